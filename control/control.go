@@ -1,0 +1,68 @@
+// Package control is where everything changes and everything is listed.
+//
+// Each operation asks first whether the actor may, then checks the input, then makes
+// the change and writes its Event in one transaction. Doors call nothing else to change
+// state; that is why none of them can forget the question or the event. How a change is
+// asked for (form, REST, command line) and how an error looks is theirs.
+package control
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Control makes changes. It is safe for concurrent use.
+type Control struct {
+	db     *store.DB
+	now    func() time.Time
+	flush  func(context.Context) error
+	hashes chan struct{} // one for each password hash that may be computed at once
+}
+
+// Options are what a Control can be given beside the database. The zero value works.
+type Options struct {
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// FlushUses writes the counts of calls that this process still has in memory, so that
+	// listings are up to date. Nil writes nothing.
+	FlushUses func(context.Context) error
+}
+
+// New returns a Control over db.
+func New(db *store.DB, o Options) *Control {
+	c := &Control{db: db, now: o.Now, flush: o.FlushUses, hashes: make(chan struct{}, runtime.NumCPU())}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.flush == nil {
+		c.flush = func(context.Context) error { return nil }
+	}
+	return c
+}
+
+// Prune deletes what has ended by itself. It is to be called now and then, on any node.
+func (c *Control) Prune(ctx context.Context) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error { return tx.Prune(ctx, c.now()) })
+}
+
+// event fills in what all events have.
+func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyporter.Event {
+	now := c.now()
+	return keyporter.Event{ID: keyporter.NewID(now), At: now, Name: name, Actor: actor}
+}
+
+func notFound(what string) error {
+	return keyporter.Refuse(keyporter.NotFound, "There is no such "+what+".")
+}
+
+// operators lets the machine's owner and the operators of the instance pass.
+func operators(actor keyporter.Actor) error {
+	if actor.Trusted() || actor.Kind == keyporter.ActorSession && actor.User.Active && actor.User.Operator {
+		return nil
+	}
+	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+}

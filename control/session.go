@@ -1,0 +1,170 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// A session ends when it wasn't used for a day, and after a week in any case.
+const (
+	sessionIdle     = 24 * time.Hour
+	sessionLifetime = 7 * 24 * time.Hour
+	sessionTouch    = 5 * time.Minute // used more often than this is not noted
+)
+
+// Sign-ins that are counted: for one login wherever they come from, and from one
+// address whatever the login. Success clears the former only.
+var (
+	loginLimit   = store.Limit{Burst: 10, Every: 30 * time.Second}
+	addressLimit = store.Limit{Burst: 50, Every: 5 * time.Second}
+)
+
+// SignIn is the input of Control.SignIn.
+type SignIn struct {
+	Login    string
+	Password string
+	Address  string // of the client
+	Agent    string // the browser's User-Agent
+}
+
+// SignIn opens a session for who knows the password and returns what the browser has to
+// show for it. Wrong login, wrong password and no password are one and the same error.
+func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err error) {
+	if err := c.countAttempt(ctx, in); err != nil {
+		return "", err
+	}
+	user, err := c.db.UserByLogin(ctx, loginKey(in.Login))
+	hash := ""
+	if err == nil {
+		hash, err = c.db.PasswordHash(ctx, user.ID)
+	}
+	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+		return "", err
+	}
+	match, err := c.passwordMatches(ctx, in.Password, hash)
+	if err != nil {
+		return "", err
+	}
+	if !match {
+		return "", keyporter.Refuse(keyporter.Unauthorized, "The login name or the password is wrong.")
+	}
+	if err := c.mayEnter(ctx, user); err != nil {
+		return "", err
+	}
+	return c.openSession(ctx, user, in)
+}
+
+func (c *Control) countAttempt(ctx context.Context, in SignIn) error {
+	for _, a := range []struct {
+		what  string
+		limit store.Limit
+	}{{"address " + network(in.Address), addressLimit}, {"login " + loginKey(in.Login), loginLimit}} {
+		err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, a.what, a.limit, c.now()) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func loginKey(login string) string { return keyporter.Fold(text(login, keyporter.MaxLoginLen)) }
+
+// text is what databases take as text out of what a browser sent, n bytes of it at the most.
+func text(s string, n int) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s[:min(len(s), n)], "\x00", ""), "")
+}
+
+// network is the address as far as one customer of a provider holds it: IPv6 hands out
+// networks of 64 bits, and who has one has all the addresses in it.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, _ := a.Prefix(64)
+	return p.String()
+}
+
+func (c *Control) openSession(ctx context.Context, user keyporter.User, in SignIn) (cookie string, err error) {
+	cookie = rand.Text() + rand.Text() // 260 bits
+	now := c.now()
+	actor := keyporter.Actor{Kind: keyporter.ActorSession, User: user, Address: in.Address}
+	err = c.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.ForgetAttempts(ctx, "login "+loginKey(in.Login)); err != nil {
+			return err
+		}
+		err := tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
+			UserID: user.ID, Address: in.Address, Agent: text(in.Agent, 200), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
+		})
+		if err != nil {
+			return err
+		}
+		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionCreate, actor, user))
+	})
+	return cookie, err
+}
+
+// mayEnter wants user and organization to be active.
+func (c *Control) mayEnter(ctx context.Context, user keyporter.User) error {
+	org, err := c.db.OrganizationByID(ctx, user.OrganizationID)
+	switch {
+	case err != nil:
+		return err
+	case !user.Active:
+		return keyporter.Refuse(keyporter.Forbidden, "This account is switched off. An administrator of your organization can switch it on.")
+	case !org.Active:
+		return keyporter.Refuse(keyporter.Forbidden, "Your organization is suspended.")
+	}
+	return nil
+}
+
+// Session returns the user who is signed in with the cookie, as an actor. No session,
+// one that has ended, and one whose user may no longer enter are Unauthorized.
+func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, error) {
+	none := keyporter.Refuse(keyporter.Unauthorized, "Your session has ended. Sign in again.")
+	if cookie == "" {
+		return keyporter.Actor{}, none
+	}
+	hash := keyporter.HashSecret(cookie)
+	s, err := c.db.SessionByHash(ctx, hash)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return keyporter.Actor{}, none
+	}
+	if err != nil {
+		return keyporter.Actor{}, err
+	}
+	now := c.now()
+	if !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= sessionIdle {
+		return keyporter.Actor{}, none
+	}
+	user, err := c.db.UserByID(ctx, s.UserID)
+	if err != nil {
+		return keyporter.Actor{}, err
+	}
+	switch err := c.mayEnter(ctx, user); {
+	case keyporter.KindOf(err) == keyporter.Forbidden:
+		return keyporter.Actor{}, none
+	case err != nil:
+		return keyporter.Actor{}, err
+	}
+	if now.Sub(s.SeenAt) >= sessionTouch {
+		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, hash, now) })
+	}
+	return keyporter.Actor{Kind: keyporter.ActorSession, User: user}, err
+}
+
+// SignOut ends the session of the cookie.
+func (c *Control) SignOut(ctx context.Context, actor keyporter.Actor, cookie string) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.DeleteSession(ctx, keyporter.HashSecret(cookie)); err != nil {
+			return err
+		}
+		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionDelete, actor, actor.User))
+	})
+}

@@ -1,0 +1,202 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// NewToken is the input of CreateToken.
+type NewToken struct {
+	OwnerID   keyporter.ID
+	Name      string
+	ExpiresAt time.Time // zero: never
+}
+
+// CreateToken adds a user token, switched off, and returns its secret: the only time
+// that the secret is ever seen. A user adds tokens for himself; the command line for anybody.
+func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in NewToken) (keyporter.Token, keyporter.Secret, error) {
+	owner, err := c.tokenOwner(ctx, actor, in.OwnerID)
+	if err != nil {
+		return keyporter.Token{}, keyporter.Secret{}, err
+	}
+	now := c.now()
+	t := keyporter.Token{
+		ID: keyporter.NewID(now), OrganizationID: owner.OrganizationID, OwnerID: owner.ID,
+		Kind: keyporter.UserToken, ExpiresAt: in.ExpiresAt, CreatedAt: now,
+	}
+	if t.Name, err = keyporter.ParseName(in.Name); err != nil {
+		return keyporter.Token{}, keyporter.Secret{}, err
+	}
+	if err := c.checkExpiry(in.ExpiresAt); err != nil {
+		return keyporter.Token{}, keyporter.Secret{}, err
+	}
+	secret := keyporter.NewSecret(keyporter.SecretUserToken)
+	t.First, t.Last = secret.First(), secret.Last()
+	err = c.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
+			return nameTaken(err)
+		}
+		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenCreate, actor, t, "name", t.Name))
+	})
+	if err != nil {
+		return keyporter.Token{}, keyporter.Secret{}, err
+	}
+	return t, secret, nil
+}
+
+// tokenOwner returns the user for whom the actor may add a token.
+func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.User, error) {
+	if actor.Trusted() {
+		return c.db.UserByID(ctx, id)
+	}
+	if actor.Kind != keyporter.ActorSession || actor.User.ID != id {
+		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "API tokens are added by the user for whom they speak.")
+	}
+	access, err := c.APIAccess(ctx, actor)
+	if err == nil && !access.Allowed {
+		err = keyporter.Refuse(keyporter.Forbidden, access.Why)
+	}
+	return actor.User, err
+}
+
+// RenameToken gives a token another name.
+func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, name string) (keyporter.Token, error) {
+	name, err := keyporter.ParseName(name)
+	if err != nil {
+		return keyporter.Token{}, err
+	}
+	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
+		e := c.tokenEvent(keyporter.EventTokenRename, actor, *t, "name", name)
+		e.Detail["before"] = t.Name
+		t.Name = name
+		return e, nameTaken(tx.RenameToken(ctx, id, name))
+	})
+}
+
+// EnableToken switches a token on. One that is on already stays so.
+func (c *Control) EnableToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
+	return c.switchToken(ctx, actor, id, true, keyporter.EventTokenEnable)
+}
+
+// DisableToken switches a token off: the next call with it is refused.
+func (c *Control) DisableToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
+	return c.switchToken(ctx, actor, id, false, keyporter.EventTokenDisable)
+}
+
+func (c *Control) switchToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, on bool, name keyporter.EventName) (keyporter.Token, error) {
+	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
+		changed, err := tx.SetTokenEnabled(ctx, id, on)
+		t.Enabled = on
+		if err != nil || !changed {
+			return keyporter.Event{}, err // nothing happened: no event
+		}
+		return c.tokenEvent(name, actor, *t, "name", t.Name), nil
+	})
+}
+
+// SetTokenExpiry sets when a token ends, or, with zero, that it doesn't.
+func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id keyporter.ID, at time.Time) (keyporter.Token, error) {
+	if err := c.checkExpiry(at); err != nil {
+		return keyporter.Token{}, err
+	}
+	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
+		t.ExpiresAt = at
+		until := "never"
+		if !at.IsZero() {
+			until = at.UTC().Format(time.RFC3339)
+		}
+		return c.tokenEvent(keyporter.EventTokenExpiry, actor, *t, "expires", until), tx.SetTokenExpiry(ctx, id, at)
+	})
+}
+
+// DeleteToken deletes a token for good.
+func (c *Control) DeleteToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	_, err := c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
+		return c.tokenEvent(keyporter.EventTokenDelete, actor, *t, "name", t.Name), tx.DeleteToken(ctx, id)
+	})
+	return err
+}
+
+// changeToken makes one change to a token that the actor may manage, and returns it as
+// it is after. Without a name in the event nothing changed and none is written.
+func (c *Control) changeToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, *keyporter.Token) (keyporter.Event, error)) (keyporter.Token, error) {
+	var t keyporter.Token
+	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		if t, err = manageable(ctx, tx, actor, id); err != nil {
+			return err
+		}
+		e, err := change(tx, &t)
+		if err != nil || e.Name == "" {
+			return err
+		}
+		return tx.InsertEvent(ctx, e)
+	})
+	return t, err
+}
+
+// Token returns a token that the actor may manage.
+func (c *Control) Token(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
+	return manageable(ctx, c.db, actor, id)
+}
+
+type tokenReader interface {
+	TokenByID(context.Context, keyporter.ID) (keyporter.Token, error)
+	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
+}
+
+// manageable returns the token if the actor may manage it: his own, or with
+// tokens.manage those of his organization. Any other doesn't exist, as far as he can tell.
+func manageable(ctx context.Context, r tokenReader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
+	t, err := r.TokenByID(ctx, id)
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound:
+		return keyporter.Token{}, notFound("token")
+	case err != nil:
+		return keyporter.Token{}, err
+	case actor.Trusted():
+		return t, nil
+	case actor.Kind != keyporter.ActorSession || actor.User.OrganizationID != t.OrganizationID:
+		return keyporter.Token{}, notFound("token")
+	case actor.User.ID == t.OwnerID:
+		return t, nil
+	}
+	roles, err := r.RolesOf(ctx, actor.User.ID)
+	if err != nil {
+		return keyporter.Token{}, err
+	}
+	if !keyporter.Resolve(roles, keyporter.PermissionManageTokens).Held() {
+		return keyporter.Token{}, notFound("token")
+	}
+	return t, nil
+}
+
+// checkExpiry wants a new expiry to lie ahead.
+func (c *Control) checkExpiry(at time.Time) error {
+	switch {
+	case at.IsZero():
+		return nil
+	case !at.After(c.now()):
+		return keyporter.InvalidField("expires", "The expiry has to lie in the future.")
+	case at.Year() > 9999:
+		return keyporter.InvalidField("expires", "The expiry lies too far in the future.")
+	}
+	return nil
+}
+
+func (c *Control) tokenEvent(name keyporter.EventName, actor keyporter.Actor, t keyporter.Token, key, value string) keyporter.Event {
+	e := c.event(name, actor)
+	e.OrganizationID, e.UserID, e.TokenID = t.OrganizationID, t.OwnerID, t.ID
+	e.Detail = map[string]string{key: value}
+	return e
+}
+
+// nameTaken says which name a conflict is about.
+func nameTaken(err error) error {
+	if keyporter.KindOf(err) != keyporter.Conflict {
+		return err
+	}
+	return &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: "There is a token of this name already. Choose another name."}
+}

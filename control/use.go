@@ -1,0 +1,63 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+)
+
+// TokenWithUse is a token and how it was used.
+type TokenWithUse struct {
+	keyporter.Token
+	Use keyporter.TokenUse
+}
+
+// MaxPage is the length of the longest page of a listing.
+const MaxPage = 100
+
+// Tokens returns the user tokens of the actor, the latest first: a page of up to
+// MaxPage, older than the token before (empty: from the latest).
+func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]TokenWithUse, error) {
+	if actor.Kind != keyporter.ActorSession {
+		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	}
+	return c.tokensOf(ctx, actor.User.ID, before)
+}
+
+// TokensOf returns the user tokens of another user, for the machine's owner, as Tokens does.
+func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner, before keyporter.ID) ([]TokenWithUse, error) {
+	if !actor.Trusted() {
+		return nil, notFound("user")
+	}
+	return c.tokensOf(ctx, owner, before)
+}
+
+func (c *Control) tokensOf(ctx context.Context, owner, before keyporter.ID) ([]TokenWithUse, error) {
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	tokens, err := c.db.TokensOf(ctx, owner, keyporter.UserToken, before, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]TokenWithUse, len(tokens))
+	for i, t := range tokens {
+		all[i].Token = t
+		if all[i].Use, err = c.db.UseOf(ctx, t.ID, c.now()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// TokenWithUse returns one token that the actor may manage, and how it was used.
+func (c *Control) TokenWithUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (t TokenWithUse, err error) {
+	if err := c.flush(ctx); err != nil {
+		return t, err
+	}
+	if t.Token, err = c.Token(ctx, actor, id); err != nil {
+		return t, err
+	}
+	t.Use, err = c.db.UseOf(ctx, id, c.now())
+	return t, err
+}

@@ -1,0 +1,126 @@
+package keyporter
+
+// Rule is one question that a check asks. The rules are asked in the order of their
+// numbers, and the first that says no decides; those after it are not asked.
+type Rule uint8
+
+// The rules.
+const (
+	RulePath         Rule = iota // the path belongs to an API, and can be read in one way only
+	RuleCredential               // the call carries one credential, no more, where this API takes one
+	RuleSecret                   // it is well-formed: prefix, length, checksum
+	RuleKnown                    // it was issued, and not deleted since
+	RuleAccepted                 // this API and version take credentials of its kind
+	RuleEnabled                  // it is switched on
+	RuleNotExpired               // it has not expired
+	RuleUserActive               // the user whom it speaks for is active
+	RuleOrganization             // his organization is active
+	RuleFlag                     // his organization has the flag Api
+	RulePermission               // he holds api.use
+	RuleLoginName                // a login name in the call is his
+
+	NumRules = int(RuleLoginName) + 1
+)
+
+// String returns the rule as a question for people.
+func (r Rule) String() string {
+	return [NumRules]string{
+		RulePath:         "Does the path belong to an API?",
+		RuleCredential:   "Does the call carry exactly one credential?",
+		RuleSecret:       "Is it well-formed?",
+		RuleKnown:        "Was it issued, and not deleted since?",
+		RuleAccepted:     "Does this API version take credentials of its kind?",
+		RuleEnabled:      "Is the token switched on?",
+		RuleNotExpired:   "Is it before the token's expiry?",
+		RuleUserActive:   "Is its user active?",
+		RuleOrganization: "Is the organization active?",
+		RuleFlag:         "Has the organization the flag Api?",
+		RulePermission:   "Do the user's roles grant api.use, and does none block it?",
+		RuleLoginName:    "Is the login name in the call that of the user?",
+	}[r]
+}
+
+// Outcome is what became of one rule in one check.
+type Outcome uint8
+
+// The outcomes.
+const (
+	NotAsked Outcome = iota // a rule before it said no, or it doesn't concern this call
+	Passed
+	Failed
+)
+
+// Reason says why a call is refused. The empty Reason is that of an allowed call.
+type Reason string
+
+// The reasons. Those before ReasonDisabled are told to anybody; the others only to who
+// holds the right secret.
+const (
+	Allowed            Reason = ""
+	ReasonUnavailable  Reason = "unavailable"
+	ReasonNoRoute      Reason = "path.unknown"
+	ReasonBadPath      Reason = "path.ambiguous"
+	ReasonNoCredential Reason = "credential.missing"
+	ReasonAmbiguous    Reason = "credential.ambiguous"
+	ReasonUnknown      Reason = "credential.unknown" // malformed, never issued or deleted: from outside they are one
+	ReasonNotAccepted  Reason = "credential.not_accepted"
+	ReasonDisabled     Reason = "token.disabled"
+	ReasonExpired      Reason = "token.expired"
+	ReasonUserInactive Reason = "user.inactive"
+	ReasonOrganization Reason = "organization.inactive"
+	ReasonFlag         Reason = "flag.missing"
+	ReasonNotGranted   Reason = "permission.not_granted"
+	ReasonBlocked      Reason = "permission.blocked"
+	ReasonLoginName    Reason = "login_name.mismatch"
+)
+
+// Refusal is what a reason means to the caller.
+type Refusal struct {
+	Status int    // HTTP status: 400, 401, 403, 404 or 503
+	Code   string // error code of RFC 6750 §3.1, empty where that has none
+	Text   string // one sentence
+}
+
+// Refusal returns what a call that is refused for r is told.
+func (r Reason) Refusal() Refusal {
+	switch r {
+	case ReasonNoRoute:
+		return Refusal{404, "", "There is no API at this address."}
+	case ReasonBadPath:
+		return Refusal{400, "invalid_request", "The path can be read in more than one way; send it without dot segments, doubled slashes or encoded separators."}
+	case ReasonNoCredential:
+		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without credential
+	case ReasonAmbiguous:
+		return Refusal{400, "invalid_request", "The request carries more than one credential or login name; send one."}
+	case ReasonUnknown:
+		return Refusal{401, "invalid_token", "The token is not valid."}
+	case ReasonNotAccepted:
+		return Refusal{403, "insufficient_scope", "This API version doesn't take this kind of credential."}
+	case ReasonDisabled:
+		return Refusal{401, "invalid_token", "This token is switched off. Its owner can switch it on under API Tokens and Apps."}
+	case ReasonExpired:
+		return Refusal{401, "invalid_token", "This token has expired."}
+	case ReasonUserInactive:
+		return Refusal{401, "invalid_token", "The user of this token is not active."}
+	case ReasonOrganization:
+		return Refusal{401, "invalid_token", "The organization of this token is suspended."}
+	case ReasonFlag:
+		return Refusal{403, "insufficient_scope", "The organization of this token has no API access: the feature Api is not granted to it."}
+	case ReasonNotGranted:
+		return Refusal{403, "insufficient_scope", "The user of this token may not use the API: none of his roles grants api.use."}
+	case ReasonBlocked:
+		return Refusal{403, "insufficient_scope", "The user of this token may not use the API: one of his roles blocks api.use."}
+	case ReasonLoginName:
+		return Refusal{401, "invalid_token", "The login name in the request is not that of the token's user."}
+	default:
+		return Refusal{503, "", "The request can't be checked now. Try again soon."}
+	}
+}
+
+// Decision is the answer of a check.
+type Decision struct {
+	Allowed   bool
+	Reason    Reason // why not
+	Outcomes  [NumRules]Outcome
+	Principal *Principal // who calls; nil on a public path, and unless the secret is right
+}

@@ -1,0 +1,42 @@
+package keyporter
+
+import "time"
+
+// EventName is noun.verb.
+type EventName string
+
+// The events.
+const (
+	EventOrganizationCreate  EventName = "organization.create"
+	EventOrganizationEnable  EventName = "organization.enable"
+	EventOrganizationDisable EventName = "organization.disable"
+	EventFlagGrant           EventName = "flag.grant"
+	EventFlagWithdraw        EventName = "flag.withdraw"
+	EventUserCreate          EventName = "user.create"
+	EventUserEnable          EventName = "user.enable"
+	EventUserDisable         EventName = "user.disable"
+	EventUserPassword        EventName = "user.password"
+	EventUserRoles           EventName = "user.roles"
+	EventRoleCreate          EventName = "role.create"
+	EventTokenCreate         EventName = "token.create"
+	EventTokenRename         EventName = "token.rename"
+	EventTokenEnable         EventName = "token.enable"
+	EventTokenDisable        EventName = "token.disable"
+	EventTokenExpiry         EventName = "token.expiry"
+	EventTokenDelete         EventName = "token.delete"
+	EventSessionCreate       EventName = "session.create"
+	EventSessionDelete       EventName = "session.delete"
+)
+
+// Event is one change of state, written in the transaction that made it. It outlives
+// what it tells of, and holds no secret, nor the hash of one.
+type Event struct {
+	ID             ID
+	At             time.Time
+	Name           EventName
+	OrganizationID ID // whose organization it concerns; empty for the whole instance
+	UserID         ID // the user whom it concerns, or whose token
+	TokenID        ID
+	Actor          Actor
+	Detail         map[string]string // what changed, for people: {"name": "Nightly export"}
+}

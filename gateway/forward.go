@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Verify answers the question that a proxy asks about a call of its own (nginx
+// auth_request, Caddy forward_auth, Traefik forwardAuth). Method, host and path of the
+// call it takes from X-Forwarded-Method, -Host and -Uri, or X-Original-Method, -Uri or
+// -Url, and from trusted proxies only.
+//
+// Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
+// body as the API wants them. A question that can't be understood: 400.
+func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
+	id := web.NewRequestID()
+	h := w.Header()
+	h[web.RequestIDHeader] = []string{id}
+	if !g.proxies.Trusts(r) {
+		web.WriteProblem(w, web.Problem{Status: http.StatusForbidden, RequestID: id,
+			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies."})
+		return
+	}
+	req := g.request(r)
+	if err := forwarded(r, &req); err != nil {
+		web.WriteProblem(w, web.Problem{Status: http.StatusBadRequest, RequestID: id, Detail: err.Error()})
+		return
+	}
+	d := g.checker.Check(r.Context(), &req)
+	if !d.Allowed {
+		refuse(w, &d, id)
+		return
+	}
+	for _, header := range d.Identity() {
+		h[header.Name] = header.Values
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// Errors about the question, told to the proxy's owner.
+var (
+	errNoURI      = errors.New("the proxy has to say which path is called, in X-Forwarded-Uri or X-Original-Uri")
+	errTwoValues  = errors.New("the headers X-Forwarded-… and X-Original-… say different things about the call; the proxy has to set each of them itself, once")
+	errUnreadable = errors.New("X-Original-Url can't be read as an address")
+)
+
+// forwarded reads the headers by which a proxy describes a call.
+func forwarded(r *http.Request, req *verify.Request) error {
+	var uri, method, host described
+	uri.add(r.Header["X-Forwarded-Uri"])
+	uri.add(r.Header["X-Original-Uri"])
+	method.add(r.Header["X-Forwarded-Method"])
+	method.add(r.Header["X-Original-Method"])
+	host.add(r.Header["X-Forwarded-Host"])
+	if full := r.Header["X-Original-Url"]; len(full) > 0 { // ingress-nginx sends the whole address
+		u, err := url.Parse(full[0])
+		if err != nil || len(full) > 1 {
+			return errUnreadable
+		}
+		uri.add([]string{u.RequestURI()})
+		if u.Host != "" {
+			host.add([]string{u.Host})
+		}
+	}
+	switch {
+	case uri.differ || method.differ || host.differ:
+		return errTwoValues
+	case uri.value == "":
+		return errNoURI
+	}
+	req.Path, _, _ = strings.Cut(uri.value, "?")
+	req.Method, req.Host = method.value, host.value
+	if req.Method == "" {
+		req.Method = r.Method
+	}
+	if req.Host == "" {
+		req.Host = r.Host
+	}
+	return nil
+}
+
+// described is one fact that several headers may tell; it holds when they agree.
+type described struct {
+	value  string
+	differ bool
+}
+
+func (d *described) add(values []string) {
+	for _, v := range values {
+		switch {
+		case v == "" || v == d.value:
+		case d.value == "":
+			d.value = v
+		default:
+			d.differ = true
+		}
+	}
+}

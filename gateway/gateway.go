@@ -1,0 +1,63 @@
+// Package gateway is the door through which calls to APIs come: as a reverse proxy, and
+// as the check that other proxies ask for (forward-auth).
+//
+// Both are short adapters around package verify: they say where method, host, path and
+// credentials of a call come from, and how its Decision looks on the wire. They decide
+// nothing.
+package gateway
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Gateway adapts HTTP to checks.
+type Gateway struct {
+	checker   *verify.Checker
+	proxies   web.Proxies
+	transport *http.Transport
+	log       *slog.Logger
+}
+
+// New returns a Gateway that asks checker, and believes what the proxies say about the client.
+func New(checker *verify.Checker, proxies web.Proxies, log *slog.Logger) *Gateway {
+	return &Gateway{checker: checker, proxies: proxies, transport: newTransport(), log: log}
+}
+
+// Close ends the idle connections to upstreams.
+func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
+
+// request takes from r what doesn't depend on the adapter.
+func (g *Gateway) request(r *http.Request) verify.Request {
+	return verify.Request{
+		APIToken:        r.Header["Apitoken"],
+		Authorization:   r.Header["Authorization"],
+		OrganizationKey: r.Header["Organizationkey"],
+		UserLoginName:   r.Header["Userloginname"],
+		ClientIP:        g.proxies.ClientAddr(r),
+		Agent:           r.UserAgent(),
+	}
+}
+
+// foreign tells headers that must not reach an API: those that carry credentials, those
+// by which Keyporter says who calls, and those by which some servers let a client name
+// another path than the one that was checked. Servers that hand headers on as variables
+// make one name of X-Keyporter-User and X_Keyporter_User: only letters and digits count.
+func foreign(name string) bool {
+	var buf [32]byte
+	plain := buf[:0]
+	for i := 0; i < len(name) && len(plain) < len(buf); i++ {
+		if c := name[i] | 0x20; c >= 'a' && c <= 'z' || name[i] >= '0' && name[i] <= '9' {
+			plain = append(plain, c)
+		}
+	}
+	switch string(plain) {
+	case "apitoken", "authorization", "organizationkey", "userloginname", "xrewriteurl":
+		return true
+	}
+	return strings.HasPrefix(string(plain), "xkeyporter") || strings.HasPrefix(string(plain), "xoriginal")
+}

@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// refuse answers a call that is not allowed, in the shape that its API's clients know.
+// Whatever the shape, WWW-Authenticate says why (RFC 6750 §3) as far as the caller may know.
+func refuse(w http.ResponseWriter, d *verify.Decision, id string) {
+	shape := verify.RefuseProblem
+	if d.Route != nil {
+		shape = d.Route.Refusals
+	}
+	refusal := d.Reason.Refusal()
+	h := w.Header()
+	h["Cache-Control"] = noStore
+	if c := challenge(refusal); c != "" {
+		h["Www-Authenticate"] = []string{c}
+	}
+	if refusal.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	write(w, shape, refusal.Status, string(d.Reason), refusal.Text, id)
+}
+
+var noStore = []string{"no-store"}
+
+// challenge is the value of WWW-Authenticate, empty where the answer has none.
+func challenge(r keyporter.Refusal) string {
+	switch {
+	case r.Code != "":
+		return `Bearer realm="keyporter", error="` + r.Code + `", error_description="` + r.Text + `"`
+	case r.Status == http.StatusUnauthorized:
+		return `Bearer realm="keyporter"`
+	}
+	return ""
+}
+
+// write answers with an error of ours in one of the shapes.
+func write(w http.ResponseWriter, shape verify.Refusals, status int, code, text, id string) {
+	switch {
+	case shape == verify.RefuseProblem:
+		web.WriteProblem(w, web.Problem{Status: status, Detail: text, Code: code, RequestID: id})
+	case shape == verify.RefuseEmpty && status == http.StatusForbidden:
+		w.WriteHeader(http.StatusUnauthorized) // its clients don't know 403
+	case shape == verify.RefuseEmpty || status == http.StatusUnauthorized:
+		w.WriteHeader(status)
+	default:
+		writeError(w, status, text, id)
+	}
+}
+
+// errorBody is the error of an API that answers with ErrorId, Message and TraceId.
+type errorBody struct {
+	ErrorID string `json:"ErrorId"`
+	Message string
+	TraceID string `json:"TraceId"`
+}
+
+func writeError(w http.ResponseWriter, status int, text, id string) {
+	code := "ERR0001" // general
+	switch status {
+	case http.StatusForbidden:
+		code = "ERR0010" // not allowed for user
+	case http.StatusBadRequest:
+		code = "ERR0011" // invalid format
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(errorBody{ErrorID: code, Message: code + " - " + text, TraceID: id})
+}

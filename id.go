@@ -1,0 +1,27 @@
+package keyporter
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"time"
+)
+
+// ID names one organization, user, role, token or event: 26 lower-case letters and
+// digits, of which the first ten are the time of creation, so that ordering by ID
+// is ordering by age. The empty ID means none.
+//
+// An ID is a name, not a secret: knowing one opens nothing.
+type ID string
+
+// idEncoding is Crockford's alphabet in lower case: it sorts as its bytes do.
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns an ID for something created at now: 48 bits of Unix milliseconds
+// and 80 random bits.
+func NewID(now time.Time) ID {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16) //nolint:gosec // times after 1970
+	_, _ = rand.Read(b[6:])                                        // never fails, see crypto/rand
+	return ID(idEncoding.EncodeToString(b[:]))
+}

@@ -1,0 +1,56 @@
+// Package keyportertest gives tests the real things: databases of both kinds, a clock
+// that can be turned, a running Keyporter with an organization and users in it, and an
+// attacker. There are no mocks in it.
+package keyportertest
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// EachDatabase runs test once on a new SQLite file and once on a new PostgreSQL
+// database, as subtests. url is what store.Open takes.
+func EachDatabase(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
+}
+
+// SQLite returns the path of a database file that doesn't exist yet.
+func SQLite(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "keyporter.db")
+}
+
+// Clock is the time of day, which a test can move on. The zero value shows the real time.
+type Clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+// Now returns the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+// Advance moves the clock on.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+// Eventually waits until ok returns true, and fails the test after ten seconds.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("ten seconds have passed, and not: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}

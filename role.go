@@ -1,0 +1,115 @@
+package keyporter
+
+import "slices"
+
+// Permission is something that a role can grant or block. The list is closed.
+type Permission string
+
+// The permissions.
+const (
+	PermissionUseAPI                   Permission = "api.use"
+	PermissionConnectApps              Permission = "apps.connect"
+	PermissionRegisterApps             Permission = "apps.register"
+	PermissionManageTokens             Permission = "tokens.manage"
+	PermissionManageOrganizationTokens Permission = "organization_tokens.manage"
+	PermissionManageUsers              Permission = "users.manage"
+	PermissionManageRoles              Permission = "roles.manage"
+	PermissionReadEvents               Permission = "events.read"
+	PermissionManageOrganization       Permission = "organization.manage"
+)
+
+// PermissionInfo describes a permission for people.
+type PermissionInfo struct {
+	Permission Permission
+	Means      string
+}
+
+// Permissions lists every permission, in the order in which pages show them.
+func Permissions() []PermissionInfo {
+	return []PermissionInfo{
+		{PermissionUseAPI, "Call the APIs with API tokens and apps."},
+		{PermissionConnectApps, "Let apps act in one's own name."},
+		{PermissionRegisterApps, "Register apps for the organization."},
+		{PermissionManageTokens, "See and manage the API tokens of other users."},
+		{PermissionManageOrganizationTokens, "See and manage the organization tokens that others added."},
+		{PermissionManageUsers, "Add users, switch them off and give them roles."},
+		{PermissionManageRoles, "Make and change roles."},
+		{PermissionReadEvents, "Read the audit log."},
+		{PermissionManageOrganization, "Change the settings of the organization."},
+	}
+}
+
+// Effect is what one role says about one permission. Zero says nothing.
+type Effect int8
+
+// The effects. A block in one role beats every grant in others.
+const (
+	Grant Effect = 1
+	Block Effect = -1
+)
+
+// Role sets permissions to grant, block or nothing, for the users who hold it.
+type Role struct {
+	ID             ID
+	OrganizationID ID // empty for a predefined role: it is the same in every organization
+	Name           string
+	Effects        map[Permission]Effect
+}
+
+// The predefined roles. They can't be edited.
+const (
+	RoleAdministrator ID = "administrator"
+	RoleAPIUser       ID = "api_user"
+	RoleDeveloper     ID = "developer"
+	RoleAuditor       ID = "auditor"
+	RoleMember        ID = "member"
+)
+
+// PredefinedRoles lists the roles that every organization has.
+func PredefinedRoles() []Role {
+	all := map[Permission]Effect{}
+	for _, p := range Permissions() {
+		all[p.Permission] = Grant
+	}
+	return []Role{
+		{ID: RoleAdministrator, Name: "Administrator", Effects: all},
+		{ID: RoleAPIUser, Name: "Api User", Effects: map[Permission]Effect{PermissionUseAPI: Grant, PermissionConnectApps: Grant}},
+		{ID: RoleDeveloper, Name: "Developer", Effects: map[Permission]Effect{PermissionRegisterApps: Grant}},
+		{ID: RoleAuditor, Name: "Auditor", Effects: map[Permission]Effect{PermissionReadEvents: Grant}},
+		{ID: RoleMember, Name: "Member"},
+	}
+}
+
+// PredefinedRole returns the predefined role with the given ID.
+func PredefinedRole(id ID) (Role, bool) {
+	roles := PredefinedRoles()
+	i := slices.IndexFunc(roles, func(r Role) bool { return r.ID == id })
+	if i < 0 {
+		return Role{}, false
+	}
+	return roles[i], true
+}
+
+// Resolution is what the roles of one user say about one permission together, with the
+// names of the roles that say it.
+type Resolution struct {
+	GrantedBy []string
+	BlockedBy []string
+}
+
+// Resolve asks every role about p.
+func Resolve(roles []Role, p Permission) Resolution {
+	var res Resolution
+	for _, r := range roles {
+		switch r.Effects[p] {
+		case Grant:
+			res.GrantedBy = append(res.GrantedBy, r.Name)
+		case Block:
+			res.BlockedBy = append(res.BlockedBy, r.Name)
+		}
+	}
+	return res
+}
+
+// Held tells whether the user holds the permission: at least one role grants it and none blocks it.
+func (r Resolution) Held() bool { return len(r.GrantedBy) > 0 && len(r.BlockedBy) == 0 }

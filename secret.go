@@ -1,0 +1,129 @@
+package keyporter
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"hash/crc32"
+	"log/slog"
+)
+
+// SecretKind tells what a secret opens. Its value is the prefix that the secret begins with.
+type SecretKind string
+
+// The kinds of secrets.
+const (
+	SecretUserToken         SecretKind = "kpu_"
+	SecretOrganizationToken SecretKind = "kpo_"
+	SecretAccessToken       SecretKind = "kpa_"
+	SecretRefreshToken      SecretKind = "kpr_"
+	SecretApp               SecretKind = "kpc_"
+)
+
+// A secret is a prefix of 4 characters, 43 random base62 characters (256 bits), and 6
+// base62 characters of CRC-32 (IEEE) over all before them. 53 bytes fit into one block
+// of SHA-256.
+const (
+	secretPrefixLen   = 4
+	secretRandomLen   = 43
+	secretChecksumLen = 6
+
+	// SecretLen is the length of every secret in bytes.
+	SecretLen = secretPrefixLen + secretRandomLen + secretChecksumLen
+)
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// Secret is the clear text of a credential, on its way to the person who asked for it.
+// It prints as its first and last characters only, so that it can't slip into a log;
+// Reveal is the one way to the rest.
+type Secret struct{ text string }
+
+// NewSecret makes a secret of the given kind from 256 random bits.
+func NewSecret(kind SecretKind) Secret {
+	b := make([]byte, 0, SecretLen)
+	b = append(b, kind...)
+	var pool [64]byte
+	for len(b) < secretPrefixLen+secretRandomLen {
+		_, _ = rand.Read(pool[:]) // never fails, see crypto/rand
+		for _, r := range pool {
+			// 6 bits, the two values past the alphabet thrown away: every character is equally likely.
+			if r &= 63; r < 62 && len(b) < secretPrefixLen+secretRandomLen {
+				b = append(b, base62[r])
+			}
+		}
+	}
+	sum := secretChecksum(string(b))
+	return Secret{text: string(append(b, sum[:]...))}
+}
+
+// Reveal returns the clear text.
+func (s Secret) Reveal() string { return s.text }
+
+// Hash returns what is kept of the secret.
+func (s Secret) Hash() SecretHash { return HashSecret(s.text) }
+
+// First returns the characters that the secret begins with, to tell it from others: the prefix and four more.
+func (s Secret) First() string { return s.text[:secretPrefixLen+4] }
+
+// Last returns the four characters that the secret ends with.
+func (s Secret) Last() string { return s.text[len(s.text)-4:] }
+
+// String hides all but the first and last characters.
+func (s Secret) String() string {
+	if s.text == "" {
+		return ""
+	}
+	return s.First() + "…" + s.Last()
+}
+
+// GoString hides what String hides, also from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// LogValue hides what String hides, also from structured logs.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// SecretHash is the SHA-256 of a secret. A secret has 256 random bits, so that neither
+// salt nor a slow hash would add anything: those are for passwords.
+type SecretHash [sha256.Size]byte
+
+// HashSecret hashes the clear text of a secret of up to 64 bytes without allocating.
+func HashSecret(text string) SecretHash {
+	var buf [64]byte
+	if len(text) > len(buf) {
+		return sha256.Sum256([]byte(text))
+	}
+	return sha256.Sum256(buf[:copy(buf[:], text)])
+}
+
+// ParseSecret tells the kind of a secret, and whether it is one: known prefix, length,
+// alphabet and checksum. A typing error, a cut or a made-up string is told without
+// looking anything up. That it was ever issued is a different question.
+func ParseSecret(text string) (SecretKind, bool) {
+	if len(text) != SecretLen {
+		return "", false
+	}
+	kind := SecretKind(text[:secretPrefixLen])
+	switch kind {
+	case SecretUserToken, SecretOrganizationToken, SecretAccessToken, SecretRefreshToken, SecretApp:
+	default:
+		return "", false
+	}
+	for i := secretPrefixLen; i < SecretLen; i++ {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return "", false
+		}
+	}
+	sum := secretChecksum(text[:SecretLen-secretChecksumLen])
+	return kind, string(sum[:]) == text[SecretLen-secretChecksumLen:]
+}
+
+// secretChecksum is the CRC-32 of text as six base62 digits, most significant first.
+func secretChecksum(text string) (sum [secretChecksumLen]byte) {
+	var buf [SecretLen]byte
+	c := crc32.ChecksumIEEE(buf[:copy(buf[:], text)])
+	for i := len(sum) - 1; i >= 0; i-- {
+		sum[i] = base62[c%62]
+		c /= 62
+	}
+	return sum
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+
+	"github.com/keyporter/keyporter"
+)
+
+// explain gives an error of the database its kind and says it in the reader's words. What it can't explain it returns as it is.
+func explain(err error) error {
+	if err == nil || keyporter.KindOf(err) != keyporter.Unknown {
+		return err
+	}
+	if kind, message := classify(err); kind != keyporter.Unknown {
+		return &keyporter.Error{Kind: kind, Message: message, Err: err}
+	}
+	return err
+}
+
+const gone = "The database can't be reached."
+
+func classify(err error) (keyporter.Kind, string) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return keyporter.NotFound, "There is no such thing."
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return classifySQLite(e)
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return classifyPostgres(e)
+	}
+	_, network := errors.AsType[net.Error](err)
+	_, connect := errors.AsType[*pgconn.ConnectError](err)
+	closed := errors.Is(err, sql.ErrConnDone) || errors.Is(err, net.ErrClosed) || strings.HasSuffix(err.Error(), "sql: database is closed")
+	if network || connect || closed || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) {
+		return keyporter.Unavailable, gone
+	}
+	return keyporter.Unknown, ""
+}
+
+func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
+	switch e.Code() {
+	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return keyporter.Conflict, "There is one already."
+	}
+	const primary = 0xff // the code without its extension
+	switch e.Code() & primary {
+	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
+		return keyporter.Unavailable, "The database is locked by another process."
+	case sqlitelib.SQLITE_FULL:
+		return keyporter.Unavailable, "The disk that the database is on is full."
+	case sqlitelib.SQLITE_READONLY:
+		return keyporter.Unavailable, "The database can't be written: its file or folder is read-only."
+	case sqlitelib.SQLITE_CANTOPEN:
+		return keyporter.Unavailable, "The database file can't be opened: does its folder exist, and may it be written?"
+	case sqlitelib.SQLITE_IOERR:
+		return keyporter.Unavailable, "The disk that the database is on reports an error."
+	case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
+		return keyporter.Unavailable, "The database file is damaged, or is not a database of Keyporter."
+	}
+	return keyporter.Unknown, ""
+}
+
+// classifyPostgres goes by the SQLSTATE classes of PostgreSQL's Appendix A.
+func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
+	switch {
+	case e.Code == "23505":
+		return keyporter.Conflict, "There is one already."
+	case e.Code == "22021":
+		return keyporter.Invalid, "The input has bytes in it that are not text."
+	case e.Code == "53100":
+		return keyporter.Unavailable, "The disk that the database is on is full."
+	case e.Code == "25006":
+		return keyporter.Unavailable, "The database is read-only."
+	case e.Code == "3D000":
+		return keyporter.Unavailable, "The database doesn't exist on this server. Make it first, with createdb."
+	case strings.HasPrefix(e.Code, "28"):
+		return keyporter.Unavailable, "The database refuses this user or password."
+	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57P"):
+		return keyporter.Unavailable, gone
+	}
+	return keyporter.Unknown, ""
+}
+
+// constraint tells which constraint a Conflict is about: PostgreSQL says its name,
+// SQLite the columns.
+func constraint(err error, name, columns string) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.ConstraintName == name
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return strings.Contains(e.Error(), columns)
+	}
+	return false
+}
+
+// isSerialization tells errors after which PostgreSQL wants the transaction to be tried again.
+func isSerialization(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01")
+}

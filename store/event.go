@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/keyporter/keyporter"
+)
+
+// InsertEvent writes an event, and has the followers on every node told of it once the
+// transaction is committed.
+func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
+	if e.Detail == nil {
+		e.Detail = map[string]string{}
+	}
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return fmt.Errorf("write the detail of %s: %w", e.Name, err)
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO events (id, at, name, organization_id, user_id, token_id,
+			actor_kind, actor_id, actor_login, actor_address, request_id, detail)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID,
+		e.Actor.Kind, e.Actor.User.ID, e.Actor.User.Login, e.Actor.Address, e.Actor.RequestID, string(detail))
+	if err != nil {
+		return fmt.Errorf("insert event: %w", err)
+	}
+	tx.news = append(tx.news, Change{Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID})
+	return nil
+}
+
+// Events returns the events of an organization, the latest first: up to limit, older
+// than the event before (empty: from the latest).
+func (q queries) Events(ctx context.Context, organization, before keyporter.ID, limit int) ([]keyporter.Event, error) {
+	return list(ctx, q.q, scanEvent, `
+		SELECT id, at, name, organization_id, user_id, token_id,
+			actor_kind, actor_id, actor_login, actor_address, request_id, detail
+		FROM events
+		WHERE organization_id = $1 AND ($2 = '' OR id < $2)
+		ORDER BY id DESC
+		LIMIT $3`, organization, before, limit)
+}
+
+func scanEvent(row scanner) (e keyporter.Event, err error) {
+	var at int64
+	var detail string
+	err = row.Scan(&e.ID, &at, &e.Name, &e.OrganizationID, &e.UserID, &e.TokenID,
+		&e.Actor.Kind, &e.Actor.User.ID, &e.Actor.User.Login, &e.Actor.Address, &e.Actor.RequestID, &detail)
+	if err != nil {
+		return e, err
+	}
+	e.At = fromMillis(at)
+	if err := json.Unmarshal([]byte(detail), &e.Detail); err != nil {
+		return e, fmt.Errorf("read the detail of event %s: %w", e.ID, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyporter/keyporter"
+)
+
+// channel is the notification channel. A payload is the sender's node, then the name
+// and the IDs of a Change, or "beat" and when it was sent, with blanks between.
+const channel = "keyporter"
+
+const (
+	beatName  = "beat"
+	beatEvery = time.Second
+)
+
+// notify has PostgreSQL tell the other nodes when the transaction commits.
+func (db *DB) notify(ctx context.Context, tx *Tx) error {
+	if db.pool == nil {
+		return nil
+	}
+	for _, c := range tx.news {
+		payload := fmt.Sprintf("%s %s %s %s %s", db.node, c.Name, orDash(c.OrganizationID), orDash(c.UserID), orDash(c.TokenID))
+		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
+	}
+	return nil
+}
+
+func orDash(id keyporter.ID) keyporter.ID {
+	if id == "" {
+		return "-"
+	}
+	return id
+}
+
+// listenPostgres holds one connection that listens, and makes it anew when it breaks.
+func (db *DB) listenPostgres(ctx context.Context) {
+	wait := time.Duration(0)
+	for ctx.Err() == nil {
+		err := db.listenOnce(ctx, func() { wait = 0 })
+		db.deaf()
+		if ctx.Err() != nil {
+			return
+		}
+		db.log.Warn("not hearing what other nodes change; asking the database on every call until it is back", "error", err)
+		wait = min(wait*2+50*time.Millisecond, time.Second)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// listenOnce listens until the connection breaks or stays silent, though each node
+// sends a heartbeat through the database every second and hears its own.
+func (db *DB) listenOnce(ctx context.Context, connected func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	conn, err := db.listeningConn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	// What was committed before LISTEN took effect nobody will tell us: start from nothing.
+	db.reset()
+	connected()
+	go db.beat(ctx)
+	last := time.Now()
+	for {
+		wait, cancelWait := context.WithDeadline(ctx, last.Add(Silence))
+		n, err := conn.WaitForNotification(wait)
+		cancelWait()
+		if err != nil {
+			return fmt.Errorf("wait for notifications: %w", err)
+		}
+		if sent, ok := db.hear(n.Payload); ok {
+			last = sent
+			db.heard(sent)
+		}
+	}
+}
+
+func (db *DB) listeningConn(ctx context.Context) (*pgx.Conn, error) {
+	timeout, cancel := context.WithTimeout(ctx, Silence)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(timeout, db.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, fmt.Errorf("connect to listen: %w", err)
+	}
+	if _, err := conn.Exec(timeout, `LISTEN `+channel); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), conn.Close(timeout))
+	}
+	return conn, nil
+}
+
+// beat sends heartbeats until ctx ends. Notifications arrive in the order of commits:
+// who hears his own heartbeat has heard all that was committed before it was sent.
+func (db *DB) beat(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		timeout, cancel := context.WithTimeout(ctx, beatEvery)
+		_, err := db.pool.Exec(timeout, `SELECT pg_notify($1, $2)`, channel,
+			fmt.Sprintf("%s %s %d", db.node, beatName, time.Since(db.start)))
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			db.log.Warn("can't send a heartbeat through the database", "error", explain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// hear takes in one payload. For this node's own heartbeat it returns when that was sent.
+func (db *DB) hear(payload string) (sent time.Time, beat bool) {
+	f := strings.Split(payload, " ")
+	switch {
+	case len(f) == 3 && f[1] == beatName:
+		n, err := strconv.ParseInt(f[2], 10, 64)
+		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.node
+	case len(f) == 5 && f[0] == db.node:
+		// Told by Do already.
+	case len(f) == 5:
+		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }
+		db.tell([]Change{{Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4])}})
+	default:
+		// A newer node may say things that this one doesn't know.
+		db.reset()
+	}
+	return time.Time{}, false
+}

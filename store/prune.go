@@ -1,0 +1,24 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// keepHours is for how long counts by the hour are kept. Pages look back 30 days.
+const keepHours = 35 * 24 * time.Hour
+
+// Prune deletes what has ended by itself: sessions, attempts, links and old counts.
+func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
+	for query, before := range map[string]time.Time{
+		`DELETE FROM sessions WHERE expires_at <= $1`:    now,
+		`DELETE FROM setup_links WHERE expires_at <= $1`: now,
+		`DELETE FROM attempts WHERE next_at <= $1`:       now,
+		`DELETE FROM token_hours WHERE hour < $1`:        now.Add(-keepHours),
+	} {
+		if _, err := tx.exec(ctx, query, millis(before)); err != nil {
+			return explain(err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// ReplaceSetupLink makes this the only link by which the first operator can be made.
+func (tx *Tx) ReplaceSetupLink(ctx context.Context, hash keyporter.SecretHash, expiresAt time.Time) error {
+	if _, err := tx.exec(ctx, `DELETE FROM setup_links`); err != nil {
+		return explain(err)
+	}
+	_, err := tx.exec(ctx, `INSERT INTO setup_links (hash, expires_at) VALUES ($1, $2)`, hash[:], millis(expiresAt))
+	return explain(err)
+}
+
+// HasSetupLink tells whether the link stands at now.
+func (q queries) HasSetupLink(ctx context.Context, hash keyporter.SecretHash, now time.Time) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM setup_links WHERE hash = $1 AND expires_at > $2`, hash[:], millis(now))
+	return n > 0, err
+}
+
+// UseSetupLink ends the link. Of several who try at once one succeeds; the others get NotFound.
+func (tx *Tx) UseSetupLink(ctx context.Context, hash keyporter.SecretHash, now time.Time) error {
+	return tx.must(ctx, `DELETE FROM setup_links WHERE hash = $1 AND expires_at > $2`, hash[:], millis(now))
+}

@@ -1,0 +1,192 @@
+// Package store keeps the state of Keyporter in SQLite or PostgreSQL.
+//
+// It owns the schema, every query (a file a noun, one SQL text for both databases), the
+// transaction that writes each change together with its Event, and the news of what
+// changed, for those who keep copies. What may be changed, and by whom, is not its
+// business: that is package control's.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/keyporter/keyporter"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	queries // reads outside of a transaction
+
+	write *sql.DB
+	log   *slog.Logger
+
+	path string        // of the SQLite file; empty on PostgreSQL
+	pool *pgxpool.Pool // nil on SQLite
+	node string        // tells this process's notifications from those of other nodes
+
+	mu        sync.Mutex
+	followers []Follower
+
+	start   time.Time
+	heardAt atomic.Int64 // since start, see Hears
+}
+
+// Open opens the database at url and brings its schema up to date. A url is the path of
+// an SQLite file, made if it is missing, or postgres://user@host/name with the settings
+// that PostgreSQL's own clients know.
+func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
+	db := &DB{log: log, node: string(keyporter.NewID(time.Now())), start: time.Now()}
+	db.heardAt.Store(-int64(Silence))
+	open := db.openSQLite
+	if IsPostgres(url) {
+		open = db.openPostgres
+	}
+	if err := open(ctx, url); err != nil {
+		return nil, fmt.Errorf("open the database: %w", explain(err))
+	}
+	if err := db.migrate(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("bring the database's schema up to date: %w", explain(err))
+	}
+	return db, nil
+}
+
+// IsPostgres tells whether url names a PostgreSQL database.
+func IsPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// Close closes the database. Transactions that run are rolled back.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if read, ok := db.q.(*sql.DB); ok && read != db.write {
+		err = errors.Join(err, read.Close())
+	}
+	if db.pool != nil {
+		db.pool.Close()
+	}
+	return err
+}
+
+// queries are the reads. They run on the database or inside of a transaction.
+type queries struct{ q querier }
+
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Tx is a transaction: the reads of DB, the writes, and the events that tell of them.
+type Tx struct {
+	queries
+	news []Change
+}
+
+// Do runs f in a transaction and commits it when f returns nil; each change that f makes
+// it accompanies with an Event. By the time Do returns, this node's followers know of
+// the change. f may be run again when the database asks for it, so it must not do
+// anything that isn't undone with the transaction.
+func (db *DB) Do(ctx context.Context, f func(*Tx) error) error {
+	const tries = 5
+	for try := 1; ; try++ {
+		err := db.do(ctx, f)
+		if try == tries || !isSerialization(err) || ctx.Err() != nil {
+			return explain(err)
+		}
+	}
+}
+
+func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
+	sqlTx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = sqlTx.Rollback() }() // after Commit it does nothing
+	tx := &Tx{queries: queries{sqlTx}}
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := db.notify(ctx, tx); err != nil {
+		return err
+	}
+	// The followers hear of it also when the commit failed: with the connection lost half-way it may have happened.
+	defer db.tell(tx.news)
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// exec runs one statement and returns how many rows it touched.
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := tx.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// must is exec for a statement that has to touch a row: if it doesn't, what it was about isn't there.
+func (tx *Tx) must(ctx context.Context, query string, args ...any) error {
+	n, err := tx.exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		err = sql.ErrNoRows
+	}
+	return explain(err)
+}
+
+// list runs a query and scans each row.
+func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (_ []T, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var all []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, explain(err)
+		}
+		all = append(all, one)
+	}
+	return all, explain(rows.Err())
+}
+
+// one runs a query for one row; no row is a NotFound error.
+func one[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	t, err := scan(q.QueryRowContext(ctx, query, args...))
+	return t, explain(err)
+}
+
+type scanner interface{ Scan(dest ...any) error }
+
+func scanString[T ~string](row scanner) (s T, err error) {
+	err = row.Scan(&s)
+	return s, err
+}
+
+// millis is a time as it is stored: Unix milliseconds, 0 for never.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

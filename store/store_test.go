@@ -1,0 +1,369 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+func TestMain(m *testing.M) { keyportertest.Main(m) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func open(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func do(t *testing.T, db *store.DB, f func(tx *store.Tx) error) {
+	t.Helper()
+	if err := db.Do(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// acme writes an organization with one user and one token, and returns them.
+func acme(t *testing.T, db *store.DB) (keyporter.User, keyporter.Token, keyporter.Secret) {
+	t.Helper()
+	org := keyporter.Organization{ID: "org", Name: "Acme", Active: true, Flags: []keyporter.Flag{keyporter.FlagAPI}, CreatedAt: noon}
+	ada := keyporter.User{ID: "ada", OrganizationID: org.ID, Login: "Ada@acme.example", Active: true, RoleIDs: []keyporter.ID{keyporter.RoleAPIUser}, CreatedAt: noon}
+	secret := keyporter.NewSecret(keyporter.SecretUserToken)
+	token := keyporter.Token{ID: "token", OrganizationID: org.ID, OwnerID: ada.ID, Kind: keyporter.UserToken, Name: "Export", CreatedAt: noon, First: secret.First(), Last: secret.Last()}
+	do(t, db, func(tx *store.Tx) error {
+		return errors.Join(tx.InsertOrganization(t.Context(), org), tx.InsertUser(t.Context(), ada, "hash"), tx.InsertToken(t.Context(), token, secret.Hash()))
+	})
+	return ada, token, secret
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, token, secret := acme(t, db)
+
+		user, err := db.UserByLogin(t.Context(), "ADA@ACME.example")
+		if err != nil || user.ID != ada.ID || user.Login != "Ada@acme.example" || len(user.RoleIDs) != 1 {
+			t.Errorf("UserByLogin = %+v, %v", user, err)
+		}
+		org, err := db.OrganizationByName(t.Context(), "aCME")
+		if err != nil || !org.Has(keyporter.FlagAPI) || org.Has(keyporter.FlagOrganizationAPIToken) {
+			t.Errorf("OrganizationByName = %+v, %v", org, err)
+		}
+		got, err := db.TokenByID(t.Context(), token.ID)
+		if err != nil || got != token {
+			t.Errorf("TokenByID = %+v, %v; want %+v", got, err, token)
+		}
+		cred, err := db.CredentialByHash(t.Context(), secret.Hash())
+		want := store.Credential{TokenID: "token", Kind: keyporter.UserToken, UserID: "ada", Login: "Ada@acme.example", UserActive: true, OrganizationID: "org", OrganizationActive: true, FlagAPI: true, Granted: true}
+		if err != nil || cred != want {
+			t.Errorf("CredentialByHash = %+v, %v; want %+v", cred, err, want)
+		}
+		if _, err := db.CredentialByHash(t.Context(), keyporter.SecretHash{1}); keyporter.KindOf(err) != keyporter.NotFound {
+			t.Errorf("an unknown hash: %v", err)
+		}
+		if _, err := db.TokenByID(t.Context(), "tok\x00\xff"); err == nil {
+			t.Error("an ID that isn't text is found")
+		}
+	})
+}
+
+func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, _, secret := acme(t, db)
+		role := func(id keyporter.ID, e keyporter.Effect) keyporter.Role {
+			return keyporter.Role{ID: id, OrganizationID: ada.OrganizationID, Name: string(id), Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: e}}
+		}
+		do(t, db, func(tx *store.Tx) error {
+			return errors.Join(tx.InsertRole(t.Context(), role("granting", keyporter.Grant), noon), tx.InsertRole(t.Context(), role("blocking", keyporter.Block), noon))
+		})
+		for _, c := range []struct {
+			roles            []keyporter.ID
+			granted, blocked bool
+		}{
+			{nil, false, false},
+			{[]keyporter.ID{keyporter.RoleMember}, false, false},
+			{[]keyporter.ID{"granting"}, true, false},
+			{[]keyporter.ID{"blocking"}, false, true},
+			{[]keyporter.ID{"granting", "blocking"}, true, true},
+			{[]keyporter.ID{keyporter.RoleAPIUser, "blocking"}, true, true},
+		} {
+			do(t, db, func(tx *store.Tx) error { return tx.SetUserRoles(t.Context(), ada.ID, c.roles) })
+			cred, err := db.CredentialByHash(t.Context(), secret.Hash())
+			if err != nil || cred.Granted != c.granted || cred.Blocked != c.blocked {
+				t.Errorf("%v: granted %v, blocked %v, %v", c.roles, cred.Granted, cred.Blocked, err)
+			}
+			roles, err := db.RolesOf(t.Context(), ada.ID)
+			use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
+			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.BlockedBy) > 0) != c.blocked {
+				t.Errorf("%v: RolesOf resolves to %+v, %v", c.roles, use, err)
+			}
+		}
+	})
+}
+
+func TestTakenNamesAreConflicts(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, token, _ := acme(t, db)
+		token.ID, token.Name = "other", "EXPORT"
+		for what, insert := range map[string]func(tx *store.Tx) error{
+			"token": func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{2}) },
+			"login": func(tx *store.Tx) error {
+				return tx.InsertUser(t.Context(), keyporter.User{ID: "new", OrganizationID: ada.OrganizationID, Login: "ada@ACME.example"}, "")
+			},
+			"organization": func(tx *store.Tx) error {
+				return tx.InsertOrganization(t.Context(), keyporter.Organization{ID: "new", Name: "ACME"})
+			},
+		} {
+			if err := db.Do(t.Context(), insert); keyporter.KindOf(err) != keyporter.Conflict {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
+
+func TestAFailedTransactionLeavesNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, token, _ := acme(t, db)
+		heard := &follower{}
+		db.Follow(heard)
+		stop := errors.New("stop")
+		err := db.Do(t.Context(), func(tx *store.Tx) error {
+			if err := tx.DeleteToken(t.Context(), token.ID); err != nil {
+				return err
+			}
+			if err := tx.InsertEvent(t.Context(), keyporter.Event{ID: "e", At: noon, Name: keyporter.EventTokenDelete, OrganizationID: ada.OrganizationID, TokenID: token.ID}); err != nil {
+				return err
+			}
+			return stop
+		})
+		if !errors.Is(err, stop) {
+			t.Fatal(err)
+		}
+		if _, err := db.TokenByID(t.Context(), token.ID); err != nil {
+			t.Errorf("the token is gone: %v", err)
+		}
+		if events, err := db.Events(t.Context(), ada.OrganizationID, "", 10); err != nil || len(events) != 0 {
+			t.Errorf("events %v, %v", events, err)
+		}
+		if heard.changes.Load() != 0 {
+			t.Error("followers heard of what didn't happen")
+		}
+	})
+}
+
+func TestEventsAreReadAsWritten(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, token, _ := acme(t, db)
+		for _, id := range []keyporter.ID{"1", "2", "3"} {
+			e := keyporter.Event{
+				ID: id, At: noon, Name: keyporter.EventTokenRename, OrganizationID: ada.OrganizationID, UserID: ada.ID, TokenID: token.ID,
+				Actor:  keyporter.Actor{Kind: keyporter.ActorSession, User: keyporter.User{ID: ada.ID, Login: ada.Login}, Address: "192.0.2.1", RequestID: "r"},
+				Detail: map[string]string{"name": `"<b>`},
+			}
+			do(t, db, func(tx *store.Tx) error { return tx.InsertEvent(t.Context(), e) })
+		}
+		events, err := db.Events(t.Context(), ada.OrganizationID, "3", 1)
+		if err != nil || len(events) != 1 || events[0].ID != "2" || events[0].Detail["name"] != `"<b>` || events[0].Actor.User.Login != ada.Login || !events[0].At.Equal(noon) {
+			t.Errorf("Events = %+v, %v", events, err)
+		}
+	})
+}
+
+func TestUsesAddUp(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		_, token, _ := acme(t, db)
+		add := func(agent string, at time.Time, allowed, refused int) {
+			u := store.Use{TokenID: token.ID, ClientUse: keyporter.ClientUse{Agent: agent, Address: "192.0.2.1", Version: "esign 6", LastAt: at, Allowed: allowed, Refused: refused}}
+			gone := u
+			gone.TokenID = "deleted meanwhile"
+			do(t, db, func(tx *store.Tx) error { return tx.AddUses(t.Context(), []store.Use{gone, u}) })
+		}
+		add("curl/8", noon, 3, 1)
+		add("curl/8", noon.Add(-time.Hour), 2, 0) // an older batch of another node, written later
+		add("curl/8", noon.Add(-8*24*time.Hour), 5, 0)
+		add("", noon.Add(-2*time.Hour), 1, 0)
+		use, err := db.UseOf(t.Context(), token.ID, noon.Add(10*time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(use.Hours)
+		if use.Allowed != 6 || use.Refused != 1 || use.Hours[n-1] != 3 || use.Hours[n-2] != 2 || use.Hours[n-3] != 1 {
+			t.Errorf("hours %v, allowed %d, refused %d", use.Hours[n-3:], use.Allowed, use.Refused)
+		}
+		if last, _ := use.Last(); len(use.Clients) != 2 || last.Agent != "curl/8" || !last.LastAt.Equal(noon) || last.Allowed != 10 {
+			t.Errorf("clients %+v", use.Clients)
+		}
+		for range 2 * store.MaxClients {
+			add("agent/"+string(keyporter.NewID(noon)), noon, 1, 0)
+		}
+		use, err = db.UseOf(t.Context(), token.ID, noon)
+		if err != nil || len(use.Clients) != store.MaxClients+1 {
+			t.Errorf("%d clients are kept, %v", len(use.Clients), err)
+		}
+		do(t, db, func(tx *store.Tx) error { return tx.Prune(t.Context(), noon.Add(40*24*time.Hour)) })
+		if use, err := db.UseOf(t.Context(), token.ID, noon); err != nil || use.Allowed != 0 {
+			t.Errorf("after pruning %d calls, %v", use.Allowed, err)
+		}
+		do(t, db, func(tx *store.Tx) error { return tx.DeleteToken(t.Context(), token.ID) })
+	})
+}
+
+func TestAttemptsAreLimited(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		limit := store.Limit{Burst: 3, Every: time.Minute}
+		attempt := func(at time.Time) error {
+			return db.Do(t.Context(), func(tx *store.Tx) error { return tx.Attempt(t.Context(), "login ada", limit, at) })
+		}
+		var allowed atomic.Int32
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				if attempt(noon) == nil {
+					allowed.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if allowed.Load() != 3 {
+			t.Errorf("%d of 16 attempts at once were allowed", allowed.Load())
+		}
+		err := attempt(noon.Add(15 * time.Second))
+		e, _ := errors.AsType[*keyporter.Error](err)
+		if e == nil || e.Kind != keyporter.TooMany || e.RetryAfter != 45*time.Second {
+			t.Errorf("the next attempt: %+v", e)
+		}
+		if err := attempt(noon.Add(time.Minute)); err != nil {
+			t.Errorf("after the time it was told: %v", err)
+		}
+		do(t, db, func(tx *store.Tx) error { return tx.ForgetAttempts(t.Context(), "login ada") })
+		if err := attempt(noon); err != nil {
+			t.Errorf("after a success: %v", err)
+		}
+	})
+}
+
+func TestASetupLinkWorksOnce(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		do(t, db, func(tx *store.Tx) error {
+			return tx.ReplaceSetupLink(t.Context(), keyporter.SecretHash{1}, noon.Add(time.Hour))
+		})
+		var used atomic.Int32
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				if db.Do(t.Context(), func(tx *store.Tx) error { return tx.UseSetupLink(t.Context(), keyporter.SecretHash{1}, noon) }) == nil {
+					used.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if used.Load() != 1 {
+			t.Errorf("used %d times", used.Load())
+		}
+	})
+}
+
+func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		do(t, db, func(tx *store.Tx) error { return tx.SetSchemaVersion(t.Context(), 99) })
+		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), "The database has schema 99") {
+			t.Errorf("Open = %v", err)
+		}
+	})
+}
+
+func TestDatabasesThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for url, want := range map[string]string{
+		write("text.db", strings.Repeat("not a database ", 1000)): "damaged",
+		dir: "is a directory",
+		filepath.Join(write("file", ""), "keyporter.db"):                                      "not a directory",
+		"postgres://nobody:secretword@127.0.0.1:1/none":                                       "can't be reached",
+		"postgres://%zz:secretword@":                                                          "can't be read",
+		"postgres:///nowhere?host=" + filepath.Join(dir, "nosocket") + "&password=secretword": "can't be reached",
+	} {
+		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secretword") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestALockedSQLiteFileIsUnavailable(t *testing.T) {
+	url := keyportertest.SQLite(t)
+	mine, other := open(t, url), open(t, url)
+	_, token, _ := acme(t, mine)
+	err := other.Do(t.Context(), func(*store.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		err := mine.Do(ctx, func(tx *store.Tx) error { return tx.DeleteToken(ctx, token.ID) })
+		if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "locked") {
+			t.Errorf("a write while another process writes: %v", err)
+		}
+		if _, err := mine.TokenByID(ctx, token.ID); err != nil {
+			t.Errorf("a read while another process writes: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFullDiskIsUnavailable(t *testing.T) {
+	db := open(t, keyportertest.SQLite(t))
+	ada, token, _ := acme(t, db)
+	do(t, db, func(tx *store.Tx) error { return tx.LimitPages(t.Context()) })
+	var err error
+	for i := range 10_000 {
+		token.ID, token.Name = keyporter.NewID(noon), strings.Repeat("x", 90)+string(keyporter.NewID(noon))
+		if err = db.Do(t.Context(), func(tx *store.Tx) error {
+			return tx.InsertToken(t.Context(), token, keyporter.SecretHash{1, byte(i), byte(i >> 8)})
+		}); err != nil {
+			break
+		}
+	}
+	if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "full") {
+		t.Errorf("writing to a full disk: %v", err)
+	}
+	if _, err := db.UserByID(t.Context(), ada.ID); err != nil {
+		t.Errorf("reading from a full disk: %v", err)
+	}
+}
+
+// follower counts what it is told.
+type follower struct{ changes, resets atomic.Int32 }
+
+func (f *follower) Changed(store.Change) { f.changes.Add(1) }
+func (f *follower) Reset()               { f.resets.Add(1) }

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// InsertToken writes a new token and the hash of its secret. A name that the owner uses already is a Conflict.
+func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, keyporter.Fold(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert token: %w", explain(err))
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO token_secrets (hash, token_id, first, last, created_at)
+		VALUES ($1, $2, $3, $4, $5)`, hash[:], t.ID, t.First, t.Last, millis(t.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert secret of token: %w", explain(err))
+	}
+	return nil
+}
+
+// RenameToken gives a token another name. One that the owner uses already is a Conflict.
+func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) error {
+	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, keyporter.Fold(name))
+}
+
+// SetTokenEnabled switches a token on or off and tells whether that changed it.
+func (tx *Tx) SetTokenEnabled(ctx context.Context, id keyporter.ID, enabled bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE tokens SET enabled = $2 WHERE id = $1 AND enabled <> $2`, id, enabled)
+	return n > 0, explain(err)
+}
+
+// SetTokenExpiry sets when a token ends; zero is never.
+func (tx *Tx) SetTokenExpiry(ctx context.Context, id keyporter.ID, at time.Time) error {
+	return tx.must(ctx, `UPDATE tokens SET expires_at = $2 WHERE id = $1`, id, millis(at))
+}
+
+// DeleteToken deletes a token with its secrets and its counts.
+func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
+	return tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
+}
+
+// selectToken shows the newest secret of a token.
+const selectToken = `
+	SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, s.first, s.last
+	FROM tokens t JOIN token_secrets s ON s.token_id = t.id
+		AND s.created_at = (SELECT max(created_at) FROM token_secrets WHERE token_id = t.id)`
+
+// TokenByID returns a token.
+func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Token, error) {
+	t, err := one(ctx, q.q, scanToken, selectToken+` WHERE t.id = $1`, id)
+	if err != nil {
+		return t, fmt.Errorf("find token: %w", err)
+	}
+	return t, nil
+}
+
+// TokensOf returns the tokens of one kind that a user added, the latest first: up to
+// limit, older than the token before (empty: from the latest).
+func (q queries) TokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
+	tokens, err := list(ctx, q.q, scanToken, selectToken+`
+		WHERE t.owner_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
+		ORDER BY t.id DESC
+		LIMIT $4`, owner, kind, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	return tokens, nil
+}
+
+func scanToken(row scanner) (t keyporter.Token, err error) {
+	var expires, created int64
+	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.First, &t.Last)
+	t.ExpiresAt, t.CreatedAt = fromMillis(expires), fromMillis(created)
+	return t, err
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Use is a batch of calls made with one token by one client.
+type Use struct {
+	TokenID keyporter.ID
+	keyporter.ClientUse
+}
+
+// MaxClients is how many clients are kept of a token. The calls of further ones count
+// towards OtherClients: who holds a secret can send any user agent he likes.
+const (
+	MaxClients   = 50
+	OtherClients = "(other clients)"
+)
+
+// AddUses adds batches to the counts. What is counted for a token that was deleted
+// meanwhile is dropped.
+func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
+	for _, u := range uses {
+		if err := tx.addUse(ctx, u); err != nil {
+			return fmt.Errorf("add use of token %s: %w", u.TokenID, explain(err))
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) addUse(ctx context.Context, u Use) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO token_hours (token_id, hour, allowed, refused)
+		SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM tokens WHERE id = $1
+		ON CONFLICT (token_id, hour) DO UPDATE
+		SET allowed = token_hours.allowed + excluded.allowed, refused = token_hours.refused + excluded.refused`,
+		u.TokenID, millis(u.LastAt.Truncate(time.Hour)), u.Allowed, u.Refused)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO token_clients (token_id, agent, address, version, last_at, allowed, refused)
+		SELECT t.id,
+			CASE WHEN (SELECT count(*) FROM token_clients c WHERE c.token_id = t.id AND c.agent <> $2) < $8
+				THEN CAST($2 AS TEXT) ELSE CAST($9 AS TEXT) END,
+			CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+		FROM tokens t WHERE t.id = $1
+		ON CONFLICT (token_id, agent) DO UPDATE
+		SET address = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.address ELSE excluded.address END,
+			version = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.version ELSE excluded.version END,
+			last_at = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.last_at ELSE excluded.last_at END,
+			allowed = token_clients.allowed + excluded.allowed,
+			refused = token_clients.refused + excluded.refused`,
+		u.TokenID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
+	return err
+}
+
+// UseOf returns how a token was used, seen from now.
+func (q queries) UseOf(ctx context.Context, token keyporter.ID, now time.Time) (use keyporter.TokenUse, err error) {
+	first := now.Truncate(time.Hour).Add(-time.Duration(len(use.Hours)-1) * time.Hour)
+	hours, err := list(ctx, q.q, scanHour, `
+		SELECT hour, allowed, refused FROM token_hours WHERE token_id = $1 AND hour >= $2 ORDER BY hour`, token, millis(first))
+	if err != nil {
+		return use, fmt.Errorf("find use of token: %w", err)
+	}
+	for _, h := range hours {
+		use.Allowed += h.allowed
+		use.Refused += h.refused
+		if i := int(h.start.Sub(first) / time.Hour); i < len(use.Hours) {
+			use.Hours[i] = h.allowed
+		}
+	}
+	use.Clients, err = list(ctx, q.q, scanClientUse, `
+		SELECT agent, address, version, last_at, allowed, refused
+		FROM token_clients WHERE token_id = $1 ORDER BY last_at DESC, agent`, token)
+	return use, err
+}
+
+type hour struct {
+	start            time.Time
+	allowed, refused int
+}
+
+func scanHour(row scanner) (h hour, err error) {
+	var start int64
+	err = row.Scan(&start, &h.allowed, &h.refused)
+	h.start = fromMillis(start)
+	return h, err
+}
+
+func scanClientUse(row scanner) (c keyporter.ClientUse, err error) {
+	var last int64
+	err = row.Scan(&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
+	c.LastAt = fromMillis(last)
+	return c, err
+}

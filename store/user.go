@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyporter/keyporter"
+)
+
+// InsertUser writes a new user with his roles. A login that is taken is a Conflict.
+func (tx *Tx) InsertUser(ctx context.Context, u keyporter.User, passwordHash string) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO users (id, organization_id, login, login_key, password_hash, operator, active, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		u.ID, u.OrganizationID, u.Login, keyporter.Fold(u.Login), passwordHash, u.Operator, u.Active, millis(u.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert user: %w", explain(err))
+	}
+	return tx.insertUserRoles(ctx, u.ID, u.RoleIDs)
+}
+
+// SetUserRoles gives a user these roles and no others.
+func (tx *Tx) SetUserRoles(ctx context.Context, user keyporter.ID, roles []keyporter.ID) error {
+	if _, err := tx.exec(ctx, `DELETE FROM user_roles WHERE user_id = $1`, user); err != nil {
+		return explain(err)
+	}
+	return tx.insertUserRoles(ctx, user, roles)
+}
+
+func (tx *Tx) insertUserRoles(ctx context.Context, user keyporter.ID, roles []keyporter.ID) error {
+	for _, r := range roles {
+		if _, err := tx.exec(ctx, `INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2)`, user, r); err != nil {
+			return fmt.Errorf("insert role of user: %w", explain(err))
+		}
+	}
+	return nil
+}
+
+// SetUserActive switches a user on or off.
+func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool) error {
+	return tx.must(ctx, `UPDATE users SET active = $2 WHERE id = $1`, user, active)
+}
+
+// SetPassword replaces a user's password hash.
+func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) error {
+	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
+}
+
+const userColumns = `id, organization_id, login, operator, active, created_at`
+
+// UserByID returns a user with his roles.
+func (q queries) UserByID(ctx context.Context, id keyporter.ID) (keyporter.User, error) {
+	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+}
+
+// UserByLogin returns the user with that login name, letter case ignored.
+func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User, error) {
+	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, keyporter.Fold(login))
+}
+
+func (q queries) user(ctx context.Context, query string, arg any) (keyporter.User, error) {
+	u, err := one(ctx, q.q, scanUser, query, arg)
+	if err != nil {
+		return u, fmt.Errorf("find user: %w", err)
+	}
+	u.RoleIDs, err = q.roleIDsOf(ctx, u.ID)
+	return u, err
+}
+
+func (q queries) roleIDsOf(ctx context.Context, user keyporter.ID) ([]keyporter.ID, error) {
+	return list(ctx, q.q, scanString[keyporter.ID], `SELECT role_id FROM user_roles WHERE user_id = $1 ORDER BY role_id`, user)
+}
+
+// Users returns users of the instance by age: up to limit, younger than the user after (empty: from the oldest).
+func (q queries) Users(ctx context.Context, after keyporter.ID, limit int) ([]keyporter.User, error) {
+	users, err := list(ctx, q.q, scanUser, `SELECT `+userColumns+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	for i := range users {
+		if users[i].RoleIDs, err = q.roleIDsOf(ctx, users[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return users, nil
+}
+
+// PasswordHash returns a user's password hash, empty when he has no password.
+func (q queries) PasswordHash(ctx context.Context, user keyporter.ID) (string, error) {
+	return one(ctx, q.q, scanString[string], `SELECT password_hash FROM users WHERE id = $1`, user)
+}
+
+// HasOperator tells whether anybody runs the instance yet.
+func (q queries) HasOperator(ctx context.Context) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM users WHERE operator`)
+	return n > 0, err
+}
+
+func scanInt(row scanner) (n int, err error) {
+	err = row.Scan(&n)
+	return n, err
+}
+
+func scanUser(row scanner) (u keyporter.User, err error) {
+	var created int64
+	err = row.Scan(&u.ID, &u.OrganizationID, &u.Login, &u.Operator, &u.Active, &created)
+	u.CreatedAt = fromMillis(created)
+	return u, err
+}

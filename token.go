@@ -1,0 +1,56 @@
+package keyporter
+
+import "time"
+
+// Token is an API token, without its secret.
+type Token struct {
+	ID             ID
+	OrganizationID ID
+	OwnerID        ID // the user who added it
+	Kind           TokenKind
+	Name           string // as the owner chose, unique among his own of the kind, letter case ignored
+	Enabled        bool   // the on/off switch; a new token is off
+	ExpiresAt      time.Time
+	CreatedAt      time.Time
+
+	// First and Last are characters of the secret, to tell tokens apart.
+	First, Last string
+}
+
+// TokenKind says for whom a token speaks.
+type TokenKind string
+
+// The kinds of tokens.
+const (
+	UserToken         TokenKind = "user"         // speaks for its owner
+	OrganizationToken TokenKind = "organization" // speaks for the user named in the request; deprecated
+)
+
+// Expired tells whether the token has ended at now. A zero ExpiresAt never ends.
+func (t *Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
+
+// TokenUse is how a token was used, from the counts of every node.
+type TokenUse struct {
+	Hours   [7 * 24]int // allowed calls by the hour, the oldest first; the last is the hour that runs
+	Allowed int         // calls that were allowed in these hours
+	Refused int         // calls with the right secret that were refused in these hours
+	Clients []ClientUse // the latest first
+}
+
+// Last returns the client that used the token last, and false when none ever did.
+func (u *TokenUse) Last() (ClientUse, bool) {
+	if len(u.Clients) == 0 {
+		return ClientUse{}, false
+	}
+	return u.Clients[0], true
+}
+
+// ClientUse is how one client, told by its user agent, used a token, ever since.
+type ClientUse struct {
+	Agent   string // User-Agent as sent, cut to 200 bytes; empty when it sent none
+	Address string // where its last call came from
+	Version string // API and version of its last call, such as "esign 6"
+	LastAt  time.Time
+	Allowed int
+	Refused int
+}

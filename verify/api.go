@@ -1,0 +1,205 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// API is one API behind the gateway. What isn't on one of its routes isn't reachable.
+type API struct {
+	// Name is what pages and counts call the API.
+	Name string `yaml:"name"`
+	// Upstream is where the reverse proxy sends its calls: http://host:port, or https. It may be left out where only forward-auth is used.
+	Upstream string `yaml:"upstream"`
+	// Hosts are the host names under which the API is called; none: any.
+	Hosts []string `yaml:"hosts"`
+	// Routes are tried in their order; the first that fits decides.
+	Routes []Route `yaml:"routes"`
+
+	target *url.URL
+}
+
+// Route is a part of an API and what it asks of a call.
+type Route struct {
+	// Path is a pattern such as /Api/{version}/envelope/{rest...}: {version} matches v4 and v4.0 alike, {name} any one segment, {name...} at the end the rest, which may be empty. Letter case doesn't count.
+	Path string `yaml:"path"`
+	// Versions are those that the route is for, such as 4, 1-5 or 6-. None: all.
+	Versions string `yaml:"versions"`
+	// Methods are those that the route is for. None: all.
+	Methods []string `yaml:"methods"`
+	// Public lets calls through without a credential, and without an identity.
+	Public bool `yaml:"public"`
+	// Credentials are the kinds that are taken: user_token, organization_token, access_token. None: user_token and access_token.
+	Credentials []keyporter.CredentialKind `yaml:"credentials"`
+	// Refusals is how a refusal looks: problem (the default, RFC 9457), empty (401 and 403 both are 401 without a body), or error (401 without a body, and {"ErrorId","Message","TraceId"} with any other status).
+	Refusals Refusals `yaml:"refusals"`
+
+	api         *API
+	segments    []segment
+	first, last int // versions; last 0 is no end
+}
+
+// Refusals names a shape of refusals.
+type Refusals string
+
+// The shapes of refusals.
+const (
+	RefuseProblem Refusals = "problem"
+	RefuseEmpty   Refusals = "empty"
+	RefuseError   Refusals = "error"
+)
+
+// Target returns where the API's calls are sent, nil when it has no upstream.
+func (a *API) Target() *url.URL { return a.target }
+
+// API returns the API that the route belongs to.
+func (r *Route) API() *API { return r.api }
+
+func (r *Route) accepts(kind keyporter.CredentialKind) bool {
+	return slices.Contains(r.Credentials, kind)
+}
+
+// segment is one part of a pattern: a literal, or one of the placeholders.
+type segment struct {
+	literal string
+	kind    segmentKind
+}
+
+type segmentKind uint8
+
+const (
+	literal segmentKind = iota
+	version
+	anything
+	rest
+)
+
+// compile checks the APIs, reports all that is wrong with them at once, and makes them ready to match.
+func compile(apis []API) ([]*API, error) {
+	var faults []error
+	var out []*API
+	for i := range apis {
+		a := apis[i]
+		a.Routes = slices.Clone(a.Routes)
+		where := fmt.Sprintf("apis[%d]", i)
+		if a.Name == "" {
+			faults = append(faults, fmt.Errorf("%s: name is missing", where))
+		} else {
+			where = fmt.Sprintf("API %q", a.Name)
+		}
+		faults = append(faults, a.compile(where)...)
+		if slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name }) {
+			faults = append(faults, fmt.Errorf("%s: there are two of this name", where))
+		}
+		out = append(out, &a)
+	}
+	for _, a := range out {
+		for i := range a.Routes {
+			a.Routes[i].api = a
+		}
+	}
+	return out, errors.Join(faults...)
+}
+
+func (a *API) compile(where string) (faults []error) {
+	if a.Upstream != "" {
+		u, err := url.Parse(a.Upstream)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			faults = append(faults, fmt.Errorf("%s: upstream has to be like http://127.0.0.1:9090, without path, query or user", where))
+		}
+		a.target = u
+	}
+	if len(a.Routes) == 0 {
+		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
+	}
+	for i := range a.Routes {
+		for _, err := range a.Routes[i].compile() {
+			faults = append(faults, fmt.Errorf("%s: routes[%d]: %w", where, i, err))
+		}
+	}
+	return faults
+}
+
+func (r *Route) compile() (faults []error) {
+	var err error
+	if r.segments, err = parsePattern(r.Path); err != nil {
+		faults = append(faults, err)
+	}
+	if r.first, r.last, err = parseVersions(r.Versions); err != nil {
+		faults = append(faults, err)
+	}
+	if r.Versions != "" && !slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
+		faults = append(faults, errors.New("versions need a {version} in the path"))
+	}
+	if r.Public && len(r.Credentials) > 0 {
+		faults = append(faults, errors.New("public and credentials contradict each other"))
+	}
+	if len(r.Credentials) == 0 && !r.Public {
+		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
+	}
+	for _, k := range r.Credentials {
+		if k != keyporter.CredentialUserToken && k != keyporter.CredentialOrganizationToken && k != keyporter.CredentialAccessToken {
+			faults = append(faults, fmt.Errorf("there are no credentials of kind %q", k))
+		}
+	}
+	switch r.Refusals {
+	case "":
+		r.Refusals = RefuseProblem
+	case RefuseProblem, RefuseEmpty, RefuseError:
+	default:
+		faults = append(faults, fmt.Errorf("there are no refusals %q", r.Refusals))
+	}
+	return faults
+}
+
+func parsePattern(pattern string) ([]segment, error) {
+	if path, ok := readPath(pattern); !ok || path != pattern {
+		return nil, fmt.Errorf("path %q has to be a plain path such as /Api/{version}/{rest...}", pattern)
+	}
+	var segments []segment
+	parts := strings.Split(pattern[1:], "/")
+	for i, p := range parts {
+		name, isVar := strings.CutPrefix(p, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		switch {
+		case !isVar && !strings.ContainsAny(p, "{}"):
+			segments = append(segments, segment{literal: p})
+		case !isVar || !closed || strings.ContainsAny(name, "{}"):
+			return nil, fmt.Errorf("path %q: a placeholder is a whole segment", pattern)
+		case name == "version":
+			segments = append(segments, segment{kind: version})
+		case !strings.HasSuffix(name, "..."):
+			segments = append(segments, segment{kind: anything})
+		case i != len(parts)-1:
+			return nil, fmt.Errorf("path %q: %s has to be the last segment", pattern, p)
+		default:
+			segments = append(segments, segment{kind: rest})
+		}
+	}
+	return segments, nil
+}
+
+func parseVersions(s string) (first, last int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	from, to, isRange := strings.Cut(s, "-")
+	if first, err = strconv.Atoi(from); err == nil {
+		switch {
+		case !isRange:
+			last = first
+		case to != "":
+			last, err = strconv.Atoi(to)
+		}
+	}
+	if err != nil || first < 1 || last != 0 && last < first {
+		return 0, 0, fmt.Errorf("versions %q have to be like 4, 1-5 or 6-", s)
+	}
+	return first, last, nil
+}

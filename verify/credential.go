@@ -1,0 +1,65 @@
+package verify
+
+import (
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// presented reads the one secret and the one login name out of the headers of a call.
+// An empty header counts as absent, and the same value twice as once; two different
+// secrets, or login names, are refused, because it can't be known which one was meant.
+func presented(req *Request) (secret, login string, reason keyporter.Reason) {
+	s := single{ok: true}
+	for _, v := range req.APIToken {
+		s.add(v)
+	}
+	for _, v := range req.OrganizationKey {
+		s.add(v)
+	}
+	for _, v := range req.Authorization {
+		s.add(bearer(v))
+	}
+	l := single{ok: true}
+	for _, v := range req.UserLoginName {
+		l.add(v)
+	}
+	switch {
+	case !s.ok || !l.ok:
+		return "", "", keyporter.ReasonAmbiguous
+	case s.value == "":
+		return "", "", keyporter.ReasonNoCredential
+	}
+	return s.value, l.value, keyporter.Allowed
+}
+
+// single is one value out of several headers; ok is false once two differ.
+type single struct {
+	value string
+	ok    bool
+}
+
+func (s *single) add(v string) {
+	switch v = strings.Trim(v, " \t"); {
+	case v == "" || v == s.value:
+	case s.value == "":
+		s.value = v
+	default:
+		s.ok = false
+	}
+}
+
+// bearer takes the token out of an Authorization header (RFC 6750 §2.1). What another
+// scheme carries is a secret too, but none of ours: it stays whole, to be refused like
+// any other that was never issued, or as the second one beside a token.
+func bearer(v string) string {
+	v = strings.Trim(v, " \t")
+	const scheme = "Bearer"
+	if len(v) < len(scheme) || !strings.EqualFold(v[:len(scheme)], scheme) {
+		return v
+	}
+	if rest := v[len(scheme):]; rest == "" || rest[0] == ' ' {
+		return strings.TrimLeft(rest, " ")
+	}
+	return v
+}

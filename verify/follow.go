@@ -1,0 +1,77 @@
+package verify
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Changed drops what a change touches. See store.Follower.
+func (c *Checker) Changed(change store.Change) {
+	noun, _, _ := strings.Cut(string(change.Name), ".")
+	switch noun {
+	case "session":
+	case "token":
+		if change.Name == keyporter.EventTokenCreate {
+			c.learn(change.TokenID)
+			return
+		}
+		c.cache.dropToken(change.TokenID)
+	case "user":
+		c.cache.dropIf(func(e *entry) bool { return e.UserID == change.UserID })
+	case "organization", "flag", "role":
+		c.cache.dropIf(func(e *entry) bool { return e.OrganizationID == change.OrganizationID })
+	default:
+		c.Reset()
+	}
+}
+
+// learn makes the secrets of a new token known.
+func (c *Checker) learn(token keyporter.ID) {
+	ctx, cancel := context.WithTimeout(context.Background(), store.Silence)
+	defer cancel()
+	hashes, err := c.db.SecretHashesOf(ctx, token)
+	if err != nil {
+		c.known.reset() // then the database is asked, until they are all read anew
+		return
+	}
+	c.known.add(hashes)
+}
+
+// Reset drops everything. See store.Follower.
+func (c *Checker) Reset() {
+	c.cache.dropIf(func(*entry) bool { return true })
+	c.known.reset()
+}
+
+// Run keeps the Checker's memory complete and writes its counts, until ctx ends; then it
+// writes the last of them.
+func (c *Checker) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Silence)
+			defer cancel()
+			c.logged(c.Flush(last), "write the last counts")
+			return
+		case <-tick.C:
+			c.logged(c.Flush(ctx), "write counts")
+		case <-c.known.rebuild:
+			if err := c.known.fill(ctx, c.db.EachSecretHash); err != nil {
+				c.logged(err, "read the hashes of all secrets")
+				time.AfterFunc(time.Second, c.known.reset)
+			}
+		}
+	}
+}
+
+func (c *Checker) logged(err error, what string) {
+	if err != nil {
+		c.log.Warn("can't "+what, "error", err)
+	}
+}

@@ -1,0 +1,138 @@
+package verify
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keyporter/keyporter"
+)
+
+// known remembers of every secret that was ever issued 64 bits of its hash, 16 bytes of
+// memory each at the most, so that whoever tries secrets that were never issued costs
+// neither the database nor a place in the cache. It may think that it knows a secret
+// that was deleted; then the database is asked. While it isn't complete it lacks nothing.
+type known struct {
+	table atomic.Pointer[table]
+
+	mu      sync.Mutex
+	late    []keyporter.SecretHash // added while the table is being filled
+	epoch   int                    // counts resets
+	rebuild chan struct{}
+}
+
+func newKnown() *known {
+	k := &known{rebuild: make(chan struct{}, 1)}
+	k.reset()
+	return k
+}
+
+// lacks tells for certain that the secret wasn't issued.
+func (k *known) lacks(hash keyporter.SecretHash) bool {
+	t := k.table.Load()
+	return t != nil && !t.has(fingerprint(hash))
+}
+
+func (k *known) add(hashes []keyporter.SecretHash) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.table.Load()
+	if t == nil {
+		k.late = append(k.late, hashes...)
+		return
+	}
+	for _, h := range hashes {
+		t = t.with(fingerprint(h))
+	}
+	k.table.Store(t)
+}
+
+// reset forgets everything and asks for a refill.
+func (k *known) reset() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.epoch++
+	k.table.Store(nil)
+	k.late = nil
+	select {
+	case k.rebuild <- struct{}{}:
+	default:
+	}
+}
+
+// fill reads every hash that is stored. What is added or reset meanwhile counts.
+func (k *known) fill(ctx context.Context, each func(context.Context, func(keyporter.SecretHash)) error) error {
+	k.mu.Lock()
+	epoch := k.epoch
+	k.mu.Unlock()
+	t := newTable(1024)
+	if err := each(ctx, func(h keyporter.SecretHash) { t = t.with(fingerprint(h)) }); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch != epoch {
+		return nil // asked for again already
+	}
+	for _, h := range k.late {
+		t = t.with(fingerprint(h))
+	}
+	k.late = nil
+	k.table.Store(t)
+	return nil
+}
+
+// fingerprint is the first 64 bits of a hash. Nobody can aim at one: that would take a preimage of SHA-256.
+func fingerprint(h keyporter.SecretHash) uint64 {
+	return max(binary.LittleEndian.Uint64(h[:8]), 1) // 0 marks a free slot
+}
+
+// table is an open-addressing set of fingerprints, at most half full, that is read without locks while one writer adds to it.
+type table struct {
+	slots []atomic.Uint64
+	used  int
+}
+
+func newTable(size int) *table { return &table{slots: make([]atomic.Uint64, size)} }
+
+func (t *table) has(f uint64) bool {
+	mask := uint64(len(t.slots) - 1)
+	for i := f & mask; ; i = (i + 1) & mask {
+		switch t.slots[i].Load() {
+		case f:
+			return true
+		case 0:
+			return false
+		}
+	}
+}
+
+// with adds f and returns the table that has it: t, or a larger copy.
+func (t *table) with(f uint64) *table {
+	if 2*(t.used+1) > len(t.slots) {
+		larger := newTable(2 * len(t.slots))
+		for i := range t.slots {
+			if s := t.slots[i].Load(); s != 0 {
+				larger.insert(s)
+			}
+		}
+		t = larger
+	}
+	t.insert(f)
+	return t
+}
+
+func (t *table) insert(f uint64) {
+	mask := uint64(len(t.slots) - 1)
+	for i := f & mask; ; i = (i + 1) & mask {
+		switch t.slots[i].Load() {
+		case f:
+			return
+		case 0:
+			t.slots[i].Store(f)
+			t.used++
+			return
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// route finds the route that a call belongs to.
+func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
+	path, ok := readPath(req.Path)
+	if !ok {
+		return nil, 0, keyporter.ReasonBadPath
+	}
+	for _, a := range c.apis {
+		if !a.hasHost(req.Host) {
+			continue
+		}
+		for i := range a.Routes {
+			if v, ok := a.Routes[i].match(req.Method, path); ok {
+				return &a.Routes[i], v, keyporter.Allowed
+			}
+		}
+	}
+	return nil, 0, keyporter.ReasonNoRoute
+}
+
+func (a *API) hasHost(host string) bool {
+	if len(a.Hosts) == 0 {
+		return true
+	}
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	host = strings.TrimSuffix(host, ".")
+	return slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// match compares a path that readPath returned with the route, and returns the version in it.
+func (r *Route) match(method, path string) (v int, ok bool) {
+	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return strings.EqualFold(m, method) }) {
+		return 0, false
+	}
+	left, more := path[1:], true
+	for _, s := range r.segments {
+		if s.kind == rest {
+			return v, true
+		}
+		if !more {
+			return 0, false
+		}
+		var part string
+		part, left, more = strings.Cut(left, "/")
+		switch s.kind {
+		case version:
+			if v, ok = parseVersion(part); !ok || v < r.first || r.last != 0 && v > r.last {
+				return 0, false
+			}
+		case anything:
+			if part == "" {
+				return 0, false
+			}
+		default:
+			if !equalFoldASCII(part, s.literal) {
+				return 0, false
+			}
+		}
+	}
+	return v, !more
+}
+
+// parseVersion reads v4 and v4.0, in either letter case.
+func parseVersion(s string) (int, bool) {
+	s = strings.TrimSuffix(s, ".0")
+	if len(s) < 2 || len(s) > 4 || s[0]|0x20 != 'v' || s[1] == '0' {
+		return 0, false
+	}
+	v := 0
+	for _, c := range []byte(s[1:]) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = v*10 + int(c-'0')
+	}
+	return v, true
+}
+
+// equalFoldASCII ignores the case of ASCII letters only; readPath lets none through that fold into them from outside.
+func equalFoldASCII(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		x, y := a[i], b[i]
+		if x != y && (x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// Claims tells whether a call to that host and path, decoded, is for one of the APIs: it
+// has hosts of its own, or the path begins with the first segment of one of its routes.
+func (c *Checker) Claims(host, path string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	return slices.ContainsFunc(c.apis, func(a *API) bool {
+		if len(a.Hosts) > 0 {
+			return a.hasHost(host)
+		}
+		return slices.ContainsFunc(a.Routes, func(r Route) bool { return equalFoldASCII(first, r.segments[0].literal) })
+	})
+}

@@ -1,0 +1,172 @@
+// Package verify answers the one question that every call asks: who is calling, may he,
+// and if not, why.
+//
+// It owns the reading of credentials and paths, the rules in their order, the cache of
+// what the rules ask about, and the counts of calls. It knows no HTTP server: gateways
+// fill in a Request and render the Decision. It writes nothing while it decides.
+package verify
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Checker checks calls. It is safe for concurrent use.
+type Checker struct {
+	db     *store.DB
+	apis   []*API
+	now    func() time.Time
+	log    *slog.Logger
+	cache  *cache
+	known  *known
+	meters meters
+}
+
+// Options are what a Checker can be given beside the database. The zero value works.
+type Options struct {
+	APIs []API
+	// Now is the clock by which tokens expire; nil is time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+	// CacheSize is how many credentials are kept in memory, some 1 KB each; 0 is 100,000.
+	CacheSize int
+}
+
+// New returns a Checker over db. It follows db; Run keeps its memory true and writes its counts.
+func New(db *store.DB, o Options) (*Checker, error) {
+	apis, err := compile(o.APIs)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = 100_000
+	}
+	c.cache = newCache(o.CacheSize)
+	c.known = newKnown()
+	db.Follow(c)
+	return c, nil
+}
+
+// APIs returns the configured APIs.
+func (c *Checker) APIs() []*API { return c.apis }
+
+// Request is a call as a gateway saw it. Nothing in it is decided or cleaned yet.
+type Request struct {
+	Method string
+	Host   string // with or without port
+	Path   string // as sent, percent-encoded, without query
+
+	// The values of the headers that can carry a credential.
+	APIToken        []string
+	Authorization   []string
+	OrganizationKey []string
+	UserLoginName   []string
+
+	ClientIP string
+	Agent    string // User-Agent
+}
+
+// Decision is the answer to a Request.
+type Decision struct {
+	keyporter.Decision
+	Route   *Route // which one the path belongs to; nil with ReasonNoRoute and ReasonBadPath
+	Version int    // of the API, 0 when the path has none
+
+	entry *entry
+}
+
+// Identity returns the headers by which the API learns who calls, empty on a public
+// path. They are shared: don't change them.
+func (d *Decision) Identity() []Header {
+	if d.entry == nil || !d.Allowed {
+		return nil
+	}
+	return d.entry.identity
+}
+
+// Check decides about a call. It never fails open: when the state can't be had, the
+// reason is ReasonUnavailable.
+func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
+	k := call{req: req, now: c.now()}
+	k.secret, k.login, k.presented = presented(req)
+	d.Route, d.Version, k.match = c.route(req)
+	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
+		d.Outcomes[keyporter.RulePath] = keyporter.Passed
+		d.Allowed = true
+		return d
+	}
+	k.route = d.Route
+	if !d.ask(&k, 0, keyporter.RuleKnown) {
+		return d
+	}
+	e, err := c.entryOf(ctx, k.secret)
+	if err != nil {
+		c.log.Error("can't look a credential up", "error", err)
+		d.refuse(keyporter.RuleKnown, keyporter.ReasonUnavailable)
+		return d
+	}
+	k.entry, d.entry = e, e
+	d.Allowed = d.ask(&k, keyporter.RuleKnown, keyporter.Rule(keyporter.NumRules))
+	if e != nil {
+		d.Principal = &e.principal
+		c.meters.count(e.meter, &k, d.Route.api, d.Version, d.Allowed)
+	}
+	return d
+}
+
+// ask asks the rules from first up to end, and tells whether all of them passed.
+func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
+	for r := first; r < end; r++ {
+		if reason := rules[r](k); reason != keyporter.Allowed {
+			d.refuse(r, reason)
+			return false
+		}
+		d.Outcomes[r] = keyporter.Passed
+	}
+	return true
+}
+
+func (d *Decision) refuse(r keyporter.Rule, reason keyporter.Reason) {
+	d.Outcomes[r] = keyporter.Failed
+	d.Reason = reason
+}
+
+// entryOf returns what the secret opens, nil when nothing. While this node doesn't hear
+// what others change it asks the database each time.
+func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
+	hash := keyporter.HashSecret(secret)
+	hears := c.db.Hears()
+	if hears {
+		if e := c.cache.get(hash); e != nil {
+			return e, nil
+		}
+		if c.known.lacks(hash) {
+			return nil, nil //nolint:nilnil // there is none, and that is no error
+		}
+	}
+	// What changes between the query and the put must not be put: the cache knows by this number.
+	generation := c.cache.generation()
+	cred, err := c.db.CredentialByHash(ctx, hash)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return nil, nil //nolint:nilnil // as above
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := newEntry(hash, cred)
+	if hears {
+		e = c.cache.put(generation, e)
+	}
+	return e, nil
+}

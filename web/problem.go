@@ -1,0 +1,24 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// Problem is a problem document (RFC 9457) of type about:blank.
+type Problem struct {
+	Title     string `json:"title"`  // the status in words
+	Status    int    `json:"status"` // HTTP status
+	Detail    string `json:"detail,omitempty"`
+	Code      string `json:"code,omitempty"` // the reason, for programs
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// WriteProblem answers with a problem document.
+func WriteProblem(w http.ResponseWriter, p Problem) {
+	p.Title = http.StatusText(p.Status)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone, or it works
+}

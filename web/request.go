@@ -1,0 +1,52 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"net/http"
+	"sync/atomic"
+)
+
+// RequestIDHeader carries the request id to whom the answer goes.
+const RequestIDHeader = "X-Keyporter-Request-Id"
+
+var (
+	requestBase  = newRequestBase()
+	requestCount atomic.Uint64
+	requestText  = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+)
+
+func newRequestBase() (b [8]byte) {
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return b
+}
+
+// NewRequestID returns an id that no other request in any process has: 64 random bits
+// of this process and a count. It is a name to ask after, not a secret.
+func NewRequestID() string {
+	var b [15]byte
+	copy(b[:], requestBase[:])
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], requestCount.Add(1))
+	copy(b[8:], n[1:])
+	return requestText.EncodeToString(b[:])
+}
+
+type requestIDKey struct{}
+
+// WithRequestID gives each request an id, and the answer a header with it.
+func WithRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := NewRequestID()
+		w.Header().Set(RequestIDHeader, id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// RequestID returns the id of the request that ctx belongs to, empty when it has none.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
