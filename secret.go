@@ -119,8 +119,12 @@ func ParseSecret(text string) (SecretKind, bool) {
 
 // secretChecksum is the CRC-32 of text as six base62 digits, most significant first.
 func secretChecksum(text string) (sum [secretChecksumLen]byte) {
-	var buf [SecretLen]byte
-	c := crc32.ChecksumIEEE(buf[:copy(buf[:], text)])
+	// As crc32.ChecksumIEEE does, which would need a copy of text on the heap.
+	c := ^uint32(0)
+	for i := range len(text) {
+		c = crc32.IEEETable[byte(c)^text[i]] ^ c>>8
+	}
+	c = ^c
 	for i := len(sum) - 1; i >= 0; i-- {
 		sum[i] = base62[c%62]
 		c /= 62

@@ -77,6 +77,12 @@ func (db *DB) Close() error {
 	return err
 }
 
+// Ping asks the database whether it is there.
+func (db *DB) Ping(ctx context.Context) error {
+	_, err := one(ctx, db.q, scanInt, `SELECT 1`)
+	return err
+}
+
 // queries are the reads. They run on the database or inside of a transaction.
 type queries struct{ q querier }
 

@@ -80,6 +80,12 @@ const (
 	rest
 )
 
+// Validate reports everything that is wrong with the APIs, in one error.
+func Validate(apis []API) error {
+	_, err := compile(apis)
+	return err
+}
+
 // compile checks the APIs, reports all that is wrong with them at once, and makes them ready to match.
 func compile(apis []API) ([]*API, error) {
 	var faults []error

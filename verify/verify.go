@@ -9,6 +9,7 @@ package verify
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -24,6 +25,8 @@ type Checker struct {
 	cache  *cache
 	known  *known
 	meters meters
+
+	lookups atomic.Int64
 }
 
 // Options are what a Checker can be given beside the database. The zero value works.
@@ -60,6 +63,10 @@ func New(db *store.DB, o Options) (*Checker, error) {
 
 // APIs returns the configured APIs.
 func (c *Checker) APIs() []*API { return c.apis }
+
+// Lookups returns how many times the database was asked for a credential: once for each
+// that was not in memory.
+func (c *Checker) Lookups() int64 { return c.lookups.Load() }
 
 // Request is a call as a gateway saw it. Nothing in it is decided or cleaned yet.
 type Request struct {
@@ -157,6 +164,7 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 	}
 	// What changes between the query and the put must not be put: the cache knows by this number.
 	generation := c.cache.generation()
+	c.lookups.Add(1)
 	cred, err := c.db.CredentialByHash(ctx, hash)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return nil, nil //nolint:nilnil // as above

@@ -1,0 +1,72 @@
+# `make` alone lists what there is.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# The developers' tools have a go.mod of their own; the product doesn't depend on them.
+TOOL := go tool -modfile=tools/go.mod
+FUZZTIME ?= 30s
+
+# One after the other, also under -j: the output is to be read.
+.NOTPARALLEL:
+.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit bench fuzz docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## start Keyporter with example data; needs only Go
+	go run ./cmd/keyporter demo
+
+build: ## build bin/keyporter, a static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter
+
+test: needs check unit ## everything that CI runs; installs what is missing
+
+check: fmt-check vet lint vuln ## what needs no running code: format, vet, lint, known vulnerabilities
+
+bench: ## measure what the check and the proxy cost
+	go run ./cmd/keyporter-bench
+
+fuzz: ## run each fuzz target for FUZZTIME, one after the other
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2,f[i]; n=0}' | \
+	while read -r package target; do \
+	  echo "== $$target of $$package"; \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+docs: ## make the generated files anew
+	go generate ./...
+
+fmt: ## format all Go files
+	$(TOOL) gofumpt -w .
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache
+
+# The parts of test and check.
+
+needs:
+	@echo "== needs"
+	@tools/needs
+
+fmt-check:
+	@echo "== format (gofumpt)"
+	@differ=$$($(TOOL) gofumpt -l .); [[ -z $$differ ]] || \
+	{ echo "make fmt would change:"; echo "$$differ"; exit 1; }
+
+vet:
+	@echo "== go vet"
+	@go vet ./...
+
+lint:
+	@echo "== lint (golangci-lint)"
+	@$(TOOL) golangci-lint run
+
+vuln:
+	@echo "== known vulnerabilities (govulncheck)"
+	@tools/vulncheck
+
+unit:
+	@echo "== tests, with the race detector"
+	@go test -race -count=1 -timeout 20m ./...

@@ -1,0 +1,188 @@
+package keyporter_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/keyporter/keyporter"
+
+// doors are the packages that speak with the world.
+func doors() []string { return []string{"gateway", "console"} }
+
+// mayImport has every package, and which of ours it may import. Imports run one way: doors
+// ask control and verify, these two ask store, and everything may speak the root's words.
+// A new package gets its line here; a line that grows is to be argued for.
+func mayImport() map[string][]string {
+	mounts := append(doors(), "", "store", "verify", "control", "web")
+	return map[string][]string{
+		"":        {},
+		"store":   {""},
+		"verify":  {"", "store"},
+		"control": {"", "store"},
+
+		"web":     {""},
+		"gateway": {"", "verify", "web"},
+		"console": {"", "control", "web"},
+		"server":  mounts,
+
+		"keyportertest":       slices.Concat(mounts, []string{"server"}),
+		"cmd/keyporter":       {"", "store", "control", "server", "examples/esign"},
+		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server"},
+
+		// An API knows the headers it gets, and nothing else of Keyporter.
+		"examples/esign":           {},
+		"examples/esign/cmd/esign": {"examples/esign"},
+	}
+}
+
+func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
+	allowed, sources := mayImport(), sourceFiles(t)
+	for _, s := range sources {
+		may, known := allowed[s.pkg]
+		if !known {
+			t.Errorf("%s: package %q has no line in mayImport", s.path, s.pkg)
+			continue
+		}
+		for _, imported := range s.ours() {
+			// A package's outer tests import it, and any test may have a Keyporter running.
+			if s.isTest() && (imported == s.pkg || imported == "keyportertest") {
+				continue
+			}
+			if !slices.Contains(may, imported) {
+				t.Errorf("%s: package %q must not import %q", s.path, s.pkg, imported)
+			}
+		}
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(allowed)) {
+		if !slices.ContainsFunc(sources, func(s source) bool { return s.pkg == pkg }) {
+			t.Errorf("mayImport has a line for %q, which is no package", pkg)
+		}
+	}
+}
+
+func TestDoorsNeverImportEachOther(t *testing.T) {
+	for _, s := range sourceFiles(t) {
+		for _, imported := range s.ours() {
+			if slices.Contains(doors(), s.pkg) && slices.Contains(doors(), imported) && imported != s.pkg {
+				t.Errorf("%s: the door %q must not import the door %q", s.path, s.pkg, imported)
+			}
+		}
+	}
+}
+
+func TestTheVocabularyImportsOnlyTheStandardLibrary(t *testing.T) {
+	for _, s := range sourceFiles(t) {
+		if s.pkg != "" || s.isTest() {
+			continue
+		}
+		for _, imported := range s.imports {
+			// No host name, no dot: only the standard library's paths have none.
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") || imported == "C" {
+				t.Errorf("%s: the root must not import %q", s.path, imported)
+			}
+		}
+	}
+}
+
+func TestFoldersAreNamedForWhatTheyDo(t *testing.T) {
+	nameless := []string{"pkg", "internal", "util", "utils", "common", "models", "mocks"}
+	walk(t, func(name string, d fs.DirEntry) {
+		if d.IsDir() && slices.Contains(nameless, d.Name()) {
+			t.Errorf("%s: a folder of this name says nothing about what is in it", name)
+		}
+	})
+}
+
+func TestNoFileIsLongerThan600Lines(t *testing.T) {
+	for _, s := range sourceFiles(t) {
+		if !s.generated && s.lines > 600 {
+			t.Errorf("%s has %d lines: it is more than one thing", s.path, s.lines)
+		}
+	}
+}
+
+// source is a Go file of the module.
+type source struct {
+	path      string // from the root, with slashes
+	pkg       string // its folder, from the root; empty for the root itself
+	imports   []string
+	lines     int
+	generated bool
+}
+
+func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
+
+// ours returns the imports that are packages of this module, from its root.
+func (s source) ours() []string {
+	var ours []string
+	for _, imported := range s.imports {
+		if imported == module {
+			ours = append(ours, "")
+		} else if pkg, ok := strings.CutPrefix(imported, module+"/"); ok {
+			ours = append(ours, pkg)
+		}
+	}
+	return ours
+}
+
+// sourceFiles reads all Go files of the module, those for other systems too.
+func sourceFiles(t *testing.T) []source {
+	t.Helper()
+	var sources []source
+	walk(t, func(name string, d fs.DirEntry) {
+		if d.IsDir() || path.Ext(name) != ".go" {
+			return
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := source{path: name, lines: bytes.Count(text, []byte("\n")), generated: ast.IsGenerated(file)}
+		if dir := path.Dir(name); dir != "." {
+			s.pkg = dir
+		}
+		for _, spec := range file.Imports {
+			s.imports = append(s.imports, strings.Trim(spec.Path.Value, "\"`"))
+		}
+		sources = append(sources, s)
+	})
+	return sources
+}
+
+// walk visits what belongs to the module: the go command, too, leaves out testdata, hidden
+// folders, and folders with a go.mod of their own.
+func walk(t *testing.T, visit func(name string, d fs.DirEntry)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != "." {
+			_, noModule := os.Stat(filepath.Join(name, "go.mod"))
+			if d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_") || noModule == nil {
+				return fs.SkipDir
+			}
+		}
+		visit(filepath.ToSlash(name), d)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

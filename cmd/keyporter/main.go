@@ -1,0 +1,88 @@
+// Keyporter is API tokens and the check of every API call, beside any product.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newProgram().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "keyporter:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+func newProgram() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "keyporter",
+		Short:         "API tokens and the check of every API call, beside any product",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(serveCommand(), demoCommand(), tokenCommand(), userCommand(), versionCommand())
+	return root
+}
+
+// settings are the flags of server.Config. A command that has them can load the configuration.
+type settings struct{ file string }
+
+// add gives the command a flag for each setting that is asked for; none: for all.
+func (s *settings) add(cmd *cobra.Command, only ...string) {
+	flags := cmd.PersistentFlags()
+	flags.StringVarP(&s.file, "config", "c", os.Getenv("KEYPORTER_CONFIG"), "configuration `file` (KEYPORTER_CONFIG)")
+	for _, setting := range server.Settings() {
+		if len(only) == 0 || only[0] == setting.Key {
+			flags.String(setting.Flag, "", fmt.Sprintf("%s in the file, %s as variable", setting.Key, setting.Env))
+		}
+	}
+}
+
+// load reads the configuration: file, then variables, then the flags of the command.
+func (s *settings) load(cmd *cobra.Command) (server.Config, error) {
+	set := map[string]string{}
+	for _, setting := range server.Settings() {
+		if f := cmd.Flags().Lookup(setting.Flag); f != nil && f.Changed {
+			set[setting.Key] = f.Value.String()
+		}
+	}
+	return server.Load(s.file, os.Getenv, set)
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(), "keyporter", version())
+		},
+	}
+}
+
+// version is what the build knows of itself: the tag, or the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && text == "(devel)" {
+			text = s.Value
+		}
+	}
+	return fmt.Sprintf("%s, %s", text, info.GoVersion)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/store"
+)
+
+// owner is what the commands for the machine's owner work with: the database itself, while Keyporter runs or not.
+type owner struct {
+	settings
+	*control.Control
+
+	sqlite bool
+}
+
+// command makes a command whose run gets an open Control.
+func (o *owner) command(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+		return o.open(cmd, func() error { return run(cmd, args) })
+	}}
+}
+
+// changing is command for one that changes something. By the time it returns, a
+// Keyporter that runs on the same SQLite file has seen the change.
+func (o *owner) changing(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	return o.command(use, short, args, func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		if err == nil && o.sqlite {
+			time.Sleep(5 * store.WatchInterval)
+		}
+		return err
+	})
+}
+
+func (o *owner) open(cmd *cobra.Command, run func() error) error {
+	cfg, err := o.load(cmd)
+	if err != nil {
+		return err
+	}
+	if cfg.Database == "" {
+		cfg.Database = "keyporter.db"
+	}
+	o.sqlite = !store.IsPostgres(cfg.Database)
+	if _, err := os.Stat(cfg.Database); o.sqlite && err != nil {
+		return fmt.Errorf("there is no database at %s; make it with “keyporter serve”, or name another one with --database", cfg.Database)
+	}
+	db, err := store.Open(cmd.Context(), cfg.Database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	o.Control = control.New(db, control.Options{})
+	return run()
+}
+
+// pages calls page with the last ID of the page before, until one isn't full.
+func pages[T any](ctx context.Context, page func(ctx context.Context, last *T) ([]T, error), each func(T)) error {
+	var last *T
+	for {
+		items, err := page(ctx, last)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			each(item)
+		}
+		if len(items) < control.MaxPage {
+			return nil
+		}
+		last = &items[len(items)-1]
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter/server"
+)
+
+// stopTime is how long calls that run may take to come to their end when the program is stopped.
+const stopTime = 15 * time.Second
+
+func serveCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the console, the gateway and /verify",
+		Long: `Serve the console, the gateway and /verify.
+
+The first start makes the database and prints a one-time link, by which the
+operator makes his account. Every setting is described in docs/configuration.md.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := s.load(cmd)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, cfg)
+		},
+	}
+	s.add(cmd)
+	return cmd
+}
+
+func serve(cmd *cobra.Command, cfg server.Config) error {
+	log := cfg.Logger()
+	srv, err := server.Start(cmd.Context(), cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintln(out, "Keyporter is ready at", srv.URL())
+	code, err := srv.Control.SetupCode(cmd.Context())
+	if err == nil && code != "" {
+		base := cfg.Address
+		if base == "" {
+			base = srv.URL()
+		}
+		fmt.Fprintf(out, "\nNobody runs this Keyporter yet. Make the operator's account here; the link works once, until tomorrow:\n\n  %s/setup/%s\n\n", base, code)
+	}
+	if err == nil {
+		err = wait(cmd.Context(), srv)
+	}
+	return finish(srv, err)
+}
+
+// wait returns when the program is to end, or serving has.
+func wait(ctx context.Context, srv *server.Server) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-srv.Failed():
+		return err
+	}
+}
+
+// finish stops the server and returns err, or else what went wrong in stopping.
+func finish(srv *server.Server, err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	if stopErr := srv.Stop(ctx); err == nil {
+		err = stopErr
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+func tokenCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "token", Short: "Manage the API tokens of users, as the machine's owner"}
+	o := &owner{}
+	o.add(cmd, "database")
+	cmd.AddCommand(o.tokenAdd(), o.tokenList(),
+		o.changing("enable ID", "Switch a token on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return saidToken(cmd, "on")(o.EnableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
+		}),
+		o.changing("disable ID", "Switch a token off", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return saidToken(cmd, "off")(o.DisableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
+		}),
+		o.changing("rename ID NAME", "Give a token another name", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+			return saidToken(cmd, "renamed")(o.RenameToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), args[1]))
+		}),
+		o.changing("expire ID WHEN", "Set when a token ends: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+			at, err := parseExpiry(args[1])
+			if err != nil {
+				return err
+			}
+			return saidToken(cmd, "changed")(o.SetTokenExpiry(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), at))
+		}),
+		o.changing("delete ID", "Delete a token for good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			err := o.DeleteToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]))
+			return saidToken(cmd, "deleted")(keyporter.Token{ID: keyporter.ID(args[0])}, err)
+		}),
+	)
+	return cmd
+}
+
+func saidToken(cmd *cobra.Command, what string) func(keyporter.Token, error) error {
+	return func(t keyporter.Token, err error) error {
+		if err == nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", t.ID, what)
+		}
+		return err
+	}
+}
+
+func (o *owner) tokenAdd() *cobra.Command {
+	var expires string
+	var enable bool
+	cmd := o.changing("add LOGIN NAME", "Add a token for a user and print its secret, once", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		at, err := parseExpiry(expires)
+		if err != nil {
+			return err
+		}
+		user, err := o.UserByLogin(ctx, keyporter.Command(), args[0])
+		if err != nil {
+			return err
+		}
+		t, secret, err := o.CreateToken(ctx, keyporter.Command(), control.NewToken{OwnerID: user.ID, Name: args[1], ExpiresAt: at})
+		if err == nil && enable {
+			t, err = o.EnableToken(ctx, keyporter.Command(), t.ID)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), secret.Reveal())
+		fmt.Fprintf(cmd.ErrOrStderr(), "Token %s of %s is %s. Its secret, above, is not shown again.\n", t.ID, user.Login, onOff(t.Enabled))
+		return nil
+	})
+	cmd.Flags().StringVar(&expires, "expires", "never", "when the token ends: 2027-01-31, 2027-01-31T12:00:00Z, or never")
+	cmd.Flags().BoolVar(&enable, "enable", false, "switch it on at once")
+	return cmd
+}
+
+func (o *owner) tokenList() *cobra.Command {
+	return o.command("list LOGIN", "List the tokens of a user", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tNAME\tSECRET\tSWITCH\tEXPIRES\tLAST USE\tCALLS IN 7 DAYS")
+		page := func(ctx context.Context, last *control.TokenWithUse) ([]control.TokenWithUse, error) {
+			before := keyporter.ID("")
+			if last != nil {
+				before = last.ID
+			}
+			return o.TokensOf(ctx, keyporter.Command(), user.ID, before)
+		}
+		err = pages(cmd.Context(), page, func(t control.TokenWithUse) {
+			used := time.Time{}
+			if last, ok := t.Use.Last(); ok {
+				used = last.LastAt
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%d\n", t.ID, t.Name, t.First, t.Last, onOff(t.Enabled), when(t.ExpiresAt), when(used), t.Use.Allowed)
+		})
+		if err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// parseExpiry reads a day, which a token lives to the end of (UTC), a time, or never.
+func parseExpiry(s string) (time.Time, error) {
+	if s == "never" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, s); err == nil {
+		return day.AddDate(0, 0, 1), nil
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return at, fmt.Errorf("%q is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never", s)
+	}
+	return at, nil
+}

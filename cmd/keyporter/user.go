@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+func userCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "user", Short: "Manage users, as the machine's owner"}
+	o := &owner{}
+	o.add(cmd, "database")
+	cmd.AddCommand(o.userAdd(), o.userList(), o.userPassword(),
+		o.changingUser("enable LOGIN", "Let a user sign in and his tokens work", "enabled", o.enableUser),
+		o.changingUser("disable LOGIN", "Keep a user from signing in and his tokens from working", "disabled", o.disableUser),
+		o.userRoles(),
+	)
+	return cmd
+}
+
+// The embedded Control is set when the command runs, hence these two.
+func (o *owner) enableUser(ctx context.Context, id keyporter.ID) error {
+	return o.EnableUser(ctx, keyporter.Command(), id)
+}
+
+func (o *owner) disableUser(ctx context.Context, id keyporter.ID) error {
+	return o.DisableUser(ctx, keyporter.Command(), id)
+}
+
+func (o *owner) changingUser(use, short, done string, change func(context.Context, keyporter.ID) error) *cobra.Command {
+	return o.changing(use, short, cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
+		if err == nil {
+			err = change(cmd.Context(), user.ID)
+		}
+		if err == nil {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", user.Login, done)
+		}
+		return err
+	})
+}
+
+func (o *owner) userAdd() *cobra.Command {
+	var organization string
+	var roles []string
+	var operator, stdin bool
+	cmd := o.changing("add LOGIN", "Add a user; without --password-stdin a password is made and printed", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		org, err := o.organization(ctx, organization)
+		if err != nil {
+			return err
+		}
+		password, made, err := password(cmd, stdin)
+		if err != nil {
+			return err
+		}
+		_, err = o.CreateUser(ctx, keyporter.Command(), control.NewUser{
+			OrganizationID: org.ID, Login: args[0], Password: password, Operator: operator, RoleIDs: roleIDs(roles),
+		})
+		if err == nil && made {
+			fmt.Fprintln(cmd.OutOrStdout(), password)
+		}
+		return err
+	})
+	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization, made if there is none of that name")
+	cmd.Flags().StringSliceVar(&roles, "role", []string{string(keyporter.RoleAPIUser)}, "administrator, api_user, developer, auditor or member; may be repeated")
+	cmd.Flags().BoolVar(&operator, "operator", false, "let the user run the instance")
+	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from the first line of standard input")
+	_ = cmd.MarkFlagRequired("organization")
+	return cmd
+}
+
+// organization finds or makes an organization.
+func (o *owner) organization(ctx context.Context, name string) (keyporter.Organization, error) {
+	org, err := o.OrganizationByName(ctx, keyporter.Command(), name)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return o.CreateOrganization(ctx, keyporter.Command(), name)
+	}
+	return org, err
+}
+
+func roleIDs(names []string) []keyporter.ID {
+	ids := make([]keyporter.ID, len(names))
+	for i, n := range names {
+		ids[i] = keyporter.ID(n)
+	}
+	return ids
+}
+
+// password reads a password, or makes one.
+func password(cmd *cobra.Command, stdin bool) (text string, made bool, err error) {
+	if !stdin {
+		return strings.ToLower(rand.Text()), true, nil
+	}
+	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if line == "" && err != nil {
+		return "", false, fmt.Errorf("read the password from standard input: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), false, nil
+}
+
+func (o *owner) userPassword() *cobra.Command {
+	var stdin bool
+	cmd := o.changing("password LOGIN", "Give a user another password and end his sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
+		if err != nil {
+			return err
+		}
+		password, made, err := password(cmd, stdin)
+		if err == nil {
+			err = o.SetPassword(cmd.Context(), keyporter.Command(), user.ID, password)
+		}
+		if err == nil && made {
+			fmt.Fprintln(cmd.OutOrStdout(), password)
+		}
+		return err
+	})
+	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from the first line of standard input")
+	return cmd
+}
+
+func (o *owner) userRoles() *cobra.Command {
+	return o.changing("roles LOGIN [ROLE...]", "Give a user these roles and no others", cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
+		if err != nil {
+			return err
+		}
+		return o.SetUserRoles(cmd.Context(), keyporter.Command(), user.ID, roleIDs(args[1:]))
+	})
+}
+
+func (o *owner) userList() *cobra.Command {
+	return o.command("list", "List the users of the instance", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "LOGIN\tACTIVE\tOPERATOR\tROLES\tCREATED")
+		page := func(ctx context.Context, last *keyporter.User) ([]keyporter.User, error) {
+			after := keyporter.ID("")
+			if last != nil {
+				after = last.ID
+			}
+			return o.Users(ctx, keyporter.Command(), after)
+		}
+		err := pages(cmd.Context(), page, func(u keyporter.User) {
+			fmt.Fprintf(w, "%s\t%t\t%t\t%s\t%s\n", u.Login, u.Active, u.Operator, strings.Join(ids(u.RoleIDs), ", "), when(u.CreatedAt))
+		})
+		if err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+func ids(all []keyporter.ID) []string {
+	texts := make([]string, len(all))
+	for i, id := range all {
+		texts[i] = string(id)
+	}
+	return texts
+}

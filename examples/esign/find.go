@@ -1,0 +1,71 @@
+package esign
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// A page of a list has defaultLimit entries, or as many as are asked for, up to maxLimit.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// findRequest says which envelopes are looked for. It is the same in all versions; Limit
+// and After are our own addition.
+type findRequest struct {
+	SearchText string // in the name of the envelope, or in name or address of a recipient; letter case ignored
+	Status     status // none: any that was sent
+	StartDate  time.Time
+	EndDate    time.Time
+	Limit      int
+	After      string // the last id of the page before
+}
+
+// find returns a page of c's envelopes, newest first. Only those in known may be asked for
+// by status; without one, all that were sent are found.
+func (s *Service) find(ctx context.Context, c Caller, q findRequest, known ...status) (page []envelope, err error) {
+	switch {
+	case q.Status != "" && !slices.Contains(known, q.Status):
+		return nil, invalid("Nothing can be found by this Status.")
+	case q.Limit < 0 || q.Limit > maxLimit:
+		return nil, invalid(fmt.Sprintf("Limit has to be between 1 and %d.", maxLimit))
+	case q.Limit == 0:
+		q.Limit = defaultLimit
+	}
+	err = s.do(ctx, func(t tx) error {
+		page, err = t.find(ctx, c, q)
+		return err
+	})
+	return page, err
+}
+
+func (t tx) find(ctx context.Context, c Caller, q findRequest) ([]envelope, error) {
+	before := int64(math.MaxInt64)
+	if !q.EndDate.IsZero() {
+		before = q.EndDate.UnixMilli()
+	}
+	page, err := list(ctx, t, scanEnvelope, `
+		SELECT id, name, status, created_at
+		FROM envelope
+		WHERE user_id = :user
+		  AND (status = :status OR :status = '' AND status NOT IN ('Template', 'Draft'))
+		  AND created_at >= :from AND created_at < :before
+		  AND (id < :after OR :after = '')
+		  AND (instr(lower(name), lower(:text)) > 0 OR EXISTS (
+		    SELECT 1 FROM recipient
+		    WHERE envelope_id = envelope.id
+		      AND instr(lower(given_name || ' ' || surname || ' ' || email), lower(:text)) > 0))
+		ORDER BY id DESC LIMIT :limit`,
+		sql.Named("user", c.UserID), sql.Named("status", q.Status), sql.Named("text", q.SearchText),
+		sql.Named("from", q.StartDate.UnixMilli()), sql.Named("before", before),
+		sql.Named("after", q.After), sql.Named("limit", q.Limit))
+	if err != nil {
+		return nil, fmt.Errorf("find envelopes: %w", err)
+	}
+	return page, nil
+}

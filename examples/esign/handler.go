@@ -1,0 +1,91 @@
+package esign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// handler answers a call. It writes an answer or returns an error, never both.
+type handler func(w http.ResponseWriter, r *http.Request, c Caller) error
+
+// maxBody is the size of the longest JSON body, in bytes.
+const maxBody = 1 << 20
+
+// Answers without a body.
+type (
+	empty     struct{} // 200
+	noContent struct{} // 204
+)
+
+// takesBody makes a handler of f, which gets the JSON body. Its answer becomes JSON.
+func takesBody[Q, A any](f func(context.Context, Caller, Q) (A, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request, c Caller) error {
+		q, err := read[Q](w, r)
+		if err != nil {
+			return err
+		}
+		a, err := f(r.Context(), c, q)
+		return write(w, a, err)
+	}
+}
+
+// takesID makes a handler of f, which gets the id in the path. Its answer becomes JSON.
+func takesID[A any](f func(context.Context, Caller, string) (A, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request, c Caller) error {
+		a, err := f(r.Context(), c, r.PathValue("id"))
+		return write(w, a, err)
+	}
+}
+
+// takesNothing makes a handler of f, which needs to know only who calls.
+func takesNothing[A any](f func(Caller) A) handler {
+	return func(w http.ResponseWriter, _ *http.Request, c Caller) error { return write(w, f(c), nil) }
+}
+
+// read decodes the body. Members that we don't know are read past: clients of this kind of
+// API send dozens of settings, of which an example needs few.
+func read[Q any](w http.ResponseWriter, r *http.Request) (q Q, err error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		return q, errTooLong
+	case err != nil:
+		return q, invalid("The body can't be read to its end.")
+	case json.Unmarshal(body, &q) != nil:
+		return q, invalid("The body is not the JSON that is expected here.")
+	}
+	return q, nil
+}
+
+// write answers with a, unless there was an error: that one it returns.
+func write(w http.ResponseWriter, a any, err error) error {
+	switch a.(type) {
+	case empty:
+		return err
+	case noContent:
+		if err == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, a)
+}
+
+func writeJSON(w http.ResponseWriter, status int, a any) error {
+	body, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // fails when the client went away
+	return nil
+}

@@ -1,0 +1,101 @@
+package esign
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+	"time"
+)
+
+// receive stores an upload. The bytes go from the connection to the disk: no more than a
+// buffer of them is ever in memory, and the database waits for none of them.
+func (s *Service) receive(w http.ResponseWriter, r *http.Request, c Caller) (id string, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, s.maxUpload)
+	name, content, err := uploaded(r)
+	if err != nil {
+		return "", err
+	}
+	f := file{id: newID(time.Now()), name: name}
+	if f.size, err = s.keep(f.id, content); err == nil {
+		err = s.do(r.Context(), func(t tx) error { return t.insertFile(r.Context(), c, f, time.Now()) })
+	}
+	if err != nil {
+		_ = s.files.Remove(f.id)
+		return "", err
+	}
+	return f.id, nil
+}
+
+// uploaded finds the file in a request: the part of a form, or the whole body.
+func uploaded(r *http.Request) (name string, content io.Reader, err error) {
+	if r.ContentLength == 0 {
+		return "", nil, errEmptyFile
+	}
+	form, err := r.MultipartReader()
+	switch {
+	case errors.Is(err, http.ErrNotMultipart):
+		name, err = attachmentName(r.Header.Get("Content-Disposition"))
+		return name, r.Body, err
+	case err != nil:
+		return "", nil, invalid("The form has no boundary.")
+	}
+	for {
+		part, err := form.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			return "", nil, missing("The part File of the form")
+		case err != nil:
+			return "", nil, unreadable(err)
+		}
+		switch strings.ToLower(part.FormName()) { // each of them is in use
+		case "file", "attachment":
+			name, err := attachmentName(part.Header.Get("Content-Disposition"))
+			return name, part, err
+		}
+	}
+}
+
+// attachmentName returns the file name in a Content-Disposition (RFC 6266), without folders.
+func attachmentName(disposition string) (string, error) {
+	_, params, err := mime.ParseMediaType(disposition)
+	name := path.Base(strings.ReplaceAll(params["filename"], `\`, "/"))
+	if err != nil || name == "." || name == "/" {
+		return "", errNoFileName
+	}
+	return name, nil
+}
+
+// keep writes content to the disk and returns how many bytes it has.
+func (s *Service) keep(id string, content io.Reader) (size int64, err error) {
+	f, err := s.files.OpenFile(id, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, fmt.Errorf("make a file for the upload: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if size, err = io.Copy(f, content); err != nil {
+		return 0, unreadable(err)
+	}
+	if size == 0 {
+		return 0, errEmptyFile
+	}
+	return size, f.Sync() // before a row says that it is there
+}
+
+// unreadable tells what is wrong with an upload that didn't come to its end.
+func unreadable(err error) error {
+	var tooLong *http.MaxBytesError
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &tooLong):
+		return errTooBig
+	case errors.As(err, &disk):
+		return fmt.Errorf("keep the upload: %w", err)
+	}
+	return invalid("The upload can't be read to its end.")
+}

@@ -1,0 +1,99 @@
+package keyportertest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// Node is one process of Keyporter without its doors: it changes and checks. Several on
+// one database are several nodes.
+type Node struct {
+	DB      *store.DB
+	Control *control.Control
+	Checker *verify.Checker
+	Clock   *Clock
+}
+
+// APIs are those of the e-signature example, at upstream: versions 1 to 5 and 6 with the
+// credentials and refusals that their clients know.
+func APIs(upstream string) []verify.API {
+	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
+	return []verify.API{{Name: "esign", Upstream: upstream, Routes: []verify.Route{
+		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{"GET"}, Public: true, Refusals: verify.RefuseEmpty},
+		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
+		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{"GET"}, Public: true, Refusals: verify.RefuseError},
+		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
+	}}}
+}
+
+// NewNode starts a node on the database at url. It is ready when it trusts its memory.
+func NewNode(t testing.TB, url string) *Node {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	db, err := store.Open(t.Context(), url, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Node{DB: db, Clock: &Clock{}}
+	if n.Checker, err = verify.New(db, verify.Options{APIs: APIs("http://127.0.0.1:1"), Now: n.Clock.Now, Log: log}); err != nil {
+		t.Fatal(err)
+	}
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush})
+	ctx, cancel := context.WithCancel(context.Background())
+	var jobs sync.WaitGroup
+	jobs.Go(func() { db.Listen(ctx) })
+	jobs.Go(func() { n.Checker.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		jobs.Wait()
+		_ = db.Close()
+	})
+	Eventually(t, "the node hears", db.Hears)
+	Eventually(t, "the node knows all secrets", n.Checker.Complete)
+	return n
+}
+
+// Password is that of every user whom a test makes.
+const Password = "correct horse battery"
+
+// User makes a user with these roles in the organization of that name, which is made too when it isn't there.
+func User(t testing.TB, c *control.Control, organization, login string, roles ...keyporter.ID) keyporter.User {
+	t.Helper()
+	org, err := c.OrganizationByName(t.Context(), keyporter.Command(), organization)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		org, err = c.CreateOrganization(t.Context(), keyporter.Command(), organization)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.CreateUser(t.Context(), keyporter.Command(), control.NewUser{OrganizationID: org.ID, Login: login, Password: Password, RoleIDs: roles})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Token adds a token for a user and switches it on.
+func Token(t testing.TB, c *control.Control, owner keyporter.User, name string) (keyporter.Token, keyporter.Secret) {
+	t.Helper()
+	token, secret, err := c.CreateToken(t.Context(), keyporter.Command(), control.NewToken{OwnerID: owner.ID, Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err = c.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	return token, secret
+}
+
+// Session is the actor whom a session of the user makes.
+func Session(u keyporter.User) keyporter.Actor {
+	return keyporter.Actor{Kind: keyporter.ActorSession, User: u, Address: "192.0.2.1"}
+}

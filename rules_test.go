@@ -1,0 +1,170 @@
+package keyporter_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyporter/keyporter"
+)
+
+func TestNames(t *testing.T) {
+	hundred := strings.Repeat("ä", 100)
+	for in, want := range map[string]string{
+		"Nightly export":   "Nightly export",
+		"  padded\t":       "padded",
+		hundred:            hundred,
+		"<b>markup</b> & ": "<b>markup</b> &",
+		"👩‍👧 family":       "👩‍👧 family",
+		"مفتاح":            "مفتاح",
+		hundred + "ä":      "",
+		"":                 "",
+		" \t\u00a0\u3000":  "",
+		"line\nbreak":      "",
+		"tab\tinside":      "",
+		"nul\x00":          "",
+		"bad \xff bytes":   "",
+		"\u202egnp.exe":    "",
+		"\u200b":           "",
+		"a\u200bb":         "",
+		"\u200d":           "",
+		"para\u2029graph":  "",
+	} {
+		got, err := keyporter.ParseName(in)
+		if got != want && err == nil || (err == nil) != (want != "") {
+			t.Errorf("ParseName(%q) = %q, %v; want %q", in, got, err, want)
+		}
+		if err != nil && (keyporter.KindOf(err) != keyporter.Invalid || keyporter.MessageOf(err) == "") {
+			t.Errorf("ParseName(%q): %v is not for people", in, err)
+		}
+	}
+}
+
+func TestLogins(t *testing.T) {
+	for in, ok := range map[string]bool{
+		"ada@acme.example": true, " Ada@Acme.Example ": true, "ünïcode@exämple.de": true, "a+b.c@d": true,
+		"": false, "ada": false, "@acme.example": false, "ada@": false, "a@b@c": false, "ada @acme.example": false, "ada@acme\r\n.example": false,
+		"<ada@acme.example>": false, `"ada"@acme.example`: false, "ada@acme.example\x00": false, strings.Repeat("a", 251) + "@b.c": false, "\xff@b.c": false,
+	} {
+		if _, err := keyporter.ParseLogin(in); (err == nil) != ok {
+			t.Errorf("ParseLogin(%q): %v", in, err)
+		}
+	}
+}
+
+func TestFoldIgnoresLetterCaseOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.String().Draw(t, "s")
+		if keyporter.Fold(s) != keyporter.Fold(strings.ToUpper(s)) || keyporter.Fold(keyporter.Fold(s)) != keyporter.Fold(s) {
+			t.Fatalf("%q folds to %q, its capitals to %q", s, keyporter.Fold(s), keyporter.Fold(strings.ToUpper(s)))
+		}
+	})
+}
+
+func TestABlockBeatsEveryGrant(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		effect := rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Block, 0})
+		var roles []keyporter.Role
+		var granted, blocked bool
+		for i, e := range rapid.SliceOf(effect).Draw(t, "effects") {
+			roles = append(roles, keyporter.Role{Name: fmt.Sprint(i), Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: e}})
+			granted, blocked = granted || e == keyporter.Grant, blocked || e == keyporter.Block
+		}
+		res := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
+		if res.Held() != (granted && !blocked) {
+			t.Fatalf("held %v of %+v", res.Held(), roles)
+		}
+		more := slices.Concat(roles, []keyporter.Role{{Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block}}})
+		if keyporter.Resolve(more, keyporter.PermissionUseAPI).Held() {
+			t.Fatal("a block more, and it is held")
+		}
+	})
+}
+
+func TestPredefinedRoles(t *testing.T) {
+	holds := func(id keyporter.ID) (held []keyporter.Permission) {
+		r, ok := keyporter.PredefinedRole(id)
+		if !ok {
+			t.Fatalf("no role %s", id)
+		}
+		for _, p := range keyporter.Permissions() {
+			if keyporter.Resolve([]keyporter.Role{r}, p.Permission).Held() {
+				held = append(held, p.Permission)
+			}
+		}
+		return held
+	}
+	for id, want := range map[keyporter.ID][]keyporter.Permission{
+		keyporter.RoleAPIUser: {"api.use", "apps.connect"}, keyporter.RoleDeveloper: {"apps.register"}, keyporter.RoleAuditor: {"events.read"}, keyporter.RoleMember: nil,
+	} {
+		if got := holds(id); !slices.Equal(got, want) {
+			t.Errorf("%s holds %v, want %v", id, got, want)
+		}
+	}
+	if len(holds(keyporter.RoleAdministrator)) != len(keyporter.Permissions()) {
+		t.Error("an administrator can't give every permission")
+	}
+	if _, ok := keyporter.PredefinedRole("root"); ok {
+		t.Error("there is a role root")
+	}
+}
+
+func TestFlagsAreAClosedList(t *testing.T) {
+	for f, want := range map[keyporter.Flag]bool{"Api": true, "OrganizationApiToken": true, "CustomUserRoles": true, "api": false, "": false} {
+		if f.Valid() != want {
+			t.Errorf("%q: valid %v", f, f.Valid())
+		}
+	}
+}
+
+func TestATokenExpires(t *testing.T) {
+	now := time.Now()
+	for at, want := range map[time.Time]bool{{}: false, now: true, now.Add(-1): true, now.Add(1): false} {
+		if token := (keyporter.Token{ExpiresAt: at}); token.Expired(now) != want {
+			t.Errorf("expiry %v after now: expired %v", at.Sub(now), !want)
+		}
+	}
+}
+
+func TestIDsSortByAge(t *testing.T) {
+	now := time.Now()
+	rapid.Check(t, func(t *rapid.T) {
+		ms := rapid.Int64Range(1, 1<<40).Draw(t, "later")
+		a, b := keyporter.NewID(now), keyporter.NewID(now.Add(time.Duration(ms)*time.Millisecond))
+		if a >= b || len(a) != 26 {
+			t.Fatalf("%s is not before %s", a, b)
+		}
+	})
+}
+
+func TestRefusalsAreForClients(t *testing.T) {
+	for _, r := range []keyporter.Reason{
+		keyporter.ReasonUnavailable, keyporter.ReasonNoRoute, keyporter.ReasonBadPath, keyporter.ReasonNoCredential, keyporter.ReasonAmbiguous,
+		keyporter.ReasonUnknown, keyporter.ReasonNotAccepted, keyporter.ReasonDisabled, keyporter.ReasonExpired, keyporter.ReasonUserInactive,
+		keyporter.ReasonOrganization, keyporter.ReasonFlag, keyporter.ReasonNotGranted, keyporter.ReasonBlocked, keyporter.ReasonLoginName, "one that nobody knows",
+	} {
+		refusal := r.Refusal()
+		if refusal.Status < 400 || refusal.Text == "" {
+			t.Errorf("%s: %+v", r, refusal)
+		}
+		// RFC 6750 §3: error_description holds %x20-21 / %x23-5B / %x5D-7E only.
+		if strings.ContainsFunc(refusal.Text, func(c rune) bool { return c < 0x20 || c > 0x7e || c == '"' || c == '\\' }) {
+			t.Errorf("%s: %q can't stand in WWW-Authenticate", r, refusal.Text)
+		}
+	}
+}
+
+func TestErrorsKeepTheirKindWhenWrapped(t *testing.T) {
+	err := fmt.Errorf("rename token: %w", &keyporter.Error{Kind: keyporter.Conflict, Message: "Taken.", Err: errors.New("constraint")})
+	if keyporter.KindOf(err) != keyporter.Conflict || keyporter.MessageOf(err) != "Taken." {
+		t.Errorf("%v has kind %d", err, keyporter.KindOf(err))
+	}
+	if foreign := errors.New("dial tcp"); keyporter.KindOf(foreign) != keyporter.Unknown || keyporter.MessageOf(foreign) != "" || keyporter.MessageOf(nil) != "" {
+		t.Error("a foreign error is for people")
+	}
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Config is everything that can be set. Each setting but apis can be given in the
+// configuration file, as a variable KEYPORTER_… or as a flag; a flag beats a variable,
+// and a variable beats the file. The zero value of each setting is its default.
+type Config struct {
+	// Listen is the address and port on which pages, gateway and /verify are served. Default: 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// Address is the address under which people reach the pages, such as https://keys.example.com. It is used in links and examples only. Default: that of the request.
+	Address string `yaml:"address"`
+	// Database is the path of an SQLite file, made when it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
+	Database string `yaml:"database"`
+	// TLSCertificate is the path of a PEM file with the certificate and its chain. With it, tls_key is needed, and only HTTPS is spoken.
+	TLSCertificate string `yaml:"tls_certificate"`
+	// TLSKey is the path of a PEM file with the certificate's private key.
+	TLSKey string `yaml:"tls_key"`
+	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, whose X-Forwarded-… and X-Original-… headers are believed and who may ask at /verify. Default: 127.0.0.1 and ::1. "none" trusts nobody.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// CacheSize is how many credentials are kept in memory, about 1 KB each. Default: 100000.
+	CacheSize int `yaml:"cache_size"`
+	// LogLevel is debug, info, warn or error. Default: info.
+	LogLevel string `yaml:"log_level"`
+	// LogFormat is text or json. Default: text.
+	LogFormat string `yaml:"log_format"`
+	// APIs are the APIs behind the gateway. They can be set in the file only.
+	APIs []verify.API `yaml:"apis"`
+}
+
+// reserved are the first segments of paths that Keyporter answers itself.
+var reserved = []string{"verify", "healthz", "tokens", "sign-in", "sign-out", "setup", "static"}
+
+// withDefaults returns the configuration with defaults in place of zero values.
+func (c Config) withDefaults() Config {
+	for _, s := range []struct {
+		field *string
+		value string
+	}{{&c.Listen, "127.0.0.1:8080"}, {&c.Database, "keyporter.db"}, {&c.LogLevel, "info"}, {&c.LogFormat, "text"}} {
+		if *s.field == "" {
+			*s.field = s.value
+		}
+	}
+	switch {
+	case len(c.TrustedProxies) == 0:
+		c.TrustedProxies = []string{"127.0.0.1", "::1"}
+	case len(c.TrustedProxies) == 1 && c.TrustedProxies[0] == "none":
+		c.TrustedProxies = nil
+	}
+	return c
+}
+
+// Validate reports everything that is wrong with the configuration, in one error.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var faults []error
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	_, port, err := net.SplitHostPort(c.Listen)
+	bad(err != nil || port == "", "listen: %q has to be like 127.0.0.1:8080", c.Listen)
+	u, err := url.Parse(c.Address)
+	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
+		"address: %q has to be like https://keys.example.com", c.Address)
+	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together: one of them is missing")
+	_, err = web.ParseProxies(c.TrustedProxies)
+	bad(err != nil, "trusted_proxies: %w", err)
+	bad(c.CacheSize < 0, "cache_size: %d is less than nothing", c.CacheSize)
+	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q is none of debug, info, warn, error", c.LogLevel)
+	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q is neither text nor json", c.LogFormat)
+	faults = append(faults, c.validateAPIs()...)
+	return errors.Join(faults...)
+}
+
+func (c Config) validateAPIs() (faults []error) {
+	if err := verify.Validate(c.APIs); err != nil {
+		return []error{err}
+	}
+	for _, a := range c.APIs {
+		for _, r := range a.Routes {
+			first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+			for _, own := range reserved {
+				if len(a.Hosts) == 0 && (strings.HasPrefix(first, "{") || first == "" || strings.EqualFold(first, own)) {
+					faults = append(faults, fmt.Errorf("API %q: path %q takes the place of Keyporter's own pages; give the API hosts, or another first segment", a.Name, r.Path))
+					break
+				}
+			}
+		}
+	}
+	return faults
+}
+
+// Logger returns the logger that the configuration asks for, writing to standard error.
+func (c Config) Logger() *slog.Logger {
+	c = c.withDefaults()
+	var level slog.LevelVar
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // Validate has said so
+	options := &slog.HandlerOptions{Level: &level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	if c.TLSCertificate == "" {
+		return nil, nil //nolint:nilnil // plain HTTP
+	}
+	cert, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}

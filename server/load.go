@@ -1,0 +1,91 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Setting is one field of Config that variables and flags can set.
+type Setting struct {
+	Key  string // in the file
+	Flag string // the key with dashes
+	Env  string // KEYPORTER_ and the key in capitals
+}
+
+// Settings lists the settings that variables and flags can set.
+func Settings() []Setting {
+	var all []Setting
+	for f := range reflect.TypeFor[Config]().Fields() {
+		if key := f.Tag.Get("yaml"); f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Int || f.Type == reflect.TypeFor[[]string]() {
+			all = append(all, Setting{Key: key, Flag: strings.ReplaceAll(key, "_", "-"), Env: "KEYPORTER_" + strings.ToUpper(key)})
+		}
+	}
+	return all
+}
+
+// Load puts a configuration together from a file (none when path is empty), variables,
+// and flags by key, and checks it. It reports all faults at once.
+func Load(path string, getenv func(string) string, flags map[string]string) (Config, error) {
+	var c Config
+	var faults []error
+	if path != "" {
+		faults = append(faults, c.read(path))
+	}
+	for _, s := range Settings() {
+		if v := getenv(s.Env); v != "" {
+			faults = append(faults, c.set(s.Key, v, s.Env))
+		}
+		if v, ok := flags[s.Key]; ok {
+			faults = append(faults, c.set(s.Key, v, "--"+s.Flag))
+		}
+	}
+	faults = append(faults, c.Validate())
+	if err := errors.Join(faults...); err != nil {
+		return Config{}, fmt.Errorf("the configuration has faults:\n%w", err)
+	}
+	return c, nil
+}
+
+// read takes in a file. Keys that nobody knows are refused: a misspelt setting must not be left unset in silence.
+func (c *Config) read(path string) error {
+	content, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return err
+	}
+	err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(c)
+	if err != nil && !errors.Is(err, io.EOF) {
+		// The error without the lines around it: they may hold the database's password.
+		return fmt.Errorf("%s: %s", path, strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0])
+	}
+	return nil
+}
+
+func (c *Config) set(key, value, from string) error {
+	v := reflect.ValueOf(c).Elem()
+	for f := range v.Type().Fields() {
+		if f.Tag.Get("yaml") != key {
+			continue
+		}
+		switch field := v.FieldByIndex(f.Index); field.Kind() {
+		case reflect.Int:
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return fmt.Errorf("%s: %q is not a number", from, value)
+			}
+			field.SetInt(int64(n))
+		case reflect.Slice:
+			field.Set(reflect.ValueOf(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })))
+		default:
+			field.SetString(value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+// Package server puts the doors on a listener: it opens the database, starts what runs
+// in the background, serves, and stops in order. It owns the configuration, TLS and the
+// limits of the HTTP server, and leaves everything else to the doors.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/gateway"
+	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Server is a running Keyporter.
+type Server struct {
+	// Control makes changes in the Keyporter that runs.
+	Control *control.Control
+	// Checker checks calls as the Keyporter that runs does.
+	Checker *verify.Checker
+
+	db      *store.DB
+	gateway *gateway.Gateway
+	http    *http.Server
+	addr    net.Addr
+	secure  bool
+	log     *slog.Logger
+
+	cancel context.CancelFunc // ends the jobs
+	jobs   sync.WaitGroup
+	failed chan error
+}
+
+// Start opens the database, listens, and returns as soon as calls are answered. now is
+// the clock, nil for time.Now. Stop has to be called in the end.
+func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Time) (_ *Server, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{log: log, failed: make(chan error, 1), cancel: func() {}}
+	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx, cfg, now); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (err error) {
+	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize}); err != nil {
+		return err
+	}
+	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush})
+	proxies, err := web.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	s.gateway = gateway.New(s.Checker, proxies, s.log)
+	tlsConfig, err := cfg.tls()
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.addr, s.secure = listener.Addr(), tlsConfig != nil
+	pages := console.New(console.Config{Control: s.Control, Proxies: proxies, Log: s.log, Address: cfg.Address, Example: example(cfg.APIs)})
+	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
+	s.http.TLSConfig = tlsConfig
+	s.startJobs()
+	go s.serve(listener)
+	return nil
+}
+
+// example is the path of a call that shows how an API is called: the first route that needs no placeholder filled in.
+func example(apis []verify.API) string {
+	for _, a := range apis {
+		for _, r := range a.Routes {
+			if len(a.Hosts) == 0 && !r.Public && !strings.Contains(r.Path, "{") {
+				return r.Path
+			}
+		}
+	}
+	return ""
+}
+
+func (s *Server) httpServer(pages http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           s.routes(pages),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what clients do wrong
+	}
+}
+
+// routes says which door a request goes to. It is not a ServeMux: that one cleans paths
+// and redirects, and the gateway has to see them as they were sent.
+func (s *Server) routes(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/verify":
+			s.gateway.Verify(w, r)
+		case s.gateway.Claims(r):
+			s.gateway.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			s.health(w, r)
+		default:
+			// Pages take small forms; an API may take its time over a body.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(30 * time.Second))
+			pages.ServeHTTP(w, r)
+		}
+	})
+}
+
+// health answers 200 while calls can be decided and 503 while they can't.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if err := s.db.Ping(r.Context()); err != nil {
+		web.WriteProblem(w, web.Problem{Status: http.StatusServiceUnavailable, Detail: "The database can't be reached."})
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (s *Server) startJobs() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.jobs.Go(func() { s.db.Listen(ctx) })
+	s.jobs.Go(func() { s.Checker.Run(ctx) })
+	s.jobs.Go(func() { s.prune(ctx) })
+}
+
+func (s *Server) prune(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if err := s.Control.Prune(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("can't delete what has ended", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) serve(l net.Listener) {
+	var err error
+	if s.http.TLSConfig != nil {
+		err = s.http.ServeTLS(l, "", "")
+	} else {
+		err = s.http.Serve(l)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		s.failed <- fmt.Errorf("serve: %w", err)
+	}
+}
+
+// URL returns the address of the pages on this machine.
+func (s *Server) URL() string {
+	host, port, _ := net.SplitHostPort(s.addr.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme := "http://"
+	if s.secure {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
+}
+
+// Failed is sent the error with which serving ended by itself.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Stop lets calls that run come to their end, for as long as ctx allows, writes the last
+// counts, and closes the database.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.gateway.Close()
+	s.cancel()
+	s.jobs.Wait()
+	return errors.Join(err, s.db.Close())
+}

@@ -1,0 +1,300 @@
+package verify_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// TestANodeHearsOfWhatOthersChange has one node check and another one change. On SQLite
+// the other one is another process as far as the database can tell.
+func TestANodeHearsOfWhatOthersChange(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
+		ada := keyportertest.User(t, there.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		token, secret := keyportertest.Token(t, there.Control, ada, "Export")
+		me := keyporter.Command()
+		becomes := func(want keyporter.Reason) {
+			t.Helper()
+			keyportertest.Eventually(t, fmt.Sprintf("reason %q", want), func() bool { return ask(here, secret.Reveal()).Reason == want })
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		becomes(keyporter.Allowed)
+		_, err := there.Control.DisableToken(t.Context(), me, token.ID)
+		must(err)
+		becomes(keyporter.ReasonDisabled)
+		_, err = there.Control.EnableToken(t.Context(), me, token.ID)
+		must(err)
+		becomes(keyporter.Allowed)
+		must(there.Control.SetUserRoles(t.Context(), me, ada.ID, nil))
+		becomes(keyporter.ReasonNotGranted)
+		must(there.Control.SetUserRoles(t.Context(), me, ada.ID, []keyporter.ID{keyporter.RoleAPIUser}))
+		must(there.Control.WithdrawFlag(t.Context(), me, ada.OrganizationID, keyporter.FlagAPI))
+		becomes(keyporter.ReasonFlag)
+		must(there.Control.DeleteToken(t.Context(), me, token.ID))
+		becomes(keyporter.ReasonUnknown)
+	})
+}
+
+// TestHowLongADisableTakes prints how long it takes from a disable on one node to the
+// first refusal on another, of 200 tries. It asserts nothing about time: the machine is shared.
+func TestHowLongADisableTakes(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
+		ada := keyportertest.User(t, there.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		token, secret := keyportertest.Token(t, there.Control, ada, "Export")
+		var took []time.Duration
+		for range 200 {
+			if _, err := there.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+				t.Fatal(err)
+			}
+			keyportertest.Eventually(t, "allowed", func() bool { return ask(here, secret.Reveal()).Allowed })
+			if _, err := there.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			for ask(here, secret.Reveal()).Allowed {
+				if time.Since(start) > 10*time.Second {
+					t.Fatal("not refused after ten seconds")
+				}
+				time.Sleep(20 * time.Microsecond)
+			}
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		t.Logf("from a disable on one node to the refusal on another, of %d: p50 %v, p99 %v, longest %v", len(took), took[99], took[197], took[199])
+	})
+}
+
+// TestAQueryThatIsOvertaken fills the cache from many sides while the token is being
+// switched, and wants no stale entry to stay.
+func TestAQueryThatIsOvertaken(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		n := keyportertest.NewNode(t, url)
+		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		token, secret := keyportertest.Token(t, n.Control, ada, "Export")
+		var all sync.WaitGroup
+		stop := make(chan struct{})
+		for range 4 {
+			all.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						ask(n, secret.Reveal())
+					}
+				}
+			})
+		}
+		for range 200 {
+			if _, err := n.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+				t.Fatal(err)
+			}
+			mustReason(t, ask(n, secret.Reveal()), keyporter.ReasonDisabled)
+			if _, err := n.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+				t.Fatal(err)
+			}
+			mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)
+		}
+		close(stop)
+		all.Wait()
+	})
+}
+
+// wire stands between a node and PostgreSQL, and can be cut, or made to swallow everything.
+type wire struct {
+	net.Listener
+	target string
+
+	mu    sync.Mutex
+	conns []net.Conn
+	mute  bool
+}
+
+func newWire(t *testing.T, s *keyportertest.PostgresServer) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{Listener: l, target: s.Socket()}
+	t.Cleanup(func() { _ = l.Close(); w.cut() })
+	go w.serve()
+	return w
+}
+
+func (w *wire) serve() {
+	for {
+		client, err := w.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("unix", w.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		w.mu.Lock()
+		w.conns = append(w.conns, client, server)
+		w.mu.Unlock()
+		go w.copy(client, server)
+		go w.copy(server, client)
+	}
+}
+
+func (w *wire) copy(to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		w.mu.Lock()
+		mute := w.mute
+		w.mu.Unlock()
+		if mute {
+			_, _ = io.Copy(io.Discard, from)
+			return
+		}
+		if err != nil {
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.conns {
+		_ = c.Close()
+	}
+	w.conns = nil
+}
+
+func (w *wire) setMute(mute bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mute = mute
+}
+
+func (w *wire) url(database string) string {
+	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", w.Addr(), database)
+}
+
+// distant returns a node that reaches its database over a wire, and one that is beside it.
+func distant(t *testing.T) (far, near *keyportertest.Node, w *wire, s *keyportertest.PostgresServer) {
+	t.Helper()
+	s = keyportertest.StartPostgres(t)
+	url := s.Database(t)
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = newWire(t, s)
+	return keyportertest.NewNode(t, w.url(cfg.Database)), keyportertest.NewNode(t, url), w, s
+}
+
+func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
+	far, near, w, _ := distant(t)
+	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
+	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
+	for range 5 {
+		w.cut()
+		if _, err := near.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+		keyportertest.Eventually(t, "refused", func() bool { return ask(far, secret.Reveal()).Reason == keyporter.ReasonDisabled })
+		if _, err := near.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+		keyportertest.Eventually(t, "allowed again", func() bool { return ask(far, secret.Reveal()).Allowed })
+	}
+	keyportertest.Eventually(t, "hearing again", far.DB.Hears)
+}
+
+// TestASilentConnectionIsNotTrusted loses everything that is sent, without an error, as
+// a network that drops packets does.
+func TestASilentConnectionIsNotTrusted(t *testing.T) {
+	far, near, w, _ := distant(t)
+	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
+	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
+	w.setMute(true)
+	if _, err := near.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	keyportertest.Eventually(t, "not trusting its memory", func() bool { return !far.DB.Hears() })
+	t.Logf("the silence was noticed after %v", time.Since(start))
+	w.setMute(false)
+	w.cut()
+	keyportertest.Eventually(t, "refused", func() bool { return ask(far, secret.Reveal()).Reason == keyporter.ReasonDisabled })
+	keyportertest.Eventually(t, "hearing again", far.DB.Hears)
+	mustReason(t, ask(far, secret.Reveal()), keyporter.ReasonDisabled)
+}
+
+func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
+	s := keyportertest.StartPostgres(t)
+	n := keyportertest.NewNode(t, s.Database(t))
+	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
+	mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)
+	s.Stop()
+	keyportertest.Eventually(t, "unavailable", func() bool { return ask(n, secret.Reveal()).Reason == keyporter.ReasonUnavailable })
+	if _, err := n.Control.UserByLogin(t.Context(), keyporter.Command(), "ada@acme.example"); keyporter.KindOf(err) != keyporter.Unavailable || strings.Contains(keyporter.MessageOf(err), "sql") {
+		t.Errorf("a listing without a database: %v", err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	keyportertest.Eventually(t, "allowed again", func() bool { return ask(n, secret.Reveal()).Allowed })
+	keyportertest.Eventually(t, "hearing again", n.DB.Hears)
+}
+
+func TestARemovedSQLiteFileIsNoDatabase(t *testing.T) {
+	path := keyportertest.SQLite(t)
+	n := keyportertest.NewNode(t, path)
+	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
+	mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	keyportertest.Eventually(t, "unavailable", func() bool { return ask(n, secret.Reveal()).Reason == keyporter.ReasonUnavailable })
+}
+
+// BenchmarkCheck is a check that the cache answers, and one of a secret that was never issued.
+func BenchmarkCheck(b *testing.B) {
+	n := keyportertest.NewNode(b, keyportertest.SQLite(b))
+	ada := keyportertest.User(b, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(b, n.Control, ada, "Export")
+	for name, token := range map[string]string{"known": secret.Reveal(), "unknown": keyporter.NewSecret(keyporter.SecretUserToken).Reveal()} {
+		b.Run(name, func(b *testing.B) {
+			req := verify.Request{Method: "GET", Host: "localhost", Path: whoAmI, APIToken: []string{token}, ClientIP: "192.0.2.7", Agent: "curl/8.5.0"}
+			b.ReportAllocs()
+			for b.Loop() {
+				n.Checker.Check(b.Context(), &req)
+			}
+		})
+	}
+}

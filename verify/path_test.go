@@ -1,0 +1,178 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+)
+
+func TestPathsAreReadInOneWayOnly(t *testing.T) {
+	for _, c := range []struct{ raw, path string }{
+		{"/", "/"},
+		{"/Api/v6/envelope/1", "/Api/v6/envelope/1"},
+		{"/Api/v6/envelope/", "/Api/v6/envelope/"},
+		{"/Api/%76%36/a%20b", "/Api/v6/a b"},
+		{"/user/ada@acme.example", "/user/ada@acme.example"},
+		{"/a..b/.c/..d/e..", "/a..b/.c/..d/e.."},
+		{"/%E4%BD%A0", "/你"},
+		{"", ""},
+		{"*", ""},
+		{"Api/v6", ""},
+		{"http://host/Api", ""},
+		{"//Api/v6", ""},
+		{"/Api//v6", ""},
+		{"/Api/v6//", ""},
+		{"/Api/./v6", ""},
+		{"/Api/../v6", ""},
+		{"/Api/v4/../v6/x", ""},
+		{"/Api/v4/..", ""},
+		{"/Api/v4/.", ""},
+		{"/Api/v4/%2e%2e/v6", ""},
+		{"/Api/v4/.%2E/v6", ""},
+		{"/Api/v4/%252e%252e/v6", ""},
+		{"/Api/v4%2fversion", ""},
+		{"/Api/v4%5cversion", ""},
+		{`/Api\v4`, ""},
+		{"/Api/v4;x=1/version", ""},
+		{"/Api/v4/..;/v6", ""},
+		{"/Api/v4%3b/x", ""},
+		{"/Api/v4/%00", ""},
+		{"/Api/v4/a%0d%0ab", ""},
+		{"/Api/v4/\x7f", ""},
+		{"/Api/v4/%", ""},
+		{"/Api/v4/%zz", ""},
+		{"/Api/v4/%ff", ""},
+		{"/Api/v4/a%3fb", ""},
+		{"/Api/v4/a#b", ""},
+		{"/Api/v4/wor%E2%84%AA", ""}, // the Kelvin sign
+		{"/Api/v4/u%C5%BFer", ""},    // the long s
+		{"/Api/v4/...", ""},
+	} {
+		path, ok := readPath(c.raw)
+		if path != c.path && ok || ok != (c.path != "") {
+			t.Errorf("readPath(%q) = %q, %v; want %q", c.raw, path, ok, c.path)
+		}
+	}
+}
+
+func checker(t *testing.T, apis ...API) *Checker {
+	t.Helper()
+	compiled, err := compile(apis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Checker{apis: compiled}
+}
+
+func TestTheFirstRouteThatFits(t *testing.T) {
+	c := checker(t, API{Name: "a", Routes: []Route{
+		{Path: "/Api/{version}/version", Versions: "1-5", Public: true, Methods: []string{"GET"}},
+		{Path: "/Api/{version}/{rest...}", Versions: "1-5"},
+		{Path: "/Api/{version}/envelope/{id}", Versions: "6-"},
+		{Path: "/health"},
+	}}, API{Name: "b", Hosts: []string{"b.example"}, Routes: []Route{{Path: "/{rest...}"}}})
+	const none = -1
+	for _, r := range []struct {
+		method, host, path string
+		route, version     int
+	}{
+		{"GET", "", "/Api/v4/version", 0, 4},
+		{"get", "", "/aPI/V4.0/VERSION", 0, 4},
+		{"POST", "", "/Api/v4/version", 1, 4},
+		{"GET", "", "/Api/v4/version/", 1, 4},
+		{"GET", "", "/Api/v4/versions", 1, 4},
+		{"GET", "", "/Api/v4", 1, 4},
+		{"GET", "", "/Api/v4/", 1, 4},
+		{"GET", "", "/Api/v5.0/a/b/c", 1, 5},
+		{"GET", "", "/Api/v6/envelope/1", 2, 6},
+		{"GET", "", "/Api/v12/envelope/1", 2, 12},
+		{"GET", "", "/Api/v6/envelope/", none, 0},
+		{"GET", "", "/Api/v6/envelope/1/2", none, 0},
+		{"GET", "", "/Api/v6/version", none, 0},
+		{"GET", "", "/Api/v0/version", none, 0},
+		{"GET", "", "/Api/v04/version", none, 0},
+		{"GET", "", "/Api/v4.1/version", none, 0},
+		{"GET", "", "/Api/v4.0.0/version", none, 0},
+		{"GET", "", "/Api/v4.00/version", none, 0},
+		{"GET", "", "/Api/v/version", none, 0},
+		{"GET", "", "/Api/v99999/x", none, 0},
+		{"GET", "", "/Api/4/x", none, 0},
+		{"GET", "", "/Api", none, 0},
+		{"GET", "", "/health", 3, 0},
+		{"GET", "", "/healthy", none, 0},
+		{"GET", "", "/", none, 0},
+		{"GET", "B.example.:8080", "/anything", 0, 0},
+		{"GET", "b.example.evil", "/anything", none, 0},
+		{"GET", "[::1]:80", "/anything", none, 0},
+	} {
+		got, version, reason := c.route(&Request{Method: r.method, Host: r.host, Path: r.path})
+		want := keyporter.Allowed
+		if r.route == none {
+			want = keyporter.ReasonNoRoute
+		}
+		api := c.apis[0]
+		if strings.HasPrefix(r.path, "/anything") {
+			api = c.apis[1]
+		}
+		if reason != want || want == keyporter.Allowed && (got != &api.Routes[r.route] || version != r.version) {
+			t.Errorf("%s %s%s: route %v, version %d, %q", r.method, r.host, r.path, got, version, reason)
+		}
+	}
+}
+
+func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
+	_, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
+		{Path: "api/{version}"}, {Path: "/a/{rest...}/b"}, {Path: "/a{x}"}, {Path: "/a", Versions: "1-5"}, {Path: "/{version}", Versions: "5-1"},
+		{Path: "/a", Public: true, Credentials: []keyporter.CredentialKind{"user_token"}}, {Path: "/a", Credentials: []keyporter.CredentialKind{"cookie"}}, {Path: "/a", Refusals: "html"},
+	}}, {Name: "b"}, {Name: "b", Upstream: "http://u:p@h/path"}})
+	if err == nil {
+		t.Fatal("no fault found")
+	}
+	for _, want := range []string{"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
+		"contradict", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not told: %s\n%v", want, err)
+		}
+	}
+}
+
+// FuzzPath holds what readPath promises: whoever decodes or cleans the path once more still sees the same one.
+func FuzzPath(f *testing.F) {
+	for _, s := range []string{"/Api/v6/x", "/%2e%2e/x", "/a/%252f", "/a;b", "/%E2%84%AA", "/a//b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		path, ok := readPath(raw)
+		if !ok {
+			return
+		}
+		if again, ok := readPath(path); !ok || again != path {
+			t.Errorf("%q reads as %q, and that as %q, %v", raw, path, again, ok)
+		}
+		for s := range strings.SplitSeq(path[1:], "/") {
+			if s == "." || s == ".." || strings.ContainsAny(s, "\\\x00;%?#") {
+				t.Errorf("%q reads as %q", raw, path)
+			}
+		}
+		if a, b := strings.ToLower(path), asciiLower(path); strings.Map(onlyASCII, a) != strings.Map(onlyASCII, b) {
+			t.Errorf("%q reads as %q, which folds in two ways", raw, path)
+		}
+	})
+}
+
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func onlyASCII(r rune) rune {
+	if r < 0x80 {
+		return r
+	}
+	return -1
+}
