@@ -21,7 +21,7 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // and 80 random bits.
 func NewID(now time.Time) ID {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16) //nolint:gosec // times after 1970
-	_, _ = rand.Read(b[6:])                                        // never fails, see crypto/rand
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails, see crypto/rand
 	return ID(idEncoding.EncodeToString(b[:]))
 }

@@ -22,8 +22,10 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h[web.RequestIDHeader] = []string{id}
 	if !g.proxies.Trusts(r) {
-		web.WriteProblem(w, web.Problem{Status: http.StatusForbidden, RequestID: id,
-			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies."})
+		web.WriteProblem(w, web.Problem{
+			Status: http.StatusForbidden, RequestID: id,
+			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies.",
+		})
 		return
 	}
 	req := g.request(r)

@@ -107,7 +107,7 @@ func (g *Gateway) badGateway(w http.ResponseWriter, r *http.Request, d *verify.D
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		status = http.StatusGatewayTimeout
 	}
-	write(w, d.Route.Refusals, status, "", "The API can't be reached now.", id)
+	write(w, d.Route.Refusals, web.Problem{Status: status, Detail: "The API can't be reached now.", RequestID: id})
 }
 
 func newTransport() *http.Transport {

@@ -25,7 +25,7 @@ func refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 	if refusal.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
 	}
-	write(w, shape, refusal.Status, string(d.Reason), refusal.Text, id)
+	write(w, shape, web.Problem{Status: refusal.Status, Detail: refusal.Text, Code: string(d.Reason), RequestID: id})
 }
 
 var noStore = []string{"no-store"}
@@ -42,16 +42,16 @@ func challenge(r keyporter.Refusal) string {
 }
 
 // write answers with an error of ours in one of the shapes.
-func write(w http.ResponseWriter, shape verify.Refusals, status int, code, text, id string) {
+func write(w http.ResponseWriter, shape verify.Refusals, p web.Problem) {
 	switch {
 	case shape == verify.RefuseProblem:
-		web.WriteProblem(w, web.Problem{Status: status, Detail: text, Code: code, RequestID: id})
-	case shape == verify.RefuseEmpty && status == http.StatusForbidden:
+		web.WriteProblem(w, p)
+	case shape == verify.RefuseEmpty && p.Status == http.StatusForbidden:
 		w.WriteHeader(http.StatusUnauthorized) // its clients don't know 403
-	case shape == verify.RefuseEmpty || status == http.StatusUnauthorized:
-		w.WriteHeader(status)
+	case shape == verify.RefuseEmpty || p.Status == http.StatusUnauthorized:
+		w.WriteHeader(p.Status)
 	default:
-		writeError(w, status, text, id)
+		writeError(w, p)
 	}
 }
 
@@ -62,15 +62,15 @@ type errorBody struct {
 	TraceID string `json:"TraceId"`
 }
 
-func writeError(w http.ResponseWriter, status int, text, id string) {
+func writeError(w http.ResponseWriter, p web.Problem) {
 	code := "ERR0001" // general
-	switch status {
+	switch p.Status {
 	case http.StatusForbidden:
 		code = "ERR0010" // not allowed for user
 	case http.StatusBadRequest:
 		code = "ERR0011" // invalid format
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(errorBody{ErrorID: code, Message: code + " - " + text, TraceID: id})
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(errorBody{ErrorID: code, Message: code + " - " + p.Detail, TraceID: p.RequestID})
 }

@@ -119,7 +119,7 @@ func (s *PostgresServer) Start() error {
 	s.cmd = exec.Command(binary("postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-h", "", "-c", "fsync=off", "-c", "max_connections=200")
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.out, &s.out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if owner := info.Sys().(*syscall.Stat_t); os.Getuid() == 0 {
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 {
 		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 	}
 	started := make(chan error)
@@ -174,7 +174,7 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user has to enter it
 		return nil, err
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid) //nolint:gosec // ids of a user
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
 // binary finds a program of the PostgreSQL server, also where Debian keeps it off the path.

@@ -90,18 +90,6 @@ func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 	return keyporter.Unknown, ""
 }
 
-// constraint tells which constraint a Conflict is about: PostgreSQL says its name,
-// SQLite the columns.
-func constraint(err error, name, columns string) bool {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.ConstraintName == name
-	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return strings.Contains(e.Error(), columns)
-	}
-	return false
-}
-
 // isSerialization tells errors after which PostgreSQL wants the transaction to be tried again.
 func isSerialization(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)

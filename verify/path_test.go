@@ -123,14 +123,22 @@ func TestTheFirstRouteThatFits(t *testing.T) {
 
 func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 	_, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
-		{Path: "api/{version}"}, {Path: "/a/{rest...}/b"}, {Path: "/a{x}"}, {Path: "/a", Versions: "1-5"}, {Path: "/{version}", Versions: "5-1"},
-		{Path: "/a", Public: true, Credentials: []keyporter.CredentialKind{"user_token"}}, {Path: "/a", Credentials: []keyporter.CredentialKind{"cookie"}}, {Path: "/a", Refusals: "html"},
+		{Path: "api/{version}"},
+		{Path: "/a/{rest...}/b"},
+		{Path: "/a{x}"},
+		{Path: "/a", Versions: "1-5"},
+		{Path: "/{version}", Versions: "5-1"},
+		{Path: "/a", Public: true, Credentials: []keyporter.CredentialKind{"user_token"}},
+		{Path: "/a", Credentials: []keyporter.CredentialKind{"cookie"}},
+		{Path: "/a", Refusals: "html"},
 	}}, {Name: "b"}, {Name: "b", Upstream: "http://u:p@h/path"}})
 	if err == nil {
 		t.Fatal("no fault found")
 	}
-	for _, want := range []string{"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
-		"contradict", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name"} {
+	for _, want := range []string{
+		"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
+		"contradict", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%v", want, err)
 		}

@@ -57,33 +57,49 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 			rule     keyporter.Rule
 			do, undo func() error
 		}{
-			{keyporter.ReasonDisabled, keyporter.RuleEnabled,
+			{
+				keyporter.ReasonDisabled, keyporter.RuleEnabled,
 				func() error { return second(n.Control.DisableToken(ctx, me, token.ID)) },
-				func() error { return second(n.Control.EnableToken(ctx, me, token.ID)) }},
-			{keyporter.ReasonUserInactive, keyporter.RuleUserActive,
+				func() error { return second(n.Control.EnableToken(ctx, me, token.ID)) },
+			},
+			{
+				keyporter.ReasonUserInactive, keyporter.RuleUserActive,
 				func() error { return n.Control.DisableUser(ctx, me, ada.ID) },
-				func() error { return n.Control.EnableUser(ctx, me, ada.ID) }},
-			{keyporter.ReasonOrganization, keyporter.RuleOrganization,
+				func() error { return n.Control.EnableUser(ctx, me, ada.ID) },
+			},
+			{
+				keyporter.ReasonOrganization, keyporter.RuleOrganization,
 				func() error { return n.Control.DisableOrganization(ctx, me, ada.OrganizationID) },
-				func() error { return n.Control.EnableOrganization(ctx, me, ada.OrganizationID) }},
-			{keyporter.ReasonFlag, keyporter.RuleFlag,
+				func() error { return n.Control.EnableOrganization(ctx, me, ada.OrganizationID) },
+			},
+			{
+				keyporter.ReasonFlag, keyporter.RuleFlag,
 				func() error { return n.Control.WithdrawFlag(ctx, me, ada.OrganizationID, keyporter.FlagAPI) },
-				func() error { return n.Control.GrantFlag(ctx, me, ada.OrganizationID, keyporter.FlagAPI) }},
-			{keyporter.ReasonNotGranted, keyporter.RulePermission,
+				func() error { return n.Control.GrantFlag(ctx, me, ada.OrganizationID, keyporter.FlagAPI) },
+			},
+			{
+				keyporter.ReasonNotGranted, keyporter.RulePermission,
 				func() error { return setRoles(keyporter.RoleMember) },
-				func() error { return setRoles(keyporter.RoleAPIUser) }},
-			{keyporter.ReasonBlocked, keyporter.RulePermission,
+				func() error { return setRoles(keyporter.RoleAPIUser) },
+			},
+			{
+				keyporter.ReasonBlocked, keyporter.RulePermission,
 				func() error { return setRoles(keyporter.RoleAPIUser, role.ID) },
-				func() error { return setRoles(keyporter.RoleAPIUser) }},
-			{keyporter.ReasonExpired, keyporter.RuleNotExpired,
+				func() error { return setRoles(keyporter.RoleAPIUser) },
+			},
+			{
+				keyporter.ReasonExpired, keyporter.RuleNotExpired,
 				func() error {
 					err := second(n.Control.SetTokenExpiry(ctx, me, token.ID, n.Clock.Now().Add(time.Hour)))
 					n.Clock.Advance(time.Hour)
 					return err
 				},
-				func() error { return second(n.Control.SetTokenExpiry(ctx, me, token.ID, time.Time{})) }},
-			{keyporter.ReasonUnknown, keyporter.RuleKnown,
-				func() error { return n.Control.DeleteToken(ctx, me, token.ID) }, nil},
+				func() error { return second(n.Control.SetTokenExpiry(ctx, me, token.ID, time.Time{})) },
+			},
+			{
+				keyporter.ReasonUnknown, keyporter.RuleKnown,
+				func() error { return n.Control.DeleteToken(ctx, me, token.ID) }, nil,
+			},
 		} {
 			mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)
 			if err := c.do(); err != nil {

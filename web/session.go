@@ -29,7 +29,7 @@ func cookie(secure bool, value string, maxAge int) *http.Cookie {
 	if secure {
 		name = secureSessionCookie
 	}
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure follows the scheme: one's own machine has plain HTTP
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/examples/esign"
+	"github.com/keyporter/keyporter/server"
+	"github.com/keyporter/keyporter/verify"
+)
+
+func demoCommand() *cobra.Command {
+	var d demo
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve Keyporter with example users in front of an example API",
+		Long: `Serve Keyporter with the organization Acme, three users and a token, in front of
+an e-signature API that has some envelopes of theirs. Not for real use: whoever
+reads the terminal has the passwords.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
+	cmd.Flags().StringVar(&d.data, "data", "", "`folder` to keep the databases in (default: one that is removed in the end)")
+	cmd.Flags().BoolVar(&d.json, "json", false, "print one line of JSON instead of a text")
+	return cmd
+}
+
+type demo struct {
+	listen, data string
+	json         bool
+
+	api *esign.Service
+	srv *server.Server
+}
+
+// demoInfo is what somebody needs to try the demo.
+type demoInfo struct {
+	URL   string     `json:"url"`
+	Users []demoUser `json:"users"`
+	Token string     `json:"token"` // of ada's, switched on
+	Curl  string     `json:"curl"`  // a command line that finds ada's envelopes
+}
+
+type demoUser struct {
+	Login    string   `json:"login"`
+	Password string   `json:"password"`
+	Roles    []string `json:"roles"`
+}
+
+func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
+	if d.data == "" {
+		if d.data, err = os.MkdirTemp("", "keyporter-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(d.data)) }()
+	}
+	if d.api, err = esign.Open(ctx, filepath.Join(d.data, "esign.db")); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.api.Close()) }()
+	upstream, stop, err := serveAPI(ctx, d.api)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	cfg := server.Config{Listen: d.listen, Database: filepath.Join(d.data, "keyporter.db"), LogLevel: "warn", APIs: esignAPIs(upstream)}
+	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
+		return err
+	}
+	info, err := d.fill(ctx)
+	if err == nil {
+		err = d.print(out, info)
+	}
+	if err == nil {
+		err = wait(ctx, d.srv)
+	}
+	return finish(d.srv, err)
+}
+
+// serveAPI serves the example API on a port of its own, where only this machine reaches it.
+func serveAPI(ctx context.Context, api http.Handler) (url string, stop func(), err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	s := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.Serve(l) }() // until Close
+	return "http://" + l.Addr().String(), func() { _ = s.Close() }, nil
+}
+
+// esignAPIs is how the example API stands behind Keyporter.
+func esignAPIs(upstream string) []verify.API {
+	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
+	return []verify.API{{Name: "esign", Upstream: upstream, Routes: []verify.Route{
+		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseEmpty},
+		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
+		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseError},
+		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
+	}}}
+}
+
+// fill makes organization, users, envelopes and a token. On data of an earlier demo it
+// gives the users new passwords and makes the token anew.
+func (d *demo) fill(ctx context.Context) (demoInfo, error) {
+	info := demoInfo{URL: d.srv.URL()}
+	org, err := (&owner{Control: d.srv.Control}).organization(ctx, "Acme")
+	if err != nil {
+		return info, err
+	}
+	for _, u := range []control.NewUser{
+		{Login: "olivia@acme.example", Operator: true, RoleIDs: []keyporter.ID{keyporter.RoleAdministrator}},
+		{Login: "ada@acme.example", RoleIDs: []keyporter.ID{keyporter.RoleAPIUser}},
+		{Login: "grace@acme.example", RoleIDs: []keyporter.ID{keyporter.RoleAPIUser}},
+	} {
+		u.OrganizationID, u.Password = org.ID, strings.ToLower(rand.Text())
+		user, err := d.user(ctx, u)
+		if err != nil {
+			return info, fmt.Errorf("make %s: %w", u.Login, err)
+		}
+		info.Users = append(info.Users, demoUser{Login: u.Login, Password: u.Password, Roles: roleNames(u)})
+		switch {
+		case u.Operator:
+			continue // has no envelopes
+		case u.Login == "ada@acme.example":
+			info.Token, err = d.token(ctx, user)
+		}
+		if err == nil {
+			err = d.api.Seed(ctx, esign.Caller{UserID: string(user.ID), Login: user.Login})
+		}
+		if err != nil {
+			return info, err
+		}
+	}
+	info.Curl = fmt.Sprintf(`curl -H 'ApiToken: %s' -H 'Content-Type: application/json' -d '{}' %s/Api/v6/envelope/find`, info.Token, info.URL)
+	return info, nil
+}
+
+func (d *demo) user(ctx context.Context, in control.NewUser) (keyporter.User, error) {
+	user, err := d.srv.Control.UserByLogin(ctx, keyporter.Command(), in.Login)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return d.srv.Control.CreateUser(ctx, keyporter.Command(), in)
+	}
+	if err != nil {
+		return user, err
+	}
+	return user, d.srv.Control.SetPassword(ctx, keyporter.Command(), user.ID, in.Password)
+}
+
+const demoToken = "Demo" // the name of ada's
+
+func (d *demo) token(ctx context.Context, owner keyporter.User) (string, error) {
+	tokens, err := d.srv.Control.TokensOf(ctx, keyporter.Command(), owner.ID, "")
+	if err != nil {
+		return "", err
+	}
+	for _, t := range tokens {
+		if t.Name == demoToken {
+			if err := d.srv.Control.DeleteToken(ctx, keyporter.Command(), t.ID); err != nil {
+				return "", err
+			}
+		}
+	}
+	t, secret, err := d.srv.Control.CreateToken(ctx, keyporter.Command(), control.NewToken{OwnerID: owner.ID, Name: demoToken})
+	if err == nil {
+		_, err = d.srv.Control.EnableToken(ctx, keyporter.Command(), t.ID)
+	}
+	return secret.Reveal(), err
+}
+
+func roleNames(u control.NewUser) (names []string) {
+	if u.Operator {
+		names = append(names, "Operator")
+	}
+	for _, id := range u.RoleIDs {
+		if r, ok := keyporter.PredefinedRole(id); ok {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+func (d *demo) print(out io.Writer, info demoInfo) error {
+	if d.json {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		return e.Encode(info)
+	}
+	fmt.Fprintf(out, "Keyporter is ready at %s\n\nSign in as\n\n", info.URL)
+	for _, u := range info.Users {
+		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
+	}
+	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\nStop with Ctrl-C.\n", info.Curl)
+	return err
+}

@@ -1,0 +1,438 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+func TestMain(m *testing.M) { keyportertest.Main(m) }
+
+// world has two organizations: Acme with an administrator, ada and grace, and Other with eve.
+type world struct {
+	*keyportertest.Node
+
+	admin, ada, grace, eve keyporter.User
+}
+
+func newWorld(t *testing.T, url string) *world {
+	t.Helper()
+	n := keyportertest.NewNode(t, url)
+	return &world{
+		Node:  n,
+		admin: keyportertest.User(t, n.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator),
+		ada:   keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser),
+		grace: keyportertest.User(t, n.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser),
+		eve:   keyportertest.User(t, n.Control, "Other", "eve@other.example", keyporter.RoleAdministrator),
+	}
+}
+
+func kindOf(t *testing.T, err error, want keyporter.Kind) {
+	t.Helper()
+	if keyporter.KindOf(err) != want || (err == nil) != (want == keyporter.Unknown) {
+		t.Errorf("error %v has kind %d, want %d", err, keyporter.KindOf(err), want)
+	}
+}
+
+const fine = keyporter.Unknown // the kind of no error
+
+// TestWhoMayManageAToken walks every operation on a token of ada's with every actor.
+func TestWhoMayManageAToken(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	operations := map[string]func(actor keyporter.Actor, id keyporter.ID) error{
+		"see": func(a keyporter.Actor, id keyporter.ID) error {
+			_, err := w.Control.TokenWithUse(t.Context(), a, id)
+			return err
+		},
+		"rename": func(a keyporter.Actor, id keyporter.ID) error {
+			_, err := w.Control.RenameToken(t.Context(), a, id, string(keyporter.NewID(time.Now())))
+			return err
+		},
+		"enable": func(a keyporter.Actor, id keyporter.ID) error {
+			_, err := w.Control.EnableToken(t.Context(), a, id)
+			return err
+		},
+		"disable": func(a keyporter.Actor, id keyporter.ID) error {
+			_, err := w.Control.DisableToken(t.Context(), a, id)
+			return err
+		},
+		"expire": func(a keyporter.Actor, id keyporter.ID) error {
+			_, err := w.Control.SetTokenExpiry(t.Context(), a, id, time.Time{})
+			return err
+		},
+		"delete": func(a keyporter.Actor, id keyporter.ID) error { return w.Control.DeleteToken(t.Context(), a, id) },
+	}
+	for who, c := range map[string]struct {
+		actor keyporter.Actor
+		want  keyporter.Kind
+	}{
+		"the owner":                          {keyportertest.Session(w.ada), fine},
+		"an administrator of his":            {keyportertest.Session(w.admin), fine},
+		"the command line":                   {keyporter.Command(), fine},
+		"another user":                       {keyportertest.Session(w.grace), keyporter.NotFound},
+		"an administrator of another":        {keyportertest.Session(w.eve), keyporter.NotFound},
+		"nobody":                             {keyporter.Actor{}, keyporter.NotFound},
+		"nobody who says he is the owner":    {keyporter.Actor{User: w.ada}, keyporter.NotFound},
+		"who has his organization's ID only": {keyportertest.Session(keyporter.User{OrganizationID: w.ada.OrganizationID}), keyporter.NotFound},
+	} {
+		for what, do := range operations {
+			token, _ := keyportertest.Token(t, w.Control, w.ada, string(keyporter.NewID(time.Now())))
+			before := events(t, w, w.ada.OrganizationID)
+			t.Run(who+" may "+what, func(t *testing.T) { kindOf(t, do(c.actor, token.ID), c.want) })
+			if _, err := w.DB.TokenByID(t.Context(), token.ID); c.want != fine && err != nil {
+				t.Errorf("%s could %s: %v", who, what, err)
+			}
+			if after := events(t, w, w.ada.OrganizationID); c.want != fine && after != before {
+				t.Errorf("%s: a refused %s left an event", who, what)
+			}
+		}
+		kindOf(t, operations["see"](c.actor, "01jnosuchtoken"), keyporter.NotFound)
+	}
+}
+
+func events(t *testing.T, w *world, organization keyporter.ID) int {
+	t.Helper()
+	all, err := w.DB.Events(t.Context(), organization, "", 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
+func TestWhoMayAddTokens(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	add := func(actor keyporter.Actor, owner keyporter.User) error {
+		_, _, err := w.Control.CreateToken(t.Context(), actor, control.NewToken{OwnerID: owner.ID, Name: string(keyporter.NewID(time.Now()))})
+		return err
+	}
+	kindOf(t, add(keyportertest.Session(w.ada), w.ada), fine)
+	kindOf(t, add(keyporter.Command(), w.ada), fine)
+	kindOf(t, add(keyportertest.Session(w.admin), w.ada), keyporter.Forbidden)
+	kindOf(t, add(keyportertest.Session(w.eve), w.ada), keyporter.Forbidden)
+	kindOf(t, add(keyporter.Actor{}, w.ada), keyporter.Forbidden)
+
+	if err := w.Control.WithdrawFlag(t.Context(), keyporter.Command(), w.ada.OrganizationID, keyporter.FlagAPI); err != nil {
+		t.Fatal(err)
+	}
+	err := add(keyportertest.Session(w.ada), w.ada)
+	kindOf(t, err, keyporter.Forbidden)
+	if !strings.Contains(keyporter.MessageOf(err), "“Api”") {
+		t.Errorf("without the flag he is told: %v", err)
+	}
+	kindOf(t, add(keyportertest.Session(w.eve), w.eve), fine) // another organization has its own
+}
+
+func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block}}
+	err := w.DB.Do(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.InsertRole(t.Context(), block, time.Now()), tx.SetUserRoles(t.Context(), w.ada.ID, []keyporter.ID{keyporter.RoleAPIUser, "r"}), tx.SetUserRoles(t.Context(), w.grace.ID, nil))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[*keyporter.User]string{&w.admin: "", &w.ada: "“Interns” blocks", &w.grace: "none of your roles"} {
+		access, err := w.Control.APIAccess(t.Context(), keyportertest.Session(*user))
+		if err != nil || access.Allowed != (want == "") || !strings.Contains(access.Why, want) {
+			t.Errorf("%s: %+v, %v", user.Login, access, err)
+		}
+	}
+}
+
+func TestATokenStartsSwitchedOffAndItsSecretIsNowhere(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		me := keyportertest.Session(w.ada)
+		token, secret, err := w.Control.CreateToken(t.Context(), me, control.NewToken{OwnerID: w.ada.ID, Name: " Nightly export "})
+		if err != nil || token.Enabled || token.Name != "Nightly export" || !token.ExpiresAt.IsZero() {
+			t.Fatalf("%+v, %v", token, err)
+		}
+		listed, err := w.Control.Tokens(t.Context(), me, "")
+		if err != nil || len(listed) != 1 || listed[0].Name != token.Name {
+			t.Fatalf("%+v, %v", listed, err)
+		}
+		all, err := w.DB.Events(t.Context(), w.ada.OrganizationID, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := fmt.Sprintf("%+v %+v", listed, all)
+		if hash := secret.Hash(); strings.Contains(shown, secret.Reveal()) || strings.Contains(shown, fmt.Sprintf("%x", hash[:8])) {
+			t.Errorf("the secret or its hash is in %s", shown)
+		}
+		if e := all[0]; e.Name != keyporter.EventTokenCreate || e.TokenID != token.ID || e.Actor.User.ID != w.ada.ID || e.Actor.Address != "192.0.2.1" || e.Detail["name"] != "Nightly export" {
+			t.Errorf("event %+v", e)
+		}
+	})
+}
+
+func TestBadTokens(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	me := keyportertest.Session(w.ada)
+	taken, _ := keyportertest.Token(t, w.Control, w.ada, "Taken")
+	other, _ := keyportertest.Token(t, w.Control, w.ada, "Other")
+	if _, err := w.Control.RenameToken(t.Context(), me, taken.ID, "TAKEN"); err != nil {
+		t.Errorf("one's own name in another case: %v", err)
+	}
+	keyportertest.Token(t, w.Control, w.grace, "Taken") // somebody else's names don't count
+	for name, want := range map[string]keyporter.Kind{
+		"": keyporter.Invalid, "  ": keyporter.Invalid, strings.Repeat("x", 101): keyporter.Invalid, "a\nb": keyporter.Invalid,
+		"taken": keyporter.Conflict, " TaKeN ": keyporter.Conflict,
+	} {
+		before := events(t, w, w.ada.OrganizationID)
+		_, secret, err := w.Control.CreateToken(t.Context(), me, control.NewToken{OwnerID: w.ada.ID, Name: name})
+		kindOf(t, err, want)
+		if e, _ := errors.AsType[*keyporter.Error](err); e == nil || e.Field != "name" || secret.Reveal() != "" {
+			t.Errorf("%q: %v, secret %v", name, err, secret)
+		}
+		_, err = w.Control.RenameToken(t.Context(), me, other.ID, name)
+		kindOf(t, err, want)
+		if events(t, w, w.ada.OrganizationID) != before {
+			t.Errorf("%q: a refused change left an event", name)
+		}
+	}
+	for _, at := range []time.Time{w.Clock.Now(), w.Clock.Now().Add(-time.Hour), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		_, err := w.Control.SetTokenExpiry(t.Context(), me, other.ID, at)
+		kindOf(t, err, keyporter.Invalid)
+	}
+}
+
+func TestSwitchingTwiceIsOneEvent(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
+	before := events(t, w, w.ada.OrganizationID)
+	for range 3 {
+		if got, err := w.Control.DisableToken(t.Context(), keyportertest.Session(w.ada), token.ID); err != nil || got.Enabled {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	if n := events(t, w, w.ada.OrganizationID) - before; n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestSessions(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		in := control.SignIn{Login: " ADA@acme.example", Password: keyportertest.Password, Address: "192.0.2.1", Agent: "\xffbrowser"}
+		in.Login = strings.TrimSpace(in.Login)
+		enter := func() string {
+			t.Helper()
+			cookie, err := w.Control.SignIn(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return cookie
+		}
+		valid := func(cookie string) bool {
+			t.Helper()
+			actor, err := w.Control.Session(t.Context(), cookie)
+			if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
+				t.Fatal(err)
+			}
+			return err == nil && actor.User.ID == w.ada.ID && actor.Kind == keyporter.ActorSession
+		}
+		cookie := enter()
+		for c, want := range map[string]bool{cookie: true, "": false, cookie[1:]: false, cookie + "A": false, strings.Repeat("A", 1<<16): false, "\x00\xff": false} {
+			if valid(c) != want {
+				t.Errorf("cookie %.60q: valid %v", c, !want)
+			}
+		}
+		other := enter()
+		if err := w.Control.SignOut(t.Context(), keyportertest.Session(w.ada), cookie); err != nil || valid(cookie) || !valid(other) {
+			t.Errorf("after signing out: %v, valid %v, the other browser's %v", err, valid(cookie), valid(other))
+		}
+		if err := w.Control.DisableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil || valid(other) {
+			t.Errorf("a user who was switched off: %v, valid %v", err, valid(other))
+		}
+		_, err := w.Control.SignIn(t.Context(), in)
+		kindOf(t, err, keyporter.Forbidden)
+		if err := w.Control.EnableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil {
+			t.Fatal(err)
+		}
+		cookie = enter()
+		if err := w.Control.SetPassword(t.Context(), keyporter.Command(), w.ada.ID, "another long password"); err != nil || valid(cookie) {
+			t.Errorf("after a new password: %v, valid %v", err, valid(cookie))
+		}
+		in.Password = "another long password"
+		cookie = enter()
+		for range 7 {
+			w.Clock.Advance(23 * time.Hour)
+			if !valid(cookie) {
+				t.Fatal("a session that is used every day ends before the week")
+			}
+		}
+		w.Clock.Advance(7*time.Hour + time.Minute)
+		if valid(cookie) {
+			t.Error("a session is older than a week")
+		}
+		cookie = enter()
+		w.Clock.Advance(24 * time.Hour)
+		if valid(cookie) {
+			t.Error("a session outlives a day without use")
+		}
+		if err := w.Control.Prune(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSignInTellsNothingAndIsLimited(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		try := func(login, password, address string) error {
+			_, err := w.Control.SignIn(t.Context(), control.SignIn{Login: login, Password: password, Address: address})
+			return err
+		}
+		wrong := try("ada@acme.example", "wrong", "192.0.2.1")
+		for _, login := range []string{"nobody@acme.example", "", "\x00", "\xff", "' OR 1=1 --", strings.Repeat("x", 1<<16)} {
+			if err := try(login, keyportertest.Password, "192.0.2.2"); err == nil || err.Error() != wrong.Error() {
+				t.Errorf("%.30q: %v, and with a login that exists: %v", login, err, wrong)
+			}
+		}
+		kindOf(t, wrong, keyporter.Unauthorized)
+		kindOf(t, try("ada@acme.example", strings.Repeat("x", 1<<20), "192.0.2.1"), keyporter.Unauthorized)
+
+		var limited atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if keyporter.KindOf(try("grace@acme.example", "wrong", "198.51.100.1")) == keyporter.TooMany {
+					limited.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if limited.Load() != 10 {
+			t.Errorf("of 20 attempts at once %d were too many", limited.Load())
+		}
+		kindOf(t, try("grace@acme.example", keyportertest.Password, "198.51.100.2"), keyporter.TooMany)
+		kindOf(t, try("ada@acme.example", keyportertest.Password, "198.51.100.1"), fine)
+		w.Clock.Advance(5 * time.Minute)
+		kindOf(t, try("grace@acme.example", keyportertest.Password, "198.51.100.1"), fine)
+		for i := range 50 {
+			_ = try(fmt.Sprintf("user%d@acme.example", i), "x", fmt.Sprintf("2001:db8::%x", i))
+		}
+		kindOf(t, try("ada@acme.example", keyportertest.Password, "2001:db8::ffff"), keyporter.TooMany)
+	})
+}
+
+func TestUsersAndOrganizationsAreForOperators(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, admin := t.Context(), keyportertest.Session(w.admin)
+	operator := w.admin
+	operator.Operator = true
+	for _, c := range []struct {
+		actor keyporter.Actor
+		want  keyporter.Kind
+	}{{admin, keyporter.Forbidden}, {keyporter.Actor{}, keyporter.Forbidden}, {keyporter.Actor{User: operator}, keyporter.Forbidden}, {keyportertest.Session(operator), fine}} {
+		id := string(keyporter.NewID(time.Now()))
+		_, err := w.Control.CreateOrganization(ctx, c.actor, id)
+		kindOf(t, err, c.want)
+		_, err = w.Control.CreateUser(ctx, c.actor, control.NewUser{OrganizationID: w.ada.OrganizationID, Login: id + "@acme.example", Password: keyportertest.Password})
+		kindOf(t, err, c.want)
+		kindOf(t, w.Control.DisableUser(ctx, c.actor, w.grace.ID), c.want)
+		kindOf(t, w.Control.EnableUser(ctx, c.actor, w.grace.ID), c.want)
+		kindOf(t, w.Control.SetUserRoles(ctx, c.actor, w.grace.ID, []keyporter.ID{keyporter.RoleAPIUser}), c.want)
+		kindOf(t, w.Control.SetPassword(ctx, c.actor, w.grace.ID, keyportertest.Password), c.want)
+		kindOf(t, w.Control.DisableOrganization(ctx, c.actor, w.eve.OrganizationID), c.want)
+		kindOf(t, w.Control.EnableOrganization(ctx, c.actor, w.eve.OrganizationID), c.want)
+		kindOf(t, w.Control.GrantFlag(ctx, c.actor, w.eve.OrganizationID, keyporter.FlagAPI), c.want)
+		kindOf(t, w.Control.WithdrawFlag(ctx, c.actor, w.eve.OrganizationID, keyporter.FlagCustomUserRoles), c.want)
+		_, err = w.Control.Users(ctx, c.actor, "")
+		kindOf(t, err, c.want)
+		_, err = w.Control.TokensOf(ctx, c.actor, w.ada.ID, "")
+		if c.actor.Trusted() != (err == nil) {
+			t.Errorf("TokensOf: %v", err)
+		}
+	}
+	kindOf(t, w.Control.GrantFlag(ctx, keyporter.Command(), w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
+	kindOf(t, w.Control.GrantFlag(ctx, keyporter.Command(), "nowhere", keyporter.FlagAPI), keyporter.NotFound)
+	kindOf(t, w.Control.DisableUser(ctx, keyporter.Command(), "nobody"), keyporter.NotFound)
+}
+
+func TestBadUsers(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	for _, c := range []struct {
+		control.NewUser
+		field string
+		kind  keyporter.Kind
+	}{
+		{control.NewUser{Login: "ADA@acme.example", Password: keyportertest.Password}, "login", keyporter.Conflict},
+		{control.NewUser{Login: "nobody", Password: keyportertest.Password}, "login", keyporter.Invalid},
+		{control.NewUser{Login: "new@acme.example", Password: "short"}, "password", keyporter.Invalid},
+		{control.NewUser{Login: "new@acme.example", Password: strings.Repeat("x", 2000)}, "password", keyporter.Invalid},
+		{control.NewUser{Login: "new@acme.example", Password: keyportertest.Password, RoleIDs: []keyporter.ID{"root"}}, "role", keyporter.Invalid},
+	} {
+		c.OrganizationID = w.ada.OrganizationID
+		_, err := w.Control.CreateUser(t.Context(), keyporter.Command(), c.NewUser)
+		kindOf(t, err, c.kind)
+		if e, _ := errors.AsType[*keyporter.Error](err); e == nil || e.Field != c.field || strings.Contains(err.Error(), "short") {
+			t.Errorf("%s: %v", c.Login, err)
+		}
+	}
+}
+
+func TestSetupMakesOneOperator(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		c := keyportertest.NewNode(t, url).Control
+		first, err := c.SetupCode(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := c.SetupCode(t.Context())
+		if err != nil || code == first {
+			t.Fatal(err)
+		}
+		kindOf(t, c.SetupOpen(t.Context(), first), keyporter.NotFound) // a new link ends the one before
+		kindOf(t, c.SetupOpen(t.Context(), code), fine)
+		in := control.Setup{Code: code, Organization: "Acme", Login: "olivia@acme.example", Password: "short"}
+		_, err = c.Setup(t.Context(), in)
+		kindOf(t, err, keyporter.Invalid)
+		kindOf(t, c.SetupOpen(t.Context(), code), fine) // a mistake doesn't cost the link
+		var made atomic.Int32
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				in := in
+				in.Organization, in.Login, in.Password = fmt.Sprint("Org ", i), fmt.Sprintf("o%d@acme.example", i), keyportertest.Password
+				if user, err := c.Setup(context.WithoutCancel(t.Context()), in); err == nil && user.Operator {
+					made.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if made.Load() != 1 {
+			t.Errorf("%d operators were made by one link", made.Load())
+		}
+		if again, err := c.SetupCode(t.Context()); again != "" || err != nil {
+			t.Errorf("there is an operator, and a link %q, %v", again, err)
+		}
+	})
+}
+
+func TestPagesOfTokens(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	for i := range control.MaxPage + 5 {
+		if _, _, err := w.Control.CreateToken(t.Context(), keyporter.Command(), control.NewToken{OwnerID: w.ada.ID, Name: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), "")
+	if err != nil || len(first) != control.MaxPage {
+		t.Fatalf("%d tokens, %v", len(first), err)
+	}
+	second, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), first[len(first)-1].ID)
+	if err != nil || len(second) != 5 {
+		t.Errorf("%d tokens, %v", len(second), err)
+	}
+}
