@@ -35,12 +35,18 @@ var (
 // Main runs the tests of a package and then stops the PostgreSQL server that they shared.
 func Main(m *testing.M) {
 	code := m.Run()
-	if databases.Load() > 0 {
-		if s, err := sharedPostgres(); err == nil {
-			s.remove()
-		}
-	}
+	StopPostgres()
 	os.Exit(code)
+}
+
+// StopPostgres stops the server that Postgres started, if it did.
+func StopPostgres() {
+	if databases.Load() == 0 {
+		return
+	}
+	if s, err := sharedPostgres(); err == nil {
+		s.remove()
+	}
 }
 
 // Postgres returns the address of a new, empty PostgreSQL database. The server is

@@ -117,8 +117,8 @@ func (s *Service) endpoint(rt route, version rune) http.HandlerFunc {
 	}
 }
 
-// methods are the endpoints of one path. It is our own choice by method because ServeMux
-// would take GET envelope/send for an envelope whose id is "send".
+// methods are the endpoints of one path. They are not left to ServeMux because it would
+// take GET envelope/send for the envelope whose id is "send".
 type methods map[string]http.Handler
 
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,7 @@ func main() {
 	if err := run(ctx, *listen, *data); err != nil {
 		slog.Error("esign stopped", "error", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(1)
 	}
 }
 

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(stopped{m}, map[string]func(){"keyporter": main})
+}
+
+// stopped stops the PostgreSQL server that the scripts shared.
+type stopped struct{ m *testing.M }
+
+func (s stopped) Run() int {
+	defer keyportertest.StopPostgres()
+	return s.m.Run()
+}
+
+// TestScripts runs the stories of testdata/script, each on both databases. Beside what
+// testscript knows they have these commands:
+//
+//	ready                               waits until Keyporter answers at $URL
+//	call STATUS [METHOD] PATH [H...] [=B]  sends a request with headers "Name: value" and a body; the answer is in stdout
+//	secret NAME                         sets the variable NAME to the last secret in stdout, and MISTYPED to the same with another last letter
+//	nosecrets FILE...                   looks for anything that could be used as a token
+func TestScripts(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 "../../testdata/script",
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Setup: func(env *testscript.Env) error {
+				url := database
+				if strings.HasPrefix(database, "postgres:") {
+					url = keyportertest.Postgres(t)
+				} else {
+					url = env.WorkDir + "/keyporter.db"
+				}
+				env.Setenv("KEYPORTER_DATABASE", url)
+				env.Setenv("HOME", env.WorkDir)
+				port, err := freePort()
+				env.Setenv("KEYPORTER_LISTEN", "127.0.0.1:"+port)
+				env.Setenv("URL", "http://127.0.0.1:"+port)
+				return err
+			},
+			Condition: func(c string) (bool, error) {
+				return c == "sqlite" && !strings.HasPrefix(database, "postgres:"), nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"call": call, "secret": secret, "ready": ready, "nosecrets": noSecrets,
+			},
+		})
+	})
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// ready waits until Keyporter answers at $URL.
+func ready(ts *testscript.TestScript, neg bool, _ []string) {
+	if neg {
+		ts.Fatalf("ready can't be negated")
+	}
+	for range 1000 {
+		if res, err := http.Get(ts.Getenv("URL") + "/healthz"); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("Keyporter doesn't answer")
+}
+
+// call sends a request: call STATUS [METHOD] PATH [HEADER...] [=BODY].
+func call(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: call STATUS [METHOD] PATH [HEADER...] [=BODY]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	method, args := http.MethodGet, args[1:]
+	if !strings.HasPrefix(args[0], "/") && !strings.HasPrefix(args[0], "@") {
+		method, args = args[0], args[1:]
+	}
+	path := args[0]
+	if file, ok := strings.CutPrefix(path, "@"); ok {
+		path = ts.ReadFile(file)
+	}
+	req, err := http.NewRequest(method, ts.Getenv("URL")+path, nil)
+	ts.Check(err)
+	for _, a := range args[1:] {
+		if body, ok := strings.CutPrefix(a, "="); ok {
+			req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+			req.Header.Set("Content-Type", "application/json")
+			continue
+		}
+		name, value, _ := strings.Cut(a, ": ")
+		req.Header[name] = append(req.Header[name], value) // spelt as it stands
+	}
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	var header strings.Builder
+	_ = res.Header.Write(&header)
+	_, _ = fmt.Fprintf(ts.Stdout(), "%s\n%s\n%s\n", res.Status, header.String(), body)
+	if res.StatusCode != want {
+		ts.Fatalf("status %d, want %d\n%s\n%s", res.StatusCode, want, header.String(), body)
+	}
+}
+
+var secretPattern = regexp.MustCompile(`kp[uoarc]_[0-9A-Za-z]{49}`)
+
+func secret(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: secret NAME")
+	}
+	all := secretPattern.FindAllString(ts.ReadFile("stdout"), -1)
+	if len(all) == 0 {
+		ts.Fatalf("no secret in stdout")
+	}
+	s := all[len(all)-1]
+	ts.Setenv(args[0], s)
+	last := "a"
+	if strings.HasSuffix(s, last) {
+		last = "b"
+	}
+	ts.Setenv("MISTYPED", s[:len(s)-1]+last)
+}
+
+// noSecrets looks for anything in files that could be used as a token.
+func noSecrets(ts *testscript.TestScript, neg bool, files []string) {
+	for _, f := range files {
+		content, err := os.ReadFile(ts.MkAbs(f))
+		ts.Check(err)
+		if found := secretPattern.Find(content); (found != nil) != neg {
+			ts.Fatalf("%s has a secret in it", f)
+		}
+	}
+}
