@@ -1,0 +1,122 @@
+package server
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+//go:generate go test -run TestTheConfigurationIsDocumented -update .
+
+var update = flag.Bool("update", false, "write the documents that are made from the code")
+
+// TestTheConfigurationIsDocumented makes docs/configuration.md from the comments of the
+// fields and wants it to be as it is.
+func TestTheConfigurationIsDocumented(t *testing.T) {
+	var doc bytes.Buffer
+	fmt.Fprint(&doc, `# Configuration
+
+Made from the comments in server/config.go and verify/api.go by `+"`make docs`"+`.
+
+Keyporter runs without any configuration. What is to be different stands in a YAML file, which `+"`keyporter serve --config FILE`"+`
+reads, in variables, or in flags. A flag beats a variable, and a variable beats the file. A key that nobody knows is refused, and all that
+is wrong is told at once.
+
+`)
+	fields(t, &doc, "config.go", "Config", func(key string) string {
+		for _, s := range Settings() {
+			if s.Key == key {
+				return fmt.Sprintf(" · `%s` · `--%s`", s.Env, s.Flag)
+			}
+		}
+		return ""
+	})
+	none := func(string) string { return "" }
+	fmt.Fprint(&doc, "\n## One of apis\n\n")
+	fields(t, &doc, "../verify/api.go", "API", none)
+	fmt.Fprint(&doc, "\n## One of routes\n\n")
+	fields(t, &doc, "../verify/api.go", "Route", none)
+	fmt.Fprint(&doc, "\n## An example\n\n```yaml\n"+exampleFile+"```\n")
+	const path = "../docs/configuration.md"
+	if *update {
+		if err := os.WriteFile(path, doc.Bytes(), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+	}
+	if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, doc.Bytes()) {
+		t.Errorf("docs/configuration.md is not what the code says (%v); run make docs", err)
+	}
+}
+
+const exampleFile = `listen: 0.0.0.0:8080
+address: https://keys.example.com
+database: postgres://keyporter@db.example.com/keyporter
+trusted_proxies: [10.0.0.0/8]
+apis:
+  - name: esign
+    upstream: http://127.0.0.1:9090
+    routes:
+      - path: /Api/{version}/version
+        versions: 1-5
+        methods: [GET]
+        public: true
+        refusals: empty
+      - path: /Api/{version}/{rest...}
+        versions: 1-5
+        credentials: [user_token, organization_token, access_token]
+        refusals: empty
+      - path: /Api/{version}/system/version
+        versions: 6-
+        methods: [GET]
+        public: true
+        refusals: error
+      - path: /Api/{version}/{rest...}
+        versions: 6-
+        refusals: error
+`
+
+func TestTheExampleIsValid(t *testing.T) {
+	path := t.TempDir() + "/config.yaml"
+	if err := os.WriteFile(path, []byte(exampleFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path, func(string) string { return "" }, nil)
+	if err != nil || len(cfg.APIs) != 1 || len(cfg.APIs[0].Routes) != 4 {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+}
+
+// fields writes a list of the fields of a struct with their comments.
+func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(key string) string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != typeName {
+			return true
+		}
+		for _, field := range spec.Type.(*ast.StructType).Fields.List { //nolint:errcheck // it is one
+			if field.Tag == nil {
+				continue
+			}
+			key := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml")
+			text := strings.TrimSpace(strings.ReplaceAll(field.Doc.Text(), "\n", " "))
+			if text == "" {
+				t.Errorf("%s.%s has no comment", typeName, field.Names[0].Name)
+			}
+			fmt.Fprintf(doc, "**`%s`**%s  \n%s\n\n", key, also(key), text)
+		}
+		return false
+	})
+	doc.Truncate(doc.Len() - 1)
+}
