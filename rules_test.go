@@ -134,8 +134,8 @@ func TestATokenExpires(t *testing.T) {
 func TestIDsSortByAge(t *testing.T) {
 	now := time.Now()
 	rapid.Check(t, func(t *rapid.T) {
-		ms := rapid.Int64Range(1, 1<<40).Draw(t, "later")
-		a, b := keyporter.NewID(now), keyporter.NewID(now.Add(time.Duration(ms)*time.Millisecond))
+		later := time.Duration(rapid.Int64Range(1, 1<<50).Draw(t, "later")) * time.Microsecond
+		a, b := keyporter.NewID(now), keyporter.NewID(now.Add(later))
 		if a >= b || len(a) != 26 {
 			t.Fatalf("%s is not before %s", a, b)
 		}

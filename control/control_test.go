@@ -16,8 +16,6 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-func TestMain(m *testing.M) { keyportertest.Main(m) }
-
 // world has two organizations: Acme with an administrator, ada and grace, and Other with eve.
 type world struct {
 	*keyportertest.Node

@@ -9,9 +9,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// known remembers of every secret that was ever issued 64 bits of its hash, 16 bytes of
-// memory each at the most, so that whoever tries secrets that were never issued costs
-// neither the database nor a place in the cache. It may think that it knows a secret
+// known remembers of every secret that was issued 64 bits of its hash, in 16 to 32 bytes
+// of memory each, so that whoever tries secrets that were never issued costs neither the
+// database nor a place in the cache. It may think that it knows a secret
 // that was deleted; then the database is asked. While it isn't complete it lacks nothing.
 type known struct {
 	table atomic.Pointer[table]

@@ -1,0 +1,139 @@
+package web_test
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter/web"
+)
+
+func proxies(t *testing.T, addresses ...string) web.Proxies {
+	t.Helper()
+	p, err := web.ParseProxies(addresses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func request(remote string, headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = remote
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+func TestWhereAClientIs(t *testing.T) {
+	trusted := proxies(t, "127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
+	for _, c := range []struct {
+		remote, forwarded, want string
+	}{
+		{"192.0.2.1:99", "", "192.0.2.1"},
+		{"192.0.2.1:99", "X-Forwarded-For: 203.0.113.1", "192.0.2.1"},
+		{"127.0.0.1:99", "", "127.0.0.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: 203.0.113.1", "203.0.113.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: 1.1.1.1, 203.0.113.1", "203.0.113.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: 203.0.113.1, 10.1.2.3,10.9.9.9", "203.0.113.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: nonsense", "127.0.0.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: 203.0.113.1, nonsense", "127.0.0.1"},
+		{"127.0.0.1:99", "X-Forwarded-For: 10.1.1.1", "10.1.1.1"},
+		{"[2001:db8::1]:99", "X-Forwarded-For: 2001:470::7", "2001:470::7"},
+		{"[::ffff:127.0.0.1]:99", "X-Forwarded-For: ::ffff:203.0.113.1", "203.0.113.1"},
+		{"[fe80::1%eth0]:99", "X-Forwarded-For: 203.0.113.1", "fe80::1"},
+		{"@", "", ""},
+	} {
+		r := request(c.remote)
+		if c.forwarded != "" {
+			r = request(c.remote, c.forwarded)
+		}
+		if got := trusted.ClientAddr(r); got != c.want {
+			t.Errorf("%s with %s: %q, want %q", c.remote, c.forwarded, got, c.want)
+		}
+	}
+	if got := (web.Proxies{}).ClientAddr(request("127.0.0.1:9", "X-Forwarded-For: 203.0.113.1")); got != "127.0.0.1" {
+		t.Errorf("nobody is trusted, and the client is at %q", got)
+	}
+	for _, bad := range []string{"everybody", "10.0.0.0/33", "", "127.0.0.1:80"} {
+		if _, err := web.ParseProxies([]string{bad}); err == nil {
+			t.Errorf("%q is taken for a proxy", bad)
+		}
+	}
+}
+
+func TestWhoSpeaksHTTPS(t *testing.T) {
+	trusted := proxies(t, "127.0.0.1")
+	direct := request("192.0.2.1:9")
+	direct.TLS = &tls.ConnectionState{}
+	for what, c := range map[string]struct {
+		r    *http.Request
+		want bool
+	}{
+		"direct":             {direct, true},
+		"plain":              {request("192.0.2.1:9"), false},
+		"a proxy says so":    {request("127.0.0.1:9", "X-Forwarded-Proto: HTTPS"), true},
+		"a proxy denies":     {request("127.0.0.1:9", "X-Forwarded-Proto: http"), false},
+		"a stranger says so": {request("192.0.2.1:9", "X-Forwarded-Proto: https"), false},
+	} {
+		if got := trusted.Secure(c.r); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
+
+func TestTheSessionCookie(t *testing.T) {
+	trusted := proxies(t, "127.0.0.1")
+	plain, secure := request("192.0.2.1:9"), request("127.0.0.1:9", "X-Forwarded-Proto: https")
+	for r, want := range map[*http.Request]string{
+		plain:  "keyporter-session=v; Path=/; HttpOnly; SameSite=Lax",
+		secure: "__Host-keyporter-session=v; Path=/; HttpOnly; Secure; SameSite=Lax",
+	} {
+		w := httptest.NewRecorder()
+		web.SetSession(w, r, trusted, "v")
+		if got := w.Header().Get("Set-Cookie"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	// Somebody between browser and proxy set the cookie that needs no HTTPS.
+	secure.Header.Set("Cookie", "keyporter-session=planted")
+	if got := web.Session(secure, trusted); got != "" {
+		t.Errorf("over HTTPS the plain cookie counts: %q", got)
+	}
+	plain.Header.Set("Cookie", "keyporter-session=v")
+	if got := web.Session(plain, trusted); got != "v" {
+		t.Errorf("Session = %q", got)
+	}
+}
+
+func TestTheSessionIsNotPassedOn(t *testing.T) {
+	for in, want := range map[string]string{
+		"a=1; b=2":                                 "a=1; b=2",
+		"a=1; keyporter-session=x; b=2":            "a=1; b=2",
+		"__Host-keyporter-session=x; a=1":          "a=1",
+		" keyporter-session =x;a=1":                "a=1",
+		"a=keyporter-session":                      "a=keyporter-session",
+		"keyporter-session=x; keyporter-session=y": "",
+	} {
+		h := http.Header{"Cookie": {in}}
+		web.WithoutSession(h)
+		if got := h.Get("Cookie"); got != want {
+			t.Errorf("of %q is left %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestRequestIDsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for range 10_000 {
+		id := web.NewRequestID()
+		if seen[id] || len(id) != 24 {
+			t.Fatalf("%q", id)
+		}
+		seen[id] = true
+	}
+}
