@@ -1,0 +1,113 @@
+package gateway_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestNginx runs a real nginx with the example that people copy.
+func TestNginx(t *testing.T) {
+	w := newWorld(t, echo, "127.0.0.1")
+	api := httptest.NewServer(http.HandlerFunc(echo))
+	t.Cleanup(api.Close)
+	front := startNginx(t, strings.TrimPrefix(w.url, "http://"), strings.TrimPrefix(api.URL, "http://"))
+	token := "ApiToken: " + w.secret
+	behind := *w
+	behind.url = "http://" + front
+
+	res := behind.get(t, "/Api/v6/x?q=1", token, "X-Keyporter-User: evil", "x-keyporter-actor: evil", "X_Keyporter_Login: evil", "X-Keyporter-Scopes: evil",
+		"X-Forwarded-Uri: /Api/v4/version", "X-Original-Url: /Api/v4/version", "X-Forwarded-Host: evil", "UserLoginName: ada@acme.example")
+	got := body(t, res)
+	if res.StatusCode != http.StatusOK || !strings.Contains(got, "GET /Api/v6/x?q=1\n") || !strings.Contains(got, "X-Keyporter-Login: ada@acme.example\r\n") ||
+		strings.Contains(got, w.secret) || strings.Contains(got, "X-Keyporter-User: evil") || strings.Contains(got, "Actor") || strings.Contains(got, "Scopes") {
+		t.Errorf("%s\n%s", res.Status, got)
+	}
+	for _, c := range []struct {
+		path, header string
+		status       int
+		challenge    string
+	}{
+		{"/Api/v6/x", "X: y", 401, `Bearer realm="keyporter"`},
+		{"/Api/v6/x", "ApiToken: kpu_x", 401, `error="invalid_token", error_description="The token is not valid."`},
+		{"/Api/v6/x", "X-Keyporter-User: " + string(w.ada.ID), 401, `Bearer realm="keyporter"`},
+		{"/Api/v4/version", "X: y", 200, ""},
+		{"/Api/v4/version/../authorization", "X: y", 500, ""}, // nginx makes 500 of a 400: refused
+		{"/keyporter", token, 404, ""},
+	} {
+		res := behind.get(t, c.path, c.header)
+		if res.StatusCode != c.status || !strings.Contains(res.Header.Get("WWW-Authenticate"), c.challenge) {
+			t.Errorf("%s with %.20s: %d, %s", c.path, c.header, res.StatusCode, res.Header.Get("WWW-Authenticate"))
+		}
+	}
+	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if res := behind.get(t, "/Api/v6/x", token); res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "switched off") {
+		t.Errorf("after a disable: %d, %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
+	}
+}
+
+// startNginx starts nginx with examples/nginx and returns its address.
+func startNginx(t *testing.T, keyporterAddr, apiAddr string) (addr string) {
+	t.Helper()
+	include, err := os.ReadFile("../examples/nginx/keyporter.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = l.Addr().String()
+	_ = l.Close()
+	dir := t.TempDir()
+	conf := fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
+		events { worker_connections 64; }
+		http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
+		server { listen %[2]s; %[3]s } }`, dir, addr,
+		strings.NewReplacer("127.0.0.1:8080", keyporterAddr, "127.0.0.1:9000", apiAddr).Replace(string(include)))
+	path := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), nginx(), "-p", dir, "-c", path)
+	cmd.Stderr = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start nginx: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(out.String())
+		}
+	})
+	keyportertest.Eventually(t, "nginx answers", func() bool {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	return addr
+}
+
+// nginx finds the program, also where it is off the path of ordinary people.
+func nginx() string {
+	if path, err := exec.LookPath("nginx"); err == nil {
+		return path
+	}
+	return "/usr/sbin/nginx"
+}
