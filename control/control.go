@@ -44,6 +44,9 @@ func New(db *store.DB, o Options) *Control {
 	return c
 }
 
+// Now returns the time by the clock that changes are made by.
+func (c *Control) Now() time.Time { return c.now() }
+
 // Prune deletes what has ended by itself. It is to be called now and then, on any node.
 func (c *Control) Prune(ctx context.Context) error {
 	return c.db.Do(ctx, func(tx *store.Tx) error { return tx.Prune(ctx, c.now()) })

@@ -1,0 +1,130 @@
+// Package console is the door for people: server-rendered pages, which work without
+// JavaScript and are better with it.
+//
+// It owns how things look and what forms say. What may be changed, and by whom, package
+// control decides; the console shows its answer, at the field that it is about.
+package console
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Config is what the pages need.
+type Config struct {
+	Control *control.Control
+	Proxies web.Proxies
+	Log     *slog.Logger
+	Address string // under which people reach the pages; empty: that of the request
+	Example string // path of a call that shows how an API is called; may be empty
+}
+
+type console struct {
+	Config
+
+	pages  pages
+	static staticFiles
+}
+
+// New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
+func New(cfg Config) http.Handler {
+	c := &console{Config: cfg, static: loadStatic()}
+	c.pages = loadPages(c.static)
+	mux := http.NewServeMux()
+	for pattern, h := range c.routes() {
+		mux.Handle(pattern, c.handler(h))
+	}
+	mux.Handle("GET "+staticPath, c.static)
+	mux.Handle("/", c.handler(func(http.ResponseWriter, *http.Request) error {
+		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
+	}))
+	return c.sameOrigin(mux)
+}
+
+// handler answers a request, or returns why it can't.
+type handler func(http.ResponseWriter, *http.Request) error
+
+func (c *console) routes() map[string]handler {
+	return map[string]handler{
+		"GET /{$}": redirect("/tokens"),
+
+		"GET /sign-in":       c.showSignIn,
+		"POST /sign-in":      c.signIn,
+		"POST /sign-out":     c.signedIn(c.signOut),
+		"GET /setup/{code}":  c.showSetup,
+		"POST /setup/{code}": c.setUp,
+
+		"GET /tokens":               c.signedIn(c.listTokens),
+		"GET /tokens/new":           c.signedIn(c.newToken),
+		"POST /tokens":              c.signedIn(c.createToken),
+		"POST /tokens/{id}/enable":  c.signedIn(c.enableToken),
+		"POST /tokens/{id}/disable": c.signedIn(c.disableToken),
+		"GET /tokens/{id}/rename":   c.signedIn(c.showRename),
+		"POST /tokens/{id}/rename":  c.signedIn(c.renameToken),
+		"GET /tokens/{id}/expiry":   c.signedIn(c.showExpiry),
+		"POST /tokens/{id}/expiry":  c.signedIn(c.setExpiry),
+		"GET /tokens/{id}/delete":   c.signedIn(c.showDelete),
+		"POST /tokens/{id}/delete":  c.signedIn(c.deleteToken),
+	}
+}
+
+// maxForm is the size of the largest form in bytes.
+const maxForm = 64 << 10
+
+// handler makes a http.Handler of h: pages are personal and never stored, forms have a size.
+func (c *console) handler(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			err = keyporter.Refuse(keyporter.Invalid, "The form arrived damaged, or is too large. Nothing was changed.")
+			c.fail(w, r, err)
+			return
+		}
+		if err := h(w, r); err != nil {
+			c.fail(w, r, err)
+		}
+	})
+}
+
+// sameOrigin refuses what a page of another site has the browser send.
+func (c *console) sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	if u, err := url.Parse(c.Address); err == nil && u.Host != "" {
+		// A proxy may have changed the Host by which the guard would know our own origin. The error is for addresses with a path, which the configuration refuses.
+		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+	guard.SetDenyHandler(c.handler(func(http.ResponseWriter, *http.Request) error {
+		return keyporter.Refuse(keyporter.Forbidden, "This form came from another site. Nothing was changed.")
+	}))
+	return guard.Handler(next)
+}
+
+func redirect(to string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+}
+
+// fragmentHeader is set by the script, which wants a part of a page instead of all of it.
+const fragmentHeader = "Keyporter-Fragment"
+
+func wantsFragment(r *http.Request) bool { return r.Header.Get(fragmentHeader) != "" }
+
+// address is where people reach Keyporter.
+func (c *console) address(r *http.Request) string {
+	if c.Address != "" {
+		return strings.TrimSuffix(c.Address, "/")
+	}
+	if c.Proxies.Secure(r) {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}

@@ -1,0 +1,101 @@
+package console
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
+)
+
+// errorPage is the content of the page for what went wrong.
+type errorPage struct {
+	Status    int
+	Heading   string
+	Message   string
+	RequestID string
+}
+
+// fail answers with an error. Who isn't signed in is asked to; an error that nobody
+// foresaw is logged and shows a request id and nothing else.
+func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
+		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}}.Encode(), http.StatusSeeOther)
+		return
+	}
+	p := errorPage{Status: status(err), Message: keyporter.MessageOf(err), RequestID: web.RequestID(r.Context())}
+	p.Heading = headings()[p.Status]
+	switch p.Status {
+	case http.StatusTooManyRequests:
+		p.Message += " " + setRetryAfter(w, err)
+	case http.StatusServiceUnavailable:
+		p.Message += " Nothing was changed. Try again soon."
+		c.Log.Error("unavailable", "request_id", p.RequestID, "error", err)
+	case http.StatusInternalServerError:
+		p.Message = "It is not your fault, and we know of it. If it stays, tell the people who run this Keyporter the number below."
+		c.Log.Error("unforeseen", "request_id", p.RequestID, "error", err)
+	}
+	if err := c.show(w, r, p.Status, "error", layout{Title: p.Heading, Page: p}); err != nil {
+		c.Log.Error("show an error", "request_id", p.RequestID, "error", err)
+	}
+}
+
+// status is the HTTP status of a kind of error.
+func status(err error) int {
+	switch keyporter.KindOf(err) {
+	case keyporter.Invalid:
+		return http.StatusUnprocessableEntity
+	case keyporter.Unauthorized:
+		return http.StatusUnauthorized
+	case keyporter.Forbidden:
+		return http.StatusForbidden
+	case keyporter.NotFound:
+		return http.StatusNotFound
+	case keyporter.Conflict:
+		return http.StatusConflict
+	case keyporter.TooMany:
+		return http.StatusTooManyRequests
+	case keyporter.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+func headings() map[int]string {
+	return map[int]string{
+		http.StatusUnprocessableEntity: "That can’t be read",
+		http.StatusUnauthorized:        "Sign in again",
+		http.StatusForbidden:           "That is not allowed",
+		http.StatusNotFound:            "Not found",
+		http.StatusConflict:            "That has changed meanwhile",
+		http.StatusTooManyRequests:     "Too often",
+		http.StatusServiceUnavailable:  "Not available now",
+		http.StatusInternalServerError: "Something went wrong",
+	}
+}
+
+// setRetryAfter says in a header and in words when to try again.
+func setRetryAfter(w http.ResponseWriter, err error) string {
+	e, ok := errors.AsType[*keyporter.Error](err)
+	if !ok {
+		return ""
+	}
+	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	return "The next one is possible in " + (time.Duration(seconds) * time.Second).String() + "."
+}
+
+// fieldErrors sorts an error to the field that it is about. Those that forms can't show
+// it returns.
+func fieldErrors(err error) (map[string]string, error) {
+	e, ok := errors.AsType[*keyporter.Error](err)
+	if !ok || e.Field == "" || e.Kind != keyporter.Invalid && e.Kind != keyporter.Conflict {
+		return nil, err
+	}
+	return map[string]string{e.Field: e.Message}, nil
+}

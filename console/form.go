@@ -1,0 +1,128 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// form is the content of a page that asks for one thing about a token; the script shows
+// it as a dialog.
+type form struct {
+	Heading string
+	Action  string // where it is sent
+	Submit  string // what the button says
+	Said    string // when it is done
+	Name    string // of the token, as typed
+	Expires string // as typed, a day
+	Today   string
+	Errors  map[string]string // by field
+
+	AskName, AskExpires bool
+	Delete              *tokenRow // asks whether to delete this one
+}
+
+func newTokenForm() form {
+	return form{Heading: "Add new API Token", Action: "/tokens", Submit: "Add token", Said: "Added. Copy it now: it will not be shown again.", AskName: true, AskExpires: true}
+}
+
+func renameForm(t keyporter.Token) form {
+	return form{Heading: "Rename token", Action: "/tokens/" + string(t.ID) + "/rename", Submit: "Rename", Said: "Renamed.", AskName: true, Name: t.Name}
+}
+
+func expiryForm(t keyporter.Token) form {
+	f := form{Heading: "Expiry of “" + t.Name + "”", Action: "/tokens/" + string(t.ID) + "/expiry", Submit: "Save", Said: "Saved.", AskExpires: true}
+	if !t.ExpiresAt.IsZero() {
+		f.Expires = t.ExpiresAt.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
+	}
+	return f
+}
+
+func deleteForm(row tokenRow) form {
+	return form{Heading: "Delete “" + row.Name + "”?", Action: "/tokens/" + string(row.ID) + "/delete", Submit: "Delete token", Said: "Deleted. Calls with it are refused from now on.", Delete: &row}
+}
+
+func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
+	f.Today = c.Control.Now().UTC().Format(time.DateOnly)
+	l, err := c.layoutFor(r, actor, f.Heading, f)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, status, "form", l)
+}
+
+// again shows a form with what is wrong about it, and what was typed.
+func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, f form, err error) error {
+	var other error
+	if f.Errors, other = fieldErrors(err); other != nil {
+		return other
+	}
+	return c.ask(w, r, actor, status(err), f)
+}
+
+func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.ask(w, r, actor, http.StatusOK, newTokenForm())
+}
+
+func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.Token(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.ask(w, r, actor, http.StatusOK, renameForm(t))
+}
+
+func (c *console) renameToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	_, err := c.Control.RenameToken(r.Context(), actor, id(r), r.PostFormValue("name"))
+	if _, other := fieldErrors(err); other != nil || err == nil {
+		return c.changed(w, r, actor, err)
+	}
+	f := renameForm(keyporter.Token{ID: id(r), Name: r.PostFormValue("name")})
+	return c.again(w, r, actor, f, err)
+}
+
+func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.Token(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.ask(w, r, actor, http.StatusOK, expiryForm(t))
+}
+
+func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.Token(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	at, err := parseDay(r.PostFormValue("expires"))
+	if err == nil {
+		_, err = c.Control.SetTokenExpiry(r.Context(), actor, t.ID, at)
+	}
+	if err != nil {
+		f := expiryForm(t)
+		f.Expires = r.PostFormValue("expires")
+		return c.again(w, r, actor, f, err)
+	}
+	return c.changed(w, r, actor, nil)
+}
+
+func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.ask(w, r, actor, http.StatusOK, deleteForm(rowOf(t, c.Control.Now())))
+}
+
+// parseDay reads a day from a form as the moment when it is over, UTC; empty is never.
+func parseDay(day string) (time.Time, error) {
+	if day == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return t, keyporter.InvalidField("expires", "Enter a day as in 2027-01-31, or leave it empty.")
+	}
+	return t.AddDate(0, 0, 1), nil
+}

@@ -1,0 +1,64 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+
+	"github.com/keyporter/keyporter"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pages are the templates by the name of their file. Each has the layout and the parts with it.
+type pages map[string]*template.Template
+
+// layout is what every page shows around its own content.
+type layout struct {
+	Title        string
+	Login        string // of who is signed in; empty: nobody is
+	Organization string
+	Page         any // the content, a struct of its own for each page
+}
+
+func loadPages(static staticFiles) pages {
+	shared := template.Must(template.New("").Funcs(template.FuncMap{
+		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon,
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	all := pages{}
+	for _, name := range []string{"tokens", "form", "sign-in", "setup", "error"} {
+		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return all
+}
+
+// show answers with a page, or with the content alone when the script asks for a
+// fragment. It renders all of it before it sends any: a fault becomes an error page, not half a page.
+func (c *console) show(w http.ResponseWriter, r *http.Request, status int, name string, l layout) error {
+	start := "layout"
+	if wantsFragment(r) {
+		start = "content"
+	}
+	return c.render(w, status, name, start, l)
+}
+
+func (c *console) render(w http.ResponseWriter, status int, name, start string, data any) error {
+	var buf bytes.Buffer
+	if err := c.pages[name].ExecuteTemplate(&buf, start, data); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.Copy(w, &buf) // the reader is gone, or it works
+	return nil
+}
+
+// layoutFor fills in who is signed in.
+func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
+	org, err := c.Control.Organization(r.Context(), actor)
+	return layout{Title: title, Login: actor.User.Login, Organization: org.Name, Page: page}, err
+}

@@ -1,0 +1,85 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/web"
+)
+
+// signedIn lets h run for who is signed in.
+func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.Actor) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+		if err != nil {
+			return err
+		}
+		actor.Address, actor.RequestID = c.Proxies.ClientAddr(r), web.RequestID(r.Context())
+		return h(w, r, actor)
+	}
+}
+
+// signInPage is the content of the sign-in page.
+type signInPage struct {
+	Login string // as typed
+	Next  string // where to go then
+	Ended bool   // the session has
+	Error string
+}
+
+func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
+	if _, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies)); err == nil {
+		return redirect(local(r.FormValue("next")))(w, r)
+	}
+	ended := r.FormValue("ended") != "" && web.Session(r, c.Proxies) != ""
+	return c.show(w, r, http.StatusOK, "sign-in", layout{Title: "Sign in", Page: signInPage{Next: local(r.FormValue("next")), Ended: ended}})
+}
+
+func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
+	p := signInPage{Login: strings.TrimSpace(r.PostFormValue("login")), Next: local(r.PostFormValue("next"))}
+	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{
+		Login: p.Login, Password: r.PostFormValue("password"), Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
+	})
+	switch keyporter.KindOf(err) {
+	case keyporter.Unauthorized, keyporter.Forbidden:
+		p.Error = keyporter.MessageOf(err)
+	case keyporter.TooMany:
+		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
+	default:
+		if err != nil {
+			return err
+		}
+		web.SetSession(w, r, c.Proxies, cookie)
+		return redirect(p.Next)(w, r)
+	}
+	return c.show(w, r, status(err), "sign-in", layout{Title: "Sign in", Page: p})
+}
+
+func (c *console) signOut(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.SignOut(r.Context(), actor, web.Session(r, c.Proxies)); err != nil {
+		return err
+	}
+	web.ClearSession(w, r, c.Proxies)
+	return redirect("/sign-in")(w, r)
+}
+
+// local returns next if it is the path of a page of ours, and the first page otherwise:
+// a link to the sign-in must not be able to send people elsewhere afterwards.
+func local(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(next, "/tokens") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/tokens"
+	}
+	return u.RequestURI()
+}
+
+// returnTo is where who has to sign in wanted to go; after a form, to the page it was on.
+func returnTo(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return local(r.URL.RequestURI())
+	}
+	return "/tokens"
+}

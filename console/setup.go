@@ -1,0 +1,50 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/web"
+)
+
+// setupPage is the content of the page behind the one-time link.
+type setupPage struct {
+	Code         string
+	Organization string
+	Login        string
+	MinPassword  int
+	Errors       map[string]string // by field
+}
+
+func (c *console) showSetup(w http.ResponseWriter, r *http.Request) error {
+	if err := c.Control.SetupOpen(r.Context(), r.PathValue("code")); err != nil {
+		return err
+	}
+	return c.showSetupPage(w, r, http.StatusOK, setupPage{Code: r.PathValue("code")})
+}
+
+func (c *console) showSetupPage(w http.ResponseWriter, r *http.Request, status int, p setupPage) error {
+	p.MinPassword = control.MinPasswordLen
+	return c.show(w, r, status, "setup", layout{Title: "Set up Keyporter", Page: p})
+}
+
+func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
+	p := setupPage{Code: r.PathValue("code"), Organization: r.PostFormValue("organization"), Login: strings.TrimSpace(r.PostFormValue("login"))}
+	password, address := r.PostFormValue("password"), c.Proxies.ClientAddr(r)
+	_, err := c.Control.Setup(r.Context(), control.Setup{Code: p.Code, Organization: p.Organization, Login: p.Login, Password: password, Address: address})
+	if err != nil {
+		fields, other := fieldErrors(err)
+		if other != nil {
+			return other
+		}
+		p.Errors = fields
+		return c.showSetupPage(w, r, status(err), p)
+	}
+	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{Login: p.Login, Password: password, Address: address, Agent: r.UserAgent()})
+	if err != nil {
+		return err
+	}
+	web.SetSession(w, r, c.Proxies, cookie)
+	return redirect("/tokens")(w, r)
+}

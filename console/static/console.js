@@ -1,0 +1,144 @@
+// Makes the pages better where scripts run: forms open as dialogs and change their row in
+// place. Without it the same links lead to pages, and the same buttons send forms.
+
+const dialog = document.querySelector("dialog");
+const toast = document.querySelector(".toast");
+const list = document.getElementById("tokens");
+let opener = ""; // the address of the link that opened the dialog
+let silence; // when the toast goes
+
+document.documentElement.classList.add("scripted");
+
+function say(text) {
+  clearTimeout(silence);
+  // In a modal dialog nothing outside is seen or heard.
+  (dialog.open ? dialog : document.body).append(toast);
+  toast.textContent = text;
+  silence = setTimeout(() => { toast.textContent = ""; }, 6000);
+}
+
+function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html").body;
+}
+
+// ask returns the answer to a request for a part of a page, or nothing when it told the
+// reader what went wrong.
+async function ask(address, options = {}) {
+  let answer, body;
+  try {
+    answer = await fetch(address, { ...options, headers: { "Keyporter-Fragment": "1" } });
+    body = parse(await answer.text());
+  } catch {
+    say("Keyporter can’t be reached. Load the page again to see how things are.");
+    return;
+  }
+  if (answer.status === 401) {
+    location.assign("/sign-in?ended=1&next=/tokens");
+    return;
+  }
+  const problem = body.querySelector("[data-message]");
+  if (problem) {
+    say(problem.textContent);
+    return;
+  }
+  return { status: answer.status, body };
+}
+
+function show(body) {
+  dialog.replaceChildren(...body.childNodes);
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector("[aria-invalid=true], [autofocus], [data-close]")?.focus();
+}
+
+async function open(link) {
+  const answer = await ask(link.href);
+  if (!answer) return;
+  opener = link.getAttribute("href");
+  show(answer.body);
+}
+
+async function send(form) {
+  const button = form.querySelector("button:not([type=button])");
+  if (button.ariaDisabled === "true") return;
+  button.ariaDisabled = "true";
+  const answer = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  button.ariaDisabled = null;
+  if (!answer) return;
+  if (answer.status === 422 || answer.status === 409) {
+    show(answer.body);
+    return;
+  }
+  const inDialog = dialog.contains(form);
+  if (inDialog) dialog.close();
+  change(answer, inDialog ? `a[href="${opener}"]` : ".switch");
+  say(form.dataset.said);
+}
+
+// change puts what a form has changed into the list. focus finds, in the row that
+// replaces another one, what the reader was at.
+function change({ status, body }, focus) {
+  const row = body.querySelector(".token");
+  if (status === 201) {
+    list.prepend(row);
+    row.querySelector("[data-copy]").focus();
+    return;
+  }
+  if (status === 204) {
+    document.querySelector(`.token:has(a[href="${opener}"])`)?.remove();
+    document.querySelector("h2").focus();
+    return;
+  }
+  const old = document.getElementById(row.id);
+  const secret = old.querySelector(".secret"); // it stays until the page is left
+  if (secret) row.append(secret);
+  old.replaceWith(row);
+  row.querySelector(focus)?.focus();
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+  } catch { // not over plain HTTP, and not when the reader forbade it
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) {
+      say("Your browser doesn’t let us copy. It is selected now: press Ctrl+C.");
+      return;
+    }
+    button.focus();
+  }
+  const label = button.querySelector("span");
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+  say("Copied.");
+}
+
+document.addEventListener("click", (event) => {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const at = event.target.closest("[data-dialog], [data-close], [data-copy]");
+  if (!at) return;
+  if (at.matches("[data-copy]")) copy(at);
+  else if (at.matches("[data-dialog]")) open(at);
+  else if (dialog.open) dialog.close();
+  else return;
+  event.preventDefault();
+});
+
+document.addEventListener("submit", (event) => {
+  // On a page of its own, where there is no list to change, a form is sent as forms are.
+  if (!list || !event.target.matches("[data-fetch]")) return;
+  event.preventDefault();
+  send(event.target);
+});
+
+// A click beside the dialog closes it, unless it began inside: selecting text must not.
+let began;
+dialog.addEventListener("pointerdown", (event) => { began = event.target; });
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog && began === dialog) dialog.close();
+});
+dialog.addEventListener("close", () => {
+  document.body.append(toast);
+  dialog.replaceChildren();
+});

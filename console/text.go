@@ -1,0 +1,83 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ago is a time in the past as people say it.
+func ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return plural(int(d/time.Minute), "minute")
+	case d < 24*time.Hour:
+		return plural(int(d/time.Hour), "hour")
+	case d < 30*24*time.Hour:
+		return plural(int(d/(24*time.Hour)), "day")
+	default:
+		return "on " + day(t)
+	}
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit + " ago"
+	}
+	return fmt.Sprintf("%d %ss ago", n, unit)
+}
+
+// when is a time to the minute.
+func when(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// day is the day of a time.
+func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+
+// iso is a time for programs.
+func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// count is a number with its thousands apart.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// clientName is a User-Agent as people know the program: its first product, without
+// brackets. Browsers all call themselves Mozilla; what they are stands further on.
+func clientName(agent string) string {
+	if agent == "" {
+		return "a client without a name"
+	}
+	for _, browser := range []struct{ mark, name string }{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}} {
+		if _, version, ok := strings.Cut(agent, browser.mark); ok && strings.HasPrefix(agent, "Mozilla/") {
+			major, _, _ := strings.Cut(version, ".")
+			return browser.name + " " + major
+		}
+	}
+	product, _, _ := strings.Cut(agent, " ")
+	name, version, ok := strings.Cut(product, "/")
+	if !ok || strings.HasPrefix(product, "(") {
+		return agent
+	}
+	return name + " " + version
+}
+
+// icon draws one of our pictures, in the colour of the text.
+func icon(name string) template.HTML {
+	paths := map[string]string{
+		"bin":   `<path d="M3.5 5h13M8 5V3.5h4V5m2.8 0-.7 11.2a1 1 0 0 1-1 .8H6.9a1 1 0 0 1-1-.8L5.2 5M8.3 8.5v5M11.7 8.5v5"/>`,
+		"pen":   `<path d="m12.5 4.5 3 3L7 16l-3.6.6L4 13z"/>`,
+		"clock": `<circle cx="10" cy="10" r="6.5"/><path d="M10 6.5V10l2.5 1.8"/>`,
+		"copy":  `<rect x="7" y="7" width="9" height="9.5" rx="1.5"/><path d="M13 7V5a1.5 1.5 0 0 0-1.5-1.5h-6A1.5 1.5 0 0 0 4 5v6.5A1.5 1.5 0 0 0 5.5 13H7"/>`,
+		"plus":  `<path d="M10 4.5v11M4.5 10h11"/>`,
+		"key":   `<circle cx="7" cy="13" r="3.3"/><path d="m9.4 10.6 6.1-6.1M13 7l2.2 2.2M11 9l1.5 1.5"/>`,
+	}
+	return template.HTML(`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">` + paths[name] + `</svg>`) //nolint:gosec // our own text
+}
