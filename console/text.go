@@ -32,10 +32,10 @@ func plural(n int, unit string) string {
 }
 
 // when is a time to the minute.
-func when(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+func when(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
 // day is the day of a time.
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+func day(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // iso is a time for programs.
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -66,7 +66,7 @@ func victim(url string) {
 				if !say(token.ID, false, err) {
 					return
 				}
-				for on := true; rand.IntN(4) > 0; on = !on { //nolint:gosec // no secret
+				for on := true; rand.IntN(4) > 0; on = !on {
 					change := c.DisableToken
 					if on {
 						change = c.EnableToken
@@ -153,7 +153,7 @@ func killedVictim(t *testing.T, url string) []string {
 			break // a line that was cut wasn't said
 		}
 		if lines = append(lines, strings.TrimSpace(line)); len(lines) == 1 {
-			time.AfterFunc(rand.N(40*time.Millisecond), func() { _ = cmd.Process.Kill() }) //nolint:gosec // no secret
+			time.AfterFunc(rand.N(40*time.Millisecond), func() { _ = cmd.Process.Kill() })
 		}
 	}
 	if err := cmd.Wait(); err == nil || stderr.Len() > 0 {

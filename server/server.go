@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -85,13 +84,11 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 	return nil
 }
 
-// example is the path of a call that shows how an API is called: the first route that needs no placeholder filled in.
+// example is the first example that the APIs give.
 func example(apis []verify.API) string {
 	for _, a := range apis {
-		for _, r := range a.Routes {
-			if len(a.Hosts) == 0 && !r.Public && !strings.Contains(r.Path, "{") {
-				return r.Path
-			}
+		if a.Example != "" {
+			return a.Example
 		}
 	}
 	return ""

@@ -19,6 +19,8 @@ type API struct {
 	Upstream string `yaml:"upstream"`
 	// Hosts are the host names under which the API is called; none: any.
 	Hosts []string `yaml:"hosts"`
+	// Example is the path of a GET call that answers who the caller is, or something as harmless. The page of tokens shows people how to call it.
+	Example string `yaml:"example"`
 	// Routes are tried in their order; the first that fits decides.
 	Routes []Route `yaml:"routes"`
 
@@ -120,6 +122,9 @@ func (a *API) compile(where string) (faults []error) {
 			faults = append(faults, fmt.Errorf("%s: upstream has to be like http://127.0.0.1:9090, without path, query or user", where))
 		}
 		a.target = u
+	}
+	if path, ok := readPath(a.Example); a.Example != "" && (!ok || path != a.Example) {
+		faults = append(faults, fmt.Errorf("%s: example has to be a plain path such as /Api/v6/authorization/whoami", where))
 	}
 	if len(a.Routes) == 0 {
 		faults = append(faults, fmt.Errorf("%s: routes are missing", where))

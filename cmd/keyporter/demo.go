@@ -106,7 +106,7 @@ func serveAPI(ctx context.Context, api http.Handler) (url string, stop func(), e
 // esignAPIs is how the example API stands behind Keyporter.
 func esignAPIs(upstream string) []verify.API {
 	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
-	return []verify.API{{Name: "esign", Upstream: upstream, Routes: []verify.Route{
+	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseEmpty},
 		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseError},

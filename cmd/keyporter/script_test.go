@@ -44,11 +44,9 @@ func TestScripts(t *testing.T) {
 			RequireExplicitExec: true,
 			RequireUniqueNames:  true,
 			Setup: func(env *testscript.Env) error {
-				url := database
+				url := env.WorkDir + "/keyporter.db"
 				if strings.HasPrefix(database, "postgres:") {
 					url = keyportertest.Postgres(t)
-				} else {
-					url = env.WorkDir + "/keyporter.db"
 				}
 				env.Setenv("KEYPORTER_DATABASE", url)
 				env.Setenv("HOME", env.WorkDir)
