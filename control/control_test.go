@@ -287,6 +287,7 @@ func TestSessions(t *testing.T) {
 func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
+		w.Clock.Stop()
 		try := func(login, password, address string) error {
 			_, err := w.Control.SignIn(t.Context(), control.SignIn{Login: login, Password: password, Address: address})
 			return err
