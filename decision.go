@@ -6,37 +6,47 @@ type Rule uint8
 
 // The rules.
 const (
-	RulePath         Rule = iota // the path belongs to an API, and can be read in one way only
-	RuleCredential               // the call carries one credential, no more, where this API takes one
-	RuleSecret                   // it is well-formed: prefix, length, checksum
-	RuleKnown                    // it was issued, and not deleted since
-	RuleAccepted                 // this API and version take credentials of its kind
-	RuleEnabled                  // it is switched on
-	RuleNotExpired               // it has not expired
-	RuleUserActive               // the user whom it speaks for is active
-	RuleOrganization             // his organization is active
-	RuleFlag                     // his organization has the flag Api
-	RulePermission               // he holds api.use
-	RuleLoginName                // a login name in the call is his
+	RulePath               Rule = iota // the path belongs to an API, and can be read in one way only
+	RuleCredential                     // the call carries one credential, no more, where this API takes one
+	RuleSecret                         // it is well-formed: prefix, length, checksum
+	RuleKnown                          // it was issued, and not deleted since
+	RuleAccepted                       // this API and version take credentials of its kind
+	RuleEnabled                        // it is switched on
+	RuleNotExpired                     // it has not expired
+	RuleUserActive                     // its owner, the user who added it, is active
+	RuleOrganization                   // his organization is active
+	RuleFlag                           // his organization has the flag Api
+	RuleOrganizationTokens             // it has the flag OrganizationApiToken; asked of organization tokens
+	RulePermission                     // the owner holds api.use
+	RuleLoginName                      // the login name in the call: the owner's or none with a user token, exactly one with an organization token
 
-	NumRules = int(RuleLoginName) + 1
+	// Asked of organization tokens, about the user whom the call names.
+	RuleNamedUser       // he is a user of the organization
+	RuleNamedActive     // he is active
+	RuleNamedPermission // he holds api.use
+
+	NumRules = int(RuleNamedPermission) + 1
 )
 
 // String returns the rule as a question for people.
 func (r Rule) String() string {
 	return [NumRules]string{
-		RulePath:         "Does the path belong to an API?",
-		RuleCredential:   "Does the call carry exactly one credential?",
-		RuleSecret:       "Is it well-formed?",
-		RuleKnown:        "Was it issued, and not deleted since?",
-		RuleAccepted:     "Does this API version take credentials of its kind?",
-		RuleEnabled:      "Is the token switched on?",
-		RuleNotExpired:   "Is it before the token's expiry?",
-		RuleUserActive:   "Is its user active?",
-		RuleOrganization: "Is the organization active?",
-		RuleFlag:         "Has the organization the flag Api?",
-		RulePermission:   "Do the user's roles grant api.use, and does none block it?",
-		RuleLoginName:    "Is the login name in the call that of the user?",
+		RulePath:               "Does the path belong to an API?",
+		RuleCredential:         "Does the call carry exactly one credential?",
+		RuleSecret:             "Is it well-formed?",
+		RuleKnown:              "Was it issued, and not deleted since?",
+		RuleAccepted:           "Does this API version take credentials of its kind?",
+		RuleEnabled:            "Is the token switched on?",
+		RuleNotExpired:         "Is it before the token's expiry?",
+		RuleUserActive:         "Is its owner active?",
+		RuleOrganization:       "Is the organization active?",
+		RuleFlag:               "Has the organization the flag Api?",
+		RuleOrganizationTokens: "Has the organization the flag OrganizationApiToken?",
+		RulePermission:         "Do the owner's roles grant api.use, and does none block it?",
+		RuleLoginName:          "Does the call say for whom the token speaks?",
+		RuleNamedUser:          "Is the named user one of the organization?",
+		RuleNamedActive:        "Is the named user active?",
+		RuleNamedPermission:    "Do the named user's roles grant api.use, and does none block it?",
 	}[r]
 }
 
@@ -53,25 +63,33 @@ const (
 // Reason says why a call is refused. The empty Reason is that of an allowed call.
 type Reason string
 
-// The reasons. Those before ReasonDisabled are told to anybody; the others only to who
+// The reasons. Those before ReasonNotAccepted are told to anybody; the others only to who
 // holds the right secret.
 const (
-	Allowed            Reason = ""
-	ReasonUnavailable  Reason = "unavailable"
-	ReasonNoRoute      Reason = "path.unknown"
-	ReasonBadPath      Reason = "path.ambiguous"
-	ReasonNoCredential Reason = "credential.missing"
-	ReasonAmbiguous    Reason = "credential.ambiguous"
-	ReasonUnknown      Reason = "credential.unknown" // malformed, never issued or deleted: from outside they are one
-	ReasonNotAccepted  Reason = "credential.not_accepted"
-	ReasonDisabled     Reason = "token.disabled"
-	ReasonExpired      Reason = "token.expired"
-	ReasonUserInactive Reason = "user.inactive"
-	ReasonOrganization Reason = "organization.inactive"
-	ReasonFlag         Reason = "flag.missing"
-	ReasonNotGranted   Reason = "permission.not_granted"
-	ReasonBlocked      Reason = "permission.blocked"
-	ReasonLoginName    Reason = "login_name.mismatch"
+	Allowed                    Reason = ""
+	ReasonUnavailable          Reason = "unavailable"
+	ReasonNoRoute              Reason = "path.unknown"
+	ReasonBadPath              Reason = "path.ambiguous"
+	ReasonNoCredential         Reason = "credential.missing"
+	ReasonAmbiguous            Reason = "credential.ambiguous"
+	ReasonUnknown              Reason = "credential.unknown" // malformed, never issued or deleted: from outside they are one
+	ReasonNotAccepted          Reason = "credential.not_accepted"
+	ReasonVersion              Reason = "organization_token.version" // not accepted, because it is an organization token
+	ReasonDisabled             Reason = "token.disabled"
+	ReasonExpired              Reason = "token.expired"
+	ReasonUserInactive         Reason = "user.inactive"
+	ReasonOrganization         Reason = "organization.inactive"
+	ReasonFlag                 Reason = "flag.missing"
+	ReasonNoOrganizationTokens Reason = "organization_token.flag_missing"
+	ReasonNotGranted           Reason = "permission.not_granted"
+	ReasonBlocked              Reason = "permission.blocked"
+	ReasonLoginName            Reason = "login_name.mismatch"
+	ReasonNoLoginName          Reason = "login_name.missing"
+	ReasonTwoLoginNames        Reason = "login_name.ambiguous"
+	ReasonNamedUnknown         Reason = "named_user.unknown" // nobody of this organization has that login name
+	ReasonNamedInactive        Reason = "named_user.inactive"
+	ReasonNamedNotGranted      Reason = "named_user.not_granted"
+	ReasonNamedBlocked         Reason = "named_user.blocked"
 )
 
 // Refusal is what a reason means to the caller.
@@ -91,7 +109,7 @@ func (r Reason) Refusal() Refusal {
 	case ReasonNoCredential:
 		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without credential
 	case ReasonAmbiguous:
-		return Refusal{400, "invalid_request", "The request carries more than one credential or login name; send one."}
+		return Refusal{400, "invalid_request", "The request carries more than one credential; send one."}
 	case ReasonUnknown:
 		return Refusal{401, "invalid_token", "The token is not valid."}
 	case ReasonNotAccepted:
@@ -101,17 +119,40 @@ func (r Reason) Refusal() Refusal {
 	case ReasonExpired:
 		return Refusal{401, "invalid_token", "This token has expired."}
 	case ReasonUserInactive:
-		return Refusal{401, "invalid_token", "The user of this token is not active."}
+		return Refusal{401, "invalid_token", "The owner of this token is not active."}
 	case ReasonOrganization:
 		return Refusal{401, "invalid_token", "The organization of this token is suspended."}
 	case ReasonFlag:
 		return Refusal{403, "insufficient_scope", "The organization of this token has no API access: the feature Api is not granted to it."}
 	case ReasonNotGranted:
-		return Refusal{403, "insufficient_scope", "The user of this token may not use the API: none of his roles grants api.use."}
+		return Refusal{403, "insufficient_scope", "The owner of this token may not use the API: none of his roles grants api.use."}
 	case ReasonBlocked:
-		return Refusal{403, "insufficient_scope", "The user of this token may not use the API: one of his roles blocks api.use."}
+		return Refusal{403, "insufficient_scope", "The owner of this token may not use the API: one of his roles blocks api.use."}
 	case ReasonLoginName:
-		return Refusal{401, "invalid_token", "The login name in the request is not that of the token's user."}
+		return Refusal{401, "invalid_token", "The login name in the request is not that of the token's owner."}
+	}
+	return r.organizationTokenRefusal()
+}
+
+// organizationTokenRefusal has the reasons that only organization tokens bring.
+func (r Reason) organizationTokenRefusal() Refusal {
+	switch r {
+	case ReasonVersion:
+		return Refusal{403, "insufficient_scope", "An organization token works on REST versions 1 to 5 only. Use a user token or an app for this one."}
+	case ReasonNoOrganizationTokens:
+		return Refusal{403, "insufficient_scope", "Organization tokens are off: the feature OrganizationApiToken is not granted to the organization. Use a user token or an app."}
+	case ReasonNoLoginName:
+		return Refusal{401, "invalid_token", "An organization token needs the login name of the user for whom it speaks, in the header UserLoginName."}
+	case ReasonTwoLoginNames:
+		return Refusal{401, "invalid_token", "The request carries more than one login name; send one."}
+	case ReasonNamedUnknown:
+		return Refusal{401, "invalid_token", "No user of the organization has the login name in the request."}
+	case ReasonNamedInactive:
+		return Refusal{401, "invalid_token", "The user named in the request is not active."}
+	case ReasonNamedNotGranted:
+		return Refusal{403, "insufficient_scope", "The user named in the request may not use the API: none of his roles grants api.use."}
+	case ReasonNamedBlocked:
+		return Refusal{403, "insufficient_scope", "The user named in the request may not use the API: one of his roles blocks api.use."}
 	default:
 		return Refusal{503, "", "The request can't be checked now. Try again soon."}
 	}

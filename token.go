@@ -26,15 +26,22 @@ const (
 	OrganizationToken TokenKind = "organization" // speaks for the user named in the request; deprecated
 )
 
+// OrganizationTokensDeprecatedAt is since when organization tokens are deprecated
+// (RFC 9745): since there is a Keyporter. They exist for programs that came before it.
+func OrganizationTokensDeprecatedAt() time.Time {
+	return time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
+}
+
 // Expired tells whether the token has ended at now. A zero ExpiresAt never ends.
 func (t *Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
 // TokenUse is how a token was used, from the counts of every node.
 type TokenUse struct {
-	Hours   [7 * 24]int // allowed calls by the hour, the oldest first; the last is the hour that runs
-	Allowed int         // calls that were allowed in these hours
-	Refused int         // calls with the right secret that were refused in these hours
-	Clients []ClientUse // the latest first
+	Hours    [7 * 24]int // allowed calls by the hour, the oldest first; the last is the hour that runs
+	Allowed  int         // calls that were allowed in these hours
+	Refused  int         // calls with the right secret that were refused in these hours
+	Clients  []ClientUse // the latest first
+	SpokeFor []SpokenUse // with an organization token, the latest first
 }
 
 // Last returns the client that used the token last, and false when none ever did.
@@ -43,6 +50,14 @@ func (u *TokenUse) Last() (ClientUse, bool) {
 		return ClientUse{}, false
 	}
 	return u.Clients[0], true
+}
+
+// SpokenUse is for whom, and on which version, an organization token spoke, ever since.
+type SpokenUse struct {
+	Login   string
+	Version string // API and version, such as "esign 5"
+	LastAt  time.Time
+	Calls   int // that were allowed
 }
 
 // ClientUse is how one client, told by its user agent, used a token, ever since.

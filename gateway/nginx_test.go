@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -72,7 +73,7 @@ func startNginx(t *testing.T, keyporterAddr, apiAddr string) (addr string) {
 	addr = l.Addr().String()
 	_ = l.Close()
 	dir := t.TempDir()
-	conf := fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log stderr; worker_processes 1;
+	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 		events { worker_connections 64; }
 		http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
 		server { listen %[2]s; %[3]s } }`, dir, addr,
@@ -82,7 +83,8 @@ func startNginx(t *testing.T, keyporterAddr, apiAddr string) (addr string) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), nginx(), "-p", dir, "-c", path)
+	// Not with the test's context, which ends before nginx is asked to: killed, it could leave children behind.
+	cmd := exec.CommandContext(context.Background(), nginx(), "-p", dir, "-c", path)
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start nginx: %v", err)

@@ -3,43 +3,48 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
 )
 
-// Credential is all that a check has to know of a token: itself, its owner, and what
-// stands between him and the API.
+// Credential is all that a check has to know of a token: itself, how its owner stands,
+// and his organization.
 type Credential struct {
-	TokenID            keyporter.ID
-	Kind               keyporter.TokenKind
-	Enabled            bool
-	ExpiresAt          time.Time
-	UserID             keyporter.ID
-	Login              string
-	UserActive         bool
-	OrganizationID     keyporter.ID
-	OrganizationActive bool
-	FlagAPI            bool // the organization has the flag Api
-	Granted, Blocked   bool // a role of the owner grants api.use, or blocks it
+	TokenID                keyporter.ID
+	Kind                   keyporter.TokenKind
+	Enabled                bool
+	ExpiresAt              time.Time
+	Standing               // of the owner
+	OrganizationID         keyporter.ID
+	OrganizationActive     bool
+	FlagAPI                bool // the organization has the flag Api
+	FlagOrganizationTokens bool // it has the flag OrganizationApiToken
 }
+
+const selectCredential = `
+	SELECT t.id, t.kind, t.enabled, t.expires_at, o.id, o.active,
+		EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $3),
+		EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $4),` + standingColumns + `
+	FROM tokens t
+	JOIN users u ON u.id = t.owner_id
+	JOIN organizations o ON o.id = t.organization_id`
 
 // CredentialByHash returns what the secret with that hash opens, in one query.
 func (q queries) CredentialByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
-	c, err := one(ctx, q.q, scanCredential, `
-		SELECT t.id, t.kind, t.enabled, t.expires_at, u.id, u.login, u.active, o.id, o.active,
-			EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $2),
-			coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = u.id), ''),
-			coalesce((SELECT max(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
-				WHERE ur.user_id = u.id AND e.permission = $3), 0),
-			coalesce((SELECT min(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
-				WHERE ur.user_id = u.id AND e.permission = $3), 0)
-		FROM token_secrets s
-		JOIN tokens t ON t.id = s.token_id
-		JOIN users u ON u.id = t.owner_id
-		JOIN organizations o ON o.id = t.organization_id
-		WHERE s.hash = $1`, hash[:], keyporter.FlagAPI, keyporter.PermissionUseAPI)
+	return q.credential(ctx, selectCredential+` JOIN token_secrets s ON s.token_id = t.id WHERE s.hash = $1`, hash[:])
+}
+
+// CredentialByToken returns what the secrets of a token open.
+func (q queries) CredentialByToken(ctx context.Context, token keyporter.ID) (Credential, error) {
+	return q.credential(ctx, selectCredential+` WHERE t.id = $1`, token)
+}
+
+func (q queries) credential(ctx context.Context, query string, arg any) (Credential, error) {
+	c, err := one(ctx, q.q, scanCredential, query, arg, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken)
+	if err == nil {
+		err = q.nameBlockers(ctx, &c.Standing)
+	}
 	if err != nil {
 		return c, fmt.Errorf("find credential: %w", err)
 	}
@@ -48,16 +53,12 @@ func (q queries) CredentialByHash(ctx context.Context, hash keyporter.SecretHash
 
 func scanCredential(row scanner) (c Credential, err error) {
 	var expires int64
-	var roles string
-	var highest, lowest keyporter.Effect
-	err = row.Scan(&c.TokenID, &c.Kind, &c.Enabled, &expires, &c.UserID, &c.Login, &c.UserActive,
-		&c.OrganizationID, &c.OrganizationActive, &c.FlagAPI, &roles, &highest, &lowest)
-	c.ExpiresAt = fromMillis(expires)
-	c.Granted, c.Blocked = highest == keyporter.Grant, lowest == keyporter.Block
-	for id := range strings.FieldsSeq(roles) {
-		r, _ := keyporter.PredefinedRole(keyporter.ID(id))
-		c.Granted = c.Granted || r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant
-	}
+	var owner standingRow
+	err = row.Scan(append([]any{
+		&c.TokenID, &c.Kind, &c.Enabled, &expires, &c.OrganizationID, &c.OrganizationActive,
+		&c.FlagAPI, &c.FlagOrganizationTokens,
+	}, owner.dest()...)...)
+	c.ExpiresAt, c.Standing = fromMillis(expires), owner.standing()
 	return c, err
 }
 

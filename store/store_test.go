@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,8 +70,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			t.Errorf("TokenByID = %+v, %v; want %+v", got, err, token)
 		}
 		cred, err := db.CredentialByHash(t.Context(), secret.Hash())
-		want := store.Credential{TokenID: "token", Kind: keyporter.UserToken, UserID: "ada", Login: "Ada@acme.example", UserActive: true, OrganizationID: "org", OrganizationActive: true, FlagAPI: true, Granted: true}
-		if err != nil || cred != want {
+		want := store.Credential{TokenID: "token", Kind: keyporter.UserToken, Standing: store.Standing{UserID: "ada", Login: "Ada@acme.example", UserActive: true, Granted: true}, OrganizationID: "org", OrganizationActive: true, FlagAPI: true}
+		if err != nil || !reflect.DeepEqual(cred, want) {
 			t.Errorf("CredentialByHash = %+v, %v; want %+v", cred, err, want)
 		}
 		if _, err := db.CredentialByHash(t.Context(), keyporter.SecretHash{1}); keyporter.KindOf(err) != keyporter.NotFound {

@@ -10,7 +10,8 @@ import (
 
 // Use is a batch of calls made with one token by one client.
 type Use struct {
-	TokenID keyporter.ID
+	TokenID  keyporter.ID
+	SpokeFor string // login name, with an organization token and allowed calls
 	keyporter.ClientUse
 }
 
@@ -56,6 +57,16 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 			allowed = token_clients.allowed + excluded.allowed,
 			refused = token_clients.refused + excluded.refused`,
 		u.TokenID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
+	if err != nil || u.SpokeFor == "" || u.Allowed == 0 {
+		return err
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO token_logins (token_id, login, version, last_at, calls)
+		SELECT id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT) FROM tokens WHERE id = $1
+		ON CONFLICT (token_id, login, version) DO UPDATE
+		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
+			calls = token_logins.calls + excluded.calls`,
+		u.TokenID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed)
 	return err
 }
 
@@ -77,7 +88,20 @@ func (q queries) UseOf(ctx context.Context, token keyporter.ID, now time.Time) (
 	use.Clients, err = list(ctx, q.q, scanClientUse, `
 		SELECT agent, address, version, last_at, allowed, refused
 		FROM token_clients WHERE token_id = $1 ORDER BY last_at DESC, agent`, token)
+	if err != nil {
+		return use, fmt.Errorf("find clients of token: %w", err)
+	}
+	use.SpokeFor, err = list(ctx, q.q, scanSpokenUse, `
+		SELECT login, version, last_at, calls
+		FROM token_logins WHERE token_id = $1 ORDER BY last_at DESC, login, version LIMIT 1000`, token)
 	return use, err
+}
+
+func scanSpokenUse(row scanner) (s keyporter.SpokenUse, err error) {
+	var last int64
+	err = row.Scan(&s.Login, &s.Version, &last, &s.Calls)
+	s.LastAt = fromMillis(last)
+	return s, err
 }
 
 type hour struct {

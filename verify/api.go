@@ -35,9 +35,11 @@ type Route struct {
 	Versions string `yaml:"versions"`
 	// Methods are those that the route is for. None: all.
 	Methods []string `yaml:"methods"`
+	// SOAP marks the path of a SOAP API, which has no version in it and takes organization tokens all the same.
+	SOAP bool `yaml:"soap"`
 	// Public lets calls through without a credential, and without an identity.
 	Public bool `yaml:"public"`
-	// Credentials are the kinds that are taken: user_token, organization_token, access_token. None: user_token and access_token.
+	// Credentials are the kinds that are taken: user_token, organization_token (on versions 1 to 5 and SOAP only), access_token. None: user_token and access_token.
 	Credentials []keyporter.CredentialKind `yaml:"credentials"`
 	// Refusals is how a refusal looks: problem (the default, RFC 9457), empty (401 and 403 both are 401 without a body), or error (401 without a body, and {"ErrorId","Message","TraceId"} with any other status).
 	Refusals Refusals `yaml:"refusals"`
@@ -46,6 +48,9 @@ type Route struct {
 	segments    []segment
 	first, last int // versions; last 0 is no end
 }
+
+// maxOrganizationTokenVersion is the last REST version on which organization tokens work, whatever is configured.
+const maxOrganizationTokenVersion = 5
 
 // Refusals names a shape of refusals.
 type Refusals string
@@ -158,6 +163,9 @@ func (r *Route) compile() (faults []error) {
 		if k != keyporter.CredentialUserToken && k != keyporter.CredentialOrganizationToken && k != keyporter.CredentialAccessToken {
 			faults = append(faults, fmt.Errorf("there are no credentials of kind %q", k))
 		}
+	}
+	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
+		faults = append(faults, errors.New("organization tokens are for versions within 1-5, and for soap"))
 	}
 	switch r.Refusals {
 	case "":

@@ -18,6 +18,7 @@ type entry struct {
 	principal keyporter.Principal
 	identity  []Header
 	meter     *meter
+	named     namedUsers // with an organization token
 
 	recent atomic.Bool // used since the hand passed
 	dead   bool        // dropped, its place in the ring not filled yet; guarded by cache.mu
@@ -25,12 +26,12 @@ type entry struct {
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
 	e := &entry{Credential: c, hash: hash, meter: &meter{token: c.TokenID}}
-	e.principal = keyporter.Principal{
-		UserID: c.UserID, Login: c.Login, OrganizationID: c.OrganizationID,
-		CredentialID: c.TokenID, CredentialKind: keyporter.CredentialUserToken,
-	}
+	e.principal = keyporter.Principal{OrganizationID: c.OrganizationID, CredentialID: c.TokenID}
 	if c.Kind == keyporter.OrganizationToken {
-		e.principal.CredentialKind = keyporter.CredentialOrganizationToken
+		// For whom it speaks each call says.
+		e.principal.CredentialKind, e.principal.ActorID = keyporter.CredentialOrganizationToken, c.UserID
+	} else {
+		e.principal.CredentialKind, e.principal.UserID, e.principal.Login = keyporter.CredentialUserToken, c.UserID, c.Login
 	}
 	e.identity = identityOf(&e.principal)
 	return e

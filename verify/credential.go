@@ -6,10 +6,11 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// presented reads the one secret and the one login name out of the headers of a call.
+// readHeaders reads the one secret and the one login name out of the headers of a call.
 // An empty header counts as absent, and the same value twice as once; two different
 // secrets, or login names, are refused, because it can't be known which one was meant.
-func presented(req *Request) (secret, login string, reason keyporter.Reason) {
+func (k *call) readHeaders() {
+	req := k.req
 	s := single{ok: true}
 	for _, v := range req.APIToken {
 		s.add(v)
@@ -20,17 +21,17 @@ func presented(req *Request) (secret, login string, reason keyporter.Reason) {
 	for _, v := range req.Authorization {
 		s.add(bearer(v))
 	}
-	l := single{ok: true}
+	k.login = single{ok: true}
 	for _, v := range req.UserLoginName {
-		l.add(v)
+		k.login.add(v)
 	}
+	k.secret = s.value
 	switch {
-	case !s.ok || !l.ok:
-		return "", "", keyporter.ReasonAmbiguous
+	case !s.ok:
+		k.presented = keyporter.ReasonAmbiguous
 	case s.value == "":
-		return "", "", keyporter.ReasonNoCredential
+		k.presented = keyporter.ReasonNoCredential
 	}
-	return s.value, l.value, keyporter.Allowed
 }
 
 // single is one value out of several headers; ok is false once two differ.

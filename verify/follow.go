@@ -21,7 +21,10 @@ func (c *Checker) Changed(change store.Change) {
 		}
 		c.cache.dropToken(change.TokenID)
 	case "user":
-		c.cache.dropIf(func(e *entry) bool { return e.UserID == change.UserID })
+		// An organization token may speak for any user of the organization.
+		c.cache.dropIf(func(e *entry) bool {
+			return e.UserID == change.UserID || e.Kind == keyporter.OrganizationToken && e.OrganizationID == change.OrganizationID
+		})
 	case "organization", "flag", "role":
 		c.cache.dropIf(func(e *entry) bool { return e.OrganizationID == change.OrganizationID })
 	default:

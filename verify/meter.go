@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,11 +31,13 @@ type meter struct {
 
 	mu      sync.Mutex
 	callers []*caller
+	refused []refused // calls, the latest keyporter.RefusalLimit of them
 }
 
 // caller is a client as one token saw it.
 type caller struct {
 	agent, address string
+	spokeFor       string // login name of the user for whom an organization token spoke
 	api            *API
 	version        int
 	lastAt         atomic.Int64 // Unix milliseconds
@@ -42,11 +45,18 @@ type caller struct {
 	refused        atomic.Int64
 }
 
-func (c *caller) is(k *call, api *API, version int) bool {
-	return c.agent == cutAgent(k.req.Agent) && c.address == k.req.ClientIP && c.api == api && c.version == version
+func (c *caller) is(k *call) bool {
+	return c.agent == cut(k.req.Agent, maxAgent) && c.address == k.req.ClientIP && c.spokeFor == k.spokeFor() && c.api == k.route.api && c.version == k.version
 }
 
-func cutAgent(agent string) string { return agent[:min(len(agent), maxAgent)] }
+func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+func (k *call) spokeFor() string {
+	if k.named == nil {
+		return ""
+	}
+	return k.named.Login
+}
 
 // meters are those with counts that aren't written yet.
 type meters struct {
@@ -55,18 +65,25 @@ type meters struct {
 	flush sync.Mutex
 }
 
-// count counts one call.
-func (ms *meters) count(m *meter, k *call, api *API, version int, allowed bool) {
+// count counts one call, and keeps it when it was refused.
+func (ms *meters) count(k *call, d *Decision) {
+	m := k.entry.meter
 	c := m.last.Load()
-	if c == nil || !c.is(k, api, version) {
-		c = m.caller(k, api, version)
+	if c == nil || !c.is(k) {
+		c = m.caller(k)
 	}
 	c.lastAt.Store(k.now.UnixMilli())
-	if allowed {
+	if d.Allowed {
 		c.allowed.Add(1)
 	} else {
 		c.refused.Add(1)
+		m.keep(newRefused(k, d))
 	}
+	ms.mark(m)
+}
+
+// mark puts the meter on the list of those that are to be written.
+func (ms *meters) mark(m *meter) {
 	if !m.dirty.Load() && m.dirty.CompareAndSwap(false, true) {
 		ms.mu.Lock()
 		ms.dirty = append(ms.dirty, m)
@@ -75,11 +92,11 @@ func (ms *meters) count(m *meter, k *call, api *API, version int, allowed bool) 
 }
 
 // caller finds or makes the caller, and makes it the last one.
-func (m *meter) caller(k *call, api *API, version int) *caller {
+func (m *meter) caller(k *call) *caller {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.callers {
-		if c.is(k, api, version) {
+		if c.is(k) {
 			m.last.Store(c)
 			return c
 		}
@@ -88,51 +105,73 @@ func (m *meter) caller(k *call, api *API, version int) *caller {
 		return m.callers[0] // whoever sends a new agent with each call can't make us remember them all
 	}
 	// Copies: the strings of a request keep all of its headers in memory.
-	c := &caller{agent: strings.Clone(cutAgent(k.req.Agent)), address: strings.Clone(k.req.ClientIP), api: api, version: version}
+	c := &caller{
+		agent: strings.Clone(cut(k.req.Agent, maxAgent)), address: strings.Clone(k.req.ClientIP),
+		spokeFor: k.spokeFor(), api: k.route.api, version: k.version,
+	}
 	m.callers = append(m.callers, c)
 	m.last.Store(c)
 	return c
 }
 
-// Flush writes the counts that are in memory. When it can't, they stay for the next time.
+// Flush writes the counts and the refused calls that are in memory. When it can't, they stay for the next time.
 func (c *Checker) Flush(ctx context.Context) error {
 	c.meters.flush.Lock()
 	defer c.meters.flush.Unlock()
-	uses := c.meters.take()
-	if len(uses) == 0 {
+	taken := c.meters.take()
+	if len(taken) == 0 {
 		return nil
 	}
-	rows := make([]store.Use, len(uses))
-	for i, u := range uses {
-		rows[i] = u.row()
-	}
-	if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, rows) }); err != nil {
-		c.meters.giveBack(uses)
+	err := c.db.Do(ctx, func(tx *store.Tx) error {
+		var uses []store.Use
+		var refusals []keyporter.RefusedCall
+		for _, t := range taken {
+			uses = append(uses, t.uses()...)
+			for i := range t.refused {
+				refusals = append(refusals, t.refused[i].row(t.meter.token))
+			}
+		}
+		return errors.Join(tx.AddUses(ctx, uses), tx.AddRefusals(ctx, refusals))
+	})
+	if err != nil {
+		c.meters.giveBack(taken)
 		return fmt.Errorf("write counts: %w", err)
 	}
 	return nil
 }
 
-// taken is a count that was taken out of a meter.
+// taken is what was taken out of a meter.
 type taken struct {
-	meter            *meter
+	meter   *meter
+	counts  []counted
+	refused []refused
+}
+
+type counted struct {
 	caller           *caller
 	allowed, refused int64
 }
 
-func (t taken) row() store.Use {
-	version := ""
-	if t.caller.api != nil {
-		version = t.caller.api.Name
-		if t.caller.version != 0 {
-			version = fmt.Sprintf("%s %d", version, t.caller.version)
-		}
+func (t *taken) uses() []store.Use {
+	uses := make([]store.Use, len(t.counts))
+	for i, n := range t.counts {
+		uses[i] = store.Use{TokenID: t.meter.token, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
+			Agent: text(n.caller.agent), Address: n.caller.address, Version: versionText(n.caller.api, n.caller.version),
+			LastAt: time.UnixMilli(n.caller.lastAt.Load()), Allowed: int(n.allowed), Refused: int(n.refused),
+		}}
 	}
-	return store.Use{TokenID: t.meter.token, ClientUse: keyporter.ClientUse{
-		// A header can be any bytes; PostgreSQL takes text only, and would refuse the whole batch.
-		Agent: strings.ToValidUTF8(t.caller.agent, "?"), Address: t.caller.address, Version: version,
-		LastAt: time.UnixMilli(t.caller.lastAt.Load()), Allowed: int(t.allowed), Refused: int(t.refused),
-	}}
+	return uses
+}
+
+// text is what a database takes out of a header, which can be any bytes. PostgreSQL would refuse the whole batch.
+func text(s string) string { return strings.ToValidUTF8(s, "?") }
+
+// versionText is how pages call a version of an API, such as "esign 6".
+func versionText(api *API, version int) string {
+	if version == 0 {
+		return api.Name
+	}
+	return fmt.Sprintf("%s %d", api.Name, version)
 }
 
 // take empties the meters. A call that is counted meanwhile is taken now or the next time.
@@ -144,34 +183,35 @@ func (ms *meters) take() []taken {
 	var all []taken
 	for _, m := range dirty {
 		m.dirty.Store(false)
-		all = append(all, m.take()...)
+		all = append(all, m.take())
 	}
 	return all
 }
 
 // take empties one meter and forgets the callers who didn't call since the last time.
-func (m *meter) take() (all []taken) {
+func (m *meter) take() taken {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	t := taken{meter: m, refused: m.refused}
+	m.refused = nil
 	m.callers = slices.DeleteFunc(m.callers, func(c *caller) bool {
-		t := taken{m, c, c.allowed.Swap(0), c.refused.Swap(0)}
-		if t.allowed+t.refused > 0 {
-			all = append(all, t)
+		n := counted{c, c.allowed.Swap(0), c.refused.Swap(0)}
+		if n.allowed+n.refused > 0 {
+			t.counts = append(t.counts, n)
 			return false
 		}
 		return c != m.last.Load()
 	})
-	return all
+	return t
 }
 
 func (ms *meters) giveBack(all []taken) {
 	for _, t := range all {
-		t.caller.allowed.Add(t.allowed)
-		t.caller.refused.Add(t.refused)
-		if t.meter.dirty.CompareAndSwap(false, true) {
-			ms.mu.Lock()
-			ms.dirty = append(ms.dirty, t.meter)
-			ms.mu.Unlock()
+		for _, n := range t.counts {
+			n.caller.allowed.Add(n.allowed)
+			n.caller.refused.Add(n.refused)
 		}
+		t.meter.keep(t.refused...)
+		ms.mark(t.meter)
 	}
 }

@@ -80,8 +80,9 @@ type Request struct {
 	OrganizationKey []string
 	UserLoginName   []string
 
-	ClientIP string
-	Agent    string // User-Agent
+	ClientIP  string
+	Agent     string // User-Agent
+	RequestID string // by which the caller can ask about the answer
 }
 
 // Decision is the answer to a Request.
@@ -90,58 +91,87 @@ type Decision struct {
 	Route   *Route // which one the path belongs to; nil with ReasonNoRoute and ReasonBadPath
 	Version int    // of the API, 0 when the path has none
 
-	entry *entry
+	identity []Header
 }
 
 // Identity returns the headers by which the API learns who calls, empty on a public
-// path. They are shared: don't change them.
-func (d *Decision) Identity() []Header {
-	if d.entry == nil || !d.Allowed {
-		return nil
-	}
-	return d.entry.identity
-}
+// path, and when the call is refused. They are shared: don't change them.
+func (d *Decision) Identity() []Header { return d.identity }
 
 // Check decides about a call. It never fails open: when the state can't be had, the
 // reason is ReasonUnavailable.
 func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 	k := call{req: req, now: c.now()}
-	k.secret, k.login, k.presented = presented(req)
-	d.Route, d.Version, k.match = c.route(req)
-	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
-		d.Outcomes[keyporter.RulePath] = keyporter.Passed
-		d.Allowed = true
-		return d
-	}
-	k.route = d.Route
-	if !d.ask(&k, 0, keyporter.RuleKnown) {
-		return d
-	}
-	e, err := c.entryOf(ctx, k.secret)
-	if err != nil {
-		c.log.Error("can't look a credential up", "error", err)
-		d.refuse(keyporter.RuleKnown, keyporter.ReasonUnavailable)
-		return d
-	}
-	k.entry, d.entry = e, e
-	d.Allowed = d.ask(&k, keyporter.RuleKnown, keyporter.Rule(keyporter.NumRules))
-	if e != nil {
-		d.Principal = &e.principal
-		c.meters.count(e.meter, &k, d.Route.api, d.Version, d.Allowed)
+	c.decide(ctx, &k, &d)
+	if k.entry != nil {
+		c.meters.count(&k, &d)
 	}
 	return d
 }
 
-// ask asks the rules from first up to end, and tells whether all of them passed.
+func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
+	k.readHeaders()
+	d.Route, d.Version, k.match = c.route(k.req)
+	k.route, k.version = d.Route, d.Version
+	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
+		d.Outcomes[keyporter.RulePath] = keyporter.Passed
+		d.Allowed = true
+		return
+	}
+	if !d.ask(k, 0, keyporter.RuleKnown) {
+		return
+	}
+	var err error
+	if k.entry, err = c.entryOf(ctx, k.secret); err != nil {
+		c.unavailable(d, keyporter.RuleKnown, err)
+		return
+	}
+	c.decideKnown(ctx, k, d)
+}
+
+// decideKnown goes on once the secret was looked up.
+func (c *Checker) decideKnown(ctx context.Context, k *call, d *Decision) {
+	if k.entry != nil {
+		d.Principal = &k.entry.principal
+	}
+	if !d.ask(k, keyporter.RuleKnown, keyporter.RuleNamedUser) {
+		return
+	}
+	identity := k.entry.identity
+	if k.ofOrganization() {
+		var err error
+		if k.named, err = c.namedBy(ctx, k.entry, k.login.value); err != nil {
+			c.unavailable(d, keyporter.RuleNamedUser, err)
+			return
+		}
+		if k.named != nil {
+			d.Principal, identity = &k.named.principal, k.named.identity
+		}
+	}
+	if d.ask(k, keyporter.RuleNamedUser, keyporter.Rule(keyporter.NumRules)) {
+		d.Allowed, d.identity = true, identity
+	}
+}
+
+// ask asks the rules from first up to end, and tells whether none of them said no.
 func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 	for r := first; r < end; r++ {
-		if reason := rules[r](k); reason != keyporter.Allowed {
+		switch reason := rules[r](k); reason {
+		case keyporter.Allowed:
+			d.Outcomes[r] = keyporter.Passed
+		case notConcerned:
+		default:
 			d.refuse(r, reason)
 			return false
 		}
-		d.Outcomes[r] = keyporter.Passed
 	}
 	return true
+}
+
+// unavailable refuses because the state can't be had: who can't tell must not let through.
+func (c *Checker) unavailable(d *Decision, r keyporter.Rule, err error) {
+	c.log.Error("can't look a credential up", "error", err)
+	d.refuse(r, keyporter.ReasonUnavailable)
 }
 
 func (d *Decision) refuse(r keyporter.Rule, reason keyporter.Reason) {

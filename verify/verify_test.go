@@ -111,7 +111,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 				want := keyporter.Passed
 				if r == c.rule {
 					want = keyporter.Failed
-				} else if r > c.rule {
+				} else if r > c.rule || r == keyporter.RuleOrganizationTokens {
 					want = keyporter.NotAsked
 				}
 				if d.Outcomes[r] != want {
@@ -171,7 +171,7 @@ func TestWhatACallMayCarry(t *testing.T) {
 		{"an empty bearer beside it", call{APIToken: []string{good}, Authorization: []string{"Bearer "}}, ""},
 		{"the owner's login name", call{APIToken: []string{good}, UserLoginName: []string{"ADA@acme.Example"}}, ""},
 		{"somebody else's login name", call{APIToken: []string{good}, UserLoginName: []string{"grace@acme.example"}}, keyporter.ReasonLoginName},
-		{"two login names", call{APIToken: []string{good}, UserLoginName: []string{"ada@acme.example", "grace@acme.example"}}, keyporter.ReasonAmbiguous},
+		{"two login names", call{APIToken: []string{good}, UserLoginName: []string{"ada@acme.example", "grace@acme.example"}}, keyporter.ReasonTwoLoginNames},
 		{"nothing", call{}, keyporter.ReasonNoCredential},
 		{"empty headers", call{APIToken: []string{""}, Authorization: []string{"Bearer"}}, keyporter.ReasonNoCredential},
 		{"a login name alone", call{UserLoginName: []string{"ada@acme.example"}}, keyporter.ReasonNoCredential},

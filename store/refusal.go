@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyporter/keyporter"
+)
+
+// AddRefusals keeps refused calls, the oldest first, and forgets those that are neither
+// among the last of their token nor of their organization. What is told of a token that
+// was deleted meanwhile is dropped.
+func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
+	tokens := map[keyporter.ID]keyporter.ID{}
+	for _, c := range calls {
+		_, err := tx.exec(ctx, `
+			INSERT INTO refusals (id, request_id, at, organization_id, token_id,
+				reason, cause, method, path, version, login_name, address, agent)
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), t.organization_id, t.id,
+				CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS TEXT)
+			FROM tokens t WHERE t.id = $4`,
+			keyporter.NewID(c.At), c.RequestID, millis(c.At), c.TokenID,
+			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
+		if err != nil {
+			return fmt.Errorf("insert refusal: %w", explain(err))
+		}
+		tokens[c.TokenID] = c.OrganizationID
+	}
+	for token, organization := range tokens {
+		_, err := tx.exec(ctx, `
+			DELETE FROM refusals
+			WHERE token_id = $1
+				AND id NOT IN (SELECT id FROM refusals WHERE token_id = $1 ORDER BY id DESC LIMIT $3)
+				AND id NOT IN (SELECT id FROM refusals WHERE organization_id = $2 ORDER BY id DESC LIMIT $3)`,
+			token, organization, keyporter.RefusalLimit)
+		if err != nil {
+			return fmt.Errorf("forget old refusals: %w", explain(err))
+		}
+	}
+	return nil
+}
+
+const selectRefusal = `
+	SELECT request_id, at, organization_id, token_id, reason, cause, method, path, version, login_name, address, agent
+	FROM refusals`
+
+// RefusalsOf returns the last refusals of a token, the latest first.
+func (q queries) RefusalsOf(ctx context.Context, token keyporter.ID) ([]keyporter.RefusedCall, error) {
+	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE token_id = $1 ORDER BY id DESC LIMIT $2`, token, keyporter.RefusalLimit)
+}
+
+// RefusalsIn returns the last refusals of an organization, the latest first.
+func (q queries) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
+	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE organization_id = $1 ORDER BY id DESC LIMIT $2`, organization, keyporter.RefusalLimit)
+}
+
+// RefusalByRequestID returns the refusal of the call with that request id.
+func (q queries) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
+	c, err := one(ctx, q.q, scanRefusal, selectRefusal+` WHERE request_id = $1 ORDER BY id LIMIT 1`, id)
+	if err != nil {
+		return c, fmt.Errorf("find refusal: %w", err)
+	}
+	return c, nil
+}
+
+func scanRefusal(row scanner) (c keyporter.RefusedCall, err error) {
+	var at int64
+	err = row.Scan(&c.RequestID, &at, &c.OrganizationID, &c.TokenID, &c.Reason, &c.Cause,
+		&c.Method, &c.Path, &c.Version, &c.LoginName, &c.Address, &c.Agent)
+	c.At = fromMillis(at)
+	return c, err
+}

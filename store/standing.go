@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Standing is what stands between a user and the APIs, beside his organization.
+type Standing struct {
+	UserID           keyporter.ID
+	Login            string
+	UserActive       bool
+	Granted, Blocked bool // a role of his grants api.use, or blocks it
+	BlockedBy        []keyporter.Ref
+}
+
+// standingColumns are those of the user u; $2 is the permission api.use.
+const standingColumns = `
+	u.id, u.login, u.active,
+	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = u.id), ''),
+	coalesce((SELECT max(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
+		WHERE ur.user_id = u.id AND e.permission = $2), 0),
+	coalesce((SELECT min(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
+		WHERE ur.user_id = u.id AND e.permission = $2), 0)`
+
+// standingRow takes what standingColumns select.
+type standingRow struct {
+	Standing
+	roles           string
+	highest, lowest keyporter.Effect
+}
+
+func (s *standingRow) dest() []any {
+	return []any{&s.UserID, &s.Login, &s.UserActive, &s.roles, &s.highest, &s.lowest}
+}
+
+func (s *standingRow) standing() Standing {
+	s.Granted, s.Blocked = s.highest == keyporter.Grant, s.lowest == keyporter.Block
+	for id := range strings.FieldsSeq(s.roles) {
+		r, _ := keyporter.PredefinedRole(keyporter.ID(id))
+		s.Granted = s.Granted || r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant
+	}
+	return s.Standing
+}
+
+// StandingByLogin returns how the user of an organization with that login name stands,
+// letter case ignored. A user of another organization is NotFound.
+func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID, login string) (Standing, error) {
+	scan := func(row scanner) (s standingRow, err error) { return s, row.Scan(s.dest()...) }
+	row, err := one(ctx, q.q, scan, `SELECT `+standingColumns+`
+		FROM users u WHERE u.login_key = $1 AND u.organization_id = $3`,
+		keyporter.Fold(login), keyporter.PermissionUseAPI, organization)
+	if err != nil {
+		return Standing{}, fmt.Errorf("find named user: %w", err)
+	}
+	s := row.standing()
+	return s, q.nameBlockers(ctx, &s)
+}
+
+// nameBlockers fills in which roles block. They are asked for apart, because hardly anybody has one.
+func (q queries) nameBlockers(ctx context.Context, s *Standing) error {
+	if !s.Blocked {
+		return nil
+	}
+	roles, err := q.RolesOf(ctx, s.UserID)
+	for _, r := range roles {
+		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
+			s.BlockedBy = append(s.BlockedBy, keyporter.RoleRefs([]keyporter.Role{r})...)
+		}
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Explain decides about a call as Check does, without counting it, and tells what each
+// rule said and what that rests on.
+func (c *Checker) Explain(ctx context.Context, req *Request) (keyporter.Explanation, error) {
+	k := call{req: req, now: c.now()}
+	var d Decision
+	c.decide(ctx, &k, &d)
+	return c.tell(ctx, &k, &d)
+}
+
+// ExplainToken tells what becomes of a call with one of the token's secrets, which needn't
+// be known for that. Of req it takes method, host, path and login name. Without a path it
+// leaves out what the path decides.
+func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Request) (keyporter.Explanation, error) {
+	cred, err := c.db.CredentialByToken(ctx, token)
+	if err != nil {
+		return keyporter.Explanation{}, err
+	}
+	k := call{req: req, now: c.now(), entry: newEntry(keyporter.SecretHash{}, cred)}
+	k.readHeaders()
+	var d Decision
+	if req.Path != "" {
+		d.Route, d.Version, k.match = c.route(req)
+		k.route, k.version = d.Route, d.Version
+		if !d.ask(&k, keyporter.RulePath, keyporter.RuleCredential) {
+			return c.tell(ctx, &k, &d)
+		}
+	}
+	if k.route == nil || !k.route.Public {
+		c.decideKnown(ctx, &k, &d)
+	}
+	return c.tell(ctx, &k, &d)
+}
+
+// tell makes the explanation of a decision. It asks the database for the names that
+// decisions do without.
+func (c *Checker) tell(ctx context.Context, k *call, d *Decision) (keyporter.Explanation, error) {
+	s := &story{call: k}
+	if k.entry != nil {
+		if err := s.look(ctx, c); err != nil {
+			return keyporter.Explanation{}, err
+		}
+	}
+	x := keyporter.Explanation{Decision: d.Decision}
+	for r := range keyporter.Rule(keyporter.NumRules) {
+		if d.Outcomes[r] == keyporter.NotAsked && (d.Allowed || !s.concerned(r)) {
+			continue
+		}
+		step := keyporter.Step{Rule: r, Outcome: d.Outcomes[r]}
+		switch step.Outcome {
+		case keyporter.Passed:
+			step.Cause, step.About = s.passed(r)
+		case keyporter.Failed:
+			step.Cause, step.About = s.cause(r, d.Reason)
+		}
+		x.Steps = append(x.Steps, step)
+	}
+	return x, nil
+}
+
+// concerned tells whether a rule that wasn't asked would have been, had those before it passed.
+func (s *story) concerned(r keyporter.Rule) bool {
+	switch r {
+	case keyporter.RulePath, keyporter.RuleCredential, keyporter.RuleSecret, keyporter.RuleKnown:
+		return s.req.Path != "" && s.secret != ""
+	case keyporter.RuleAccepted:
+		return s.req.Path != ""
+	case keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission:
+		return s.entry != nil && s.ofOrganization()
+	}
+	return true
+}
+
+// look reads what the story names. What is gone meanwhile stays without a name.
+func (s *story) look(ctx context.Context, c *Checker) error {
+	var err error
+	read := func(e error) {
+		if e != nil && keyporter.KindOf(e) != keyporter.NotFound {
+			err = e
+		}
+	}
+	token, e := c.db.TokenByID(ctx, s.entry.TokenID)
+	read(e)
+	organization, e := c.db.OrganizationByID(ctx, s.entry.OrganizationID)
+	read(e)
+	s.token, s.organization = token.Name, organization.Name
+	s.ownerRoles, e = c.db.RolesOf(ctx, s.entry.UserID)
+	read(e)
+	if s.named != nil {
+		s.namedRoles, e = c.db.RolesOf(ctx, s.named.UserID)
+		read(e)
+	}
+	return err
+}

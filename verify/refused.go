@@ -1,0 +1,57 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Of what a caller sent no more than this is kept, in bytes.
+const (
+	maxPath   = 500
+	maxMethod = 20
+)
+
+// refused is a refused call, until it is written. What it rests on it keeps as it was:
+// entries don't change.
+type refused struct {
+	k  call
+	d  keyporter.Decision
+	at time.Time
+	Request
+}
+
+// newRefused copies what is kept of a call: the strings of a request keep all of its
+// headers in memory, and the secret is among them.
+func newRefused(k *call, d *Decision) refused {
+	r := refused{k: *k, d: d.Decision, at: k.now, Request: Request{
+		Method: strings.Clone(cut(k.req.Method, maxMethod)), Path: strings.Clone(cut(k.req.Path, maxPath)),
+		Agent: strings.Clone(cut(k.req.Agent, maxAgent)), ClientIP: strings.Clone(k.req.ClientIP), RequestID: k.req.RequestID,
+	}}
+	r.k.req, r.k.secret = nil, ""
+	r.k.login.value = strings.Clone(cut(k.login.value, keyporter.MaxLoginLen))
+	return r
+}
+
+// keep keeps refused calls, the latest of them.
+func (m *meter) keep(calls ...refused) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = append(m.refused, calls...)
+	if over := len(m.refused) - keyporter.RefusalLimit; over > 0 {
+		m.refused = slices.Delete(m.refused, 0, over)
+	}
+}
+
+// row is the call as it is written.
+func (r *refused) row(token keyporter.ID) keyporter.RefusedCall {
+	failed := keyporter.Rule(slices.Index(r.d.Outcomes[:], keyporter.Failed))
+	cause, _ := (&story{call: &r.k}).cause(failed, r.d.Reason)
+	return keyporter.RefusedCall{
+		RequestID: r.RequestID, At: r.at, OrganizationID: r.k.entry.OrganizationID, TokenID: token, Reason: r.d.Reason, Cause: cause,
+		Method: text(r.Method), Path: text(r.Path), Version: versionText(r.k.route.api, r.k.version),
+		LoginName: text(r.k.login.value), Address: r.ClientIP, Agent: text(r.Agent),
+	}
+}

@@ -1,0 +1,206 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// story tells the outcomes of one call's rules in words. The names are empty where it
+// has to do without the database.
+type story struct {
+	*call
+
+	token, organization    string
+	ownerRoles, namedRoles []keyporter.Role
+}
+
+// cause tells why a rule said no.
+func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyporter.Ref) {
+	switch reason {
+	case keyporter.ReasonNoRoute:
+		return "No API here has this path, with this method and version.", nil
+	case keyporter.ReasonUnavailable:
+		return "The database can’t be reached, and without it nothing is allowed.", nil
+	case keyporter.ReasonUnknown:
+		if r == keyporter.RuleSecret {
+			return "This is no secret that Keyporter made: prefix, length or checksum is wrong. Most often it was cut, or typed by hand.", nil
+		}
+		return "No token with this secret exists: it was deleted, or belongs to another Keyporter.", nil
+	case keyporter.ReasonNotAccepted:
+		return fmt.Sprintf("%s doesn’t take %s.", s.api(), kindText(s.entry.principal.CredentialKind)), nil
+	case keyporter.ReasonVersion:
+		return fmt.Sprintf("Organization tokens work on REST versions 1 to 5 only, and this is %s. A user token or an app works there.", s.api()), nil
+	case keyporter.ReasonDisabled:
+		return s.theToken() + " is switched off.", s.tokenRef()
+	case keyporter.ReasonExpired:
+		return fmt.Sprintf("%s expired on %s.", s.theToken(), s.expiry()), s.tokenRef()
+	case keyporter.ReasonUserInactive:
+		return fmt.Sprintf("The owner, %s, is switched off. The token is suspended until he is active again, or until it is handed over.", s.entry.Login), userRef(&s.entry.Standing)
+	case keyporter.ReasonOrganization:
+		return s.theOrganization() + " is suspended.", s.organizationRef()
+	case keyporter.ReasonFlag:
+		return s.lacks(keyporter.FlagAPI)
+	case keyporter.ReasonNoOrganizationTokens:
+		return s.lacks(keyporter.FlagOrganizationAPIToken)
+	case keyporter.ReasonNotGranted, keyporter.ReasonBlocked:
+		return notHeld(&s.entry.Standing, s.ownerRoles)
+	case keyporter.ReasonNamedNotGranted, keyporter.ReasonNamedBlocked:
+		return notHeld(&s.named.Standing, s.namedRoles)
+	}
+	return s.loginCause(reason)
+}
+
+// loginCause tells why the login name in the call, or its user, is no good.
+func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
+	switch reason {
+	case keyporter.ReasonLoginName:
+		return fmt.Sprintf("The call names “%s”, and a user token speaks for its owner, %s, only.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
+	case keyporter.ReasonNoLoginName:
+		return "The call names nobody. An organization token needs the header UserLoginName, with the login name of the user for whom it speaks.", nil
+	case keyporter.ReasonTwoLoginNames:
+		return "The call has two different login names, and it can’t be known which one was meant.", nil
+	case keyporter.ReasonNamedUnknown:
+		return fmt.Sprintf("Nobody has the login name “%s” here. An organization token speaks for users of its own organization only.", s.login.value), nil
+	case keyporter.ReasonNamedInactive:
+		return fmt.Sprintf("%s, whom the call names, is switched off.", s.named.Login), userRef(&s.named.Standing)
+	}
+	return reason.Refusal().Text, nil
+}
+
+// passed tells why a rule didn't say no.
+func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
+	switch r {
+	case keyporter.RulePath:
+		return fmt.Sprintf("It is a path of %s.", s.api()), nil
+	case keyporter.RuleCredential:
+		return "It carries one.", nil
+	case keyporter.RuleSecret:
+		return "Prefix, length and checksum are right.", nil
+	case keyporter.RuleKnown:
+		return fmt.Sprintf("It is %s.", strings.Replace(s.theToken(), "The", "the", 1)), s.tokenRef()
+	case keyporter.RuleAccepted:
+		return fmt.Sprintf("%s takes %s.", s.api(), kindText(s.entry.principal.CredentialKind)), nil
+	case keyporter.RuleEnabled:
+		return "It is switched on.", nil
+	case keyporter.RuleNotExpired:
+		if s.entry.ExpiresAt.IsZero() {
+			return "It doesn’t expire.", nil
+		}
+		return fmt.Sprintf("It expires on %s.", s.expiry()), nil
+	case keyporter.RuleUserActive:
+		return s.entry.Login + " is active.", userRef(&s.entry.Standing)
+	case keyporter.RuleOrganization:
+		return s.theOrganization() + " is active.", s.organizationRef()
+	case keyporter.RuleFlag, keyporter.RuleOrganizationTokens:
+		return "The operator has granted it.", nil
+	case keyporter.RulePermission:
+		return held(&s.entry.Standing, s.ownerRoles)
+	case keyporter.RuleNamedPermission:
+		return held(&s.named.Standing, s.namedRoles)
+	case keyporter.RuleLoginName:
+		return s.loginPassed()
+	case keyporter.RuleNamedUser:
+		return s.named.Login + " is.", userRef(&s.named.Standing)
+	case keyporter.RuleNamedActive:
+		return s.named.Login + " is active.", nil
+	}
+	return "", nil
+}
+
+func (s *story) loginPassed() (string, []keyporter.Ref) {
+	login := s.login.value
+	switch {
+	case login == "":
+		return fmt.Sprintf("A user token speaks for its owner, %s; no name is needed.", s.entry.Login), nil
+	case s.named != nil && s.named.Login != login, s.named == nil && !s.ofOrganization() && s.entry.Login != login:
+		return fmt.Sprintf("It names “%s”. Letter case doesn’t count.", login), nil
+	}
+	return fmt.Sprintf("It names “%s”.", login), nil
+}
+
+func (s *story) api() string {
+	if s.version == 0 {
+		return "the API “" + s.route.api.Name + "”"
+	}
+	return fmt.Sprintf("version %d of the API “%s”", s.version, s.route.api.Name)
+}
+
+func kindText(k keyporter.CredentialKind) string {
+	return strings.ReplaceAll(string(k), "_", " ") + "s"
+}
+
+func (s *story) theToken() string {
+	if s.token == "" {
+		return "The token"
+	}
+	return "The token “" + s.token + "”"
+}
+
+func (s *story) theOrganization() string {
+	if s.organization == "" {
+		return "The organization"
+	}
+	return "The organization “" + s.organization + "”"
+}
+
+func (s *story) expiry() string { return s.entry.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC") }
+
+func (s *story) tokenRef() []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "token", ID: s.entry.TokenID, Name: s.token}}
+}
+
+func (s *story) organizationRef() []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "organization", ID: s.entry.OrganizationID, Name: s.organization}}
+}
+
+func (s *story) lacks(f keyporter.Flag) (string, []keyporter.Ref) {
+	return fmt.Sprintf("%s hasn’t the feature %s. The operator of this Keyporter grants it.", s.theOrganization(), f),
+		[]keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: string(f)}}
+}
+
+func userRef(s *store.Standing) []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "user", ID: s.UserID, Name: s.Login}}
+}
+
+// notHeld tells why a user doesn't hold api.use. The roles are all that he has, none when they weren't asked for.
+func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
+	switch {
+	case len(s.BlockedBy) > 0:
+		return fmt.Sprintf("%s blocks api.use for %s, whatever other roles grant.", names(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
+	case len(roles) > 0:
+		refs := keyporter.RoleRefs(roles)
+		return fmt.Sprintf("No role of %s grants api.use; he has %s.", s.Login, quoted(refs)), append(refs, userRef(s)...)
+	}
+	return fmt.Sprintf("No role of %s grants api.use.", s.Login), userRef(s)
+}
+
+func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
+	var granting []keyporter.Role
+	for _, r := range roles {
+		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant {
+			granting = append(granting, r)
+		}
+	}
+	refs := keyporter.RoleRefs(granting)
+	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", names(refs), s.Login), append(refs, userRef(s)...)
+}
+
+// names are roles as a sentence begins with them.
+func names(refs []keyporter.Ref) string {
+	if len(refs) == 1 {
+		return "The role " + quoted(refs)
+	}
+	return "Each of the roles " + quoted(refs)
+}
+
+func quoted(refs []keyporter.Ref) string {
+	all := make([]string, len(refs))
+	for i, r := range refs {
+		all[i] = "“" + r.Name + "”"
+	}
+	return strings.Join(all, ", ")
+}
