@@ -24,6 +24,7 @@ const (
 	EventTokenDisable        EventName = "token.disable"
 	EventTokenExpiry         EventName = "token.expiry"
 	EventTokenDelete         EventName = "token.delete"
+	EventTokenHandOver       EventName = "token.hand_over"
 	EventSessionCreate       EventName = "session.create"
 	EventSessionDelete       EventName = "session.delete"
 )

@@ -49,12 +49,12 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 // showTokens shows the list, with the row that was just made on top when there is one.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) error {
 	before := keyporter.ID(r.URL.Query().Get("before"))
-	tokens, err := c.Control.Tokens(r.Context(), actor, before)
+	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, before)
 	if err != nil {
 		return err
 	}
 	p := tokensPage{Newer: before != "", Example: c.example(r)}
-	if p.Access, err = c.Control.APIAccess(r.Context(), actor); err != nil {
+	if p.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
 		return err
 	}
 	for _, t := range tokens {

@@ -3,20 +3,20 @@ package control
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/keyporter/keyporter"
 )
 
-// Access tells whether a user may use the APIs at all, and if not, why, in a sentence
-// for him that names the role or the flag.
+// Access tells whether the tokens of a kind that a user added work as far as his roles
+// and his organization go, and if not, why, in a sentence for him that names the role or the feature.
 type Access struct {
-	Allowed bool
-	Why     string
+	Allowed   bool
+	Why       string
+	BlockedBy []keyporter.Ref // the roles that block api.use
 }
 
-// APIAccess tells whether the actor may use the APIs.
-func (c *Control) APIAccess(ctx context.Context, actor keyporter.Actor) (Access, error) {
+// TokenAccess tells whether the actor may have tokens of a kind.
+func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) (Access, error) {
 	if actor.Kind != keyporter.ActorSession {
 		return Access{}, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
 	}
@@ -24,18 +24,44 @@ func (c *Control) APIAccess(ctx context.Context, actor keyporter.Actor) (Access,
 	if err != nil {
 		return Access{}, err
 	}
-	if !org.Has(keyporter.FlagAPI) {
-		return Access{Why: fmt.Sprintf("API access is not part of what %s has: the feature “%s” is not granted to your organization.", org.Name, keyporter.FlagAPI)}, nil
+	needs := []keyporter.Flag{keyporter.FlagAPI}
+	if kind == keyporter.OrganizationToken {
+		needs = append(needs, keyporter.FlagOrganizationAPIToken)
+	}
+	for _, f := range needs {
+		if !org.Has(f) {
+			return Access{Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
+		}
 	}
 	roles, err := c.db.RolesOf(ctx, actor.User.ID)
 	if err != nil {
 		return Access{}, err
 	}
-	switch use := keyporter.Resolve(roles, keyporter.PermissionUseAPI); {
-	case len(use.BlockedBy) > 0:
-		return Access{Why: fmt.Sprintf("You may not use the API: the role “%s” blocks it for you.", strings.Join(use.BlockedBy, "”, “"))}, nil
-	case len(use.GrantedBy) == 0:
-		return Access{Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}, nil
+	return useAccess(roles), nil
+}
+
+func useAccess(roles []keyporter.Role) Access {
+	var blocking []keyporter.Role
+	for _, r := range roles {
+		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
+			blocking = append(blocking, r)
+		}
 	}
-	return Access{Allowed: true}, nil
+	switch {
+	case len(blocking) > 0:
+		refs := keyporter.RoleRefs(blocking)
+		return Access{BlockedBy: refs, Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(refs))}
+	case !keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held():
+		return Access{Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
+	}
+	return Access{Allowed: true}
+}
+
+// blocks says that roles block something.
+func blocks(roles []keyporter.Ref) string {
+	text := "the role “" + roles[0].Name + "” blocks it"
+	for _, r := range roles[1:] {
+		text = "the role “" + r.Name + "” and " + text
+	}
+	return text
 }

@@ -140,7 +140,7 @@ func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	for user, want := range map[*keyporter.User]string{&w.admin: "", &w.ada: "“Interns” blocks", &w.grace: "none of your roles"} {
-		access, err := w.Control.APIAccess(t.Context(), keyportertest.Session(*user))
+		access, err := w.Control.TokenAccess(t.Context(), keyportertest.Session(*user), keyporter.UserToken)
 		if err != nil || access.Allowed != (want == "") || !strings.Contains(access.Why, want) {
 			t.Errorf("%s: %+v, %v", user.Login, access, err)
 		}
@@ -155,7 +155,7 @@ func TestATokenStartsSwitchedOffAndItsSecretIsNowhere(t *testing.T) {
 		if err != nil || token.Enabled || token.Name != "Nightly export" || !token.ExpiresAt.IsZero() {
 			t.Fatalf("%+v, %v", token, err)
 		}
-		listed, err := w.Control.Tokens(t.Context(), me, "")
+		listed, err := w.Control.Tokens(t.Context(), me, keyporter.UserToken, "")
 		if err != nil || len(listed) != 1 || listed[0].Name != token.Name {
 			t.Fatalf("%+v, %v", listed, err)
 		}
@@ -349,7 +349,7 @@ func TestUsersAndOrganizationsAreForOperators(t *testing.T) {
 		kindOf(t, w.Control.WithdrawFlag(ctx, c.actor, w.eve.OrganizationID, keyporter.FlagCustomUserRoles), c.want)
 		_, err = w.Control.Users(ctx, c.actor, "")
 		kindOf(t, err, c.want)
-		_, err = w.Control.TokensOf(ctx, c.actor, w.ada.ID, "")
+		_, err = w.Control.TokensOf(ctx, c.actor, w.ada.ID, keyporter.UserToken, "")
 		if c.actor.Trusted() != (err == nil) {
 			t.Errorf("TokensOf: %v", err)
 		}
@@ -426,11 +426,11 @@ func TestPagesOfTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	first, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), "")
+	first, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), keyporter.UserToken, "")
 	if err != nil || len(first) != control.MaxPage {
 		t.Fatalf("%d tokens, %v", len(first), err)
 	}
-	second, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), first[len(first)-1].ID)
+	second, err := w.Control.Tokens(t.Context(), keyportertest.Session(w.ada), keyporter.UserToken, first[len(first)-1].ID)
 	if err != nil || len(second) != 5 {
 		t.Errorf("%d tokens, %v", len(second), err)
 	}

@@ -10,22 +10,30 @@ import (
 
 // NewToken is the input of CreateToken.
 type NewToken struct {
+	Kind      keyporter.TokenKind // empty: a user token
 	OwnerID   keyporter.ID
 	Name      string
 	ExpiresAt time.Time // zero: never
 }
 
-// CreateToken adds a user token, switched off, and returns its secret: the only time
-// that the secret is ever seen. A user adds tokens for himself; the command line for anybody.
+// CreateToken adds a token, switched off, and returns its secret: the only time that the
+// secret is ever seen. A user adds tokens for himself; the command line for anybody.
 func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in NewToken) (keyporter.Token, keyporter.Secret, error) {
-	owner, err := c.tokenOwner(ctx, actor, in.OwnerID)
+	prefix := keyporter.SecretUserToken
+	if in.Kind == "" {
+		in.Kind = keyporter.UserToken
+	}
+	if in.Kind == keyporter.OrganizationToken {
+		prefix = keyporter.SecretOrganizationToken
+	}
+	owner, err := c.tokenOwner(ctx, actor, in)
 	if err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}
 	now := c.now()
 	t := keyporter.Token{
 		ID: keyporter.NewID(now), OrganizationID: owner.OrganizationID, OwnerID: owner.ID,
-		Kind: keyporter.UserToken, ExpiresAt: in.ExpiresAt, CreatedAt: now,
+		Kind: in.Kind, ExpiresAt: in.ExpiresAt, CreatedAt: now,
 	}
 	if t.Name, err = keyporter.ParseName(in.Name); err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
@@ -33,7 +41,7 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 	if err := c.checkExpiry(in.ExpiresAt); err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}
-	secret := keyporter.NewSecret(keyporter.SecretUserToken)
+	secret := keyporter.NewSecret(prefix)
 	t.First, t.Last = secret.First(), secret.Last()
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
@@ -48,14 +56,14 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 }
 
 // tokenOwner returns the user for whom the actor may add a token.
-func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.User, error) {
+func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewToken) (keyporter.User, error) {
 	if actor.Trusted() {
-		return c.db.UserByID(ctx, id)
+		return c.db.UserByID(ctx, in.OwnerID)
 	}
-	if actor.Kind != keyporter.ActorSession || actor.User.ID != id {
-		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "API tokens are added by the user for whom they speak.")
+	if actor.Kind != keyporter.ActorSession || actor.User.ID != in.OwnerID {
+		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are added by their owner.")
 	}
-	access, err := c.APIAccess(ctx, actor)
+	access, err := c.TokenAccess(ctx, actor, in.Kind)
 	if err == nil && !access.Allowed {
 		err = keyporter.Refuse(keyporter.Forbidden, access.Why)
 	}
@@ -147,8 +155,8 @@ type tokenReader interface {
 	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
 }
 
-// manageable returns the token if the actor may manage it: his own, or with
-// tokens.manage those of his organization. Any other doesn't exist, as far as he can tell.
+// manageable returns the token if the actor may manage it: his own, or with tokens.manage
+// (organization_tokens.manage) those of his organization. Any other doesn't exist, as far as he can tell.
 func manageable(ctx context.Context, r tokenReader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
 	t, err := r.TokenByID(ctx, id)
 	switch {
@@ -167,7 +175,11 @@ func manageable(ctx context.Context, r tokenReader, actor keyporter.Actor, id ke
 	if err != nil {
 		return keyporter.Token{}, err
 	}
-	if !keyporter.Resolve(roles, keyporter.PermissionManageTokens).Held() {
+	manage := keyporter.PermissionManageTokens
+	if t.Kind == keyporter.OrganizationToken {
+		manage = keyporter.PermissionManageOrganizationTokens
+	}
+	if !keyporter.Resolve(roles, manage).Held() {
 		return keyporter.Token{}, notFound("token")
 	}
 	return t, nil

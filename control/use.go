@@ -15,28 +15,28 @@ type TokenWithUse struct {
 // MaxPage is the length of the longest page of a listing.
 const MaxPage = 100
 
-// Tokens returns the user tokens of the actor, the latest first: a page of up to
-// MaxPage, older than the token before (empty: from the latest).
-func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]TokenWithUse, error) {
+// Tokens returns the tokens of a kind that the actor added, the latest first: a page of
+// up to MaxPage, older than the token before (empty: from the latest).
+func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
 	if actor.Kind != keyporter.ActorSession {
 		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
 	}
-	return c.tokensOf(ctx, actor.User.ID, before)
+	return c.tokensOf(ctx, actor.User.ID, kind, before)
 }
 
-// TokensOf returns the user tokens of another user, for the machine's owner, as Tokens does.
-func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner, before keyporter.ID) ([]TokenWithUse, error) {
+// TokensOf returns the tokens of a kind that another user added, for the machine's owner, as Tokens does.
+func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
 	if !actor.Trusted() {
 		return nil, notFound("user")
 	}
-	return c.tokensOf(ctx, owner, before)
+	return c.tokensOf(ctx, owner, kind, before)
 }
 
-func (c *Control) tokensOf(ctx context.Context, owner, before keyporter.ID) ([]TokenWithUse, error) {
+func (c *Control) tokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
 	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
-	tokens, err := c.db.TokensOf(ctx, owner, keyporter.UserToken, before, MaxPage)
+	tokens, err := c.db.TokensOf(ctx, owner, kind, before, MaxPage)
 	if err != nil {
 		return nil, err
 	}

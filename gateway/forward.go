@@ -28,7 +28,7 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	req := g.request(r)
+	req := g.request(r, id)
 	if err := forwarded(r, &req); err != nil {
 		web.WriteProblem(w, web.Problem{Status: http.StatusBadRequest, RequestID: id, Detail: err.Error()})
 		return
@@ -41,6 +41,7 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	for _, header := range d.Identity() {
 		h[header.Name] = header.Values
 	}
+	g.notify(h, &d)
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -7,10 +7,13 @@
 package gateway
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -21,18 +24,40 @@ type Gateway struct {
 	proxies   web.Proxies
 	transport *http.Transport
 	log       *slog.Logger
+	notices   []verify.Header // on answers that an organization token opened
 }
 
-// New returns a Gateway that asks checker, and believes what the proxies say about the client.
-func New(checker *verify.Checker, proxies web.Proxies, log *slog.Logger) *Gateway {
-	return &Gateway{checker: checker, proxies: proxies, transport: newTransport(), log: log}
+// New returns a Gateway that asks checker, and believes what the proxies say about the
+// client. After sunset, if that is set, organization tokens may end; answers say so.
+func New(checker *verify.Checker, proxies web.Proxies, sunset time.Time, log *slog.Logger) *Gateway {
+	return &Gateway{checker: checker, proxies: proxies, transport: newTransport(), log: log, notices: deprecation(sunset)}
+}
+
+// deprecation says since when organization tokens are deprecated (RFC 9745) and, when
+// that is known, when they end (RFC 8594).
+func deprecation(sunset time.Time) []verify.Header {
+	headers := []verify.Header{{Name: "Deprecation", Values: []string{fmt.Sprintf("@%d", keyporter.OrganizationTokensDeprecatedAt().Unix())}}}
+	if !sunset.IsZero() {
+		headers = append(headers, verify.Header{Name: "Sunset", Values: []string{sunset.UTC().Format(http.TimeFormat)}})
+	}
+	return headers
+}
+
+// notify adds to an answer what who still uses an organization token has to know.
+func (g *Gateway) notify(h http.Header, d *verify.Decision) {
+	if d.Principal == nil || d.Principal.CredentialKind != keyporter.CredentialOrganizationToken {
+		return
+	}
+	for _, n := range g.notices {
+		h[n.Name] = n.Values
+	}
 }
 
 // Close ends the idle connections to upstreams.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
 // request takes from r what doesn't depend on the adapter.
-func (g *Gateway) request(r *http.Request) verify.Request {
+func (g *Gateway) request(r *http.Request, id string) verify.Request {
 	return verify.Request{
 		APIToken:        r.Header["Apitoken"],
 		Authorization:   r.Header["Authorization"],
@@ -40,6 +65,7 @@ func (g *Gateway) request(r *http.Request) verify.Request {
 		UserLoginName:   r.Header["Userloginname"],
 		ClientIP:        g.proxies.ClientAddr(r),
 		Agent:           r.UserAgent(),
+		RequestID:       id,
 	}
 }
 

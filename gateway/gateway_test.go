@@ -51,7 +51,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gateway.New(checker, proxies, slog.New(slog.NewTextHandler(&w.log, nil)))
+	g := gateway.New(checker, proxies, time.Time{}, slog.New(slog.NewTextHandler(&w.log, nil)))
 	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/verify" {
 			g.Verify(rw, r)

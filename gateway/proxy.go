@@ -26,7 +26,7 @@ func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host,
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[web.RequestIDHeader] = []string{id}
-	req := g.request(r)
+	req := g.request(r, id)
 	// The path as it will be sent: what was checked is what the API gets.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
 	d := g.checker.Check(r.Context(), &req)
@@ -39,12 +39,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	proxy := httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
-		ModifyResponse: func(res *http.Response) error { return clean(res, d.Route.API()) },
-		ErrorHandler:   func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
-		Transport:      g.transport,
-		BufferPool:     &buffers,
-		ErrorLog:       slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
+		ModifyResponse: func(res *http.Response) error {
+			g.notify(res.Header, &d)
+			return clean(res, d.Route.API())
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
+		Transport:    g.transport,
+		BufferPool:   &buffers,
+		ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 	}
 	proxy.ServeHTTP(w, r)
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -28,6 +29,7 @@ func APIs(upstream string) []verify.API {
 	return []verify.API{{Name: "esign", Upstream: upstream, Routes: []verify.Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{"GET"}, Public: true, Refusals: verify.RefuseEmpty},
 		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
+		{Path: "/Api.asmx", SOAP: true, Credentials: all},
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{"GET"}, Public: true, Refusals: verify.RefuseError},
 		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
 	}}}
@@ -91,6 +93,58 @@ func Token(t testing.TB, c *control.Control, owner keyporter.User, name string) 
 		t.Fatal(err)
 	}
 	return token, secret
+}
+
+// OrganizationToken adds an organization token of a user's and switches it on, in an
+// organization that has the feature from then on.
+func OrganizationToken(t testing.TB, c *control.Control, owner keyporter.User, name string) (keyporter.Token, keyporter.Secret) {
+	t.Helper()
+	ctx, me := t.Context(), keyporter.Command()
+	if err := c.GrantFlag(ctx, me, owner.OrganizationID, keyporter.FlagOrganizationAPIToken); err != nil {
+		t.Fatal(err)
+	}
+	token, secret, err := c.CreateToken(ctx, me, control.NewToken{Kind: keyporter.OrganizationToken, OwnerID: owner.ID, Name: name})
+	if err == nil {
+		token, err = c.EnableToken(ctx, me, token.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, secret
+}
+
+// SetRoles gives a user these roles, of which those that aren't predefined are made of what is passed.
+func SetRoles(t testing.TB, n *Node, user keyporter.User, roles ...keyporter.Role) {
+	t.Helper()
+	ids := []keyporter.ID{}
+	err := n.DB.Do(t.Context(), func(tx *store.Tx) error {
+		for _, r := range roles {
+			if _, ok := keyporter.PredefinedRole(r.ID); !ok {
+				r.OrganizationID = user.OrganizationID
+				if err := tx.InsertRole(t.Context(), r, n.Clock.Now()); err != nil {
+					return err
+				}
+			}
+			ids = append(ids, r.ID)
+		}
+		if err := tx.SetUserRoles(t.Context(), user.ID, ids); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventUserRoles, OrganizationID: user.OrganizationID, UserID: user.ID})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// UseAPI is a new role with that effect on api.use; zero says nothing.
+func UseAPI(e keyporter.Effect) keyporter.Role {
+	id := keyporter.NewID(time.Now())
+	r := keyporter.Role{ID: id, Name: string(id)}
+	if e != 0 {
+		r.Effects = map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: e}
+	}
+	return r
 }
 
 // Session is the actor whom a session of the user makes.

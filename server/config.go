@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -30,6 +31,8 @@ type Config struct {
 	TLSKey string `yaml:"tls_key"`
 	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, whose X-Forwarded-… and X-Original-… headers are believed and who may ask at /verify. Default: 127.0.0.1 and ::1. "none" trusts nobody.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// OrganizationTokensEnd is the day, such as 2027-12-31, after which organization tokens may end. Calls with one are told so in the header Sunset (RFC 8594); the tokens go on working. Default: none.
+	OrganizationTokensEnd string `yaml:"organization_tokens_end"`
 	// CacheSize is how many credentials are kept in memory, about 1 KB each. Default: 100000.
 	CacheSize int `yaml:"cache_size"`
 	// LogLevel is debug, info, warn or error. Default: info.
@@ -41,7 +44,7 @@ type Config struct {
 }
 
 // reserved are the first segments of paths that Keyporter answers itself.
-var reserved = []string{"verify", "healthz", "tokens", "sign-in", "sign-out", "setup", "static"}
+var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "sign-in", "sign-out", "setup", "static"}
 
 // withDefaults returns the configuration with defaults in place of zero values.
 func (c Config) withDefaults() Config {
@@ -79,11 +82,22 @@ func (c Config) Validate() error {
 	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together: one of them is missing")
 	_, err = web.ParseProxies(c.TrustedProxies)
 	bad(err != nil, "trusted_proxies: %w", err)
+	_, err = c.sunset()
+	bad(err != nil, "organization_tokens_end: %q has to be a day like 2027-12-31", c.OrganizationTokensEnd)
 	bad(c.CacheSize < 0, "cache_size: %d is less than nothing", c.CacheSize)
 	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q is none of debug, info, warn, error", c.LogLevel)
 	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q is neither text nor json", c.LogFormat)
 	faults = append(faults, c.validateAPIs()...)
 	return errors.Join(faults...)
+}
+
+// sunset is when the last day of organization tokens is over, zero when none is set.
+func (c Config) sunset() (time.Time, error) {
+	if c.OrganizationTokensEnd == "" {
+		return time.Time{}, nil
+	}
+	day, err := time.Parse(time.DateOnly, c.OrganizationTokensEnd)
+	return day.AddDate(0, 0, 1), err
 }
 
 func (c Config) validateAPIs() (faults []error) {

@@ -66,7 +66,11 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 	if err != nil {
 		return err
 	}
-	s.gateway = gateway.New(s.Checker, proxies, s.log)
+	sunset, err := cfg.sunset()
+	if err != nil {
+		return err
+	}
+	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
 	tlsConfig, err := cfg.tls()
 	if err != nil {
 		return err

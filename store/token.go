@@ -42,6 +42,11 @@ func (tx *Tx) SetTokenExpiry(ctx context.Context, id keyporter.ID, at time.Time)
 	return tx.must(ctx, `UPDATE tokens SET expires_at = $2 WHERE id = $1`, id, millis(at))
 }
 
+// SetTokenOwner gives a token another owner. When he has one of that name it is a Conflict.
+func (tx *Tx) SetTokenOwner(ctx context.Context, id, owner keyporter.ID) error {
+	return tx.must(ctx, `UPDATE tokens SET owner_id = $2 WHERE id = $1`, id, owner)
+}
+
 // DeleteToken deletes a token with its secrets and its counts.
 func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
 	return tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
@@ -69,6 +74,18 @@ func (q queries) TokensOf(ctx context.Context, owner keyporter.ID, kind keyporte
 		WHERE t.owner_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
 		ORDER BY t.id DESC
 		LIMIT $4`, owner, kind, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list tokens: %w", err)
+	}
+	return tokens, nil
+}
+
+// TokensIn returns the tokens of one kind in an organization, as TokensOf does.
+func (q queries) TokensIn(ctx context.Context, organization keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
+	tokens, err := list(ctx, q.q, scanToken, selectToken+`
+		WHERE t.organization_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
+		ORDER BY t.id DESC
+		LIMIT $4`, organization, kind, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}

@@ -92,7 +92,7 @@ func (o *owner) tokenList() *cobra.Command {
 			if last != nil {
 				before = last.ID
 			}
-			return o.TokensOf(ctx, keyporter.Command(), user.ID, before)
+			return o.TokensOf(ctx, keyporter.Command(), user.ID, keyporter.UserToken, before)
 		}
 		err = pages(cmd.Context(), page, func(t control.TokenWithUse) {
 			used := time.Time{}

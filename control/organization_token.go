@@ -1,0 +1,137 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// OwnedToken is an organization token as those see it who manage those of others.
+type OwnedToken struct {
+	TokenWithUse
+	Owner      keyporter.User
+	OwnerHolds bool // nothing about the owner stands in its way: he is active and holds api.use
+}
+
+// OrganizationTokens returns the organization tokens of an organization with their owners
+// and what depends on them, the latest first: a page of up to MaxPage, older than the token
+// before (empty: from the latest). It needs organization_tokens.manage, and operators may look everywhere.
+func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) ([]OwnedToken, error) {
+	if err := c.mayManageOrganizationTokens(ctx, actor, organization); err != nil && operators(actor) != nil {
+		return nil, err
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	tokens, err := c.db.TokensIn(ctx, organization, keyporter.OrganizationToken, before, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]OwnedToken, len(tokens))
+	for i, t := range tokens {
+		if all[i], err = c.ownedToken(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *Control) ownedToken(ctx context.Context, t keyporter.Token) (o OwnedToken, err error) {
+	o.Token = t
+	if o.Use, err = c.db.UseOf(ctx, t.ID, c.now()); err != nil {
+		return o, err
+	}
+	if o.Owner, err = c.db.UserByID(ctx, t.OwnerID); err != nil {
+		return o, err
+	}
+	roles, err := c.db.RolesOf(ctx, t.OwnerID)
+	o.OwnerHolds = o.Owner.Active && keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
+	return o, err
+}
+
+// OrganizationToken returns one of them.
+func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (OwnedToken, error) {
+	t, err := c.Token(ctx, actor, id)
+	if err == nil && t.Kind != keyporter.OrganizationToken {
+		err = notFound("organization token")
+	}
+	if err == nil {
+		err = c.mayManageOrganizationTokens(ctx, actor, t.OrganizationID)
+	}
+	if err != nil {
+		return OwnedToken{}, err
+	}
+	return c.ownedToken(ctx, t)
+}
+
+// HandOver gives an organization token another owner, as when the one it has is leaving:
+// a user of the same organization who is active and holds api.use. Secret, switch and
+// expiry stay as they are. The owner before can't manage it any more.
+func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keyporter.ID, login string) (keyporter.Token, error) {
+	var t keyporter.Token
+	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		if t, err = manageable(ctx, tx, actor, id); err != nil {
+			return err
+		}
+		if t.Kind != keyporter.OrganizationToken {
+			return notFound("organization token")
+		}
+		if err := c.mayManageOrganizationTokens(ctx, actor, t.OrganizationID); err != nil {
+			return err
+		}
+		to, err := heir(ctx, tx, t.OrganizationID, login)
+		if err != nil {
+			return err
+		}
+		e := c.tokenEvent(keyporter.EventTokenHandOver, actor, t, "name", t.Name)
+		e.Detail["from"], e.Detail["to"] = string(t.OwnerID), to.Login
+		t.OwnerID = to.UserID
+		if err := tx.SetTokenOwner(ctx, id, to.UserID); err != nil {
+			return heirHasName(err)
+		}
+		return tx.InsertEvent(ctx, e)
+	})
+	return t, err
+}
+
+// heir is the user to whom a token can be handed over.
+func heir(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (store.Standing, error) {
+	s, err := tx.StandingByLogin(ctx, organization, text(login, keyporter.MaxLoginLen))
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound:
+		return s, keyporter.InvalidField("login", "Nobody in your organization has this login name.")
+	case err != nil:
+		return s, err
+	case !s.UserActive:
+		return s, keyporter.InvalidField("login", "This user is switched off. The token would not work with him as owner.")
+	case s.Blocked || !s.Granted:
+		return s, keyporter.InvalidField("login", "This user may not use the API. The token would not work with him as owner.")
+	}
+	return s, nil
+}
+
+func heirHasName(err error) error {
+	if keyporter.KindOf(err) != keyporter.Conflict {
+		return err
+	}
+	return &keyporter.Error{Kind: keyporter.Conflict, Field: "login", Message: "This user has an organization token of the same name. Rename one of them first."}
+}
+
+// mayManageOrganizationTokens wants organization_tokens.manage in that organization. Another
+// organization doesn't exist, as far as the actor can tell.
+func (c *Control) mayManageOrganizationTokens(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
+	switch {
+	case actor.Trusted():
+		return nil
+	case actor.Kind != keyporter.ActorSession:
+		return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	case actor.User.OrganizationID != organization:
+		return notFound("organization")
+	}
+	roles, err := c.db.RolesOf(ctx, actor.User.ID)
+	if err == nil && !keyporter.Resolve(roles, keyporter.PermissionManageOrganizationTokens).Held() {
+		err = keyporter.Refuse(keyporter.Forbidden, "You may not manage the organization tokens of others.")
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Refusals returns the last refused calls with a token that the actor may manage, the latest first.
+func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, token keyporter.ID) ([]keyporter.RefusedCall, error) {
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := c.Token(ctx, actor, token); err != nil {
+		return nil, err
+	}
+	return c.db.RefusalsOf(ctx, token)
+}
+
+// OrganizationRefusals returns the last refused calls in the actor's organization of those
+// tokens that he may manage, the latest first.
+func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
+	if actor.Kind != keyporter.ActorSession {
+		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	all, err := c.db.RefusalsIn(ctx, actor.User.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	may := map[keyporter.ID]bool{}
+	var visible []keyporter.RefusedCall
+	for _, r := range all {
+		if _, asked := may[r.TokenID]; !asked {
+			_, err := c.Token(ctx, actor, r.TokenID)
+			if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+				return nil, err
+			}
+			may[r.TokenID] = err == nil
+		}
+		if may[r.TokenID] {
+			visible = append(visible, r)
+		}
+	}
+	return visible, nil
+}
+
+// Refusal returns the refused call with a request id, and its token, to who may manage the token.
+func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, keyporter.Token, error) {
+	if err := c.flush(ctx); err != nil {
+		return keyporter.RefusedCall{}, keyporter.Token{}, err
+	}
+	r, err := c.db.RefusalByRequestID(ctx, text(requestID, 100))
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return r, keyporter.Token{}, noRefusal()
+	}
+	if err != nil {
+		return r, keyporter.Token{}, err
+	}
+	t, err := c.Token(ctx, actor, r.TokenID)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		err = noRefusal()
+	}
+	if err != nil {
+		return keyporter.RefusedCall{}, keyporter.Token{}, err
+	}
+	return r, t, nil
+}
+
+func noRefusal() error {
+	return keyporter.Refuse(keyporter.NotFound, "No refused call with this request id is known. The last 100 of each token and each organization are kept, and only those with a good token.")
+}

@@ -1,0 +1,178 @@
+package verify_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// situation is everything that the policy looks at, in the words of its table.
+type situation struct {
+	token string // user or organization
+	api   string // the REST version, or SOAP
+	flags string // those that the organization has, in order
+	owner string // what the owner's roles say of api.use: nothing, grants, blocks, both
+	named string // the same of the user whom the call names
+}
+
+// policy is who may call what. The first line that fits decides; an empty column fits all.
+var policy = []struct {
+	situation
+
+	is keyporter.Reason
+}{
+	{situation{token: "organization", api: "6 7"}, keyporter.ReasonVersion},
+	{situation{flags: "none|OrganizationApiToken"}, keyporter.ReasonFlag},
+	{situation{token: "organization", flags: "Api"}, keyporter.ReasonNoOrganizationTokens},
+	{situation{owner: "nothing"}, keyporter.ReasonNotGranted},
+	{situation{owner: "blocks both"}, keyporter.ReasonBlocked},
+	{situation{token: "user"}, keyporter.Allowed},
+	{situation{named: "nothing"}, keyporter.ReasonNamedNotGranted},
+	{situation{named: "blocks both"}, keyporter.ReasonNamedBlocked},
+	{situation{}, keyporter.Allowed},
+}
+
+func decided(s situation) keyporter.Reason {
+	fits := func(column, is string) bool {
+		return column == "" || slices.Contains(strings.FieldsFunc(column, func(r rune) bool { return r == ' ' || r == '|' }), is) || column == is
+	}
+	for _, line := range policy {
+		if fits(line.token, s.token) && fits(line.api, s.api) && fits(line.flags, s.flags) && fits(line.owner, s.owner) && fits(line.named, s.named) {
+			return line.is
+		}
+	}
+	panic("the last line fits everything")
+}
+
+func rolesFor(says string) []keyporter.Role {
+	grants, blocks := keyportertest.UseAPI(keyporter.Grant), keyportertest.UseAPI(keyporter.Block)
+	return map[string][]keyporter.Role{"nothing": nil, "grants": {grants}, "blocks": {blocks}, "both": {grants, blocks}}[says]
+}
+
+func setFlags(t *testing.T, n *keyportertest.Node, organization keyporter.ID, flags string) {
+	t.Helper()
+	for _, f := range []keyporter.Flag{keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken} {
+		change := n.Control.WithdrawFlag
+		if slices.Contains(strings.Fields(flags), string(f)) {
+			change = n.Control.GrantFlag
+		}
+		if err := change(t.Context(), keyporter.Command(), organization, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestThePolicy tries every combination of flags, roles, tokens and versions, and after
+// each change the very next call.
+func TestThePolicy(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		n := keyportertest.NewNode(t, url)
+		owner := keyportertest.User(t, n.Control, "Acme", "ada@acme.example")
+		named := keyportertest.User(t, n.Control, "Acme", "grace@acme.example")
+		_, ofUser := keyportertest.Token(t, n.Control, owner, "Mine")
+		_, ofOrganization := keyportertest.OrganizationToken(t, n.Control, owner, "Ours")
+		tried := 0
+		for _, flags := range []string{"none", "Api", "OrganizationApiToken", "Api OrganizationApiToken"} {
+			setFlags(t, n, owner.OrganizationID, flags)
+			for _, ownerSays := range []string{"nothing", "grants", "blocks", "both"} {
+				keyportertest.SetRoles(t, n, owner, rolesFor(ownerSays)...)
+				for _, namedSays := range []string{"nothing", "grants", "blocks", "both"} {
+					keyportertest.SetRoles(t, n, named, rolesFor(namedSays)...)
+					for _, api := range []string{"1", "2", "3", "4", "5", "6", "7", "SOAP"} {
+						path := "/Api/v" + api + "/envelope/find"
+						if api == "SOAP" {
+							path = "/Api.asmx"
+						}
+						for token, req := range map[string]verify.Request{
+							"user":         {APIToken: []string{ofUser.Reveal()}},
+							"organization": {OrganizationKey: []string{ofOrganization.Reveal()}, UserLoginName: []string{named.Login}},
+						} {
+							req.Method, req.Path = "POST", path
+							s := situation{token, api, flags, ownerSays, namedSays}
+							d := n.Checker.Check(t.Context(), &req)
+							if want := decided(s); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
+								t.Errorf("%+v: allowed %v, reason %q; want %q", s, d.Allowed, d.Reason, want)
+							}
+							tried++
+						}
+					}
+				}
+			}
+		}
+		if tried != 4*4*4*8*2 {
+			t.Errorf("%d combinations were tried", tried)
+		}
+	})
+}
+
+// TestABlockNeverAllowsMore gives users any roles, adds a block, takes a role away, and
+// looks at what both do to everybody.
+func TestABlockNeverAllowsMore(t *testing.T) {
+	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
+	type side struct{ owner, named keyporter.User }
+	sides := map[string]side{}
+	calls := map[string]verify.Request{}
+	for _, organization := range []string{"acme", "rival"} {
+		s := side{
+			keyportertest.User(t, n.Control, organization, "ada@"+organization+".example", keyporter.RoleAPIUser),
+			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser),
+		}
+		sides[organization] = s
+		_, secret := keyportertest.Token(t, n.Control, s.owner, "Mine")
+		calls[organization+" user"] = verify.Request{APIToken: []string{secret.Reveal()}}
+		_, secret = keyportertest.OrganizationToken(t, n.Control, s.owner, "Ours")
+		calls[organization+" organization"] = verify.Request{OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{s.named.Login}}
+	}
+	allowed := func() map[string]bool {
+		all := map[string]bool{}
+		for who, req := range calls {
+			for _, version := range []int{1, 5, 6} {
+				req.Method, req.Path = "GET", fmt.Sprintf("/Api/v%d/envelope", version)
+				all[fmt.Sprint(who, " ", version)] = n.Checker.Check(t.Context(), &req).Allowed
+			}
+		}
+		return all
+	}
+	anyRoles := rapid.SliceOfN(rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Grant, 0, keyporter.Block}), 0, 4)
+	rapid.Check(t, func(rt *rapid.T) {
+		draw := func(label string) (roles []keyporter.Role) {
+			for _, e := range anyRoles.Draw(rt, label) {
+				roles = append(roles, keyportertest.UseAPI(e))
+			}
+			return roles
+		}
+		owner, named := sides["acme"].owner, sides["acme"].named
+		ownerRoles := draw("owner")
+		keyportertest.SetRoles(t, n, owner, ownerRoles...)
+		keyportertest.SetRoles(t, n, named, draw("named")...)
+		before := allowed()
+
+		renew := func(roles []keyporter.Role) (fresh []keyporter.Role) {
+			for _, r := range roles {
+				fresh = append(fresh, keyportertest.UseAPI(r.Effects[keyporter.PermissionUseAPI]))
+			}
+			return fresh
+		}
+		keyportertest.SetRoles(t, n, owner, append(renew(ownerRoles), keyportertest.UseAPI(keyporter.Block))...)
+		blocked := allowed()
+		if len(ownerRoles) > 0 {
+			keyportertest.SetRoles(t, n, owner, renew(ownerRoles[1:])...)
+		}
+		fewer := allowed()
+		for call := range before {
+			if blocked[call] && !before[call] {
+				rt.Fatalf("%s: allowed only with a block more", call)
+			}
+			if strings.HasPrefix(call, "rival") && (!before[call] && !strings.HasSuffix(call, "organization 6") || before[call] != fewer[call] || before[call] != blocked[call]) {
+				rt.Fatalf("%s: changed by the roles of another organization's user", call)
+			}
+		}
+	})
+}
