@@ -21,7 +21,7 @@ import (
 func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host, r.URL.Path) }
 
 // ServeHTTP checks a call and, when it is allowed, passes it on to the API with the
-// identity headers. Bodies are streamed both ways, upgrades pass, and a client who goes
+// identity headers. Bodies are streamed both ways, websockets pass, and a client who goes
 // away ends the call to the API.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
@@ -62,6 +62,7 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id strin
 			delete(h, name)
 		}
 	}
+	onlyWebsocket(h)
 	web.WithoutSession(h)
 	p.Out.Trailer = nil // some servers make headers of trailers
 	if g.proxies.Trusts(p.In) {
@@ -77,6 +78,16 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id strin
 		h[header.Name] = header.Values
 	}
 	h[web.RequestIDHeader] = []string{id}
+}
+
+// onlyWebsocket takes off any other upgrade that the client asks for. With h2c an API
+// would take further calls through the same connection, which nobody checks.
+func onlyWebsocket(h http.Header) {
+	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
+		h.Del("Upgrade")
+		h.Del("Connection")
+	}
+	h.Del("Http2-Settings")
 }
 
 // clean takes out of an API's answer what it must not say in our name.

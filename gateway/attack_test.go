@@ -1,0 +1,47 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNoTunnelButAWebsocket has an attacker without a token ask, on a public path, for
+// HTTP/2 in place of HTTP/1. An API that agrees takes further calls from him through the
+// same connection, which nobody checks and in which he is who he says.
+func TestNoTunnelButAWebsocket(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			conn, buf, err := http.NewResponseController(rw).Hijack()
+			if err != nil {
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
+			line, _ := buf.ReadString('\n')
+			fmt.Fprint(conn, "the API got ", line)
+			return
+		}
+		echo(rw, r)
+	})
+	for _, upgrade := range []string{"h2c", "H2C", "h2c, websocket", "websocket, h2c", "TLS/1.2", "keyporter"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		fmt.Fprintf(conn, "GET /Api/v4/version HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: %s\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", upgrade)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != http.StatusOK || strings.Contains(strings.ToLower(body(t, res)), "upgrade") {
+			t.Errorf("Upgrade: %s was answered with %s", upgrade, res.Status)
+		}
+		_ = conn.Close()
+	}
+}
