@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -112,7 +113,13 @@ func (c *cache) free() int {
 func (c *cache) remove(e *entry) {
 	e.dead = true
 	c.byHash.Delete(e.hash)
-	delete(c.byToken, e.TokenID)
+	// Not the other secret's entry: who drops the token has to find it.
+	others := slices.DeleteFunc(c.byToken[e.TokenID], func(o *entry) bool { return o == e })
+	if len(others) == 0 {
+		delete(c.byToken, e.TokenID)
+		return
+	}
+	c.byToken[e.TokenID] = others
 }
 
 // dropToken drops what is kept of one token.
@@ -120,7 +127,7 @@ func (c *cache) dropToken(id keyporter.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropped++
-	for _, e := range c.byToken[id] {
+	for _, e := range slices.Clone(c.byToken[id]) { // remove changes the list
 		c.remove(e)
 	}
 }

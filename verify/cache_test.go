@@ -1,0 +1,32 @@
+package verify
+
+import (
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// TestATokenWithTwoSecretsIsDroppedWhole has a full cache forget one of a token's two
+// secrets. The token that is switched off then must be switched off for the other one, too.
+func TestATokenWithTwoSecretsIsDroppedWhole(t *testing.T) {
+	c := newCache(2)
+	put := func(secret string, token keyporter.ID) keyporter.SecretHash {
+		hash := keyporter.HashSecret(secret)
+		c.put(c.generation(), newEntry(hash, store.Credential{TokenID: token}))
+		return hash
+	}
+	before, after := put("before", "rotated"), put("after", "rotated")
+	c.get(before) // so that the hand takes the other one
+	third := put("third", "another")
+	if c.get(after) != nil || c.get(before) == nil || c.get(third) == nil {
+		t.Fatal("the hand took another entry than this test is about")
+	}
+	c.dropToken("rotated")
+	if c.get(before) != nil {
+		t.Error("a secret of the token outlives its drop")
+	}
+	if c.dropToken("another"); c.get(third) != nil || len(c.byToken) != 0 {
+		t.Errorf("what was dropped is remembered: %v", c.byToken)
+	}
+}
