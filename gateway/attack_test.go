@@ -45,3 +45,29 @@ func TestNoTunnelButAWebsocket(t *testing.T) {
 		_ = conn.Close()
 	}
 }
+
+// TestAnAddressIsReadAsTheAPIWillReadIt has an attacker who knows that a proxy describes
+// calls by X-Original-Url, and bends the address so that a check sees a public path.
+func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
+	w := newWorld(t, echo, "127.0.0.1")
+	for address, want := range map[string]int{
+		"/Api/v4/version":                             http.StatusOK,
+		"https://api.example/Api/v4/version?q=1":      http.StatusOK,
+		"/Api/v6/x":                                   http.StatusUnauthorized,
+		"https://api.example/Api/v6/x":                http.StatusUnauthorized,
+		"//admin/Api/v4/version":                      http.StatusBadRequest, // the API may see /admin/Api/v4/version
+		"/Api/v4/version#/../../v6/x":                 http.StatusBadRequest,
+		"https://api.example/Api/v4/version#/../v6/x": http.StatusBadRequest,
+		"https://api.example//Api/v4/version":         http.StatusBadRequest,
+		"https://api.example?/Api/v4/version":         http.StatusBadRequest,
+		"https://api.example#/Api/v4/version":         http.StatusBadRequest,
+		"https://x@api.example/Api/v4/version":        http.StatusBadRequest,
+		"https:/Api/v4/version":                       http.StatusBadRequest,
+		"https:///Api/v4/version":                     http.StatusBadRequest,
+		"api.example/Api/v4/version":                  http.StatusBadRequest,
+	} {
+		if res := w.get(t, "/verify", "X-Original-Url: "+address, "X-Original-Method: GET"); res.StatusCode != want {
+			t.Errorf("%s is answered with %d, not %d", address, res.StatusCode, want)
+		}
+	}
+}

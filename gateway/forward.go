@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/keyporter/keyporter/verify"
@@ -60,15 +59,13 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	method.add(r.Header["X-Forwarded-Method"])
 	method.add(r.Header["X-Original-Method"])
 	host.add(r.Header["X-Forwarded-Host"])
-	if full := r.Header["X-Original-Url"]; len(full) > 0 { // ingress-nginx sends the whole address
-		u, err := url.Parse(full[0])
-		if err != nil || len(full) > 1 {
+	for _, address := range r.Header["X-Original-Url"] {
+		h, u, ok := split(address)
+		if !ok {
 			return errUnreadable
 		}
-		uri.add([]string{u.RequestURI()})
-		if u.Host != "" {
-			host.add([]string{u.Host})
-		}
+		host.add([]string{h})
+		uri.add([]string{u})
 	}
 	switch {
 	case uri.differ || method.differ || host.differ:
@@ -85,6 +82,21 @@ func forwarded(r *http.Request, req *verify.Request) error {
 		req.Host = r.Host
 	}
 	return nil
+}
+
+// split takes apart an X-Original-Url: ingress-nginx sends the whole address, others the
+// path. It reads no more than it has to: what a parser of addresses makes of a path with
+// // in front or with # in it, or of a host with ? in it, is not what the API will be called with.
+func split(address string) (host, uri string, ok bool) {
+	if address == "" || address[0] == '/' {
+		return "", address, true
+	}
+	_, rest, ok := strings.Cut(address, "://")
+	i := strings.IndexByte(rest, '/')
+	if !ok || i <= 0 || strings.ContainsAny(rest[:i], `?#@\`) {
+		return "", "", false
+	}
+	return rest[:i], rest[i:], true
 }
 
 // described is one fact that several headers may tell; it holds when they agree.
