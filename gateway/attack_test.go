@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -69,5 +70,27 @@ func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
 		if res := w.get(t, "/verify", "X-Original-Url: "+address, "X-Original-Method: GET"); res.StatusCode != want {
 			t.Errorf("%s is answered with %d, not %d", address, res.StatusCode, want)
 		}
+	}
+}
+
+// TestWhoIsRefusedHoldsNothing has an attacker without a token begin requests that he
+// never ends. He must not hold a connection and what serves it for longer than it takes to refuse him.
+func TestWhoIsRefusedHoldsNothing(t *testing.T) {
+	w := newWorld(t, echo)
+	for _, path := range []string{"/Api/v6/x", "/elsewhere", "/verify"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", path)
+			answer, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 40") {
+				t.Errorf("%.20q, %v", answer, err)
+			}
+		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 // Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
 // body as the API wants them. A question that can't be understood: 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
+	hurry(w, r) // a question has no body
 	id := web.NewRequestID()
 	h := w.Header()
 	h[web.RequestIDHeader] = []string{id}

@@ -69,6 +69,17 @@ func (g *Gateway) request(r *http.Request, id string) verify.Request {
 	}
 }
 
+// refusedBody is how long a client may take over the body of a call that is refused. The
+// server reads it before it answers, so that the connection can be used again.
+const refusedBody = 5 * time.Second
+
+// hurry keeps who isn't let in from holding a connection with a body that never ends.
+func hurry(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBody))
+	}
+}
+
 // foreign tells headers that must not reach an API: those that carry credentials, those
 // by which Keyporter says who calls, and those by which some servers let a client name
 // another path than the one that was checked. Servers that hand headers on as variables

@@ -31,10 +31,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
+		hurry(w, r)
 		refuse(w, &d, id)
 		return
 	}
 	if d.Route.API().Target() == nil {
+		hurry(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API is not reached through Keyporter."})
 		return
 	}

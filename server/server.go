@@ -117,11 +117,13 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 			s.gateway.Verify(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
-		case r.URL.Path == "/healthz":
-			s.health(w, r)
 		default:
 			// Pages take small forms; an API may take its time over a body.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(30 * time.Second))
+			if r.URL.Path == "/healthz" {
+				s.health(w, r)
+				return
+			}
 			pages.ServeHTTP(w, r)
 		}
 	})
