@@ -94,3 +94,14 @@ func TestWhoIsRefusedHoldsNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestAMethodThatIsNotToldIsNoGET has a proxy ask that says nothing about the method; its
+// question is a GET, whatever the call is.
+func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
+	w := newWorld(t, echo, "127.0.0.1")
+	for method, want := range map[string]int{"X-Original-Method: GET": http.StatusOK, "X-Original-Method: POST": http.StatusUnauthorized, "X: y": http.StatusUnauthorized} {
+		if res := w.get(t, "/verify", "X-Original-Uri: /Api/v4/version", method); res.StatusCode != want {
+			t.Errorf("with %s: %d, want %d", method, res.StatusCode, want)
+		}
+	}
+}

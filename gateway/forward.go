@@ -12,7 +12,8 @@ import (
 // Verify answers the question that a proxy asks about a call of its own (nginx
 // auth_request, Caddy forward_auth, Traefik forwardAuth). Method, host and path of the
 // call it takes from X-Forwarded-Method, -Host and -Uri, or X-Original-Method, -Uri or
-// -Url, and from trusted proxies only.
+// -Url, and from trusted proxies only. Where the method isn't told, routes with methods
+// don't fit.
 //
 // Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
 // body as the API wants them. A question that can't be understood: 400.
@@ -76,9 +77,7 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	}
 	req.Path, _, _ = strings.Cut(uri.value, "?")
 	req.Method, req.Host = method.value, host.value
-	if req.Method == "" {
-		req.Method = r.Method
-	}
+	// The question's own method is that of the proxy: a method that isn't told fits no route that asks for one.
 	if req.Host == "" {
 		req.Host = r.Host
 	}
