@@ -95,6 +95,29 @@ func TestWhoIsRefusedHoldsNothing(t *testing.T) {
 	}
 }
 
+// TestTheClientSpeaksForNobodyElse has a client who is no proxy tell the API where he is,
+// by which address and with which method he called, in words that servers believe.
+func TestTheClientSpeaksForNobodyElse(t *testing.T) {
+	lies := []string{
+		"X_Forwarded_For: evil", "X_Forwarded_Host: evil", "x_forwarded-proto: evil", "X-Forwarded-Prefix: evil", "X-Forwarded-Port: evil", "X-Forwarded-Uri: evil",
+		"X-Real-Ip: evil", "X_Real_IP: evil", "Forwarded: for=evil", "X-Http-Method-Override: evil", "X_HTTP_Method: evil", "X-Method-Override: evil",
+	}
+	w := newWorld(t, echo, "192.0.2.1")
+	if got := body(t, w.get(t, "/Api/v4/version", lies...)); strings.Contains(got, "evil") {
+		t.Errorf("from anybody, the API got\n%s", got)
+	}
+	w = newWorld(t, echo, "127.0.0.1")
+	got := body(t, w.get(t, "/Api/v4/version", append(lies, "X-Forwarded-Prefix: /api")...))
+	for line := range strings.Lines(got) {
+		if strings.Contains(line, "evil") && !strings.HasPrefix(line, "X-Forwarded-") && !strings.HasPrefix(line, "X-Real-Ip: ") {
+			t.Errorf("from a proxy, the API got %s", line)
+		}
+	}
+	if !strings.Contains(got, "X-Forwarded-Prefix: /api\r\n") {
+		t.Errorf("what a proxy says is missing in\n%s", got)
+	}
+}
+
 // TestAMethodThatIsNotToldIsNoGET has a proxy ask that says nothing about the method; its
 // question is a GET, whatever the call is.
 func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {

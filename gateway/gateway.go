@@ -81,10 +81,12 @@ func hurry(w http.ResponseWriter, r *http.Request) {
 }
 
 // foreign tells headers that must not reach an API: those that carry credentials, those
-// by which Keyporter says who calls, and those by which some servers let a client name
-// another path than the one that was checked. Servers that hand headers on as variables
-// make one name of X-Keyporter-User and X_Keyporter_User: only letters and digits count.
-func foreign(name string) bool {
+// by which Keyporter says who calls, those by which some servers let a client name
+// another path or method than the one that was checked, and, unless they come from a
+// trusted proxy, those that say where a call came from. Servers that hand headers on as
+// variables make one name of X-Keyporter-User and X_Keyporter_User: only letters and
+// digits count.
+func foreign(name string, fromProxy bool) bool {
 	var buf [32]byte
 	plain := buf[:0]
 	for i := 0; i < len(name) && len(plain) < len(buf); i++ {
@@ -93,8 +95,14 @@ func foreign(name string) bool {
 		}
 	}
 	switch string(plain) {
-	case "apitoken", "authorization", "organizationkey", "userloginname", "xrewriteurl":
+	case "apitoken", "authorization", "organizationkey", "userloginname",
+		"xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
 		return true
+	case "xrealip":
+		return !fromProxy || name != "X-Real-Ip"
+	}
+	if strings.HasPrefix(string(plain), "xforwarded") {
+		return !fromProxy || !strings.HasPrefix(name, "X-Forwarded-")
 	}
 	return strings.HasPrefix(string(plain), "xkeyporter") || strings.HasPrefix(string(plain), "xoriginal")
 }

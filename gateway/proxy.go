@@ -59,15 +59,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // identity headers removed.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id string) {
 	h := p.Out.Header
+	fromProxy := g.proxies.Trusts(p.In)
 	for name := range h {
-		if foreign(name) {
+		if foreign(name, fromProxy) {
 			delete(h, name)
 		}
 	}
 	onlyWebsocket(h)
 	web.WithoutSession(h)
 	p.Out.Trailer = nil // some servers make headers of trailers
-	if g.proxies.Trusts(p.In) {
+	if fromProxy {
 		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 	}
 	p.SetXForwarded()
