@@ -36,6 +36,17 @@ func newProgram() *cobra.Command {
 	return root
 }
 
+// group makes a command that only holds others. A misspelt one of them is an error:
+// without this Cobra would show the help and end as if all were well.
+func group(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+}
+
 // settings are the flags of server.Config. A command that has them can load the configuration.
 type settings struct{ file string }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Manage the API tokens of users, as the machine's owner"}
+	cmd := group("token", "Manage the API tokens of users, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.tokenAdd(), o.tokenList(),

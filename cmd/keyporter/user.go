@@ -15,7 +15,7 @@ import (
 )
 
 func userCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "Manage users, as the machine's owner"}
+	cmd := group("user", "Manage users, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.userAdd(), o.userList(), o.userPassword(),
