@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 	fmt.Fprintln(out, "Keyporter is ready at", srv.URL())
 	code, err := srv.Control.SetupCode(cmd.Context())
 	if err == nil && code != "" {
-		base := cfg.Address
+		base := strings.TrimSuffix(cfg.Address, "/")
 		if base == "" {
 			base = srv.URL()
 		}
