@@ -18,6 +18,8 @@ const (
 	EventUserPassword        EventName = "user.password"
 	EventUserRoles           EventName = "user.roles"
 	EventRoleCreate          EventName = "role.create"
+	EventRoleUpdate          EventName = "role.update"
+	EventRoleDelete          EventName = "role.delete"
 	EventTokenCreate         EventName = "token.create"
 	EventTokenRename         EventName = "token.rename"
 	EventTokenEnable         EventName = "token.enable"

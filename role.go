@@ -1,6 +1,9 @@
 package keyporter
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Permission is something that a role can grant or block. The list is closed.
 type Permission string
@@ -39,6 +42,21 @@ func Permissions() []PermissionInfo {
 	}
 }
 
+// Valid tells whether the permission is on the list.
+func (p Permission) Valid() bool {
+	return slices.ContainsFunc(Permissions(), func(info PermissionInfo) bool { return info.Permission == p })
+}
+
+// Means says what who holds the permission may do: "add users, switch them off and give them roles".
+func (p Permission) Means() string {
+	for _, info := range Permissions() {
+		if info.Permission == p {
+			return strings.ToLower(info.Means[:1]) + strings.TrimSuffix(info.Means[1:], ".")
+		}
+	}
+	return ""
+}
+
 // Effect is what one role says about one permission. Zero says nothing.
 type Effect int8
 
@@ -54,7 +72,11 @@ type Role struct {
 	OrganizationID ID // empty for a predefined role: it is the same in every organization
 	Name           string
 	Effects        map[Permission]Effect
+	Version        int // counts the changes of a role, from 1; 0: predefined
 }
+
+// Predefined tells whether every organization has the role, and nobody can edit it.
+func (r *Role) Predefined() bool { return r.OrganizationID == "" }
 
 // The predefined roles. They can't be edited.
 const (
@@ -90,11 +112,11 @@ func PredefinedRole(id ID) (Role, bool) {
 	return roles[i], true
 }
 
-// Resolution is what the roles of one user say about one permission together, with the
-// names of the roles that say it.
+// Resolution is what the roles of one user say about one permission together: the roles
+// that say it, and their names.
 type Resolution struct {
-	GrantedBy []string
-	BlockedBy []string
+	Granting, Blocking   []Role
+	GrantedBy, BlockedBy []string
 }
 
 // Resolve asks every role about p.
@@ -103,9 +125,9 @@ func Resolve(roles []Role, p Permission) Resolution {
 	for _, r := range roles {
 		switch r.Effects[p] {
 		case Grant:
-			res.GrantedBy = append(res.GrantedBy, r.Name)
+			res.Granting, res.GrantedBy = append(res.Granting, r), append(res.GrantedBy, r.Name)
 		case Block:
-			res.BlockedBy = append(res.BlockedBy, r.Name)
+			res.Blocking, res.BlockedBy = append(res.Blocking, r), append(res.BlockedBy, r.Name)
 		}
 	}
 	return res
@@ -113,3 +135,14 @@ func Resolve(roles []Role, p Permission) Resolution {
 
 // Held tells whether the user holds the permission: at least one role grants it and none blocks it.
 func (r Resolution) Held() bool { return len(r.GrantedBy) > 0 && len(r.BlockedBy) == 0 }
+
+// Held returns the permissions that a user with these roles holds, in the order of the list.
+func Held(roles []Role) []Permission {
+	var held []Permission
+	for _, p := range Permissions() {
+		if Resolve(roles, p.Permission).Held() {
+			held = append(held, p.Permission)
+		}
+	}
+	return held
+}

@@ -9,6 +9,7 @@ package control
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -56,6 +57,32 @@ func (c *Control) Prune(ctx context.Context) error {
 func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyporter.Event {
 	now := c.now()
 	return keyporter.Event{ID: keyporter.NewID(now), At: now, Name: name, Actor: actor}
+}
+
+// locked runs f in a transaction while no other one changes what users of the
+// organization hold. An organization that isn't there is NotFound.
+func (c *Control) locked(ctx context.Context, organization keyporter.ID, f func(*store.Tx) error) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.LockOrganization(ctx, organization); err != nil {
+			return missing(err, "organization")
+		}
+		return f(tx)
+	})
+}
+
+// missing says what wasn't found, in the same words whether it isn't there or isn't the asker's.
+func missing(err error, what string) error {
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return notFound(what)
+	}
+	return err
+}
+
+// distinct returns the IDs in order, each once.
+func distinct(ids []keyporter.ID) []keyporter.ID {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 func notFound(what string) error {

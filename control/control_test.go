@@ -325,40 +325,6 @@ func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 	})
 }
 
-func TestUsersAndOrganizationsAreForOperators(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
-	ctx, admin := t.Context(), keyportertest.Session(w.admin)
-	operator := w.admin
-	operator.Operator = true
-	for _, c := range []struct {
-		actor keyporter.Actor
-		want  keyporter.Kind
-	}{{admin, keyporter.Forbidden}, {keyporter.Actor{}, keyporter.Forbidden}, {keyporter.Actor{User: operator}, keyporter.Forbidden}, {keyportertest.Session(operator), fine}} {
-		id := string(keyporter.NewID(time.Now()))
-		_, err := w.Control.CreateOrganization(ctx, c.actor, id)
-		kindOf(t, err, c.want)
-		_, err = w.Control.CreateUser(ctx, c.actor, control.NewUser{OrganizationID: w.ada.OrganizationID, Login: id + "@acme.example", Password: keyportertest.Password})
-		kindOf(t, err, c.want)
-		kindOf(t, w.Control.DisableUser(ctx, c.actor, w.grace.ID), c.want)
-		kindOf(t, w.Control.EnableUser(ctx, c.actor, w.grace.ID), c.want)
-		kindOf(t, w.Control.SetUserRoles(ctx, c.actor, w.grace.ID, []keyporter.ID{keyporter.RoleAPIUser}), c.want)
-		kindOf(t, w.Control.SetPassword(ctx, c.actor, w.grace.ID, keyportertest.Password), c.want)
-		kindOf(t, w.Control.DisableOrganization(ctx, c.actor, w.eve.OrganizationID), c.want)
-		kindOf(t, w.Control.EnableOrganization(ctx, c.actor, w.eve.OrganizationID), c.want)
-		kindOf(t, w.Control.GrantFlag(ctx, c.actor, w.eve.OrganizationID, keyporter.FlagAPI), c.want)
-		kindOf(t, w.Control.WithdrawFlag(ctx, c.actor, w.eve.OrganizationID, keyporter.FlagCustomUserRoles), c.want)
-		_, err = w.Control.Users(ctx, c.actor, "")
-		kindOf(t, err, c.want)
-		_, err = w.Control.TokensOf(ctx, c.actor, w.ada.ID, keyporter.UserToken, "")
-		if c.actor.Trusted() != (err == nil) {
-			t.Errorf("TokensOf: %v", err)
-		}
-	}
-	kindOf(t, w.Control.GrantFlag(ctx, keyporter.Command(), w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
-	kindOf(t, w.Control.GrantFlag(ctx, keyporter.Command(), "nowhere", keyporter.FlagAPI), keyporter.NotFound)
-	kindOf(t, w.Control.DisableUser(ctx, keyporter.Command(), "nobody"), keyporter.NotFound)
-}
-
 func TestBadUsers(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, c := range []struct {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -49,47 +50,100 @@ func (c *Control) insertOrganization(ctx context.Context, tx *store.Tx, actor ke
 // EnableOrganization ends the suspension of an organization.
 func (c *Control) EnableOrganization(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventOrganizationEnable, actor, id, "", ""),
-		func(tx *store.Tx) error { return tx.SetOrganizationActive(ctx, id, true) })
+		func(tx *store.Tx) (bool, error) { return tx.SetOrganizationActive(ctx, id, true) })
 }
 
-// DisableOrganization suspends an organization: nobody of it signs in and none of its tokens works.
+// DisableOrganization suspends an organization: nobody of it signs in and none of its
+// tokens works. An operator can't do that to his own.
 func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventOrganizationDisable, actor, id, "", ""),
-		func(tx *store.Tx) error { return tx.SetOrganizationActive(ctx, id, false) })
+		func(tx *store.Tx) (bool, error) {
+			if actor.User.OrganizationID == id {
+				return false, keyporter.Refuse(keyporter.Forbidden, "You can’t suspend your own organization: you would lock yourself out.")
+			}
+			return tx.SetOrganizationActive(ctx, id, false)
+		})
 }
 
-// GrantFlag grants a feature to an organization.
-func (c *Control) GrantFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
-	if !f.Valid() {
-		return keyporter.InvalidField("flag", "There is no feature “"+string(f)+"”.")
-	}
-	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventFlagGrant, actor, id, "flag", string(f)),
-		func(tx *store.Tx) error { return tx.GrantFlag(ctx, id, f) })
-}
-
-// WithdrawFlag takes a feature from an organization.
-func (c *Control) WithdrawFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
-	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventFlagWithdraw, actor, id, "flag", string(f)),
-		func(tx *store.Tx) error { return tx.WithdrawFlag(ctx, id, f) })
-}
-
-func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor, e keyporter.Event, change func(*store.Tx) error) error {
+// changeOrganization makes one change to an organization. One that is so already is no event.
+func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor, e keyporter.Event, change func(*store.Tx) (bool, error)) error {
 	if err := operators(actor); err != nil {
 		return err
 	}
-	return c.db.Do(ctx, func(tx *store.Tx) error {
-		_, err := tx.OrganizationByID(ctx, e.OrganizationID)
-		if keyporter.KindOf(err) == keyporter.NotFound {
-			return notFound("organization")
-		}
-		if err != nil {
-			return err
-		}
-		if err := change(tx); err != nil {
+	return c.locked(ctx, e.OrganizationID, func(tx *store.Tx) error {
+		changed, err := change(tx)
+		if err != nil || !changed {
 			return err
 		}
 		return tx.InsertEvent(ctx, e)
 	})
+}
+
+// OrganizationSummary is an organization as operators see it.
+type OrganizationSummary struct {
+	keyporter.Organization
+	Users       int
+	ActiveUsers int
+}
+
+// Organizations returns organizations by name, those whose name has match in it: a page
+// of up to MaxPage behind the organization after.
+func (c *Control) Organizations(ctx context.Context, actor keyporter.Actor, match string, after keyporter.ID) ([]OrganizationSummary, error) {
+	if err := operators(actor); err != nil {
+		return nil, err
+	}
+	found, err := c.db.Organizations(ctx, text(strings.TrimSpace(match), keyporter.MaxLoginLen), after, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]OrganizationSummary, len(found))
+	for i, o := range found {
+		if all[i], err = c.summary(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *Control) summary(ctx context.Context, o keyporter.Organization) (s OrganizationSummary, err error) {
+	s.Organization = o
+	s.Users, s.ActiveUsers, err = c.db.CountUsers(ctx, o.ID)
+	return s, err
+}
+
+// OrganizationByID returns an organization of the instance.
+func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (OrganizationSummary, error) {
+	if err := operators(actor); err != nil {
+		return OrganizationSummary{}, err
+	}
+	o, err := c.db.OrganizationByID(ctx, id)
+	if err != nil {
+		return OrganizationSummary{}, missing(err, "organization")
+	}
+	return c.summary(ctx, o)
+}
+
+// TokensInUse returns how many tokens of an organization work and were used lately. That is
+// what an operator is told before he suspends it; which ones they are is not his business.
+func (c *Control) TokensInUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (int, error) {
+	o, err := c.OrganizationByID(ctx, actor, id)
+	if err != nil {
+		return 0, err
+	}
+	roles, err := rolesByID(ctx, c.db, id)
+	if err != nil {
+		return 0, err
+	}
+	users, err := c.db.UsersOf(ctx, store.UserList{OrganizationID: id})
+	if err != nil {
+		return 0, err
+	}
+	p := plan{organization: o.Organization, roles: roles}
+	for _, u := range users {
+		p.holders = append(p.holders, holder{User: u, before: p.rolesOf(u)})
+	}
+	impact, err := c.impact(ctx, p)
+	return len(impact.Tokens), err
 }
 
 // OrganizationByName returns an organization of the instance.
@@ -98,10 +152,7 @@ func (c *Control) OrganizationByName(ctx context.Context, actor keyporter.Actor,
 		return keyporter.Organization{}, err
 	}
 	o, err := c.db.OrganizationByName(ctx, name)
-	if keyporter.KindOf(err) == keyporter.NotFound {
-		return o, notFound("organization")
-	}
-	return o, err
+	return o, missing(err, "organization")
 }
 
 // Organization returns the organization of the actor.

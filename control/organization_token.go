@@ -18,7 +18,7 @@ type OwnedToken struct {
 // and what depends on them, the latest first: a page of up to MaxPage, older than the token
 // before (empty: from the latest). It needs organization_tokens.manage, and operators may look everywhere.
 func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) ([]OwnedToken, error) {
-	if err := c.mayManageOrganizationTokens(ctx, actor, organization); err != nil && operators(actor) != nil {
+	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && operators(actor) != nil {
 		return nil, err
 	}
 	if err := c.flush(ctx); err != nil {
@@ -57,7 +57,7 @@ func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, 
 		err = notFound("organization token")
 	}
 	if err == nil {
-		err = c.mayManageOrganizationTokens(ctx, actor, t.OrganizationID)
+		err = mayManageAll(ctx, c.db, actor, t.OrganizationID)
 	}
 	if err != nil {
 		return OwnedToken{}, err
@@ -77,7 +77,7 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keypor
 		if t.Kind != keyporter.OrganizationToken {
 			return notFound("organization token")
 		}
-		if err := c.mayManageOrganizationTokens(ctx, actor, t.OrganizationID); err != nil {
+		if err := mayManageAll(ctx, tx, actor, t.OrganizationID); err != nil {
 			return err
 		}
 		to, err := heir(ctx, tx, t.OrganizationID, login)
@@ -118,20 +118,8 @@ func heirHasName(err error) error {
 	return &keyporter.Error{Kind: keyporter.Conflict, Field: "login", Message: "This user has an organization token of the same name. Rename one of them first."}
 }
 
-// mayManageOrganizationTokens wants organization_tokens.manage in that organization. Another
-// organization doesn't exist, as far as the actor can tell.
-func (c *Control) mayManageOrganizationTokens(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
-	switch {
-	case actor.Trusted():
-		return nil
-	case actor.Kind != keyporter.ActorSession:
-		return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
-	case actor.User.OrganizationID != organization:
-		return notFound("organization")
-	}
-	roles, err := c.db.RolesOf(ctx, actor.User.ID)
-	if err == nil && !keyporter.Resolve(roles, keyporter.PermissionManageOrganizationTokens).Held() {
-		err = keyporter.Refuse(keyporter.Forbidden, "You may not manage the organization tokens of others.")
-	}
+// mayManageAll wants the actor to manage the organization tokens of others, too.
+func mayManageAll(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) error {
+	_, err := may(ctx, q, actor, organization, keyporter.PermissionManageOrganizationTokens)
 	return err
 }

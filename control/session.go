@@ -54,7 +54,7 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 	if !match {
 		return "", keyporter.Refuse(keyporter.Unauthorized, "The login name or the password is wrong.")
 	}
-	if err := c.mayEnter(ctx, user); err != nil {
+	if err := mayEnter(ctx, c.db, user); err != nil {
 		return "", err
 	}
 	return c.openSession(ctx, user, in)
@@ -111,8 +111,8 @@ func (c *Control) openSession(ctx context.Context, user keyporter.User, in SignI
 }
 
 // mayEnter wants user and organization to be active.
-func (c *Control) mayEnter(ctx context.Context, user keyporter.User) error {
-	org, err := c.db.OrganizationByID(ctx, user.OrganizationID)
+func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
+	org, err := q.OrganizationByID(ctx, user.OrganizationID)
 	switch {
 	case err != nil:
 		return err
@@ -147,7 +147,7 @@ func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, 
 	if err != nil {
 		return keyporter.Actor{}, err
 	}
-	switch err := c.mayEnter(ctx, user); {
+	switch err := mayEnter(ctx, c.db, user); {
 	case keyporter.KindOf(err) == keyporter.Forbidden:
 		return keyporter.Actor{}, none
 	case err != nil:

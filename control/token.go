@@ -150,39 +150,26 @@ func (c *Control) Token(ctx context.Context, actor keyporter.Actor, id keyporter
 	return manageable(ctx, c.db, actor, id)
 }
 
-type tokenReader interface {
-	TokenByID(context.Context, keyporter.ID) (keyporter.Token, error)
-	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
-}
-
 // manageable returns the token if the actor may manage it: his own, or with tokens.manage
 // (organization_tokens.manage) those of his organization. Any other doesn't exist, as far as he can tell.
-func manageable(ctx context.Context, r tokenReader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
-	t, err := r.TokenByID(ctx, id)
-	switch {
-	case keyporter.KindOf(err) == keyporter.NotFound:
-		return keyporter.Token{}, notFound("token")
-	case err != nil:
-		return keyporter.Token{}, err
-	case actor.Trusted():
-		return t, nil
-	case actor.Kind != keyporter.ActorSession || actor.User.OrganizationID != t.OrganizationID:
-		return keyporter.Token{}, notFound("token")
-	case actor.User.ID == t.OwnerID:
-		return t, nil
-	}
-	roles, err := r.RolesOf(ctx, actor.User.ID)
+func manageable(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
+	t, err := q.TokenByID(ctx, id)
 	if err != nil {
-		return keyporter.Token{}, err
+		return keyporter.Token{}, missing(err, "token")
+	}
+	if actor.Kind == keyporter.ActorSession && actor.User.ID == t.OwnerID {
+		return t, nil
 	}
 	manage := keyporter.PermissionManageTokens
 	if t.Kind == keyporter.OrganizationToken {
 		manage = keyporter.PermissionManageOrganizationTokens
 	}
-	if !keyporter.Resolve(roles, manage).Held() {
+	switch _, err := may(ctx, q, actor, t.OrganizationID, manage); keyporter.KindOf(err) {
+	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
 		return keyporter.Token{}, notFound("token")
+	default:
+		return t, err
 	}
-	return t, nil
 }
 
 // checkExpiry wants a new expiry to lie ahead.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -17,40 +19,38 @@ func (tx *Tx) InsertOrganization(ctx context.Context, o keyporter.Organization) 
 		return fmt.Errorf("insert organization: %w", explain(err))
 	}
 	for _, f := range o.Flags {
-		if err := tx.GrantFlag(ctx, o.ID, f); err != nil {
+		if _, err := tx.GrantFlag(ctx, o.ID, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// SetOrganizationActive suspends an organization or ends the suspension.
-func (tx *Tx) SetOrganizationActive(ctx context.Context, id keyporter.ID, active bool) error {
-	return tx.must(ctx, `UPDATE organizations SET active = $2 WHERE id = $1`, id, active)
+// LockOrganization has other transactions that lock the organization wait until this one
+// has ended. Whoever changes what users of it hold locks first and reads then: else two
+// who each remove the other as administrator would both see one left.
+func (tx *Tx) LockOrganization(ctx context.Context, id keyporter.ID) error {
+	return tx.must(ctx, `UPDATE organizations SET active = active WHERE id = $1`, id)
 }
 
-// GrantFlag grants a flag to an organization; one that it has it keeps.
-func (tx *Tx) GrantFlag(ctx context.Context, organization keyporter.ID, f keyporter.Flag) error {
-	_, err := tx.exec(ctx, `
-		INSERT INTO organization_flags (organization_id, flag) VALUES ($1, $2)
-		ON CONFLICT (organization_id, flag) DO NOTHING`, organization, f)
-	return explain(err)
+// SetOrganizationActive suspends an organization or ends the suspension, and tells
+// whether that changed anything.
+func (tx *Tx) SetOrganizationActive(ctx context.Context, id keyporter.ID, active bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE organizations SET active = $2 WHERE id = $1 AND active <> $2`, id, active)
+	return n > 0, explain(err)
 }
 
-// WithdrawFlag takes a flag from an organization.
-func (tx *Tx) WithdrawFlag(ctx context.Context, organization keyporter.ID, f keyporter.Flag) error {
-	_, err := tx.exec(ctx, `DELETE FROM organization_flags WHERE organization_id = $1 AND flag = $2`, organization, f)
-	return explain(err)
-}
+const organizationColumns = `id, name, active, created_at,
+	coalesce((SELECT string_agg(f.flag, ' ') FROM organization_flags f WHERE f.organization_id = organizations.id), '')`
 
 // OrganizationByID returns an organization with its flags.
 func (q queries) OrganizationByID(ctx context.Context, id keyporter.ID) (keyporter.Organization, error) {
-	return q.organization(ctx, `SELECT id, name, active, created_at FROM organizations WHERE id = $1`, id)
+	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE id = $1`, id)
 }
 
 // OrganizationByName returns the organization of that name, letter case ignored.
 func (q queries) OrganizationByName(ctx context.Context, name string) (keyporter.Organization, error) {
-	return q.organization(ctx, `SELECT id, name, active, created_at FROM organizations WHERE name_key = $1`, keyporter.Fold(name))
+	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE name_key = $1`, keyporter.Fold(name))
 }
 
 func (q queries) organization(ctx context.Context, query string, arg any) (keyporter.Organization, error) {
@@ -58,14 +58,43 @@ func (q queries) organization(ctx context.Context, query string, arg any) (keypo
 	if err != nil {
 		return o, fmt.Errorf("find organization: %w", err)
 	}
-	o.Flags, err = list(ctx, q.q, scanString[keyporter.Flag], `
-		SELECT flag FROM organization_flags WHERE organization_id = $1 ORDER BY flag`, o.ID)
-	return o, err
+	return o, nil
+}
+
+// Organizations returns organizations by name: up to limit, those whose name has match
+// in it, behind the organization after (empty: from the first).
+func (q queries) Organizations(ctx context.Context, match string, after keyporter.ID, limit int) ([]keyporter.Organization, error) {
+	all, err := list(ctx, q.q, scanOrganization, `
+		SELECT `+organizationColumns+` FROM organizations
+		WHERE name_key LIKE $1 ESCAPE '\' AND ($2 = '' OR name_key > (SELECT a.name_key FROM organizations a WHERE a.id = $2))
+		ORDER BY name_key
+		LIMIT $3`, contains(match), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list organizations: %w", err)
+	}
+	return all, nil
+}
+
+// CountUsers returns how many users an organization has, and how many of them are active.
+func (q queries) CountUsers(ctx context.Context, organization keyporter.ID) (all, active int, err error) {
+	type counts struct{ all, active int }
+	scan := func(s scanner) (c counts, err error) { return c, s.Scan(&c.all, &c.active) }
+	c, err := one(ctx, q.q, scan, `
+		SELECT count(*), coalesce(sum(CASE WHEN active THEN 1 ELSE 0 END), 0) FROM users WHERE organization_id = $1`, organization)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count users: %w", err)
+	}
+	return c.all, c.active, nil
 }
 
 func scanOrganization(row scanner) (o keyporter.Organization, err error) {
 	var created int64
-	err = row.Scan(&o.ID, &o.Name, &o.Active, &created)
+	var flags string
+	err = row.Scan(&o.ID, &o.Name, &o.Active, &created, &flags)
 	o.CreatedAt = fromMillis(created)
+	for f := range strings.FieldsSeq(flags) {
+		o.Flags = append(o.Flags, keyporter.Flag(f))
+	}
+	slices.Sort(o.Flags)
 	return o, err
 }

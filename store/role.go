@@ -16,6 +16,10 @@ func (tx *Tx) InsertRole(ctx context.Context, r keyporter.Role, createdAt time.T
 	if err != nil {
 		return fmt.Errorf("insert role: %w", explain(err))
 	}
+	return tx.insertEffects(ctx, r)
+}
+
+func (tx *Tx) insertEffects(ctx context.Context, r keyporter.Role) error {
 	for p, effect := range r.Effects {
 		_, err := tx.exec(ctx, `INSERT INTO role_effects (role_id, permission, effect) VALUES ($1, $2, $3)`, r.ID, p, effect)
 		if err != nil {
@@ -23,6 +27,53 @@ func (tx *Tx) InsertRole(ctx context.Context, r keyporter.Role, createdAt time.T
 		}
 	}
 	return nil
+}
+
+// UpdateRole gives a role another name and other effects, and raises its version. It is
+// NotFound when the role isn't at r.Version any more, and a Conflict when the name is taken.
+func (tx *Tx) UpdateRole(ctx context.Context, r keyporter.Role) error {
+	err := tx.must(ctx, `UPDATE roles SET name = $3, name_key = $4, version = version + 1 WHERE id = $1 AND version = $2`,
+		r.ID, r.Version, r.Name, keyporter.Fold(r.Name))
+	if err != nil {
+		return fmt.Errorf("update role: %w", err)
+	}
+	if _, err := tx.exec(ctx, `DELETE FROM role_effects WHERE role_id = $1`, r.ID); err != nil {
+		return explain(err)
+	}
+	return tx.insertEffects(ctx, r)
+}
+
+// DeleteRole takes a role from its holders and deletes it. It is NotFound when the role
+// isn't at that version any more.
+func (tx *Tx) DeleteRole(ctx context.Context, id keyporter.ID, version int) error {
+	if err := tx.must(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, id, version); err != nil {
+		return fmt.Errorf("delete role: %w", err)
+	}
+	_, err := tx.exec(ctx, `DELETE FROM user_roles WHERE role_id = $1`, id)
+	return explain(err)
+}
+
+const roleColumns = `r.id, r.organization_id, r.name, r.version`
+
+// RoleByID returns a custom role.
+func (q queries) RoleByID(ctx context.Context, id keyporter.ID) (keyporter.Role, error) {
+	r, err := one(ctx, q.q, scanRole, `SELECT `+roleColumns+` FROM roles r WHERE r.id = $1`, id)
+	if err != nil {
+		return r, fmt.Errorf("find role: %w", err)
+	}
+	roles := []keyporter.Role{r}
+	err = q.addEffects(ctx, roles, `role_id = $1`, id)
+	return roles[0], err
+}
+
+// RolesIn returns the custom roles of an organization by name. There are few of them, see control.MaxRoles.
+func (q queries) RolesIn(ctx context.Context, organization keyporter.ID) ([]keyporter.Role, error) {
+	roles, err := list(ctx, q.q, scanRole, `
+		SELECT `+roleColumns+` FROM roles r WHERE r.organization_id = $1 ORDER BY r.name_key, r.id`, organization)
+	if err != nil {
+		return nil, fmt.Errorf("list roles: %w", err)
+	}
+	return roles, q.addEffects(ctx, roles, `role_id IN (SELECT id FROM roles WHERE organization_id = $1)`, organization)
 }
 
 // RolesOf returns the roles that a user holds, predefined ones first.
@@ -38,35 +89,69 @@ func (q queries) RolesOf(ctx context.Context, user keyporter.ID) ([]keyporter.Ro
 		}
 	}
 	custom, err := list(ctx, q.q, scanRole, `
-		SELECT r.id, r.organization_id, r.name
+		SELECT `+roleColumns+`
 		FROM user_roles ur JOIN roles r ON r.id = ur.role_id
 		WHERE ur.user_id = $1
 		ORDER BY r.id`, user)
 	if err != nil {
 		return nil, fmt.Errorf("find custom roles of user: %w", err)
 	}
-	for i := range custom {
-		if custom[i].Effects, err = q.effectsOf(ctx, custom[i].ID); err != nil {
-			return nil, err
-		}
-	}
-	return append(roles, custom...), nil
+	err = q.addEffects(ctx, custom, `role_id IN (SELECT role_id FROM user_roles WHERE user_id = $1)`, user)
+	return append(roles, custom...), err
 }
 
-func (q queries) effectsOf(ctx context.Context, role keyporter.ID) (map[keyporter.Permission]keyporter.Effect, error) {
-	type effect struct {
+func (q queries) roleIDsOf(ctx context.Context, user keyporter.ID) ([]keyporter.ID, error) {
+	return list(ctx, q.q, scanString[keyporter.ID], `SELECT role_id FROM user_roles WHERE user_id = $1 ORDER BY role_id`, user)
+}
+
+// addEffects gives roles their effects, out of those that the condition finds.
+func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, condition string, arg keyporter.ID) error {
+	type row struct {
+		role       keyporter.ID
 		permission keyporter.Permission
 		effect     keyporter.Effect
 	}
-	scan := func(row scanner) (e effect, err error) { return e, row.Scan(&e.permission, &e.effect) }
-	all, err := list(ctx, q.q, scan, `SELECT permission, effect FROM role_effects WHERE role_id = $1 ORDER BY permission`, role)
-	effects := make(map[keyporter.Permission]keyporter.Effect, len(all))
-	for _, e := range all {
-		effects[e.permission] = e.effect
+	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.role, &r.permission, &r.effect) }
+	all, err := list(ctx, q.q, scan, `SELECT role_id, permission, effect FROM role_effects WHERE `+condition+` ORDER BY role_id, permission`, arg)
+	if err != nil {
+		return fmt.Errorf("find effects of roles: %w", err)
 	}
-	return effects, err
+	effects := map[keyporter.ID]map[keyporter.Permission]keyporter.Effect{}
+	for i := range roles {
+		roles[i].Effects = map[keyporter.Permission]keyporter.Effect{}
+		effects[roles[i].ID] = roles[i].Effects
+	}
+	for _, e := range all {
+		if of := effects[e.role]; of != nil {
+			of[e.permission] = e.effect
+		}
+	}
+	return nil
+}
+
+// HolderCounts returns how many users of an organization hold each role that anybody holds.
+func (q queries) HolderCounts(ctx context.Context, organization keyporter.ID) (map[keyporter.ID]int, error) {
+	type row struct {
+		role keyporter.ID
+		n    int
+	}
+	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.role, &r.n) }
+	all, err := list(ctx, q.q, scan, `
+		SELECT ur.role_id, count(*)
+		FROM users u JOIN user_roles ur ON ur.user_id = u.id
+		WHERE u.organization_id = $1
+		GROUP BY ur.role_id
+		ORDER BY ur.role_id`, organization)
+	if err != nil {
+		return nil, fmt.Errorf("count holders of roles: %w", err)
+	}
+	counts := make(map[keyporter.ID]int, len(all))
+	for _, r := range all {
+		counts[r.role] = r.n
+	}
+	return counts, nil
 }
 
 func scanRole(row scanner) (r keyporter.Role, err error) {
-	return r, row.Scan(&r.ID, &r.OrganizationID, &r.Name)
+	return r, row.Scan(&r.ID, &r.OrganizationID, &r.Name, &r.Version)
 }

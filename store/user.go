@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -36,9 +38,10 @@ func (tx *Tx) insertUserRoles(ctx context.Context, user keyporter.ID, roles []ke
 	return nil
 }
 
-// SetUserActive switches a user on or off.
-func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool) error {
-	return tx.must(ctx, `UPDATE users SET active = $2 WHERE id = $1`, user, active)
+// SetUserActive switches a user on or off and tells whether that changed anything.
+func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE users SET active = $2 WHERE id = $1 AND active <> $2`, user, active)
+	return n > 0, explain(err)
 }
 
 // SetPassword replaces a user's password hash.
@@ -46,7 +49,8 @@ func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) e
 	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
 }
 
-const userColumns = `id, organization_id, login, operator, active, created_at`
+const userColumns = `id, organization_id, login, operator, active, created_at,
+	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = users.id), '')`
 
 // UserByID returns a user with his roles.
 func (q queries) UserByID(ctx context.Context, id keyporter.ID) (keyporter.User, error) {
@@ -63,26 +67,49 @@ func (q queries) user(ctx context.Context, query string, arg any) (keyporter.Use
 	if err != nil {
 		return u, fmt.Errorf("find user: %w", err)
 	}
-	u.RoleIDs, err = q.roleIDsOf(ctx, u.ID)
-	return u, err
-}
-
-func (q queries) roleIDsOf(ctx context.Context, user keyporter.ID) ([]keyporter.ID, error) {
-	return list(ctx, q.q, scanString[keyporter.ID], `SELECT role_id FROM user_roles WHERE user_id = $1 ORDER BY role_id`, user)
+	return u, nil
 }
 
 // Users returns users of the instance by age: up to limit, younger than the user after (empty: from the oldest).
 func (q queries) Users(ctx context.Context, after keyporter.ID, limit int) ([]keyporter.User, error) {
-	users, err := list(ctx, q.q, scanUser, `SELECT `+userColumns+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	return q.users(ctx, `SELECT `+userColumns+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+}
+
+// UserList selects users of an organization.
+type UserList struct {
+	OrganizationID keyporter.ID
+	Match          string       // part of the login name; empty: any
+	RoleID         keyporter.ID // who holds it; empty: everybody
+	After          keyporter.ID // the last user of the page before; empty: from the first
+	Limit          int          // 0: all, for what has to look at every holder of a role
+}
+
+// UsersOf returns users of an organization by login name.
+func (q queries) UsersOf(ctx context.Context, l UserList) ([]keyporter.User, error) {
+	const all = 1 << 40
+	if l.Limit == 0 {
+		l.Limit = all
+	}
+	return q.users(ctx, `
+		SELECT `+userColumns+` FROM users
+		WHERE organization_id = $1 AND login_key LIKE $2 ESCAPE '\'
+			AND ($3 = '' OR EXISTS (SELECT 1 FROM user_roles h WHERE h.user_id = users.id AND h.role_id = $3))
+			AND ($4 = '' OR login_key > (SELECT a.login_key FROM users a WHERE a.id = $4 AND a.organization_id = $1))
+		ORDER BY login_key
+		LIMIT $5`, l.OrganizationID, contains(l.Match), l.RoleID, l.After, l.Limit)
+}
+
+func (q queries) users(ctx context.Context, query string, args ...any) ([]keyporter.User, error) {
+	users, err := list(ctx, q.q, scanUser, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	for i := range users {
-		if users[i].RoleIDs, err = q.roleIDsOf(ctx, users[i].ID); err != nil {
-			return nil, err
-		}
-	}
 	return users, nil
+}
+
+// contains is the LIKE pattern for a login or name key that has part in it.
+func contains(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(keyporter.Fold(part)) + "%"
 }
 
 // PasswordHash returns a user's password hash, empty when he has no password.
@@ -103,7 +130,12 @@ func scanInt(row scanner) (n int, err error) {
 
 func scanUser(row scanner) (u keyporter.User, err error) {
 	var created int64
-	err = row.Scan(&u.ID, &u.OrganizationID, &u.Login, &u.Operator, &u.Active, &created)
+	var roles string
+	err = row.Scan(&u.ID, &u.OrganizationID, &u.Login, &u.Operator, &u.Active, &created, &roles)
 	u.CreatedAt = fromMillis(created)
+	for id := range strings.FieldsSeq(roles) {
+		u.RoleIDs = append(u.RoleIDs, keyporter.ID(id))
+	}
+	slices.Sort(u.RoleIDs)
 	return u, err
 }

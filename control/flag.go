@@ -1,0 +1,34 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// GrantFlag grants a feature to an organization. One that it has it keeps.
+func (c *Control) GrantFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
+	return c.changeFlag(ctx, actor, id, f, keyporter.EventFlagGrant)
+}
+
+// WithdrawFlag takes a feature from an organization.
+func (c *Control) WithdrawFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
+	return c.changeFlag(ctx, actor, id, f, keyporter.EventFlagWithdraw)
+}
+
+func (c *Control) changeFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag, name keyporter.EventName) error {
+	if err := operators(actor); err != nil {
+		return err
+	}
+	if !f.Valid() {
+		return keyporter.InvalidField("flag", "There is no feature “"+text(string(f), keyporter.MaxNameLen)+"”.")
+	}
+	e := c.organizationEvent(name, actor, id, "flag", string(f))
+	return c.changeOrganization(ctx, actor, e, func(tx *store.Tx) (bool, error) {
+		if name == keyporter.EventFlagGrant {
+			return tx.GrantFlag(ctx, id, f)
+		}
+		return tx.WithdrawFlag(ctx, id, f)
+	})
+}

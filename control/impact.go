@@ -1,0 +1,75 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Impact is what a change would do, told before it is made.
+type Impact struct {
+	Users  []UserImpact  // who loses or gains something, by login name
+	Tokens []TokenImpact // what works now, was used lately, and would stop; by owner and age
+}
+
+// UserImpact is what a change would do to one user.
+type UserImpact struct {
+	keyporter.User
+	Loses, Gains []keyporter.Permission
+}
+
+// TokenImpact is a token that would stop.
+type TokenImpact struct {
+	keyporter.Token                       // without First and Last
+	Login           string                // of its owner
+	Clients         []keyporter.ClientUse // that used it lately, the latest first
+}
+
+// LatelyUsed is how far back previews look for calls.
+const LatelyUsed = 30 * 24 * time.Hour
+
+// impact works out what comes of a plan.
+func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
+	var impact Impact
+	stopped := map[keyporter.ID]bool{} // users who may no longer use the APIs
+	for _, h := range p.holders {
+		u := UserImpact{User: h.User, Loses: h.loses(), Gains: h.gains()}
+		stopped[h.ID] = slices.Contains(u.Loses, keyporter.PermissionUseAPI)
+		if len(u.Loses)+len(u.Gains) > 0 {
+			impact.Users = append(impact.Users, u)
+		}
+	}
+	slices.SortFunc(impact.Users, func(a, b UserImpact) int { return cmp.Compare(keyporter.Fold(a.Login), keyporter.Fold(b.Login)) })
+	uses := store.Uses{OrganizationID: p.organization.ID}
+	if len(p.holders) == 1 {
+		uses.OwnerID = p.holders[0].ID
+	}
+	tokens, err := c.workingTokens(ctx, p.organization, uses)
+	for _, t := range tokens {
+		if stopped[t.OwnerID] {
+			impact.Tokens = append(impact.Tokens, TokenImpact(t))
+		}
+	}
+	return impact, err
+}
+
+// workingTokens returns the tokens that were used lately and that nothing keeps from
+// working, as far as the organization goes; whether their owners hold api.use is for the caller to ask.
+func (c *Control) workingTokens(ctx context.Context, o keyporter.Organization, u store.Uses) ([]store.UsedToken, error) {
+	if !o.Active || !o.Has(keyporter.FlagAPI) {
+		return nil, nil
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	u.Now = c.now()
+	u.Since = u.Now.Add(-LatelyUsed)
+	tokens, err := c.db.TokensInUse(ctx, u)
+	return slices.DeleteFunc(tokens, func(t store.UsedToken) bool {
+		return t.Kind == keyporter.OrganizationToken && !o.Has(keyporter.FlagOrganizationAPIToken)
+	}), err
+}

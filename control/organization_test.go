@@ -1,0 +1,113 @@
+package control_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+func (w *world) insert(t *testing.T, u keyporter.User) {
+	t.Helper()
+	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListsOfOrganizations(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, operator := t.Context(), keyportertest.Session(w.operator(t))
+		if err := w.Control.DisableUser(ctx, operator, w.ada.ID); err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.Control.Organizations(ctx, operator, "", "")
+		if err != nil || len(all) != 2 || all[0].Name != "Acme" || all[0].Users != 3 || all[0].ActiveUsers != 2 || !all[0].Has(keyporter.FlagAPI) || all[1].Name != "Other" {
+			t.Errorf("%+v, %v", all, err)
+		}
+		found, err := w.Control.Organizations(ctx, operator, "OTH", "")
+		if err != nil || len(found) != 1 || found[0].Name != "Other" {
+			t.Errorf("%+v, %v", found, err)
+		}
+		for i := range control.MaxPage {
+			if _, err := w.Control.CreateOrganization(ctx, operator, fmt.Sprintf("B%03d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, err := w.Control.Organizations(ctx, operator, "", "")
+		if err != nil || len(first) != control.MaxPage {
+			t.Fatal(len(first), err)
+		}
+		second, err := w.Control.Organizations(ctx, operator, "", first[len(first)-1].ID)
+		if err != nil || len(second) != 2 || second[1].Name != "Other" {
+			t.Errorf("%+v, %v", second, err)
+		}
+	})
+}
+
+func TestAnOperatorCannotLockHimselfOut(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	u := w.operator(t)
+	ctx, me := t.Context(), keyportertest.Session(u)
+	kindOf(t, w.Control.DisableOrganization(ctx, me, u.OrganizationID), keyporter.Forbidden)
+	kindOf(t, w.Control.DisableUser(ctx, me, u.ID), keyporter.Forbidden)
+	kindOf(t, w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID), fine)
+	_, err := w.Control.SignIn(ctx, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+	kindOf(t, err, keyporter.Forbidden)
+	_, err = w.Control.UsersOf(ctx, keyportertest.Session(w.admin), control.UserList{OrganizationID: w.admin.OrganizationID})
+	kindOf(t, err, keyporter.Forbidden)
+	kindOf(t, w.Control.EnableOrganization(ctx, me, w.ada.OrganizationID), fine)
+}
+
+// TestAnOperatorBringsTheFirstAdministrator gives what he doesn't hold himself.
+func TestAnOperatorBringsTheFirstAdministrator(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, me := t.Context(), keyportertest.Session(w.operator(t))
+	o, err := w.Control.CreateOrganization(ctx, me, "New")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := w.Control.CreateUser(ctx, me, control.NewUser{OrganizationID: o.ID, Login: "first@new.example", Password: keyportertest.Password, RoleIDs: []keyporter.ID{keyporter.RoleAdministrator}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kindOf(t, w.Control.SetPassword(ctx, me, u.ID, keyportertest.Password), fine)
+	_, err = w.Control.CreateUser(ctx, me, control.NewUser{OrganizationID: "nowhere", Login: "second@new.example", Password: keyportertest.Password})
+	kindOf(t, err, keyporter.NotFound)
+}
+
+func TestWhatIsSoAlreadyIsNoEvent(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, me, org := t.Context(), keyporter.Command(), w.ada.OrganizationID
+		before := events(t, w, org)
+		for range 2 {
+			for _, err := range []error{
+				w.Control.DisableUser(ctx, me, w.ada.ID), w.Control.DisableOrganization(ctx, me, org),
+				w.Control.GrantFlag(ctx, me, org, keyporter.FlagOrganizationAPIToken), w.Control.WithdrawFlag(ctx, me, org, keyporter.FlagAPI),
+			} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if n := events(t, w, org) - before; n != 4 {
+			t.Errorf("four changes, and %d events", n)
+		}
+	})
+}
+
+func TestFlagsAndOrganizationsThatAreNotThere(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, me := t.Context(), keyporter.Command()
+	kindOf(t, w.Control.GrantFlag(ctx, me, w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
+	kindOf(t, w.Control.WithdrawFlag(ctx, me, w.eve.OrganizationID, "api"), keyporter.Invalid)
+	kindOf(t, w.Control.GrantFlag(ctx, me, "nowhere", keyporter.FlagAPI), keyporter.NotFound)
+	kindOf(t, w.Control.DisableOrganization(ctx, me, "nowhere"), keyporter.NotFound)
+	kindOf(t, w.Control.DisableUser(ctx, me, "nobody"), keyporter.NotFound)
+	_, err := w.Control.OrganizationByID(ctx, me, "nowhere")
+	kindOf(t, err, keyporter.NotFound)
+}

@@ -1,0 +1,144 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// plan is a change to what users hold, worked out before it is made. The preview shows
+// what comes of it, and the change refuses what must not come of it; so they can't differ.
+type plan struct {
+	organization keyporter.Organization
+	rights       rights
+	roles        map[keyporter.ID]keyporter.Role // of the organization, as they are now
+	holders      []holder
+}
+
+// holder is a user whom the change touches, with his roles before and after.
+type holder struct {
+	keyporter.User
+	before, after []keyporter.Role
+}
+
+func (h *holder) loses() []keyporter.Permission {
+	return without(keyporter.Held(h.before), keyporter.Held(h.after))
+}
+
+func (h *holder) gains() []keyporter.Permission {
+	return without(keyporter.Held(h.after), keyporter.Held(h.before))
+}
+
+// newPlan begins the plan of a change that takes the permission.
+func newPlan(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, p keyporter.Permission) (_ plan, err error) {
+	var pl plan
+	if pl.rights, err = may(ctx, q, actor, organization, p); err != nil {
+		return pl, err
+	}
+	if pl.organization, err = q.OrganizationByID(ctx, organization); err != nil {
+		return pl, missing(err, "organization")
+	}
+	pl.roles, err = rolesByID(ctx, q, organization)
+	return pl, err
+}
+
+// rolesByID returns all roles that users of an organization can have.
+func rolesByID(ctx context.Context, q reader, organization keyporter.ID) (map[keyporter.ID]keyporter.Role, error) {
+	custom, err := q.RolesIn(ctx, organization)
+	all := map[keyporter.ID]keyporter.Role{}
+	for _, r := range append(keyporter.PredefinedRoles(), custom...) {
+		all[r.ID] = r
+	}
+	return all, err
+}
+
+// pick returns roles by their IDs, each once. One that isn't there is an Invalid error.
+func pick(all map[keyporter.ID]keyporter.Role, ids []keyporter.ID) ([]keyporter.Role, error) {
+	var roles []keyporter.Role
+	for _, id := range distinct(ids) {
+		r, ok := all[id]
+		if !ok {
+			return nil, keyporter.InvalidField("role", "There is no role “"+text(string(id), keyporter.MaxNameLen)+"”.")
+		}
+		roles = append(roles, r)
+	}
+	return roles, nil
+}
+
+// replace has every holder of a role hold another one instead, or with nil none.
+func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *keyporter.Role) error {
+	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID, RoleID: role})
+	for _, u := range users {
+		h := holder{User: u, before: p.rolesOf(u)}
+		for _, r := range h.before {
+			switch {
+			case r.ID != role:
+				h.after = append(h.after, r)
+			case by != nil:
+				h.after = append(h.after, *by)
+			}
+		}
+		p.holders = append(p.holders, h)
+	}
+	return err
+}
+
+// rolesOf returns the roles of a user. One that was deleted meanwhile says nothing.
+func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
+	var roles []keyporter.Role
+	for _, id := range u.RoleIDs {
+		if r, ok := p.roles[id]; ok {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+// check refuses the change if it gave anybody what the actor doesn't hold himself, be it
+// by a grant or by taking a block away, or if nobody were left who can undo it. The
+// machine's owner may do both; he has other ways back in.
+func (p *plan) check(ctx context.Context, q reader) error {
+	if p.rights.trusted {
+		return nil
+	}
+	for _, h := range p.holders {
+		if more := p.rights.lacks(h.gains()); len(more) > 0 {
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s what you don’t hold yourself: %s.", h.Login, words(more)))
+		}
+	}
+	return p.keepsAdministrator(ctx, q)
+}
+
+// administers tells whether who has these roles can put everything else right.
+func administers(roles []keyporter.Role) bool {
+	return keyporter.Resolve(roles, keyporter.PermissionManageUsers).Held() && keyporter.Resolve(roles, keyporter.PermissionManageRoles).Held()
+}
+
+func (p *plan) keepsAdministrator(ctx context.Context, q reader) error {
+	touched, removes := map[keyporter.ID]*holder{}, false
+	for i := range p.holders {
+		h := &p.holders[i]
+		touched[h.ID] = h
+		removes = removes || h.Active && administers(h.before) && !administers(h.after)
+	}
+	if !removes {
+		return nil
+	}
+	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID})
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		roles := p.rolesOf(u)
+		if h := touched[u.ID]; h != nil {
+			roles = h.after
+		}
+		if u.Active && administers(roles) {
+			return nil
+		}
+	}
+	return keyporter.Refuse(keyporter.Conflict, fmt.Sprintf(
+		"After this nobody could manage users and roles of %s any more. Let somebody else do that first, for example by the role “Administrator”.", p.organization.Name))
+}

@@ -1,0 +1,89 @@
+package control
+
+import (
+	"context"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Profile is a user with what comes of his roles.
+type Profile struct {
+	keyporter.User
+	Organization keyporter.Organization
+	Roles        []keyporter.Role
+	Permissions  []Permission // all there are
+	WhyNot       string       // the actor may not change him, in a sentence; empty: he may
+}
+
+// Permission is what the roles of a user say about a permission.
+type Permission struct {
+	keyporter.PermissionInfo
+	keyporter.Resolution
+}
+
+// Profile returns a user, for who manages users.
+func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Profile, error) {
+	u, err := c.db.UserByID(ctx, id)
+	if err != nil {
+		return Profile{}, missing(err, "user")
+	}
+	r, err := may(ctx, c.db, actor, u.OrganizationID, keyporter.PermissionManageUsers)
+	if err != nil {
+		return Profile{}, missing(err, "user")
+	}
+	p := Profile{User: u}
+	if p.Organization, err = c.db.OrganizationByID(ctx, u.OrganizationID); err != nil {
+		return p, err
+	}
+	if p.Roles, err = c.db.RolesOf(ctx, id); err != nil {
+		return p, err
+	}
+	for _, info := range keyporter.Permissions() {
+		p.Permissions = append(p.Permissions, Permission{info, keyporter.Resolve(p.Roles, info.Permission)})
+	}
+	p.WhyNot = keyporter.MessageOf(r.mayChange(u, p.Roles))
+	return p, nil
+}
+
+// UserList selects users of an organization.
+type UserList struct {
+	OrganizationID keyporter.ID
+	Match          string       // part of the login name; empty: any
+	After          keyporter.ID // the last user of the page before; empty: from the first
+}
+
+// UsersOf returns users of an organization by login name, a page of up to MaxPage.
+func (c *Control) UsersOf(ctx context.Context, actor keyporter.Actor, l UserList) ([]keyporter.User, error) {
+	if _, err := may(ctx, c.db, actor, l.OrganizationID, keyporter.PermissionManageUsers); err != nil {
+		return nil, err
+	}
+	match := text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)
+	return c.db.UsersOf(ctx, store.UserList{OrganizationID: l.OrganizationID, Match: match, After: l.After, Limit: MaxPage})
+}
+
+// UserByLogin returns a user of the instance.
+func (c *Control) UserByLogin(ctx context.Context, actor keyporter.Actor, login string) (keyporter.User, error) {
+	if err := operators(actor); err != nil {
+		return keyporter.User{}, err
+	}
+	u, err := c.db.UserByLogin(ctx, login)
+	return u, missing(err, "user")
+}
+
+// Users returns users of the instance by age, a page of up to MaxPage, younger than the user after.
+func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keyporter.ID) ([]keyporter.User, error) {
+	if err := operators(actor); err != nil {
+		return nil, err
+	}
+	return c.db.Users(ctx, after, MaxPage)
+}
+
+func joined(ids []keyporter.ID) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,303 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// MaxRoles is how many roles of its own an organization can have: pages show all of them
+// to choose from.
+const MaxRoles = 200
+
+// RoleWithHolders is a role and how many users of the organization hold it.
+type RoleWithHolders struct {
+	keyporter.Role
+	Holders int
+}
+
+// Roles returns the roles that users of an organization can have: the predefined ones,
+// then its own by name. They are for who gives them and for who makes them.
+func (c *Control) Roles(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) ([]RoleWithHolders, error) {
+	if _, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageRoles, keyporter.PermissionManageUsers); err != nil {
+		return nil, err
+	}
+	custom, err := c.db.RolesIn(ctx, organization)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := c.db.HolderCounts(ctx, organization)
+	roles := make([]RoleWithHolders, 0, len(custom))
+	for _, r := range append(keyporter.PredefinedRoles(), custom...) {
+		roles = append(roles, RoleWithHolders{Role: r, Holders: counts[r.ID]})
+	}
+	return roles, err
+}
+
+// Role returns a predefined role, or one of the organization's own. The holders of a
+// predefined role are those in the actor's organization.
+func (c *Control) Role(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (RoleWithHolders, error) {
+	role, organization, err := c.role(ctx, actor, id)
+	if err != nil {
+		return RoleWithHolders{}, err
+	}
+	counts, err := c.db.HolderCounts(ctx, organization)
+	return RoleWithHolders{Role: role, Holders: counts[id]}, err
+}
+
+// HoldersOf returns users who hold a role, by login name: a page of up to MaxPage behind the user after.
+func (c *Control) HoldersOf(ctx context.Context, actor keyporter.Actor, role, after keyporter.ID) ([]keyporter.User, error) {
+	_, organization, err := c.role(ctx, actor, role)
+	if err != nil {
+		return nil, err
+	}
+	return c.db.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleID: role, After: after, Limit: MaxPage})
+}
+
+// role returns a role that the actor may see, and the organization in which he sees it.
+func (c *Control) role(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Role, keyporter.ID, error) {
+	role, predefined := keyporter.PredefinedRole(id)
+	organization := actor.User.OrganizationID
+	if !predefined {
+		var err error
+		if role, err = c.db.RoleByID(ctx, id); err != nil {
+			return role, "", missing(err, "role")
+		}
+		organization = role.OrganizationID
+	}
+	_, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageRoles, keyporter.PermissionManageUsers)
+	return role, organization, missing(err, "role")
+}
+
+// CreateRole adds a role to an organization. ID and Version of r are not looked at.
+func (c *Control) CreateRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, error) {
+	now := c.now()
+	r.ID, r.Version = keyporter.NewID(now), 1
+	if err := cleanRole(&r); err != nil {
+		return r, err
+	}
+	err := c.locked(ctx, r.OrganizationID, func(tx *store.Tx) error {
+		p, err := newPlan(ctx, tx, actor, r.OrganizationID, keyporter.PermissionManageRoles)
+		if err != nil {
+			return err
+		}
+		if err := p.mayMake(keyporter.Role{}, r); err != nil {
+			return err
+		}
+		if len(p.roles) >= MaxRoles+len(keyporter.PredefinedRoles()) {
+			return keyporter.InvalidField("name", fmt.Sprintf("There are %d roles already, and more there can't be. Delete one first.", MaxRoles))
+		}
+		if err := tx.InsertRole(ctx, r, now); err != nil {
+			return roleFault(err)
+		}
+		return tx.InsertEvent(ctx, c.roleEvent(keyporter.EventRoleCreate, actor, r, keyporter.Role{}))
+	})
+	return r, err
+}
+
+// UpdateRole gives the role with r.ID another name and other effects. When the role is
+// not at r.Version any more, it is a Conflict and nothing is changed.
+func (c *Control) UpdateRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, error) {
+	if err := cleanRole(&r); err != nil {
+		return r, err
+	}
+	err := c.changeRole(ctx, r.ID, func(tx *store.Tx) error {
+		before, _, err := planUpdate(ctx, tx, actor, r)
+		if err != nil {
+			return err
+		}
+		r.OrganizationID = before.OrganizationID
+		if err := tx.UpdateRole(ctx, r); err != nil {
+			return roleFault(err)
+		}
+		return tx.InsertEvent(ctx, c.roleEvent(keyporter.EventRoleUpdate, actor, r, before))
+	})
+	r.Version++
+	return r, err
+}
+
+// PreviewRole tells what UpdateRole with the same input would do.
+func (c *Control) PreviewRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (Impact, error) {
+	if err := cleanRole(&r); err != nil {
+		return Impact{}, err
+	}
+	_, p, err := planUpdate(ctx, c.db, actor, r)
+	if err != nil {
+		return Impact{}, err
+	}
+	return c.impact(ctx, p)
+}
+
+// DeleteRole takes a role from all its holders and deletes it. When it is not at that
+// version any more, it is a Conflict and nothing is changed.
+func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
+	return c.changeRole(ctx, id, func(tx *store.Tx) error {
+		before, _, err := planDeletion(ctx, tx, actor, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteRole(ctx, id, version); err != nil {
+			return roleFault(err)
+		}
+		return tx.InsertEvent(ctx, c.roleEvent(keyporter.EventRoleDelete, actor, before, before))
+	})
+}
+
+// PreviewRoleDeletion tells what DeleteRole would do.
+func (c *Control) PreviewRoleDeletion(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Impact, error) {
+	_, p, err := planDeletion(ctx, c.db, actor, id)
+	if err != nil {
+		return Impact{}, err
+	}
+	return c.impact(ctx, p)
+}
+
+// planUpdate works out the change of the role with r.ID into r, and returns the role as it is.
+func planUpdate(ctx context.Context, q reader, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, plan, error) {
+	before, p, err := planRole(ctx, q, actor, r.ID)
+	if err != nil {
+		return before, p, err
+	}
+	if before.Version != r.Version {
+		return before, p, roleChanged()
+	}
+	if err := p.mayMake(before, r); err != nil {
+		return before, p, err
+	}
+	if err := p.replace(ctx, q, r.ID, &r); err != nil {
+		return before, p, err
+	}
+	return before, p, p.check(ctx, q)
+}
+
+func planDeletion(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Role, plan, error) {
+	before, p, err := planRole(ctx, q, actor, id)
+	if err != nil {
+		return before, p, err
+	}
+	if err := p.replace(ctx, q, id, nil); err != nil {
+		return before, p, err
+	}
+	return before, p, p.check(ctx, q)
+}
+
+// planRole begins the plan of a change to a role, which it returns as it is.
+func planRole(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Role, plan, error) {
+	if err := editable(id); err != nil {
+		return keyporter.Role{}, plan{}, err
+	}
+	before, err := q.RoleByID(ctx, id)
+	if err != nil {
+		return before, plan{}, missing(err, "role")
+	}
+	p, err := newPlan(ctx, q, actor, before.OrganizationID, keyporter.PermissionManageRoles)
+	return before, p, missing(err, "role")
+}
+
+// changeRole runs change while nobody else changes what users of the role's organization hold.
+func (c *Control) changeRole(ctx context.Context, id keyporter.ID, change func(*store.Tx) error) error {
+	if err := editable(id); err != nil {
+		return err
+	}
+	role, err := c.db.RoleByID(ctx, id)
+	if err != nil {
+		return missing(err, "role")
+	}
+	return c.locked(ctx, role.OrganizationID, change)
+}
+
+func editable(id keyporter.ID) error {
+	if _, ok := keyporter.PredefinedRole(id); ok {
+		return keyporter.Refuse(keyporter.Forbidden, "Predefined roles are the same in every organization and can’t be changed. Make a copy, and change that.")
+	}
+	return nil
+}
+
+// mayMake wants the organization to have roles of its own, and the actor to hold what
+// the role newly grants.
+func (p *plan) mayMake(before, after keyporter.Role) error {
+	if !p.organization.Has(keyporter.FlagCustomUserRoles) {
+		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf(
+			"Roles of its own are not part of what %s has: the feature “%s” is not granted to it.", p.organization.Name, keyporter.FlagCustomUserRoles))
+	}
+	if more := p.rights.lacks(without(grants(after), grants(before))); len(more) > 0 {
+		return keyporter.Refuse(keyporter.Forbidden, "Nobody can give what he doesn’t hold himself. This role would grant "+words(more)+".")
+	}
+	return nil
+}
+
+func grants(r keyporter.Role) []keyporter.Permission { return withEffect(r, keyporter.Grant) }
+
+func withEffect(r keyporter.Role, e keyporter.Effect) []keyporter.Permission {
+	var all []keyporter.Permission
+	for _, p := range keyporter.Permissions() {
+		if r.Effects[p.Permission] == e {
+			all = append(all, p.Permission)
+		}
+	}
+	return all
+}
+
+// cleanRole checks what a person says of a role. What is left open has no entry in Effects.
+func cleanRole(r *keyporter.Role) (err error) {
+	if r.Name, err = keyporter.ParseName(r.Name); err != nil {
+		return err
+	}
+	for _, p := range keyporter.PredefinedRoles() {
+		if keyporter.Fold(p.Name) == keyporter.Fold(r.Name) {
+			return roleNameTaken()
+		}
+	}
+	effects := map[keyporter.Permission]keyporter.Effect{}
+	for p, e := range r.Effects {
+		if !p.Valid() {
+			return keyporter.InvalidField("permission", "There is no permission “"+text(string(p), keyporter.MaxNameLen)+"”.")
+		}
+		switch e {
+		case keyporter.Grant, keyporter.Block:
+			effects[p] = e
+		case 0:
+		default:
+			return keyporter.InvalidField("permission", "A role grants a permission, blocks it or leaves it open.")
+		}
+	}
+	r.Effects = effects
+	return nil
+}
+
+// roleFault says why a write of a role didn't go through.
+func roleFault(err error) error {
+	switch keyporter.KindOf(err) {
+	case keyporter.NotFound: // at the version that was named
+		return roleChanged()
+	case keyporter.Conflict:
+		return roleNameTaken()
+	}
+	return err
+}
+
+func roleChanged() error {
+	return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed this role meanwhile. Nothing of yours was saved; look at how it is now.")
+}
+
+func roleNameTaken() error {
+	return &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: "There is a role of this name already. Choose another name."}
+}
+
+// roleEvent tells of a change of a role: what it grants, blocks and leaves open that it didn't before.
+func (c *Control) roleEvent(name keyporter.EventName, actor keyporter.Actor, r, before keyporter.Role) keyporter.Event {
+	e := c.event(name, actor)
+	e.OrganizationID = r.OrganizationID
+	e.Detail = map[string]string{"role": string(r.ID), "name": r.Name}
+	if before.Name != "" && before.Name != r.Name {
+		e.Detail["before"] = before.Name
+	}
+	for word, effect := range map[string]keyporter.Effect{"grants": keyporter.Grant, "blocks": keyporter.Block, "open": 0} {
+		if changed := without(withEffect(r, effect), withEffect(before, effect)); len(changed) > 0 {
+			e.Detail[word] = words(changed)
+		}
+	}
+	return e
+}

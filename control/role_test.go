@@ -1,0 +1,390 @@
+package control_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// effects are those of a role: "+" grants, "-" blocks.
+func effects(words ...string) map[keyporter.Permission]keyporter.Effect {
+	all := map[keyporter.Permission]keyporter.Effect{}
+	for _, w := range words {
+		all[keyporter.Permission(w[1:])] = map[byte]keyporter.Effect{'+': keyporter.Grant, '-': keyporter.Block}[w[0]]
+	}
+	return all
+}
+
+// role makes a role of Acme's own.
+func (w *world) role(t *testing.T, name string, words ...string) keyporter.Role {
+	t.Helper()
+	r, err := w.Control.CreateRole(t.Context(), keyporter.Command(), keyporter.Role{OrganizationID: w.ada.OrganizationID, Name: name, Effects: effects(words...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// give gives a user these roles and no others.
+func (w *world) give(t *testing.T, u keyporter.User, roles ...keyporter.ID) {
+	t.Helper()
+	if err := w.Control.SetUserRoles(t.Context(), keyporter.Command(), u.ID, roles); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// roles returns the roles of a user.
+func (w *world) roles(t *testing.T, u keyporter.User) []keyporter.ID {
+	t.Helper()
+	got, err := w.DB.UserByID(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.RoleIDs
+}
+
+func (w *world) operator(t *testing.T) keyporter.User {
+	t.Helper()
+	u, err := w.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{
+		OrganizationID: w.eve.OrganizationID, Login: "operator@other.example", Password: keyportertest.Password, Operator: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestTheLifeOfARole(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, admin := t.Context(), keyportertest.Session(w.admin)
+		made, err := w.Control.CreateRole(ctx, admin, keyporter.Role{OrganizationID: w.admin.OrganizationID, Name: " Interns ", Effects: effects("-api.use", "+events.read")})
+		if err != nil || made.Name != "Interns" || made.Version != 1 {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		w.give(t, w.ada, keyporter.RoleAPIUser, made.ID)
+
+		seen, err := w.Control.Role(ctx, admin, made.ID)
+		if err != nil || seen.Holders != 1 || !maps.Equal(seen.Effects, made.Effects) || seen.Version != 1 {
+			t.Errorf("%+v, %v", seen, err)
+		}
+		holders, err := w.Control.HoldersOf(ctx, admin, made.ID, "")
+		if err != nil || len(holders) != 1 || holders[0].ID != w.ada.ID {
+			t.Errorf("held by %+v, %v", holders, err)
+		}
+
+		change := seen.Role
+		change.Name, change.Effects = "Trainees", effects("-api.use", "-apps.connect")
+		changed, err := w.Control.UpdateRole(ctx, admin, change)
+		if err != nil || changed.Version != 2 || changed.Name != "Trainees" {
+			t.Fatalf("%+v, %v", changed, err)
+		}
+		last := func() keyporter.Event {
+			all, err := w.DB.Events(ctx, w.admin.OrganizationID, "", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all[0]
+		}
+		want := map[string]string{"role": string(made.ID), "name": "Trainees", "before": "Interns", "blocks": "apps.connect", "open": "events.read"}
+		if e := last(); e.Name != keyporter.EventRoleUpdate || e.Actor.User.ID != w.admin.ID || !maps.Equal(e.Detail, want) {
+			t.Errorf("event %+v", e)
+		}
+
+		// Who saw version 1 is told, whether he changes, looks or deletes.
+		change.Name = "Overwritten"
+		_, err = w.Control.UpdateRole(ctx, admin, change)
+		kindOf(t, err, keyporter.Conflict)
+		_, err = w.Control.PreviewRole(ctx, admin, change)
+		kindOf(t, err, keyporter.Conflict)
+		kindOf(t, w.Control.DeleteRole(ctx, admin, made.ID, 1), keyporter.Conflict)
+		if now, err := w.Control.Role(ctx, admin, made.ID); err != nil || now.Name != "Trainees" || !maps.Equal(now.Effects, effects("-api.use", "-apps.connect")) {
+			t.Errorf("%+v, %v", now, err)
+		}
+
+		kindOf(t, w.Control.DeleteRole(ctx, admin, made.ID, 2), fine)
+		if e := last(); e.Name != keyporter.EventRoleDelete || e.Detail["name"] != "Trainees" {
+			t.Errorf("event %+v", e)
+		}
+		if got := w.roles(t, w.ada); !slices.Equal(got, []keyporter.ID{keyporter.RoleAPIUser}) {
+			t.Errorf("after the role was deleted its holder has %v", got)
+		}
+		kindOf(t, w.Control.DeleteRole(ctx, admin, made.ID, 2), keyporter.NotFound)
+	})
+}
+
+func TestBadRoles(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, admin := t.Context(), keyportertest.Session(w.admin)
+	taken, other := w.role(t, "Taken"), w.role(t, "Other")
+	for _, c := range []struct {
+		name    string
+		effects map[keyporter.Permission]keyporter.Effect
+		field   string
+		kind    keyporter.Kind
+	}{
+		{"", nil, "name", keyporter.Invalid},
+		{"a\nb", nil, "name", keyporter.Invalid},
+		{strings.Repeat("x", 101), nil, "name", keyporter.Invalid},
+		{"tAKEN", nil, "name", keyporter.Conflict},
+		{"administrator", nil, "name", keyporter.Conflict},
+		{"New", effects("+everything"), "permission", keyporter.Invalid},
+		{"New", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: 7}, "permission", keyporter.Invalid},
+	} {
+		before := events(t, w, w.admin.OrganizationID)
+		_, made := w.Control.CreateRole(ctx, admin, keyporter.Role{OrganizationID: w.admin.OrganizationID, Name: c.name, Effects: c.effects})
+		_, changed := w.Control.UpdateRole(ctx, admin, keyporter.Role{ID: other.ID, Version: 1, Name: c.name, Effects: c.effects})
+		for _, err := range []error{made, changed} {
+			kindOf(t, err, c.kind)
+			if e, _ := errors.AsType[*keyporter.Error](err); e == nil || e.Field != c.field {
+				t.Errorf("%q: %v", c.name, err)
+			}
+		}
+		if events(t, w, w.admin.OrganizationID) != before {
+			t.Errorf("%q: a refused change left an event", c.name)
+		}
+	}
+	if _, err := w.Control.UpdateRole(ctx, admin, keyporter.Role{ID: taken.ID, Version: 1, Name: "TAKEN"}); err != nil {
+		t.Errorf("its own name in another case: %v", err)
+	}
+	// Another organization's names don't count.
+	if _, err := w.Control.CreateRole(ctx, keyportertest.Session(w.eve), keyporter.Role{OrganizationID: w.eve.OrganizationID, Name: "Taken"}); err != nil {
+		t.Error(err)
+	}
+	predefined, _ := keyporter.PredefinedRole(keyporter.RoleAuditor)
+	_, err := w.Control.UpdateRole(ctx, admin, keyporter.Role{ID: predefined.ID, Name: "Auditors"})
+	kindOf(t, err, keyporter.Forbidden)
+	kindOf(t, w.Control.DeleteRole(ctx, admin, predefined.ID, 0), keyporter.Forbidden)
+}
+
+func TestAnOrganizationHasSoManyRoles(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	for i := range control.MaxRoles {
+		w.role(t, fmt.Sprint("Role ", i))
+	}
+	_, err := w.Control.CreateRole(t.Context(), keyportertest.Session(w.admin), keyporter.Role{OrganizationID: w.admin.OrganizationID, Name: "One more"})
+	kindOf(t, err, keyporter.Invalid)
+}
+
+func TestRolesOfOnesOwnTakeAFlag(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, admin := t.Context(), keyportertest.Session(w.admin)
+	r := w.role(t, "Interns", "-api.use")
+	w.give(t, w.ada, keyporter.RoleAPIUser, r.ID)
+	if err := w.Control.WithdrawFlag(ctx, keyporter.Command(), w.admin.OrganizationID, keyporter.FlagCustomUserRoles); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Control.CreateRole(ctx, admin, keyporter.Role{OrganizationID: w.admin.OrganizationID, Name: "New"})
+	kindOf(t, err, keyporter.Forbidden)
+	if !strings.Contains(keyporter.MessageOf(err), "“CustomUserRoles”") {
+		t.Errorf("he is told: %v", err)
+	}
+	_, err = w.Control.UpdateRole(ctx, admin, r)
+	kindOf(t, err, keyporter.Forbidden)
+	// What the role blocks stays blocked: withdrawing a feature must not let anybody do more.
+	if access, err := w.Control.TokenAccess(ctx, keyportertest.Session(w.ada), keyporter.UserToken); err != nil || access.Allowed {
+		t.Errorf("%+v, %v", access, err)
+	}
+	kindOf(t, w.Control.DeleteRole(ctx, admin, r.ID, 1), fine)
+}
+
+// TestNobodyGivesWhatHeDoesNotHold has an actor who manages users and roles and holds nothing else.
+func TestNobodyGivesWhatHeDoesNotHold(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx := t.Context()
+	manages := w.role(t, "Manages", "+users.manage", "+roles.manage")
+	blocks := w.role(t, "Blocks", "-events.read")
+	grants := w.role(t, "Grants", "+events.read", "+api.use")
+	quiet := w.role(t, "Quiet")
+	u := keyportertest.User(t, w.Control, "Acme", "manager@acme.example", manages.ID)
+	member := keyportertest.User(t, w.Control, "Acme", "member@acme.example", manages.ID)
+	operator, err := w.Control.CreateUser(ctx, keyporter.Command(), control.NewUser{OrganizationID: u.OrganizationID, Login: "runs@acme.example", Password: keyportertest.Password, Operator: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.give(t, w.grace, blocks.ID, keyporter.RoleAuditor)
+	w.give(t, w.ada, keyporter.RoleMember)
+	me := keyportertest.Session(u)
+	second := func(_ any, err error) error { return err }
+	update := func(r keyporter.Role, words ...string) error {
+		r.Effects = effects(words...)
+		_, looked := w.Control.PreviewRole(ctx, me, r)
+		_, err := w.Control.UpdateRole(ctx, me, r)
+		if keyporter.KindOf(looked) != keyporter.KindOf(err) {
+			t.Errorf("the preview says %v, and then %v", looked, err)
+		}
+		return err
+	}
+	add := func(in control.NewUser) error {
+		in.OrganizationID, in.Login, in.Password = u.OrganizationID, string(keyporter.NewID(time.Now()))+"@acme.example", keyportertest.Password
+		return second(w.Control.CreateUser(ctx, me, in))
+	}
+	for what, do := range map[string]func() error{
+		"a new role that grants it": func() error {
+			return second(w.Control.CreateRole(ctx, me, keyporter.Role{OrganizationID: u.OrganizationID, Name: "New", Effects: effects("+events.read")}))
+		},
+		"a role that grants it from now on": func() error { return update(quiet, "+events.read") },
+		"his own role":                      func() error { return update(manages, "+users.manage", "+roles.manage", "+api.use") },
+		"taking a block out of a role":      func() error { return update(blocks) },
+		"deleting a role that blocks":       func() error { return w.Control.DeleteRole(ctx, me, blocks.ID, 1) },
+		"looking at the same":               func() error { return second(w.Control.PreviewRoleDeletion(ctx, me, blocks.ID)) },
+		"taking a role that blocks from a user": func() error {
+			return w.Control.SetUserRoles(ctx, me, w.grace.ID, []keyporter.ID{keyporter.RoleAuditor})
+		},
+		"a predefined role":    func() error { return w.Control.SetUserRoles(ctx, me, w.ada.ID, []keyporter.ID{keyporter.RoleAuditor}) },
+		"a role that is there": func() error { return w.Control.SetUserRoles(ctx, me, w.ada.ID, []keyporter.ID{grants.ID}) },
+		"himself": func() error {
+			return w.Control.SetUserRoles(ctx, me, u.ID, []keyporter.ID{manages.ID, keyporter.RoleAdministrator})
+		},
+		"a new user":                func() error { return add(control.NewUser{RoleIDs: []keyporter.ID{keyporter.RoleAdministrator}}) },
+		"a new operator":            func() error { return add(control.NewUser{Operator: true}) },
+		"another's password":        func() error { return w.Control.SetPassword(ctx, me, w.admin.ID, keyportertest.Password) },
+		"switching another off":     func() error { return w.Control.DisableUser(ctx, me, w.admin.ID) },
+		"switching another on":      func() error { return w.Control.EnableUser(ctx, me, w.admin.ID) },
+		"taking another's roles":    func() error { return w.Control.SetUserRoles(ctx, me, w.admin.ID, nil) },
+		"an operator's password":    func() error { return w.Control.SetPassword(ctx, me, operator.ID, keyportertest.Password) },
+		"switching an operator off": func() error { return w.Control.DisableUser(ctx, me, operator.ID) },
+	} {
+		before := events(t, w, u.OrganizationID)
+		if err := do(); keyporter.KindOf(err) != keyporter.Forbidden {
+			t.Errorf("%s: %v", what, err)
+		}
+		if events(t, w, u.OrganizationID) != before {
+			t.Errorf("%s: refused, and an event", what)
+		}
+	}
+	// What he holds he gives, and blocks he sets as he likes.
+	kindOf(t, w.Control.SetUserRoles(ctx, me, w.ada.ID, []keyporter.ID{manages.ID, blocks.ID}), fine)
+	kindOf(t, update(grants, "+events.read", "-api.use"), fine)
+	kindOf(t, add(control.NewUser{RoleIDs: []keyporter.ID{manages.ID, keyporter.RoleMember, keyporter.RoleMember}}), fine)
+	kindOf(t, w.Control.SetPassword(ctx, me, member.ID, keyportertest.Password), fine)
+	kindOf(t, w.Control.DisableUser(ctx, me, member.ID), fine)
+	// An administrator may all of it, but for operators.
+	admin := keyportertest.Session(w.admin)
+	kindOf(t, w.Control.SetPassword(ctx, admin, operator.ID, keyportertest.Password), keyporter.Forbidden)
+	kindOf(t, w.Control.DeleteRole(ctx, admin, blocks.ID, 1), fine)
+	kindOf(t, w.Control.SetPassword(ctx, admin, u.ID, keyportertest.Password), fine)
+}
+
+func TestSomebodyAlwaysManagesUsersAndRoles(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, me := t.Context(), keyportertest.Session(w.admin)
+	none := w.role(t, "Quiet")
+	grants := w.role(t, "Manages", "+users.manage", "+roles.manage")
+	blocks := func(r keyporter.Role, words ...string) error {
+		now, err := w.Control.Role(ctx, me, r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now.Effects = effects(words...)
+		_, err = w.Control.UpdateRole(ctx, me, now.Role)
+		return err
+	}
+	w.give(t, w.admin, keyporter.RoleAdministrator, none.ID)
+	kindOf(t, w.Control.SetUserRoles(ctx, me, w.admin.ID, []keyporter.ID{keyporter.RoleAPIUser}), keyporter.Conflict)
+	kindOf(t, w.Control.SetUserRoles(ctx, me, w.admin.ID, nil), keyporter.Conflict)
+	kindOf(t, blocks(none, "-users.manage"), keyporter.Conflict)
+	kindOf(t, blocks(none, "-roles.manage"), keyporter.Conflict)
+	kindOf(t, blocks(none, "-events.read"), fine)
+	kindOf(t, w.Control.DisableUser(ctx, me, w.admin.ID), keyporter.Forbidden)
+
+	// One who is switched off doesn't count, and neither does another organization's.
+	w.give(t, w.grace, grants.ID)
+	kindOf(t, w.Control.DisableUser(ctx, me, w.grace.ID), fine)
+	kindOf(t, blocks(none, "-events.read", "-users.manage"), keyporter.Conflict)
+	kindOf(t, w.Control.EnableUser(ctx, me, w.grace.ID), fine)
+	// Each of two may be the last: not both at once.
+	both := w.role(t, "Both")
+	w.give(t, w.admin, keyporter.RoleAdministrator, both.ID)
+	w.give(t, w.grace, grants.ID, both.ID)
+	kindOf(t, blocks(both, "-users.manage"), keyporter.Conflict)
+	w.give(t, w.grace, grants.ID)
+	kindOf(t, blocks(both, "-users.manage"), fine)
+
+	// Now grace is the last one, by a role of her own organization's.
+	her := keyportertest.Session(w.grace)
+	kindOf(t, w.Control.DeleteRole(ctx, her, grants.ID, 1), keyporter.Conflict)
+	_, err := w.Control.PreviewRoleDeletion(ctx, her, grants.ID)
+	kindOf(t, err, keyporter.Conflict)
+	operator := keyportertest.Session(w.operator(t))
+	kindOf(t, w.Control.DisableUser(ctx, operator, w.grace.ID), keyporter.Conflict)
+	kindOf(t, w.Control.DisableUser(ctx, keyporter.Command(), w.grace.ID), fine) // the machine's owner has other ways back in
+}
+
+func TestTwoAdministratorsCannotRemoveEachOtherAtOnce(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		second := keyportertest.User(t, w.Control, "Acme", "second@acme.example", keyporter.RoleAdministrator)
+		pair := []keyporter.User{w.admin, second}
+		for range 20 {
+			var errs [2]error
+			var all sync.WaitGroup
+			for i := range pair {
+				me, other := keyportertest.Session(pair[i]), pair[1-i]
+				all.Go(func() {
+					errs[i] = w.Control.SetUserRoles(t.Context(), me, other.ID, []keyporter.ID{keyporter.RoleMember})
+				})
+			}
+			all.Wait()
+			if (errs[0] == nil) == (errs[1] == nil) {
+				t.Fatalf("both removed each other, or neither: %v", errs)
+			}
+			for _, u := range pair {
+				w.give(t, u, keyporter.RoleAdministrator)
+			}
+		}
+		for range 20 {
+			var errs [2]error
+			var all sync.WaitGroup
+			for i := range pair {
+				me := keyportertest.Session(pair[i])
+				all.Go(func() { errs[i] = w.Control.SetUserRoles(t.Context(), me, pair[i].ID, nil) })
+			}
+			all.Wait()
+			if (errs[0] == nil) == (errs[1] == nil) {
+				t.Fatalf("both removed themselves, or neither: %v", errs)
+			}
+			for _, u := range pair {
+				w.give(t, u, keyporter.RoleAdministrator)
+			}
+		}
+	})
+}
+
+func TestOfTwoWhoChangeARoleAtOnceOneIsTold(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		r := w.role(t, "Interns")
+		var errs [8]error
+		var all sync.WaitGroup
+		for i := range errs {
+			change := r
+			change.Name = fmt.Sprint("Interns ", i)
+			all.Go(func() { _, errs[i] = w.Control.UpdateRole(t.Context(), keyportertest.Session(w.admin), change) })
+		}
+		all.Wait()
+		saved := 0
+		for i, err := range errs {
+			if err == nil {
+				saved++
+				if now, err := w.DB.RoleByID(t.Context(), r.ID); err != nil || now.Name != fmt.Sprint("Interns ", i) || now.Version != 2 {
+					t.Errorf("%+v, %v", now, err)
+				}
+				continue
+			}
+			kindOf(t, err, keyporter.Conflict)
+		}
+		if saved != 1 {
+			t.Errorf("%d changes of one version were saved", saved)
+		}
+	})
+}

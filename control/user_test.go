@@ -1,0 +1,224 @@
+package control_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestWhoMayManageUsersRolesAndOrganizations walks every operation with every actor. The
+// words stand for: f fine, x forbidden, n not found, u unauthorized.
+func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx := t.Context()
+	auditor := keyportertest.User(t, w.Control, "Acme", "auditor@acme.example", keyporter.RoleAuditor)
+	off := keyportertest.User(t, w.Control, "Acme", "off@acme.example", keyporter.RoleAdministrator)
+	gone := keyportertest.User(t, w.Control, "Gone", "gone@gone.example", keyporter.RoleAdministrator)
+	for _, err := range []error{
+		w.Control.DisableUser(ctx, keyporter.Command(), off.ID), w.Control.DisableOrganization(ctx, keyporter.Command(), gone.OrganizationID),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	actors := []struct {
+		name  string
+		actor keyporter.Actor
+	}{
+		{"nobody", keyporter.Actor{}},
+		{"who says he is an administrator", keyporter.Actor{User: w.admin}},
+		{"api user", keyportertest.Session(w.ada)},
+		{"auditor", keyportertest.Session(auditor)},
+		{"switched off", keyportertest.Session(off)},
+		{"of another, suspended", keyportertest.Session(gone)},
+		{"administrator of another", keyportertest.Session(w.eve)},
+		{"administrator", keyportertest.Session(w.admin)},
+		{"operator of another", keyportertest.Session(w.operator(t))},
+		{"command line", keyporter.Command()},
+	}
+	org := w.ada.OrganizationID
+	fresh := func() string { return string(keyporter.NewID(time.Now())) }
+	err2 := func(_ any, err error) error { return err }
+	member := []keyporter.ID{keyporter.RoleMember}
+	custom := func() keyporter.Role { return w.role(t, fresh()) }
+	for _, op := range []struct {
+		name string
+		want string // of each actor
+		do   func(keyporter.Actor) error
+	}{
+		{"list users", "uuxxxxnfff", func(a keyporter.Actor) error {
+			return err2(w.Control.UsersOf(ctx, a, control.UserList{OrganizationID: org}))
+		}},
+		{"see a user", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Profile(ctx, a, w.grace.ID)) }},
+		{"add a user", "uuxxxxnfff", func(a keyporter.Actor) error {
+			return err2(w.Control.CreateUser(ctx, a, control.NewUser{OrganizationID: org, Login: fresh() + "@acme.example", Password: keyportertest.Password}))
+		}},
+		{"disable a user", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.DisableUser(ctx, a, w.grace.ID) }},
+		{"enable a user", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.EnableUser(ctx, a, w.grace.ID) }},
+		{"set a password", "uuxxxxnfff", func(a keyporter.Actor) error {
+			return w.Control.SetPassword(ctx, a, w.grace.ID, keyportertest.Password)
+		}},
+		{"set roles", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.SetUserRoles(ctx, a, w.grace.ID, member) }},
+		{"preview roles", "uuxxxxnfff", func(a keyporter.Actor) error {
+			return err2(w.Control.PreviewUserRoles(ctx, a, control.UserRoles{UserID: w.grace.ID, Shown: w.roles(t, w.grace)}))
+		}},
+		{"preview disabling", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.PreviewDisable(ctx, a, w.grace.ID)) }},
+		{"list roles", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Roles(ctx, a, org)) }},
+		{"see a role", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Role(ctx, a, custom().ID)) }},
+		{"see holders", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.HoldersOf(ctx, a, custom().ID, "")) }},
+		{"make a role", "uuxxxxnfxf", func(a keyporter.Actor) error {
+			return err2(w.Control.CreateRole(ctx, a, keyporter.Role{OrganizationID: org, Name: fresh()}))
+		}},
+		{"change a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.UpdateRole(ctx, a, custom())) }},
+		{"preview a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.PreviewRole(ctx, a, custom())) }},
+		{"delete a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return w.Control.DeleteRole(ctx, a, custom().ID, 1) }},
+		{"preview deleting", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.PreviewRoleDeletion(ctx, a, custom().ID)) }},
+
+		{"list organizations", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Organizations(ctx, a, "", "")) }},
+		{"see an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.OrganizationByID(ctx, a, org)) }},
+		{"make an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.CreateOrganization(ctx, a, fresh())) }},
+		{"suspend an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return w.Control.DisableOrganization(ctx, a, gone.OrganizationID) }},
+		{"grant a flag", "xxxxxxxxff", func(a keyporter.Actor) error { return w.Control.GrantFlag(ctx, a, org, keyporter.FlagAPI) }},
+		{"withdraw a flag", "xxxxxxxxff", func(a keyporter.Actor) error {
+			return w.Control.WithdrawFlag(ctx, a, org, keyporter.FlagOrganizationAPIToken)
+		}},
+		{"list users of the instance", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Users(ctx, a, "")) }},
+		{"list another's tokens", "nnnnnnnnnf", func(a keyporter.Actor) error { return err2(w.Control.TokensOf(ctx, a, w.ada.ID, keyporter.UserToken, "")) }},
+	} {
+		for i, a := range actors {
+			want := map[byte]keyporter.Kind{'f': fine, 'x': keyporter.Forbidden, 'n': keyporter.NotFound, 'u': keyporter.Unauthorized}[op.want[i]]
+			t.Run(a.name+" may "+op.name, func(t *testing.T) { kindOf(t, op.do(a.actor), want) })
+		}
+	}
+}
+
+func TestWhatIsNotThereAndWhatIsAnothersLookAlike(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, eve := t.Context(), keyportertest.Session(w.eve)
+	r := w.role(t, "Interns")
+	for name, do := range map[string]func(user, role keyporter.ID) error{
+		"user":     func(user, _ keyporter.ID) error { _, err := w.Control.Profile(ctx, eve, user); return err },
+		"disable":  func(user, _ keyporter.ID) error { return w.Control.DisableUser(ctx, eve, user) },
+		"password": func(user, _ keyporter.ID) error { return w.Control.SetPassword(ctx, eve, user, "x") },
+		"role":     func(_, role keyporter.ID) error { _, err := w.Control.Role(ctx, eve, role); return err },
+		"delete":   func(_, role keyporter.ID) error { return w.Control.DeleteRole(ctx, eve, role, 1) },
+	} {
+		theirs, none := do(w.ada.ID, r.ID), do("01jnosuchuser", "01jnosuchrole")
+		kindOf(t, theirs, keyporter.NotFound)
+		if keyporter.MessageOf(theirs) != keyporter.MessageOf(none) {
+			t.Errorf("%s: %q, and when there is none %q", name, keyporter.MessageOf(theirs), keyporter.MessageOf(none))
+		}
+	}
+	// Another organization's role is none to give, not even for who may do all.
+	kindOf(t, w.Control.SetUserRoles(ctx, eve, w.eve.ID, []keyporter.ID{keyporter.RoleAdministrator, r.ID}), keyporter.Invalid)
+	kindOf(t, w.Control.SetUserRoles(ctx, keyporter.Command(), w.eve.ID, []keyporter.ID{r.ID}), keyporter.Invalid)
+}
+
+func TestRolesThatChangedMeanwhileAreNotOverwritten(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, admin := t.Context(), keyportertest.Session(w.admin)
+		in := control.UserRoles{UserID: w.ada.ID, Shown: w.ada.RoleIDs, RoleIDs: []keyporter.ID{keyporter.RoleMember, keyporter.RoleAuditor}}
+		kindOf(t, w.Control.ChangeUserRoles(ctx, admin, in), fine)
+		in.RoleIDs = []keyporter.ID{keyporter.RoleDeveloper}
+		kindOf(t, w.Control.ChangeUserRoles(ctx, admin, in), keyporter.Conflict)
+		_, err := w.Control.PreviewUserRoles(ctx, admin, in)
+		kindOf(t, err, keyporter.Conflict)
+		if got := w.roles(t, w.ada); !slices.Equal(got, []keyporter.ID{keyporter.RoleAuditor, keyporter.RoleMember}) {
+			t.Errorf("he has %v", got)
+		}
+		before := events(t, w, w.ada.OrganizationID)
+		kindOf(t, w.Control.SetUserRoles(ctx, admin, w.ada.ID, []keyporter.ID{keyporter.RoleMember, keyporter.RoleAuditor, keyporter.RoleMember}), fine)
+		if events(t, w, w.ada.OrganizationID) != before {
+			t.Error("the same roles again are an event")
+		}
+	})
+}
+
+func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	ctx, admin := t.Context(), keyportertest.Session(w.admin)
+	blocks := w.role(t, "Interns", "-api.use")
+	w.give(t, w.ada, keyporter.RoleAPIUser, blocks.ID)
+	p, err := w.Control.Profile(ctx, admin, w.ada.ID)
+	if err != nil || len(p.Permissions) != len(keyporter.Permissions()) || len(p.Roles) != 2 || p.Organization.Name != "Acme" || p.WhyNot != "" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	use := p.Permissions[0]
+	if use.Permission != keyporter.PermissionUseAPI || use.Held() || use.Granting[0].ID != keyporter.RoleAPIUser || use.Blocking[0].ID != blocks.ID {
+		t.Errorf("%+v", use)
+	}
+	if connect := p.Permissions[1]; !connect.Held() || len(connect.Blocking) != 0 {
+		t.Errorf("%+v", connect)
+	}
+	manager := keyportertest.User(t, w.Control, "Acme", "manager@acme.example", w.role(t, "Manages", "+users.manage").ID)
+	p, err = w.Control.Profile(ctx, keyportertest.Session(manager), w.admin.ID)
+	if err != nil || !strings.Contains(p.WhyNot, "holds what you don’t") {
+		t.Errorf("%q, %v", p.WhyNot, err)
+	}
+}
+
+func TestListsOfUsers(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, admin := t.Context(), keyportertest.Session(w.admin)
+		list := func(match string, after keyporter.ID) (logins []string, last keyporter.ID) {
+			t.Helper()
+			users, err := w.Control.UsersOf(ctx, admin, control.UserList{OrganizationID: w.admin.OrganizationID, Match: match, After: after})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range users {
+				logins, last = append(logins, u.Login), u.ID
+			}
+			return logins, last
+		}
+		for match, want := range map[string][]string{
+			"":              {"ada@acme.example", "grace@acme.example", "olivia@acme.example"},
+			" GRACE":        {"grace@acme.example"},
+			"eve":           nil, // of another organization
+			"%":             nil,
+			"a_a":           nil,
+			`\`:             nil,
+			"' OR 1=1 --":   nil,
+			"a\x00d\xffa@a": {"ada@acme.example"},
+		} {
+			if got, _ := list(match, ""); !slices.Equal(got, want) {
+				t.Errorf("%q finds %v", match, got)
+			}
+		}
+		for i := range control.MaxPage {
+			u := keyporter.User{ID: keyporter.ID(fmt.Sprintf("u%03d", i)), OrganizationID: w.ada.OrganizationID, Login: fmt.Sprintf("B%03d@acme.example", 999-i)}
+			w.insert(t, u)
+		}
+		first, last := list("", "")
+		second, _ := list("", last)
+		if len(first) != control.MaxPage || len(second) != 3 || first[0] != "ada@acme.example" || first[1] != "B900@acme.example" || second[2] != "olivia@acme.example" {
+			t.Errorf("pages %v, %v", first, second)
+		}
+		if got, _ := list("", w.eve.ID); len(got) != 0 {
+			t.Errorf("behind a user of another organization: %v", got)
+		}
+	})
+}
+
+func TestPowers(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	for user, want := range map[*keyporter.User]control.Powers{
+		&w.ada:   {},
+		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true},
+	} {
+		if got, err := w.Control.Powers(t.Context(), keyportertest.Session(*user)); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", user.Login, got, err)
+		}
+	}
+	if got, err := w.Control.Powers(t.Context(), keyportertest.Session(w.operator(t))); err != nil || got != (control.Powers{ManageUsers: true, Operate: true}) {
+		t.Errorf("operator: %+v, %v", got, err)
+	}
+}

@@ -1,0 +1,73 @@
+package keyporter_test
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyporter/keyporter"
+)
+
+// anyRole is a role of one's own with any effects.
+func anyRole(t *rapid.T) keyporter.Role {
+	r := keyporter.Role{OrganizationID: "org", Effects: map[keyporter.Permission]keyporter.Effect{}}
+	for _, p := range keyporter.Permissions() {
+		if e := rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Block, 0}).Draw(t, string(p.Permission)); e != 0 {
+			r.Effects[p.Permission] = e
+		}
+	}
+	return r
+}
+
+func TestAddingABlockNeverLetsAnyoneHoldMore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		roles := rapid.SliceOfN(rapid.Custom(anyRole), 1, 5).Draw(t, "roles")
+		before := keyporter.Held(roles)
+		blocked := rapid.SampledFrom(keyporter.Permissions()).Draw(t, "blocked").Permission
+		rapid.SampledFrom(roles).Draw(t, "role").Effects[blocked] = keyporter.Block
+		after := keyporter.Held(roles)
+		for _, p := range after {
+			if !slices.Contains(before, p) {
+				t.Errorf("with a block of %s more he holds %s", blocked, p)
+			}
+		}
+		if slices.Contains(after, blocked) {
+			t.Errorf("%s is blocked, and held", blocked)
+		}
+	})
+}
+
+func TestAResolutionTellsWhichRolesSayIt(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		roles := rapid.SliceOf(rapid.Custom(anyRole)).Draw(t, "roles")
+		for _, p := range keyporter.Permissions() {
+			res := keyporter.Resolve(roles, p.Permission)
+			if len(res.Granting) != len(res.GrantedBy) || len(res.Blocking) != len(res.BlockedBy) {
+				t.Errorf("%+v", res)
+			}
+			for _, r := range res.Blocking {
+				if r.Effects[p.Permission] != keyporter.Block {
+					t.Errorf("%s is blocked by %+v", p.Permission, r)
+				}
+			}
+			if res.Held() != slices.Contains(keyporter.Held(roles), p.Permission) {
+				t.Errorf("%s is held, and isn't", p.Permission)
+			}
+		}
+	})
+}
+
+func TestPermissionsAreAClosedListWithSentences(t *testing.T) {
+	for _, info := range keyporter.Permissions() {
+		if !info.Permission.Valid() || info.Permission.Means() == "" {
+			t.Errorf("%s means %q", info.Permission, info.Permission.Means())
+		}
+	}
+	if p := keyporter.Permission("everything"); p.Valid() || p.Means() != "" {
+		t.Errorf("%s is on the list", p)
+	}
+	if got := keyporter.PermissionManageUsers.Means(); got != "add users, switch them off and give them roles" {
+		t.Errorf("users.manage means %q", got)
+	}
+}

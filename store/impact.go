@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// UsedToken is a token that was used lately, with its owner's login name and the clients
+// that used it, the latest first.
+type UsedToken struct {
+	keyporter.Token
+	Login   string
+	Clients []keyporter.ClientUse
+}
+
+// Uses selects tokens by when they were used.
+type Uses struct {
+	OrganizationID keyporter.ID
+	OwnerID        keyporter.ID // empty: any
+	Since          time.Time
+	Now            time.Time // tokens that have ended by then are left out
+}
+
+// TokensInUse returns the tokens that are enabled, have not expired, belong to an active user and were used
+// since then, by login name and age. First and Last of them are left empty.
+func (q queries) TokensInUse(ctx context.Context, u Uses) ([]UsedToken, error) {
+	rows, err := list(ctx, q.q, scanUsedToken, `
+		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, u.login,
+			c.agent, c.address, c.version, c.last_at, c.allowed, c.refused
+		FROM tokens t
+		JOIN users u ON u.id = t.owner_id
+		JOIN token_clients c ON c.token_id = t.id
+		WHERE t.organization_id = $1 AND ($2 = '' OR t.owner_id = $2)
+			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $3) AND u.active AND c.last_at >= $4
+		ORDER BY u.login_key, t.id, c.last_at DESC, c.agent`, u.OrganizationID, u.OwnerID, millis(u.Now), millis(u.Since))
+	if err != nil {
+		return nil, fmt.Errorf("list tokens in use: %w", err)
+	}
+	var tokens []UsedToken
+	for _, r := range rows {
+		if n := len(tokens); n > 0 && tokens[n-1].ID == r.ID {
+			tokens[n-1].Clients = append(tokens[n-1].Clients, r.Clients...)
+			continue
+		}
+		tokens = append(tokens, r)
+	}
+	return tokens, nil
+}
+
+// scanUsedToken scans a token with one of its clients.
+func scanUsedToken(row scanner) (t UsedToken, err error) {
+	var expires, created, last int64
+	var c keyporter.ClientUse
+	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.Login,
+		&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
+	t.ExpiresAt, t.CreatedAt, c.LastAt = fromMillis(expires), fromMillis(created), fromMillis(last)
+	t.Clients = []keyporter.ClientUse{c}
+	return t, err
+}
