@@ -76,7 +76,7 @@ type Role struct {
 }
 
 // Predefined tells whether every organization has the role, and nobody can edit it.
-func (r *Role) Predefined() bool { return r.OrganizationID == "" }
+func (r Role) Predefined() bool { return r.OrganizationID == "" }
 
 // The predefined roles. They can't be edited.
 const (

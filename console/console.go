@@ -7,6 +7,7 @@ package console
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -51,7 +52,7 @@ func New(cfg Config) http.Handler {
 type handler func(http.ResponseWriter, *http.Request) error
 
 func (c *console) routes() map[string]handler {
-	return map[string]handler{
+	all := map[string]handler{
 		"GET /{$}": redirect("/tokens"),
 
 		"GET /sign-in":       c.showSignIn,
@@ -71,6 +72,44 @@ func (c *console) routes() map[string]handler {
 		"POST /tokens/{id}/expiry":  c.signedIn(c.setExpiry),
 		"GET /tokens/{id}/delete":   c.signedIn(c.showDelete),
 		"POST /tokens/{id}/delete":  c.signedIn(c.deleteToken),
+	}
+	maps.Copy(all, c.manageRoutes())
+	return all
+}
+
+// manageRoutes are those of administrators and operators.
+func (c *console) manageRoutes() map[string]handler {
+	return map[string]handler{
+		"GET /users":                     c.signedIn(c.listUsers),
+		"GET /users/new":                 c.signedIn(c.newUser),
+		"POST /users":                    c.signedIn(c.createUser),
+		"GET /users/{id}":                c.signedIn(c.showUser),
+		"POST /users/{id}/roles":         c.signedIn(c.setUserRoles),
+		"POST /users/{id}/roles/preview": c.signedIn(c.previewUserRoles),
+		"POST /users/{id}/enable":        c.signedIn(c.enableUser),
+		"GET /users/{id}/disable":        c.signedIn(c.showDisableUser),
+		"POST /users/{id}/disable":       c.signedIn(c.disableUser),
+		"GET /users/{id}/password":       c.signedIn(c.showPassword),
+		"POST /users/{id}/password":      c.signedIn(c.setPassword),
+
+		"GET /roles":               c.signedIn(c.listRoles),
+		"GET /roles/new":           c.signedIn(c.newRole),
+		"POST /roles":              c.signedIn(c.createRole),
+		"GET /roles/{id}":          c.signedIn(c.showRole),
+		"POST /roles/{id}":         c.signedIn(c.updateRole),
+		"POST /roles/{id}/preview": c.signedIn(c.previewRole),
+		"GET /roles/{id}/delete":   c.signedIn(c.showDeleteRole),
+		"POST /roles/{id}/delete":  c.signedIn(c.deleteRole),
+
+		"GET /organizations":                             c.signedIn(c.listOrganizations),
+		"GET /organizations/new":                         c.signedIn(c.newOrganization),
+		"POST /organizations":                            c.signedIn(c.createOrganization),
+		"GET /organizations/{id}":                        c.signedIn(c.showOrganization),
+		"POST /organizations/{id}/enable":                c.signedIn(c.enableOrganization),
+		"GET /organizations/{id}/disable":                c.signedIn(c.showDisableOrganization),
+		"POST /organizations/{id}/disable":               c.signedIn(c.disableOrganization),
+		"POST /organizations/{id}/flags/{flag}/grant":    c.signedIn(c.grantFlag),
+		"POST /organizations/{id}/flags/{flag}/withdraw": c.signedIn(c.withdrawFlag),
 	}
 }
 

@@ -18,6 +18,7 @@ type errorPage struct {
 	Heading   string
 	Message   string
 	RequestID string
+	Back      section // where to go from here
 }
 
 // fail answers with an error. Who isn't signed in is asked to; an error that nobody
@@ -39,9 +40,33 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Message = "It is not your fault, and we know of it. If it stays, tell the people who run this Keyporter the number below."
 		c.Log.Error("unforeseen", "request_id", p.RequestID, "error", err)
 	}
-	if err := c.show(w, r, p.Status, "error", layout{Title: p.Heading, Page: p}); err != nil {
+	if err := c.show(w, r, p.Status, "error", c.errorLayout(r, p)); err != nil {
 		c.Log.Error("show an error", "request_id", p.RequestID, "error", err)
 	}
+}
+
+// errorLayout is the frame of an error page: for who is signed in the usual one, as far as it can be had.
+func (c *console) errorLayout(r *http.Request, p errorPage) layout {
+	p.Back = section{Path: "/tokens", Name: "Tokens"}
+	bare := layout{Title: p.Heading, Page: p}
+	if p.Status >= http.StatusInternalServerError || wantsFragment(r) {
+		return bare // what went wrong would go wrong again
+	}
+	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+	if err != nil {
+		return bare
+	}
+	l, err := c.layoutFor(r, actor, p.Heading, p)
+	if err != nil {
+		return bare
+	}
+	for i := range l.Sections {
+		if l.Sections[i].Current != "" {
+			p.Back = l.Sections[i]
+		}
+	}
+	l.Page = p
+	return l
 }
 
 // status is the HTTP status of a kind of error.
@@ -98,4 +123,22 @@ func fieldErrors(err error) (map[string]string, error) {
 		return nil, err
 	}
 	return map[string]string{e.Field: e.Message}, nil
+}
+
+// fault is why a form wasn't accepted, to be shown in the form, which keeps what was typed.
+type fault struct {
+	Fields map[string]string // what is wrong with them
+	Text   string            // what is wrong with the whole
+}
+
+// faultOf returns the fault of a form. Errors that are about something else it returns.
+func faultOf(err error) (fault, error) {
+	if fields, other := fieldErrors(err); other == nil {
+		return fault{Fields: fields}, nil
+	}
+	switch keyporter.KindOf(err) {
+	case keyporter.Invalid, keyporter.Conflict, keyporter.Forbidden:
+		return fault{Text: keyporter.MessageOf(err)}, nil
+	}
+	return fault{}, err
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"net/http"
+	"path"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -22,16 +25,23 @@ type layout struct {
 	Title        string
 	Login        string // of who is signed in; empty: nobody is
 	Organization string
-	Page         any // the content, a struct of its own for each page
+	Sections     []section // what the header leads to
+	Done         string    // what the form before has done
+	Page         any       // the content, a struct of its own for each page
 }
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon,
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says,
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html"))
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		panic(err) // they are part of the program
+	}
 	all := pages{}
-	for _, name := range []string{"tokens", "form", "sign-in", "setup", "error"} {
-		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, file))
 	}
 	return all
 }
@@ -59,6 +69,13 @@ func (c *console) render(w http.ResponseWriter, status int, name, start string, 
 
 // layoutFor fills in who is signed in.
 func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
+	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: done(r)}
 	org, err := c.Control.Organization(r.Context(), actor)
-	return layout{Title: title, Login: actor.User.Login, Organization: org.Name, Page: page}, err
+	if err != nil {
+		return l, err
+	}
+	l.Organization = org.Name
+	powers, err := c.Control.Powers(r.Context(), actor)
+	l.Sections = sections(powers, r)
+	return l, err
 }

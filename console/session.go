@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -64,22 +63,4 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request, actor keyporte
 	}
 	web.ClearSession(w, r, c.Proxies)
 	return redirect("/sign-in")(w, r)
-}
-
-// local returns next if it is the path of a page of ours, and the first page otherwise:
-// a link to the sign-in must not be able to send people elsewhere afterwards.
-func local(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(next, "/tokens") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/tokens"
-	}
-	return u.RequestURI()
-}
-
-// returnTo is where who has to sign in wanted to go; after a form, to the page it was on.
-func returnTo(r *http.Request) string {
-	if r.Method == http.MethodGet {
-		return local(r.URL.RequestURI())
-	}
-	return "/tokens"
 }

@@ -33,7 +33,7 @@ async function ask(address, options = {}) {
     return;
   }
   if (answer.status === 401) {
-    location.assign("/sign-in?ended=1&next=/tokens");
+    location.assign("/sign-in?ended=1&next=" + encodeURIComponent(location.pathname));
     return;
   }
   const problem = body.querySelector("[data-message]");
@@ -114,11 +114,36 @@ async function copy(button) {
   say("Copied.");
 }
 
+// A form that can be previewed shows what it would change as soon as something is chosen.
+// Of several answers under way only the last counts.
+let previews = 0;
+async function preview(form) {
+  const mine = ++previews;
+  const answer = await ask(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (answer && mine === previews) form.querySelector(".preview").replaceChildren(...answer.body.childNodes);
+}
+
+let settle;
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-preview]");
+  if (!form || !event.target.matches("[type=radio], [type=checkbox]")) return;
+  clearTimeout(settle);
+  settle = setTimeout(() => preview(form), 150);
+});
+
+// What the form before has done is said once, not again when the page is loaded anew.
+if (location.search.includes("done=")) {
+  const address = new URL(location);
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
+
 document.addEventListener("click", (event) => {
   if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const at = event.target.closest("[data-dialog], [data-close], [data-copy]");
+  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-show]");
   if (!at) return;
   if (at.matches("[data-copy]")) copy(at);
+  else if (at.matches("[data-show]")) preview(at.form);
   else if (at.matches("[data-dialog]")) open(at);
   else if (dialog.open) dialog.close();
   else return;

@@ -1,0 +1,259 @@
+package console_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+// policy is who may what. Each line is a route, with {id} and the like standing for
+// something of Acme's, and what becomes of it: first for who isn't signed in or may not
+// be (nobody, a user who is switched off, one of a suspended organization), then for
+//
+//	member  API user  auditor  administrator  administrator of another  operator of another
+//
+// "in" leads to the sign-in, "ok" to the page that shows what was done; the rest are the
+// status. The token is the API user's. A new route needs a line.
+const policy = `
+GET /{$}                                         ok  | ok  ok  ok  ok  ok  ok
+GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
+POST /sign-in                                    401 | 401 401 401 401 401 401
+POST /sign-out                                   in  | ok  ok  ok  ok  ok  ok
+GET /setup/{code}                                404 | 404 404 404 404 404 404
+POST /setup/{code}                               404 | 404 404 404 404 404 404
+
+GET /tokens                                      in  | 200 200 200 200 200 200
+GET /tokens/new                                  in  | 200 200 200 200 200 200
+POST /tokens                                     in  | 403 201 403 201 201 403
+POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
+POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
+GET /tokens/{id}/rename                          in  | 404 200 404 200 404 404
+POST /tokens/{id}/rename                         in  | 404 ok  404 ok  404 404
+GET /tokens/{id}/expiry                          in  | 404 200 404 200 404 404
+POST /tokens/{id}/expiry                         in  | 404 ok  404 ok  404 404
+GET /tokens/{id}/delete                          in  | 404 200 404 200 404 404
+POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
+
+GET /users                                       in  | 403 403 403 200 200 200
+GET /users?organization={organization}           in  | 403 403 403 200 404 200
+GET /users/new                                   in  | 403 403 403 200 200 200
+GET /users/new?organization={organization}       in  | 403 403 403 200 404 200
+POST /users                                      in  | 403 403 403 ok  ok  ok
+POST /users?organization={organization}          in  | 403 403 403 ok  404 ok
+GET /users/{id}                                  in  | 403 403 403 200 404 200
+POST /users/{id}/roles                           in  | 403 403 403 ok  404 ok
+POST /users/{id}/roles/preview                   in  | 403 403 403 200 404 200
+POST /users/{id}/enable                          in  | 403 403 403 ok  404 ok
+GET /users/{id}/disable                          in  | 403 403 403 200 404 200
+POST /users/{id}/disable                         in  | 403 403 403 ok  404 ok
+GET /users/{id}/password                         in  | 403 403 403 200 404 200
+POST /users/{id}/password                        in  | 403 403 403 ok  404 ok
+
+GET /roles                                       in  | 403 403 403 200 200 200
+GET /roles/new                                   in  | 403 403 403 200 200 403
+GET /roles/new?copy={role}                       in  | 403 403 403 200 404 403
+POST /roles                                      in  | 403 403 403 ok  ok  403
+GET /roles/{id}                                  in  | 403 403 403 200 404 200
+POST /roles/{id}                                 in  | 403 403 403 ok  404 403
+POST /roles/{id}/preview                         in  | 403 403 403 200 404 403
+GET /roles/{id}/delete                           in  | 403 403 403 200 404 403
+POST /roles/{id}/delete                          in  | 403 403 403 ok  404 403
+
+GET /organizations                               in  | 403 403 403 403 403 200
+GET /organizations/new                           in  | 403 403 403 403 403 200
+POST /organizations                              in  | 403 403 403 403 403 ok
+GET /organizations/{id}                          in  | 403 403 403 403 403 200
+POST /organizations/{id}/enable                  in  | 403 403 403 403 403 ok
+GET /organizations/{id}/disable                  in  | 403 403 403 403 403 200
+POST /organizations/{id}/disable                 in  | 403 403 403 403 403 ok
+POST /organizations/{id}/flags/{flag}/grant      in  | 403 403 403 403 403 ok
+POST /organizations/{id}/flags/{flag}/withdraw   in  | 403 403 403 403 403 ok
+`
+
+// rule is one line of the policy.
+type rule struct {
+	route, query string
+	out          string   // what becomes of it for who isn't signed in
+	in           []string // and for each of the others
+}
+
+func rules(t *testing.T) []rule {
+	t.Helper()
+	var all []rule
+	for line := range strings.Lines(policy) {
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) != 10 {
+			t.Fatalf("the policy has a line that can't be read: %s", line)
+		}
+		path, query, _ := strings.Cut(f[1], "?")
+		all = append(all, rule{route: f[0] + " " + path, query: query, out: f[2], in: f[4:]})
+	}
+	return all
+}
+
+func TestEveryRouteHasALineInThePolicy(t *testing.T) {
+	var lines []string
+	for _, r := range rules(t) {
+		lines = append(lines, r.route)
+	}
+	for _, route := range console.Routes() {
+		if !slices.Contains(lines, route) {
+			t.Errorf("who may %s? It needs a line in the policy", route)
+		}
+	}
+	for _, l := range lines {
+		if !slices.Contains(console.Routes(), l) {
+			t.Errorf("the policy has a line for %s, which is no route", l)
+		}
+	}
+}
+
+func TestWhoMayWhat(t *testing.T) {
+	w := newWalk(t)
+	for _, r := range rules(t) {
+		for i, name := range []string{"nobody", "switched off", "suspended"} {
+			t.Run(name+" "+r.route, func(t *testing.T) { w.try(t, r, w.out[i], r.out) })
+		}
+		for i, name := range []string{"member", "api user", "auditor", "administrator", "administrator of another", "operator of another"} {
+			t.Run(name+" "+r.route+r.query, func(t *testing.T) {
+				v := w.in[i]
+				if r.route == "POST /sign-out" {
+					v = w.enter(t, w.users[i])
+				}
+				w.try(t, r, v, r.in[i])
+			})
+		}
+	}
+}
+
+// walk is a console with every kind of visitor.
+type walk struct {
+	*site
+	acme    keyporter.ID
+	users   []keyporter.User // who are signed in
+	in, out []*visitor
+}
+
+func newWalk(t *testing.T) *walk {
+	s := newSite(t)
+	member := keyportertest.User(t, s.Control, "Acme", "member@acme.example", keyporter.RoleMember)
+	other := keyportertest.User(t, s.Control, "Other", "eve@other.example", keyporter.RoleAdministrator)
+	w := &walk{site: s, acme: member.OrganizationID, users: []keyporter.User{
+		member,
+		keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser),
+		keyportertest.User(t, s.Control, "Acme", "auditor@acme.example", keyporter.RoleAuditor),
+		keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator),
+		other,
+		s.operator(t, other.OrganizationID, "operator@other.example"),
+	}}
+	for _, u := range w.users {
+		w.in = append(w.in, s.enter(t, u))
+	}
+	off := keyportertest.User(t, s.Control, "Acme", "off@acme.example", keyporter.RoleAdministrator)
+	gone := keyportertest.User(t, s.Control, "Gone", "gone@gone.example", keyporter.RoleAdministrator)
+	w.out = []*visitor{s.nobody(t), s.enter(t, off), s.enter(t, gone)}
+	if err := s.Control.DisableUser(t.Context(), keyporter.Command(), off.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Control.DisableOrganization(t.Context(), keyporter.Command(), gone.OrganizationID); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// try sends what the rule is about, with something new of Acme's to act on.
+func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
+	t.Helper()
+	method, path, _ := strings.Cut(r.route, " ")
+	fresh := string(keyporter.NewID(time.Now()))
+	noun, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if strings.Contains(path, "{id}") {
+		path = strings.ReplaceAll(path, "{id}", string(w.object(t, noun, fresh)))
+	}
+	query := strings.ReplaceAll(r.query, "{organization}", string(w.acme))
+	if strings.Contains(query, "{role}") {
+		query = strings.ReplaceAll(query, "{role}", string(w.object(t, "roles", fresh)))
+	}
+	path = strings.NewReplacer("{flag}", string(keyporter.FlagOrganizationAPIToken), "{code}", fresh, "{$}", "").Replace(path)
+	before := w.events(t)
+	var a answer
+	if method == http.MethodGet {
+		a = v.get(path + "?" + query)
+	} else {
+		fields := []string{"login", fresh + "@acme.example", "password", keyportertest.Password, "name", fresh, "version", "1"}
+		if noun == "organizations" {
+			fields = append(fields, "organization", fresh) // its name
+		}
+		a = v.post(path+"?"+query, fields...)
+	}
+	got := strconv.Itoa(a.status)
+	if a.status == http.StatusSeeOther {
+		got = "ok"
+		if strings.HasPrefix(a.location, "/sign-in?") {
+			got = "in"
+		}
+	}
+	if got != want {
+		t.Errorf("%s, want %s (%s)", got, want, a.location)
+	}
+	if n := w.events(t) - before; n != 0 && (a.status >= 400 || got == "in") {
+		t.Errorf("refused with %s, and %d events", got, n)
+	}
+}
+
+// object makes something of Acme's, or an organization.
+func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
+	t.Helper()
+	switch noun {
+	case "tokens":
+		token, _ := keyportertest.Token(t, w.Control, w.users[1], name)
+		return token.ID
+	case "roles":
+		r := w.role(t, w.acme, name+"-role", nil)
+		t.Cleanup(func() { w.dropRole(r.ID) }) // there is room for so many
+		return r.ID
+	case "users":
+		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
+		if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {
+			t.Fatal(err)
+		}
+		return u.ID
+	case "organizations":
+		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.ID
+	}
+	t.Fatalf("the test can't make one of %s: it needs a case", noun)
+	return ""
+}
+
+func (w *walk) dropRole(id keyporter.ID) {
+	ctx := context.Background()
+	if r, err := w.DB.RoleByID(ctx, id); err == nil {
+		_ = w.Control.DeleteRole(ctx, keyporter.Command(), id, r.Version)
+	}
+}
+
+// events counts what happened in Acme so far.
+func (w *walk) events(t *testing.T) int {
+	t.Helper()
+	all, err := w.DB.Events(t.Context(), w.acme, "", 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}

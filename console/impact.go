@@ -1,0 +1,75 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// maxShown is how many users or tokens a preview names; of the rest it tells the number.
+const maxShown = 50
+
+// impactPart is the preview of a change.
+type impactPart struct {
+	control.Impact        // as much of it as is shown
+	Error          string // why the change would be refused
+	Losing         int    // users who lose something
+	Gaining        int    // users who gain something
+	Stopping       int    // tokens
+	MoreUsers      int    // not shown
+	MoreTokens     int
+	Now            time.Time
+}
+
+// previewOf is what a preview shows. An error that says why a change isn't possible is a
+// preview, too; any other is returned.
+func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
+	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Now: c.Control.Now()}
+	if err != nil {
+		f, other := faultOf(err)
+		p.Error = f.Text
+		for _, text := range f.Fields {
+			p.Error = text
+		}
+		return p, other
+	}
+	for _, u := range i.Users {
+		if len(u.Loses) > 0 {
+			p.Losing++
+		}
+		if len(u.Gains) > 0 {
+			p.Gaining++
+		}
+	}
+	if p.MoreUsers = len(i.Users) - maxShown; p.MoreUsers > 0 {
+		p.Users = i.Users[:maxShown]
+	}
+	if p.MoreTokens = len(i.Tokens) - maxShown; p.MoreTokens > 0 {
+		p.Tokens = i.Tokens[:maxShown]
+	}
+	return p, nil
+}
+
+// confirmPage asks before something that stops things; the script shows it as a dialog.
+type confirmPage struct {
+	Heading string
+	Texts   []string
+	Impact  *impactPart // may be nil
+	Version int         // of a role, 0 for anything else
+	Action  string
+	Submit  string // what the button says; empty: it can't be done
+	Back    string
+}
+
+func (c *console) confirm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p confirmPage) error {
+	if p.Impact != nil && p.Impact.Error != "" {
+		p.Submit = ""
+	}
+	l, err := c.layoutFor(r, actor, p.Heading, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, status, "confirm", l)
+}

@@ -1,0 +1,180 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// organizationsPage is the content of the list of organizations.
+type organizationsPage struct {
+	Rows        []control.OrganizationSummary
+	Own         keyporter.ID // the reader's
+	Match       string
+	First, Next string // addresses of other pages; empty: there is none
+}
+
+func (c *console) listOrganizations(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	q := r.URL.Query()
+	all, err := c.Control.Organizations(r.Context(), actor, q.Get("q"), keyporter.ID(q.Get("after")))
+	if err != nil {
+		return err
+	}
+	p := organizationsPage{Rows: all, Own: actor.User.OrganizationID, Match: q.Get("q")}
+	if q.Get("after") != "" {
+		p.First = page(r, "")
+	}
+	if len(all) == control.MaxPage {
+		p.Next = page(r, all[len(all)-1].ID)
+	}
+	l, err := c.layoutFor(r, actor, "Organizations", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "organizations", l)
+}
+
+// organizationForm is the content of the page that adds an organization.
+type organizationForm struct {
+	Name  string // as typed
+	Flags []keyporter.FlagInfo
+	Fault fault
+}
+
+func (c *console) newOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.askOrganization(w, r, actor, nil)
+}
+
+func (c *console) askOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
+	if !actor.User.Operator {
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+	}
+	code, p := http.StatusOK, organizationForm{Name: r.PostFormValue("organization"), Flags: keyporter.Flags()}
+	if err != nil {
+		var other error
+		if p.Fault, other = faultOf(err); other != nil {
+			return other
+		}
+		code = status(err)
+	}
+	p.Flags = slices.DeleteFunc(p.Flags, func(f keyporter.FlagInfo) bool { return !f.Default })
+	l, err := c.layoutFor(r, actor, "New organization", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, code, "organization-new", l)
+}
+
+func (c *console) createOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	o, err := c.Control.CreateOrganization(r.Context(), actor, r.PostFormValue("organization"))
+	if err != nil {
+		return c.askOrganization(w, r, actor, err)
+	}
+	return finish(w, r, organizationPath(o.ID), "made")
+}
+
+func organizationPath(id keyporter.ID) string { return "/organizations/" + string(id) }
+
+// organizationPage is the content of the page of one organization.
+type organizationPage struct {
+	control.OrganizationSummary
+	Own      bool // it is the reader's
+	Features []feature
+	Rows     []userRow // some of its users
+}
+
+// feature is a flag that an organization has or not.
+type feature struct {
+	keyporter.FlagInfo
+	Granted bool
+}
+
+// fewUsers is how many users the page of an organization shows; the others are in the list of users.
+const fewUsers = 10
+
+func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	o, err := c.Control.OrganizationByID(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	p := organizationPage{OrganizationSummary: o, Own: o.ID == actor.User.OrganizationID}
+	for _, f := range keyporter.Flags() {
+		p.Features = append(p.Features, feature{FlagInfo: f, Granted: o.Has(f.Flag)})
+	}
+	users, err := c.Control.UsersOf(r.Context(), actor, control.UserList{OrganizationID: o.ID})
+	if err != nil {
+		return err
+	}
+	roles, err := c.Control.Roles(r.Context(), actor, o.ID)
+	if err != nil {
+		return err
+	}
+	p.Rows = userRows(users[:min(len(users), fewUsers)], roles, actor)
+	l, err := c.layoutFor(r, actor, o.Name, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "organization", l)
+}
+
+func (c *console) enableOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.EnableOrganization(r.Context(), actor, id(r)); err != nil {
+		return err
+	}
+	return finish(w, r, organizationPath(id(r)), "resumed")
+}
+
+func (c *console) showDisableOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	o, err := c.Control.OrganizationByID(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	tokens, err := c.Control.TokensInUse(r.Context(), actor, o.ID)
+	if err != nil {
+		return err
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Suspend “" + o.Name + "”?", Action: organizationPath(o.ID) + "/disable", Submit: "Suspend", Back: organizationPath(o.ID),
+		Texts: []string{
+			several(o.ActiveUsers, "active user") + " will be signed out and can’t sign in.",
+			several(tokens, "token") + " used in the last 30 days will stop.",
+			"Nothing is deleted: when the suspension ends, everything works again.",
+		},
+	})
+}
+
+// several is a number of things.
+func several(n int, thing string) string {
+	switch n {
+	case 0:
+		return "No " + thing
+	case 1:
+		return "1 " + thing
+	}
+	return count(n) + " " + thing + "s"
+}
+
+func (c *console) disableOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.DisableOrganization(r.Context(), actor, id(r)); err != nil {
+		return err
+	}
+	return finish(w, r, organizationPath(id(r)), "suspended")
+}
+
+func (c *console) grantFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.GrantFlag(r.Context(), actor, id(r), flag(r)); err != nil {
+		return err
+	}
+	return finish(w, r, organizationPath(id(r)), "granted")
+}
+
+func (c *console) withdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.WithdrawFlag(r.Context(), actor, id(r), flag(r)); err != nil {
+		return err
+	}
+	return finish(w, r, organizationPath(id(r)), "withdrawn")
+}
+
+func flag(r *http.Request) keyporter.Flag { return keyporter.Flag(r.PathValue("flag")) }

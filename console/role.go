@@ -1,0 +1,329 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// rolesPage is the content of the list of roles.
+type rolesPage struct {
+	Roles        []control.RoleWithHolders // predefined ones, then the organization's own
+	Custom       int                       // how many are its own
+	Organization string
+	Makes        bool   // the reader may make roles
+	WhyNot       string // he might, were it not for the flag
+}
+
+func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	roles, err := c.Control.Roles(r.Context(), actor, actor.User.OrganizationID)
+	if err != nil {
+		return err
+	}
+	makes, org, err := c.makesRoles(r, actor)
+	if err != nil {
+		return err
+	}
+	p := rolesPage{Roles: roles, Custom: len(roles) - len(keyporter.PredefinedRoles()), Organization: org.Name, Makes: makes}
+	if makes && !org.Has(keyporter.FlagCustomUserRoles) {
+		p.Makes, p.WhyNot = false, noCustomRoles(org)
+	}
+	l, err := c.layoutFor(r, actor, "Roles", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "roles", l)
+}
+
+// makesRoles tells whether the actor manages roles, and of which organization.
+func (c *console) makesRoles(r *http.Request, actor keyporter.Actor) (bool, keyporter.Organization, error) {
+	org, err := c.Control.Organization(r.Context(), actor)
+	if err != nil {
+		return false, org, err
+	}
+	powers, err := c.Control.Powers(r.Context(), actor)
+	return powers.ManageRoles, org, err
+}
+
+func noCustomRoles(o keyporter.Organization) string {
+	return "Roles of its own are not part of what " + o.Name + " has: the feature “" + string(keyporter.FlagCustomUserRoles) + "” is not granted to it."
+}
+
+// rolePage is the content of the page of one role, also of one that is to be made.
+type rolePage struct {
+	control.RoleWithHolders          // as it is; without an ID it isn't yet
+	Typed                   string   // the name, as typed
+	Choices                 []choice // one for each permission
+	Edits                   bool     // the reader may change it
+	Deletes                 bool
+	Copies                  bool   // the reader may make a copy
+	WhyNot                  string // it can't be changed, though he manages roles
+	Fault                   fault
+	Impact                  *impactPart      // nil: nothing was previewed
+	Held                    []keyporter.User // some who hold it
+	More                    keyporter.ID     // the last of a full page of them
+	LinksUsers              bool
+}
+
+// choice is what a role says about a permission.
+type choice struct {
+	keyporter.PermissionInfo
+	Effect keyporter.Effect
+	Yours  string // what the reader chose while somebody else changed it
+}
+
+func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
+	var all []choice
+	for _, info := range keyporter.Permissions() {
+		all = append(all, choice{PermissionInfo: info, Effect: effects[info.Permission]})
+	}
+	return all
+}
+
+// roleForm reads a role from a form. A choice that isn't one is for control to refuse.
+func roleForm(r *http.Request) keyporter.Role {
+	version, _ := strconv.Atoi(r.PostFormValue("version"))
+	role := keyporter.Role{ID: id(r), Version: version, Name: r.PostFormValue("name"), Effects: map[keyporter.Permission]keyporter.Effect{}}
+	for _, info := range keyporter.Permissions() {
+		switch chosen := r.PostFormValue("effect." + string(info.Permission)); chosen {
+		case "", "open":
+		default:
+			const none = 9
+			effect, ok := map[string]keyporter.Effect{"grant": keyporter.Grant, "block": keyporter.Block}[chosen]
+			if !ok {
+				effect = none
+			}
+			role.Effects[info.Permission] = effect
+		}
+	}
+	return role
+}
+
+func (c *console) showRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.rolePage(r, actor)
+	if err != nil {
+		return err
+	}
+	return c.showRolePage(w, r, actor, http.StatusOK, p)
+}
+
+func (c *console) showRolePage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p rolePage) error {
+	title := p.Name
+	if p.ID == "" {
+		title = "New role"
+	}
+	l, err := c.layoutFor(r, actor, title, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, status, "role", l)
+}
+
+// rolePage is the page of a role as it is.
+func (c *console) rolePage(r *http.Request, actor keyporter.Actor) (p rolePage, err error) {
+	if p.RoleWithHolders, err = c.Control.Role(r.Context(), actor, id(r)); err != nil {
+		return p, err
+	}
+	p.Typed, p.Choices = p.Name, choices(p.Effects)
+	if p.Held, err = c.Control.HoldersOf(r.Context(), actor, p.ID, keyporter.ID(r.URL.Query().Get("after"))); err != nil {
+		return p, err
+	}
+	if len(p.Held) == control.MaxPage {
+		p.More = p.Held[len(p.Held)-1].ID
+	}
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return p, err
+	}
+	p.LinksUsers = powers.ManageUsers
+	makes, org, err := c.makesRoles(r, actor)
+	if !makes || !p.Predefined() && p.OrganizationID != org.ID {
+		return p, err
+	}
+	p.Deletes, p.Copies = !p.Predefined(), org.Has(keyporter.FlagCustomUserRoles)
+	switch {
+	case !p.Copies:
+		p.WhyNot = noCustomRoles(org)
+	case p.Predefined():
+		p.WhyNot = "Predefined roles are the same in every organization and can’t be changed. Make a copy, and change that."
+	}
+	p.Edits = p.WhyNot == ""
+	return p, err
+}
+
+func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p := rolePage{Edits: true, Choices: choices(nil)}
+	if _, err := c.Control.Roles(r.Context(), actor, actor.User.OrganizationID); err != nil {
+		return err
+	}
+	makes, org, err := c.makesRoles(r, actor)
+	switch {
+	case err != nil:
+		return err
+	case !makes:
+		return keyporter.Refuse(keyporter.Forbidden, "You may not make roles. It takes the permission to "+keyporter.PermissionManageRoles.Means()+".")
+	case !org.Has(keyporter.FlagCustomUserRoles):
+		return keyporter.Refuse(keyporter.Forbidden, noCustomRoles(org))
+	}
+	if from := r.URL.Query().Get("copy"); from != "" {
+		role, err := c.Control.Role(r.Context(), actor, keyporter.ID(from))
+		if err != nil {
+			return err
+		}
+		p.Typed, p.Choices = "Copy of "+role.Name, choices(role.Effects)
+	}
+	return c.showRolePage(w, r, actor, http.StatusOK, p)
+}
+
+func (c *console) createRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	role := roleForm(r)
+	role.OrganizationID = actor.User.OrganizationID
+	made, err := c.Control.CreateRole(r.Context(), actor, role)
+	if err == nil {
+		return finish(w, r, "/roles/"+string(made.ID), "made")
+	}
+	powers, other := c.Control.Powers(r.Context(), actor)
+	if other != nil || !powers.ManageRoles {
+		return err
+	}
+	p := rolePage{Edits: true, Typed: role.Name, Choices: choices(role.Effects)}
+	if p.Fault, other = faultOf(err); other != nil {
+		return other
+	}
+	return c.showRolePage(w, r, actor, status(err), p)
+}
+
+func (c *console) updateRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	role := roleForm(r)
+	_, err := c.Control.UpdateRole(r.Context(), actor, role)
+	if err == nil {
+		return finish(w, r, "/roles/"+string(role.ID), "saved")
+	}
+	f, other := faultOf(err)
+	if other != nil {
+		return other
+	}
+	p, other := c.rolePage(r, actor)
+	if other != nil || !p.Edits {
+		return err
+	}
+	p.Fault = f
+	if p.Version != role.Version {
+		p.changedMeanwhile(role)
+	} else {
+		p.Typed, p.Choices = role.Name, choices(role.Effects)
+	}
+	return c.showRolePage(w, r, actor, status(err), p)
+}
+
+// changedMeanwhile leaves the page at how the role is now, and tells beside it what the
+// reader wanted, so that he can choose again.
+func (p *rolePage) changedMeanwhile(wanted keyporter.Role) {
+	if name := strings.TrimSpace(wanted.Name); name != p.Name {
+		p.Fault.Fields = map[string]string{"name": "You had written “" + name + "”."}
+	}
+	for i := range p.Choices {
+		if e := wanted.Effects[p.Choices[i].Permission]; e != p.Choices[i].Effect {
+			p.Choices[i].Yours = map[keyporter.Effect]string{keyporter.Grant: "Grant", keyporter.Block: "Block", 0: "Open"}[e]
+		}
+	}
+}
+
+func (c *console) previewRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	role := roleForm(r)
+	p, err := c.rolePage(r, actor)
+	if err != nil {
+		return err
+	}
+	i, err := c.Control.PreviewRole(r.Context(), actor, role)
+	if !p.Edits {
+		return err
+	}
+	p.Impact, err = c.previewOf(i, err)
+	if err != nil {
+		return err
+	}
+	if wantsFragment(r) {
+		return c.render(w, http.StatusOK, "role", "impact", p.Impact)
+	}
+	p.Version, p.Typed, p.Choices = role.Version, role.Name, choices(role.Effects)
+	return c.showRolePage(w, r, actor, http.StatusOK, p)
+}
+
+func (c *console) showDeleteRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	i, err := c.Control.PreviewRoleDeletion(r.Context(), actor, id(r))
+	return c.askDeleteRole(w, r, actor, i, err)
+}
+
+// askDeleteRole asks whether to delete a role, or says why that isn't possible.
+func (c *console) askDeleteRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, i control.Impact, err error) error {
+	role, other := c.Control.Role(r.Context(), actor, id(r))
+	if other != nil {
+		return other
+	}
+	powers, other := c.Control.Powers(r.Context(), actor)
+	if other != nil || !powers.ManageRoles {
+		return err
+	}
+	p := confirmPage{
+		Heading: "Delete “" + role.Name + "”?", Action: "/roles/" + string(role.ID) + "/delete", Submit: "Delete role", Version: role.Version, Back: "/roles/" + string(role.ID),
+		Texts: []string{heldBy(role.Holders) + " This can’t be undone."},
+	}
+	if p.Impact, other = c.previewOf(i, err); other != nil {
+		return other
+	}
+	code := http.StatusOK
+	if err != nil {
+		code = status(err)
+	}
+	return c.confirm(w, r, actor, code, p)
+}
+
+func heldBy(n int) string {
+	switch n {
+	case 0:
+		return "Nobody holds it."
+	case 1:
+		return "It is taken from the one user who holds it."
+	}
+	return "It is taken from the " + count(n) + " users who hold it."
+}
+
+func (c *console) deleteRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	err := c.Control.DeleteRole(r.Context(), actor, id(r), roleForm(r).Version)
+	if err == nil {
+		return finish(w, r, "/roles", "deleted")
+	}
+	return c.askDeleteRole(w, r, actor, control.Impact{}, err)
+}
+
+// says tells in a line what a role does.
+func says(r keyporter.Role) string {
+	var granted, blocked []string
+	for _, info := range keyporter.Permissions() {
+		switch r.Effects[info.Permission] {
+		case keyporter.Grant:
+			granted = append(granted, string(info.Permission))
+		case keyporter.Block:
+			blocked = append(blocked, string(info.Permission))
+		}
+	}
+	var parts []string
+	switch len(granted) {
+	case 0:
+	case len(keyporter.Permissions()):
+		parts = append(parts, "grants everything")
+	default:
+		parts = append(parts, "grants "+strings.Join(granted, ", "))
+	}
+	if len(blocked) > 0 {
+		parts = append(parts, "blocks "+strings.Join(blocked, ", "))
+	}
+	if len(parts) == 0 {
+		return "grants and blocks nothing"
+	}
+	return strings.Join(parts, "; ")
+}

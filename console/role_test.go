@@ -1,0 +1,94 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func blocking(p keyporter.Permission) map[keyporter.Permission]keyporter.Effect {
+	return map[keyporter.Permission]keyporter.Effect{p: keyporter.Block}
+}
+
+// radio is one of the three states of a permission in a form, chosen.
+func radio(p keyporter.Permission, value string) string {
+	return `name="effect.` + string(p) + `" value="` + value + `" checked`
+}
+
+func TestRoleFormsWithoutAScript(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	v := s.enter(t, olivia)
+
+	// A mistake keeps what was typed and chosen.
+	v.post("/roles", "name", "Auditor", "effect.api.use", "block", "effect.events.read", "grant").
+		want(t, 409, "There is a role of this name already", `value="Auditor"`, radio("api.use", "block"), radio("events.read", "grant"), radio("apps.connect", "open"))
+	v.post("/roles", "name", " ").want(t, 422, "Enter a name.")
+	v.post("/roles", "name", "New", "effect.api.use", "everything").want(t, 422, "grants a permission, blocks it or leaves it open")
+	made := v.post("/roles", "name", `<b>"Interns"</b>`, "effect.api.use", "block", "effect.roles.manage", "open", "effect.nonsense", "grant")
+	made.leads(t, "/roles/0")
+	path, _, _ := strings.Cut(made.location, "?")
+	v.get(made.location).want(t, 200, "Added.", "&lt;b&gt;&#34;Interns&#34;&lt;/b&gt;", radio("api.use", "block"), `name="version" value="1"`, "Nobody yet.")
+	v.get("/roles").want(t, 200, "&lt;b&gt;", "blocks api.use", "Held by nobody")
+	id := keyporter.ID(strings.TrimPrefix(path, "/roles/"))
+
+	// Looking changes nothing and keeps the form; saving does what was looked at.
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser, id)
+	change := []string{"version", "1", "name", "Interns", "effect.apps.connect", "block"}
+	v.post(path+"/preview", change...).want(t, 200, "1</strong> user loses something", "1</strong> user gains something", "ada@acme.example", `value="Interns"`, radio("apps.connect", "block"), radio("api.use", "open"))
+	v.get(path).want(t, 200, radio("api.use", "block"), `<a href="/users/`+string(ada.ID))
+	v.post(path, change...).leads(t, path+"?done=saved")
+	v.get(path).want(t, 200, `name="version" value="2"`, radio("apps.connect", "block"))
+
+	// The second of two who saw the same version is told, beside how it is now.
+	v.post(path, "version", "1", "name", "Mine", "effect.api.use", "grant").
+		want(t, 409, "Somebody else has changed this role meanwhile", "You had written “Mine”.", "You had chosen: Grant", "You had chosen: Open", radio("apps.connect", "block"), `name="version" value="2"`, `value="Interns"`)
+	v.post(path+"/preview", "version", "1", "name", "Mine").want(t, 200, "Somebody else has changed this role meanwhile")
+	v.post(path+"/delete", "version", "1").want(t, 409, "Somebody else has changed this role meanwhile")
+	v.post(path, "version", "nonsense", "name", "Mine").want(t, 409)
+
+	v.get("/roles/new?copy="+string(id)).want(t, 200, `value="Copy of Interns"`, radio("apps.connect", "block"))
+	v.get("/roles/new?copy=administrator").want(t, 200, radio("organization.manage", "grant"))
+	v.get("/roles/administrator").want(t, 200, "Predefined", "Make a copy", "Grants")
+	v.post("/roles/administrator", "name", "Mine").want(t, 403)
+	v.get(path+"/delete").want(t, 200, "Delete “Interns”?", "the one user who holds it", "1</strong> user gains", `name="version" value="2"`)
+	v.post(path+"/delete", "version", "2").leads(t, "/roles?done=deleted")
+	v.get(path).want(t, 404, "There is no such role.")
+}
+
+func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	v := s.enter(t, olivia)
+	r := s.role(t, olivia.OrganizationID, "Quiet", nil)
+	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), olivia.ID, []keyporter.ID{keyporter.RoleAdministrator, r.ID}); err != nil {
+		t.Fatal(err)
+	}
+	path := "/roles/" + string(r.ID)
+	lockOut := []string{"version", "1", "name", "Quiet", "effect.users.manage", "block"}
+	v.post(path+"/preview", lockOut...).want(t, 200, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
+	v.post(path, lockOut...).want(t, 409, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
+
+	maker := keyportertest.User(t, s.Control, "Acme", "maker@acme.example", s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.Grant}).ID)
+	v = s.enter(t, maker)
+	v.post("/roles", "name", "More", "effect.events.read", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself", radio("events.read", "grant"))
+	v.post(path, "version", "1", "name", "Quiet", "effect.events.read", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself")
+	// He sees who holds it, but no links to pages that aren't for him.
+	if a := v.get(path); strings.Contains(a.body, `href="/users/`) || !strings.Contains(a.body, "olivia@acme.example") {
+		t.Error("who makes roles is led to a user's page")
+	}
+
+	if err := s.Control.WithdrawFlag(t.Context(), keyporter.Command(), olivia.OrganizationID, keyporter.FlagCustomUserRoles); err != nil {
+		t.Fatal(err)
+	}
+	v.get("/roles").want(t, 200, "“CustomUserRoles” is not granted to it.")
+	v.get("/roles/new").want(t, 403, "“CustomUserRoles”")
+	v.post("/roles", "name", "New").want(t, 403, "“CustomUserRoles”")
+	page := v.get(path)
+	page.want(t, 200, "“CustomUserRoles” is not granted to it.", "Delete…")
+	if strings.Contains(page.body, "Save role") || strings.Contains(page.body, "Make a copy") {
+		t.Error("without the flag the role can be changed")
+	}
+}

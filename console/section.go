@@ -1,0 +1,95 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter/control"
+)
+
+// section is a part of the console that the header leads to.
+type section struct {
+	Path    string // of its first page, without a second segment
+	Name    string
+	Current string // of aria-current: "page" on that page, "true" on those below, else empty
+}
+
+// sections returns what there is for somebody with these powers.
+func sections(p control.Powers, r *http.Request) []section {
+	all := []section{{Path: "/tokens", Name: "Tokens"}}
+	if p.ManageUsers {
+		all = append(all, section{Path: "/users", Name: "Users"})
+	}
+	if p.ManageUsers || p.ManageRoles {
+		all = append(all, section{Path: "/roles", Name: "Roles"})
+	}
+	if p.Operate {
+		all = append(all, section{Path: "/organizations", Name: "Organizations"})
+	}
+	for i := range all {
+		switch all[i].Path {
+		case r.URL.Path:
+			all[i].Current = "page"
+		case sectionOf(r.URL.Path):
+			all[i].Current = "true"
+		}
+	}
+	return all
+}
+
+// sectionOf returns the first page of the section that a path belongs to, and of no
+// section that of tokens. The list is closed: who signs in is sent to none but these.
+func sectionOf(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if slices.Contains([]string{"users", "roles", "organizations"}, first) {
+		return "/" + first
+	}
+	return "/tokens"
+}
+
+// local returns next if it is the path of a page of ours, and the first page otherwise:
+// a link to the sign-in must not be able to send people elsewhere afterwards.
+func local(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/tokens"
+	}
+	if s := sectionOf(u.Path); u.Path != s && !strings.HasPrefix(u.Path, s+"/") {
+		return "/tokens"
+	}
+	return u.RequestURI()
+}
+
+// returnTo is where who has to sign in wanted to go; after a form, to the section it was in.
+func returnTo(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return local(r.URL.RequestURI())
+	}
+	return sectionOf(r.URL.Path)
+}
+
+// doneField is the query parameter by which the page after a form knows what to say. It
+// says one of our own sentences: a link must not be able to put words into our mouth.
+const doneField = "done"
+
+func done(r *http.Request) string {
+	return map[string]string{
+		"saved":     "Saved. It counts from the next call on.",
+		"made":      "Added.",
+		"deleted":   "Deleted.",
+		"enabled":   "Switched on.",
+		"disabled":  "Switched off. Calls are refused from now on.",
+		"password":  "The new password counts from now on. Sessions with the old one have ended.",
+		"granted":   "Granted. It counts from the next call on.",
+		"withdrawn": "Withdrawn. It counts from the next call on.",
+		"suspended": "Suspended. Nobody of it can sign in, and calls are refused from now on.",
+		"resumed":   "The suspension has ended.",
+	}[r.URL.Query().Get(doneField)]
+}
+
+// finish leads from a form that did what it should to the page that shows it.
+func finish(w http.ResponseWriter, r *http.Request, page, done string) error {
+	return redirect(page+"?"+url.Values{doneField: {done}}.Encode())(w, r)
+}

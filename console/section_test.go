@@ -1,0 +1,109 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func TestASignInLeadsToOurOwnPagesOnly(t *testing.T) {
+	for next, want := range map[string]string{
+		"/tokens":                      "/tokens",
+		"/tokens?before=x":             "/tokens?before=x",
+		"/users/01j?done=saved":        "/users/01j?done=saved",
+		"/roles/01j/delete":            "/roles/01j/delete",
+		"/organizations?q=a%20b":       "/organizations?q=a%20b",
+		"":                             "/tokens",
+		"/":                            "/tokens",
+		"/verify":                      "/tokens",
+		"/usersx":                      "/tokens",
+		"users":                        "/tokens",
+		"//evil.example/users":         "/tokens",
+		"///evil.example":              "/tokens",
+		`/\evil.example/users`:         "/tokens",
+		"https://evil.example/users":   "/tokens",
+		"javascript:alert(1)//users":   "/tokens",
+		"/users\r\nSet-Cookie: a=b":    "/tokens",
+		"/users\tx":                    "/tokens",
+		"/static/console.js":           "/tokens",
+		"/sign-out":                    "/tokens",
+		"/%2f%2fevil.example/users":    "/tokens",
+		"mailto:users/x@evil.example":  "/tokens",
+		"/users/%zz":                   "/tokens",
+		"?next=/users":                 "/tokens",
+		"/tokens/" + "../verify":       "/tokens/../verify", // a page of ours in any case, and not there
+		"/users#" + "//evil.example/x": "/users",
+	} {
+		if got := console.Local(next); got != want {
+			t.Errorf("%q leads to %q, want %q", next, got, want)
+		}
+	}
+}
+
+func TestWhoIsSentToSignInComesBack(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	v := s.nobody(t)
+	v.get("/users?q=ada").leads(t, "/sign-in?ended=1&next=%2Fusers%3Fq%3Dada")
+	v.post("/roles/x/delete").leads(t, "/sign-in?ended=1&next=%2Froles")
+	v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "/users?q=ada").leads(t, "/users?q=ada")
+}
+
+func TestTheHeaderLeadsToWhatOneMayOpen(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	roles := s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.Grant})
+	for _, c := range []struct {
+		user keyporter.User
+		want string // paths that the header leads to
+	}{
+		{keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), ""}, // one place is no choice
+		{keyportertest.User(t, s.Control, "Acme", "grace@acme.example", roles.ID), "/tokens /roles"},
+		{olivia, "/tokens /users /roles"},
+		{s.operator(t, olivia.OrganizationID, "operator@acme.example"), "/tokens /users /roles /organizations"},
+	} {
+		v := s.enter(t, c.user)
+		page := v.get("/tokens").body
+		for _, path := range []string{"/tokens", "/users", "/roles", "/organizations"} {
+			link := `<li><a href="` + path + `"`
+			led := strings.Contains(page, link)
+			if led != strings.Contains(c.want+" ", path+" ") {
+				t.Errorf("%s is led to %s: %v", c.user.Login, path, led)
+			}
+			// Where the header leads there is a page, and nowhere else.
+			if status := v.get(path).status; (status == http.StatusOK) != led && path != "/tokens" {
+				t.Errorf("%s gets %d at %s", c.user.Login, status, path)
+			}
+		}
+	}
+	v := s.enter(t, olivia)
+	v.get("/users").want(t, 200, `<a href="/users" aria-current="page">`)
+	v.get("/users/"+string(olivia.ID)).want(t, 200, `<a href="/users" aria-current="true">`, `<a href="/roles">`)
+}
+
+func TestAnErrorPageKeepsTheHeader(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	v := s.enter(t, olivia)
+	v.get("/users/nobody").want(t, 404, "olivia@acme.example", `href="/users" aria-current="true"`, "There is no such user.", `href="/users" data-close>Back to Users`)
+	v.get("/organizations").want(t, 403, "olivia@acme.example", "Only an operator", "Back to Tokens")
+	v.get("/nowhere").want(t, 404, "Sign out", "There is no page at this address.")
+	a := s.nobody(t).get("/nowhere")
+	a.want(t, 404, "There is no page at this address.")
+	if strings.Contains(a.body, "Sign out") {
+		t.Error("who isn't signed in can sign out")
+	}
+}
+
+func TestALinkPutsNoWordsIntoOurMouth(t *testing.T) {
+	s := newSite(t)
+	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	v.get("/roles?done=deleted").want(t, 200, `role="status">Deleted.`)
+	if a := v.get("/roles?done=Call+0800+to+win"); strings.Contains(a.body, "0800") {
+		t.Error("the page says what the link says")
+	}
+}

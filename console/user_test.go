@@ -1,0 +1,91 @@
+package console_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func TestUserFormsWithoutAScript(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	v := s.enter(t, olivia)
+	blocks := s.role(t, olivia.OrganizationID, "Interns", blocking(keyporter.PermissionUseAPI))
+
+	v.get("/users/new").want(t, 200, `value="api_user" checked`, "Interns", "blocks api.use")
+	v.post("/users", "login", "nonsense", "password", keyportertest.Password, "role", "auditor").want(t, 422, "The login name is an e-mail address", `value="nonsense"`, `value="auditor" checked`)
+	v.post("/users", "login", "ada@acme.example", "password", "short").want(t, 422, "12 characters or more", `value="ada@acme.example"`)
+	v.post("/users", "login", "OLIVIA@acme.example", "password", keyportertest.Password).want(t, 409, "There is a user with this login name already")
+	v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "root").want(t, 422, "There is no role “root”")
+	made := v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "api_user", "role", "api_user")
+	made.leads(t, "/users/0")
+	path, _, _ := strings.Cut(made.location, "?")
+	ada := s.enter(t, keyporter.User{Login: "ada@acme.example"})
+
+	v.get(path).want(t, 200, "Resulting permissions", `<a href="/roles/api_user">`, `name="shown" value="api_user"`)
+	change := []string{"shown", "api_user", "role", "api_user", "role", string(blocks.ID)}
+	v.post(path+"/roles/preview", change...).want(t, 200, "1</strong> user loses something", `value="`+string(blocks.ID)+`" checked`)
+	v.post(path+"/roles", change...).leads(t, path+"?done=saved")
+	v.get(path).want(t, 200, `<a class="blocks" href="/roles/`+string(blocks.ID))
+	v.post(path+"/roles", "shown", "api_user", "role", "auditor").want(t, 409, "Somebody else has changed the roles of this user meanwhile", `value="`+string(blocks.ID)+`" checked`)
+	v.post(path+"/roles", "shown", "api_user", "shown", string(blocks.ID), "role", "root").want(t, 422, "There is no role “root”")
+
+	v.get("/users?q=ADA").want(t, 200, "ada@acme.example", "Interns")
+	if a := v.get("/users?q=ADA"); strings.Contains(a.body, `bdi>olivia@acme.example</bdi></a>`) {
+		t.Error("a search for ada finds olivia")
+	}
+	v.get("/users?q=%3Cb%3E").want(t, 200, "No login name has “<bdi>&lt;b&gt;</bdi>”")
+
+	v.post(path+"/password", "password", "short").want(t, 422, "12 characters or more")
+	v.post(path+"/password", "password", "another long password").leads(t, path+"?done=password")
+	ada.get("/tokens").leads(t, "/sign-in")
+	v.get(path+"/disable").want(t, 200, "Switch off ada@acme.example?")
+	v.post(path+"/disable").leads(t, path+"?done=disabled")
+	v.get(path).want(t, 200, "Switched off", "Switch on")
+	v.post(path+"/enable").leads(t, path+"?done=enabled")
+
+	self := "/users/" + string(olivia.ID)
+	v.get(self+"/disable").want(t, 403, "You can’t switch yourself off")
+	v.post(self+"/disable").want(t, 403, "You can’t switch yourself off")
+	v.post(self+"/roles", "shown", "administrator", "role", "member").want(t, 409, "nobody could manage users and roles of Acme any more")
+	v.get(self).want(t, 200, "You can’t switch yourself off. Somebody else")
+}
+
+func TestWhoHoldsMoreIsShownAndNotChanged(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	manages := s.role(t, olivia.OrganizationID, "Manages users", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.Grant})
+	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "manager@acme.example", manages.ID))
+	page := v.get("/users/" + string(olivia.ID))
+	page.want(t, 200, "holds what you don’t", "Administrator")
+	if strings.Contains(page.body, "<form class=\"padded\"") || strings.Contains(page.body, "/password") {
+		t.Error("the page has forms that can't work")
+	}
+	v.get("/users/"+string(olivia.ID)+"/password").want(t, 403, "holds what you don’t")
+	v.post("/users/"+string(olivia.ID)+"/password", "password", keyportertest.Password).want(t, 403, "holds what you don’t")
+	v.get("/roles").want(t, 200, "Manages users")
+	if a := v.get("/roles"); strings.Contains(a.body, "/roles/new") {
+		t.Error("who may not make roles is led to the form")
+	}
+}
+
+func TestPagesOfUsers(t *testing.T) {
+	w := newWalk(t)
+	for i := range control.MaxPage {
+		w.object(t, "users", fmt.Sprintf("u%03d", i))
+	}
+	v := w.in[3]
+	first := v.get("/users?q=%40new")
+	first.want(t, 200, "Next →")
+	_, rest, _ := strings.Cut(first.body, `<a href="/users?after=`)
+	next, _, _ := strings.Cut(rest, `"`)
+	second := v.get("/users?after=" + strings.ReplaceAll(next, "&amp;", "&"))
+	second.want(t, 200, "← First", "There is nobody further down.")
+	if !strings.Contains(next, "q=%40new") {
+		t.Errorf("the next page forgets the search: %s", next)
+	}
+}
