@@ -1,0 +1,219 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func signIn(b *keyportertest.Browser, info demoInfo, login string) {
+	b.Open(info.URL + "/sign-in")
+	b.Wait("document.activeElement.id === 'login'")
+	b.Fill("#login", login)
+	b.Fill("#password", info.password(login)+kb.Enter)
+	b.Wait("location.pathname === '/tokens'")
+}
+
+// says fails the test unless what the selector finds says all of these words.
+func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(b.Text(selector), w) {
+			t.Errorf("%s doesn't say %q: %s", selector, w, b.Text(selector))
+		}
+	}
+}
+
+// open goes to a page below the demo's address, and wants no status in particular.
+func open(b *keyportertest.Browser, info demoInfo, path string) {
+	b.Open(info.URL + path)
+	b.Wait("document.readyState === 'complete' && document.querySelector('h1')")
+}
+
+func onPage(b *keyportertest.Browser, path string) {
+	b.Wait("document.readyState === 'complete' && location.pathname === '" + path + "'")
+}
+
+// TestARoleThatBlocks is the day of an administrator: a role is made, given, looked at
+// before it is saved, and takes the API from a token that is in use.
+func TestARoleThatBlocks(t *testing.T) {
+	d, info := runDemo(t)
+	b := keyportertest.NewBrowser(t)
+	answered(t, info, info.Token, "ada@acme.example")
+	ada, err := d.srv.Control.UserByLogin(t.Context(), keyporter.Command(), "ada@acme.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.srv.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{
+		OrganizationID: ada.OrganizationID, Login: strings.Repeat("wolfgang.amadeus.", 5) + "mozart@long-names.department.acme.example", Password: keyportertest.Password,
+		RoleIDs: []keyporter.ID{keyporter.RoleAPIUser, keyporter.RoleAuditor, keyporter.RoleDeveloper},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	signIn(b, info, "olivia@acme.example")
+	b.Click(".sections a[href='/users']")
+	onPage(b, "/users")
+	b.Look("users")
+	b.Fill("input[type=search]", "GRACE"+kb.Enter)
+	b.Wait("document.querySelectorAll('.row').length === 1")
+	says(t, b, ".rows", "grace@acme.example", "Api User")
+	b.Fill("input[type=search]", "nobody <b>"+kb.Enter)
+	b.Wait("document.querySelector('main .notice')")
+	b.Look("users-none")
+
+	b.Click(".sections a[href='/roles']")
+	onPage(b, "/roles")
+	b.Look("roles-predefined")
+	b.Click(".hint a")
+	onPage(b, "/roles/new")
+	b.Fill("#name", "administrator")
+	b.Click("form.panel .buttons .main")
+	b.Wait("document.querySelector('#name[aria-invalid=true]')")
+	b.Look("role-new-refused")
+	b.Fill("#name", "Interns of the summer")
+	// The three states by keyboard: Tab to the group, the arrows inside of it.
+	b.TabTo("[name='effect.api.use']")
+	b.Press(kb.ArrowRight)
+	b.Wait("document.querySelector('[name=\"effect.api.use\"]:checked').value === 'block'")
+	b.Look("role-new")
+	b.Press(kb.Enter)
+	b.Wait("document.querySelector('.done')")
+	role := strings.TrimPrefix(keyportertest.Eval[string](b, "location.pathname"), "/roles/")
+	b.Look("role-made")
+
+	// Given to ada: what would come of it is shown as soon as it is chosen.
+	open(b, info, "/users/"+string(ada.ID))
+	b.Look("user")
+	b.Click("[name=role][value='" + role + "']")
+	b.Wait("document.querySelector('.preview .stop')")
+	says(t, b, ".preview", "1 user loses", "1 token in use stops", "Demo", "of ada@acme.example", "billing-sync 2.4", "api.use")
+	b.Look("user-preview")
+	answered(t, info, info.Token, "ada@acme.example")
+	b.Click("form[data-preview] .main")
+	b.Wait("document.querySelector('.done')")
+	if status, told := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(told, "blocks api.use") {
+		t.Errorf("the call got %d %s", status, told)
+	}
+	says(t, b, ".results tbody tr", "Call the APIs", "No", "Api User", "Interns of the summer")
+	b.Look("user-blocked")
+	b.Click(".results .blocks")
+	onPage(b, "/roles/"+role)
+	says(t, b, "[aria-labelledby=holders]", "ada@acme.example")
+
+	// Changed, and meanwhile by somebody else too.
+	b.Click("[name='effect.api.use'][value=open]")
+	b.Wait("document.querySelector('.preview .gains')")
+	says(t, b, ".preview", "1 user gains", "0 tokens in use stop")
+	b.Look("role-preview")
+	_, err = d.srv.Control.UpdateRole(t.Context(), keyporter.Command(), keyporter.Role{ID: keyporter.ID(role), Version: 1, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{
+		keyporter.PermissionUseAPI: keyporter.Block, keyporter.PermissionConnectApps: keyporter.Block,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Click("form.panel .buttons .main")
+	b.Wait("document.querySelector('main [role=alert]')")
+	says(t, b, "form.panel", "Somebody else has changed this role", "You had chosen: Open", "You had written “Interns of the summer”")
+	b.Look("role-changed-meanwhile")
+	b.Click("[name='effect.api.use'][value=open]")
+	b.Click("form.panel .buttons .main")
+	b.Wait("document.querySelector('.done')")
+	answered(t, info, info.Token, "ada@acme.example")
+
+	b.Click("form.panel .danger")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, b, "dialog", "Delete “Interns”?", "1 user gains")
+	b.Look("role-delete")
+	b.Click("dialog .destroy")
+	onPage(b, "/roles")
+
+	// What can't be done says so before it is tried.
+	open(b, info, "/roles/administrator")
+	b.Look("role-predefined")
+	open(b, info, "/users")
+	b.Wait("document.querySelector('.row')")
+	keyportertest.Eval[bool](b, "[...document.querySelectorAll('.row a')].find(a => a.innerText.startsWith('olivia')).click(), true")
+	b.Wait("document.querySelector('.results')")
+	b.Click("[name=role][value=administrator]")
+	b.Wait("document.querySelector('.preview .error')")
+	says(t, b, ".preview", "nobody could manage users and roles of Acme any more")
+	b.Look("user-last-administrator")
+
+	open(b, info, "/users/nobody")
+	says(t, b, "main", "There is no such user", "Back to Users")
+	b.Look("user-not-found")
+}
+
+// TestAnOrganizationsDays has the operator make one, give it features and users, and suspend it.
+func TestAnOrganizationsDays(t *testing.T) {
+	_, info := runDemo(t)
+	b := keyportertest.NewBrowser(t)
+	signIn(b, info, "olivia@acme.example")
+	b.Click(".sections a[href='/organizations']")
+	onPage(b, "/organizations")
+	b.Look("organizations")
+	b.Click("a[href='/organizations/new']")
+	b.Wait("document.activeElement.id === 'organization'")
+	b.Look("organization-new")
+	b.Fill("#organization", "Globex "+strings.Repeat("& Sons ", 12)+kb.Enter)
+	b.Wait("document.querySelector('.done')")
+	b.Look("organization-made")
+
+	b.Click("[aria-label=OrganizationApiToken]")
+	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
+	b.Click("[aria-labelledby=users] .button")
+	b.Wait("document.activeElement.id === 'login'")
+	b.Fill("#login", "ada@acme.example")
+	b.Fill("#password", keyportertest.Password)
+	b.Click(".buttons .main")
+	b.Wait("document.querySelector('#login[aria-invalid=true]')")
+	b.Look("user-new-refused")
+	b.Fill("#login", "first@globex.example")
+	b.Fill("#password", keyportertest.Password)
+	b.Click("[name=role][value=administrator]")
+	b.Look("user-new")
+	b.Click(".buttons .main")
+	b.Wait("document.querySelector('.done')")
+	b.Look("user-made")
+	b.Click("[href$='/password']")
+	b.Wait("document.querySelector('dialog[open]')")
+	b.Look("password")
+	b.Press(kb.Escape)
+	b.Click("a[href$='/disable']")
+	b.Wait("document.querySelector('dialog[open]')")
+	says(t, b, "dialog", "Switch off first@globex.example?")
+	b.Look("user-disable-last")
+	b.Press(kb.Escape)
+
+	b.Click(".trail a[href^='/organizations/']")
+	b.Wait("document.querySelector('#suspension')")
+	b.Look("organization")
+	b.Click("a[href$='/disable']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, b, "dialog", "1 active user", "No token")
+	b.Look("organization-suspend")
+	b.Click("dialog .destroy")
+	b.Wait("document.querySelector('.done')")
+	b.Look("organization-suspended")
+	b.Click("[aria-labelledby=suspension] .main")
+	b.Wait("!document.querySelector('.state.off')")
+
+	// Who manages nothing sees nothing of it.
+	b.Click("header .account button")
+	onPage(b, "/sign-in")
+	signIn(b, info, "grace@acme.example")
+	if b.Text(".sections") != "" {
+		t.Errorf("grace is led to %s", b.Text(".sections"))
+	}
+	open(b, info, "/organizations")
+	says(t, b, "main", "That is not allowed", "operator")
+	b.Look("forbidden")
+}
