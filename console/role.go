@@ -239,7 +239,7 @@ func (c *console) previewRole(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	i, err := c.Control.PreviewRole(r.Context(), actor, role)
-	if !p.Edits {
+	if err != nil && !p.Edits {
 		return err
 	}
 	p.Impact, err = c.previewOf(i, err)
