@@ -12,7 +12,6 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/store"
 )
 
 // policy is who may what. Each line is a route, with {id} and the like standing for
@@ -226,9 +225,7 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		return r.ID
 	case "users":
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
-		if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {
-			t.Fatal(err)
-		}
+		w.Insert(t, u)
 		return u.ID
 	case "organizations":
 		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)

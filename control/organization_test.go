@@ -7,15 +7,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/store"
 )
-
-func (w *world) insert(t *testing.T, u keyporter.User) {
-	t.Helper()
-	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestListsOfOrganizations(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {

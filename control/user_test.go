@@ -89,7 +89,9 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 			return w.Control.WithdrawFlag(ctx, a, org, keyporter.FlagOrganizationAPIToken)
 		}},
 		{"list users of the instance", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Users(ctx, a, "")) }},
-		{"list another's tokens", "nnnnnnnnnf", func(a keyporter.Actor) error { return err2(w.Control.TokensOf(ctx, a, w.ada.ID, keyporter.UserToken, "")) }},
+		{"list another's tokens", "nnnnnnnnnf", func(a keyporter.Actor) error {
+			return err2(w.Control.TokensOf(ctx, a, w.ada.ID, keyporter.UserToken, ""))
+		}},
 	} {
 		for i, a := range actors {
 			want := map[byte]keyporter.Kind{'f': fine, 'x': keyporter.Forbidden, 'n': keyporter.NotFound, 'u': keyporter.Unauthorized}[op.want[i]]
@@ -195,7 +197,7 @@ func TestListsOfUsers(t *testing.T) {
 		}
 		for i := range control.MaxPage {
 			u := keyporter.User{ID: keyporter.ID(fmt.Sprintf("u%03d", i)), OrganizationID: w.ada.OrganizationID, Login: fmt.Sprintf("B%03d@acme.example", 999-i)}
-			w.insert(t, u)
+			w.Insert(t, u)
 		}
 		first, last := list("", "")
 		second, _ := list("", last)

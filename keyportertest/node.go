@@ -151,3 +151,11 @@ func UseAPI(e keyporter.Effect) keyporter.Role {
 func Session(u keyporter.User) keyporter.Actor {
 	return keyporter.Actor{Kind: keyporter.ActorSession, User: u, Address: "192.0.2.1"}
 }
+
+// Insert writes a user who has no password, without the work of hashing one.
+func (n *Node) Insert(t testing.TB, u keyporter.User) {
+	t.Helper()
+	if err := n.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {
+		t.Fatal(err)
+	}
+}
