@@ -52,12 +52,16 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 		return "", err
 	}
 	if !match {
-		return "", keyporter.Refuse(keyporter.Unauthorized, "The login name or the password is wrong.")
+		return "", wrongPassword()
 	}
 	if err := mayEnter(ctx, c.db, user); err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, user, in)
+	return c.openSession(ctx, user, hash, in)
+}
+
+func wrongPassword() error {
+	return keyporter.Refuse(keyporter.Unauthorized, "The login name or the password is wrong.")
 }
 
 func (c *Control) countAttempt(ctx context.Context, in SignIn) error {
@@ -91,15 +95,24 @@ func network(address string) string {
 	return p.String()
 }
 
-func (c *Control) openSession(ctx context.Context, user keyporter.User, in SignIn) (cookie string, err error) {
+// openSession opens a session for who knew the password of that hash.
+func (c *Control) openSession(ctx context.Context, user keyporter.User, hash string, in SignIn) (cookie string, err error) {
 	cookie = rand.Text() + rand.Text() // 260 bits
 	now := c.now()
 	actor := keyporter.Actor{Kind: keyporter.ActorSession, User: user, Address: in.Address}
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
+		// To compare a password takes long enough for it to be changed, which ends the sessions that there are by then.
+		err := tx.KeepPassword(ctx, user.ID, hash)
+		if keyporter.KindOf(err) == keyporter.NotFound {
+			return wrongPassword()
+		}
+		if err != nil {
+			return err
+		}
 		if err := tx.ForgetAttempts(ctx, "login "+loginKey(in.Login)); err != nil {
 			return err
 		}
-		err := tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
+		err = tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
 			UserID: user.ID, Address: in.Address, Agent: text(in.Agent, 200), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
 		})
 		if err != nil {

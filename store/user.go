@@ -49,6 +49,12 @@ func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) e
 	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
 }
 
+// KeepPassword wants an active user with that password hash, and keeps both from being
+// changed until the transaction has ended. With another hash, or switched off, he is NotFound.
+func (tx *Tx) KeepPassword(ctx context.Context, user keyporter.ID, hash string) error {
+	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $2 AND active`, user, hash)
+}
+
 const userColumns = `id, organization_id, login, operator, active, created_at,
 	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = users.id), '')`
 
