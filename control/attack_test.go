@@ -41,3 +41,22 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 		}
 	})
 }
+
+// TestTheSetupLinkEndsWithTheFirstOperator has the command line make the operator. Who
+// finds the link in a log afterwards must not become another one.
+func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		code, err := w.Control.SetupCode(t.Context())
+		if err != nil || code == "" {
+			t.Fatal(err)
+		}
+		_, err = w.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{
+			OrganizationID: w.ada.OrganizationID, Login: "otto@acme.example", Password: keyportertest.Password, Operator: true,
+		})
+		kindOf(t, err, fine)
+		kindOf(t, w.Control.SetupOpen(t.Context(), code), keyporter.NotFound)
+		_, err = w.Control.Setup(t.Context(), control.Setup{Code: code, Organization: "Evil", Login: "mallory@evil.example", Password: keyportertest.Password})
+		kindOf(t, err, keyporter.NotFound)
+	})
+}

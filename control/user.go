@@ -72,6 +72,9 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	if keyporter.KindOf(err) == keyporter.Conflict {
 		return &keyporter.Error{Kind: keyporter.Conflict, Field: "login", Message: "There is a user with this login name already."}
 	}
+	if err == nil && u.Operator {
+		err = tx.EndSetupLinks(ctx) // it is for the first one, and may stand in a log
+	}
 	if err != nil {
 		return err
 	}

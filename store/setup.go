@@ -9,10 +9,16 @@ import (
 
 // ReplaceSetupLink makes this the only link by which the first operator can be made.
 func (tx *Tx) ReplaceSetupLink(ctx context.Context, hash keyporter.SecretHash, expiresAt time.Time) error {
-	if _, err := tx.exec(ctx, `DELETE FROM setup_links`); err != nil {
-		return explain(err)
+	if err := tx.EndSetupLinks(ctx); err != nil {
+		return err
 	}
 	_, err := tx.exec(ctx, `INSERT INTO setup_links (hash, expires_at) VALUES ($1, $2)`, hash[:], millis(expiresAt))
+	return explain(err)
+}
+
+// EndSetupLinks ends the link that there may be.
+func (tx *Tx) EndSetupLinks(ctx context.Context) error {
+	_, err := tx.exec(ctx, `DELETE FROM setup_links`)
 	return explain(err)
 }
 
