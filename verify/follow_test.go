@@ -15,6 +15,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -251,6 +252,34 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	keyportertest.Eventually(t, "refused", func() bool { return ask(far, secret.Reveal()).Reason == keyporter.ReasonDisabled })
 	keyportertest.Eventually(t, "hearing again", far.DB.Hears)
 	mustReason(t, ask(far, secret.Reveal()), keyporter.ReasonDisabled)
+}
+
+// TestASilentDatabaseIsNoAnswer asks while nothing comes back from the database. Whoever
+// waits for the decision has to get one, and callers must not pile up.
+func TestASilentDatabaseIsNoAnswer(t *testing.T) {
+	far, near, w, _ := distant(t)
+	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	secrets := make([]string, 16)
+	for i := range secrets {
+		_, secret := keyportertest.Token(t, near.Control, ada, fmt.Sprint(i))
+		secrets[i] = secret.Reveal()
+	}
+	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secrets[0]).Allowed })
+	w.setMute(true)
+	answers := make(chan verify.Decision, len(secrets))
+	for _, s := range secrets[1:] { // not in memory yet
+		go func() { answers <- ask(far, s) }()
+	}
+	late := time.After(3 * store.Silence)
+	for range secrets[1:] {
+		select {
+		case d := <-answers:
+			mustReason(t, d, keyporter.ReasonUnavailable)
+		case <-late:
+			w.cut()
+			t.Fatal("no answer")
+		}
+	}
 }
 
 func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {

@@ -195,6 +195,9 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 	// What changes between the query and the put must not be put: the cache knows by this number.
 	generation := c.cache.generation()
 	c.lookups.Add(1)
+	// A database that doesn't answer must not make callers pile up who wait for it.
+	ctx, cancel := context.WithTimeout(ctx, store.Silence)
+	defer cancel()
 	cred, err := c.db.CredentialByHash(ctx, hash)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return nil, nil //nolint:nilnil // as above
