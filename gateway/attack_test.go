@@ -128,3 +128,17 @@ func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAPICannotPlantASession has an API give the browser a cookie without a name, whose
+// value the browser then sends as if it were name and value.
+func TestAnAPICannotPlantASession(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
+		for _, cookie := range []string{"=keyporter-session=evil", " = keyporter-session=evil; Path=/", "=__Host-keyporter-session=evil", "own=keyporter-session=1"} {
+			rw.Header().Add("Set-Cookie", cookie)
+		}
+	})
+	res := w.get(t, "/Api/v4/version")
+	if got := fmt.Sprint(res.Header["Set-Cookie"]); got != "[own=keyporter-session=1]" {
+		t.Errorf("the browser gets %s", got)
+	}
+}

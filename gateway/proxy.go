@@ -102,7 +102,10 @@ func clean(res *http.Response, api *verify.API) error {
 	}
 	if len(res.Header["Set-Cookie"]) > 0 {
 		ours := func(line string) bool {
-			name, _, _ := strings.Cut(line, "=")
+			name, value, _ := strings.Cut(line, "=")
+			if name = strings.TrimSpace(name); name == "" { // then browsers send the value alone, which has a name in it
+				name, _, _ = strings.Cut(value, "=")
+			}
 			return web.IsSessionCookie(strings.TrimSpace(name))
 		}
 		res.Header["Set-Cookie"] = slices.DeleteFunc(res.Header["Set-Cookie"], ours)
