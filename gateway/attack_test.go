@@ -142,3 +142,20 @@ func TestAnAPICannotPlantASession(t *testing.T) {
 		t.Errorf("the browser gets %s", got)
 	}
 }
+
+// TestARequestIDOutlivesAnEarlyHint has the API send something before its answer.
+func TestARequestIDOutlivesAnEarlyHint(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusEarlyHints) })
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprint(conn, "GET /Api/v4/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	all, err := io.ReadAll(conn)
+	_, last, _ := strings.Cut(string(all), "\r\n\r\n")
+	if err != nil || !strings.HasPrefix(last, "HTTP/1.1 200") || strings.Count(last, "X-Keyporter-Request-Id: ") != 1 {
+		t.Errorf("%v\n%s", err, all)
+	}
+}

@@ -44,6 +44,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
 		ModifyResponse: func(res *http.Response) error {
 			g.notify(res.Header, &d)
+			w.Header()[web.RequestIDHeader] = []string{id} // anew: an early hint clears all headers
 			return clean(res, d.Route.API())
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
