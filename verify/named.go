@@ -58,6 +58,8 @@ func (c *Checker) namedBy(ctx context.Context, e *entry, login string) (*named, 
 		return n, nil
 	}
 	c.lookups.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, store.Silence) // as in entryOf
+	defer cancel()
 	s, err := c.db.StandingByLogin(ctx, e.OrganizationID, login)
 	var n *named
 	switch {
