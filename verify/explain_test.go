@@ -39,6 +39,18 @@ func (w *organizationWorld) call(version int, logins ...string) *verify.Request 
 	}
 }
 
+// TestALoginNameThatIsTooLongIsNobodys has who holds an organization token name a
+// thousand users whom there can't be, to fill the memory with their names.
+func TestALoginNameThatIsTooLongIsNobodys(t *testing.T) {
+	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	mustReason(t, w.Checker.Check(t.Context(), w.call(5, "grace@acme.example")), keyporter.Allowed)
+	before := w.Checker.Lookups()
+	mustReason(t, w.Checker.Check(t.Context(), w.call(5, strings.Repeat("x", 16<<10)+"@acme.example")), keyporter.ReasonNamedUnknown)
+	if w.Checker.Lookups() != before {
+		t.Error("the name was looked up, and is remembered")
+	}
+}
+
 func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)

@@ -54,6 +54,9 @@ func (u *namedUsers) put(login string, n *named) {
 // nobody has. An entry that was dropped meanwhile may remember what is over, but nobody
 // finds that entry any more.
 func (c *Checker) namedBy(ctx context.Context, e *entry, login string) (*named, error) {
+	if len(login) > keyporter.MaxLoginLen {
+		return nil, nil //nolint:nilnil // nobody's, and too much to remember
+	}
 	if n, ok := e.named.get(login); ok {
 		return n, nil
 	}
