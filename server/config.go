@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -79,6 +80,8 @@ func (c Config) Validate() error {
 	u, err := url.Parse(c.Address)
 	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
 		"address: %q has to be like https://keys.example.com", c.Address)
+	// Taken for a path, it would become a folder with an empty database in it. It isn't quoted: there may be a password in it.
+	bad(strings.Contains(c.Database, "://") && !store.IsPostgres(c.Database), "database: has to be the path of an SQLite file, or begin with postgres://")
 	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together: one of them is missing")
 	_, err = web.ParseProxies(c.TrustedProxies)
 	bad(err != nil, "trusted_proxies: %w", err)
