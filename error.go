@@ -30,10 +30,10 @@ type Error struct {
 	Err        error
 }
 
-// Error returns the message, and the cause after it.
+// Error returns the message, and the cause in brackets after it.
 func (e *Error) Error() string {
 	if e.Err != nil {
-		return e.Message + ": " + e.Err.Error()
+		return e.Message + " (" + e.Err.Error() + ")"
 	}
 	return e.Message
 }

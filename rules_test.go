@@ -164,6 +164,9 @@ func TestErrorsKeepTheirKindWhenWrapped(t *testing.T) {
 	if keyporter.KindOf(err) != keyporter.Conflict || keyporter.MessageOf(err) != "Taken." {
 		t.Errorf("%v has kind %d", err, keyporter.KindOf(err))
 	}
+	if got := err.Error(); got != "rename token: Taken. (constraint)" {
+		t.Errorf("the log says %q", got)
+	}
 	if foreign := errors.New("dial tcp"); keyporter.KindOf(foreign) != keyporter.Unknown || keyporter.MessageOf(foreign) != "" || keyporter.MessageOf(nil) != "" {
 		t.Error("a foreign error is for people")
 	}

@@ -25,7 +25,16 @@ func explain(err error) error {
 	return err
 }
 
-const gone = "The database can't be reached."
+const (
+	gone   = "The database can't be reached."
+	noFile = "The database file can't be opened: does its folder exist, and may it be written?"
+)
+
+// cantOpen explains an error of the operating system about the database's file, which
+// would look like one of the network otherwise.
+func cantOpen(err error) error {
+	return &keyporter.Error{Kind: keyporter.Unavailable, Message: noFile, Err: err}
+}
 
 func classify(err error) (keyporter.Kind, string) {
 	if errors.Is(err, sql.ErrNoRows) {
@@ -60,7 +69,7 @@ func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
 	case sqlitelib.SQLITE_READONLY:
 		return keyporter.Unavailable, "The database can't be written: its file or folder is read-only."
 	case sqlitelib.SQLITE_CANTOPEN:
-		return keyporter.Unavailable, "The database file can't be opened: does its folder exist, and may it be written?"
+		return keyporter.Unavailable, noFile
 	case sqlitelib.SQLITE_IOERR:
 		return keyporter.Unavailable, "The disk that the database is on reports an error."
 	case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -53,11 +52,11 @@ func openPool(ctx context.Context, path string, conns int, settings string) (*sq
 // did, and the hashes of their passwords. SQLite gives its side files the same mode.
 func makePrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make the database's folder: %w", err)
+		return cantOpen(err)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
 	if err != nil {
-		return err
+		return cantOpen(err)
 	}
 	return f.Close()
 }

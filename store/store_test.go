@@ -308,7 +308,7 @@ func TestDatabasesThatCannotBeOpened(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		write("text.db", strings.Repeat("not a database ", 1000)): "damaged",
-		dir: "is a directory",
+		dir: "The database file can't be opened: does its folder exist, and may it be written? (open " + dir + ": is a directory)",
 		filepath.Join(write("file", ""), "keyporter.db"):                                      "not a directory",
 		"postgres://nobody:secretword@127.0.0.1:1/none":                                       "can't be reached",
 		"postgres://%zz:secretword@":                                                          "can't be read",
