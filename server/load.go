@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
 )
 
 // Setting is one field of Config that variables and flags can set.
@@ -60,12 +62,34 @@ func (c *Config) read(path string) error {
 	if err != nil {
 		return err
 	}
-	err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(c)
-	if err != nil && !errors.Is(err, io.EOF) {
-		// The error without the lines around it: they may hold the database's password.
-		return fmt.Errorf("%s: %s", path, strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0])
+	var faults []error
+	file, err := parser.ParseBytes(content, 0)
+	if err == nil {
+		faults = misfitsOf(file)
+		err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(c)
 	}
-	return nil
+	if err != nil && !errors.Is(err, io.EOF) && len(faults) == 0 {
+		// The error without the lines around it: they may hold the database's password.
+		faults = []error{errors.New(strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0])}
+	}
+	for i, f := range faults {
+		faults[i] = fmt.Errorf("%s: %w", path, f)
+	}
+	return errors.Join(faults...)
+}
+
+// misfitsOf tells what of a file isn't configuration. Of several documents in it the
+// decoder would read the first, and leave the others out in silence.
+func misfitsOf(file *ast.File) (faults []error) {
+	for i, doc := range file.Docs {
+		switch {
+		case i == 0:
+			faults = misfits("the configuration", doc.Body, reflect.TypeFor[Config]())
+		case doc.Body != nil:
+			faults = append(faults, fmt.Errorf("line %d: a second document begins here; put all settings into one", line(doc.Body)))
+		}
+	}
+	return faults
 }
 
 func (c *Config) set(key, value, from string) error {
