@@ -134,12 +134,48 @@ func (a *API) compile(where string) (faults []error) {
 	if len(a.Routes) == 0 {
 		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
 	}
+	for _, h := range a.Hosts {
+		if h == "" || strings.ContainsAny(h, "/@* ") || strings.Contains(h, ":") && !strings.HasSuffix(h, "]") {
+			faults = append(faults, fmt.Errorf("%s: hosts: %q has to be a host name such as api.example.com, without scheme, port or wildcard", where, h))
+		}
+	}
 	for i := range a.Routes {
 		for _, err := range a.Routes[i].compile() {
 			faults = append(faults, fmt.Errorf("%s: routes[%d]: %w", where, i, err))
 		}
+		for j := range i {
+			if a.Routes[j].hides(&a.Routes[i]) {
+				faults = append(faults, fmt.Errorf("%s: routes[%d] is never reached: routes[%d] takes all of its calls", where, i, j))
+			}
+		}
 	}
 	return faults
+}
+
+// hides tells that s, which comes after r, decides about nothing: what it says, that its
+// path is public for instance, would be left out in silence.
+func (r *Route) hides(s *Route) bool {
+	other := func(m string) bool {
+		return !slices.ContainsFunc(r.Methods, func(n string) bool { return strings.EqualFold(m, n) })
+	}
+	return covers(r.segments, s.segments) && r.first <= s.first && (r.last == 0 || s.last != 0 && s.last <= r.last) &&
+		(len(r.Methods) == 0 || len(s.Methods) > 0 && !slices.ContainsFunc(s.Methods, other))
+}
+
+// covers tells that every path that fits the pattern b fits a, too.
+func covers(a, b []segment) bool {
+	for i, s := range a {
+		switch {
+		case s.kind == rest:
+			return true
+		case i >= len(b) || b[i].kind == rest:
+			return false
+		case s.kind == anything && (b[i].kind != literal || b[i].literal != ""):
+		case s.kind != b[i].kind || !equalFoldASCII(s.literal, b[i].literal):
+			return false
+		}
+	}
+	return len(a) > 0 && len(a) == len(b)
 }
 
 func (r *Route) compile() (faults []error) {

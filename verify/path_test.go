@@ -134,16 +134,58 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 		{Path: "/a", Public: true, Credentials: []keyporter.CredentialKind{"user_token"}},
 		{Path: "/a", Credentials: []keyporter.CredentialKind{"cookie"}},
 		{Path: "/a", Refusals: "html"},
-	}}, {Name: "b"}, {Name: "b", Upstream: "http://u:p@h/path"}})
+	}, Hosts: []string{"https://api.example.com"}}, {Name: "b", Hosts: []string{"api.example.com:8080"}}, {Name: "b", Upstream: "http://u:p@h/path"}})
 	if err == nil {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
 		"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
 		"contradict", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name",
+		`"https://api.example.com" has to be a host name`, `"api.example.com:8080" has to be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%v", want, err)
+		}
+	}
+}
+
+// TestRoutesThatAreNeverReached has two routes, and wants a fault where the second never decides.
+func TestRoutesThatAreNeverReached(t *testing.T) {
+	route := func(versions string, methods ...string) Route {
+		return Route{Path: "/api/{version}/{rest...}", Versions: versions, Methods: methods}
+	}
+	for _, tt := range []struct {
+		first, second Route
+		fault         bool
+	}{
+		{route(""), route(""), true},
+		{route(""), Route{Path: "/API/{version}/{all...}", Public: true}, true},
+		{route(""), route("1-5", "GET"), true},
+		{route("1-5"), route("2-4"), true},
+		{route("3-"), route("3-"), true},
+		{route("", "GET", "POST"), route("", "get"), true},
+		{route(""), Route{Path: "/api/{version}/x", Public: true}, true},
+		{route(""), Route{Path: "/api/{version}/x/{rest...}"}, true},
+		{Route{Path: "/{rest...}"}, route("6-"), true},
+		{Route{Path: "/api/{x}/y"}, Route{Path: "/api/{version}/y"}, true},
+		{Route{Path: "/api/{x}"}, Route{Path: "/api/y"}, true},
+		{Route{Path: "/api/{x}"}, Route{Path: "/api/"}, false},
+		{Route{Path: "/api/{x}"}, Route{Path: "/api/{rest...}"}, false},
+		{Route{Path: "/api/{x}"}, Route{Path: "/api/y/z"}, false},
+		{Route{Path: "/api/y/z"}, Route{Path: "/api/y"}, false},
+		{Route{Path: "/api/{version}"}, Route{Path: "/api/{x}"}, false},
+		{Route{Path: "/api/{version}/x"}, route(""), false},
+		{route("1-5"), route(""), false},
+		{route("1-5"), route("1-"), false},
+		{route("1-5"), route("6-"), false},
+		{route("", "GET"), route(""), false},
+		{route("", "GET"), route("", "GET", "POST"), false},
+		{Route{Path: "/api/x"}, Route{Path: "/api/{x}"}, false},
+		{Route{Path: "/api/x"}, Route{Path: "/api/y"}, false},
+	} {
+		err := Validate([]API{{Name: "a", Routes: []Route{tt.first, tt.second}}})
+		if (err != nil) != tt.fault || err != nil && !strings.Contains(err.Error(), "routes[1] is never reached") {
+			t.Errorf("%+v then %+v: %v", tt.first, tt.second, err)
 		}
 	}
 }
