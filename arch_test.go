@@ -33,7 +33,7 @@ func mayImport() map[string][]string {
 
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
-		"console": {"", "control", "web"},
+		"console": {"", "control", "verify", "web"},
 		"server":  mounts,
 
 		"keyportertest":       slices.Concat(mounts, []string{"server"}),

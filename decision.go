@@ -92,6 +92,42 @@ const (
 	ReasonNamedBlocked         Reason = "named_user.blocked"
 )
 
+// Rule returns the rule that says no for r. Two stand for more than one: a secret that is
+// not known for RuleKnown, and that the state can't be had for the first that needs it.
+func (r Reason) Rule() Rule {
+	switch r {
+	case ReasonNoRoute, ReasonBadPath:
+		return RulePath
+	case ReasonNoCredential, ReasonAmbiguous:
+		return RuleCredential
+	case ReasonNotAccepted, ReasonVersion:
+		return RuleAccepted
+	case ReasonDisabled:
+		return RuleEnabled
+	case ReasonExpired:
+		return RuleNotExpired
+	case ReasonUserInactive:
+		return RuleUserActive
+	case ReasonOrganization:
+		return RuleOrganization
+	case ReasonFlag:
+		return RuleFlag
+	case ReasonNoOrganizationTokens:
+		return RuleOrganizationTokens
+	case ReasonNotGranted, ReasonBlocked:
+		return RulePermission
+	case ReasonLoginName, ReasonNoLoginName, ReasonTwoLoginNames:
+		return RuleLoginName
+	case ReasonNamedUnknown:
+		return RuleNamedUser
+	case ReasonNamedInactive:
+		return RuleNamedActive
+	case ReasonNamedNotGranted, ReasonNamedBlocked:
+		return RuleNamedPermission
+	}
+	return RuleKnown
+}
+
 // Refusal is what a reason means to the caller.
 type Refusal struct {
 	Status int    // HTTP status: 400, 401, 403, 404 or 503

@@ -12,6 +12,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // policy is who may what. Each line is a route, with {id} and the like standing for
@@ -41,6 +42,16 @@ GET /tokens/{id}/expiry                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/expiry                         in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/delete                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
+GET /tokens/{id}/explain                         in  | 404 200 404 200 404 404
+GET /tokens/{id}/hand-over                       in  | 404 404 404 404 404 404
+POST /tokens/{id}/hand-over                      in  | 404 404 404 404 404 404
+GET /tokens/{id}/hand-over?kind=organization     in  | 404 403 404 200 404 404
+POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
+
+GET /organization-tokens                             in  | 403 403 403 200 200 200
+GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
+GET /refusals                                    in  | 200 200 200 200 200 200
+GET /refusals/{request}                          in  | 404 200 404 200 404 404
 
 GET /users                                       in  | 403 403 403 200 200 200
 GET /users?organization={organization}           in  | 403 403 403 200 404 200
@@ -185,6 +196,12 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 	if strings.Contains(query, "{role}") {
 		query = strings.ReplaceAll(query, "{role}", string(w.object(t, "roles", fresh)))
 	}
+	if strings.Contains(r.query, "kind=organization") {
+		path = strings.ReplaceAll(r.route[len(method)+1:], "{id}", string(w.organizationToken(t, fresh)))
+	}
+	if strings.Contains(path, "{request}") {
+		path = strings.ReplaceAll(path, "{request}", w.refused(t, fresh))
+	}
 	path = strings.NewReplacer("{flag}", string(keyporter.FlagOrganizationAPIToken), "{code}", fresh, "{$}", "").Replace(path)
 	before := w.events(t)
 	var a answer
@@ -192,6 +209,9 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 		a = v.get(path + "?" + query)
 	} else {
 		fields := []string{"login", fresh + "@acme.example", "password", keyportertest.Password, "name", fresh, "version", "1"}
+		if strings.HasSuffix(path, "/hand-over") {
+			fields[1] = "ada@acme.example"
+		}
 		if noun == "organizations" {
 			fields = append(fields, "organization", fresh) // its name
 		}
@@ -236,6 +256,23 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 	}
 	t.Fatalf("the test can't make one of %s: it needs a case", noun)
 	return ""
+}
+
+// organizationToken makes one of ada's.
+func (w *walk) organizationToken(t *testing.T, name string) keyporter.ID {
+	token, _ := keyportertest.OrganizationToken(t, w.Control, w.users[1], name)
+	return token.ID
+}
+
+// refused has a call with a token of ada's refused, and returns its request id.
+func (w *walk) refused(t *testing.T, name string) string {
+	t.Helper()
+	token, secret := keyportertest.Token(t, w.Control, w.users[1], name)
+	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: name})
+	return name
 }
 
 func (w *walk) dropRole(id keyporter.ID) {

@@ -14,12 +14,14 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
 // Config is what the pages need.
 type Config struct {
 	Control *control.Control
+	Checker *verify.Checker // explains
 	Proxies web.Proxies
 	Log     *slog.Logger
 	Address string // under which people reach the pages; empty: that of the request
@@ -61,17 +63,24 @@ func (c *console) routes() map[string]handler {
 		"GET /setup/{code}":  c.showSetup,
 		"POST /setup/{code}": c.setUp,
 
-		"GET /tokens":               c.signedIn(c.listTokens),
-		"GET /tokens/new":           c.signedIn(c.newToken),
-		"POST /tokens":              c.signedIn(c.createToken),
-		"POST /tokens/{id}/enable":  c.signedIn(c.enableToken),
-		"POST /tokens/{id}/disable": c.signedIn(c.disableToken),
-		"GET /tokens/{id}/rename":   c.signedIn(c.showRename),
-		"POST /tokens/{id}/rename":  c.signedIn(c.renameToken),
-		"GET /tokens/{id}/expiry":   c.signedIn(c.showExpiry),
-		"POST /tokens/{id}/expiry":  c.signedIn(c.setExpiry),
-		"GET /tokens/{id}/delete":   c.signedIn(c.showDelete),
-		"POST /tokens/{id}/delete":  c.signedIn(c.deleteToken),
+		"GET /tokens":                 c.signedIn(c.listTokens),
+		"GET /tokens/new":             c.signedIn(c.newToken),
+		"POST /tokens":                c.signedIn(c.createToken),
+		"POST /tokens/{id}/enable":    c.signedIn(c.enableToken),
+		"POST /tokens/{id}/disable":   c.signedIn(c.disableToken),
+		"GET /tokens/{id}/rename":     c.signedIn(c.showRename),
+		"POST /tokens/{id}/rename":    c.signedIn(c.renameToken),
+		"GET /tokens/{id}/expiry":     c.signedIn(c.showExpiry),
+		"POST /tokens/{id}/expiry":    c.signedIn(c.setExpiry),
+		"GET /tokens/{id}/delete":     c.signedIn(c.showDelete),
+		"POST /tokens/{id}/delete":    c.signedIn(c.deleteToken),
+		"GET /tokens/{id}/explain":    c.signedIn(c.explainToken),
+		"GET /tokens/{id}/hand-over":  c.signedIn(c.showHandOver),
+		"POST /tokens/{id}/hand-over": c.signedIn(c.handOver),
+
+		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
+		"GET /refusals":            c.signedIn(c.listRefusals),
+		"GET /refusals/{request}":  c.signedIn(c.showRefusal),
 	}
 	maps.Copy(all, c.manageRoutes())
 	return all
@@ -147,7 +156,7 @@ func (c *console) sameOrigin(next http.Handler) http.Handler {
 
 func redirect(to string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // our own paths; what came with the request went through local
+		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	}
 }

@@ -30,7 +30,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := console.New(console.Config{Control: s.Control, Proxies: proxies, Log: slog.New(slog.DiscardHandler)})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: slog.New(slog.DiscardHandler)})
 	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
 	t.Cleanup(server.Close)
 	s.url = server.URL

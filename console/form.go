@@ -12,35 +12,63 @@ import (
 type form struct {
 	Heading string
 	Action  string // where it is sent
+	Back    string // the page that it belongs to
 	Submit  string // what the button says
 	Said    string // when it is done
 	Name    string // of the token, as typed
 	Expires string // as typed, a day
+	Login   string // as typed
 	Today   string
 	Errors  map[string]string // by field
 
-	AskName, AskExpires bool
-	Delete              *tokenRow // asks whether to delete this one
+	AskName, AskExpires, AskLogin bool
+
+	Kind   keyporter.TokenKind // of the token that is added
+	Delete *tokenRow           // asks whether to delete this one
 }
 
-func newTokenForm() form {
-	return form{Heading: "Add new API Token", Action: "/tokens", Submit: "Add token", Said: "Added. Copy it now: it will not be shown again.", AskName: true, AskExpires: true}
+// OfOrganization tells whether an organization token is about to be added.
+func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationToken }
+
+func newTokenForm(kind keyporter.TokenKind) form {
+	f := form{
+		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
+		Said: "Added. Copy it now: it will not be shown again.", AskName: true, AskExpires: true,
+	}
+	if f.OfOrganization() {
+		f.Heading = "Add new Organization API Token"
+	}
+	return f
 }
 
-func renameForm(t keyporter.Token) form {
-	return form{Heading: "Rename token", Action: "/tokens/" + string(t.ID) + "/rename", Submit: "Rename", Said: "Renamed.", AskName: true, Name: t.Name}
+// formOf begins a form about a token that is on a list.
+func formOf(r *http.Request, verb string) form {
+	f := form{Action: "/tokens/" + string(id(r)) + "/" + verb, Back: listOf(r)}
+	if f.Back == allOrganizationTokens {
+		f.Action += "?list=all"
+	}
+	return f
 }
 
-func expiryForm(t keyporter.Token) form {
-	f := form{Heading: "Expiry of “" + t.Name + "”", Action: "/tokens/" + string(t.ID) + "/expiry", Submit: "Save", Said: "Saved.", AskExpires: true}
+func renameForm(r *http.Request, name string) form {
+	f := formOf(r, "rename")
+	f.Heading, f.Submit, f.Said, f.AskName, f.Name = "Rename token", "Rename", "Renamed.", true, name
+	return f
+}
+
+func expiryForm(r *http.Request, t keyporter.Token) form {
+	f := formOf(r, "expiry")
+	f.Heading, f.Submit, f.Said, f.AskExpires = "Expiry of “"+t.Name+"”", "Save", "Saved.", true
 	if !t.ExpiresAt.IsZero() {
 		f.Expires = t.ExpiresAt.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 	}
 	return f
 }
 
-func deleteForm(row tokenRow) form {
-	return form{Heading: "Delete “" + row.Name + "”?", Action: "/tokens/" + string(row.ID) + "/delete", Submit: "Delete token", Said: "Deleted. Calls with it are refused from now on.", Delete: &row}
+func deleteForm(r *http.Request, row tokenRow) form {
+	f := formOf(r, "delete")
+	f.Heading, f.Submit, f.Said, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are refused from now on.", &row
+	return f
 }
 
 func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
@@ -62,7 +90,7 @@ func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.
 }
 
 func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	return c.ask(w, r, actor, http.StatusOK, newTokenForm())
+	return c.ask(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
 }
 
 func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -70,7 +98,7 @@ func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, renameForm(t))
+	return c.ask(w, r, actor, http.StatusOK, renameForm(r, t.Name))
 }
 
 func (c *console) renameToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -78,8 +106,7 @@ func (c *console) renameToken(w http.ResponseWriter, r *http.Request, actor keyp
 	if _, other := fieldErrors(err); other != nil || err == nil {
 		return c.changed(w, r, actor, err)
 	}
-	f := renameForm(keyporter.Token{ID: id(r), Name: r.PostFormValue("name")})
-	return c.again(w, r, actor, f, err)
+	return c.again(w, r, actor, renameForm(r, r.PostFormValue("name")), err)
 }
 
 func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -87,7 +114,7 @@ func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, expiryForm(t))
+	return c.ask(w, r, actor, http.StatusOK, expiryForm(r, t))
 }
 
 func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -100,7 +127,7 @@ func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keypor
 		_, err = c.Control.SetTokenExpiry(r.Context(), actor, t.ID, at)
 	}
 	if err != nil {
-		f := expiryForm(t)
+		f := expiryForm(r, t)
 		f.Expires = r.PostFormValue("expires")
 		return c.again(w, r, actor, f, err)
 	}
@@ -112,7 +139,7 @@ func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, deleteForm(rowOf(t, c.Control.Now())))
+	return c.ask(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Control.Now())))
 }
 
 // parseDay reads a day from a form as the moment when it is over, UTC; empty is never.

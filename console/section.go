@@ -25,6 +25,9 @@ func sections(p control.Powers, r *http.Request) []section {
 	if p.ManageUsers || p.ManageRoles {
 		all = append(all, section{Path: "/roles", Name: "Roles"})
 	}
+	if p.ManageOrganizationTokens || p.Operate {
+		all = append(all, section{Path: allOrganizationTokens, Name: "Organization tokens"})
+	}
 	if p.Operate {
 		all = append(all, section{Path: "/organizations", Name: "Organizations"})
 	}
@@ -43,7 +46,7 @@ func sections(p control.Powers, r *http.Request) []section {
 // section that of tokens. The list is closed: who signs in is sent to none but these.
 func sectionOf(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if slices.Contains([]string{"users", "roles", "organizations"}, first) {
+	if slices.Contains([]string{"users", "roles", "organizations", "organization-tokens", "refusals"}, first) {
 		return "/" + first
 	}
 	return "/tokens"

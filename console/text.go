@@ -72,13 +72,18 @@ func clientName(agent string) string {
 // icon draws one of our pictures, in the colour of the text.
 func icon(name string) template.HTML {
 	paths := map[string]string{
-		"bin":    `<path d="M3.5 5h13M8 5V3.5h4V5m2.8 0-.7 11.2a1 1 0 0 1-1 .8H6.9a1 1 0 0 1-1-.8L5.2 5M8.3 8.5v5M11.7 8.5v5"/>`,
-		"pen":    `<path d="m12.5 4.5 3 3L7 16l-3.6.6L4 13z"/>`,
-		"clock":  `<circle cx="10" cy="10" r="6.5"/><path d="M10 6.5V10l2.5 1.8"/>`,
-		"copy":   `<rect x="7" y="7" width="9" height="9.5" rx="1.5"/><path d="M13 7V5a1.5 1.5 0 0 0-1.5-1.5h-6A1.5 1.5 0 0 0 4 5v6.5A1.5 1.5 0 0 0 5.5 13H7"/>`,
-		"plus":   `<path d="M10 4.5v11M4.5 10h11"/>`,
-		"people": `<circle cx="7.5" cy="7" r="2.8"/><path d="M2.5 16c.4-3 2.3-4.6 5-4.6s4.6 1.6 5 4.6M12.5 4.6a2.6 2.6 0 0 1 0 4.9M14.2 11.8c1.9.5 3 1.9 3.3 4.2"/>`,
-		"key":    `<circle cx="7" cy="13" r="3.3"/><path d="m9.4 10.6 6.1-6.1M13 7l2.2 2.2M11 9l1.5 1.5"/>`,
+		"bin":       `<path d="M3.5 5h13M8 5V3.5h4V5m2.8 0-.7 11.2a1 1 0 0 1-1 .8H6.9a1 1 0 0 1-1-.8L5.2 5M8.3 8.5v5M11.7 8.5v5"/>`,
+		"pen":       `<path d="m12.5 4.5 3 3L7 16l-3.6.6L4 13z"/>`,
+		"clock":     `<circle cx="10" cy="10" r="6.5"/><path d="M10 6.5V10l2.5 1.8"/>`,
+		"copy":      `<rect x="7" y="7" width="9" height="9.5" rx="1.5"/><path d="M13 7V5a1.5 1.5 0 0 0-1.5-1.5h-6A1.5 1.5 0 0 0 4 5v6.5A1.5 1.5 0 0 0 5.5 13H7"/>`,
+		"plus":      `<path d="M10 4.5v11M4.5 10h11"/>`,
+		"people":    `<circle cx="7.5" cy="7" r="2.8"/><path d="M2.5 16c.4-3 2.3-4.6 5-4.6s4.6 1.6 5 4.6M12.5 4.6a2.6 2.6 0 0 1 0 4.9M14.2 11.8c1.9.5 3 1.9 3.3 4.2"/>`,
+		"question":  `<path d="M7.3 7.4a2.8 2.8 0 1 1 3.9 2.6c-.8.4-1.2.9-1.2 1.8M10 14.6v.1"/><circle cx="10" cy="10" r="7.2"/>`,
+		"hand-over": `<path d="M3.5 7.5h12M12 4l3.5 3.5L12 11M16.5 13.5h-12"/>`,
+		"yes":       `<path d="m4.5 10.5 3.7 3.7 7.3-8"/>`,
+		"no":        `<path d="m5.5 5.5 9 9m0-9-9 9"/>`,
+		"open":      `<path d="M6 10h8"/>`,
+		"key":       `<circle cx="7" cy="13" r="3.3"/><path d="m9.4 10.6 6.1-6.1M13 7l2.2 2.2M11 9l1.5 1.5"/>`,
 	}
 	return template.HTML(`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">` + paths[name] + `</svg>`) //nolint:gosec // our own text
 }

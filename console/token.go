@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -10,68 +9,61 @@ import (
 
 // tokensPage is the content of the page "API Tokens and Apps".
 type tokensPage struct {
-	Access  control.Access
-	Rows    []tokenRow
-	Older   keyporter.ID // the last row of a full page: what comes after it; empty: nothing
-	Newer   bool         // this isn't the first page
-	Example string       // a command line with a placeholder for the token
+	User         tokenSection
+	Organization tokenSection
+	Example      string // a command line with a placeholder for the token
 }
 
-// tokenRow is a token in the list.
-type tokenRow struct {
-	control.TokenWithUse
-
-	Secret  string               // in clear, in the answer that made it only
-	LastUse *keyporter.ClientUse // nil: never used
-	Chart   chart
-	Expired bool
-	Soon    bool      // expires within a week
-	LastDay time.Time // that it works, when it expires
-	Now     time.Time
-}
-
-func rowOf(t control.TokenWithUse, now time.Time) tokenRow {
-	row := tokenRow{TokenWithUse: t, Chart: chartOf(t.Use), Now: now, Expired: t.Expired(now)}
-	if last, ok := t.Use.Last(); ok {
-		row.LastUse = &last
-	}
-	if !t.ExpiresAt.IsZero() {
-		row.LastDay = t.ExpiresAt.Add(-time.Nanosecond)
-		row.Soon = !row.Expired && t.ExpiresAt.Sub(now) < 7*24*time.Hour
-	}
-	return row
+// tokenSection is what the page shows of one kind of tokens.
+type tokenSection struct {
+	Kind         keyporter.TokenKind
+	Organization string
+	Access       control.Access
+	Rows         []tokenRow
+	Older        keyporter.ID // the last row of a full page: what comes after it; empty: nothing
+	Newer        bool         // this isn't the first page
 }
 
 func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	return c.showTokens(w, r, http.StatusOK, actor, nil)
 }
 
-// showTokens shows the list, with the row that was just made on top when there is one.
-func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) error {
-	before := keyporter.ID(r.URL.Query().Get("before"))
-	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, before)
-	if err != nil {
+// showTokens shows the page, with the row that was just made in its place when there is one.
+func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
+	p := tokensPage{Example: c.example(r)}
+	if p.User, err = c.tokenSection(r, actor, keyporter.UserToken, made); err != nil {
 		return err
 	}
-	p := tokensPage{Newer: before != "", Example: c.example(r)}
-	if p.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
+	if p.Organization, err = c.tokenSection(r, actor, keyporter.OrganizationToken, made); err != nil {
 		return err
-	}
-	for _, t := range tokens {
-		if made != nil && t.ID == made.ID {
-			p.Rows = append(p.Rows, *made)
-			continue
-		}
-		p.Rows = append(p.Rows, rowOf(t, c.Control.Now()))
-	}
-	if len(tokens) == control.MaxPage {
-		p.Older = tokens[len(tokens)-1].ID
 	}
 	l, err := c.layoutFor(r, actor, "API Tokens and Apps", p)
 	if err != nil {
 		return err
 	}
+	p.Organization.Organization = l.Organization
+	l.Page = p
 	return c.show(w, r, status, "tokens", l)
+}
+
+func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, kind keyporter.TokenKind, made *tokenRow) (s tokenSection, err error) {
+	before := keyporter.ID(r.URL.Query().Get("before-" + string(kind)))
+	s.Kind, s.Newer = kind, before != ""
+	if s.Access, err = c.Control.TokenAccess(r.Context(), actor, kind); err != nil {
+		return s, err
+	}
+	tokens, err := c.Control.Tokens(r.Context(), actor, kind, before)
+	for _, t := range tokens {
+		row := rowOf(t, c.Control.Now())
+		if made != nil && t.ID == made.ID {
+			row = *made
+		}
+		s.Rows = append(s.Rows, row)
+	}
+	if len(tokens) == control.MaxPage {
+		s.Older = tokens[len(tokens)-1].ID
+	}
+	return s, err
 }
 
 // example is a command line that calls an API.
@@ -84,13 +76,13 @@ func (c *console) example(r *http.Request) string {
 }
 
 func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	f := newTokenForm()
+	f := newTokenForm(kind(r))
 	f.Name, f.Expires = r.PostFormValue("name"), r.PostFormValue("expires")
 	expires, err := parseDay(f.Expires)
 	if err != nil {
 		return c.again(w, r, actor, f, err)
 	}
-	token, secret, err := c.Control.CreateToken(r.Context(), actor, control.NewToken{OwnerID: actor.User.ID, Name: f.Name, ExpiresAt: expires})
+	token, secret, err := c.Control.CreateToken(r.Context(), actor, control.NewToken{Kind: f.Kind, OwnerID: actor.User.ID, Name: f.Name, ExpiresAt: expires})
 	if err != nil {
 		return c.again(w, r, actor, f, err)
 	}
@@ -100,6 +92,13 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 		return c.render(w, http.StatusCreated, "tokens", "row", row)
 	}
 	return c.showTokens(w, r, http.StatusCreated, actor, &row)
+}
+
+func kind(r *http.Request) keyporter.TokenKind {
+	if r.FormValue("kind") == string(keyporter.OrganizationToken) {
+		return keyporter.OrganizationToken
+	}
+	return keyporter.UserToken
 }
 
 func (c *console) enableToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -120,22 +119,40 @@ func (c *console) deleteToken(w http.ResponseWriter, r *http.Request, actor keyp
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return redirect("/tokens")(w, r)
+	return redirect(listOf(r))(w, r)
 }
 
-// changed answers after a change of a token: with its row, or with the list.
+// changed answers after a change of a token: with its row, or with the list that it is on.
 func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
 	if err != nil {
 		return err
 	}
 	if !wantsFragment(r) {
-		return redirect("/tokens")(w, r)
+		return redirect(listOf(r))(w, r)
 	}
-	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
+	row, err := c.row(r, actor)
 	if err != nil {
 		return err
 	}
-	return c.render(w, http.StatusOK, "tokens", "row", rowOf(t, c.Control.Now()))
+	return c.render(w, http.StatusOK, "tokens", "row", row)
+}
+
+// row is the row of the token that a request is about, as the list has it from which the request came.
+func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) {
+	if listOf(r) == allOrganizationTokens {
+		t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
+		return ownedRow(t, c.Control.Now()), err
+	}
+	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
+	return rowOf(t, c.Control.Now()), err
+}
+
+// listOf is the page that has the list from which a request came.
+func listOf(r *http.Request) string {
+	if r.FormValue("list") == "all" {
+		return allOrganizationTokens
+	}
+	return "/tokens"
 }
 
 func id(r *http.Request) keyporter.ID { return keyporter.ID(r.PathValue("id")) }

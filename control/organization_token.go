@@ -14,27 +14,44 @@ type OwnedToken struct {
 	OwnerHolds bool // nothing about the owner stands in its way: he is active and holds api.use
 }
 
-// OrganizationTokens returns the organization tokens of an organization with their owners
+// OrganizationTokens returns an organization and its organization tokens, with their owners
 // and what depends on them, the latest first: a page of up to MaxPage, older than the token
-// before (empty: from the latest). It needs organization_tokens.manage, and operators may look everywhere.
-func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) ([]OwnedToken, error) {
+// before (empty: from the latest). It takes organization_tokens.manage; operators may look everywhere.
+func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) (o keyporter.Organization, all []OwnedToken, err error) {
 	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && operators(actor) != nil {
+		return o, nil, err
+	}
+	if o, err = c.db.OrganizationByID(ctx, organization); err != nil {
+		return o, nil, missing(err, "organization")
+	}
+	if err := c.flush(ctx); err != nil {
+		return o, nil, err
+	}
+	tokens, err := c.db.TokensIn(ctx, organization, keyporter.OrganizationToken, before, MaxPage)
+	if err != nil {
+		return o, nil, err
+	}
+	all = make([]OwnedToken, len(tokens))
+	for i, t := range tokens {
+		if all[i], err = c.ownedToken(ctx, t); err != nil {
+			return o, nil, err
+		}
+	}
+	return o, all, nil
+}
+
+// Dependent is an organization that has organization tokens.
+type Dependent = store.Dependent
+
+// Dependents returns, for operators, the organizations that have organization tokens, those that used them last first.
+func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Dependent, error) {
+	if err := operators(actor); err != nil {
 		return nil, err
 	}
 	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
-	tokens, err := c.db.TokensIn(ctx, organization, keyporter.OrganizationToken, before, MaxPage)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]OwnedToken, len(tokens))
-	for i, t := range tokens {
-		if all[i], err = c.ownedToken(ctx, t); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return c.db.Dependents(ctx, c.now().AddDate(0, 0, -30))
 }
 
 func (c *Control) ownedToken(ctx context.Context, t keyporter.Token) (o OwnedToken, err error) {

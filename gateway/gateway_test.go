@@ -51,7 +51,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gateway.New(checker, proxies, time.Time{}, slog.New(slog.NewTextHandler(&w.log, nil)))
+	g := gateway.New(checker, proxies, time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), slog.New(slog.NewTextHandler(&w.log, nil)))
 	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/verify" {
 			g.Verify(rw, r)
@@ -411,6 +411,31 @@ func TestWhoMayTellTheClientsAddress(t *testing.T) {
 		got := body(t, w.get(t, "/Api/v6/x", "ApiToken: "+w.secret, "X-Forwarded-For: 203.0.113.9, 198.51.100.7"))
 		if !strings.Contains(got, "X-Forwarded-For: "+want+"\r\n") {
 			t.Errorf("trusting %s, the API got\n%s", trusted, got)
+		}
+	}
+}
+
+// TestOrganizationTokensAreDeprecated wants each answer that one opened to say so, from both adapters, and no other.
+func TestOrganizationTokensAreDeprecated(t *testing.T) {
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }, "127.0.0.1")
+	_, secret := keyportertest.OrganizationToken(t, w.Control, w.ada, "Archive")
+	for _, c := range []struct {
+		request, token string
+		status         int
+		deprecated     bool
+	}{
+		{"GET /Api/v5/x HTTP/1.1", "OrganizationKey: " + secret.Reveal() + "\nUserLoginName: ada@acme.example", 418, true},
+		{"GET /verify HTTP/1.1\nX-Forwarded-Method: GET\nX-Forwarded-Uri: /Api/v5/x", "OrganizationKey: " + secret.Reveal() + "\nUserLoginName: ada@acme.example", 200, true},
+		{"GET /Api/v5/x HTTP/1.1", "ApiToken: " + w.secret, 418, false},
+		{"GET /Api/v5/version HTTP/1.1", "X: y", 418, false},
+	} {
+		res := w.raw(t, c.request+"\nHost: localhost\n"+c.token+"\n\n")
+		deprecation, sunset := "", ""
+		if c.deprecated {
+			deprecation, sunset = "@1795478400", "Sat, 01 Jan 2028 00:00:00 GMT"
+		}
+		if res.StatusCode != c.status || res.Header.Get("Deprecation") != deprecation || res.Header.Get("Sunset") != sunset {
+			t.Errorf("%s: %d, Deprecation %q, Sunset %q", c.request, res.StatusCode, res.Header.Get("Deprecation"), res.Header.Get("Sunset"))
 		}
 	}
 }

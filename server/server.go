@@ -80,7 +80,7 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.addr, s.secure = listener.Addr(), tlsConfig != nil
-	pages := console.New(console.Config{Control: s.Control, Proxies: proxies, Log: s.log, Address: cfg.Address, Example: example(cfg.APIs)})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Example: example(cfg.APIs)})
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
 	s.http.TLSConfig = tlsConfig
 	s.startJobs()

@@ -104,6 +104,40 @@ func scanSpokenUse(row scanner) (s keyporter.SpokenUse, err error) {
 	return s, err
 }
 
+// Dependent is an organization that has organization tokens, and what depends on them.
+type Dependent struct {
+	OrganizationID keyporter.ID
+	Name           string
+	Granted        bool // it has the flag OrganizationApiToken
+	Tokens         int
+	Used           int       // of them, since the time that was asked for
+	LastAt         time.Time // zero: none was ever used
+}
+
+// Dependents returns the organizations that have organization tokens, those that used them last first.
+func (q queries) Dependents(ctx context.Context, since time.Time) ([]Dependent, error) {
+	all, err := list(ctx, q.q, scanDependent, `
+		SELECT o.id, o.name,
+			EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $2),
+			count(*), sum(CASE WHEN t.last_at >= $1 THEN 1 ELSE 0 END), max(t.last_at)
+		FROM organizations o
+		JOIN (SELECT organization_id, coalesce((SELECT max(last_at) FROM token_clients c WHERE c.token_id = tokens.id), 0) AS last_at
+			FROM tokens WHERE kind = 'organization') t ON t.organization_id = o.id
+		GROUP BY o.id, o.name
+		ORDER BY max(t.last_at) DESC, o.id`, millis(since), keyporter.FlagOrganizationAPIToken)
+	if err != nil {
+		return nil, fmt.Errorf("list who depends on organization tokens: %w", err)
+	}
+	return all, nil
+}
+
+func scanDependent(row scanner) (d Dependent, err error) {
+	var last int64
+	err = row.Scan(&d.OrganizationID, &d.Name, &d.Granted, &d.Tokens, &d.Used, &last)
+	d.LastAt = fromMillis(last)
+	return d, err
+}
+
 type hour struct {
 	start            time.Time
 	allowed, refused int

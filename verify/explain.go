@@ -33,7 +33,7 @@ func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Req
 			return c.tell(ctx, &k, &d)
 		}
 	}
-	if k.route == nil || !k.route.Public {
+	if d.Allowed = k.route != nil && k.route.Public; !d.Allowed {
 		c.decideKnown(ctx, &k, &d)
 	}
 	return c.tell(ctx, &k, &d)

@@ -31,7 +31,7 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 		}
 		return "No token with this secret exists: it was deleted, or belongs to another Keyporter.", nil
 	case keyporter.ReasonNotAccepted:
-		return fmt.Sprintf("%s doesn’t take %s.", s.api(), kindText(s.entry.principal.CredentialKind)), nil
+		return fmt.Sprintf("%s doesn’t take %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
 	case keyporter.ReasonVersion:
 		return fmt.Sprintf("Organization tokens work on REST versions 1 to 5 only, and this is %s. A user token or an app works there.", s.api()), nil
 	case keyporter.ReasonDisabled:
@@ -81,9 +81,9 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleSecret:
 		return "Prefix, length and checksum are right.", nil
 	case keyporter.RuleKnown:
-		return fmt.Sprintf("It is %s.", strings.Replace(s.theToken(), "The", "the", 1)), s.tokenRef()
+		return fmt.Sprintf("It is %s.", "the"+strings.TrimPrefix(s.theToken(), "The")), s.tokenRef()
 	case keyporter.RuleAccepted:
-		return fmt.Sprintf("%s takes %s.", s.api(), kindText(s.entry.principal.CredentialKind)), nil
+		return fmt.Sprintf("%s takes %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
 	case keyporter.RuleEnabled:
 		return "It is switched on.", nil
 	case keyporter.RuleNotExpired:
@@ -128,6 +128,8 @@ func (s *story) api() string {
 	}
 	return fmt.Sprintf("version %d of the API “%s”", s.version, s.route.api.Name)
 }
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func kindText(k keyporter.CredentialKind) string {
 	return strings.ReplaceAll(string(k), "_", " ") + "s"

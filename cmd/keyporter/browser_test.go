@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
 )
 
 // runDemo runs the demo until the test ends.
@@ -199,4 +202,52 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Wait("location.pathname === '/tokens'")
 	b.Click("header button")
 	b.Wait("location.pathname === '/sign-in'")
+}
+
+// TestAPageOfManyTokens has what the page looks like after a while: used every day, once,
+// refused, expired, off, and with names and clients of every length. It is the picture in the README.
+func TestAPageOfManyTokens(t *testing.T) {
+	d, info := runDemo(t)
+	ctx, me := t.Context(), keyporter.Command()
+	ada, err := d.srv.Control.UserByLogin(ctx, me, "ada@acme.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	var uses []store.Use
+	use := func(token keyporter.ID, agent, address, version string, ago time.Duration, allowed, refused int) {
+		uses = append(uses, store.Use{TokenID: token, ClientUse: keyporter.ClientUse{
+			Agent: agent, Address: address, Version: version, LastAt: now.Add(-ago), Allowed: allowed, Refused: refused,
+		}})
+	}
+	for _, name := range []string{"Old laptop", "Warehouse scanner <script>", "Contract archive: every signed document, nightly, to cold storage", "Invoices to accounting"} {
+		token, _ := keyportertest.Token(t, d.srv.Control, ada, name)
+		switch name {
+		case "Old laptop":
+			_, err = d.srv.Control.DisableToken(ctx, me, token.ID)
+			use(token.ID, "curl/8.5.0", "2001:db8::17", "esign 4", 40*24*time.Hour, 3, 0)
+		case "Warehouse scanner <script>":
+			_, err = d.srv.Control.SetTokenExpiry(ctx, me, token.ID, now.AddDate(0, 0, 3))
+			use(token.ID, "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36", "203.0.113.9", "esign 5", 26*time.Hour, 12, 41)
+		default:
+			for hour := range 7 * 24 {
+				use(token.ID, "billing-sync/2.4 (+https://acme.example/sync)", "198.51.100.24", "esign 6", time.Duration(hour)*time.Hour, (hour*37)%41+(hour/24)*4, 0)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := store.Open(ctx, d.data+"/keyporter.db", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, uses) }); err != nil {
+		t.Fatal(err)
+	}
+	b := keyportertest.NewBrowser(t)
+	signIn(b, info, "ada@acme.example")
+	says(t, b, "#user-list", "Chrome 156", "<script>", "41 refused", "Expires after", "2001:db8::17")
+	b.Look("tokens-many")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/server"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -18,6 +19,8 @@ type owner struct {
 	settings
 	*control.Control
 
+	db     *store.DB
+	config server.Config
 	sqlite bool
 }
 
@@ -57,6 +60,7 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	o.db, o.config = db, cfg
 	o.Control = control.New(db, control.Options{})
 	return run()
 }

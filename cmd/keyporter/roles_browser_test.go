@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
@@ -24,6 +25,9 @@ func signIn(b *keyportertest.Browser, info demoInfo, login string) {
 func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
+		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(b.Text(selector), w) && time.Now().Before(deadline); {
+			time.Sleep(20 * time.Millisecond) // the page may still be on its way
+		}
 		if !strings.Contains(b.Text(selector), w) {
 			t.Errorf("%s doesn't say %q: %s", selector, w, b.Text(selector))
 		}

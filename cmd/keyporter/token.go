@@ -52,7 +52,7 @@ func saidToken(cmd *cobra.Command, what string) func(keyporter.Token, error) err
 
 func (o *owner) tokenAdd() *cobra.Command {
 	var expires string
-	var enable bool
+	var enable, organization bool
 	cmd := o.changing("add LOGIN NAME", "Add a token for a user and print its secret, once", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		at, err := parseExpiry(expires)
@@ -63,7 +63,11 @@ func (o *owner) tokenAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		t, secret, err := o.CreateToken(ctx, keyporter.Command(), control.NewToken{OwnerID: user.ID, Name: args[1], ExpiresAt: at})
+		kind := keyporter.UserToken
+		if organization {
+			kind = keyporter.OrganizationToken
+		}
+		t, secret, err := o.CreateToken(ctx, keyporter.Command(), control.NewToken{Kind: kind, OwnerID: user.ID, Name: args[1], ExpiresAt: at})
 		if err == nil && enable {
 			t, err = o.EnableToken(ctx, keyporter.Command(), t.ID)
 		}
@@ -75,6 +79,7 @@ func (o *owner) tokenAdd() *cobra.Command {
 		return nil
 	})
 	cmd.Flags().StringVar(&expires, "expires", "never", "when the token ends: 2027-01-31, 2027-01-31T12:00:00Z, or never")
+	cmd.Flags().BoolVar(&organization, "organization", false, "add an organization token (deprecated), which speaks for any user of the organization")
 	cmd.Flags().BoolVar(&enable, "enable", false, "switch it on at once")
 	return cmd
 }

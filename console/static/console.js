@@ -3,7 +3,7 @@
 
 const dialog = document.querySelector("dialog");
 const toast = document.querySelector(".toast");
-const list = document.getElementById("tokens");
+const list = document.querySelector(".tokens");
 let opener = ""; // the address of the link that opened the dialog
 let silence; // when the toast goes
 
@@ -79,13 +79,14 @@ async function send(form) {
 function change({ status, body }, focus) {
   const row = body.querySelector(".token");
   if (status === 201) {
-    list.prepend(row);
+    document.getElementById(row.dataset.list).prepend(row);
     row.querySelector("[data-copy]").focus();
     return;
   }
   if (status === 204) {
-    document.querySelector(`.token:has(a[href="${opener}"])`)?.remove();
-    document.querySelector("h2").focus();
+    const gone = document.querySelector(`.token:has(a[href="${opener}"])`);
+    gone?.closest("section").querySelector("h2").focus();
+    gone?.remove();
     return;
   }
   const old = document.getElementById(row.id);

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// explain is the input of the command of that name.
+type explain struct {
+	owner
+
+	request, method, path, host, login string
+	secret                             bool
+}
+
+func explainCommand() *cobra.Command {
+	var x explain
+	cmd := x.command("explain [TOKEN-ID]", "Say which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
+		return x.run(cmd, args)
+	})
+	cmd.Long = `Say which rule refuses a token or a call, and why: every rule in order, with its
+answer and what that rests on. It is decided as the gateway decides, from the
+database and the configuration file, and nothing is counted.
+
+  keyporter explain TOKEN-ID --path /Api/v5/envelope/1 --login grace@acme.example
+  keyporter explain --request REQUEST-ID     a call that was refused, as it was told
+  keyporter explain --secret < file          the token in clear, on standard input`
+	x.add(cmd, "database")
+	flags := cmd.Flags()
+	flags.StringVar(&x.request, "request", "", "request `id` of a refused call")
+	flags.BoolVar(&x.secret, "secret", false, "read the token itself from standard input")
+	flags.StringVar(&x.method, "method", "GET", "HTTP `method` of the call")
+	flags.StringVar(&x.path, "path", "", "`path` of the call; without one, what the path decides is left out")
+	flags.StringVar(&x.host, "host", "", "`host` name of the call")
+	flags.StringVar(&x.login, "login", "", "login `name` in the call, with an organization token")
+	cmd.MarkFlagsMutuallyExclusive("request", "secret")
+	return cmd
+}
+
+func (x *explain) run(cmd *cobra.Command, args []string) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	checker, err := verify.New(x.db, verify.Options{APIs: x.config.APIs})
+	if err != nil {
+		return err
+	}
+	req := &verify.Request{Method: x.method, Path: x.path, Host: x.host, UserLoginName: []string{x.login}}
+	switch {
+	case x.request != "":
+		return x.refusal(ctx, out)
+	case x.secret:
+		return x.bySecret(ctx, cmd.InOrStdin(), out, checker, req)
+	case len(args) == 0:
+		return errors.New("name a token by its ID, a call by --request, or give the token itself with --secret")
+	}
+	got, err := checker.ExplainToken(ctx, keyporter.ID(args[0]), req)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return fmt.Errorf("there is no token with the ID %s", args[0])
+	}
+	if err != nil {
+		return err
+	}
+	return x.print(ctx, out, got)
+}
+
+// bySecret explains a call with the token that is on standard input: an argument would be seen by all who list processes.
+func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, checker *verify.Checker, req *verify.Request) error {
+	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the token: %w", err)
+	}
+	if req.Path == "" {
+		return errors.New("with --secret, say which --path is called")
+	}
+	req.APIToken = []string{strings.TrimSpace(line)}
+	got, err := checker.Explain(ctx, req)
+	if err != nil {
+		return err
+	}
+	return x.print(ctx, out, got)
+}
+
+func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explanation) error {
+	for _, s := range got.Steps {
+		fmt.Fprintf(out, "%-8s %s\n", outcome(s.Outcome), s.Rule)
+		if s.Cause != "" {
+			fmt.Fprintf(out, "         %s\n", s.Cause)
+		}
+	}
+	if got.Reason == keyporter.ReasonNamedUnknown {
+		// The machine's owner sees over the walls between organizations.
+		if u, err := x.UserByLogin(ctx, keyporter.Command(), x.login); err == nil {
+			fmt.Fprintf(out, "         %s is a user of another organization.\n", u.Login)
+		}
+	}
+	if got.Allowed {
+		_, err := fmt.Fprintln(out, "\nThe call would be allowed.")
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nThe call would be refused: %s\n", got.Reason)
+	return err
+}
+
+// refusal tells of a call that was refused, as it was kept.
+func (x *explain) refusal(ctx context.Context, out io.Writer) error {
+	call, t, err := x.Refusal(ctx, keyporter.Command(), x.request)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return fmt.Errorf("%w A Keyporter that runs writes them every ten seconds", err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range [][2]string{
+		{"call", call.Method + " " + call.Path},
+		{"when", when(call.At)},
+		{"token", fmt.Sprintf("%s, “%s”", t.ID, t.Name)},
+		{"API", call.Version},
+		{"login name", call.LoginName},
+		{"client", fmt.Sprintf("%s from %s", call.Agent, call.Address)},
+	} {
+		if f[1] != "" {
+			fmt.Fprintf(out, "%-11s %s\n", f[0], f[1])
+		}
+	}
+	_, err = fmt.Fprintf(out, "\n%-8s %s\n         %s\n\nThe call was refused: %s\n", outcome(keyporter.Failed), call.Reason.Rule(), call.Cause, call.Reason)
+	return err
+}
+
+func outcome(o keyporter.Outcome) string {
+	return []string{"not asked", "yes", "NO"}[slices.Index([]keyporter.Outcome{keyporter.NotAsked, keyporter.Passed, keyporter.Failed}, o)]
+}

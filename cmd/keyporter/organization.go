@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+func organizationCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "organization", Short: "Manage organizations and their features, as the machine's owner"}
+	o := &owner{}
+	o.add(cmd, "database")
+	cmd.AddCommand(
+		o.organizationList(),
+		o.changing("grant ORGANIZATION FEATURE", "Grant a feature, such as OrganizationApiToken", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+			return o.changeFlag(cmd, args, o.GrantFlag, "granted to")
+		}),
+		o.changing("withdraw ORGANIZATION FEATURE", "Take a feature away", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+			return o.changeFlag(cmd, args, o.WithdrawFlag, "withdrawn from")
+		}),
+		o.changing("enable ORGANIZATION", "End a suspension", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeOrganization(cmd, args[0], o.EnableOrganization, "enabled")
+		}),
+		o.changing("disable ORGANIZATION", "Suspend: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
+		}),
+	)
+	return cmd
+}
+
+func (o *owner) organizationList() *cobra.Command {
+	return o.command("list", "List organizations with their users and features", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		page := func(ctx context.Context, last *control.OrganizationSummary) ([]control.OrganizationSummary, error) {
+			after := keyporter.ID("")
+			if last != nil {
+				after = last.ID
+			}
+			return o.Organizations(ctx, keyporter.Command(), "", after)
+		}
+		return pages(cmd.Context(), page, func(s control.OrganizationSummary) {
+			flags := make([]string, len(s.Flags))
+			for i, f := range s.Flags {
+				flags[i] = string(f)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\t%s\t%d users\t%s\n", s.ID, s.Name, onOff(s.Active), s.Users, strings.Join(flags, " "))
+		})
+	})
+}
+
+func (o *owner) changeFlag(cmd *cobra.Command, args []string, change func(context.Context, keyporter.Actor, keyporter.ID, keyporter.Flag) error, done string) error {
+	org, err := o.OrganizationByName(cmd.Context(), keyporter.Command(), args[0])
+	if err == nil {
+		err = change(cmd.Context(), keyporter.Command(), org.ID, keyporter.Flag(args[1]))
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s\n", args[1], done, org.Name)
+	}
+	return err
+}
+
+func (o *owner) changeOrganization(cmd *cobra.Command, name string, change func(context.Context, keyporter.Actor, keyporter.ID) error, done string) error {
+	org, err := o.OrganizationByName(cmd.Context(), keyporter.Command(), name)
+	if err == nil {
+		err = change(cmd.Context(), keyporter.Command(), org.ID)
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", org.Name, done)
+	}
+	return err
+}

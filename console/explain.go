@@ -1,0 +1,185 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// explainPage answers why a token doesn't work.
+type explainPage struct {
+	Token    keyporter.Token
+	Path     string // of the call that is tried, as typed; empty: none
+	Login    string
+	Works    bool
+	Steps    []step
+	Refusals []keyporter.RefusedCall
+	Back     string
+}
+
+func (p explainPage) OfOrganization() bool { return p.Token.Kind == keyporter.OrganizationToken }
+
+// step is a rule and what it said.
+type step struct {
+	keyporter.Step
+
+	Links []link
+}
+
+// link leads to what a step rests on, for who may open it.
+type link struct{ Text, Path string }
+
+func (s step) Passed() bool { return s.Outcome == keyporter.Passed }
+func (s step) Failed() bool { return s.Outcome == keyporter.Failed }
+
+func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	p := explainPage{Token: t.Token, Path: r.FormValue("path"), Login: r.FormValue("login"), Back: listOf(r)}
+	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, id(r)); err != nil {
+		return err
+	}
+	if !r.URL.Query().Has("path") {
+		p.Path, p.Login = c.likelyCall(t, p.Refusals)
+	}
+	x, err := c.Checker.ExplainToken(r.Context(), t.ID, c.call(r, p.Path, p.Login))
+	if err != nil {
+		return err
+	}
+	if p.Steps, err = c.steps(r, actor, t.Token, x.Steps); err != nil {
+		return err
+	}
+	p.Works = x.Allowed
+	l, err := c.layoutFor(r, actor, "Why doesn’t “"+t.Name+"” work?", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "explain", l)
+}
+
+// likelyCall is the one that somebody who asks about a token may have in mind.
+func (c *console) likelyCall(t control.TokenWithUse, refusals []keyporter.RefusedCall) (path, login string) {
+	if len(refusals) > 0 {
+		return refusals[0].Path, refusals[0].LoginName
+	}
+	if t.Kind == keyporter.UserToken {
+		return c.Example, ""
+	}
+	if len(t.Use.SpokeFor) > 0 {
+		login = t.Use.SpokeFor[0].Login
+	}
+	return "", login
+}
+
+func (c *console) call(r *http.Request, path, login string) *verify.Request {
+	return &verify.Request{Method: http.MethodGet, Host: r.Host, Path: path, UserLoginName: []string{login}}
+}
+
+// steps gives the steps of an explanation their links.
+func (c *console) steps(r *http.Request, actor keyporter.Actor, t keyporter.Token, steps []keyporter.Step) ([]step, error) {
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]step, len(steps))
+	for i, s := range steps {
+		all[i].Step = s
+		for _, ref := range s.About {
+			if path := pathOf(ref, powers, t); path != "" {
+				all[i].Links = append(all[i].Links, link{ref.Name, path})
+			}
+		}
+	}
+	return all, nil
+}
+
+// pathOf is the page of what a step rests on, empty when there is none for this reader.
+func pathOf(ref keyporter.Ref, powers control.Powers, t keyporter.Token) string {
+	switch {
+	case ref.Noun == "role" && powers.ManageRoles:
+		return "/roles/" + string(ref.ID)
+	case ref.Noun == "user" && powers.ManageUsers:
+		return "/users/" + string(ref.ID)
+	case (ref.Noun == "flag" || ref.Noun == "organization") && powers.Operate:
+		return "/organizations/" + string(t.OrganizationID)
+	}
+	return ""
+}
+
+// refusalPage is a refused call that somebody asks about by its request id.
+type refusalPage struct {
+	keyporter.RefusedCall
+
+	Token   keyporter.Token
+	Steps   []step // as it was
+	Works   bool   // the same call would be allowed now
+	Explain string // where the same call is explained as it is now
+}
+
+func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	call, t, err := c.Control.Refusal(r.Context(), actor, r.PathValue("request"))
+	if err != nil {
+		return err
+	}
+	p := refusalPage{RefusedCall: call, Token: t, Explain: "/tokens/" + string(t.ID) + "/explain?" + url.Values{"path": {call.Path}, "login": {call.LoginName}}.Encode()}
+	req := c.call(r, call.Path, call.LoginName)
+	req.Method = call.Method
+	x, err := c.Checker.ExplainToken(r.Context(), t.ID, req)
+	if err != nil {
+		return err
+	}
+	p.Works = x.Allowed
+	if p.Steps, err = c.steps(r, actor, t, asItWas(call, t)); err != nil {
+		return err
+	}
+	l, err := c.layoutFor(r, actor, "Refused call", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "refusal", l)
+}
+
+// asItWas are the rules of a call that was refused: those before the one that said no had passed.
+func asItWas(call keyporter.RefusedCall, t keyporter.Token) (steps []keyporter.Step) {
+	onlyOrganization := []keyporter.Rule{keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission}
+	failed := call.Reason.Rule()
+	for rule := range keyporter.Rule(keyporter.NumRules) {
+		s := keyporter.Step{Rule: rule, Outcome: keyporter.Passed}
+		switch {
+		case t.Kind != keyporter.OrganizationToken && slices.Contains(onlyOrganization, rule):
+			continue
+		case rule == failed:
+			s.Outcome, s.Cause = keyporter.Failed, call.Cause
+		case rule > failed:
+			s.Outcome = keyporter.NotAsked
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// refusalsPage lists the last refused calls with tokens that the reader may manage.
+type refusalsPage struct {
+	Calls []keyporter.RefusedCall
+}
+
+func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if asked := r.URL.Query().Get("request"); asked != "" {
+		return redirect("/refusals/"+url.PathEscape(asked))(w, r)
+	}
+	calls, err := c.Control.OrganizationRefusals(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	l, err := c.layoutFor(r, actor, "Refused calls", refusalsPage{Calls: calls})
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "refusals", l)
+}

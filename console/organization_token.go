@@ -1,0 +1,116 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// allOrganizationTokens is the page of all organization tokens of an organization.
+const allOrganizationTokens = "/organization-tokens"
+
+// organizationTokensPage shows who still depends on organization tokens.
+type organizationTokensPage struct {
+	Organization string
+	Granted      bool // the organization has the feature
+	Foreign      bool // it isn't the reader's own: an operator looks
+	Rows         []tokenRow
+	Used         int // of the tokens, within 30 days
+	Users        int // for whom one of them spoke, within 30 days
+	Older        keyporter.ID
+	Newer        bool
+	Query        string              // that keeps to the organization
+	Dependents   []control.Dependent // for operators
+}
+
+func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
+	row := rowOf(t.TokenWithUse, now)
+	row.Owner = &t.Owner
+	switch {
+	case !t.Owner.Active:
+		row.Suspended = "Suspended: its owner is switched off."
+	case !t.OwnerHolds:
+		row.Suspended = "Suspended: its owner may not use the API."
+	}
+	return row
+}
+
+func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
+	organization, before := keyporter.ID(r.URL.Query().Get("organization")), keyporter.ID(r.URL.Query().Get("before"))
+	p := organizationTokensPage{Newer: before != ""}
+	if organization == "" {
+		organization = actor.User.OrganizationID
+	} else if p.Foreign = organization != actor.User.OrganizationID; p.Foreign {
+		p.Query = "organization=" + url.QueryEscape(string(organization)) + "&"
+	}
+	o, tokens, err := c.Control.OrganizationTokens(r.Context(), actor, organization, before)
+	if err != nil {
+		return err
+	}
+	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
+	p.add(tokens, c.Control.Now())
+	if actor.User.Operator {
+		if p.Dependents, err = c.Control.Dependents(r.Context(), actor); err != nil {
+			return err
+		}
+	}
+	l, err := c.layoutFor(r, actor, "Organization API Tokens", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "organization-tokens", l)
+}
+
+// add adds a page of tokens, and counts who depends on them.
+func (p *organizationTokensPage) add(tokens []control.OwnedToken, now time.Time) {
+	lately, users := now.AddDate(0, 0, -30), map[string]bool{}
+	for _, t := range tokens {
+		row := ownedRow(t, now)
+		row.ReadOnly = p.Foreign
+		p.Rows = append(p.Rows, row)
+		if row.LastUse != nil && row.LastUse.LastAt.After(lately) {
+			p.Used++
+		}
+		for _, s := range row.SpokeFor {
+			if s.LastAt.After(lately) {
+				users[s.Login] = true
+			}
+		}
+	}
+	p.Users = len(users)
+	if len(tokens) == control.MaxPage {
+		p.Older = tokens[len(tokens)-1].ID
+	}
+}
+
+func handOverForm(t keyporter.Token) form {
+	return form{
+		Heading: "Hand over “" + t.Name + "”", Action: "/tokens/" + string(t.ID) + "/hand-over?list=all", Back: allOrganizationTokens,
+		Submit: "Hand over", Said: "Handed over.", AskLogin: true,
+	}
+}
+
+func (c *console) showHandOver(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.ask(w, r, actor, http.StatusOK, handOverForm(t.Token))
+}
+
+func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	login := r.PostFormValue("login")
+	if _, err = c.Control.HandOver(r.Context(), actor, id(r), login); err != nil {
+		f := handOverForm(t.Token)
+		f.Login = login
+		return c.again(w, r, actor, f, err)
+	}
+	return c.changed(w, r, actor, nil)
+}

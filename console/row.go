@@ -1,0 +1,78 @@
+package console
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// tokenRow is a token in a list.
+type tokenRow struct {
+	control.TokenWithUse
+
+	Secret   string               // in clear, in the answer that made it only
+	LastUse  *keyporter.ClientUse // nil: never used
+	SpokeFor []spokenFor
+	Chart    chart
+	Expired  bool
+	Soon     bool      // expires within a week
+	LastDay  time.Time // that it works, when it expires
+	Now      time.Time
+
+	Owner     *keyporter.User // in the list of all organization tokens
+	Suspended string          // why the owner keeps it from working; empty: he doesn't
+	ReadOnly  bool
+}
+
+func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.OrganizationToken }
+
+// Query is what links and forms of the row carry, so that one comes back to its list.
+func (t tokenRow) Query() string {
+	if t.Owner != nil {
+		return "?list=all"
+	}
+	return ""
+}
+
+// spokenFor is a user for whom an organization token spoke.
+type spokenFor struct {
+	Login    string
+	Versions string // such as "esign 4, esign 5"
+	LastAt   time.Time
+	Calls    int
+}
+
+func rowOf(t control.TokenWithUse, now time.Time) tokenRow {
+	row := tokenRow{TokenWithUse: t, Chart: chartOf(t.Use), Now: now, Expired: t.Expired(now), SpokeFor: byLogin(t.Use.SpokeFor)}
+	if last, ok := t.Use.Last(); ok {
+		row.LastUse = &last
+	}
+	if !t.ExpiresAt.IsZero() {
+		row.LastDay = t.ExpiresAt.Add(-time.Nanosecond)
+		row.Soon = !row.Expired && t.ExpiresAt.Sub(now) < 7*24*time.Hour
+	}
+	return row
+}
+
+// byLogin joins what a token did for one user on several versions, the latest first.
+func byLogin(uses []keyporter.SpokenUse) []spokenFor {
+	var all []spokenFor
+	versions := map[string][]string{}
+	for _, u := range uses {
+		i := slices.IndexFunc(all, func(s spokenFor) bool { return s.Login == u.Login })
+		if i < 0 {
+			i = len(all)
+			all = append(all, spokenFor{Login: u.Login, LastAt: u.LastAt}) // the latest of his comes first
+		}
+		all[i].Calls += u.Calls
+		versions[u.Login] = append(versions[u.Login], u.Version)
+	}
+	for i := range all {
+		slices.Sort(versions[all[i].Login])
+		all[i].Versions = strings.Join(versions[all[i].Login], ", ")
+	}
+	return all
+}
