@@ -187,6 +187,9 @@ func (s *Server) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
+// Statements returns how many SQL statements were run so far, see store.DB.Statements.
+func (s *Server) Statements() int64 { return s.db.Statements() }
+
 // Failed is sent the error with which serving ended by itself.
 func (s *Server) Failed() <-chan error { return s.failed }
 

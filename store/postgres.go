@@ -26,6 +26,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 		return err
 	}
 	db.write = stdlib.OpenDBFromPool(db.pool)
-	db.queries = queries{db.write}
+	db.read = db.write
+	db.queries = queries{db.counted(db.write)}
 	return nil
 }

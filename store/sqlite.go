@@ -23,12 +23,12 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if db.write, err = openPool(ctx, path, 1, "_txlock=immediate&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)"); err != nil {
 		return err
 	}
-	read, err := openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)")
+	db.read, err = openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)")
 	if err != nil {
 		_ = db.write.Close()
 		return err
 	}
-	db.queries = queries{read}
+	db.queries = queries{db.counted(db.read)}
 	return nil
 }
 

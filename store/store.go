@@ -27,6 +27,7 @@ type DB struct {
 	queries // reads outside of a transaction
 
 	write *sql.DB
+	read  *sql.DB // on PostgreSQL the same as write
 	log   *slog.Logger
 
 	path string        // of the SQLite file; empty on PostgreSQL
@@ -35,6 +36,8 @@ type DB struct {
 
 	mu        sync.Mutex
 	followers []Follower
+
+	statements atomic.Int64
 
 	start   time.Time
 	heardAt atomic.Int64 // since start, see Hears
@@ -68,8 +71,8 @@ func IsPostgres(url string) bool {
 // Close closes the database. Transactions that run are rolled back.
 func (db *DB) Close() error {
 	err := db.write.Close()
-	if read, ok := db.q.(*sql.DB); ok && read != db.write {
-		err = errors.Join(err, read.Close())
+	if db.read != db.write {
+		err = errors.Join(err, db.read.Close())
 	}
 	if db.pool != nil {
 		db.pool.Close()
@@ -113,12 +116,13 @@ func (db *DB) Do(ctx context.Context, f func(*Tx) error) error {
 }
 
 func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
+	db.statements.Add(2) // BEGIN, and COMMIT or ROLLBACK
 	sqlTx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // after Commit it does nothing
-	tx := &Tx{queries: queries{sqlTx}}
+	tx := &Tx{queries: queries{db.counted(repeated{sqlTx, map[string]*sql.Stmt{}})}}
 	if err := f(tx); err != nil {
 		return err
 	}
