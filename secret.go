@@ -33,6 +33,14 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+// isBase62 costs a check less than comparisons do.
+var isBase62 = func() (is [256]bool) {
+	for _, c := range []byte(base62) {
+		is[c] = true
+	}
+	return is
+}()
+
 // Secret is the clear text of a credential, on its way to the person who asked for it.
 // It prints as its first and last characters only, so that it can't slip into a log;
 // Reveal is the one way to the rest.
@@ -109,7 +117,7 @@ func ParseSecret(text string) (SecretKind, bool) {
 		return "", false
 	}
 	for i := secretPrefixLen; i < SecretLen; i++ {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+		if !isBase62[text[i]] {
 			return "", false
 		}
 	}
@@ -120,9 +128,9 @@ func ParseSecret(text string) (SecretKind, bool) {
 // secretChecksum is the CRC-32 of text as six base62 digits, most significant first.
 func secretChecksum(text string) (sum [secretChecksumLen]byte) {
 	// As crc32.ChecksumIEEE does, which would need a copy of text on the heap.
-	c := ^uint32(0)
+	c, table := ^uint32(0), crc32.IEEETable
 	for i := range len(text) {
-		c = crc32.IEEETable[byte(c)^text[i]] ^ c>>8
+		c = table[byte(c)^text[i]] ^ c>>8
 	}
 	c = ^c
 	for i := len(sum) - 1; i >= 0; i-- {

@@ -22,14 +22,14 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	h := w.Header()
 	h[web.RequestIDHeader] = []string{id}
-	if !g.proxies.Trusts(r) {
+	req, fromProxy := g.request(r, id)
+	if !fromProxy {
 		web.WriteProblem(w, web.Problem{
 			Status: http.StatusForbidden, RequestID: id,
 			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies.",
 		})
 		return
 	}
-	req := g.request(r, id)
 	if err := forwarded(r, &req); err != nil {
 		web.WriteProblem(w, web.Problem{Status: http.StatusBadRequest, RequestID: id, Detail: err.Error()})
 		return

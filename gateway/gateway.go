@@ -8,6 +8,7 @@ package gateway
 
 import (
 	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -24,13 +25,17 @@ type Gateway struct {
 	proxies   web.Proxies
 	transport *http.Transport
 	log       *slog.Logger
+	proxyLog  *log.Logger     // of httputil.ReverseProxy
 	notices   []verify.Header // on answers that an organization token opened
 }
 
 // New returns a Gateway that asks checker, and believes what the proxies say about the
 // client. After sunset, if that is set, organization tokens may end; answers say so.
 func New(checker *verify.Checker, proxies web.Proxies, sunset time.Time, log *slog.Logger) *Gateway {
-	return &Gateway{checker: checker, proxies: proxies, transport: newTransport(), log: log, notices: deprecation(sunset)}
+	return &Gateway{
+		checker: checker, proxies: proxies, transport: newTransport(), notices: deprecation(sunset),
+		log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // deprecation says since when organization tokens are deprecated (RFC 9745) and, when
@@ -56,17 +61,18 @@ func (g *Gateway) notify(h http.Header, d *verify.Decision) {
 // Close ends the idle connections to upstreams.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
-// request takes from r what doesn't depend on the adapter.
-func (g *Gateway) request(r *http.Request, id string) verify.Request {
+// request takes from r what doesn't depend on the adapter, and tells whether it comes from a trusted proxy.
+func (g *Gateway) request(r *http.Request, id string) (req verify.Request, fromProxy bool) {
+	addr, fromProxy := g.proxies.Client(r)
 	return verify.Request{
 		APIToken:        r.Header["Apitoken"],
 		Authorization:   r.Header["Authorization"],
 		OrganizationKey: r.Header["Organizationkey"],
 		UserLoginName:   r.Header["Userloginname"],
-		ClientIP:        g.proxies.ClientAddr(r),
+		ClientIP:        addr,
 		Agent:           r.UserAgent(),
 		RequestID:       id,
-	}
+	}, fromProxy
 }
 
 // refusedBody is how long a client may take over the body of a call that is refused. The

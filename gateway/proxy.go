@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -26,7 +25,7 @@ func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host,
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[web.RequestIDHeader] = []string{id}
-	req := g.request(r, id)
+	req, _ := g.request(r, id)
 	// The path as it will be sent: what was checked is what the API gets.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
 	d := g.checker.Check(r.Context(), &req)
@@ -50,7 +49,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
 		Transport:    g.transport,
 		BufferPool:   &buffers,
-		ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		ErrorLog:     g.proxyLog,
 	}
 	proxy.ServeHTTP(w, r)
 }

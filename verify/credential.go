@@ -10,7 +10,7 @@ import (
 // An empty header counts as absent, and the same value twice as once; two different
 // secrets, or login names, are refused, because it can't be known which one was meant.
 func (k *call) readHeaders() {
-	req := k.req
+	req := &k.req
 	s := single{ok: true}
 	for _, v := range req.APIToken {
 		s.add(v)
@@ -41,7 +41,7 @@ type single struct {
 }
 
 func (s *single) add(v string) {
-	switch v = strings.Trim(v, " \t"); {
+	switch v = trim(v); {
 	case v == "" || v == s.value:
 	case s.value == "":
 		s.value = v
@@ -50,11 +50,19 @@ func (s *single) add(v string) {
 	}
 }
 
+// trim takes off spaces and tabs; hardly ever there are any.
+func trim(v string) string {
+	if v == "" || v[0] > ' ' && v[len(v)-1] > ' ' {
+		return v
+	}
+	return strings.Trim(v, " \t")
+}
+
 // bearer takes the token out of an Authorization header (RFC 6750 §2.1). What another
 // scheme carries is a secret too, but none of ours: it stays whole, to be refused like
 // any other that was never issued, or as the second one beside a token.
 func bearer(v string) string {
-	v = strings.Trim(v, " \t")
+	v = trim(v)
 	const scheme = "Bearer"
 	if len(v) < len(scheme) || !strings.EqualFold(v[:len(scheme)], scheme) {
 		return v

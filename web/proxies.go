@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -47,37 +46,52 @@ func (p Proxies) Trusts(r *http.Request) bool {
 
 // peer is the address at the other end of the connection.
 func peer(r *http.Request) (netip.Addr, bool) {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(host)
-	return a.Unmap().WithZone(""), err == nil
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap().WithZone(""), err == nil
 }
 
 // ClientAddr returns the address of the client: that of the connection, or, when it is
 // a trusted proxy's, the last address in X-Forwarded-For that is not one of theirs.
 // Whatever stands before that one the client may have written himself.
 func (p Proxies) ClientAddr(r *http.Request) string {
+	addr, _ := p.Client(r)
+	return addr
+}
+
+// Client returns ClientAddr, and Trusts, for the price of one.
+func (p Proxies) Client(r *http.Request) (addr string, trusts bool) {
 	a, ok := peer(r)
 	if !ok {
-		return ""
+		return "", false
 	}
-	chain := r.Header["X-Forwarded-For"]
-	if len(chain) == 0 || !p.contains(a) {
-		return addrString(r, a)
+	text, trusts := addrString(r, a), p.contains(a)
+	if trusts {
+		text = p.forwardedFor(r.Header["X-Forwarded-For"], text)
 	}
-	hops := strings.Split(strings.Join(chain, ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+	return text, trusts
+}
+
+// forwardedFor returns the last address in the chain that is not one of the proxies', or
+// the first that is, or last when it can't be told what stands before that.
+func (p Proxies) forwardedFor(chain []string, last string) string {
+	hops := strings.Join(chain, ",")
+	for end := len(hops); end >= 0; {
+		start := strings.LastIndexByte(hops[:end], ',') + 1
+		hop := strings.TrimSpace(hops[start:end])
+		parsed, err := netip.ParseAddr(hop)
 		if err != nil {
 			break // not from a proxy of ours; keep the last address that was
 		}
-		if a = hop.Unmap().WithZone(""); !p.contains(a) {
+		a := parsed.Unmap().WithZone("")
+		if last = hop; !parsed.Is4() { // of which there is one spelling
+			last = a.String()
+		}
+		if !p.contains(a) {
 			break
 		}
+		end = start - 1
 	}
-	return a.String()
+	return last
 }
 
 // addrString is a.String(), taken out of RemoteAddr where it stands there word for word.

@@ -31,7 +31,9 @@ func NewRequestID() string {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], requestCount.Add(1))
 	copy(b[8:], n[1:])
-	return requestText.EncodeToString(b[:])
+	var text [24]byte
+	requestText.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 type requestIDKey struct{}
