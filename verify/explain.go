@@ -9,7 +9,7 @@ import (
 // Explain decides about a call as Check does, without counting it, and tells what each
 // rule said and what that rests on.
 func (c *Checker) Explain(ctx context.Context, req *Request) (keyporter.Explanation, error) {
-	k := call{req: req, now: c.now()}
+	k := call{req: *req, now: c.now()}
 	var d Decision
 	c.decide(ctx, &k, &d)
 	return c.tell(ctx, &k, &d)
@@ -23,7 +23,7 @@ func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Req
 	if err != nil {
 		return keyporter.Explanation{}, err
 	}
-	k := call{req: req, now: c.now(), entry: newEntry(keyporter.SecretHash{}, cred)}
+	k := call{req: *req, now: c.now(), entry: newEntry(keyporter.SecretHash{}, cred)}
 	k.readHeaders()
 	var d Decision
 	if req.Path != "" {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -34,9 +35,9 @@ type meter struct {
 	refused []refused // calls, the latest keyporter.RefusalLimit of them
 }
 
-// caller is a client as one token saw it.
+// caller is a client as one token saw it. Many tokens see the same.
 type caller struct {
-	agent, address string
+	agent, address unique.Handle[string]
 	spokeFor       string // login name of the user for whom an organization token spoke
 	api            *API
 	version        int
@@ -46,7 +47,8 @@ type caller struct {
 }
 
 func (c *caller) is(k *call) bool {
-	return c.agent == cut(k.req.Agent, maxAgent) && c.address == k.req.ClientIP && c.spokeFor == k.spokeFor() && c.api == k.route.api && c.version == k.version
+	return c.agent.Value() == cut(k.req.Agent, maxAgent) && c.address.Value() == k.req.ClientIP &&
+		c.spokeFor == k.spokeFor() && c.api == k.route.api && c.version == k.version
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
@@ -67,7 +69,7 @@ type meters struct {
 
 // count counts one call, and keeps it when it was refused.
 func (ms *meters) count(k *call, d *Decision) {
-	m := k.entry.meter
+	m := &k.entry.meter
 	c := m.last.Load()
 	if c == nil || !c.is(k) {
 		c = m.caller(k)
@@ -104,9 +106,9 @@ func (m *meter) caller(k *call) *caller {
 	if len(m.callers) >= maxCallers {
 		return m.callers[0] // whoever sends a new agent with each call can't make us remember them all
 	}
-	// Copies: the strings of a request keep all of its headers in memory.
+	// Copies, which Make makes: the strings of a request keep all of its headers in memory.
 	c := &caller{
-		agent: strings.Clone(cut(k.req.Agent, maxAgent)), address: strings.Clone(k.req.ClientIP),
+		agent: unique.Make(cut(k.req.Agent, maxAgent)), address: unique.Make(k.req.ClientIP),
 		spokeFor: k.spokeFor(), api: k.route.api, version: k.version,
 	}
 	m.callers = append(m.callers, c)
@@ -156,7 +158,7 @@ func (t *taken) uses() []store.Use {
 	uses := make([]store.Use, len(t.counts))
 	for i, n := range t.counts {
 		uses[i] = store.Use{TokenID: t.meter.token, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
-			Agent: text(n.caller.agent), Address: n.caller.address, Version: versionText(n.caller.api, n.caller.version),
+			Agent: text(n.caller.agent.Value()), Address: n.caller.address.Value(), Version: versionText(n.caller.api, n.caller.version),
 			LastAt: time.UnixMilli(n.caller.lastAt.Load()), Allowed: int(n.allowed), Refused: int(n.refused),
 		}}
 	}
@@ -178,7 +180,7 @@ func versionText(api *API, version int) string {
 func (ms *meters) take() []taken {
 	ms.mu.Lock()
 	dirty := ms.dirty
-	ms.dirty = nil
+	ms.dirty = make([]*meter, 0, len(dirty))
 	ms.mu.Unlock()
 	var all []taken
 	for _, m := range dirty {

@@ -26,13 +26,12 @@ type refused struct {
 // newRefused copies what is kept of a call: the strings of a request keep all of its
 // headers in memory, and the secret is among them.
 func newRefused(k *call, d *Decision) refused {
-	r := refused{k: *k, d: d.Decision, at: k.now, Request: Request{
+	kept := call{match: k.match, presented: k.presented, route: k.route, version: k.version, entry: k.entry, named: k.named, now: k.now}
+	kept.login = single{value: strings.Clone(cut(k.login.value, keyporter.MaxLoginLen)), ok: k.login.ok}
+	return refused{k: kept, d: d.Decision, at: k.now, Request: Request{
 		Method: strings.Clone(cut(k.req.Method, maxMethod)), Path: strings.Clone(cut(k.req.Path, maxPath)),
 		Agent: strings.Clone(cut(k.req.Agent, maxAgent)), ClientIP: strings.Clone(k.req.ClientIP), RequestID: k.req.RequestID,
 	}}
-	r.k.req, r.k.secret = nil, ""
-	r.k.login.value = strings.Clone(cut(k.login.value, keyporter.MaxLoginLen))
-	return r
 }
 
 // keep keeps refused calls, the latest of them.

@@ -9,7 +9,7 @@ import (
 
 // call is a Request on its way through the rules.
 type call struct {
-	req       *Request
+	req       Request
 	now       time.Time
 	match     keyporter.Reason // what reading the path came to
 	presented keyporter.Reason // what reading the headers came to
@@ -27,63 +27,60 @@ func (k *call) ofOrganization() bool { return k.entry.Kind == keyporter.Organiza
 // notConcerned is what a rule returns that is not about this call.
 const notConcerned keyporter.Reason = "-"
 
-// rules has each rule of design §3 and §4 at its number. A rule returns why the call is
-// refused, Allowed, or notConcerned. RuleKnown and those after it are asked once the secret
-// was looked up, RuleNamedUser and those after it once the named user was.
-var rules = [keyporter.NumRules]func(*call) keyporter.Reason{
-	keyporter.RulePath:       func(k *call) keyporter.Reason { return k.match },
-	keyporter.RuleCredential: func(k *call) keyporter.Reason { return k.presented },
-	keyporter.RuleSecret: func(k *call) keyporter.Reason {
+// ask asks one rule of design §3 and §4. It returns why the call is refused, Allowed, or
+// notConcerned. RuleKnown and those after it are asked once the secret was looked up,
+// RuleNamedUser and those after it once the named user was.
+//
+// It is one switch, and no table of functions, so that a call can stay on the stack.
+func (k *call) ask(r keyporter.Rule) keyporter.Reason {
+	switch r {
+	case keyporter.RulePath:
+		return k.match
+	case keyporter.RuleCredential:
+		return k.presented
+	case keyporter.RuleSecret:
 		_, ok := keyporter.ParseSecret(k.secret)
 		return unless(ok, keyporter.ReasonUnknown)
-	},
-	keyporter.RuleKnown: func(k *call) keyporter.Reason {
+	case keyporter.RuleKnown:
 		return unless(k.entry != nil, keyporter.ReasonUnknown)
-	},
-	keyporter.RuleAccepted: accepted,
-	keyporter.RuleEnabled: func(k *call) keyporter.Reason {
+	case keyporter.RuleAccepted:
+		return accepted(k)
+	case keyporter.RuleEnabled:
 		return unless(k.entry.Enabled, keyporter.ReasonDisabled)
-	},
-	keyporter.RuleNotExpired: func(k *call) keyporter.Reason {
+	case keyporter.RuleNotExpired:
 		return unless(k.entry.ExpiresAt.IsZero() || k.now.Before(k.entry.ExpiresAt), keyporter.ReasonExpired)
-	},
-	keyporter.RuleUserActive: func(k *call) keyporter.Reason {
+	case keyporter.RuleUserActive:
 		return unless(k.entry.UserActive, keyporter.ReasonUserInactive)
-	},
-	keyporter.RuleOrganization: func(k *call) keyporter.Reason {
+	case keyporter.RuleOrganization:
 		return unless(k.entry.OrganizationActive, keyporter.ReasonOrganization)
-	},
-	keyporter.RuleFlag: func(k *call) keyporter.Reason {
+	case keyporter.RuleFlag:
 		return unless(k.entry.FlagAPI, keyporter.ReasonFlag)
-	},
-	keyporter.RuleOrganizationTokens: func(k *call) keyporter.Reason {
-		if !k.ofOrganization() {
-			return notConcerned
-		}
-		return unless(k.entry.FlagOrganizationTokens, keyporter.ReasonNoOrganizationTokens)
-	},
-	keyporter.RulePermission: func(k *call) keyporter.Reason {
+	case keyporter.RulePermission:
 		return mayUseAPI(&k.entry.Standing, keyporter.ReasonNotGranted, keyporter.ReasonBlocked)
-	},
-	keyporter.RuleLoginName: saysForWhom,
-	keyporter.RuleNamedUser: func(k *call) keyporter.Reason {
-		if !k.ofOrganization() {
-			return notConcerned
+	case keyporter.RuleLoginName:
+		return saysForWhom(k)
+	case keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission:
+		if k.ofOrganization() {
+			return k.askOfOrganization(r)
 		}
+		return notConcerned
+	}
+	return keyporter.ReasonUnavailable // a rule that nobody wrote lets nobody through
+}
+
+// askOfOrganization asks a rule that concerns organization tokens only.
+func (k *call) askOfOrganization(r keyporter.Rule) keyporter.Reason {
+	switch r {
+	case keyporter.RuleOrganizationTokens:
+		return unless(k.entry.FlagOrganizationTokens, keyporter.ReasonNoOrganizationTokens)
+	case keyporter.RuleNamedUser:
 		return unless(k.named != nil, keyporter.ReasonNamedUnknown)
-	},
-	keyporter.RuleNamedActive: func(k *call) keyporter.Reason {
-		if !k.ofOrganization() {
-			return notConcerned
-		}
+	case keyporter.RuleNamedActive:
 		return unless(k.named.UserActive, keyporter.ReasonNamedInactive)
-	},
-	keyporter.RuleNamedPermission: func(k *call) keyporter.Reason {
-		if !k.ofOrganization() {
-			return notConcerned
-		}
+	case keyporter.RuleNamedPermission:
 		return mayUseAPI(&k.named.Standing, keyporter.ReasonNamedNotGranted, keyporter.ReasonNamedBlocked)
-	},
+	}
+	return keyporter.ReasonUnavailable
 }
 
 func accepted(k *call) keyporter.Reason {

@@ -101,7 +101,7 @@ func (d *Decision) Identity() []Header { return d.identity }
 // Check decides about a call. It never fails open: when the state can't be had, the
 // reason is ReasonUnavailable.
 func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
-	k := call{req: req, now: c.now()}
+	k := call{req: *req, now: c.now()}
 	c.decide(ctx, &k, &d)
 	if k.entry != nil {
 		c.meters.count(&k, &d)
@@ -111,7 +111,7 @@ func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 
 func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
 	k.readHeaders()
-	d.Route, d.Version, k.match = c.route(k.req)
+	d.Route, d.Version, k.match = c.route(&k.req)
 	k.route, k.version = d.Route, d.Version
 	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
 		d.Outcomes[keyporter.RulePath] = keyporter.Passed
@@ -156,7 +156,7 @@ func (c *Checker) decideKnown(ctx context.Context, k *call, d *Decision) {
 // ask asks the rules from first up to end, and tells whether none of them said no.
 func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 	for r := first; r < end; r++ {
-		switch reason := rules[r](k); reason {
+		switch reason := k.ask(r); reason {
 		case keyporter.Allowed:
 			d.Outcomes[r] = keyporter.Passed
 		case notConcerned:
