@@ -1,0 +1,209 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// flushEvery is how often Keyporter writes its counts, see package verify.
+const flushEvery = 10 * time.Second
+
+const profileTime = 5 * time.Second
+
+// slot is what was measured of one program in one round.
+type slot struct {
+	figures
+
+	round  int
+	others float64       // share of the machine
+	shaky  bool          // the empty handler was not as fast at the end of the round as at its beginning
+	cpu    time.Duration // used by the program
+	allocs uint64
+	charge float64 // share of the machine that writing its counts takes
+}
+
+func (s *slot) clean() bool { return s.others <= tolerated && !s.shaky }
+
+// answers is the rate, less what writing the counts would have taken of it.
+func (s *slot) answers() float64 { return s.rate() * (1 - s.charge) }
+
+// measure does everything that takes time.
+func (r *run) measure(ctx context.Context) error {
+	if err := r.warmUp(); err != nil {
+		return err
+	}
+	if err := r.keyporter.ask(order{Do: "inProcess", Known: r.known, Unknown: r.unknown, Time: r.benchTime}, &r.inside); err != nil {
+		return err
+	}
+	for i := range r.rounds {
+		if err := r.closedRound(ctx, i); err != nil {
+			return err
+		}
+	}
+	for i := range r.openRounds {
+		if err := r.openRound(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := r.keyporter.ask(order{Do: "usage"}, &r.last); err != nil || r.profile == "" {
+		return err
+	}
+	return r.writeProfiles()
+}
+
+// warmUp has every program answer for a moment, and every token asked for once.
+func (r *run) warmUp() error {
+	if err := r.keyporter.ask(order{Do: "usage"}, &r.first); err != nil {
+		return err
+	}
+	for _, p := range r.programs {
+		for asked := 0; asked < len(p.load.requests); {
+			f, err := p.load.run(r.slot/2, 0)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.title, err)
+			}
+			asked += f.count
+		}
+		if err := r.flush(p, nil); err != nil {
+			return err
+		}
+	}
+	return r.keyporter.ask(order{Do: "usage"}, &r.warm)
+}
+
+// closedRound has each program answer as fast as it can. The empty handler comes first
+// and last, the others in an order that turns from round to round.
+func (r *run) closedRound(ctx context.Context, round int) error {
+	empty, others := r.programs[0], r.programs[1:]
+	order := []*program{empty}
+	for i := range others {
+		order = append(order, others[(i+round)%len(others)])
+	}
+	for _, p := range append(order, empty) {
+		s, err := r.cleanSlot(ctx, p, r.slot, 0)
+		if err != nil {
+			return err
+		}
+		s.round = round
+		p.closed = append(p.closed, s)
+	}
+	r.judgeRound(round)
+	return nil
+}
+
+// judgeRound compares the two slots of the empty handler. On a virtual machine others may
+// take the processor, or its caches, without any trace in /proc/stat.
+func (r *run) judgeRound(round int) {
+	empty := r.programs[0].closed
+	first, last := empty[len(empty)-2].rate(), empty[len(empty)-1].rate()
+	shaky := max(first, last) > (1+tolerated)*min(first, last)
+	for _, p := range r.programs {
+		for i := range p.closed {
+			if p.closed[i].round == round {
+				p.closed[i].shaky = shaky
+			}
+		}
+	}
+}
+
+// openRound sends calls at half of the rate that the empty handler, or the bare proxy,
+// reached, whether or not they are answered.
+func (r *run) openRound(ctx context.Context, round int) error {
+	for i := range r.programs {
+		p := r.programs[(i+round)%len(r.programs)]
+		base := r.find("a")
+		if p.letter == "d" || p.letter == "e" {
+			base = r.find("d")
+		}
+		s, err := r.cleanSlot(ctx, p, r.openSlot, median(base.rates())/2)
+		if err != nil {
+			return err
+		}
+		s.round = round
+		p.open = append(p.open, s)
+	}
+	return nil
+}
+
+// cleanSlot measures a slot, and again when others disturbed it, as long as the run
+// takes no more than half of its time for that.
+func (r *run) cleanSlot(ctx context.Context, p *program, d time.Duration, rate float64) (s slot, err error) {
+	for try := 0; ; try++ {
+		if s, err = r.oneSlot(p, d, rate); err != nil {
+			return s, fmt.Errorf("%s: %w", p.title, err)
+		}
+		if ctx.Err() != nil || s.clean() || try == 2 || r.repeats >= 3*r.rounds {
+			return s, ctx.Err()
+		}
+		r.repeats++
+	}
+}
+
+func (r *run) oneSlot(p *program, d time.Duration, rate float64) (s slot, err error) {
+	var before, after usage
+	w := watch{children: r.children}
+	if err := p.child.ask(order{Do: "usage"}, &before); err != nil {
+		return s, err
+	}
+	if err := w.start(); err != nil {
+		return s, err
+	}
+	if s.figures, err = p.load.run(d, rate); err != nil {
+		return s, err
+	}
+	if s.others, err = w.stop(); err != nil {
+		return s, err
+	}
+	if err := p.child.ask(order{Do: "usage"}, &after); err != nil {
+		return s, err
+	}
+	s.cpu, s.allocs = after.CPU-before.CPU, after.Mallocs-before.Mallocs
+	return s, r.flush(p, &s)
+}
+
+// flush has Keyporter write the counts of a slot after it, so that this doesn't fall into
+// the slot of another program. The slot is charged with its share: what is written, every
+// token once, is what ten seconds of such calls would write.
+func (r *run) flush(p *program, s *slot) error {
+	if p.child != r.keyporter {
+		return nil
+	}
+	var cpu time.Duration
+	if err := r.keyporter.ask(order{Do: "flush"}, &cpu); err != nil {
+		return err
+	}
+	r.written++
+	if s != nil {
+		written := min(1, float64(s.count)/float64(r.used))
+		s.charge = cpu.Seconds() / written / (flushEvery.Seconds() * float64(runtime.NumCPU()))
+	}
+	return nil
+}
+
+// writeProfiles profiles Keyporter, after everything was measured.
+func (r *run) writeProfiles() error {
+	for _, p := range r.programs {
+		if p.child != r.keyporter {
+			continue
+		}
+		var none any
+		if err := r.keyporter.ask(order{Do: "startProfile", Path: filepath.Join(r.profile, p.letter+".pprof")}, &none); err != nil {
+			return err
+		}
+		if _, err := p.load.run(profileTime, 0); err != nil {
+			return err
+		}
+		if err := r.keyporter.ask(order{Do: "stopProfile"}, &none); err != nil {
+			return err
+		}
+		if err := r.flush(p, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
