@@ -18,7 +18,7 @@ type entry struct {
 	hash      keyporter.SecretHash
 	principal keyporter.Principal
 	identity  []Header
-	meter     *meter
+	meter     meter
 	named     namedUsers // with an organization token
 
 	recent atomic.Bool // used since the hand passed
@@ -26,7 +26,7 @@ type entry struct {
 }
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
-	e := &entry{Credential: c, hash: hash, meter: &meter{token: c.TokenID}}
+	e := &entry{Credential: c, hash: hash, meter: meter{token: c.TokenID}}
 	e.principal = keyporter.Principal{OrganizationID: c.OrganizationID, CredentialID: c.TokenID}
 	if c.Kind == keyporter.OrganizationToken {
 		// For whom it speaks each call says.

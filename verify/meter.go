@@ -69,7 +69,7 @@ type meters struct {
 
 // count counts one call, and keeps it when it was refused.
 func (ms *meters) count(k *call, d *Decision) {
-	m := k.entry.meter
+	m := &k.entry.meter
 	c := m.last.Load()
 	if c == nil || !c.is(k) {
 		c = m.caller(k)
