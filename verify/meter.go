@@ -213,7 +213,7 @@ func (ms *meters) giveBack(all []taken) {
 			n.caller.allowed.Add(n.allowed)
 			n.caller.refused.Add(n.refused)
 		}
-		t.meter.keep(t.refused...)
+		t.meter.keepAgain(t.refused)
 		ms.mark(t.meter)
 	}
 }

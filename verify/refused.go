@@ -34,14 +34,22 @@ func newRefused(k *call, d *Decision) refused {
 	}}
 }
 
-// keep keeps refused calls, the latest of them.
-func (m *meter) keep(calls ...refused) {
+// keep keeps a refused call until it is written.
+func (m *meter) keep(call refused) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused = append(m.refused, calls...)
-	if over := len(m.refused) - keyporter.RefusalLimit; over > 0 {
-		m.refused = slices.Delete(m.refused, 0, over)
-	}
+	m.refused = latest(append(m.refused, call))
+}
+
+// keepAgain takes back calls that couldn't be written, which are older than those that came meanwhile.
+func (m *meter) keepAgain(calls []refused) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = latest(append(calls, m.refused...))
+}
+
+func latest(calls []refused) []refused {
+	return slices.Delete(calls, 0, max(0, len(calls)-keyporter.RefusalLimit))
 }
 
 // row is the call as it is written.
