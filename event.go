@@ -27,6 +27,23 @@ const (
 	EventTokenExpiry         EventName = "token.expiry"
 	EventTokenDelete         EventName = "token.delete"
 	EventTokenHandOver       EventName = "token.hand_over"
+	EventAppCreate           EventName = "app.create"
+	EventAppUpdate           EventName = "app.update"
+	EventAppApprove          EventName = "app.approve" // it registered itself
+	EventAppSuspend          EventName = "app.suspend"
+	EventAppResume           EventName = "app.resume"
+	EventAppDelete           EventName = "app.delete"
+	EventAppSecretAdd        EventName = "app.secret_add"
+	EventAppSecretDelete     EventName = "app.secret_delete"
+	EventAppPeople           EventName = "app.people"
+	EventOrganizationApps    EventName = "organization.apps" // which of them its users may connect
+	EventConnectionCreate    EventName = "connection.create"
+	EventConnectionScopes    EventName = "connection.scopes"
+	EventConnectionDelete    EventName = "connection.delete"
+	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was shown again: its tokens are ended
+	EventGrantRevoke         EventName = "grant.revoke"
+	EventAccessTokenCreate   EventName = "access_token.create"
+	EventAccessTokenDelete   EventName = "access_token.delete"
 	EventSessionCreate       EventName = "session.create"
 	EventSessionDelete       EventName = "session.delete"
 )
@@ -39,7 +56,9 @@ type Event struct {
 	Name           EventName
 	OrganizationID ID // whose organization it concerns; empty for the whole instance
 	UserID         ID // the user whom it concerns, or whose token
-	TokenID        ID
+	TokenID        ID // of the API token, or the access token
+	AppID          ID
+	ConnectionID   ID
 	Actor          Actor
 	Detail         map[string]string // what changed, for people: {"name": "Nightly export"}
 }

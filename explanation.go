@@ -33,7 +33,7 @@ func RoleRefs(roles []Role) []Ref {
 	return refs
 }
 
-// RefusalLimit is how many refusals are kept of each token, and of each organization.
+// RefusalLimit is how many refusals are kept of each credential, and of each organization.
 const RefusalLimit = 100
 
 // RefusedCall is a call with a good secret that was refused, as it is kept for those
@@ -42,7 +42,7 @@ type RefusedCall struct {
 	RequestID      string // as the caller was told
 	At             time.Time
 	OrganizationID ID
-	TokenID        ID
+	CredentialID   ID // token or connection
 	Reason         Reason
 	Cause          string // what the reason rests on, such as the roles that block, as it was then
 	Method         string

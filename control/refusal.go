@@ -33,14 +33,14 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	may := map[keyporter.ID]bool{}
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
-		if _, asked := may[r.TokenID]; !asked {
-			_, err := c.Token(ctx, actor, r.TokenID)
+		if _, asked := may[r.CredentialID]; !asked {
+			_, err := c.Token(ctx, actor, r.CredentialID)
 			if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 				return nil, err
 			}
-			may[r.TokenID] = err == nil
+			may[r.CredentialID] = err == nil
 		}
-		if may[r.TokenID] {
+		if may[r.CredentialID] {
 			visible = append(visible, r)
 		}
 	}
@@ -59,7 +59,7 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 	if err != nil {
 		return r, keyporter.Token{}, err
 	}
-	t, err := c.Token(ctx, actor, r.TokenID)
+	t, err := c.Token(ctx, actor, r.CredentialID)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		err = noRefusal()
 	}

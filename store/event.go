@@ -19,15 +19,17 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 		return fmt.Errorf("write the detail of %s: %w", e.Name, err)
 	}
 	_, err = tx.exec(ctx, `
-		INSERT INTO events (id, at, name, organization_id, user_id, token_id,
+		INSERT INTO events (id, at, name, organization_id, user_id, token_id, app_id, connection_id,
 			actor_kind, actor_id, actor_login, actor_address, request_id, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID, e.AppID, e.ConnectionID,
 		e.Actor.Kind, e.Actor.User.ID, e.Actor.User.Login, e.Actor.Address, e.Actor.RequestID, string(detail))
 	if err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	tx.news = append(tx.news, Change{Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID})
+	tx.news = append(tx.news, Change{
+		Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
+	})
 	return nil
 }
 
@@ -35,7 +37,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 // than the event before (empty: from the latest).
 func (q queries) Events(ctx context.Context, organization, before keyporter.ID, limit int) ([]keyporter.Event, error) {
 	return list(ctx, q.q, scanEvent, `
-		SELECT id, at, name, organization_id, user_id, token_id,
+		SELECT id, at, name, organization_id, user_id, token_id, app_id, connection_id,
 			actor_kind, actor_id, actor_login, actor_address, request_id, detail
 		FROM events
 		WHERE organization_id = $1 AND ($2 = '' OR id < $2)
@@ -46,7 +48,7 @@ func (q queries) Events(ctx context.Context, organization, before keyporter.ID, 
 func scanEvent(row scanner) (e keyporter.Event, err error) {
 	var at int64
 	var detail string
-	err = row.Scan(&e.ID, &at, &e.Name, &e.OrganizationID, &e.UserID, &e.TokenID,
+	err = row.Scan(&e.ID, &at, &e.Name, &e.OrganizationID, &e.UserID, &e.TokenID, &e.AppID, &e.ConnectionID,
 		&e.Actor.Kind, &e.Actor.User.ID, &e.Actor.User.Login, &e.Actor.Address, &e.Actor.RequestID, &detail)
 	if err != nil {
 		return e, err

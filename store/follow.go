@@ -14,6 +14,8 @@ type Change struct {
 	OrganizationID keyporter.ID
 	UserID         keyporter.ID
 	TokenID        keyporter.ID
+	AppID          keyporter.ID
+	ConnectionID   keyporter.ID
 }
 
 // Follower keeps a copy of some of the state and has to hear when that is no longer true.

@@ -32,7 +32,7 @@ func (q queries) TokensInUse(ctx context.Context, u Uses) ([]UsedToken, error) {
 			c.agent, c.address, c.version, c.last_at, c.allowed, c.refused
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
-		JOIN token_clients c ON c.token_id = t.id
+		JOIN credential_clients c ON c.credential_id = t.id
 		WHERE t.organization_id = $1 AND ($2 = '' OR t.owner_id = $2)
 			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $3) AND u.active AND c.last_at >= $4
 		ORDER BY u.login_key, t.id, c.last_at DESC, c.agent`, u.OrganizationID, u.OwnerID, millis(u.Now), millis(u.Since))

@@ -28,7 +28,8 @@ func (db *DB) notify(ctx context.Context, tx *Tx) error {
 		return nil
 	}
 	for _, c := range tx.news {
-		payload := fmt.Sprintf("%s %s %s %s %s", db.node, c.Name, orDash(c.OrganizationID), orDash(c.UserID), orDash(c.TokenID))
+		payload := fmt.Sprintf("%s %s %s %s %s %s %s", db.node, c.Name,
+			orDash(c.OrganizationID), orDash(c.UserID), orDash(c.TokenID), orDash(c.AppID), orDash(c.ConnectionID))
 		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
 			return fmt.Errorf("notify: %w", err)
 		}
@@ -131,11 +132,13 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 	case len(f) == 3 && f[1] == beatName:
 		n, err := strconv.ParseInt(f[2], 10, 64)
 		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.node
-	case len(f) == 5 && f[0] == db.node:
+	case len(f) == 7 && f[0] == db.node:
 		// Told by Do already.
-	case len(f) == 5:
+	case len(f) == 7:
 		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }
-		db.tell([]Change{{Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4])}})
+		db.tell([]Change{{
+			Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4]), AppID: id(f[5]), ConnectionID: id(f[6]),
+		}})
 	default:
 		// A newer node may say things that this one doesn't know.
 		db.reset()

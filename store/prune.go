@@ -14,7 +14,7 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 		`DELETE FROM sessions WHERE expires_at <= $1`:    now,
 		`DELETE FROM setup_links WHERE expires_at <= $1`: now,
 		`DELETE FROM attempts WHERE next_at <= $1`:       now,
-		`DELETE FROM token_hours WHERE hour < $1`:        now.Add(-keepHours),
+		`DELETE FROM credential_hours WHERE hour < $1`:   now.Add(-keepHours),
 	} {
 		if _, err := tx.exec(ctx, query, millis(before)); err != nil {
 			return explain(err)

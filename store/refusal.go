@@ -8,31 +8,31 @@ import (
 )
 
 // AddRefusals keeps refused calls, the oldest first, and forgets those that are neither
-// among the last of their token nor of their organization. What is told of a token that
-// was deleted meanwhile is dropped.
+// among the last of their credential nor of their organization. What is told of a credential
+// that was deleted meanwhile is dropped.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	tokens := map[keyporter.ID]keyporter.ID{}
+	told := map[keyporter.ID]keyporter.ID{}
 	for _, c := range calls {
 		_, err := tx.exec(ctx, `
-			INSERT INTO refusals (id, request_id, at, organization_id, token_id,
+			INSERT INTO credential_refusals (id, request_id, at, organization_id, credential_id,
 				reason, cause, method, path, version, login_name, address, agent)
-			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), t.organization_id, t.id,
+			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), c.organization_id, c.id,
 				CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS TEXT)
-			FROM tokens t WHERE t.id = $4`,
-			keyporter.NewID(c.At), c.RequestID, millis(c.At), c.TokenID,
+			FROM (SELECT id, organization_id FROM tokens UNION ALL SELECT id, organization_id FROM connections) c WHERE c.id = $4`,
+			keyporter.NewID(c.At), c.RequestID, millis(c.At), c.CredentialID,
 			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
 		if err != nil {
 			return fmt.Errorf("insert refusal: %w", explain(err))
 		}
-		tokens[c.TokenID] = c.OrganizationID
+		told[c.CredentialID] = c.OrganizationID
 	}
-	for token, organization := range tokens {
+	for credential, organization := range told {
 		_, err := tx.exec(ctx, `
-			DELETE FROM refusals
-			WHERE token_id = $1
-				AND id NOT IN (SELECT id FROM refusals WHERE token_id = $1 ORDER BY id DESC LIMIT $3)
-				AND id NOT IN (SELECT id FROM refusals WHERE organization_id = $2 ORDER BY id DESC LIMIT $3)`,
-			token, organization, keyporter.RefusalLimit)
+			DELETE FROM credential_refusals
+			WHERE credential_id = $1
+				AND id NOT IN (SELECT id FROM credential_refusals WHERE credential_id = $1 ORDER BY id DESC LIMIT $3)
+				AND id NOT IN (SELECT id FROM credential_refusals WHERE organization_id = $2 ORDER BY id DESC LIMIT $3)`,
+			credential, organization, keyporter.RefusalLimit)
 		if err != nil {
 			return fmt.Errorf("forget old refusals: %w", explain(err))
 		}
@@ -41,12 +41,12 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 }
 
 const selectRefusal = `
-	SELECT request_id, at, organization_id, token_id, reason, cause, method, path, version, login_name, address, agent
-	FROM refusals`
+	SELECT request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent
+	FROM credential_refusals`
 
-// RefusalsOf returns the last refusals of a token, the latest first.
-func (q queries) RefusalsOf(ctx context.Context, token keyporter.ID) ([]keyporter.RefusedCall, error) {
-	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE token_id = $1 ORDER BY id DESC LIMIT $2`, token, keyporter.RefusalLimit)
+// RefusalsOf returns the last refusals of a token, or a connection, the latest first.
+func (q queries) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
+	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE credential_id = $1 ORDER BY id DESC LIMIT $2`, credential, keyporter.RefusalLimit)
 }
 
 // RefusalsIn returns the last refusals of an organization, the latest first.
@@ -65,7 +65,7 @@ func (q queries) RefusalByRequestID(ctx context.Context, id string) (keyporter.R
 
 func scanRefusal(row scanner) (c keyporter.RefusedCall, err error) {
 	var at int64
-	err = row.Scan(&c.RequestID, &at, &c.OrganizationID, &c.TokenID, &c.Reason, &c.Cause,
+	err = row.Scan(&c.RequestID, &at, &c.OrganizationID, &c.CredentialID, &c.Reason, &c.Cause,
 		&c.Method, &c.Path, &c.Version, &c.LoginName, &c.Address, &c.Agent)
 	c.At = fromMillis(at)
 	return c, err

@@ -194,9 +194,9 @@ func TestUsesAddUp(t *testing.T) {
 		db := open(t, url)
 		_, token, _ := acme(t, db)
 		add := func(agent string, at time.Time, allowed, refused int) {
-			u := store.Use{TokenID: token.ID, ClientUse: keyporter.ClientUse{Agent: agent, Address: "192.0.2.1", Version: "esign 6", LastAt: at, Allowed: allowed, Refused: refused}}
+			u := store.Use{CredentialID: token.ID, ClientUse: keyporter.ClientUse{Agent: agent, Address: "192.0.2.1", Version: "esign 6", LastAt: at, Allowed: allowed, Refused: refused}}
 			gone := u
-			gone.TokenID = "deleted meanwhile"
+			gone.CredentialID = "deleted meanwhile"
 			do(t, db, func(tx *store.Tx) error { return tx.AddUses(t.Context(), []store.Use{gone, u}) })
 		}
 		add("curl/8", noon, 3, 1)

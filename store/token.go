@@ -49,6 +49,9 @@ func (tx *Tx) SetTokenOwner(ctx context.Context, id, owner keyporter.ID) error {
 
 // DeleteToken deletes a token with its secrets and its counts.
 func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
+	if err := tx.forgetUses(ctx, id); err != nil {
+		return err
+	}
 	return tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
 }
 

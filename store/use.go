@@ -8,26 +8,29 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Use is a batch of calls made with one token by one client.
+// Use is a batch of calls made with one credential by one client.
 type Use struct {
-	TokenID  keyporter.ID
-	SpokeFor string // login name, with an organization token and allowed calls
+	CredentialID keyporter.ID // token or connection
+	SpokeFor     string       // login name, with an organization token and allowed calls
 	keyporter.ClientUse
 }
 
-// MaxClients is how many clients are kept of a token. The calls of further ones count
+// MaxClients is how many clients are kept of a credential. The calls of further ones count
 // towards OtherClients: who holds a secret can send any user agent he likes.
 const (
 	MaxClients   = 50
 	OtherClients = "(other clients)"
 )
 
-// AddUses adds batches to the counts. What is counted for a token that was deleted
-// meanwhile is dropped.
+// credentials are what calls are counted of.
+const credentials = `(SELECT id FROM tokens UNION ALL SELECT id FROM connections)`
+
+// AddUses adds batches to the counts. What is counted for a token or connection that was
+// deleted meanwhile is dropped.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
 	for _, u := range uses {
 		if err := tx.addUse(ctx, u); err != nil {
-			return fmt.Errorf("add use of token %s: %w", u.TokenID, explain(err))
+			return fmt.Errorf("add use of %s: %w", u.CredentialID, explain(err))
 		}
 	}
 	return nil
@@ -35,28 +38,28 @@ func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
 
 func (tx *Tx) addUse(ctx context.Context, u Use) error {
 	_, err := tx.exec(ctx, `
-		INSERT INTO token_hours (token_id, hour, allowed, refused)
-		SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM tokens WHERE id = $1
-		ON CONFLICT (token_id, hour) DO UPDATE
-		SET allowed = token_hours.allowed + excluded.allowed, refused = token_hours.refused + excluded.refused`,
-		u.TokenID, millis(u.LastAt.Truncate(time.Hour)), u.Allowed, u.Refused)
+		INSERT INTO credential_hours (credential_id, hour, allowed, refused)
+		SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM `+credentials+` c WHERE id = $1
+		ON CONFLICT (credential_id, hour) DO UPDATE
+		SET allowed = credential_hours.allowed + excluded.allowed, refused = credential_hours.refused + excluded.refused`,
+		u.CredentialID, millis(u.LastAt.Truncate(time.Hour)), u.Allowed, u.Refused)
 	if err != nil {
 		return err
 	}
 	_, err = tx.exec(ctx, `
-		INSERT INTO token_clients (token_id, agent, address, version, last_at, allowed, refused)
+		INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused)
 		SELECT t.id,
-			CASE WHEN (SELECT count(*) FROM token_clients c WHERE c.token_id = t.id AND c.agent <> $2) < $8
+			CASE WHEN (SELECT count(*) FROM credential_clients c WHERE c.credential_id = t.id AND c.agent <> $2) < $8
 				THEN CAST($2 AS TEXT) ELSE CAST($9 AS TEXT) END,
 			CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
-		FROM tokens t WHERE t.id = $1
-		ON CONFLICT (token_id, agent) DO UPDATE
-		SET address = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.address ELSE excluded.address END,
-			version = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.version ELSE excluded.version END,
-			last_at = CASE WHEN excluded.last_at < token_clients.last_at THEN token_clients.last_at ELSE excluded.last_at END,
-			allowed = token_clients.allowed + excluded.allowed,
-			refused = token_clients.refused + excluded.refused`,
-		u.TokenID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
+		FROM `+credentials+` t WHERE t.id = $1
+		ON CONFLICT (credential_id, agent) DO UPDATE
+		SET address = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.address ELSE excluded.address END,
+			version = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.version ELSE excluded.version END,
+			last_at = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.last_at ELSE excluded.last_at END,
+			allowed = credential_clients.allowed + excluded.allowed,
+			refused = credential_clients.refused + excluded.refused`,
+		u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
 	if err != nil || u.SpokeFor == "" || u.Allowed == 0 {
 		return err
 	}
@@ -66,17 +69,17 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 		ON CONFLICT (token_id, login, version) DO UPDATE
 		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
 			calls = token_logins.calls + excluded.calls`,
-		u.TokenID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed)
+		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed)
 	return err
 }
 
-// UseOf returns how a token was used, seen from now.
-func (q queries) UseOf(ctx context.Context, token keyporter.ID, now time.Time) (use keyporter.TokenUse, err error) {
+// UseOf returns how a token, or a connection, was used, seen from now.
+func (q queries) UseOf(ctx context.Context, credential keyporter.ID, now time.Time) (use keyporter.TokenUse, err error) {
 	first := now.Truncate(time.Hour).Add(-time.Duration(len(use.Hours)-1) * time.Hour)
 	hours, err := list(ctx, q.q, scanHour, `
-		SELECT hour, allowed, refused FROM token_hours WHERE token_id = $1 AND hour >= $2 ORDER BY hour`, token, millis(first))
+		SELECT hour, allowed, refused FROM credential_hours WHERE credential_id = $1 AND hour >= $2 ORDER BY hour`, credential, millis(first))
 	if err != nil {
-		return use, fmt.Errorf("find use of token: %w", err)
+		return use, fmt.Errorf("find use of credential: %w", err)
 	}
 	for _, h := range hours {
 		use.Allowed += h.allowed
@@ -87,13 +90,13 @@ func (q queries) UseOf(ctx context.Context, token keyporter.ID, now time.Time) (
 	}
 	use.Clients, err = list(ctx, q.q, scanClientUse, `
 		SELECT agent, address, version, last_at, allowed, refused
-		FROM token_clients WHERE token_id = $1 ORDER BY last_at DESC, agent`, token)
+		FROM credential_clients WHERE credential_id = $1 ORDER BY last_at DESC, agent`, credential)
 	if err != nil {
-		return use, fmt.Errorf("find clients of token: %w", err)
+		return use, fmt.Errorf("find clients of credential: %w", err)
 	}
 	use.SpokeFor, err = list(ctx, q.q, scanSpokenUse, `
 		SELECT login, version, last_at, calls
-		FROM token_logins WHERE token_id = $1 ORDER BY last_at DESC, login, version LIMIT 1000`, token)
+		FROM token_logins WHERE token_id = $1 ORDER BY last_at DESC, login, version LIMIT 1000`, credential)
 	return use, err
 }
 
@@ -121,7 +124,7 @@ func (q queries) Dependents(ctx context.Context, since time.Time) ([]Dependent, 
 			EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $2),
 			count(*), sum(CASE WHEN t.last_at >= $1 THEN 1 ELSE 0 END), max(t.last_at)
 		FROM organizations o
-		JOIN (SELECT organization_id, coalesce((SELECT max(last_at) FROM token_clients c WHERE c.token_id = tokens.id), 0) AS last_at
+		JOIN (SELECT organization_id, coalesce((SELECT max(last_at) FROM credential_clients c WHERE c.credential_id = tokens.id), 0) AS last_at
 			FROM tokens WHERE kind = 'organization') t ON t.organization_id = o.id
 		GROUP BY o.id, o.name
 		ORDER BY max(t.last_at) DESC, o.id`, millis(since), keyporter.FlagOrganizationAPIToken)
@@ -155,4 +158,18 @@ func scanClientUse(row scanner) (c keyporter.ClientUse, err error) {
 	err = row.Scan(&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
 	c.LastAt = fromMillis(last)
 	return c, err
+}
+
+// forgetUses deletes what was counted of a credential that is about to go.
+func (tx *Tx) forgetUses(ctx context.Context, credential keyporter.ID) error {
+	for _, query := range []string{
+		`DELETE FROM credential_hours WHERE credential_id = $1`,
+		`DELETE FROM credential_clients WHERE credential_id = $1`,
+		`DELETE FROM credential_refusals WHERE credential_id = $1`,
+	} {
+		if _, err := tx.exec(ctx, query, credential); err != nil {
+			return explain(err)
+		}
+	}
+	return nil
 }

@@ -26,7 +26,7 @@ type entry struct {
 }
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
-	e := &entry{Credential: c, hash: hash, meter: meter{token: c.TokenID}}
+	e := &entry{Credential: c, hash: hash, meter: meter{credential: c.TokenID}}
 	e.principal = keyporter.Principal{OrganizationID: c.OrganizationID, CredentialID: c.TokenID}
 	if c.Kind == keyporter.OrganizationToken {
 		// For whom it speaks each call says.

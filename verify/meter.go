@@ -26,9 +26,9 @@ const (
 // meter counts the calls made with one token until they are written. The usual call,
 // from the same client as the one before, takes no lock.
 type meter struct {
-	token keyporter.ID
-	last  atomic.Pointer[caller]
-	dirty atomic.Bool // is on the list of meters
+	credential keyporter.ID // token or connection
+	last       atomic.Pointer[caller]
+	dirty      atomic.Bool // is on the list of meters
 
 	mu      sync.Mutex
 	callers []*caller
@@ -130,7 +130,7 @@ func (c *Checker) Flush(ctx context.Context) error {
 		for _, t := range taken {
 			uses = append(uses, t.uses()...)
 			for i := range t.refused {
-				refusals = append(refusals, t.refused[i].row(t.meter.token))
+				refusals = append(refusals, t.refused[i].row(t.meter.credential))
 			}
 		}
 		return errors.Join(tx.AddUses(ctx, uses), tx.AddRefusals(ctx, refusals))
@@ -157,7 +157,7 @@ type counted struct {
 func (t *taken) uses() []store.Use {
 	uses := make([]store.Use, len(t.counts))
 	for i, n := range t.counts {
-		uses[i] = store.Use{TokenID: t.meter.token, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
+		uses[i] = store.Use{CredentialID: t.meter.credential, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
 			Agent: text(n.caller.agent.Value()), Address: n.caller.address.Value(), Version: versionText(n.caller.api, n.caller.version),
 			LastAt: time.UnixMilli(n.caller.lastAt.Load()), Allowed: int(n.allowed), Refused: int(n.refused),
 		}}

@@ -53,11 +53,11 @@ func latest(calls []refused) []refused {
 }
 
 // row is the call as it is written.
-func (r *refused) row(token keyporter.ID) keyporter.RefusedCall {
+func (r *refused) row(credential keyporter.ID) keyporter.RefusedCall {
 	failed := keyporter.Rule(slices.Index(r.d.Outcomes[:], keyporter.Failed))
 	cause, _ := (&story{call: &r.k}).cause(failed, r.d.Reason)
 	return keyporter.RefusedCall{
-		RequestID: r.RequestID, At: r.at, OrganizationID: r.k.entry.OrganizationID, TokenID: token, Reason: r.d.Reason, Cause: cause,
+		RequestID: r.RequestID, At: r.at, OrganizationID: r.k.entry.OrganizationID, CredentialID: credential, Reason: r.d.Reason, Cause: cause,
 		Method: text(r.Method), Path: text(r.Path), Version: versionText(r.k.route.api, r.k.version),
 		LoginName: text(r.k.login.value), Address: r.ClientIP, Agent: text(r.Agent),
 	}

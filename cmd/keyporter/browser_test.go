@@ -216,7 +216,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 	now := time.Now()
 	var uses []store.Use
 	use := func(token keyporter.ID, agent, address, version string, ago time.Duration, allowed, refused int) {
-		uses = append(uses, store.Use{TokenID: token, ClientUse: keyporter.ClientUse{
+		uses = append(uses, store.Use{CredentialID: token, ClientUse: keyporter.ClientUse{
 			Agent: agent, Address: address, Version: version, LastAt: now.Add(-ago), Allowed: allowed, Refused: refused,
 		}})
 	}

@@ -1,0 +1,195 @@
+-- +goose Up
+
+CREATE TABLE apps (
+    id              TEXT PRIMARY KEY, -- client_id
+    organization_id TEXT REFERENCES organizations (id), -- null: of the instance
+    name            TEXT NOT NULL,
+    description     TEXT NOT NULL,
+    publisher       TEXT NOT NULL,
+    home_page       TEXT NOT NULL,
+    verified        BOOLEAN NOT NULL,
+    state           TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'quarantined')),
+    authentication  TEXT NOT NULL,
+    keys            TEXT NOT NULL,
+    redirect_uris   TEXT NOT NULL, -- JSON list of strings
+    scopes          TEXT NOT NULL, -- separated by blanks, a ? behind those that are optional
+    device          BOOLEAN NOT NULL,
+    own_tokens      BOOLEAN NOT NULL,
+    without_pkce    BOOLEAN NOT NULL,
+    jwt             BOOLEAN NOT NULL,
+    dynamic         BOOLEAN NOT NULL,
+    webhook         TEXT NOT NULL,
+    webhook_secret  BYTEA, -- sealed
+    registration    BYTEA, -- SHA-256 of the registration access token (RFC 7592)
+    image           BYTEA, -- PNG
+    image_at        BIGINT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    version         BIGINT NOT NULL
+);
+CREATE INDEX apps_organization ON apps (organization_id, id);
+
+CREATE TABLE app_secrets (
+    hash       BYTEA PRIMARY KEY, -- SHA-256
+    id         TEXT NOT NULL UNIQUE,
+    app_id     TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    first      TEXT NOT NULL,
+    last       TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX app_secrets_app ON app_secrets (app_id, created_at);
+
+-- Who is responsible for an app, and may change it.
+CREATE TABLE app_people (
+    app_id  TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    PRIMARY KEY (app_id, user_id)
+);
+CREATE INDEX app_people_user ON app_people (user_id);
+
+ALTER TABLE organizations ADD COLUMN apps TEXT NOT NULL DEFAULT 'all';
+
+CREATE TABLE organization_apps (
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    app_id          TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    PRIMARY KEY (organization_id, app_id)
+);
+
+CREATE TABLE connections (
+    id              TEXT PRIMARY KEY,
+    user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    app_id          TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    scopes          TEXT NOT NULL, -- separated by blanks
+    created_at      BIGINT NOT NULL,
+    address         TEXT NOT NULL,
+    agent           TEXT NOT NULL,
+    replayed_at     BIGINT NOT NULL,
+    CONSTRAINT connections_app UNIQUE (user_id, app_id)
+);
+CREATE INDEX connections_organization ON connections (organization_id, id);
+CREATE INDEX connections_of_app ON connections (app_id, id);
+
+-- One authorization that an app was given: under a connection, or, with client
+-- credentials, its own. Codes and tokens come out of it.
+CREATE TABLE grants (
+    id                TEXT PRIMARY KEY,
+    app_id            TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    connection_id     TEXT REFERENCES connections (id) ON DELETE CASCADE, -- null: the app's own
+    scopes            TEXT NOT NULL, -- separated by blanks
+    resources         TEXT NOT NULL, -- separated by blanks
+    key_hash          TEXT NOT NULL, -- of the key that its tokens are bound to, empty: none
+    request           BYTEA NOT NULL, -- sealed: what the app asked for
+    code              BYTEA UNIQUE, -- SHA-256 of the authorization code
+    code_expires_at   BIGINT NOT NULL,
+    code_used_at      BIGINT NOT NULL,
+    device            BYTEA UNIQUE, -- SHA-256 of the device code
+    device_expires_at BIGINT NOT NULL,
+    device_used_at    BIGINT NOT NULL,
+    created_at        BIGINT NOT NULL,
+    ends_at           BIGINT NOT NULL, -- after it nothing is refreshed
+    revoked_at        BIGINT NOT NULL
+);
+CREATE INDEX grants_connection ON grants (connection_id);
+CREATE INDEX grants_app ON grants (app_id);
+CREATE INDEX grants_ends ON grants (ends_at);
+
+CREATE TABLE access_tokens (
+    hash       BYTEA PRIMARY KEY, -- SHA-256
+    id         TEXT NOT NULL UNIQUE,
+    grant_id   TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    scopes     TEXT NOT NULL,
+    resources  TEXT NOT NULL,
+    key_hash   TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX access_tokens_grant ON access_tokens (grant_id);
+CREATE INDEX access_tokens_expires ON access_tokens (expires_at);
+
+-- A used one stays until it would have expired, so that it is known when it is shown again.
+CREATE TABLE refresh_tokens (
+    hash       BYTEA PRIMARY KEY, -- SHA-256
+    grant_id   TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL
+);
+CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
+CREATE INDEX refresh_tokens_expires ON refresh_tokens (expires_at);
+
+-- Authorization requests on their way: between the app and the consent. All that finds one is hashed.
+CREATE TABLE authorizations (
+    id         BYTEA PRIMARY KEY, -- SHA-256 of its id
+    pushed     BYTEA UNIQUE, -- SHA-256 of the request_uri (RFC 9126)
+    device     BYTEA UNIQUE, -- SHA-256 of the device code (RFC 8628)
+    user_code  BYTEA UNIQUE, -- SHA-256 of the code that a person types
+    request    BYTEA NOT NULL, -- sealed
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL
+);
+CREATE INDEX authorizations_expires ON authorizations (expires_at);
+
+-- Keys that sign ID tokens and JWTs.
+CREATE TABLE signing_keys (
+    id         TEXT PRIMARY KEY, -- kid
+    algorithm  TEXT NOT NULL,
+    key        BYTEA NOT NULL, -- sealed
+    created_at BIGINT NOT NULL
+);
+
+-- Proofs and assertions that were shown; each counts once, on whichever node.
+CREATE TABLE proofs (
+    hash       BYTEA PRIMARY KEY, -- SHA-256 of who showed it and its jti
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX proofs_expires ON proofs (expires_at);
+
+ALTER TABLE events ADD COLUMN app_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN connection_id TEXT NOT NULL DEFAULT '';
+
+-- Calls are counted by credential from now on: an API token, or a connection.
+CREATE TABLE credential_hours (
+    credential_id TEXT NOT NULL,
+    hour          BIGINT NOT NULL, -- start of the hour
+    allowed       BIGINT NOT NULL,
+    refused       BIGINT NOT NULL,
+    PRIMARY KEY (credential_id, hour)
+);
+CREATE INDEX credential_hours_hour ON credential_hours (hour);
+INSERT INTO credential_hours SELECT token_id, hour, allowed, refused FROM token_hours;
+DROP TABLE token_hours;
+
+CREATE TABLE credential_clients (
+    credential_id TEXT NOT NULL,
+    agent         TEXT NOT NULL,
+    address       TEXT NOT NULL, -- of the last call
+    version       TEXT NOT NULL, -- of the last call
+    last_at       BIGINT NOT NULL,
+    allowed       BIGINT NOT NULL,
+    refused       BIGINT NOT NULL,
+    PRIMARY KEY (credential_id, agent)
+);
+INSERT INTO credential_clients SELECT token_id, agent, address, version, last_at, allowed, refused FROM token_clients;
+DROP TABLE token_clients;
+
+CREATE TABLE credential_refusals (
+    id              TEXT PRIMARY KEY,
+    request_id      TEXT NOT NULL,
+    at              BIGINT NOT NULL,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    credential_id   TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    cause           TEXT NOT NULL,
+    method          TEXT NOT NULL,
+    path            TEXT NOT NULL,
+    version         TEXT NOT NULL,
+    login_name      TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    agent           TEXT NOT NULL
+);
+CREATE INDEX credential_refusals_request ON credential_refusals (request_id);
+CREATE INDEX credential_refusals_credential ON credential_refusals (credential_id, id);
+CREATE INDEX credential_refusals_organization ON credential_refusals (organization_id, id);
+INSERT INTO credential_refusals SELECT id, request_id, at, organization_id, token_id, reason, cause, method, path, version, login_name, address, agent FROM refusals;
+DROP TABLE refusals;
