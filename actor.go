@@ -1,5 +1,7 @@
 package keyporter
 
+import "time"
+
 // ActorKind tells by which way a change was asked for.
 type ActorKind string
 
@@ -15,7 +17,10 @@ type Actor struct {
 	Kind      ActorKind
 	User      User   // with ActorSession
 	Address   string // where the request came from, empty for ActorCommand
+	Agent     string // browser that it came from, with ActorSession
 	RequestID string
+
+	SignedInAt time.Time // when he proved last who he is, with ActorSession
 }
 
 // Command is the actor behind the command line: who can run it owns the database file anyway.

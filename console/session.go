@@ -16,7 +16,7 @@ func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.
 		if err != nil {
 			return err
 		}
-		actor.Address, actor.RequestID = c.Proxies.ClientAddr(r), web.RequestID(r.Context())
+		actor.Address, actor.Agent, actor.RequestID = c.Proxies.ClientAddr(r), r.UserAgent(), web.RequestID(r.Context())
 		return h(w, r, actor)
 	}
 }

@@ -169,7 +169,7 @@ func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, 
 	if now.Sub(s.SeenAt) >= sessionTouch {
 		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, hash, now) })
 	}
-	return keyporter.Actor{Kind: keyporter.ActorSession, User: user}, err
+	return keyporter.Actor{Kind: keyporter.ActorSession, User: user, SignedInAt: s.CreatedAt}, err
 }
 
 // SignOut ends the session of the cookie.
