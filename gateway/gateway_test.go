@@ -51,7 +51,10 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gateway.New(checker, proxies, time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), slog.New(slog.NewTextHandler(&w.log, nil)))
+	g := gateway.New(gateway.Config{
+		Checker: checker, Proxies: proxies, Sunset: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), Issuer: "https://keys.example",
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
 	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/verify" {
 			g.Verify(rw, r)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +71,6 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 	if err != nil {
 		return err
 	}
-	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
 	tlsConfig, err := cfg.tls()
 	if err != nil {
 		return err
@@ -80,6 +80,11 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.addr, s.secure = listener.Addr(), tlsConfig != nil
+	issuer := strings.TrimSuffix(cfg.Address, "/")
+	if issuer == "" {
+		issuer = s.URL()
+	}
+	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Example: example(cfg.APIs)})
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
 	s.http.TLSConfig = tlsConfig
@@ -115,6 +120,8 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/verify":
 			s.gateway.Verify(w, r)
+		case s.gateway.Describes(r):
+			s.gateway.Describe(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
 		default:
