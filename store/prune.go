@@ -31,6 +31,7 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 			WHERE ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
 				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
 				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, now.Add(-keepExpired)},
+		{`DELETE FROM grants WHERE code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1`, now},
 	} {
 		if _, err := tx.exec(ctx, p.query, millis(p.before)); err != nil {
 			return explain(err)
