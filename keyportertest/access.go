@@ -159,22 +159,30 @@ func (k ProofKey) Proof(method, url string, token keyporter.Secret, at time.Time
 // Sign makes a proof that has these claims, whatever they are.
 func (k ProofKey) Sign(claims map[string]any) string {
 	k.t.Helper()
-	options := (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt")
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: k.key}, options)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	return SignProof(k.t, jose.SigningKey{Algorithm: jose.ES256, Key: k.key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"), claims)
+}
+
+// Private is the key itself.
+func (k ProofKey) Private() any { return k.key.Key }
+
+// SignProof makes a JWT in any way that one likes.
+func SignProof(t testing.TB, key jose.SigningKey, options *jose.SignerOptions, claims map[string]any) string {
+	t.Helper()
 	payload, err := json.Marshal(claims)
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
+	}
+	signer, err := jose.NewSigner(key, options)
+	if err != nil {
+		t.Fatal(err)
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
 	compact, err := signed.CompactSerialize()
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return compact
 }
