@@ -31,13 +31,3 @@ type RefreshToken struct {
 	ExpiresAt time.Time
 	UsedAt    time.Time // zero: not yet
 }
-
-// OpenIDScopes are the scopes that OpenID Connect has (Core §5.4, §11). Every app may ask for them.
-func OpenIDScopes() []Scope {
-	return []Scope{
-		{"openid", "know that it is you who signed in"},
-		{"profile", "see your name"},
-		{"email", "see your e-mail address"},
-		{"offline_access", "do this also while you are away"},
-	}
-}

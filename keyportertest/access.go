@@ -47,15 +47,6 @@ func (n *Node) App(t testing.TB, organization keyporter.ID, name string, scopes 
 	return a
 }
 
-// SetAppState suspends an app, or has it work.
-func (n *Node) SetAppState(t testing.TB, app keyporter.ID, s keyporter.AppState) {
-	t.Helper()
-	n.change(t, keyporter.Event{Name: keyporter.EventAppSuspend, AppID: app}, func(tx *store.Tx) error {
-		_, err := tx.SetAppState(t.Context(), app, s)
-		return err
-	})
-}
-
 // SetAppPolicy sets which apps the users of an organization may connect.
 func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter.AppPolicy, listed ...keyporter.ID) {
 	t.Helper()
@@ -83,12 +74,6 @@ func (n *Node) about(name keyporter.EventName, c keyporter.Connection) keyporter
 func (n *Node) SetScopes(t testing.TB, c keyporter.Connection, scopes ...string) {
 	t.Helper()
 	n.change(t, n.about(keyporter.EventConnectionScopes, c), func(tx *store.Tx) error { return tx.SetConnectionScopes(t.Context(), c.ID, scopes) })
-}
-
-// Disconnect ends a connection.
-func (n *Node) Disconnect(t testing.TB, c keyporter.Connection) {
-	t.Helper()
-	n.change(t, n.about(keyporter.EventConnectionDelete, c), func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), c.ID) })
 }
 
 // RevokeGrant ends what an access token was issued under.
