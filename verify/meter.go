@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unique"
 
 	"github.com/keyporter/keyporter"
@@ -165,8 +166,17 @@ func (t *taken) uses() []store.Use {
 	return uses
 }
 
-// text is what a database takes out of a header, which can be any bytes. PostgreSQL would refuse the whole batch.
-func text(s string) string { return strings.ToValidUTF8(s, "?") }
+// text is what is kept out of a header, which can be any bytes. Those that are no text
+// PostgreSQL would refuse, with the whole batch; and whoever reads what is kept, in a page
+// or a terminal, must not have his lines turned round or his screen cleared by it.
+func text(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
 
 // versionText is how pages call a version of an API, such as "esign 6".
 func versionText(api *API, version int) string {
