@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,4 +35,38 @@ func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestManyClientsHideNoUser has an attacker with an organization token call as a hundred
+// clients, so that none but the first is remembered when he speaks for somebody else. For
+// whom he spoke is what administrators judge the token by.
+func TestManyClientsHideNoUser(t *testing.T) {
+	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	call := func(agent string, version int, login string) {
+		t.Helper()
+		req := w.call(version, login)
+		req.Agent = agent
+		mustReason(t, w.Checker.Check(t.Context(), req), keyporter.Allowed)
+	}
+	for i := range 100 {
+		call(fmt.Sprint("agent-", i), 5, w.ada.Login)
+	}
+	for range 3 {
+		call("archiver/1.0", 4, w.grace.Login)
+	}
+	got, err := w.Control.TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for login, calls := range map[string]int{w.ada.Login: 100, w.grace.Login: 3} {
+		version := map[string]string{w.ada.Login: "esign 5", w.grace.Login: "esign 4"}[login]
+		if !slices.ContainsFunc(got.Use.SpokeFor, func(s keyporter.SpokenUse) bool {
+			return s.Login == login && s.Calls == calls && s.Version == version
+		}) {
+			t.Errorf("%d calls for %s on %s are not in %+v", calls, login, version, got.Use.SpokeFor)
+		}
+	}
+	if got.Use.Allowed != 103 {
+		t.Errorf("%d calls were counted", got.Use.Allowed)
+	}
 }
