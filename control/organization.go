@@ -70,7 +70,11 @@ func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor,
 	if err := operators(actor); err != nil {
 		return err
 	}
-	return c.locked(ctx, e.OrganizationID, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, e.OrganizationID, func(tx *store.Tx) error {
+		// Anew: while this one waited, another operator may have suspended his organization.
+		if _, err := rightsIn(ctx, tx, actor, e.OrganizationID); err != nil {
+			return err
+		}
 		changed, err := change(tx)
 		if err != nil || !changed {
 			return err
