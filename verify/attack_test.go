@@ -17,7 +17,7 @@ import (
 func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
-		for i, login := range []string{"\xff", "eve\xc3", strings.Repeat("é", 300), "a\u009b31m\u202eb@acme.example"} {
+		for i, login := range []string{"\xff", "eve\xc3", "grace@acme.example\x00", strings.Repeat("é", 300), "a\u009b31m\u202eb@acme.example"} {
 			byOrganization := w.call(5, login)
 			byOrganization.RequestID = fmt.Sprint("organization-", i)
 			mustReason(t, w.Checker.Check(t.Context(), byOrganization), keyporter.ReasonNamedUnknown)
