@@ -186,9 +186,16 @@ func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
 		}
 		w.allowed(legacy)
 		inUse(2)
+		for f, want := range map[keyporter.Flag]int{keyporter.FlagAPI: 2, keyporter.FlagOrganizationAPIToken: 1, keyporter.FlagCustomUserRoles: 0} {
+			if n, err := w.Control.TokensUnder(ctx, operator, w.ada.OrganizationID, f); err != nil || n != want {
+				t.Errorf("%d tokens need %s, %v; want %d", n, f, err, want)
+			}
+		}
+		_, err := w.Control.TokensUnder(ctx, operator, w.ada.OrganizationID, "Nonsense")
+		kindOf(t, err, keyporter.Invalid)
 		w.give(t, w.ada, keyporter.RoleMember)
 		inUse(0)
-		_, err := w.Control.TokensInUse(ctx, keyportertest.Session(w.admin), w.ada.OrganizationID)
+		_, err = w.Control.TokensInUse(ctx, keyportertest.Session(w.admin), w.ada.OrganizationID)
 		kindOf(t, err, keyporter.Forbidden)
 	})
 }
