@@ -86,6 +86,7 @@ POST /organizations/{id}/enable                  in  | 403 403 403 403 403 ok
 GET /organizations/{id}/disable                  in  | 403 403 403 403 403 200
 POST /organizations/{id}/disable                 in  | 403 403 403 403 403 ok
 POST /organizations/{id}/flags/{flag}/grant      in  | 403 403 403 403 403 ok
+GET /organizations/{id}/flags/{flag}/withdraw    in  | 403 403 403 403 403 200
 POST /organizations/{id}/flags/{flag}/withdraw   in  | 403 403 403 403 403 ok
 `
 

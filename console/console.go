@@ -118,6 +118,7 @@ func (c *console) manageRoutes() map[string]handler {
 		"GET /organizations/{id}/disable":                c.signedIn(c.showDisableOrganization),
 		"POST /organizations/{id}/disable":               c.signedIn(c.disableOrganization),
 		"POST /organizations/{id}/flags/{flag}/grant":    c.signedIn(c.grantFlag),
+		"GET /organizations/{id}/flags/{flag}/withdraw":  c.signedIn(c.showWithdrawFlag),
 		"POST /organizations/{id}/flags/{flag}/withdraw": c.signedIn(c.withdrawFlag),
 	}
 }

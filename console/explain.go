@@ -52,7 +52,11 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	if err != nil {
 		return err
 	}
-	if p.Steps, err = c.steps(r, actor, t.Token, x.Steps); err != nil {
+	told, err := c.Control.Told(r.Context(), actor, t.Token, p.Login, x)
+	if err != nil {
+		return err
+	}
+	if p.Steps, err = c.steps(r, actor, t.Token, told); err != nil {
 		return err
 	}
 	p.Works = x.Allowed

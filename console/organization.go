@@ -170,6 +170,28 @@ func (c *console) grantFlag(w http.ResponseWriter, r *http.Request, actor keypor
 	return finish(w, r, organizationPath(id(r)), "granted")
 }
 
+// showWithdrawFlag asks before a feature is withdrawn. Of the tokens an operator is told
+// how many stop; which ones they are is the organization's business.
+func (c *console) showWithdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	o, err := c.Control.OrganizationByID(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	tokens, err := c.Control.TokensUnder(r.Context(), actor, o.ID, flag(r))
+	if err != nil {
+		return err
+	}
+	p := confirmPage{
+		Heading: "Withdraw “" + string(flag(r)) + "” from “" + o.Name + "”?", Submit: "Withdraw",
+		Action: organizationPath(o.ID) + "/flags/" + string(flag(r)) + "/withdraw", Back: organizationPath(o.ID),
+		Texts: []string{several(tokens, "token") + " used in the last 30 days will stop.", "Nothing is deleted: granted again, it is as it was."},
+	}
+	if flag(r) == keyporter.FlagCustomUserRoles {
+		p.Texts[0] = "Roles of its own keep their effect. They can be deleted, and neither made nor changed."
+	}
+	return c.confirm(w, r, actor, http.StatusOK, p)
+}
+
 func (c *console) withdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	if err := c.Control.WithdrawFlag(r.Context(), actor, id(r), flag(r)); err != nil {
 		return err

@@ -89,3 +89,16 @@ func TestPagesOfUsers(t *testing.T) {
 		t.Errorf("the next page forgets the search: %s", next)
 	}
 }
+
+func TestWhoSwitchesAUserOffIsToldWhoseCallsStop(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.OrganizationToken(t, s.Control, olivia, "Archive")
+	page, admin := "/users/"+string(grace.ID)+"/disable", s.enter(t, olivia)
+	admin.get(page).want(t, 200, "This changes nothing for anybody")
+	if !s.Allows(keyportertest.Call{Token: secret, Login: grace.Login}) {
+		t.Fatal("the token doesn't work")
+	}
+	admin.get(page).want(t, 200, "no longer speak for a user", "<bdi>Archive</bdi></strong> of <bdi>olivia@acme.example</bdi>", "for <bdi>grace@acme.example</bdi>")
+}

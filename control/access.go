@@ -24,11 +24,7 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 	if err != nil {
 		return Access{}, err
 	}
-	needs := []keyporter.Flag{keyporter.FlagAPI}
-	if kind == keyporter.OrganizationToken {
-		needs = append(needs, keyporter.FlagOrganizationAPIToken)
-	}
-	for _, f := range needs {
+	for _, f := range flagsOf(kind) {
 		if !org.Has(f) {
 			return Access{Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
 		}
@@ -38,6 +34,14 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 		return Access{}, err
 	}
 	return useAccess(roles), nil
+}
+
+// flagsOf returns the features without which tokens of a kind don't work.
+func flagsOf(kind keyporter.TokenKind) []keyporter.Flag {
+	if kind == keyporter.OrganizationToken {
+		return []keyporter.Flag{keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken}
+	}
+	return []keyporter.Flag{keyporter.FlagAPI}
 }
 
 func useAccess(roles []keyporter.Role) Access {

@@ -60,11 +60,17 @@ func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyport
 }
 
 // locked runs f in a transaction while no other one changes what users of the
-// organization hold. An organization that isn't there is NotFound.
-func (c *Control) locked(ctx context.Context, organization keyporter.ID, f func(*store.Tx) error) error {
+// organization hold, nor what the actor does. An organization that isn't there is NotFound.
+func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
+	all := []keyporter.ID{organization}
+	if actor.Kind == keyporter.ActorSession && actor.User.Operator {
+		all = distinct(append(all, actor.User.OrganizationID)) // in order: two who lock the same two never wait for each other
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.LockOrganization(ctx, organization); err != nil {
-			return missing(err, "organization")
+		for _, id := range all {
+			if err := tx.LockOrganization(ctx, id); err != nil {
+				return missing(err, "organization")
+			}
 		}
 		return f(tx)
 	})

@@ -27,7 +27,7 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	if err != nil {
 		return keyporter.User{}, err
 	}
-	err = c.locked(ctx, u.OrganizationID, func(tx *store.Tx) error {
+	err = c.locked(ctx, actor, u.OrganizationID, func(tx *store.Tx) error {
 		if err := mayCreateUser(ctx, tx, actor, in); err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (c *Control) changeUser(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return missing(err, "user")
 	}
-	return c.locked(ctx, u.OrganizationID, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, u.OrganizationID, func(tx *store.Tx) error {
 		p, err := planFor(ctx, tx, actor, id)
 		if err != nil {
 			return err
