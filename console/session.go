@@ -89,7 +89,9 @@ func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // confirmFirst is where who is signed in proves once more that it is him, before he goes on to next.
-func confirmFirst(next string) string { return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode() }
+func confirmFirst(next string) string {
+	return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode()
+}
 
 // replaceSession has the browser keep a new session, and ends the one that it had.
 func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {

@@ -123,4 +123,3 @@ func (c *console) deleteProvider(w http.ResponseWriter, r *http.Request, actor k
 	}
 	return finish(w, r, signInPath(id(r)), "deleted")
 }
-

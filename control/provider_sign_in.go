@@ -16,7 +16,9 @@ type ProviderClient struct {
 }
 
 // HasProviders tells whether any organization signs in through a provider.
-func (c *Control) HasProviders(ctx context.Context) (bool, error) { return c.db.HasIdentityProviders(ctx) }
+func (c *Control) HasProviders(ctx context.Context) (bool, error) {
+	return c.db.HasIdentityProviders(ctx)
+}
 
 // ProviderFor returns where the owner of an e-mail address signs in. Nobody has to be
 // signed in to ask, so it says no more than which domains have a provider.
