@@ -27,6 +27,8 @@ const policy = `
 GET /{$}                                         ok  | ok  ok  ok  ok  ok  ok
 GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
 POST /sign-in                                    401 | 401 401 401 401 401 401
+POST /sign-in/provider                           422 | 422 422 422 422 422 422
+GET /sign-in/callback                            422 | 422 422 422 422 422 422
 POST /sign-out                                   in  | ok  ok  ok  ok  ok  ok
 GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404
@@ -88,6 +90,11 @@ POST /organizations/{id}/disable                 in  | 403 403 403 403 403 ok
 POST /organizations/{id}/flags/{flag}/grant      in  | 403 403 403 403 403 ok
 GET /organizations/{id}/flags/{flag}/withdraw    in  | 403 403 403 403 403 200
 POST /organizations/{id}/flags/{flag}/withdraw   in  | 403 403 403 403 403 ok
+GET /organizations/{id}/sign-in                  in  | 403 403 403 403 403 200
+POST /organizations/{id}/sign-in                 in  | 403 403 403 403 403 422
+POST /organizations/{id}/sign-in/passwords       in  | 403 403 403 403 403 409
+GET /organizations/{id}/sign-in/delete           in  | 403 403 403 403 403 404
+POST /organizations/{id}/sign-in/delete          in  | 403 403 403 403 403 404
 `
 
 // rule is one line of the policy.

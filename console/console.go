@@ -31,8 +31,9 @@ type Config struct {
 type console struct {
 	Config
 
-	pages  pages
-	static staticFiles
+	pages     pages
+	static    staticFiles
+	providers providers
 }
 
 // New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
@@ -57,11 +58,13 @@ func (c *console) routes() map[string]handler {
 	all := map[string]handler{
 		"GET /{$}": redirect("/tokens"),
 
-		"GET /sign-in":       c.showSignIn,
-		"POST /sign-in":      c.signIn,
-		"POST /sign-out":     c.signedIn(c.signOut),
-		"GET /setup/{code}":  c.showSetup,
-		"POST /setup/{code}": c.setUp,
+		"GET /sign-in":           c.showSignIn,
+		"POST /sign-in":          c.signIn,
+		"POST /sign-in/provider": c.signInElsewhere,
+		"GET /sign-in/callback":  c.comeBack,
+		"POST /sign-out":         c.signedIn(c.signOut),
+		"GET /setup/{code}":      c.showSetup,
+		"POST /setup/{code}":     c.setUp,
 
 		"GET /tokens":                 c.signedIn(c.listTokens),
 		"GET /tokens/new":             c.signedIn(c.newToken),
@@ -120,6 +123,11 @@ func (c *console) manageRoutes() map[string]handler {
 		"POST /organizations/{id}/flags/{flag}/grant":    c.signedIn(c.grantFlag),
 		"GET /organizations/{id}/flags/{flag}/withdraw":  c.signedIn(c.showWithdrawFlag),
 		"POST /organizations/{id}/flags/{flag}/withdraw": c.signedIn(c.withdrawFlag),
+		"GET /organizations/{id}/sign-in":                c.signedIn(c.showSignInSettings),
+		"POST /organizations/{id}/sign-in":               c.signedIn(c.setProvider),
+		"POST /organizations/{id}/sign-in/passwords":     c.signedIn(c.setPasswords),
+		"GET /organizations/{id}/sign-in/delete":         c.signedIn(c.showDeleteProvider),
+		"POST /organizations/{id}/sign-in/delete":        c.signedIn(c.deleteProvider),
 	}
 }
 

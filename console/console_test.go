@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: slog.New(slog.DiscardHandler)})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -95,7 +96,12 @@ func (v *visitor) send(method, path, form string) answer {
 		v.t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	v.jar = append(v.jar, res.Cookies()...)
+	for _, c := range res.Cookies() {
+		v.jar = slices.DeleteFunc(v.jar, func(old *http.Cookie) bool { return old.Name == c.Name })
+		if c.MaxAge >= 0 {
+			v.jar = append(v.jar, c)
+		}
+	}
 	return answer{res.StatusCode, res.Header.Get("Location"), string(body)}
 }
 

@@ -25,7 +25,7 @@ type errorPage struct {
 // foresaw is logged and shows a request id and nothing else.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
-		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}}.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}, "again": {"1"}}.Encode(), http.StatusSeeOther)
 		return
 	}
 	p := errorPage{Status: status(err), Message: keyporter.MessageOf(err), RequestID: web.RequestID(r.Context())}

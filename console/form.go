@@ -90,6 +90,9 @@ func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.
 }
 
 func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if kind(r) == keyporter.OrganizationToken && !c.Control.Fresh(actor) {
+		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
+	}
 	return c.ask(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
 }
 

@@ -83,6 +83,7 @@ type organizationPage struct {
 	Own      bool // it is the reader's
 	Features []feature
 	Rows     []userRow // some of its users
+	SignIn   control.SignInSettings
 }
 
 // feature is a flag that an organization has or not.
@@ -109,6 +110,9 @@ func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor
 	}
 	roles, err := c.Control.Roles(r.Context(), actor, o.ID)
 	if err != nil {
+		return err
+	}
+	if p.SignIn, err = c.Control.SignInSettings(r.Context(), actor, o.ID); err != nil {
 		return err
 	}
 	p.Rows = userRows(users[:min(len(users), fewUsers)], roles, actor)

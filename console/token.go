@@ -12,6 +12,7 @@ type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
 	Example      string // a command line with a placeholder for the token
+	Fresh        bool   // the sign-in is: an organization token can be added without another one
 }
 
 // tokenSection is what the page shows of one kind of tokens.
@@ -30,7 +31,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 
 // showTokens shows the page, with the row that was just made in its place when there is one.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
-	p := tokensPage{Example: c.example(r)}
+	p := tokensPage{Example: c.example(r), Fresh: c.Control.Fresh(actor)}
 	if p.User, err = c.tokenSection(r, actor, keyporter.UserToken, made); err != nil {
 		return err
 	}

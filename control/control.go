@@ -21,6 +21,7 @@ type Control struct {
 	db     *store.DB
 	now    func() time.Time
 	flush  func(context.Context) error
+	sealer *keyporter.Sealer
 	hashes chan struct{} // one for each password hash that may be computed at once
 }
 
@@ -31,13 +32,18 @@ type Options struct {
 	// FlushUses writes the counts of calls that this process still has in memory, so that
 	// listings are up to date. Nil writes nothing.
 	FlushUses func(context.Context) error
+	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
+	Sealer *keyporter.Sealer
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
-	c := &Control{db: db, now: o.Now, flush: o.FlushUses, hashes: make(chan struct{}, runtime.NumCPU())}
+	c := &Control{db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, hashes: make(chan struct{}, runtime.NumCPU())}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.sealer == nil {
+		c.sealer, _ = keyporter.NewSealer(keyporter.NewSealingKey()) // fails without a key only
 	}
 	if c.flush == nil {
 		c.flush = func(context.Context) error { return nil }

@@ -25,6 +25,9 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 	}
 	if in.Kind == keyporter.OrganizationToken {
 		prefix = keyporter.SecretOrganizationToken
+		if err := c.mustBeFresh(actor); err != nil {
+			return keyporter.Token{}, keyporter.Secret{}, err
+		}
 	}
 	owner, err := c.tokenOwner(ctx, actor, in)
 	if err != nil {

@@ -68,8 +68,8 @@ func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User,
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, keyporter.Fold(login))
 }
 
-func (q queries) user(ctx context.Context, query string, arg any) (keyporter.User, error) {
-	u, err := one(ctx, q.q, scanUser, query, arg)
+func (q queries) user(ctx context.Context, query string, args ...any) (keyporter.User, error) {
+	u, err := one(ctx, q.q, scanUser, query, args...)
 	if err != nil {
 		return u, fmt.Errorf("find user: %w", err)
 	}

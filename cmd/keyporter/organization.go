@@ -29,8 +29,15 @@ func organizationCommand() *cobra.Command {
 		o.changing("disable ORGANIZATION", "Suspend: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
 		}),
+		o.changing("passwords ORGANIZATION", "Let passwords in again, when the identity provider is out of reach", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeOrganization(cmd, args[0], o.letPasswordsIn, "lets passwords in")
+		}),
 	)
 	return cmd
+}
+
+func (o *owner) letPasswordsIn(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	return o.SetPasswords(ctx, actor, id, true)
 }
 
 func (o *owner) organizationList() *cobra.Command {
