@@ -48,7 +48,7 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	}
 	p.CreatedAt = c.now()
 	p.ID = keyporter.NewID(p.CreatedAt)
-	err = c.locked(ctx, p.OrganizationID, func(tx *store.Tx) error {
+	err = c.locked(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
 		if err := mayBeRole(ctx, tx, p); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 	if err := operators(actor); err != nil {
 		return err
 	}
-	return c.locked(ctx, organization, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
 			return missing(err, "identity provider")
 		}
@@ -161,7 +161,7 @@ func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organ
 	if on {
 		name = keyporter.EventPasswordsOn
 	}
-	return c.locked(ctx, organization, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
 		_, err := tx.IdentityProviderOf(ctx, organization)
 		if keyporter.KindOf(err) == keyporter.NotFound && !on {
 			return keyporter.Refuse(keyporter.Conflict, "Without passwords nobody could sign in: the organization has no identity provider.")

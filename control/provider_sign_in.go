@@ -104,7 +104,7 @@ func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.
 	if !in.Verified || in.Subject == "" || len(in.Subject) > 255 {
 		return user, keyporter.Refuse(keyporter.Forbidden, "The provider doesn’t vouch for your e-mail address. Confirm the address there, then sign in again.")
 	}
-	err = c.locked(ctx, in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
+	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
 		// As it is now, not as it was when the sign-in began.
 		p, err := tx.IdentityProviderByDomain(ctx, domainOf(in.Email))
 		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer) {
