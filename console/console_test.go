@@ -60,6 +60,7 @@ func (s *site) enter(t *testing.T, u keyporter.User) *visitor {
 type answer struct {
 	status   int
 	location string
+	allow    string // the header of that name
 	body     string
 }
 
@@ -96,7 +97,7 @@ func (v *visitor) send(method, path, form string) answer {
 	}
 	_ = res.Body.Close()
 	v.jar = append(v.jar, res.Cookies()...)
-	return answer{res.StatusCode, res.Header.Get("Location"), string(body)}
+	return answer{res.StatusCode, res.Header.Get("Location"), res.Header.Get("Allow"), string(body)}
 }
 
 // want fails the test unless the answer has this status and says all of these words.
