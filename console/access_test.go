@@ -67,6 +67,10 @@ GET /users/{id}/disable                          in  | 403 403 403 200 404 200
 POST /users/{id}/disable                         in  | 403 403 403 ok  404 ok
 GET /users/{id}/password                         in  | 403 403 403 200 404 200
 POST /users/{id}/password                        in  | 403 403 403 ok  404 ok
+GET /users/{id}/appoint                          in  | 403 403 403 403 404 200
+POST /users/{id}/appoint                         in  | 403 403 403 403 404 ok
+GET /users/{id}/dismiss                          in  | 403 403 403 403 404 200
+POST /users/{id}/dismiss                         in  | 403 403 403 403 404 ok
 
 GET /roles                                       in  | 403 403 403 200 200 200
 GET /roles/new                                   in  | 403 403 403 200 200 403

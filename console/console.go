@@ -121,6 +121,10 @@ func (c *console) manageRoutes() map[string]handler {
 		"POST /users/{id}/disable":       c.signedIn(c.disableUser),
 		"GET /users/{id}/password":       c.signedIn(c.showPassword),
 		"POST /users/{id}/password":      c.signedIn(c.setPassword),
+		"GET /users/{id}/appoint":        c.signedIn(c.showAppoint),
+		"POST /users/{id}/appoint":       c.signedIn(c.appoint),
+		"GET /users/{id}/dismiss":        c.signedIn(c.showDismiss),
+		"POST /users/{id}/dismiss":       c.signedIn(c.dismiss),
 
 		"GET /roles":               c.signedIn(c.listRoles),
 		"GET /roles/new":           c.signedIn(c.newRole),

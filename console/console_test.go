@@ -113,6 +113,16 @@ func (a answer) want(t *testing.T, status int, words ...string) {
 	}
 }
 
+// wantNot fails the test if the answer says one of these words.
+func (a answer) wantNot(t *testing.T, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if strings.Contains(a.body, w) {
+			t.Errorf("the page says %q: %s", w, a.body)
+		}
+	}
+}
+
 // leads fails the test unless the answer leads to a page that begins so.
 func (a answer) leads(t *testing.T, page string) {
 	t.Helper()
