@@ -32,7 +32,7 @@ GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404
 
 GET /tokens                                      in  | 200 200 200 200 200 200
-GET /tokens/new                                  in  | 200 200 200 200 200 200
+GET /tokens/new                                  in  | 403 200 403 200 200 403
 POST /tokens                                     in  | 403 201 403 201 201 403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
