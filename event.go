@@ -17,6 +17,8 @@ const (
 	EventUserDisable         EventName = "user.disable"
 	EventUserPassword        EventName = "user.password"
 	EventUserRoles           EventName = "user.roles"
+	EventUserAppoint         EventName = "user.appoint" // as operator
+	EventUserDismiss         EventName = "user.dismiss"
 	EventRoleCreate          EventName = "role.create"
 	EventRoleUpdate          EventName = "role.update"
 	EventRoleDelete          EventName = "role.delete"

@@ -31,7 +31,7 @@ type PermissionInfo struct {
 func Permissions() []PermissionInfo {
 	return []PermissionInfo{
 		{PermissionUseAPI, "Call the APIs with API tokens and apps."},
-		{PermissionConnectApps, "Let apps act in one's own name."},
+		{PermissionConnectApps, "Let apps act in one’s own name."},
 		{PermissionRegisterApps, "Register apps for the organization."},
 		{PermissionManageTokens, "See and manage the API tokens of other users."},
 		{PermissionManageOrganizationTokens, "See and manage the organization tokens that others added."},

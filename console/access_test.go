@@ -34,7 +34,7 @@ GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404
 
 GET /tokens                                      in  | 200 200 200 200 200 200
-GET /tokens/new                                  in  | 200 200 200 200 200 200
+GET /tokens/new                                  in  | 403 200 403 200 200 403
 POST /tokens                                     in  | 403 201 403 201 201 403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
@@ -69,6 +69,10 @@ GET /users/{id}/disable                          in  | 403 403 403 200 404 200
 POST /users/{id}/disable                         in  | 403 403 403 ok  404 ok
 GET /users/{id}/password                         in  | 403 403 403 200 404 200
 POST /users/{id}/password                        in  | 403 403 403 ok  404 ok
+GET /users/{id}/appoint                          in  | 403 403 403 403 404 200
+POST /users/{id}/appoint                         in  | 403 403 403 403 404 ok
+GET /users/{id}/dismiss                          in  | 403 403 403 403 404 200
+POST /users/{id}/dismiss                         in  | 403 403 403 403 404 ok
 
 GET /roles                                       in  | 403 403 403 200 200 200
 GET /roles/new                                   in  | 403 403 403 200 200 403

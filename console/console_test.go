@@ -61,6 +61,7 @@ func (s *site) enter(t *testing.T, u keyporter.User) *visitor {
 type answer struct {
 	status   int
 	location string
+	allow    string // the header of that name
 	body     string
 }
 
@@ -102,7 +103,7 @@ func (v *visitor) send(method, path, form string) answer {
 			v.jar = append(v.jar, c)
 		}
 	}
-	return answer{res.StatusCode, res.Header.Get("Location"), string(body)}
+	return answer{res.StatusCode, res.Header.Get("Location"), res.Header.Get("Allow"), string(body)}
 }
 
 // want fails the test unless the answer has this status and says all of these words.
@@ -114,6 +115,16 @@ func (a answer) want(t *testing.T, status int, words ...string) {
 	for _, w := range words {
 		if !strings.Contains(a.body, w) {
 			t.Errorf("the page doesn't say %q: %s", w, a.body)
+		}
+	}
+}
+
+// wantNot fails the test if the answer says one of these words.
+func (a answer) wantNot(t *testing.T, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if strings.Contains(a.body, w) {
+			t.Errorf("the page says %q: %s", w, a.body)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type tokenSection struct {
 	Kind         keyporter.TokenKind
 	Organization string
 	Access       control.Access
+	Links        []link // to what keeps the tokens from working
 	Rows         []tokenRow
 	Older        keyporter.ID // the last row of a full page: what comes after it; empty: nothing
 	Newer        bool         // this isn't the first page
@@ -53,6 +54,11 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, kind keyp
 	if s.Access, err = c.Control.TokenAccess(r.Context(), actor, kind); err != nil {
 		return s, err
 	}
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return s, err
+	}
+	s.Links = links(s.Access.About, powers, actor.User.OrganizationID)
 	tokens, err := c.Control.Tokens(r.Context(), actor, kind, before)
 	for _, t := range tokens {
 		row := rowOf(t, c.Control.Now())

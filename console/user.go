@@ -292,7 +292,12 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 		Heading: "Switch off " + u.Login + "?", Action: "/users/" + string(u.ID) + "/disable", Submit: "Switch off", Back: "/users/" + string(u.ID),
 		Texts: []string{"He is signed out at once and can’t sign in, and his tokens stop. Nothing is deleted: switched on again, he has it all back."},
 	}
-	if p.Impact, other = c.previewOf(i, err); other != nil {
+	if len(i.Tokens)+len(i.Silenced) > 0 || err != nil {
+		p.Impact, other = c.previewOf(i, err)
+	} else {
+		p.Texts = append(p.Texts, "No token that was used in the last 30 days stops.")
+	}
+	if other != nil {
 		return other
 	}
 	code := http.StatusOK

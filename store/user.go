@@ -44,6 +44,12 @@ func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool)
 	return n > 0, explain(err)
 }
 
+// SetUserOperator lets a user run the instance, or no longer, and tells whether that changed anything.
+func (tx *Tx) SetUserOperator(ctx context.Context, user keyporter.ID, operator bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE users SET operator = $2 WHERE id = $1 AND operator <> $2`, user, operator)
+	return n > 0, explain(err)
+}
+
 // SetPassword replaces a user's password hash.
 func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) error {
 	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter"
@@ -54,6 +55,7 @@ type demoInfo struct {
 	Users []demoUser `json:"users"`
 	Token string     `json:"token"` // of ada's, switched on
 	Curl  string     `json:"curl"`  // a command line that finds ada's envelopes
+	File  string     `json:"-"`     // configuration file for the other commands
 }
 
 type demoUser struct {
@@ -84,12 +86,28 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	info, err := d.fill(ctx)
 	if err == nil {
+		info.File, err = d.writeConfig(cfg)
+	}
+	if err == nil {
 		err = d.print(out, info)
 	}
 	if err == nil {
 		err = wait(ctx, d.srv)
 	}
 	return finish(d.srv, err)
+}
+
+// writeConfig writes what the other commands need to know of the demo, beside its database.
+func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
+	if cfg.Database, err = filepath.Abs(cfg.Database); err != nil {
+		return "", err
+	}
+	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs}, yaml.OmitEmpty())
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(filepath.Dir(cfg.Database), "keyporter.yaml")
+	return file, os.WriteFile(file, content, 0o600)
 }
 
 // serveAPI serves the example API on a port of its own, where only this machine reaches it.
@@ -204,6 +222,9 @@ func (d *demo) print(out io.Writer, info demoInfo) error {
 	for _, u := range info.Users {
 		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
 	}
-	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\nStop with Ctrl-C.\n", info.Curl)
+	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\n", info.Curl)
+	if err == nil {
+		_, err = fmt.Fprintf(out, "The commands user, token, organization and explain work on it with\n\n  --config %s\n\nStop with Ctrl-C.\n", info.File)
+	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -49,13 +50,19 @@ func (o *owner) organizationList() *cobra.Command {
 			}
 			return o.Organizations(ctx, keyporter.Command(), "", after)
 		}
-		return pages(cmd.Context(), page, func(s control.OrganizationSummary) {
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tORGANIZATION\tACTIVE\tUSERS\tFEATURES")
+		err := pages(cmd.Context(), page, func(s control.OrganizationSummary) {
 			flags := make([]string, len(s.Flags))
 			for i, f := range s.Flags {
 				flags[i] = string(f)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\t%s\t%d users\t%s\n", s.ID, s.Name, onOff(s.Active), s.Users, strings.Join(flags, " "))
+			fmt.Fprintf(w, "%s\t%s\t%t\t%d\t%s\n", s.ID, s.Name, s.Active, s.Users, strings.Join(flags, ", "))
 		})
+		if err != nil {
+			return err
+		}
+		return w.Flush()
 	})
 }
 

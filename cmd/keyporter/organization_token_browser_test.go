@@ -153,7 +153,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 		explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")),
 		explained(t, d, tokenID(b), "--login", "grace@acme.example"),
 	} {
-		if !strings.Contains(told, "Do the owner's roles grant api.use") || !strings.Contains(told, "The role “No API” blocks api.use for ada@acme.example") {
+		if !strings.Contains(told, "Do the owner’s roles grant api.use") || !strings.Contains(told, "The role “No API” blocks api.use for ada@acme.example") {
 			t.Errorf("explained as %s", told)
 		}
 	}

@@ -22,17 +22,27 @@ func userCommand() *cobra.Command {
 		o.changingUser("enable LOGIN", "Let a user sign in and his tokens work", "enabled", o.enableUser),
 		o.changingUser("disable LOGIN", "Keep a user from signing in and his tokens from working", "disabled", o.disableUser),
 		o.userRoles(),
+		o.changingUser("appoint LOGIN", "Let a user run the instance, as an operator", "is an operator", o.appointOperator),
+		o.changingUser("dismiss LOGIN", "Let an operator run the instance no longer", "is no operator", o.dismissOperator),
 	)
 	return cmd
 }
 
-// The embedded Control is set when the command runs, hence these two.
+// The embedded Control is set when the command runs, hence these.
 func (o *owner) enableUser(ctx context.Context, id keyporter.ID) error {
 	return o.EnableUser(ctx, keyporter.Command(), id)
 }
 
 func (o *owner) disableUser(ctx context.Context, id keyporter.ID) error {
 	return o.DisableUser(ctx, keyporter.Command(), id)
+}
+
+func (o *owner) appointOperator(ctx context.Context, id keyporter.ID) error {
+	return o.AppointOperator(ctx, keyporter.Command(), id)
+}
+
+func (o *owner) dismissOperator(ctx context.Context, id keyporter.ID) error {
+	return o.DismissOperator(ctx, keyporter.Command(), id)
 }
 
 func (o *owner) changingUser(use, short, done string, change func(context.Context, keyporter.ID) error) *cobra.Command {
