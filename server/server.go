@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,17 +48,22 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	// What the configuration names has to be there before anything is made.
+	tlsConfig, err := cfg.tls()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{log: log, failed: make(chan error, 1), cancel: func() {}}
 	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx, cfg, now); err != nil {
+	if err := s.start(ctx, cfg, tlsConfig, now); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (err error) {
+func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
 	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize}); err != nil {
 		return err
 	}
@@ -71,10 +77,6 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 		return err
 	}
 	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
-	tlsConfig, err := cfg.tls()
-	if err != nil {
-		return err
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
