@@ -113,19 +113,16 @@ func (s *Server) httpServer(pages http.Handler) *http.Server {
 // routes says which door a request goes to. It is not a ServeMux: that one cleans paths
 // and redirects, and the gateway has to see them as they were sent.
 func (s *Server) routes(pages http.Handler) http.Handler {
+	pages, health := hurried(pageTime, pages), hurried(pageTime, http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/verify":
 			s.gateway.Verify(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			health.ServeHTTP(w, r)
 		default:
-			// Pages take small forms; an API may take its time over a body.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(30 * time.Second))
-			if r.URL.Path == "/healthz" {
-				s.health(w, r)
-				return
-			}
 			pages.ServeHTTP(w, r)
 		}
 	})
