@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +12,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keyporter/keyporter/web"
 )
+
+func TestAPanicIsAnErrorInTheLog(t *testing.T) {
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
+	for _, fault := range []error{http.ErrAbortHandler, errors.New("a fault of ours")} {
+		s := httptest.NewServer(reported(log, web.WithRequestID(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(fault) }))))
+		if res, err := http.Get(s.URL); err == nil {
+			t.Errorf("%v was answered with %s", fault, res.Status)
+		}
+		s.Close()
+	}
+	for _, want := range []string{"level=ERROR", "a fault of ours", "request_id=", "limit_test.go"} {
+		if got := logged.String(); strings.Count(got, want) != 1 {
+			t.Errorf("%q isn't once in the log:\n%s", want, got)
+		}
+	}
+}
 
 // TestWhoReadsSlowlyIsCutOff asks for a page and doesn't read it.
 func TestWhoReadsSlowlyIsCutOff(t *testing.T) {

@@ -102,7 +102,7 @@ func example(apis []verify.API) string {
 
 func (s *Server) httpServer(pages http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.routes(pages),
+		Handler:           reported(s.log, s.routes(pages)),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
