@@ -26,6 +26,15 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return nil
 }
 
+// CountTokens returns how many tokens a user has, and has others who count them wait until
+// this transaction has ended.
+func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) {
+	if err := tx.must(ctx, `UPDATE users SET active = active WHERE id = $1`, owner); err != nil {
+		return 0, err
+	}
+	return one(ctx, tx.q, scanInt, `SELECT count(*) FROM tokens WHERE owner_id = $1`, owner)
+}
+
 // RenameToken gives a token another name. One that the owner uses already is a Conflict.
 func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) error {
 	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, keyporter.Fold(name))
