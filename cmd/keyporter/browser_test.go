@@ -238,7 +238,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := store.Open(ctx, d.data+"/keyporter.db", slog.New(slog.DiscardHandler))
+	db, err := store.Open(ctx, d.path(demoDatabase), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

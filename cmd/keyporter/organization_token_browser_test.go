@@ -43,7 +43,7 @@ func explained(t *testing.T, d *demo, args ...string) string {
 	}
 	var out strings.Builder
 	cmd := newProgram()
-	cmd.SetArgs(append([]string{"explain", "--database", d.data + "/keyporter.db"}, args...))
+	cmd.SetArgs(append([]string{"explain", "--database", d.path(demoDatabase)}, args...))
 	cmd.SetOut(&out)
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Error(err)
