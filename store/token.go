@@ -79,22 +79,19 @@ func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Toke
 // TokensOf returns the tokens of one kind that a user added, the latest first: up to
 // limit, older than the token before (empty: from the latest).
 func (q queries) TokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
-	tokens, err := list(ctx, q.q, scanToken, selectToken+`
-		WHERE t.owner_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
-		ORDER BY t.id DESC
-		LIMIT $4`, owner, kind, before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", err)
-	}
-	return tokens, nil
+	return q.tokens(ctx, `t.owner_id = $1`, owner, kind, before, limit)
 }
 
 // TokensIn returns the tokens of one kind in an organization, as TokensOf does.
 func (q queries) TokensIn(ctx context.Context, organization keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
+	return q.tokens(ctx, `t.organization_id = $1`, organization, kind, before, limit)
+}
+
+func (q queries) tokens(ctx context.Context, whose string, args ...any) ([]keyporter.Token, error) {
 	tokens, err := list(ctx, q.q, scanToken, selectToken+`
-		WHERE t.organization_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
+		WHERE `+whose+` AND t.kind = $2 AND ($3 = '' OR t.id < $3)
 		ORDER BY t.id DESC
-		LIMIT $4`, organization, kind, before, limit)
+		LIMIT $4`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
