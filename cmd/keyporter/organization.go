@@ -12,7 +12,7 @@ import (
 )
 
 func organizationCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "organization", Short: "Manage organizations and their features, as the machine's owner"}
+	cmd := group("organization", "Manage organizations and their features, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(
@@ -35,19 +35,15 @@ func organizationCommand() *cobra.Command {
 
 func (o *owner) organizationList() *cobra.Command {
 	return o.command("list", "List organizations with their users and features", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
-		page := func(ctx context.Context, last *control.OrganizationSummary) ([]control.OrganizationSummary, error) {
-			after := keyporter.ID("")
-			if last != nil {
-				after = last.ID
-			}
-			return o.Organizations(ctx, keyporter.Command(), "", after)
-		}
-		return pages(cmd.Context(), page, func(s control.OrganizationSummary) {
+		return pages(func(after keyporter.ID) ([]control.OrganizationSummary, error) {
+			return o.Organizations(cmd.Context(), keyporter.Command(), "", after)
+		}, func(s control.OrganizationSummary) keyporter.ID {
 			flags := make([]string, len(s.Flags))
 			for i, f := range s.Flags {
 				flags[i] = string(f)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\t%s\t%d users\t%s\n", s.ID, s.Name, onOff(s.Active), s.Users, strings.Join(flags, " "))
+			return s.ID
 		})
 	})
 }
