@@ -7,7 +7,6 @@ type ActorKind string
 const (
 	ActorSession ActorKind = "session" // a user who is signed in
 	ActorCommand ActorKind = "command" // the owner of the machine, by the command line
-	ActorSystem  ActorKind = "system"  // Keyporter itself
 )
 
 // Actor is who asks for a change or a listing. The zero Actor is nobody and may nothing.
@@ -21,8 +20,5 @@ type Actor struct {
 // Command is the actor behind the command line: who can run it owns the database file anyway.
 func Command() Actor { return Actor{Kind: ActorCommand} }
 
-// System is Keyporter itself, as when it prunes what has ended.
-func System() Actor { return Actor{Kind: ActorSystem} }
-
 // Trusted tells whether the actor stands above the rules of organizations.
-func (a *Actor) Trusted() bool { return a.Kind == ActorCommand || a.Kind == ActorSystem }
+func (a *Actor) Trusted() bool { return a.Kind == ActorCommand }

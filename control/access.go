@@ -10,9 +10,8 @@ import (
 // Access tells whether the tokens of a kind that a user added work as far as his roles
 // and his organization go, and if not, why, in a sentence for him that names the role or the feature.
 type Access struct {
-	Allowed   bool
-	Why       string
-	BlockedBy []keyporter.Ref // the roles that block api.use
+	Allowed bool
+	Why     string
 }
 
 // TokenAccess tells whether the actor may have tokens of a kind.
@@ -41,24 +40,18 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 }
 
 func useAccess(roles []keyporter.Role) Access {
-	var blocking []keyporter.Role
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
-			blocking = append(blocking, r)
-		}
-	}
+	use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 	switch {
-	case len(blocking) > 0:
-		refs := keyporter.RoleRefs(blocking)
-		return Access{BlockedBy: refs, Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(refs))}
-	case !keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held():
+	case len(use.Blocking) > 0:
+		return Access{Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(use.Blocking))}
+	case !use.Held():
 		return Access{Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
 	}
 	return Access{Allowed: true}
 }
 
 // blocks says that roles block something.
-func blocks(roles []keyporter.Ref) string {
+func blocks(roles []keyporter.Role) string {
 	text := "the role “" + roles[0].Name + "” blocks it"
 	for _, r := range roles[1:] {
 		text = "the role “" + r.Name + "” and " + text

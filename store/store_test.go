@@ -113,7 +113,7 @@ func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
 			}
 			roles, err := db.RolesOf(t.Context(), ada.ID)
 			use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
-			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.BlockedBy) > 0) != c.blocked {
+			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.Blocking) > 0) != c.blocked {
 				t.Errorf("%v: RolesOf resolves to %+v, %v", c.roles, use, err)
 			}
 		}
