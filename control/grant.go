@@ -161,7 +161,7 @@ func (c *Control) stands(ctx context.Context, g keyporter.AppGrant) error {
 }
 
 func tooLate(t keyporter.RefreshToken, arrived time.Time) bool {
-	return !t.UsedAt.IsZero() && arrived.Sub(t.UsedAt) > refreshAgain
+	return !t.UsedAt.IsZero() && arrived.Truncate(time.Millisecond).Sub(t.UsedAt) > refreshAgain // kept in milliseconds
 }
 
 // Successor is the refresh token that takes the place of the one presented. It is
