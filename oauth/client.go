@@ -16,15 +16,14 @@ import (
 )
 
 // Client gives the library an app as it knows apps. One that is suspended or not approved
-// isn't there, but for its own registration.
+// isn't there.
 func (s *server) Client(ctx context.Context, id string) (*goidc.Client, error) {
 	f := flowOf(ctx)
 	app, err := s.app(ctx, id)
 	if err != nil {
 		return nil, f.failed(err)
 	}
-	registering := strings.HasPrefix(f.endpoint, pathRegister)
-	if app.State != keyporter.AppActive && !registering {
+	if app.State != keyporter.AppActive {
 		return nil, goidc.ErrNotFound
 	}
 	c := &goidc.Client{ID: string(app.ID), Secret: string(app.ID), ClientMeta: goidc.ClientMeta{
@@ -134,5 +133,3 @@ func publicKeys(text string) (*goidc.JSONWebKeySet, error) {
 	}
 	return &keys, nil
 }
-
-// SaveClient and DeleteClient are of registrations, see register.go.

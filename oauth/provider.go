@@ -64,8 +64,9 @@ func (s *server) provider() (http.Handler, error) {
 		provider.WithIDTokenSignatureAlgs(goidc.RS256, goidc.ES256), provider.WithIDTokenLifetime(int(idTokenLifetime.Seconds())),
 		provider.WithIDTokenClaims(s.idTokenClaims), provider.WithUserInfoClaims(s.userInfoClaims),
 		provider.WithTokenRevocation(func(context.Context, *goidc.Client) bool { return true }),
+		provider.WithTokenIntrospectionEndpoint(pathIntrospect), provider.WithTokenIntrospection(func(context.Context, *goidc.Client, goidc.TokenInfo) bool { return false }),
 		provider.WithScopes(s.scopes()...),
-		provider.WithDCR(m), provider.WithDCRRegistrationTokenFunc(random),
+		provider.WithDCR(m), // so that it asks for apps; they don't register with it, see register
 		provider.WithHTTPClientFunc(func(context.Context) *http.Client { return noFetching }),
 	}
 	if len(s.Resources) > 0 {

@@ -8,6 +8,9 @@ import (
 // keepHours is for how long counts by the hour are kept. Pages look back 30 days.
 const keepHours = 35 * 24 * time.Hour
 
+// keepQuarantined is for how long an app that registered itself waits to be approved.
+const keepQuarantined = 30 * 24 * time.Hour
+
 // keepExpired is for how long an access token that has expired is kept, so that who shows
 // it is told that, and not that it never was.
 const keepExpired = 24 * time.Hour
@@ -31,6 +34,7 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 			WHERE ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
 				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
 				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, now.Add(-keepExpired)},
+		{`DELETE FROM apps WHERE dynamic AND state = 'quarantined' AND created_at <= $1`, now.Add(-keepQuarantined)},
 		{`DELETE FROM grants WHERE code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1`, now},
 	} {
 		if _, err := tx.exec(ctx, p.query, millis(p.before)); err != nil {
