@@ -44,6 +44,8 @@ func mayImport() map[string][]string {
 		// An API knows the headers it gets, and nothing else of Keyporter.
 		"examples/esign":           {},
 		"examples/esign/cmd/esign": {"examples/esign"},
+		"examples/app":             {},
+		"examples/app/cmd/app":     {"examples/app"},
 	}
 }
 
