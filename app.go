@@ -81,3 +81,17 @@ const (
 	ListedApps AppPolicy = "listed"
 	NoApps     AppPolicy = "none"
 )
+
+// OpenIDScopes are OpenID Connect's own scopes (OpenID Connect Core §5.4, §11): they are
+// built in, and concern who the user is, not what can be done with an API.
+func OpenIDScopes() []Scope {
+	return []Scope{
+		{Name: "openid", Means: "recognise you, so that you can sign in to it"},
+		{Name: "profile", Means: "see your login name and your organization"},
+		{Name: "email", Means: "see your e-mail address"},
+		{Name: "offline_access", Means: "act in your name also while you are away, until you disconnect it"},
+	}
+}
+
+// Confidential tells whether the app can prove who it is.
+func (a *App) Confidential() bool { return a.Authentication != AppPublic }

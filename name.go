@@ -1,6 +1,7 @@
 package keyporter
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,4 +50,19 @@ func hidden(r rune) bool {
 func Fold(s string) string {
 	// Upper first: it joins letters that have several small forms (ς and σ, ſ and s).
 	return strings.ToLower(strings.ToUpper(s))
+}
+
+// ParseText checks a text of several lines that a person wrote and returns it without
+// blanks around it: up to limit characters that can be seen. It may be empty.
+func ParseText(field, text string, limit int) (string, error) {
+	text = strings.TrimFunc(strings.ReplaceAll(text, "\r\n", "\n"), unicode.IsSpace)
+	switch {
+	case !utf8.ValidString(text):
+		return "", InvalidField(field, "The text has bytes in it that are not text.")
+	case utf8.RuneCountInString(text) > limit:
+		return "", InvalidField(field, "The text is too long: "+strconv.Itoa(limit)+" characters at most.")
+	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && hidden(r) }):
+		return "", InvalidField(field, "The text has control characters or invisible characters in it.")
+	}
+	return text, nil
 }

@@ -22,6 +22,8 @@ type Control struct {
 	now    func() time.Time
 	flush  func(context.Context) error
 	hashes chan struct{} // one for each password hash that may be computed at once
+	images chan struct{} // one for the picture that may be worked on
+	scopes []keyporter.Scope
 }
 
 // Options are what a Control can be given beside the database. The zero value works.
@@ -31,11 +33,16 @@ type Options struct {
 	// FlushUses writes the counts of calls that this process still has in memory, so that
 	// listings are up to date. Nil writes nothing.
 	FlushUses func(context.Context) error
+	// Scopes are those that apps may ask for, beside OpenID Connect's own.
+	Scopes []keyporter.Scope
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
-	c := &Control{db: db, now: o.Now, flush: o.FlushUses, hashes: make(chan struct{}, runtime.NumCPU())}
+	c := &Control{
+		db: db, now: o.Now, flush: o.FlushUses, scopes: o.Scopes,
+		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
+	}
 	if c.now == nil {
 		c.now = time.Now
 	}

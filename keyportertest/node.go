@@ -47,7 +47,7 @@ func NewNode(t testing.TB, url string) *Node {
 	if n.Checker, err = verify.New(db, verify.Options{APIs: APIs("http://127.0.0.1:1"), Now: n.Clock.Now, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush})
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Scopes: Scopes()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var jobs sync.WaitGroup
 	jobs.Go(func() { db.Listen(ctx) })
@@ -147,9 +147,9 @@ func UseAPI(e keyporter.Effect) keyporter.Role {
 	return r
 }
 
-// Session is the actor whom a session of the user makes.
+// Session is the actor whom a session of the user makes, who signed in just now.
 func Session(u keyporter.User) keyporter.Actor {
-	return keyporter.Actor{Kind: keyporter.ActorSession, User: u, Address: "192.0.2.1"}
+	return keyporter.Actor{Kind: keyporter.ActorSession, User: u, Address: "192.0.2.1", SignedInAt: time.Now()}
 }
 
 // Insert writes a user who has no password, without the work of hashing one.

@@ -1,0 +1,100 @@
+package keyporter
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// MaxURLLen is the length of the longest address that an app can have, in bytes.
+const MaxURLLen = 2000
+
+// CheckRedirectURI checks an address to which the answers to an app may be sent. It is
+// absolute, without a fragment (RFC 6749 §3.1.2), compared character by character (RFC
+// 9700 §2.1), and of https; of http on the app's own machine only (RFC 8252 §7.3); or of
+// a scheme of a public app's own, which has a dot in it (RFC 8252 §7.1).
+func CheckRedirectURI(uri string, public bool) error {
+	bad := func(message string) error { return InvalidField("redirect_uris", "“"+cut(uri)+"” "+message) }
+	u, err := url.Parse(uri)
+	switch {
+	case len(uri) > MaxURLLen:
+		return bad("is too long.")
+	case strings.ContainsFunc(uri, notInURI) || err != nil:
+		return bad("can’t be an address: write it as browsers send it, without blanks and with other letters than a to z encoded.")
+	case u.Scheme == "":
+		return bad("has to be a whole address, such as https://app.example.com/callback.")
+	case strings.Contains(uri, "#"):
+		return bad("must not have a fragment (#).")
+	case strings.Contains(uri, "*"):
+		return bad("must not have a wildcard: answers are sent to exactly this address.")
+	case u.User != nil || strings.Contains(u.Host, "@"):
+		return bad("must not have a user name or password in it.")
+	case !goodPort(u):
+		return bad("has a port that doesn’t exist.")
+	}
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "https":
+		if u.Hostname() == "" {
+			return bad("has no host name.")
+		}
+	case "http":
+		if !loopback(u.Hostname()) {
+			return bad("has to begin with https://. Only an app on one’s own machine can do without, at 127.0.0.1, [::1] or localhost.")
+		}
+	default:
+		// Else an app could take javascript: or mailto:, or the scheme of a well-known program.
+		if !strings.Contains(scheme, ".") || strings.Trim(u.Opaque+u.Host+u.Path, "/") == "" {
+			return bad("has to begin with https://, or with a domain name of the app’s own turned round, such as com.example.app:/callback.")
+		}
+		if !public {
+			return bad("can only be the address of an app that keeps no secret.")
+		}
+	}
+	return nil
+}
+
+// CheckHTTPS checks an address of the web, such as a home page. An empty one is none.
+func CheckHTTPS(field, address string) error {
+	if address == "" {
+		return nil
+	}
+	u, err := url.Parse(address)
+	bad := err != nil || len(address) > MaxURLLen || strings.ContainsFunc(address, notInURI)
+	if bad || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(address, "#") || !goodPort(u) {
+		return InvalidField(field, "This has to be an address that begins with https://, without a user name and without #.")
+	}
+	return nil
+}
+
+// notInURI tells characters that no URI has (RFC 3986 §2); several programs each read
+// them in their own way.
+func notInURI(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r) }
+
+func goodPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
+
+// loopback tells the names of one's own machine.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() && ip.Zone() == "" || strings.EqualFold(host, "localhost")
+}
+
+// cut is a text as far as a message has room for it.
+func cut(s string) string {
+	s = strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if hidden(r) {
+			return -1
+		}
+		return r
+	}, s), "")
+	if r := []rune(s); len(r) > MaxNameLen {
+		return string(r[:MaxNameLen]) + "…"
+	}
+	return s
+}
