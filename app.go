@@ -21,6 +21,7 @@ type App struct {
 	OwnTokens      bool       // it may use client credentials (RFC 6749 §4.4)
 	WithoutPKCE    bool       // an operator exempted it from PKCE; confidential apps only
 	JWT            bool       // its access tokens are JWTs (RFC 9068), which live until they expire
+	Introspects    bool       // it may ask about tokens of other apps and users (RFC 7662): a resource server
 	Dynamic        bool       // it registered itself (RFC 7591)
 	Webhook        string     // https address that is told when a connection ends, or empty
 	ImageAt        time.Time  // when its image was uploaded; zero: it has none

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"hash/crc32"
 	"log/slog"
+	"strconv"
 )
 
 // SecretKind tells what a secret opens. Its value is the prefix that the secret begins with.
@@ -48,11 +49,29 @@ type Secret struct{ text string }
 
 // NewSecret makes a secret of the given kind from 256 random bits.
 func NewSecret(kind SecretKind) Secret {
+	return makeSecret(kind, func(pool []byte) { _, _ = rand.Read(pool) }) // never fails, see crypto/rand
+}
+
+// DeriveSecret makes the secret of the given kind that follows from text: always the same
+// one, which nobody can tell who has not the Sealer's first key.
+func DeriveSecret(kind SecretKind, s *Sealer, text string) Secret {
+	round := 0
+	return makeSecret(kind, func(pool []byte) {
+		for i := 0; i < len(pool); i += 32 {
+			bits := s.Derive("secret "+string(kind)+" "+strconv.Itoa(round), text)
+			copy(pool[i:], bits[:])
+			round++
+		}
+	})
+}
+
+// makeSecret makes a secret out of the random bytes that read fills its argument with.
+func makeSecret(kind SecretKind, read func([]byte)) Secret {
 	b := make([]byte, 0, SecretLen)
 	b = append(b, kind...)
 	var pool [64]byte
 	for len(b) < secretPrefixLen+secretRandomLen {
-		_, _ = rand.Read(pool[:]) // never fails, see crypto/rand
+		read(pool[:])
 		for _, r := range pool {
 			// 6 bits, the two values past the alphabet thrown away: every character is equally likely.
 			if r &= 63; r < 62 && len(b) < secretPrefixLen+secretRandomLen {

@@ -173,6 +173,7 @@ func appChanges(detail map[string]string, after, before keyporter.App) bool {
 		{"own_tokens", strconv.FormatBool(after.OwnTokens), strconv.FormatBool(before.OwnTokens)},
 		{"without_pkce", strconv.FormatBool(after.WithoutPKCE), strconv.FormatBool(before.WithoutPKCE)},
 		{"jwt", strconv.FormatBool(after.JWT), strconv.FormatBool(before.JWT)},
+		{"introspects", strconv.FormatBool(after.Introspects), strconv.FormatBool(before.Introspects)},
 		{"webhook", after.Webhook, before.Webhook},
 	} {
 		if f.after != f.before {

@@ -58,12 +58,15 @@ func operatorsSay(a *keyporter.App, before keyporter.App, operator bool) error {
 		if a.WithoutPKCE && !a.Confidential() {
 			return keyporter.InvalidField("without_pkce", "An app that can’t keep a secret has nothing but PKCE.")
 		}
+		if a.Introspects && !a.Confidential() {
+			return keyporter.InvalidField("introspects", "Only an app that can prove who it is may ask about tokens.")
+		}
 		return nil
 	}
-	if a.Verified && !before.Verified || a.WithoutPKCE && !before.WithoutPKCE {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter vouches for an app, or exempts it from PKCE.")
+	if a.Verified && !before.Verified || a.WithoutPKCE && !before.WithoutPKCE || a.Introspects && !before.Introspects {
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter vouches for an app, exempts it from PKCE, or lets it ask about tokens of others.")
 	}
-	a.WithoutPKCE = a.WithoutPKCE && a.Confidential()
+	a.WithoutPKCE, a.Introspects = a.WithoutPKCE && a.Confidential(), a.Introspects && a.Confidential()
 	// Else an app could be vouched for under one name, and ask people under another.
 	a.Verified = a.Verified && a.Name == before.Name && a.Publisher == before.Publisher && a.HomePage == before.HomePage
 	return nil

@@ -7,6 +7,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -23,7 +24,9 @@ type Control struct {
 	flush  func(context.Context) error
 	hashes chan struct{} // one for each password hash that may be computed at once
 	images chan struct{} // one for the picture that may be worked on
+	sealer *keyporter.Sealer
 	scopes []keyporter.Scope
+	lives  Lifetimes
 }
 
 // Options are what a Control can be given beside the database. The zero value works.
@@ -33,14 +36,34 @@ type Options struct {
 	// FlushUses writes the counts of calls that this process still has in memory, so that
 	// listings are up to date. Nil writes nothing.
 	FlushUses func(context.Context) error
-	// Scopes are those that apps may ask for, beside OpenID Connect's own.
+	// Sealer seals what the database must not be able to read. Without it there is nothing for apps.
+	Sealer *keyporter.Sealer
+	// Scopes are those that the operator named.
 	Scopes []keyporter.Scope
+	// Lifetimes are how long what apps get works.
+	Lifetimes Lifetimes
+}
+
+// Lifetimes are how long what apps get works. Zero values are the defaults.
+type Lifetimes struct {
+	AccessToken time.Duration // default: an hour
+	RefreshIdle time.Duration // since it was made; default: 30 days
+	Grant       time.Duration // since the consent, however often it is refreshed; default: 180 days
+}
+
+func (l Lifetimes) withDefaults() Lifetimes {
+	const day = 24 * time.Hour
+	return Lifetimes{
+		AccessToken: cmp.Or(l.AccessToken, time.Hour),
+		RefreshIdle: cmp.Or(l.RefreshIdle, 30*day),
+		Grant:       cmp.Or(l.Grant, 180*day),
+	}
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
-		db: db, now: o.Now, flush: o.FlushUses, scopes: o.Scopes,
+		db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, scopes: o.Scopes, lives: o.Lifetimes.withDefaults(),
 		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
 	}
 	if c.now == nil {

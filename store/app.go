@@ -11,7 +11,7 @@ import (
 
 const appColumns = `
 	a.id, coalesce(a.organization_id, ''), a.name, a.description, a.publisher, a.home_page, a.verified, a.state, a.barred,
-	a.authentication, a.keys, a.redirect_uris, a.scopes, a.device, a.own_tokens, a.without_pkce, a.jwt, a.dynamic,
+	a.authentication, a.keys, a.redirect_uris, a.scopes, a.device, a.own_tokens, a.without_pkce, a.jwt, a.introspects, a.dynamic,
 	a.webhook, a.image_at, a.created_at, a.version`
 
 // InsertApp writes a new app.
@@ -22,11 +22,11 @@ func (tx *Tx) InsertApp(ctx context.Context, a keyporter.App) error {
 	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO apps (id, organization_id, name, description, publisher, home_page, verified, state,
-			authentication, keys, redirect_uris, scopes, device, own_tokens, without_pkce, jwt, dynamic,
+			authentication, keys, redirect_uris, scopes, device, own_tokens, without_pkce, jwt, introspects, dynamic,
 			webhook, image_at, created_at, version)
-		VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, 1)`,
+		VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, $20, 1)`,
 		a.ID, a.OrganizationID, a.Name, a.Description, a.Publisher, a.HomePage, a.Verified, a.State,
-		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Dynamic,
+		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Dynamic,
 		a.Webhook, millis(a.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert app: %w", explain(err))
@@ -44,10 +44,10 @@ func (tx *Tx) UpdateApp(ctx context.Context, a keyporter.App, version int) error
 	return tx.must(ctx, `
 		UPDATE apps SET name = $3, description = $4, publisher = $5, home_page = $6, verified = $7, state = $8,
 			authentication = $9, keys = $10, redirect_uris = $11, scopes = $12, device = $13, own_tokens = $14,
-			without_pkce = $15, jwt = $16, webhook = $17, version = version + 1
+			without_pkce = $15, jwt = $16, introspects = $17, webhook = $18, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		a.ID, version, a.Name, a.Description, a.Publisher, a.HomePage, a.Verified, a.State,
-		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Webhook)
+		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Webhook)
 }
 
 // LockApp has other transactions that lock the app wait until this one has ended, and
@@ -119,7 +119,7 @@ func scanApp(row scanner) (a keyporter.App, err error) {
 	var uris, scopes string
 	var image, created int64
 	err = row.Scan(&a.ID, &a.OrganizationID, &a.Name, &a.Description, &a.Publisher, &a.HomePage, &a.Verified, &a.State, &a.Barred,
-		&a.Authentication, &a.Keys, &uris, &scopes, &a.Device, &a.OwnTokens, &a.WithoutPKCE, &a.JWT, &a.Dynamic,
+		&a.Authentication, &a.Keys, &uris, &scopes, &a.Device, &a.OwnTokens, &a.WithoutPKCE, &a.JWT, &a.Introspects, &a.Dynamic,
 		&a.Webhook, &image, &created, &a.Version)
 	if err != nil {
 		return a, err

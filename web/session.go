@@ -10,7 +10,8 @@ import (
 // accept it from this host and path only, and from nowhere over plain HTTP (RFC 6265bis
 // §4.1.3.2). Plain HTTP is for one's own machine.
 const (
-	sessionCookie       = "keyporter-session"
+	ourCookies          = "keyporter-"
+	sessionCookie       = ourCookies + "session"
 	secureSessionCookie = "__Host-" + sessionCookie
 )
 
@@ -45,10 +46,10 @@ func Session(r *http.Request, p Proxies) string {
 	return c.Value
 }
 
-// WithoutSession takes the session cookie out of Cookie headers, which then can be passed on.
+// WithoutSession takes our cookies out of Cookie headers, which then can be passed on.
 func WithoutSession(header http.Header) {
 	lines := header["Cookie"]
-	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, sessionCookie) }) {
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), ourCookies) }) {
 		return
 	}
 	var kept []string
@@ -68,5 +69,6 @@ func WithoutSession(header http.Header) {
 
 // IsSessionCookie tells whether a cookie of that name is ours.
 func IsSessionCookie(name string) bool {
-	return strings.EqualFold(name, sessionCookie) || strings.EqualFold(name, secureSessionCookie)
+	name = strings.ToLower(name)
+	return name == sessionCookie || name == authorizeCookie || name == strings.ToLower(secureSessionCookie) || name == strings.ToLower(secureAuthorizeCookie)
 }

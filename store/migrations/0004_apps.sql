@@ -18,6 +18,7 @@ CREATE TABLE apps (
     own_tokens      BOOLEAN NOT NULL,
     without_pkce    BOOLEAN NOT NULL,
     jwt             BOOLEAN NOT NULL,
+    introspects     BOOLEAN NOT NULL,
     dynamic         BOOLEAN NOT NULL,
     webhook         TEXT NOT NULL,
     webhook_secret  BYTEA, -- sealed
@@ -131,16 +132,28 @@ CREATE INDEX refresh_tokens_expires ON refresh_tokens (expires_at);
 
 -- Authorization requests on their way: between the app and the consent. All that finds one is hashed.
 CREATE TABLE authorizations (
-    id         BYTEA PRIMARY KEY, -- SHA-256 of its id
-    pushed     BYTEA UNIQUE, -- SHA-256 of the request_uri (RFC 9126)
-    device     BYTEA UNIQUE, -- SHA-256 of the device code (RFC 8628)
-    user_code  BYTEA UNIQUE, -- SHA-256 of the code that a person types
-    request    BYTEA NOT NULL, -- sealed
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL,
-    used_at    BIGINT NOT NULL
+    id            BYTEA PRIMARY KEY, -- SHA-256 of its id
+    app_id        TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    pushed        BYTEA UNIQUE, -- SHA-256 of the request_uri (RFC 9126), until it is used
+    device        BYTEA UNIQUE, -- SHA-256 of the device code (RFC 8628)
+    user_code     BYTEA UNIQUE, -- SHA-256 of the code that a person types, until he did
+    browser       BYTEA, -- SHA-256 of the cookie of the browser that it belongs to
+    request       BYTEA NOT NULL, -- sealed
+    answer        TEXT NOT NULL CHECK (answer IN ('', 'allow', 'deny')),
+    user_id       TEXT REFERENCES users (id) ON DELETE CASCADE, -- who answered
+    connection_id TEXT REFERENCES connections (id) ON DELETE CASCADE, -- what came of it
+    scopes        TEXT NOT NULL, -- that were allowed, separated by blanks
+    signed_in_at  BIGINT NOT NULL, -- when who answered proved last who he is
+    poll_every    BIGINT NOT NULL, -- the device has to wait so many milliseconds
+    polled_at     BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    used_at       BIGINT NOT NULL
 );
 CREATE INDEX authorizations_expires ON authorizations (expires_at);
+CREATE INDEX authorizations_app ON authorizations (app_id);
+CREATE INDEX authorizations_user ON authorizations (user_id);
+CREATE INDEX authorizations_connection ON authorizations (connection_id);
 
 -- Keys that sign ID tokens and JWTs.
 CREATE TABLE signing_keys (

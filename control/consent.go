@@ -1,0 +1,203 @@
+package control
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Consent is what a user is asked before an app may act in his name.
+type Consent struct {
+	App         keyporter.App
+	Request     string // its ID
+	Scopes      []ConsentScope
+	RedirectTo  string // host that he is sent to, with the scheme when that isn't https; empty with Device
+	Device      bool
+	Asks        bool   // false: what is asked for is his consent already
+	SignInAgain bool   // he has to sign in anew first
+	LoginHint   string // whom the app thinks that he is
+}
+
+// ConsentScope is one scope that is asked for.
+type ConsentScope struct {
+	Scope    keyporter.Scope
+	Optional bool // he may leave it out
+	Held     bool // the connection has it already
+}
+
+// Consent returns what the actor is asked. browser is the secret in the cookie that the
+// request was bound to: a request that another browser made doesn't exist (login CSRF, RFC 9700 §4.7).
+func (c *Control) Consent(ctx context.Context, actor keyporter.Actor, request, browser string) (Consent, error) {
+	a, err := c.unanswered(ctx, request, browser)
+	if err != nil {
+		return Consent{}, err
+	}
+	v, err := c.Judge(ctx, actor, a)
+	if err != nil {
+		return Consent{}, err
+	}
+	app, err := c.db.AppByID(ctx, a.AppID)
+	if err != nil {
+		return Consent{}, err
+	}
+	out := Consent{
+		App: app, Request: request, RedirectTo: shownAddress(a.Asked.RedirectURI),
+		Device: a.Asked.Device, Asks: v.Ask, SignInAgain: v.SignIn, LoginHint: a.Asked.LoginHint,
+	}
+	for _, name := range a.Asked.Scopes {
+		s, ok := c.Scope(name)
+		if !ok {
+			s = keyporter.Scope{Name: name, Means: name}
+		}
+		out.Scopes = append(out.Scopes, ConsentScope{Scope: s, Optional: optional(app, name), Held: slices.Contains(v.Connection.Scopes, name)})
+	}
+	return out, nil
+}
+
+func (c *Control) unanswered(ctx context.Context, request, browser string) (Authorization, error) {
+	a, err := c.Authorization(ctx, request, browser)
+	if err == nil && (a.Answer.Allowed || a.Answer.Denied) {
+		err = ended(keyporter.Refuse(keyporter.NotFound, ""))
+	}
+	return a, err
+}
+
+// shownAddress is where a redirect leads, as a person can judge it.
+func shownAddress(uri string) string {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || uri == "":
+		return ""
+	case u.Scheme == "https":
+		return u.Host
+	default:
+		return u.Scheme + "://" + u.Host
+	}
+}
+
+// ConnectApp is the input of Connect.
+type ConnectApp struct {
+	Request string   // ID of the request
+	Browser string   // secret in the cookie that it was bound to
+	Scopes  []string // that he allows; those that aren't optional he allows in any case
+}
+
+// Connect makes a connection, or extends the one that there is, by what a request asks
+// for, and notes the answer for the app.
+func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in ConnectApp) error {
+	a, err := c.unanswered(ctx, in.Request, in.Browser)
+	if err != nil {
+		return err
+	}
+	if actor.Kind != keyporter.ActorSession {
+		return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	}
+	// Two consents at once must not lose one another's scopes, nor a permission be taken away in between.
+	return c.locked(ctx, actor.User.OrganizationID, func(tx *store.Tx) error {
+		app, err := c.connectable(ctx, tx, actor, a.AppID)
+		if err != nil {
+			return err
+		}
+		if a.Asked.signInFirst(actor) {
+			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first: the app asks for it.")
+		}
+		allowed := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(s string) bool {
+			return optional(app, s) && !slices.Contains(in.Scopes, s)
+		})
+		conn, err := c.extend(ctx, tx, actor, app, allowed)
+		if err != nil {
+			return err
+		}
+		return ended(tx.AnswerAuthorization(ctx, store.Authorization{
+			ID: keyporter.HashSecret(a.ID), Answer: store.Allowed, UserID: actor.User.ID, ConnectionID: conn.ID, Scopes: allowed, SignedInAt: actor.SignedInAt,
+		}, c.now()))
+	})
+}
+
+// extend makes a connection or adds scopes to the one that there is.
+func (c *Control) extend(ctx context.Context, tx *store.Tx, actor keyporter.Actor, app keyporter.App, scopes []string) (keyporter.Connection, error) {
+	now := c.now()
+	held, err := tx.ConnectionOf(ctx, actor.User.ID, app.ID)
+	isNew := keyporter.KindOf(err) == keyporter.NotFound
+	if err == nil {
+		held, err = tx.LockConnection(ctx, held.ID) // a scope that is being taken away must not come back
+	}
+	if err != nil && !isNew {
+		return held, err
+	}
+	all := slices.Clone(held.Scopes)
+	for _, s := range scopes {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	conn, err := tx.PutConnection(ctx, keyporter.Connection{
+		ID: keyporter.NewID(now), UserID: actor.User.ID, OrganizationID: actor.User.OrganizationID, AppID: app.ID,
+		Scopes: all, CreatedAt: now, Address: actor.Address, Agent: text(actor.Agent, 200),
+	})
+	if err != nil || !isNew && len(all) == len(held.Scopes) {
+		return conn, err
+	}
+	e := c.event(keyporter.EventConnectionCreate, actor)
+	if !isNew {
+		e.Name = keyporter.EventConnectionScopes
+	}
+	e.OrganizationID, e.UserID, e.AppID, e.ConnectionID = conn.OrganizationID, conn.UserID, conn.AppID, conn.ID
+	e.Detail = map[string]string{"app": app.Name, "scopes": strings.Join(all, " ")}
+	return conn, tx.InsertEvent(ctx, e)
+}
+
+// Decline notes that the user denies a request.
+func (c *Control) Decline(ctx context.Context, actor keyporter.Actor, request, browser string) error {
+	if _, err := c.unanswered(ctx, request, browser); err != nil {
+		return err
+	}
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		return ended(tx.AnswerAuthorization(ctx, store.Authorization{ID: keyporter.HashSecret(request), Answer: store.Denied, UserID: actor.User.ID}, c.now()))
+	})
+}
+
+// userCodeLimit is how often codes of devices can be tried: by one user, and from one address.
+var userCodeLimit = store.Limit{Burst: 10, Every: time.Minute}
+
+// OpenDevice returns the request of the device that shows the code which the actor typed,
+// for his browser from now on. Attempts are counted: the code is short (RFC 8628 §5.1).
+func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, browser string) (request string, err error) {
+	if actor.Kind != keyporter.ActorSession || browser == "" {
+		return "", keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	}
+	for _, what := range []string{"device user " + string(actor.User.ID), "device address " + network(actor.Address)} {
+		if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, userCodeLimit, c.now()) }); err != nil {
+			return "", err
+		}
+	}
+	err = c.db.Do(ctx, func(tx *store.Tx) error {
+		row, err := tx.TakeUserCode(ctx, keyporter.HashSecret(UserCode(code)), keyporter.HashSecret(browser), c.now())
+		if keyporter.KindOf(err) == keyporter.NotFound {
+			return keyporter.InvalidField("code", "There is no device with this code. Look at it again; the code may have changed.")
+		}
+		if err != nil {
+			return err
+		}
+		a, err := c.open(row)
+		request = a.ID
+		return err
+	})
+	return request, err
+}
+
+// UserCode is a code of a device as it is compared: without what people put between its
+// letters, and in capitals (RFC 8628 §6.1).
+func UserCode(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(text(typed, 100)))
+}

@@ -1,0 +1,50 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+)
+
+var faultPage = template.Must(template.New("fault").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>This app can’t go on · Keyporter</title>
+<h1>This app can’t go on</h1>
+<p>{{.Text}}</p>
+<p>You have not been sent back to the app, because the request doesn’t say for sure where it came from. Its developer can tell from this page what is wrong.</p>
+<p><code>{{.Code}}</code> · request <code>{{.RequestID}}</code></p>
+<p><a href="/">To your tokens and apps</a></p>
+</html>
+`))
+
+// formScript sends the form off. The page's policy names its hash; nothing else on the page runs.
+const formScript = `document.forms[0].submit()`
+
+var formPage = template.Must(template.New("form").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Back to the app · Keyporter</title>
+<form method="post" action="{{.To}}">
+{{range $name, $value := .Params}}<input type="hidden" name="{{$name}}" value="{{$value}}">
+{{end}}<button>Back to the app</button>
+</form>
+<script>` + formScript + `</script>
+</html>
+`))
+
+// sendForm has the browser post the parameters to the app (OAuth 2.0 Form Post Response Mode).
+func sendForm(w http.ResponseWriter, to string, params map[string]string) error {
+	sum := sha256.Sum256([]byte(formScript))
+	h := w.Header()
+	// No form-action: it would hold also for the redirects of the app that gets the form.
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	return formPage.Execute(w, struct {
+		To     template.URL
+		Params map[string]string
+	}{template.URL(to), params}) //nolint:gosec // registered for the app; schemes that run scripts can't be
+}

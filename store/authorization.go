@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Authorization is a request of an app on its way to the consent and back. What finds it is hashed.
+type Authorization struct {
+	ID           keyporter.SecretHash
+	AppID        keyporter.ID
+	Pushed       *keyporter.SecretHash // of the request_uri
+	Device       *keyporter.SecretHash // of the device code
+	UserCode     *keyporter.SecretHash
+	Browser      *keyporter.SecretHash // nil: it belongs to none yet
+	Request      []byte                // sealed
+	Answer       Answer
+	UserID       keyporter.ID // who answered
+	ConnectionID keyporter.ID
+	Scopes       []string
+	SignedInAt   time.Time
+	PollEvery    time.Duration
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+	UsedAt       time.Time
+}
+
+// Answer is what a user said to a request.
+type Answer string
+
+// The answers.
+const (
+	Unanswered Answer = ""
+	Allowed    Answer = "allow"
+	Denied     Answer = "deny"
+)
+
+// PutAuthorization writes a request, or, when there is one of this ID that nobody used or
+// answered, binds that to the browser and gives it new contents. One that was is NotFound.
+func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
+	n, err := tx.exec(ctx, `
+		INSERT INTO authorizations (id, app_id, pushed, device, user_code, browser, request, answer, scopes,
+			signed_in_at, poll_every, polled_at, created_at, expires_at, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, $8, 0, $9, $10, 0)
+		ON CONFLICT (id) DO UPDATE
+		SET browser = coalesce(excluded.browser, authorizations.browser), request = excluded.request, expires_at = excluded.expires_at
+		WHERE authorizations.answer = '' AND authorizations.used_at = 0`,
+		a.ID[:], a.AppID, hashOrNull(a.Pushed), hashOrNull(a.Device), hashOrNull(a.UserCode), hashOrNull(a.Browser), a.Request,
+		a.PollEvery.Milliseconds(), millis(a.CreatedAt), millis(a.ExpiresAt))
+	if err == nil && n == 0 {
+		return keyporter.Refuse(keyporter.NotFound, "There is no such request.")
+	}
+	if err != nil {
+		return fmt.Errorf("write authorization: %w", explain(err))
+	}
+	return nil
+}
+
+// TakePushed returns the request that an app pushed under that hash, for the one time
+// that it can be used.
+func (tx *Tx) TakePushed(ctx context.Context, hash keyporter.SecretHash, app keyporter.ID, now time.Time) (Authorization, error) {
+	return one(ctx, tx.q, scanAuthorization, `
+		UPDATE authorizations SET pushed = NULL WHERE pushed = $1 AND app_id = $2 AND expires_at > $3
+		RETURNING `+authorizationColumns, hash[:], app, millis(now))
+}
+
+// TakeUserCode returns the request of the device whose user code a person typed, bound to
+// his browser from now on.
+func (tx *Tx) TakeUserCode(ctx context.Context, hash, browser keyporter.SecretHash, now time.Time) (Authorization, error) {
+	return one(ctx, tx.q, scanAuthorization, `
+		UPDATE authorizations SET browser = $2 WHERE user_code = $1 AND answer = '' AND expires_at > $3
+		RETURNING `+authorizationColumns, hash[:], browser[:], millis(now))
+}
+
+// AnswerAuthorization notes what a user said, unless it was answered, used, or has expired: then it is NotFound.
+func (tx *Tx) AnswerAuthorization(ctx context.Context, a Authorization, now time.Time) error {
+	return tx.must(ctx, `
+		UPDATE authorizations SET answer = $2, user_id = nullif($3, ''), connection_id = nullif($4, ''), scopes = $5, signed_in_at = $6, user_code = NULL
+		WHERE id = $1 AND answer = '' AND used_at = 0 AND expires_at > $7`,
+		a.ID[:], a.Answer, a.UserID, a.ConnectionID, strings.Join(a.Scopes, " "), millis(a.SignedInAt), millis(now))
+}
+
+// UseAuthorization notes that the app got its answer. One that did already, or has expired, is NotFound.
+func (tx *Tx) UseAuthorization(ctx context.Context, id keyporter.SecretHash, now time.Time) error {
+	return tx.must(ctx, `UPDATE authorizations SET used_at = $2 WHERE id = $1 AND used_at = 0 AND expires_at > $2`, id[:], millis(now))
+}
+
+// Poll notes that a device asked, and tells whether it had waited as long as it has to
+// since it asked last. If not, it has to wait five seconds longer from now on (RFC 8628 §3.5).
+func (tx *Tx) Poll(ctx context.Context, device keyporter.SecretHash, now time.Time) (waited bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE authorizations SET polled_at = $2 WHERE device = $1 AND polled_at + poll_every <= $2`, device[:], millis(now))
+	if err != nil || n > 0 {
+		return n > 0, explain(err)
+	}
+	_, err = tx.exec(ctx, `UPDATE authorizations SET polled_at = $2, poll_every = poll_every + 5000 WHERE device = $1`, device[:], millis(now))
+	return false, explain(err)
+}
+
+const authorizationColumns = `id, app_id, browser, request, answer, coalesce(user_id, ''), coalesce(connection_id, ''), scopes,
+	signed_in_at, poll_every, created_at, expires_at, used_at`
+
+// AuthorizationByID returns a request, also one that has ended.
+func (q queries) AuthorizationByID(ctx context.Context, id keyporter.SecretHash) (Authorization, error) {
+	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE id = $1`, id[:])
+}
+
+// AuthorizationByDevice returns the request of a device, also one that has ended.
+func (q queries) AuthorizationByDevice(ctx context.Context, hash keyporter.SecretHash) (Authorization, error) {
+	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE device = $1`, hash[:])
+}
+
+func scanAuthorization(row scanner) (a Authorization, err error) {
+	var id, browser []byte
+	var scopes string
+	var signedIn, every, created, expires, used int64
+	err = row.Scan(&id, &a.AppID, &browser, &a.Request, &a.Answer, &a.UserID, &a.ConnectionID, &scopes, &signedIn, &every, &created, &expires, &used)
+	if err != nil {
+		return a, err
+	}
+	copy(a.ID[:], id)
+	if len(browser) == len(a.ID) {
+		a.Browser = (*keyporter.SecretHash)(browser)
+	}
+	a.Scopes, a.PollEvery = strings.Fields(scopes), time.Duration(every)*time.Millisecond
+	a.SignedInAt, a.CreatedAt, a.ExpiresAt, a.UsedAt = fromMillis(signedIn), fromMillis(created), fromMillis(expires), fromMillis(used)
+	return a, nil
+}

@@ -1,0 +1,210 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+const selectGrant = `
+	SELECT g.id, g.app_id, coalesce(g.connection_id, ''), coalesce(c.user_id, ''), coalesce(c.organization_id, ''), coalesce(u.login, ''),
+		g.scopes, coalesce(c.scopes, g.scopes), g.resources, g.key_hash, g.request,
+		g.code_expires_at, g.code_used_at, g.device_expires_at, g.device_used_at, g.created_at, g.ends_at, g.revoked_at
+	FROM grants g LEFT JOIN connections c ON c.id = g.connection_id LEFT JOIN users u ON u.id = c.user_id`
+
+// InsertGrant writes a new grant, its request sealed. code and device are the hashes of
+// the codes by which it is redeemed, nil when it has none.
+func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.AppGrant, code, device *keyporter.SecretHash) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO grants (id, app_id, connection_id, scopes, resources, key_hash, request,
+			code, code_expires_at, code_used_at, device, device_expires_at, device_used_at, created_at, ends_at, revoked_at)
+		VALUES ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, 0)`,
+		g.ID, g.AppID, g.ConnectionID, strings.Join(g.Scopes, " "), strings.Join(g.Resources, " "), g.KeyHash, g.Request,
+		hashOrNull(code), millis(g.CodeEndsAt), hashOrNull(device), millis(g.DeviceEndsAt), millis(g.CreatedAt), millis(g.EndsAt))
+	if err != nil {
+		return fmt.Errorf("insert grant: %w", explain(err))
+	}
+	return nil
+}
+
+func hashOrNull(h *keyporter.SecretHash) any {
+	if h == nil {
+		return nil
+	}
+	return h[:]
+}
+
+// UseCode notes that the code of a grant was redeemed, and the key that its tokens are
+// bound to from now on. A code that was used before, has expired, or whose grant was
+// revoked is NotFound: of several who try at once, one succeeds.
+func (tx *Tx) UseCode(ctx context.Context, grant keyporter.ID, keyHash string, at time.Time) error {
+	return tx.must(ctx, `
+		UPDATE grants SET code_used_at = $2, key_hash = $3
+		WHERE id = $1 AND code IS NOT NULL AND code_used_at = 0 AND code_expires_at > $2 AND revoked_at = 0`, grant, millis(at), keyHash)
+}
+
+// UseDeviceCode does what UseCode does for a device code.
+func (tx *Tx) UseDeviceCode(ctx context.Context, grant keyporter.ID, keyHash string, at time.Time) error {
+	return tx.must(ctx, `
+		UPDATE grants SET device_used_at = $2, key_hash = $3
+		WHERE id = $1 AND device IS NOT NULL AND device_used_at = 0 AND device_expires_at > $2 AND revoked_at = 0`, grant, millis(at), keyHash)
+}
+
+// KeepGrant has others that end the grant wait until this transaction has ended. One that
+// is revoked is NotFound.
+func (tx *Tx) KeepGrant(ctx context.Context, grant keyporter.ID, keyHash string) error {
+	return tx.must(ctx, `UPDATE grants SET key_hash = $2 WHERE id = $1 AND revoked_at = 0`, grant, keyHash)
+}
+
+// RevokeGrant ends a grant with all of its tokens, and tells whether it stood. With
+// unused it ends only one whose code was not redeemed.
+func (tx *Tx) RevokeGrant(ctx context.Context, grant keyporter.ID, unused bool, at time.Time) (changed bool, err error) {
+	n, err := tx.exec(ctx, `
+		UPDATE grants SET revoked_at = $2
+		WHERE id = $1 AND revoked_at = 0 AND (NOT CAST($3 AS BOOLEAN) OR code_used_at = 0 AND device_used_at = 0)`, grant, millis(at), unused)
+	if err != nil || n == 0 {
+		return false, explain(err)
+	}
+	for _, query := range []string{`DELETE FROM access_tokens WHERE grant_id = $1`, `DELETE FROM refresh_tokens WHERE grant_id = $1`} {
+		if _, err := tx.exec(ctx, query, grant); err != nil {
+			return false, explain(err)
+		}
+	}
+	return true, nil
+}
+
+// RevokeGrantsOf ends all grants of a connection with their tokens.
+func (tx *Tx) RevokeGrantsOf(ctx context.Context, connection keyporter.ID, at time.Time) error {
+	grants, err := list(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM grants WHERE connection_id = $1 AND revoked_at = 0 ORDER BY id`, connection)
+	for _, g := range grants {
+		if _, err := tx.RevokeGrant(ctx, g, false, at); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// GrantByID returns a grant, its request sealed.
+func (q queries) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.AppGrant, error) {
+	return q.grant(ctx, selectGrant+` WHERE g.id = $1`, id)
+}
+
+// GrantByCode returns the grant of an authorization code, whether or not that works still.
+func (q queries) GrantByCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.AppGrant, error) {
+	return q.grant(ctx, selectGrant+` WHERE g.code = $1`, hash[:])
+}
+
+// GrantByDeviceCode returns the grant of a device code, whether or not that works still.
+func (q queries) GrantByDeviceCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.AppGrant, error) {
+	return q.grant(ctx, selectGrant+` WHERE g.device = $1`, hash[:])
+}
+
+func (q queries) grant(ctx context.Context, query string, arg any) (keyporter.AppGrant, error) {
+	g, err := one(ctx, q.q, scanGrant, query, arg)
+	if err != nil {
+		return g, fmt.Errorf("find grant: %w", err)
+	}
+	return g, nil
+}
+
+func scanGrant(row scanner) (g keyporter.AppGrant, err error) {
+	var scopes, held, resources string
+	var codeEnds, codeUsed, deviceEnds, deviceUsed, created, ends, revoked int64
+	err = row.Scan(&g.ID, &g.AppID, &g.ConnectionID, &g.UserID, &g.OrganizationID, &g.Login, &scopes, &held, &resources, &g.KeyHash, &g.Request,
+		&codeEnds, &codeUsed, &deviceEnds, &deviceUsed, &created, &ends, &revoked)
+	if err != nil {
+		return g, err
+	}
+	g.Scopes, g.Resources = both(scopes, held), strings.Fields(resources)
+	g.CodeEndsAt, g.CodeUsedAt, g.DeviceEndsAt, g.DeviceUsedAt = fromMillis(codeEnds), fromMillis(codeUsed), fromMillis(deviceEnds), fromMillis(deviceUsed)
+	g.CreatedAt, g.EndsAt, g.RevokedAt = fromMillis(created), fromMillis(ends), fromMillis(revoked)
+	return g, nil
+}
+
+// both returns the words of a that are in b, too.
+func both(a, b string) []string {
+	held := strings.Fields(b)
+	return slices.DeleteFunc(strings.Fields(a), func(s string) bool { return !slices.Contains(held, s) })
+}
+
+// InsertRefreshToken writes the hash of a new refresh token.
+func (tx *Tx) InsertRefreshToken(ctx context.Context, t keyporter.RefreshToken, hash keyporter.SecretHash) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO refresh_tokens (hash, grant_id, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, 0)`,
+		hash[:], t.GrantID, millis(t.CreatedAt), millis(t.ExpiresAt))
+	return explain(err)
+}
+
+// UseRefreshToken notes that a refresh token was used, and tells whether it was the first time.
+func (tx *Tx) UseRefreshToken(ctx context.Context, hash keyporter.SecretHash, at time.Time) (first bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0`, hash[:], millis(at))
+	return n > 0, explain(err)
+}
+
+// RefreshTokenByHash returns a refresh token, also one that is used up or has expired.
+func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHash) (keyporter.RefreshToken, error) {
+	scan := func(row scanner) (t keyporter.RefreshToken, err error) {
+		var created, expires, used int64
+		err = row.Scan(&t.GrantID, &created, &expires, &used)
+		t.CreatedAt, t.ExpiresAt, t.UsedAt = fromMillis(created), fromMillis(expires), fromMillis(used)
+		return t, err
+	}
+	return one(ctx, q.q, scan, `SELECT grant_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = $1`, hash[:])
+}
+
+// InsertAccessToken writes the hash of a new access token. When its grant was revoked it is NotFound.
+func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, hash keyporter.SecretHash) error {
+	if err := tx.lockGrant(ctx, t.GrantID); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `
+		INSERT INTO access_tokens (hash, id, grant_id, scopes, resources, key_hash, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		hash[:], t.ID, t.GrantID, strings.Join(t.Scopes, " "), strings.Join(t.Resources, " "), t.KeyHash, millis(t.CreatedAt), millis(t.ExpiresAt))
+	return explain(err)
+}
+
+// lockGrant has others that end the grant wait. One that is revoked is NotFound.
+func (tx *Tx) lockGrant(ctx context.Context, grant keyporter.ID) error {
+	return tx.must(ctx, `UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0`, grant)
+}
+
+// DeleteAccessToken ends an access token, and tells whether there was one.
+func (tx *Tx) DeleteAccessToken(ctx context.Context, hash keyporter.SecretHash) (bool, error) {
+	n, err := tx.exec(ctx, `DELETE FROM access_tokens WHERE hash = $1`, hash[:])
+	return n > 0, explain(err)
+}
+
+// AccessTokenByHash returns an access token, also one that has expired.
+func (q queries) AccessTokenByHash(ctx context.Context, hash keyporter.SecretHash) (keyporter.AccessToken, error) {
+	scan := func(row scanner) (t keyporter.AccessToken, err error) {
+		var scopes, resources string
+		var created, expires int64
+		err = row.Scan(&t.ID, &t.GrantID, &scopes, &resources, &t.KeyHash, &created, &expires)
+		t.Scopes, t.Resources = strings.Fields(scopes), strings.Fields(resources)
+		t.CreatedAt, t.ExpiresAt = fromMillis(created), fromMillis(expires)
+		return t, err
+	}
+	return one(ctx, q.q, scan, `
+		SELECT id, grant_id, scopes, resources, key_hash, created_at, expires_at FROM access_tokens WHERE hash = $1`, hash[:])
+}
+
+// ConnectionStands tells whether user, organization and app of a connection are all active.
+func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) (bool, error) {
+	scan := func(row scanner) (stands bool, err error) {
+		err = row.Scan(&stands)
+		return stands, err
+	}
+	stands, err := one(ctx, q.q, scan, `
+		SELECT u.active AND o.active AND a.state = 'active' FROM connections c
+		JOIN users u ON u.id = c.user_id JOIN organizations o ON o.id = c.organization_id JOIN apps a ON a.id = c.app_id
+		WHERE c.id = $1`, connection)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return false, nil
+	}
+	return stands, err
+}
