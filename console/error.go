@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -24,6 +25,10 @@ type errorPage struct {
 // fail answers with an error. Who isn't signed in is asked to; an error that nobody
 // foresaw is logged and shows a request id and nothing else.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if control.WantsSignIn(err) {
+		http.Redirect(w, r, signInAgain(returnTo(r), ""), http.StatusSeeOther)
+		return
+	}
 	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
 		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}}.Encode(), http.StatusSeeOther)
 		return

@@ -27,13 +27,14 @@ type layout struct {
 	Organization string
 	Sections     []section // what the header leads to
 	Done         string    // what the form before has done
+	GoOn         string    // path of a page that the browser goes on to by itself; empty: it stays
 	Page         any       // the content, a struct of its own for each page
 }
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says,
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html"))
+		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says, "initials": initials, "hue": hue,
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // they are part of the program

@@ -26,11 +26,20 @@ type signInPage struct {
 	Login string // as typed
 	Next  string // where to go then
 	Ended bool   // the session has
+	Again bool   // who is signed in is to prove it, or to be somebody else
 	Error string
 }
 
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	if _, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies)); err == nil {
+	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+	if again := r.FormValue("again") != ""; err == nil && again {
+		p := signInPage{Next: local(r.FormValue("next")), Again: true, Login: r.FormValue("login")}
+		if p.Login == "" {
+			p.Login = actor.User.Login
+		}
+		return c.show(w, r, http.StatusOK, "sign-in", layout{Title: "Sign in again", Page: p})
+	}
+	if err == nil {
 		return redirect(local(r.FormValue("next")))(w, r)
 	}
 	ended := r.FormValue("ended") != "" && web.Session(r, c.Proxies) != ""
@@ -38,7 +47,7 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
-	p := signInPage{Login: strings.TrimSpace(r.PostFormValue("login")), Next: local(r.PostFormValue("next"))}
+	p := signInPage{Login: strings.TrimSpace(r.PostFormValue("login")), Next: local(r.PostFormValue("next")), Again: r.PostFormValue("again") != ""}
 	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{
 		Login: p.Login, Password: r.PostFormValue("password"), Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
 	})
@@ -51,10 +60,27 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		if err := c.endBefore(r); err != nil {
+			return err
+		}
 		web.SetSession(w, r, c.Proxies, cookie)
 		return redirect(p.Next)(w, r)
 	}
 	return c.show(w, r, status(err), "sign-in", layout{Title: "Sign in", Page: p})
+}
+
+// endBefore ends the session that the browser has while another one begins in its place.
+func (c *console) endBefore(r *http.Request) error {
+	before := web.Session(r, c.Proxies)
+	actor, err := c.Control.Session(r.Context(), before)
+	if keyporter.KindOf(err) == keyporter.Unauthorized {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	actor.Address, actor.RequestID = c.Proxies.ClientAddr(r), web.RequestID(r.Context())
+	return c.Control.SignOut(r.Context(), actor, before)
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

@@ -15,6 +15,8 @@ type ConnectionWithUse struct {
 	App  keyporter.App
 	User keyporter.User // whose it is
 	Use  keyporter.TokenUse
+
+	WhyNot string // why nothing of the app works now, in a sentence; empty: as far as the app and the organization go it does
 }
 
 // Connections returns the actor's connections with apps, the latest first: a page of up
@@ -69,8 +71,25 @@ func (c *Control) withUse(ctx context.Context, conn keyporter.Connection) (w Con
 	if w.User, err = c.db.UserByID(ctx, conn.UserID); err != nil {
 		return w, err
 	}
+	if w.WhyNot, err = c.stopped(ctx, w.App, conn.OrganizationID); err != nil {
+		return w, err
+	}
 	w.Use, err = c.db.UseOf(ctx, conn.ID, c.now())
 	return w, err
+}
+
+// stopped says why an app doesn't work for the users of an organization.
+func (c *Control) stopped(ctx context.Context, a keyporter.App, organization keyporter.ID) (string, error) {
+	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
+	switch {
+	case a.State != keyporter.AppActive:
+		return "This app is suspended: none of its calls is let through.", err
+	case policy == keyporter.NoApps:
+		return "The organization doesn’t allow apps: none of its calls is let through.", err
+	case policy == keyporter.ListedApps && !slices.Contains(listed, a.ID):
+		return "The organization doesn’t allow this app: none of its calls is let through.", err
+	}
+	return "", err
 }
 
 // Connection returns a connection that the actor may end.

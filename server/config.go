@@ -45,7 +45,7 @@ type Config struct {
 }
 
 // reserved are the first segments of paths that Keyporter answers itself.
-var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "sign-in", "sign-out", "setup", "static"}
+var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "apps", "connections", "connect", "device", "sign-in", "sign-out", "setup", "static"}
 
 // withDefaults returns the configuration with defaults in place of zero values.
 func (c Config) withDefaults() Config {
