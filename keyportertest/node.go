@@ -47,7 +47,7 @@ func NewNode(t testing.TB, url string) *Node {
 	if n.Checker, err = verify.New(db, verify.Options{APIs: APIs("http://127.0.0.1:1"), Now: n.Clock.Now, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Scopes: Scopes()})
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Sealer: Sealer(t), Scopes: Scopes()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var jobs sync.WaitGroup
 	jobs.Go(func() { db.Listen(ctx) })
