@@ -37,16 +37,16 @@ func (r Rule) String() string {
 		RuleKnown:              "Was it issued, and not deleted since?",
 		RuleAccepted:           "Does this API version take credentials of its kind?",
 		RuleEnabled:            "Is the token switched on?",
-		RuleNotExpired:         "Is it before the token's expiry?",
+		RuleNotExpired:         "Is it before the token’s expiry?",
 		RuleUserActive:         "Is its owner active?",
 		RuleOrganization:       "Is the organization active?",
 		RuleFlag:               "Has the organization the flag Api?",
 		RuleOrganizationTokens: "Has the organization the flag OrganizationApiToken?",
-		RulePermission:         "Do the owner's roles grant api.use, and does none block it?",
+		RulePermission:         "Do the owner’s roles grant api.use, and does none block it?",
 		RuleLoginName:          "Does the call say for whom the token speaks?",
 		RuleNamedUser:          "Is the named user one of the organization?",
 		RuleNamedActive:        "Is the named user active?",
-		RuleNamedPermission:    "Do the named user's roles grant api.use, and does none block it?",
+		RuleNamedPermission:    "Do the named user’s roles grant api.use, and does none block it?",
 	}[r]
 }
 

@@ -30,12 +30,14 @@ const policy = `
 GET /{$}                                         ok  | ok  ok  ok  ok  ok  ok
 GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
 POST /sign-in                                    401 | 401 401 401 401 401 401
+POST /sign-in/provider                           422 | 422 422 422 422 422 422
+GET /sign-in/callback                            422 | 422 422 422 422 422 422
 POST /sign-out                                   in  | ok  ok  ok  ok  ok  ok
 GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404
 
 GET /tokens                                      in  | 200 200 200 200 200 200
-GET /tokens/new                                  in  | 200 200 200 200 200 200
+GET /tokens/new                                  in  | 403 200 403 200 200 403
 POST /tokens                                     in  | 403 201 403 201 201 403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
@@ -70,6 +72,10 @@ GET /users/{id}/disable                          in  | 403 403 403 200 404 200
 POST /users/{id}/disable                         in  | 403 403 403 ok  404 ok
 GET /users/{id}/password                         in  | 403 403 403 200 404 200
 POST /users/{id}/password                        in  | 403 403 403 ok  404 ok
+GET /users/{id}/appoint                          in  | 403 403 403 403 404 200
+POST /users/{id}/appoint                         in  | 403 403 403 403 404 ok
+GET /users/{id}/dismiss                          in  | 403 403 403 403 404 200
+POST /users/{id}/dismiss                         in  | 403 403 403 403 404 ok
 
 GET /roles                                       in  | 403 403 403 200 200 200
 GET /roles/new                                   in  | 403 403 403 200 200 403
@@ -89,7 +95,13 @@ POST /organizations/{id}/enable                  in  | 403 403 403 403 403 ok
 GET /organizations/{id}/disable                  in  | 403 403 403 403 403 200
 POST /organizations/{id}/disable                 in  | 403 403 403 403 403 ok
 POST /organizations/{id}/flags/{flag}/grant      in  | 403 403 403 403 403 ok
+GET /organizations/{id}/flags/{flag}/withdraw    in  | 403 403 403 403 403 200
 POST /organizations/{id}/flags/{flag}/withdraw   in  | 403 403 403 403 403 ok
+GET /organizations/{id}/sign-in                  in  | 403 403 403 403 403 200
+POST /organizations/{id}/sign-in                 in  | 403 403 403 403 403 422
+POST /organizations/{id}/sign-in/passwords       in  | 403 403 403 403 403 409
+GET /organizations/{id}/sign-in/delete           in  | 403 403 403 403 403 404
+POST /organizations/{id}/sign-in/delete          in  | 403 403 403 403 403 404
 
 GET /apps                                        in  | 403 403 403 200 200 200
 GET /apps/new                                    in  | 403 403 403 200 200 200
@@ -244,7 +256,7 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 	if noun == "connect" {
 		request, browser := w.Ask(t, w.App(t, keyporter.App{}))
 		path = "/connect/" + request
-		v = &visitor{t: v.t, site: v.site, jar: append(slices.Clone(v.jar), &http.Cookie{Name: "keyporter-authorize", Value: browser})}
+		v.holds(t, browser)
 	}
 	if strings.Contains(path, "{request}") {
 		path = strings.ReplaceAll(path, "{request}", w.refused(t, fresh))

@@ -72,8 +72,8 @@ func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor ke
 	if err != nil {
 		return err
 	}
-	if err := c.Control.Fresh(actor); err != nil {
-		return err
+	if !c.Control.Fresh(actor) {
+		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"It is shown once. Have the configuration of the app ready."}
 	if len(p.Secrets) == 1 {

@@ -59,7 +59,7 @@ func (c *console) showConnect(w http.ResponseWriter, r *http.Request, actor keyp
 	case err != nil:
 		return err
 	case consent.SignInAgain:
-		return redirect(signInAgain(connectPath(request), consent.LoginHint))(w, r)
+		return redirect(signInAnew(connectPath(request), consent.LoginHint))(w, r)
 	case !consent.Asks:
 		return c.goOn(w, r, consent.App.Name, request)
 	}
@@ -67,7 +67,7 @@ func (c *console) showConnect(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return err
 	}
-	p := connectPage{Consent: consent, Login: actor.User.Login, Organization: org.Name, Again: signInAgain(connectPath(request), "")}
+	p := connectPage{Consent: consent, Login: actor.User.Login, Organization: org.Name, Again: signInAnew(connectPath(request), "")}
 	return c.show(w, r, http.StatusOK, "connect", layout{Title: "Connect " + consent.App.Name, Page: p})
 }
 
@@ -111,7 +111,7 @@ type goingOn struct {
 // policy, and the app is elsewhere.
 func (c *console) goOn(w http.ResponseWriter, r *http.Request, app, request string) error {
 	p := goingOn{App: app, To: "/oauth2/authorize/" + url.PathEscape(request)}
-	return c.show(w, r, http.StatusOK, "going-on", layout{Title: "Going back", GoOn: p.To, Page: p})
+	return c.show(w, r, http.StatusOK, "going-on", layout{Title: "Going back", Refresh: p.To, Page: p})
 }
 
 // devicePage is the content of the page on which one types the code of a device.
@@ -157,9 +157,9 @@ func (c *console) openDevice(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.showDevicePage(w, r, status(err), p)
 }
 
-// signInAgain is the sign-in also for who is signed in.
-func signInAgain(next, login string) string {
-	q := url.Values{"next": {next}, "again": {"1"}}
+// signInAnew is the sign-in also for who has just signed in: as somebody else, or because an app asks for it.
+func signInAnew(next, login string) string {
+	q := url.Values{"next": {next}, "anew": {"1"}}
 	if login != "" {
 		q.Set("login", login)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -30,7 +31,7 @@ type step struct {
 	Links []link
 }
 
-// link leads to what a step rests on, for who may open it.
+// link leads to what an answer rests on, for who may open it.
 type link struct{ Text, Path string }
 
 func (s step) Passed() bool { return s.Outcome == keyporter.Passed }
@@ -52,7 +53,11 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	if err != nil {
 		return err
 	}
-	if p.Steps, err = c.steps(r, actor, t.Token, x.Steps); err != nil {
+	told, err := c.Control.Told(r.Context(), actor, t.Token, p.Login, x)
+	if err != nil {
+		return err
+	}
+	if p.Steps, err = c.steps(r, actor, t.Token, told); err != nil {
 		return err
 	}
 	p.Works = x.Allowed
@@ -89,25 +94,31 @@ func (c *console) steps(r *http.Request, actor keyporter.Actor, t keyporter.Toke
 	}
 	all := make([]step, len(steps))
 	for i, s := range steps {
-		all[i].Step = s
-		for _, ref := range s.About {
-			if path := pathOf(ref, powers, t); path != "" {
-				all[i].Links = append(all[i].Links, link{ref.Name, path})
-			}
-		}
+		all[i] = step{Step: s, Links: links(s.About, powers, t.OrganizationID)}
 	}
 	return all, nil
 }
 
-// pathOf is the page of what a step rests on, empty when there is none for this reader.
-func pathOf(ref keyporter.Ref, powers control.Powers, t keyporter.Token) string {
+// links lead to what is told of something of an organization, as far as the reader has the pages.
+func links(about []keyporter.Ref, powers control.Powers, organization keyporter.ID) []link {
+	var all []link
+	for _, ref := range about {
+		if path := pathOf(ref, powers, organization); path != "" {
+			all = append(all, link{ref.Name, path})
+		}
+	}
+	return all
+}
+
+// pathOf is the page of what an answer rests on, empty when there is none for this reader.
+func pathOf(ref keyporter.Ref, powers control.Powers, organization keyporter.ID) string {
 	switch {
 	case ref.Noun == "role" && powers.ManageRoles:
 		return "/roles/" + string(ref.ID)
 	case ref.Noun == "user" && powers.ManageUsers:
 		return "/users/" + string(ref.ID)
 	case (ref.Noun == "flag" || ref.Noun == "organization") && powers.Operate:
-		return "/organizations/" + string(t.OrganizationID)
+		return "/organizations/" + string(organization)
 	}
 	return ""
 }
@@ -167,19 +178,29 @@ func asItWas(call keyporter.RefusedCall, t keyporter.Token) (steps []keyporter.S
 // refusalsPage lists the last refused calls with tokens that the reader may manage.
 type refusalsPage struct {
 	Calls []keyporter.RefusedCall
+	Asked string // the request id, as typed, when no call was found by it
+	Wrong string // why not
 }
 
 func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	if asked := r.URL.Query().Get("request"); asked != "" {
-		return redirect("/refusals/"+url.PathEscape(asked))(w, r)
+	code, p := http.StatusOK, refusalsPage{Asked: strings.TrimSpace(r.URL.Query().Get("request"))}
+	if p.Asked != "" {
+		_, _, err := c.Control.Refusal(r.Context(), actor, p.Asked)
+		switch {
+		case err == nil:
+			return redirect("/refusals/"+url.PathEscape(p.Asked))(w, r)
+		case keyporter.KindOf(err) != keyporter.NotFound:
+			return err
+		}
+		code, p.Wrong = http.StatusNotFound, keyporter.MessageOf(err)
 	}
-	calls, err := c.Control.OrganizationRefusals(r.Context(), actor)
+	var err error
+	if p.Calls, err = c.Control.OrganizationRefusals(r.Context(), actor); err != nil {
+		return err
+	}
+	l, err := c.layoutFor(r, actor, "Refused calls", p)
 	if err != nil {
 		return err
 	}
-	l, err := c.layoutFor(r, actor, "Refused calls", refusalsPage{Calls: calls})
-	if err != nil {
-		return err
-	}
-	return c.show(w, r, http.StatusOK, "refusals", l)
+	return c.show(w, r, code, "refusals", l)
 }

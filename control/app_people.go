@@ -51,7 +51,7 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 			return keyporter.Event{}, nil
 		}
 		e := c.appEvent(keyporter.EventAppPeople, actor, a)
-		e.Detail["people"], e.Detail["before"] = joined(people), joined(before)
+		e.Detail["people"], e.Detail["before"] = words(people), words(before)
 		return e, tx.SetAppPeople(ctx, a.ID, people)
 	})
 	return err

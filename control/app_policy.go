@@ -44,7 +44,7 @@ func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, polic
 	if len(listed) > MaxListedApps {
 		return keyporter.InvalidField("app", "These are too many.")
 	}
-	return c.locked(ctx, organization, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
 		if _, err := may(ctx, tx, actor, organization, keyporter.PermissionManageOrganization); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, polic
 			return err
 		}
 		e := c.organizationEvent(keyporter.EventOrganizationApps, actor, organization, "policy", string(policy))
-		e.Detail["before"], e.Detail["listed"] = string(before), joined(listed)
+		e.Detail["before"], e.Detail["listed"] = string(before), words(listed)
 		return tx.InsertEvent(ctx, e)
 	})
 }

@@ -2,35 +2,15 @@ package control
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
 )
 
-// FreshFor is for how long somebody who signed in is still taken to be at the keyboard himself.
-const FreshFor = 15 * time.Minute
-
-// errSignInAgain asks for a fresh sign-in.
-var errSignInAgain = keyporter.Refuse(keyporter.Unauthorized, "Sign in again first: what comes now opens doors, and whoever sits here may not be who signed in.")
-
-// WantsSignIn tells whether an error asks who is signed in to prove it anew.
-func WantsSignIn(err error) bool { return errors.Is(err, errSignInAgain) }
-
-// Fresh wants the actor to have signed in a moment ago. A browser that somebody left, or
-// a session that was stolen, must not be enough to get a secret that goes on working.
-func (c *Control) Fresh(actor keyporter.Actor) error {
-	if actor.Trusted() || c.now().Sub(actor.SignedInAt) < FreshFor {
-		return nil
-	}
-	return errSignInAgain
-}
-
 // AddAppSecret adds a secret to an app and returns it: the only time that it is ever seen.
 // An app has two at the most, so that one can take the place of the other. It takes a fresh sign-in.
 func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.AppCredential, keyporter.Secret, error) {
-	if err := c.Fresh(actor); err != nil {
+	if err := c.mustBeFresh(actor); err != nil {
 		return keyporter.AppCredential{}, keyporter.Secret{}, err
 	}
 	secret, now := keyporter.NewSecret(keyporter.SecretApp), c.now()

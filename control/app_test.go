@@ -298,7 +298,7 @@ func TestASecretTakesAFreshSignIn(t *testing.T) {
 	app := d.app(t)
 	d.Clock.Advance(control.FreshFor)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID)
-	if !control.WantsSignIn(err) || secret.Reveal() != "" {
+	if keyporter.KindOf(err) != keyporter.Unauthorized || secret.Reveal() != "" {
 		t.Errorf("%v", err)
 	}
 	_, _, err = d.Control.AddAppSecret(t.Context(), keyporter.Command(), app.ID)

@@ -11,10 +11,19 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, token key
 	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := c.Token(ctx, actor, token); err != nil {
+	t, err := c.Token(ctx, actor, token)
+	if err != nil {
 		return nil, err
 	}
-	return c.db.RefusalsOf(ctx, token)
+	calls, err := c.db.RefusalsOf(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.discretion(ctx, actor)
+	for i := range calls {
+		calls[i].Cause = d.cause(t, &calls[i])
+	}
+	return calls, err
 }
 
 // OrganizationRefusals returns the last refused calls in the actor's organization of those
@@ -30,17 +39,22 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	may := map[keyporter.ID]bool{}
+	d, err := c.discretion(ctx, actor)
+	if err != nil {
+		return nil, err
+	}
+	tokens := map[keyporter.ID]keyporter.Token{} // zero: he may not manage it
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
-		if _, asked := may[r.CredentialID]; !asked {
-			_, err := c.Token(ctx, actor, r.CredentialID)
-			if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+		t, asked := tokens[r.CredentialID]
+		if !asked {
+			if t, err = c.Token(ctx, actor, r.CredentialID); err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 				return nil, err
 			}
-			may[r.CredentialID] = err == nil
+			tokens[r.CredentialID] = t
 		}
-		if may[r.CredentialID] {
+		if t.ID != "" {
+			r.Cause = d.cause(t, &r)
 			visible = append(visible, r)
 		}
 	}
@@ -66,7 +80,9 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 	if err != nil {
 		return keyporter.RefusedCall{}, keyporter.Token{}, err
 	}
-	return r, t, nil
+	d, err := c.discretion(ctx, actor)
+	r.Cause = d.cause(t, &r)
+	return r, t, err
 }
 
 func noRefusal() error {

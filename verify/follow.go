@@ -13,7 +13,7 @@ import (
 func (c *Checker) Changed(change store.Change) {
 	noun, _, _ := strings.Cut(string(change.Name), ".")
 	switch noun {
-	case "session":
+	case "session", "identity_provider": // no call depends on them
 	case "token":
 		if change.Name == keyporter.EventTokenCreate {
 			c.learn(change.TokenID)

@@ -49,6 +49,9 @@ database and the configuration file, and nothing is counted.
 
 func (x *explain) run(cmd *cobra.Command, args []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	if x.path != "" && len(x.config.APIs) == 0 {
+		return errors.New("no API is configured, so no path belongs to one: name the file that “keyporter serve” reads with --config, or leave out --path")
+	}
 	checker, err := verify.New(x.db, verify.Options{APIs: x.config.APIs})
 	if err != nil {
 		return err
