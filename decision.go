@@ -9,16 +9,21 @@ const (
 	RulePath               Rule = iota // the path belongs to an API, and can be read in one way only
 	RuleCredential                     // the call carries one credential, no more, where this API takes one
 	RuleSecret                         // it is well-formed: prefix, length, checksum
-	RuleKnown                          // it was issued, and not deleted since
+	RuleKnown                          // it was issued, and not deleted or revoked since
+	RuleProof                          // it is bound to no key, or the call proves that it has the key (RFC 9449); asked first, so that who stole the token learns nothing more
 	RuleAccepted                       // this API and version take credentials of its kind
 	RuleEnabled                        // it is switched on
 	RuleNotExpired                     // it has not expired
+	RuleAppActive                      // its app is active; asked of access tokens
 	RuleUserActive                     // its owner, the user who added it, is active
 	RuleOrganization                   // his organization is active
 	RuleFlag                           // his organization has the flag Api
 	RuleOrganizationTokens             // it has the flag OrganizationApiToken; asked of organization tokens
+	RuleAppAllowed                     // it lets its users connect the app; asked of access tokens
 	RulePermission                     // the owner holds api.use
 	RuleLoginName                      // the login name in the call: the owner's or none with a user token, exactly one with an organization token
+	RuleAudience                       // it is for this API (RFC 8707); asked of access tokens
+	RuleScope                          // it has the scope that the call needs; asked of access tokens
 
 	// Asked of organization tokens, about the user whom the call names.
 	RuleNamedUser       // he is a user of the organization
@@ -35,19 +40,42 @@ func (r Rule) String() string {
 		RuleCredential:         "Does the call carry exactly one credential?",
 		RuleSecret:             "Is it well-formed?",
 		RuleKnown:              "Was it issued, and not deleted since?",
+		RuleProof:              "Does the call prove that it has the key of the token?",
 		RuleAccepted:           "Does this API version take credentials of its kind?",
 		RuleEnabled:            "Is the token switched on?",
 		RuleNotExpired:         "Is it before the token’s expiry?",
+		RuleAppActive:          "Is its app active?",
 		RuleUserActive:         "Is its owner active?",
 		RuleOrganization:       "Is the organization active?",
 		RuleFlag:               "Has the organization the flag Api?",
 		RuleOrganizationTokens: "Has the organization the flag OrganizationApiToken?",
+		RuleAppAllowed:         "Does the organization let its users connect the app?",
 		RulePermission:         "Do the owner’s roles grant api.use, and does none block it?",
 		RuleLoginName:          "Does the call say for whom the token speaks?",
+		RuleAudience:           "Is the token for this API?",
+		RuleScope:              "Has it the scope that the call needs?",
 		RuleNamedUser:          "Is the named user one of the organization?",
 		RuleNamedActive:        "Is the named user active?",
 		RuleNamedPermission:    "Do the named user’s roles grant api.use, and does none block it?",
 	}[r]
+}
+
+// Concerns tells whether a rule is asked of credentials of a kind. Some are asked only if
+// there is something to ask: a scope that the call needs, or the key of a token.
+func Concerns(r Rule, k CredentialKind) bool {
+	switch r {
+	case RuleOrganizationTokens, RuleNamedUser, RuleNamedActive, RuleNamedPermission:
+		return k == CredentialOrganizationToken
+	case RuleProof, RuleAppActive, RuleAudience, RuleScope:
+		return k == CredentialAccessToken || k == CredentialAppToken
+	case RuleAppAllowed:
+		return k == CredentialAccessToken
+	case RuleEnabled:
+		return k == CredentialUserToken || k == CredentialOrganizationToken
+	case RuleUserActive, RulePermission:
+		return k != CredentialAppToken
+	}
+	return true
 }
 
 // Outcome is what became of one rule in one check.
@@ -77,6 +105,13 @@ const (
 	ReasonVersion              Reason = "organization_token.version" // not accepted, because it is an organization token
 	ReasonDisabled             Reason = "token.disabled"
 	ReasonExpired              Reason = "token.expired"
+	ReasonProof                Reason = "access_token.proof"     // the DPoP proof is missing, wrong, or was shown before
+	ReasonBound                Reason = "access_token.bound"     // it is bound to a key, and shown as a bearer token
+	ReasonNotBound             Reason = "access_token.not_bound" // a proof is shown for it, and it is bound to no key
+	ReasonAppSuspended         Reason = "app.suspended"          // or not approved yet
+	ReasonAppNotAllowed        Reason = "app.not_allowed"
+	ReasonAudience             Reason = "access_token.audience"
+	ReasonScope                Reason = "access_token.scope"
 	ReasonUserInactive         Reason = "user.inactive"
 	ReasonOrganization         Reason = "organization.inactive"
 	ReasonFlag                 Reason = "flag.missing"
@@ -100,12 +135,16 @@ func (r Reason) Rule() Rule {
 		return RulePath
 	case ReasonNoCredential, ReasonAmbiguous:
 		return RuleCredential
+	case ReasonProof, ReasonBound, ReasonNotBound:
+		return RuleProof
 	case ReasonNotAccepted, ReasonVersion:
 		return RuleAccepted
 	case ReasonDisabled:
 		return RuleEnabled
 	case ReasonExpired:
 		return RuleNotExpired
+	case ReasonAppSuspended:
+		return RuleAppActive
 	case ReasonUserInactive:
 		return RuleUserActive
 	case ReasonOrganization:
@@ -114,10 +153,16 @@ func (r Reason) Rule() Rule {
 		return RuleFlag
 	case ReasonNoOrganizationTokens:
 		return RuleOrganizationTokens
+	case ReasonAppNotAllowed:
+		return RuleAppAllowed
 	case ReasonNotGranted, ReasonBlocked:
 		return RulePermission
 	case ReasonLoginName, ReasonNoLoginName, ReasonTwoLoginNames:
 		return RuleLoginName
+	case ReasonAudience:
+		return RuleAudience
+	case ReasonScope:
+		return RuleScope
 	case ReasonNamedUnknown:
 		return RuleNamedUser
 	case ReasonNamedInactive:
@@ -131,7 +176,7 @@ func (r Reason) Rule() Rule {
 // Refusal is what a reason means to the caller.
 type Refusal struct {
 	Status int    // HTTP status: 400, 401, 403, 404 or 503
-	Code   string // error code of RFC 6750 §3.1, empty where that has none
+	Code   string // error code of RFC 6750 §3.1 or RFC 9449 §7.1, empty where these have none
 	Text   string // one sentence
 }
 
@@ -166,6 +211,27 @@ func (r Reason) Refusal() Refusal {
 		return Refusal{403, "insufficient_scope", "The owner of this token may not use the API: one of his roles blocks api.use."}
 	case ReasonLoginName:
 		return Refusal{401, "invalid_token", "The login name in the request is not that of the token's owner."}
+	}
+	return r.accessTokenRefusal()
+}
+
+// accessTokenRefusal has the reasons that only access tokens bring.
+func (r Reason) accessTokenRefusal() Refusal {
+	switch r {
+	case ReasonProof:
+		return Refusal{401, "invalid_dpop_proof", "The DPoP proof is missing, doesn't fit this call, this token or this time, or was used before."}
+	case ReasonBound:
+		return Refusal{401, "invalid_token", "This token is bound to a key; send it with the scheme DPoP, and a proof."}
+	case ReasonNotBound:
+		return Refusal{401, "invalid_token", "This token is not bound to a key; send it with the scheme Bearer."}
+	case ReasonAppSuspended:
+		return Refusal{401, "invalid_token", "The app that this token was issued to is suspended, or not approved yet."}
+	case ReasonAppNotAllowed:
+		return Refusal{403, "insufficient_scope", "The organization of the user doesn't allow this app."}
+	case ReasonAudience:
+		return Refusal{401, "invalid_token", "This token is for another API."}
+	case ReasonScope:
+		return Refusal{403, "insufficient_scope", "The token hasn't the scope that this call needs."}
 	}
 	return r.organizationTokenRefusal()
 }

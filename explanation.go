@@ -19,7 +19,7 @@ type Step struct {
 
 // Ref names something that a person can look at.
 type Ref struct {
-	Noun string // token, user, role, flag or organization
+	Noun string // token, user, role, flag, organization, app or connection
 	ID   ID     // of a flag: its name
 	Name string
 }

@@ -7,17 +7,18 @@ type CredentialKind string
 const (
 	CredentialUserToken         CredentialKind = "user_token"
 	CredentialOrganizationToken CredentialKind = "organization_token"
-	CredentialAccessToken       CredentialKind = "access_token"
+	CredentialAccessToken       CredentialKind = "access_token" // of a connection: an app acts for a user
+	CredentialAppToken          CredentialKind = "app_token"    // an access token of client credentials (RFC 6749 §4.4): an app acts for itself
 )
 
 // Principal is who a verified credential speaks for.
 type Principal struct {
-	UserID         ID
+	UserID         ID // empty with an app token
 	Login          string
-	OrganizationID ID
+	OrganizationID ID // of the user; with an app token of the app, empty where that is one of the whole instance
 	CredentialID   ID // of the token
 	CredentialKind CredentialKind
-	AppID          ID       // with an access token
-	Scopes         []string // with an access token
+	AppID          ID       // with an access token or app token
+	Scopes         []string // with these: what they permit now
 	ActorID        ID       // with an organization token: its owner, who acts as UserID
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -64,7 +65,7 @@ type appPage struct {
 	Secret             string // in clear, in the answer that made it only
 	SecretID           keyporter.ID
 	Hook               string // the webhook's secret, likewise
-	Address            string // of this Keyporter
+	Issuer             string // address of the authorization server
 	MaxDescription     int
 }
 
@@ -153,7 +154,7 @@ func (c *console) showAppPage(w http.ResponseWriter, r *http.Request, actor keyp
 	if p.ID == "" {
 		title = "Register an app"
 	}
-	p.Choices, p.Address, p.MaxDescription = c.scopeChoices(p.Typed.Scopes), c.address(r), control.MaxDescriptionLen
+	p.Choices, p.Issuer, p.MaxDescription = c.scopeChoices(p.Typed.Scopes), cmp.Or(c.Issuer, c.address(r)), control.MaxDescriptionLen
 	l, err := c.layoutFor(r, actor, title, p)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type Config struct {
 	Proxies web.Proxies
 	Log     *slog.Logger
 	Address string // under which people reach the pages; empty: that of the request
+	Issuer  string // address of the authorization server; empty: that of the pages
 	Example string // path of a call that shows how an API is called; may be empty
 }
 

@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -158,12 +157,15 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 
 // asItWas are the rules of a call that was refused: those before the one that said no had passed.
 func asItWas(call keyporter.RefusedCall, t keyporter.Token) (steps []keyporter.Step) {
-	onlyOrganization := []keyporter.Rule{keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission}
+	kind := keyporter.CredentialUserToken
+	if t.Kind == keyporter.OrganizationToken {
+		kind = keyporter.CredentialOrganizationToken
+	}
 	failed := call.Reason.Rule()
 	for rule := range keyporter.Rule(keyporter.NumRules) {
 		s := keyporter.Step{Rule: rule, Outcome: keyporter.Passed}
 		switch {
-		case t.Kind != keyporter.OrganizationToken && slices.Contains(onlyOrganization, rule):
+		case !keyporter.Concerns(rule, kind):
 			continue
 		case rule == failed:
 			s.Outcome, s.Cause = keyporter.Failed, call.Cause

@@ -59,7 +59,7 @@ func (c *Control) DeleteAccessToken(ctx context.Context, actor keyporter.Actor, 
 		if err != nil {
 			return err
 		}
-		if deleted, err := tx.DeleteAccessToken(ctx, hash); err != nil || !deleted {
+		if err := tx.DeleteAccessToken(ctx, t.ID); err != nil {
 			return err
 		}
 		e := c.grantEvent(keyporter.EventAccessTokenDelete, actor, g)

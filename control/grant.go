@@ -132,6 +132,15 @@ func (c *Control) GrantToRevoke(ctx context.Context, secret string) (keyporter.A
 	return g, err
 }
 
+// UnusedRefreshToken returns the grant of a refresh token that wasn't used yet.
+func (c *Control) UnusedRefreshToken(ctx context.Context, secret string) (keyporter.AppGrant, error) {
+	g, t, err := c.refreshToken(ctx, secret)
+	if err == nil && !t.UsedAt.IsZero() {
+		err = notFound("refresh token")
+	}
+	return g, err
+}
+
 func (c *Control) refreshToken(ctx context.Context, secret string) (g keyporter.AppGrant, t keyporter.RefreshToken, err error) {
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretRefreshToken {
 		return g, t, notFound("refresh token")
@@ -161,7 +170,7 @@ func (c *Control) stands(ctx context.Context, g keyporter.AppGrant) error {
 }
 
 func tooLate(t keyporter.RefreshToken, arrived time.Time) bool {
-	return !t.UsedAt.IsZero() && arrived.Sub(t.UsedAt) > refreshAgain
+	return !t.UsedAt.IsZero() && arrived.Truncate(time.Millisecond).Sub(t.UsedAt) > refreshAgain // kept in milliseconds
 }
 
 // Successor is the refresh token that takes the place of the one presented. It is

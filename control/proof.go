@@ -12,5 +12,11 @@ import (
 // until expires. The second time, on whichever node, it is a Conflict.
 func (c *Control) UseProof(ctx context.Context, who, name string, lifetime time.Duration) error {
 	hash := keyporter.HashSecret(who + "\x00" + name)
-	return c.db.Do(ctx, func(tx *store.Tx) error { return tx.InsertProof(ctx, hash, c.now().Add(lifetime)) })
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		fresh, err := tx.UseProof(ctx, hash, c.now().Add(lifetime))
+		if err == nil && !fresh {
+			err = keyporter.Refuse(keyporter.Conflict, "This was used already.")
+		}
+		return err
+	})
 }

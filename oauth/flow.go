@@ -20,26 +20,31 @@ type flow struct {
 	requestID string
 	endpoint  string
 
-	basic        bool // the app authenticates by the Authorization header
-	redirectURI  string
-	formPost     bool // the answer goes back by a form (response_mode=form_post)
-	asked        control.Asked
-	pushed       *pushedRequest
-	browser      string // what the authorize cookie is to be
-	actor        keyporter.Actor
-	next         string // where the browser is to go instead of back to the app
-	answered     bool   // by the user, on the page; the grant is for what he said
-	connection   keyporter.ID
-	granted      []string
-	presented    string // refresh token
-	boundByDPoP  bool   // the access token came with the scheme DPoP
-	secret       keyporter.Secret
-	grant        *keyporter.AppGrant // that the request is about
-	redeemed     bool                // this request used the code
-	lost         bool                // another request did
-	registration string              // access token of a registration (RFC 7592)
-	app          *keyporter.App
-	proofs       []proof
+	basic       bool // the app authenticates by the Authorization header
+	app         *keyporter.App
+	redirectURI string // of the app, judged
+	state       string // that the app gets back
+	formPost    bool   // the answer goes back by a form (response_mode=form_post)
+	silent      bool   // the user is to see nothing (prompt=none)
+	asked       control.Asked
+	kept        *control.Authorization // that the request goes on with
+	session     *goidc.AuthnSession    // what the library knows of that
+	browser     string                 // secret in the authorize cookie
+	actor       keyporter.Actor        // who is signed in
+	next        string                 // where the browser goes instead of back to the app
+
+	grant      *keyporter.AppGrant // that the request is about
+	connection keyporter.ID        // that a new grant belongs to
+	signedInAt time.Time           // when its user proved last who he is
+	refresh    keyporter.Secret    // for who redeems a code
+	presented  string              // refresh token that is used
+	redeemed   bool                // this request used the code
+	lost       bool                // another request did
+	device     *control.Authorization
+	hasty      bool // the device asks too often
+	token      *keyporter.AccessToken
+	byProof    bool // it came with the scheme DPoP
+	proofs     []proof
 
 	err   error // what the library says went wrong
 	fault error // what went wrong on our side
@@ -60,7 +65,7 @@ func flowOf(ctx context.Context) *flow {
 	return f
 }
 
-// actorOf is who asks for a change on the side of the app.
+// system is who asks for a change on the side of the app.
 func (f *flow) system() keyporter.Actor {
 	a := keyporter.System()
 	a.Address, a.RequestID = f.address, f.requestID
@@ -80,17 +85,11 @@ func (f *flow) failed(err error) error {
 	}
 }
 
-// pushedRequest is a request that the app pushed before (RFC 9126).
-type pushedRequest struct {
-	control.Authorization
-
-	session *goidc.AuthnSession
-}
-
 // state is what we keep with an authorization.
 type state struct {
 	Session  *goidc.AuthnSession
 	FormPost bool `json:",omitempty"`
+	Silent   bool `json:",omitempty"`
 }
 
 func (s state) bytes() ([]byte, error) { return json.Marshal(s) }

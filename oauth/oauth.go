@@ -13,17 +13,18 @@ package oauth
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
 // Config is what the authorization server needs.
 type Config struct {
 	Control   *control.Control
+	Checker   *verify.Checker // for introspection
 	Proxies   web.Proxies
 	Log       *slog.Logger
 	Issuer    string            // address of this Keyporter, without a slash at its end
@@ -173,12 +174,4 @@ func contains(all []string, one string) bool {
 		}
 	}
 	return false
-}
-
-// address is the path of one of our pages as browsers reach it.
-func (s *server) address(path string, query url.Values) string {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	return path
 }

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
-// Config is everything that can be set. Each setting but apis can be given in the
+// Config is everything that can be set. Each setting but apis and scopes can be given in the
 // configuration file, as a variable KEYPORTER_… or as a flag; a flag beats a variable,
 // and a variable beats the file. The zero value of each setting is its default.
 type Config struct {
@@ -40,19 +41,31 @@ type Config struct {
 	LogLevel string `yaml:"log_level"`
 	// LogFormat is text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
+	// KeyFile is the path of a file with the keys that seal what the database must not be able to read: keys of 32 bytes in base64, one in a line, as `openssl rand -base64 32` prints them. The first one seals, all of them open. All nodes need the same, and a backup of the database is worth little without it. Default: the path of an SQLite database with .key behind it, made when it is missing; with PostgreSQL none, and then there is nothing for apps.
+	KeyFile string `yaml:"key_file"`
+	// AccessTokenMinutes is how long access tokens work. Default: 60.
+	AccessTokenMinutes int `yaml:"access_token_minutes"`
+	// RefreshIdleDays is after how many days a refresh token that wasn't used ends. Default: 30.
+	RefreshIdleDays int `yaml:"refresh_idle_days"`
+	// RefreshEndDays is after how many days an app has to ask its user again, however often it refreshed. Default: 180.
+	RefreshEndDays int `yaml:"refresh_end_days"`
+	// AppRegistration is whether apps may register themselves (RFC 7591): off, or quarantine, where an operator has to approve each before it works. Default: off.
+	AppRegistration string `yaml:"app_registration"`
+	// Scopes are what apps can ask for, each with name, such as envelope.read, and means, which says what it permits as it goes on after "may": "read your envelopes". They can be set in the file only. OpenID Connect's own (openid, profile, email, offline_access) are there in any case.
+	Scopes []keyporter.Scope `yaml:"scopes"`
 	// APIs are the APIs behind the gateway. They can be set in the file only.
 	APIs []verify.API `yaml:"apis"`
 }
 
 // reserved are the first segments of paths that Keyporter answers itself.
-var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "apps", "connections", "connect", "device", "sign-in", "sign-out", "setup", "static"}
+var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "sign-in", "sign-out", "setup", "static", "apps", "connections", "connect", "device", "oauth2", ".well-known", "auth", "apitoken"}
 
 // withDefaults returns the configuration with defaults in place of zero values.
 func (c Config) withDefaults() Config {
 	for _, s := range []struct {
 		field *string
 		value string
-	}{{&c.Listen, "127.0.0.1:8080"}, {&c.Database, "keyporter.db"}, {&c.LogLevel, "info"}, {&c.LogFormat, "text"}} {
+	}{{&c.Listen, "127.0.0.1:8080"}, {&c.Database, "keyporter.db"}, {&c.LogLevel, "info"}, {&c.LogFormat, "text"}, {&c.AppRegistration, registrationOff}} {
 		if *s.field == "" {
 			*s.field = s.value
 		}
@@ -90,6 +103,7 @@ func (c Config) Validate() error {
 	bad(c.CacheSize < 0, "cache_size: %d is less than nothing", c.CacheSize)
 	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q is none of debug, info, warn, error", c.LogLevel)
 	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q is neither text nor json", c.LogFormat)
+	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
 	return errors.Join(faults...)
 }

@@ -11,12 +11,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/gateway"
+	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -67,7 +69,11 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize}); err != nil {
 		return err
 	}
-	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush})
+	sealer, err := cfg.Sealer()
+	if err != nil {
+		return err
+	}
+	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush, Sealer: sealer, Scopes: cfg.Scopes, Lifetimes: cfg.lifetimes()})
 	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
 		return err
@@ -82,12 +88,31 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.addr, s.secure = listener.Addr(), tlsConfig != nil
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Example: example(cfg.APIs)})
-	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
+	issuer := strings.TrimSuffix(cfg.Address, "/")
+	if issuer == "" {
+		issuer = s.URL()
+	}
+	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs)})
+	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
 	s.http.TLSConfig = tlsConfig
 	s.startJobs()
 	go s.serve(listener)
 	return nil
+}
+
+// doors gives apps what is theirs, and people the rest.
+func doors(apps, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if apps != nil && oauth.Serves(r.URL.Path) {
+			apps.ServeHTTP(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // example is the first example that the APIs give.

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -12,36 +14,83 @@ import (
 // and his organization.
 type Credential struct {
 	TokenID                keyporter.ID
-	Kind                   keyporter.TokenKind
-	Enabled                bool
+	Kind                   keyporter.CredentialKind
+	Enabled                bool // of an access token always true
 	ExpiresAt              time.Time
-	Standing               // of the owner
+	CreatedAt              time.Time
+	Standing               // of the owner, or of the user in whose name the app acts; zero with an app token
 	OrganizationID         keyporter.ID
 	OrganizationActive     bool
-	FlagAPI                bool // the organization has the flag Api
-	FlagOrganizationTokens bool // it has the flag OrganizationApiToken
+	FlagAPI                bool    // the organization has the flag Api
+	FlagOrganizationTokens bool    // it has the flag OrganizationApiToken
+	Access                 *Access // nil with an API token
 }
 
+// Access is what an access token has beside other credentials.
+type Access struct {
+	AppID        keyporter.ID
+	AppName      string
+	AppState     keyporter.AppState
+	AppAllowed   bool         // the organization lets its users connect the app
+	ConnectionID keyporter.ID // empty with an app token
+	Issued       []string     // scopes that the token was issued with
+	Scopes       []string     // of these, what the connection still permits
+	Resources    []string     // APIs that it is for; none: all
+	KeyHash      string       // thumbprint of the key that it is bound to; empty: a bearer token
+}
+
+const credentialColumns = `
+	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $3),
+	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $4),` + standingColumns
+
 const selectCredential = `
-	SELECT t.id, t.kind, t.enabled, t.expires_at, o.id, o.active,
-		EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $3),
-		EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $4),` + standingColumns + `
+	SELECT t.id, t.kind, t.enabled, t.expires_at, t.created_at, o.id, o.active,` + credentialColumns + `
 	FROM tokens t
 	JOIN users u ON u.id = t.owner_id
 	JOIN organizations o ON o.id = t.organization_id`
 
-// CredentialByHash returns what the secret with that hash opens, in one query.
+// selectAccess selects access tokens t of grants g. What an app of another organization
+// was allowed is none of this organization's policy: there it isn't.
+const selectAccess = `
+	SELECT t.id, t.expires_at, t.created_at, t.scopes, t.resources, t.key_hash, coalesce(c.id, ''), coalesce(c.scopes, t.scopes),
+		a.id, a.name, a.state, coalesce(a.organization_id, o.id, '') = coalesce(o.id, '') AND (c.id IS NULL OR o.apps = 'all'
+			OR o.apps = 'listed' AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id)),
+		coalesce(o.id, ''), coalesce(o.active, FALSE),` + credentialColumns
+
+const joinAccess = `
+	JOIN apps a ON a.id = g.app_id
+	LEFT JOIN connections c ON c.id = g.connection_id
+	LEFT JOIN users u ON u.id = c.user_id
+	LEFT JOIN organizations o ON o.id = coalesce(u.organization_id, a.organization_id)`
+
+// CredentialByHash returns what the secret of an API token with that hash opens, in one query.
 func (q queries) CredentialByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
-	return q.credential(ctx, selectCredential+` JOIN token_secrets s ON s.token_id = t.id WHERE s.hash = $1`, hash[:])
+	return q.credential(ctx, scanCredential, selectCredential+` JOIN token_secrets s ON s.token_id = t.id WHERE s.hash = $1`, hash[:])
 }
 
-// CredentialByToken returns what the secrets of a token open.
+// AccessByHash returns what the access token with that hash opens, in one query. A token
+// of a revoked grant is NotFound.
+func (q queries) AccessByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
+	return q.credential(ctx, scanAccess, selectAccess+`
+		FROM access_tokens t JOIN grants g ON g.id = t.grant_id`+joinAccess+`
+		WHERE t.hash = $1 AND g.revoked_at = 0`, hash[:])
+}
+
+// CredentialByToken returns what the secrets of an API token open.
 func (q queries) CredentialByToken(ctx context.Context, token keyporter.ID) (Credential, error) {
-	return q.credential(ctx, selectCredential+` WHERE t.id = $1`, token)
+	return q.credential(ctx, scanCredential, selectCredential+` WHERE t.id = $1`, token)
 }
 
-func (q queries) credential(ctx context.Context, query string, arg any) (Credential, error) {
-	c, err := one(ctx, q.q, scanCredential, query, arg, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken)
+// CredentialByConnection returns what an access token opens that is issued under a
+// connection with all of its scopes.
+func (q queries) CredentialByConnection(ctx context.Context, connection keyporter.ID) (Credential, error) {
+	return q.credential(ctx, scanAccess, selectAccess+`
+		FROM (SELECT '' AS id, 0 AS expires_at, 0 AS created_at, scopes, '' AS resources, '' AS key_hash, id AS connection_id, app_id FROM connections WHERE id = $1) t
+		JOIN (SELECT id AS connection_id, app_id FROM connections) g ON g.connection_id = t.connection_id`+joinAccess, connection)
+}
+
+func (q queries) credential(ctx context.Context, scan func(scanner) (Credential, error), query string, arg any) (Credential, error) {
+	c, err := one(ctx, q.q, scan, query, arg, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken)
 	if err == nil {
 		err = q.nameBlockers(ctx, &c.Standing)
 	}
@@ -52,24 +101,53 @@ func (q queries) credential(ctx context.Context, query string, arg any) (Credent
 }
 
 func scanCredential(row scanner) (c Credential, err error) {
-	var expires int64
+	var expires, created int64
+	var kind keyporter.TokenKind
 	var owner standingRow
 	err = row.Scan(append([]any{
-		&c.TokenID, &c.Kind, &c.Enabled, &expires, &c.OrganizationID, &c.OrganizationActive,
+		&c.TokenID, &kind, &c.Enabled, &expires, &created, &c.OrganizationID, &c.OrganizationActive,
 		&c.FlagAPI, &c.FlagOrganizationTokens,
 	}, owner.dest()...)...)
-	c.ExpiresAt, c.Standing = fromMillis(expires), owner.standing()
+	c.Kind = keyporter.CredentialUserToken
+	if kind == keyporter.OrganizationToken {
+		c.Kind = keyporter.CredentialOrganizationToken
+	}
+	c.ExpiresAt, c.CreatedAt, c.Standing = fromMillis(expires), fromMillis(created), owner.standing()
 	return c, err
 }
 
-// SecretHashesOf returns the hashes of the secrets of a token.
-func (q queries) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyporter.SecretHash, error) {
-	return list(ctx, q.q, scanHash, `SELECT hash FROM token_secrets WHERE token_id = $1 ORDER BY hash`, token)
+func scanAccess(row scanner) (c Credential, err error) {
+	var expires, created int64
+	var issued, permitted, resources string
+	var user standingRow
+	a := &Access{}
+	err = row.Scan(append([]any{
+		&c.TokenID, &expires, &created, &issued, &resources, &a.KeyHash, &a.ConnectionID, &permitted,
+		&a.AppID, &a.AppName, &a.AppState, &a.AppAllowed, &c.OrganizationID, &c.OrganizationActive,
+		&c.FlagAPI, &c.FlagOrganizationTokens,
+	}, user.dest()...)...)
+	c.Kind, c.Enabled, c.Access = keyporter.CredentialAccessToken, true, a
+	if a.ConnectionID == "" {
+		c.Kind = keyporter.CredentialAppToken
+	}
+	c.ExpiresAt, c.CreatedAt, c.Standing = fromMillis(expires), fromMillis(created), user.standing()
+	a.Issued, a.Resources = strings.Fields(issued), strings.Fields(resources)
+	still := strings.Fields(permitted)
+	a.Scopes = slices.DeleteFunc(slices.Clone(a.Issued), func(s string) bool { return !slices.Contains(still, s) })
+	return c, err
 }
 
-// EachSecretHash calls f with the hash of every secret there is.
+// SecretHashesOf returns the hashes of the secrets of a token, or of an access token.
+func (q queries) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyporter.SecretHash, error) {
+	return list(ctx, q.q, scanHash, `
+		SELECT hash FROM token_secrets WHERE token_id = $1
+		UNION ALL SELECT hash FROM access_tokens WHERE id = $1
+		ORDER BY hash`, token)
+}
+
+// EachSecretHash calls f with the hash of every secret there is that a call can carry.
 func (q queries) EachSecretHash(ctx context.Context, f func(keyporter.SecretHash)) error {
-	rows, err := q.q.QueryContext(ctx, `SELECT hash FROM token_secrets`)
+	rows, err := q.q.QueryContext(ctx, `SELECT hash FROM token_secrets UNION ALL SELECT hash FROM access_tokens`)
 	if err != nil {
 		return explain(err)
 	}

@@ -156,43 +156,6 @@ func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHa
 	return one(ctx, q.q, scan, `SELECT grant_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = $1`, hash[:])
 }
 
-// InsertAccessToken writes the hash of a new access token. When its grant was revoked it is NotFound.
-func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, hash keyporter.SecretHash) error {
-	if err := tx.lockGrant(ctx, t.GrantID); err != nil {
-		return err
-	}
-	_, err := tx.exec(ctx, `
-		INSERT INTO access_tokens (hash, id, grant_id, scopes, resources, key_hash, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		hash[:], t.ID, t.GrantID, strings.Join(t.Scopes, " "), strings.Join(t.Resources, " "), t.KeyHash, millis(t.CreatedAt), millis(t.ExpiresAt))
-	return explain(err)
-}
-
-// lockGrant has others that end the grant wait. One that is revoked is NotFound.
-func (tx *Tx) lockGrant(ctx context.Context, grant keyporter.ID) error {
-	return tx.must(ctx, `UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0`, grant)
-}
-
-// DeleteAccessToken ends an access token, and tells whether there was one.
-func (tx *Tx) DeleteAccessToken(ctx context.Context, hash keyporter.SecretHash) (bool, error) {
-	n, err := tx.exec(ctx, `DELETE FROM access_tokens WHERE hash = $1`, hash[:])
-	return n > 0, explain(err)
-}
-
-// AccessTokenByHash returns an access token, also one that has expired.
-func (q queries) AccessTokenByHash(ctx context.Context, hash keyporter.SecretHash) (keyporter.AccessToken, error) {
-	scan := func(row scanner) (t keyporter.AccessToken, err error) {
-		var scopes, resources string
-		var created, expires int64
-		err = row.Scan(&t.ID, &t.GrantID, &scopes, &resources, &t.KeyHash, &created, &expires)
-		t.Scopes, t.Resources = strings.Fields(scopes), strings.Fields(resources)
-		t.CreatedAt, t.ExpiresAt = fromMillis(created), fromMillis(expires)
-		return t, err
-	}
-	return one(ctx, q.q, scan, `
-		SELECT id, grant_id, scopes, resources, key_hash, created_at, expires_at FROM access_tokens WHERE hash = $1`, hash[:])
-}
-
 // ConnectionStands tells whether user, organization and app of a connection are all active.
 func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) (bool, error) {
 	scan := func(row scanner) (stands bool, err error) {

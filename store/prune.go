@@ -8,21 +8,36 @@ import (
 // keepHours is for how long counts by the hour are kept. Pages look back 30 days.
 const keepHours = 35 * 24 * time.Hour
 
-// Prune deletes what has ended by itself: sessions, attempts, links, what apps were granted, and old counts.
+// keepQuarantined is for how long an app that registered itself waits to be approved.
+const keepQuarantined = 30 * 24 * time.Hour
+
+// keepExpired is for how long an access token that has expired is kept, so that who shows
+// it is told that, and not that it never was.
+const keepExpired = 24 * time.Hour
+
+// Prune deletes what has ended by itself: sessions, attempts, links, old counts, and what apps were given.
 func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
-	for query, before := range map[string]time.Time{
-		`DELETE FROM sessions WHERE expires_at <= $1`:                                              now,
-		`DELETE FROM setup_links WHERE expires_at <= $1`:                                           now,
-		`DELETE FROM attempts WHERE next_at <= $1`:                                                 now,
-		`DELETE FROM authorizations WHERE expires_at <= $1`:                                        now,
-		`DELETE FROM access_tokens WHERE expires_at <= $1`:                                         now,
-		`DELETE FROM refresh_tokens WHERE expires_at <= $1`:                                        now,
-		`DELETE FROM proofs WHERE expires_at <= $1`:                                                now,
-		`DELETE FROM grants WHERE ends_at <= $1`:                                                   now,
-		`DELETE FROM grants WHERE code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1`: now,
-		`DELETE FROM credential_hours WHERE hour < $1`:                                             now.Add(-keepHours),
+	for _, p := range []struct {
+		query  string
+		before time.Time
+	}{
+		{`DELETE FROM sessions WHERE expires_at <= $1`, now},
+		{`DELETE FROM setup_links WHERE expires_at <= $1`, now},
+		{`DELETE FROM attempts WHERE next_at <= $1`, now},
+		{`DELETE FROM credential_hours WHERE hour < $1`, now.Add(-keepHours)},
+		{`DELETE FROM authorizations WHERE expires_at <= $1`, now},
+		{`DELETE FROM proofs WHERE expires_at <= $1`, now},
+		{`DELETE FROM access_tokens WHERE expires_at <= $1`, now.Add(-keepExpired)},
+		{`DELETE FROM refresh_tokens WHERE expires_at <= $1`, now},
+		// A grant goes when nothing came out of it that is still there, and nothing can any more.
+		{`DELETE FROM grants
+			WHERE ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
+				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
+				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, now.Add(-keepExpired)},
+		{`DELETE FROM apps WHERE dynamic AND state = 'quarantined' AND created_at <= $1`, now.Add(-keepQuarantined)},
+		{`DELETE FROM grants WHERE code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1`, now},
 	} {
-		if _, err := tx.exec(ctx, query, millis(before)); err != nil {
+		if _, err := tx.exec(ctx, p.query, millis(p.before)); err != nil {
 			return explain(err)
 		}
 	}

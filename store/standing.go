@@ -17,9 +17,9 @@ type Standing struct {
 	BlockedBy        []keyporter.Ref
 }
 
-// standingColumns are those of the user u; $2 is the permission api.use.
+// standingColumns are those of the user u, who may be missing; $2 is the permission api.use.
 const standingColumns = `
-	u.id, u.login, u.active,
+	coalesce(u.id, ''), coalesce(u.login, ''), coalesce(u.active, FALSE),
 	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = u.id), ''),
 	coalesce((SELECT max(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
 		WHERE ur.user_id = u.id AND e.permission = $2), 0),

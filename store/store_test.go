@@ -72,7 +72,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			t.Errorf("TokenByID = %+v, %v; want %+v", got, err, token)
 		}
 		cred, err := db.CredentialByHash(t.Context(), secret.Hash())
-		want := store.Credential{TokenID: "token", Kind: keyporter.UserToken, Standing: store.Standing{UserID: "ada", Login: "Ada@acme.example", UserActive: true, Granted: true}, OrganizationID: "org", OrganizationActive: true, FlagAPI: true}
+		want := store.Credential{TokenID: "token", Kind: keyporter.CredentialUserToken, CreatedAt: noon, Standing: store.Standing{UserID: "ada", Login: "Ada@acme.example", UserActive: true, Granted: true}, OrganizationID: "org", OrganizationActive: true, FlagAPI: true}
 		if err != nil || !reflect.DeepEqual(cred, want) {
 			t.Errorf("CredentialByHash = %+v, %v; want %+v", cred, err, want)
 		}

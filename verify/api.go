@@ -17,6 +17,8 @@ type API struct {
 	Name string `yaml:"name"`
 	// Upstream is where the reverse proxy sends its calls: http://host:port, or https. It may be left out where only forward-auth is used.
 	Upstream string `yaml:"upstream"`
+	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. With it, apps can ask for access tokens that are for this API only, refusals say where to ask (RFC 9728), and that is described at /.well-known/oauth-protected-resource. None: the API takes access tokens that are for any API.
+	Resource string `yaml:"resource"`
 	// Hosts are the host names under which the API is called; none: any.
 	Hosts []string `yaml:"hosts"`
 	// Example is the path of a GET call that answers who the caller is, or something as harmless. The page of tokens shows people how to call it.
@@ -39,7 +41,9 @@ type Route struct {
 	SOAP bool `yaml:"soap"`
 	// Public lets calls through without a credential, and without an identity.
 	Public bool `yaml:"public"`
-	// Credentials are the kinds that are taken: user_token, organization_token (on versions 1 to 5 and SOAP only), access_token. None: user_token and access_token.
+	// Scope is what an access token must have to be let through, one of scopes. Other credentials have no scopes and aren't asked. None: any access token will do.
+	Scope string `yaml:"scope"`
+	// Credentials are the kinds that are taken: user_token, organization_token (on versions 1 to 5 and SOAP only), access_token, and app_token (an app that acts for itself, with no user, by client credentials). None: user_token and access_token.
 	Credentials []keyporter.CredentialKind `yaml:"credentials"`
 	// Refusals is how a refusal looks: problem (the default, RFC 9457), empty (401 and 403 both are 401 without a body), or error (401 without a body, and {"ErrorId","Message","TraceId"} with any other status).
 	Refusals Refusals `yaml:"refusals"`
@@ -64,6 +68,18 @@ const (
 
 // Target returns where the API's calls are sent, nil when it has no upstream.
 func (a *API) Target() *url.URL { return a.target }
+
+// Scopes returns the scopes that calls of the API need, in order.
+func (a *API) Scopes() []string {
+	var scopes []string
+	for i := range a.Routes {
+		if s := a.Routes[i].Scope; s != "" && !slices.Contains(scopes, s) {
+			scopes = append(scopes, s)
+		}
+	}
+	slices.Sort(scopes)
+	return scopes
+}
 
 // API returns the API that the route belongs to.
 func (r *Route) API() *API { return r.api }
@@ -110,6 +126,9 @@ func compile(apis []API) ([]*API, error) {
 		if slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name }) {
 			faults = append(faults, fmt.Errorf("%s: there are two of this name", where))
 		}
+		if a.Resource != "" && slices.ContainsFunc(out, func(b *API) bool { return b.Resource == a.Resource }) {
+			faults = append(faults, fmt.Errorf("%s: another one has this resource", where))
+		}
 		out = append(out, &a)
 	}
 	for _, a := range out {
@@ -127,6 +146,9 @@ func (a *API) compile(where string) (faults []error) {
 			faults = append(faults, fmt.Errorf("%s: upstream has to be like http://127.0.0.1:9090, without path, query or user", where))
 		}
 		a.target = u
+	}
+	if a.Resource != "" && !validResource(a.Resource) {
+		faults = append(faults, fmt.Errorf("%s: resource has to be an address such as https://api.example.com, without query, fragment or user", where))
 	}
 	if path, ok := readPath(a.Example); a.Example != "" && (!ok || path != a.Example) {
 		faults = append(faults, fmt.Errorf("%s: example has to be a plain path such as /Api/v6/authorization/whoami", where))
@@ -196,9 +218,17 @@ func (r *Route) compile() (faults []error) {
 		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
 	}
 	for _, k := range r.Credentials {
-		if k != keyporter.CredentialUserToken && k != keyporter.CredentialOrganizationToken && k != keyporter.CredentialAccessToken {
+		switch k {
+		case keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken:
+		default:
 			faults = append(faults, fmt.Errorf("there are no credentials of kind %q", k))
 		}
+	}
+	if r.Scope != "" && !r.accepts(keyporter.CredentialAccessToken) && !r.accepts(keyporter.CredentialAppToken) {
+		faults = append(faults, errors.New("a scope is for access tokens, and none are taken"))
+	}
+	if !validScope(r.Scope) {
+		faults = append(faults, fmt.Errorf("scope %q is not one word", r.Scope))
 	}
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
 		faults = append(faults, errors.New("organization tokens are for versions within 1-5, and for soap"))
@@ -215,6 +245,19 @@ func (r *Route) compile() (faults []error) {
 		faults = append(faults, fmt.Errorf("there are no refusals %q", r.Refusals))
 	}
 	return faults
+}
+
+// validScope wants the characters that a scope may have (RFC 6749 §3.3). The store adds a ? to some.
+func validScope(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '?' })
+}
+
+// validResource wants an absolute URI without fragment (RFC 8707 §2), under which the
+// description of the API can be found (RFC 9728 §3.1), and which can stand in a challenge.
+func validResource(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery &&
+		!strings.Contains(s, "#") && validScope(s) && u.String() == s
 }
 
 func parsePattern(pattern string) ([]segment, error) {

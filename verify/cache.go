@@ -28,12 +28,19 @@ type entry struct {
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
 	e := &entry{Credential: c, hash: hash, meter: meter{credential: c.TokenID}}
-	e.principal = keyporter.Principal{OrganizationID: c.OrganizationID, CredentialID: c.TokenID}
-	if c.Kind == keyporter.OrganizationToken {
+	e.principal = keyporter.Principal{
+		UserID: c.UserID, Login: c.Login, OrganizationID: c.OrganizationID, CredentialID: c.TokenID, CredentialKind: c.Kind,
+	}
+	if c.Kind == keyporter.CredentialOrganizationToken {
 		// For whom it speaks each call says.
-		e.principal.CredentialKind, e.principal.ActorID = keyporter.CredentialOrganizationToken, c.UserID
-	} else {
-		e.principal.CredentialKind, e.principal.UserID, e.principal.Login = keyporter.CredentialUserToken, c.UserID, c.Login
+		e.principal.ActorID, e.principal.UserID, e.principal.Login = c.UserID, "", ""
+	}
+	if a := c.Access; a != nil {
+		e.principal.AppID, e.principal.Scopes = a.AppID, a.Scopes
+		// Access tokens come and go: calls are counted by what they come from.
+		if e.meter.credential = a.ConnectionID; a.ConnectionID == "" {
+			e.meter.credential = a.AppID
+		}
 	}
 	e.identity = identityOf(&e.principal)
 	return e

@@ -19,7 +19,9 @@ func (k *call) readHeaders() {
 		s.add(v)
 	}
 	for _, v := range req.Authorization {
-		s.add(bearer(v))
+		secret, dpop := token(v)
+		k.dpop = k.dpop || dpop
+		s.add(secret)
 	}
 	k.login = single{ok: true}
 	for _, v := range req.UserLoginName {
@@ -58,17 +60,27 @@ func trim(v string) string {
 	return strings.Trim(v, " \t")
 }
 
-// bearer takes the token out of an Authorization header (RFC 6750 §2.1). What another
-// scheme carries is a secret too, but none of ours: it stays whole, to be refused like
-// any other that was never issued, or as the second one beside a token.
-func bearer(v string) string {
+// token takes the token out of an Authorization header (RFC 6750 §2.1, RFC 9449 §7.1),
+// and tells whether its scheme is DPoP. What another scheme carries is a secret too, but
+// none of ours: it stays whole, to be refused like any other that was never issued, or as
+// the second one beside a token.
+func token(v string) (secret string, dpop bool) {
 	v = trim(v)
-	const scheme = "Bearer"
+	if rest, ok := cutScheme(v, "Bearer"); ok {
+		return rest, false
+	}
+	if rest, ok := cutScheme(v, "DPoP"); ok {
+		return rest, true
+	}
+	return v, false
+}
+
+func cutScheme(v, scheme string) (rest string, ok bool) {
 	if len(v) < len(scheme) || !strings.EqualFold(v[:len(scheme)], scheme) {
-		return v
+		return "", false
 	}
-	if rest := v[len(scheme):]; rest == "" || rest[0] == ' ' {
-		return strings.TrimLeft(rest, " ")
+	if rest = v[len(scheme):]; rest == "" || rest[0] == ' ' {
+		return strings.TrimLeft(rest, " "), true
 	}
-	return v
+	return "", false
 }

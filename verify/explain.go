@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
 )
 
 // Explain decides about a call as Check does, without counting it, and tells what each
 // rule said and what that rests on.
 func (c *Checker) Explain(ctx context.Context, req *Request) (keyporter.Explanation, error) {
-	k := call{req: *req, now: c.now()}
+	k := call{req: *req, now: c.now(), dry: true}
 	var d Decision
 	c.decide(ctx, &k, &d)
 	return c.tell(ctx, &k, &d)
@@ -23,7 +24,21 @@ func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Req
 	if err != nil {
 		return keyporter.Explanation{}, err
 	}
-	k := call{req: *req, now: c.now(), entry: newEntry(keyporter.SecretHash{}, cred)}
+	return c.explain(ctx, cred, req)
+}
+
+// ExplainConnection tells, as ExplainToken does, what becomes of a call that an app makes
+// under a connection, with an access token that has all of its scopes.
+func (c *Checker) ExplainConnection(ctx context.Context, connection keyporter.ID, req *Request) (keyporter.Explanation, error) {
+	cred, err := c.db.CredentialByConnection(ctx, connection)
+	if err != nil {
+		return keyporter.Explanation{}, err
+	}
+	return c.explain(ctx, cred, req)
+}
+
+func (c *Checker) explain(ctx context.Context, cred store.Credential, req *Request) (keyporter.Explanation, error) {
+	k := call{req: *req, now: c.now(), dry: true, entry: newEntry(keyporter.SecretHash{}, cred)}
 	k.readHeaders()
 	var d Decision
 	if req.Path != "" {
@@ -72,10 +87,23 @@ func (s *story) concerned(r keyporter.Rule) bool {
 		return s.req.Path != "" && s.secret != ""
 	case keyporter.RuleAccepted:
 		return s.req.Path != ""
-	case keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission:
-		return s.entry != nil && s.ofOrganization()
+	case keyporter.RuleProof:
+		return s.secret != "" && (s.dpop || s.entry != nil && s.entry.keyHash() != "")
 	}
-	return true
+	return s.entry == nil && keyporter.Concerns(r, keyporter.CredentialUserToken) || s.entry != nil && s.concernedKnown(r)
+}
+
+// concernedKnown is concerned of the rules that are about what was looked up.
+func (s *story) concernedKnown(r keyporter.Rule) bool {
+	switch r {
+	case keyporter.RuleAudience:
+		return s.route != nil && s.entry.Access != nil && len(s.entry.Access.Resources) > 0
+	case keyporter.RuleScope:
+		return s.route != nil && s.entry.Access != nil && s.route.Scope != ""
+	case keyporter.RuleOrganization, keyporter.RuleFlag:
+		return s.entry.OrganizationID != ""
+	}
+	return keyporter.Concerns(r, s.entry.Kind)
 }
 
 // look reads what the story names. What is gone meanwhile stays without a name.
@@ -86,11 +114,14 @@ func (s *story) look(ctx context.Context, c *Checker) error {
 			err = e
 		}
 	}
-	token, e := c.db.TokenByID(ctx, s.entry.TokenID)
-	read(e)
+	if s.entry.Access == nil {
+		token, e := c.db.TokenByID(ctx, s.entry.TokenID)
+		read(e)
+		s.token = token.Name
+	}
 	organization, e := c.db.OrganizationByID(ctx, s.entry.OrganizationID)
 	read(e)
-	s.token, s.organization = token.Name, organization.Name
+	s.organization = organization.Name
 	s.ownerRoles, e = c.db.RolesOf(ctx, s.entry.UserID)
 	read(e)
 	if s.named != nil {

@@ -20,14 +20,41 @@ func (c *Checker) Changed(change store.Change) {
 			return
 		}
 		c.cache.dropToken(change.TokenID)
+	case "access_token", "grant", "connection", "app":
+		c.changedAccess(noun, change)
 	case "user":
 		// An organization token may speak for any user of the organization.
 		c.cache.dropIf(func(e *entry) bool {
-			return e.UserID == change.UserID || e.Kind == keyporter.OrganizationToken && e.OrganizationID == change.OrganizationID
+			return e.UserID == change.UserID || e.ofOrganization() && e.OrganizationID == change.OrganizationID
 		})
 	case "organization", "flag", "role":
+		if change.Name == keyporter.EventOrganizationApps {
+			c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.OrganizationID == change.OrganizationID })
+			return
+		}
 		c.cache.dropIf(func(e *entry) bool { return e.OrganizationID == change.OrganizationID })
 	default:
+		c.Reset()
+	}
+}
+
+// changedAccess drops what a change touches that is about access tokens.
+func (c *Checker) changedAccess(noun string, change store.Change) {
+	switch change.Name {
+	case keyporter.EventAccessTokenCreate:
+		c.learn(change.TokenID)
+		return
+	case keyporter.EventAppCreate, keyporter.EventAppSecretAdd, keyporter.EventAppSecretDelete, keyporter.EventAppPeople:
+		return // no check asks about these
+	}
+	switch {
+	case noun == "access_token" && change.TokenID != "":
+		c.cache.dropToken(change.TokenID)
+	case noun != "app" && change.ConnectionID != "":
+		c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.Access.ConnectionID == change.ConnectionID })
+	case change.AppID != "":
+		c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.Access.AppID == change.AppID })
+	default: // it doesn't say what it touches
 		c.Reset()
 	}
 }

@@ -28,7 +28,7 @@ const (
 // meter counts the calls made with one token until they are written. The usual call,
 // from the same client as the one before, takes no lock.
 type meter struct {
-	credential keyporter.ID // token or connection
+	credential keyporter.ID // API token, connection, or app that acts for itself
 	last       atomic.Pointer[caller]
 	dirty      atomic.Bool // is on the list of meters
 

@@ -27,7 +27,7 @@ type refused struct {
 // headers in memory, and the secret is among them. The login name becomes text here, because
 // the cause quotes it.
 func newRefused(k *call, d *Decision) refused {
-	kept := call{match: k.match, presented: k.presented, route: k.route, version: k.version, entry: k.entry, named: k.named, now: k.now}
+	kept := call{match: k.match, presented: k.presented, route: k.route, version: k.version, entry: k.entry, named: k.named, now: k.now, fault: k.fault}
 	kept.login = single{value: strings.Clone(text(cut(k.login.value, keyporter.MaxLoginLen))), ok: k.login.ok}
 	return refused{k: kept, d: d.Decision, at: k.now, Request: Request{
 		Method: strings.Clone(cut(k.req.Method, maxMethod)), Path: strings.Clone(cut(k.req.Path, maxPath)),

@@ -14,15 +14,21 @@ type call struct {
 	match     keyporter.Reason // what reading the path came to
 	presented keyporter.Reason // what reading the headers came to
 	secret    string
+	dpop      bool   // it was shown with the scheme DPoP
 	login     single // the login name in the call
 	route     *Route
 	version   int
-	entry     *entry // what the secret opens, nil when nothing
-	named     *named // for whom an organization token speaks, nil when for nobody
+	entry     *entry           // what the secret opens, nil when nothing
+	proof     keyporter.Reason // what the proof of the key came to
+	fault     string           // what is wrong with it
+	dry       bool             // it is explained, and no call
+	named     *named           // for whom an organization token speaks, nil when for nobody
 }
 
 // ofOrganization tells whether the credential is an organization token.
-func (k *call) ofOrganization() bool { return k.entry.Kind == keyporter.OrganizationToken }
+func (k *call) ofOrganization() bool { return k.entry.ofOrganization() }
+
+func (e *entry) ofOrganization() bool { return e.Kind == keyporter.CredentialOrganizationToken }
 
 // notConcerned is what a rule returns that is not about this call.
 const notConcerned keyporter.Reason = "-"
@@ -43,29 +49,54 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 		return unless(ok, keyporter.ReasonUnknown)
 	case keyporter.RuleKnown:
 		return unless(k.entry != nil, keyporter.ReasonUnknown)
+	case keyporter.RuleProof:
+		return k.proof
 	case keyporter.RuleAccepted:
 		return accepted(k)
-	case keyporter.RuleEnabled:
-		return unless(k.entry.Enabled, keyporter.ReasonDisabled)
 	case keyporter.RuleNotExpired:
 		return unless(k.entry.ExpiresAt.IsZero() || k.now.Before(k.entry.ExpiresAt), keyporter.ReasonExpired)
-	case keyporter.RuleUserActive:
-		return unless(k.entry.UserActive, keyporter.ReasonUserInactive)
-	case keyporter.RuleOrganization:
-		return unless(k.entry.OrganizationActive, keyporter.ReasonOrganization)
-	case keyporter.RuleFlag:
-		return unless(k.entry.FlagAPI, keyporter.ReasonFlag)
-	case keyporter.RulePermission:
-		return mayUseAPI(&k.entry.Standing, keyporter.ReasonNotGranted, keyporter.ReasonBlocked)
+	case keyporter.RuleOrganization, keyporter.RuleFlag:
+		if k.entry.OrganizationID != "" {
+			return k.askOfTenant(r)
+		}
+	case keyporter.RuleEnabled:
+		if k.entry.Access == nil {
+			return unless(k.entry.Enabled, keyporter.ReasonDisabled)
+		}
+	case keyporter.RuleUserActive, keyporter.RulePermission:
+		if k.entry.UserID != "" {
+			return k.askOfUser(r)
+		}
 	case keyporter.RuleLoginName:
 		return saysForWhom(k)
+	case keyporter.RuleAppActive, keyporter.RuleAppAllowed, keyporter.RuleAudience, keyporter.RuleScope:
+		if k.entry.Access != nil {
+			return k.askOfAccess(r)
+		}
 	case keyporter.RuleOrganizationTokens, keyporter.RuleNamedUser, keyporter.RuleNamedActive, keyporter.RuleNamedPermission:
 		if k.ofOrganization() {
 			return k.askOfOrganization(r)
 		}
-		return notConcerned
+	default:
+		return keyporter.ReasonUnavailable // a rule that nobody wrote lets nobody through
 	}
-	return keyporter.ReasonUnavailable // a rule that nobody wrote lets nobody through
+	return notConcerned
+}
+
+// askOfTenant asks a rule about the organization, which an app of the whole instance hasn't.
+func (k *call) askOfTenant(r keyporter.Rule) keyporter.Reason {
+	if r == keyporter.RuleOrganization {
+		return unless(k.entry.OrganizationActive, keyporter.ReasonOrganization)
+	}
+	return unless(k.entry.FlagAPI, keyporter.ReasonFlag)
+}
+
+// askOfUser asks a rule about the user, whom an app that acts for itself hasn't.
+func (k *call) askOfUser(r keyporter.Rule) keyporter.Reason {
+	if r == keyporter.RuleUserActive {
+		return unless(k.entry.UserActive, keyporter.ReasonUserInactive)
+	}
+	return mayUseAPI(&k.entry.Standing, keyporter.ReasonNotGranted, keyporter.ReasonBlocked)
 }
 
 // askOfOrganization asks a rule that concerns organization tokens only.
@@ -110,6 +141,9 @@ func saysForWhom(k *call) keyporter.Reason {
 		return keyporter.ReasonTwoLoginNames
 	case k.ofOrganization():
 		return unless(login != "", keyporter.ReasonNoLoginName)
+	}
+	if k.entry.Kind == keyporter.CredentialAppToken {
+		return unless(login == "", keyporter.ReasonLoginName) // it speaks for nobody
 	}
 	same := login == "" || login == k.entry.Login || keyporter.Fold(login) == keyporter.Fold(k.entry.Login)
 	return unless(same, keyporter.ReasonLoginName)

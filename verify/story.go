@@ -39,6 +39,9 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 	case keyporter.ReasonExpired:
 		return fmt.Sprintf("%s expired on %s.", s.theToken(), s.expiry()), s.tokenRef()
 	case keyporter.ReasonUserInactive:
+		if s.entry.Access != nil {
+			return s.entry.Login + ", in whose name the app acts, is switched off.", userRef(&s.entry.Standing)
+		}
 		return fmt.Sprintf("The owner, %s, is switched off. The token is suspended until he is active again, or until it is handed over.", s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonOrganization:
 		return s.theOrganization() + " is suspended.", s.organizationRef()
@@ -50,6 +53,9 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 		return notHeld(&s.entry.Standing, s.ownerRoles)
 	case keyporter.ReasonNamedNotGranted, keyporter.ReasonNamedBlocked:
 		return notHeld(&s.named.Standing, s.namedRoles)
+	case keyporter.ReasonProof, keyporter.ReasonBound, keyporter.ReasonNotBound, keyporter.ReasonAppSuspended, keyporter.ReasonAppNotAllowed,
+		keyporter.ReasonAudience, keyporter.ReasonScope:
+		return s.accessCause(reason)
 	}
 	return s.loginCause(reason)
 }
@@ -58,6 +64,9 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch reason {
 	case keyporter.ReasonLoginName:
+		if s.entry.Access != nil {
+			return s.accessCause(reason)
+		}
 		return fmt.Sprintf("The call names “%s”, and a user token speaks for its owner, %s, only.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonNoLoginName:
 		return "The call names nobody. An organization token needs the header UserLoginName, with the login name of the user for whom it speaks.", nil
@@ -103,6 +112,8 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 		return held(&s.named.Standing, s.namedRoles)
 	case keyporter.RuleLoginName:
 		return s.loginPassed()
+	case keyporter.RuleProof, keyporter.RuleAppActive, keyporter.RuleAppAllowed, keyporter.RuleAudience, keyporter.RuleScope:
+		return s.accessPassed(r)
 	case keyporter.RuleNamedUser:
 		return s.named.Login + " is.", userRef(&s.named.Standing)
 	case keyporter.RuleNamedActive:
@@ -114,6 +125,10 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 func (s *story) loginPassed() (string, []keyporter.Ref) {
 	login := s.login.value
 	switch {
+	case login == "" && s.entry.Kind == keyporter.CredentialAppToken:
+		return "It names nobody: the app acts for itself.", nil
+	case login == "" && s.entry.Access != nil:
+		return fmt.Sprintf("The app acts for %s; no name is needed.", s.entry.Login), nil
 	case login == "":
 		return fmt.Sprintf("A user token speaks for its owner, %s; no name is needed.", s.entry.Login), nil
 	case s.named != nil && s.named.Login != login, s.named == nil && !s.ofOrganization() && s.entry.Login != login:
@@ -136,6 +151,9 @@ func kindText(k keyporter.CredentialKind) string {
 }
 
 func (s *story) theToken() string {
+	if s.entry.Access != nil {
+		return "The access token of " + s.theApp()
+	}
 	if s.token == "" {
 		return "The token"
 	}
@@ -152,6 +170,9 @@ func (s *story) theOrganization() string {
 func (s *story) expiry() string { return s.entry.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
 func (s *story) tokenRef() []keyporter.Ref {
+	if s.entry.Access != nil {
+		return s.appRef()
+	}
 	return []keyporter.Ref{{Noun: "token", ID: s.entry.TokenID, Name: s.token}}
 }
 

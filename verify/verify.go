@@ -9,6 +9,7 @@ package verify
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -80,6 +81,11 @@ type Request struct {
 	OrganizationKey []string
 	UserLoginName   []string
 
+	// DPoP are the values of the header with the proof (RFC 9449), and Origin is where the
+	// client sent the call, such as https://api.example.com; it is needed with a proof only.
+	DPoP   []string
+	Origin string
+
 	ClientIP  string
 	Agent     string // User-Agent
 	RequestID string // by which the caller can ask about the answer
@@ -92,7 +98,11 @@ type Decision struct {
 	Version int    // of the API, 0 when the path has none
 
 	identity []Header
+	dpop     bool
 }
+
+// DPoP tells whether the credential has to be shown with the scheme DPoP (RFC 9449), or was.
+func (d *Decision) DPoP() bool { return d.dpop }
 
 // Identity returns the headers by which the API learns who calls, empty on a public
 // path, and when the call is refused. They are shared: don't change them.
@@ -111,6 +121,7 @@ func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 
 func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
 	k.readHeaders()
+	d.dpop = k.dpop
 	d.Route, d.Version, k.match = c.route(&k.req)
 	k.route, k.version = d.Route, d.Version
 	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
@@ -133,6 +144,11 @@ func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
 func (c *Checker) decideKnown(ctx context.Context, k *call, d *Decision) {
 	if k.entry != nil {
 		d.Principal = &k.entry.principal
+		d.dpop = d.dpop || k.entry.keyHash() != ""
+		if err := c.prove(ctx, k); err != nil {
+			c.unavailable(d, keyporter.RuleProof, err)
+			return
+		}
 	}
 	if !d.ask(k, keyporter.RuleKnown, keyporter.RuleNamedUser) {
 		return
@@ -198,7 +214,11 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 	// A database that doesn't answer must not make callers pile up who wait for it.
 	ctx, cancel := context.WithTimeout(ctx, store.Silence)
 	defer cancel()
-	cred, err := c.db.CredentialByHash(ctx, hash)
+	find := c.db.CredentialByHash
+	if strings.HasPrefix(secret, string(keyporter.SecretAccessToken)) {
+		find = c.db.AccessByHash
+	}
+	cred, err := find(ctx, hash)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return nil, nil //nolint:nilnil // as above
 	}

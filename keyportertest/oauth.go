@@ -1,0 +1,266 @@
+package keyportertest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Sealer is that of every node in tests.
+func Sealer(t testing.TB) *keyporter.Sealer {
+	t.Helper()
+	s, err := keyporter.NewSealer(sha256.Sum256([]byte("keyportertest")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Resource is the resource identifier of an API in tests.
+const Resource = "https://api.example/esign"
+
+// AuthServer is the authorization server of a node, with an address.
+type AuthServer struct {
+	*Node
+
+	URL string
+}
+
+// AuthServer has the node serve apps at an address. configure may change what it is given.
+func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthServer {
+	t.Helper()
+	var h http.Handler
+	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }))))
+	t.Cleanup(srv.Close)
+	cfg := oauth.Config{
+		Control: n.Control, Checker: n.Checker, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
+		Scopes: Scopes(), Resources: []string{Resource},
+	}
+	for _, c := range configure {
+		c(&cfg)
+	}
+	var err error
+	if h, err = oauth.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return &AuthServer{Node: n, URL: srv.URL}
+}
+
+// Person is a user with a browser in which he is signed in. It follows no redirects.
+type Person struct {
+	*http.Client
+
+	Actor  keyporter.Actor
+	server *AuthServer
+}
+
+// SignIn returns a person who has just signed in.
+func (s *AuthServer) SignIn(t testing.TB, u keyporter.User) *Person {
+	t.Helper()
+	cookie, err := s.Control.SignIn(t.Context(), control.SignIn{Login: u.Login, Password: Password, Address: "192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Stranger(t)
+	at, _ := url.Parse(s.URL)
+	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}})
+	if p.Actor, err = s.Control.Session(t.Context(), cookie); err != nil {
+		t.Fatal(err)
+	}
+	p.Actor.Address = "192.0.2.1"
+	return p
+}
+
+// Stranger is a person who isn't signed in.
+func (s *AuthServer) Stranger(t testing.TB) *Person {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Person{server: s, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// Verifier is a code verifier (RFC 7636), and Challenge its challenge.
+func Verifier() string { return rand.Text() + rand.Text() }
+
+// Challenge is the challenge of a verifier.
+func Challenge(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Browse opens an address and returns where that leads, relative to the server or not, and the page.
+func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status int, body string) {
+	t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = p.server.URL + address
+	}
+	res, err := p.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, _ := io.ReadAll(res.Body)
+	location, _ = url.Parse(res.Header.Get("Location"))
+	return location, res.StatusCode, string(text)
+}
+
+// Cookie is the secret by which requests are bound to his browser.
+func (p *Person) Cookie() string {
+	at, _ := url.Parse(p.server.URL)
+	for _, c := range p.Jar.Cookies(at) {
+		if c.Name == "keyporter-authorize" {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// Authorize brings a request of an app, allows all it asks for where that has to be asked,
+// and returns with what he comes back to the app.
+func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
+	t.Helper()
+	to, status, body := p.Browse(t, "/oauth2/authorize?"+params.Encode())
+	if id, asks := strings.CutPrefix(to.Path, "/connect/"); asks {
+		c, err := p.server.Control.Consent(t.Context(), p.Actor, id, p.Cookie())
+		if err != nil {
+			t.Fatalf("consent: %v", err)
+		}
+		in := control.ConnectApp{Request: id, Browser: p.Cookie()}
+		for _, s := range c.Scopes {
+			in.Scopes = append(in.Scopes, s.Scope.Name)
+		}
+		if err := p.server.Control.Connect(t.Context(), p.Actor, in); err != nil {
+			t.Fatalf("connect: %v", err)
+		}
+		to, status, body = p.Browse(t, "/oauth2/authorize/"+id)
+	}
+	if status != http.StatusSeeOther || to.Query().Get("iss") != p.server.URL {
+		t.Fatalf("authorize: %d %s %s", status, to, body)
+	}
+	return to.Query()
+}
+
+// Answer is what an app gets from one of the addresses for programs.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   map[string]any
+}
+
+// Text is a value of the answer, empty when it isn't there.
+func (a Answer) Text(name string) string {
+	text, _ := a.Body[name].(string)
+	return text
+}
+
+// Post sends a form as an app does. user and password may be empty.
+func (s *AuthServer) Post(t testing.TB, path string, form url.Values, header ...string) Answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	return Do(t, req)
+}
+
+// Do sends a request and reads the answer, which is JSON or empty.
+func Do(t testing.TB, req *http.Request) Answer {
+	t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := Answer{Status: res.StatusCode, Header: res.Header}
+	text, _ := io.ReadAll(res.Body)
+	if len(text) > 0 && json.Unmarshal(text, &a.Body) != nil {
+		a.Body = map[string]any{"text": string(text)}
+	}
+	return a
+}
+
+// PutApp writes an app as it is, but for what a test rarely cares about.
+func (n *Node) PutApp(t testing.TB, a keyporter.App) keyporter.App {
+	t.Helper()
+	a.CreatedAt = n.Clock.Now()
+	if a.Name == "" {
+		a.Name = "DMS " + string(a.ID)
+	}
+	if a.State == "" {
+		a.State = keyporter.AppActive
+	}
+	n.do(t, func(tx *store.Tx) error { return tx.InsertApp(t.Context(), a) })
+	return a
+}
+
+// AppSecret adds a secret to an app.
+func (n *Node) AppSecret(t testing.TB, app keyporter.ID) keyporter.Secret {
+	t.Helper()
+	s := keyporter.NewSecret(keyporter.SecretApp)
+	n.do(t, func(tx *store.Tx) error {
+		return tx.InsertAppSecret(t.Context(), keyporter.AppCredential{ID: keyporter.NewID(n.Clock.Now()), AppID: app, First: s.First(), Last: s.Last()}, s.Hash())
+	})
+	return s
+}
+
+// SetAppState suspends an app or has it work.
+func (n *Node) SetAppState(t testing.TB, app keyporter.ID, state keyporter.AppState) {
+	t.Helper()
+	n.do(t, func(tx *store.Tx) error {
+		if _, err := tx.SetAppState(t.Context(), app, state); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventAppSuspend, AppID: app})
+	})
+}
+
+// ConnectionOf returns the connection of a user with an app.
+func (n *Node) ConnectionOf(t testing.TB, user, app keyporter.ID) keyporter.Connection {
+	t.Helper()
+	c, err := n.DB.ConnectionOf(t.Context(), user, app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Disconnect ends a connection.
+func (n *Node) Disconnect(t testing.TB, c keyporter.Connection) {
+	t.Helper()
+	n.do(t, func(tx *store.Tx) error {
+		if err := tx.DeleteConnection(t.Context(), c.ID); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{
+			ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventConnectionDelete, OrganizationID: c.OrganizationID, UserID: c.UserID, AppID: c.AppID, ConnectionID: c.ID,
+		})
+	})
+}
+
+func (n *Node) do(t testing.TB, f func(*store.Tx) error) {
+	t.Helper()
+	if err := n.DB.Do(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,73 @@
+package oauth
+
+import (
+	"context"
+	"crypto"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/keyporter/keyporter"
+)
+
+// proof is a DPoP proof or a client assertion in a request: who shows it, and its name.
+type proof struct{ who, jti string }
+
+// proofsOf reads them, not yet believed.
+func proofsOf(dpop, assertion string) (all []proof) {
+	var header struct {
+		JWK jose.JSONWebKey `json:"jwk"`
+	}
+	var claims struct {
+		JTI    string `json:"jti"`
+		Issuer string `json:"iss"`
+	}
+	if assertion != "" && part(assertion, 1, &claims) {
+		all = append(all, proof{"app " + claims.Issuer, claims.JTI})
+	}
+	if dpop != "" && part(dpop, 1, &claims) && part(dpop, 0, &header) {
+		if sum, err := header.JWK.Thumbprint(crypto.SHA256); err == nil {
+			all = append(all, proof{"key " + base64.RawURLEncoding.EncodeToString(sum), claims.JTI})
+		}
+	}
+	return all
+}
+
+// part reads a part of a JWT.
+func part(token string, i int, into any) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(parts[i])
+	return err == nil && json.Unmarshal(plain, into) == nil
+}
+
+// issuerOf returns by whom an assertion claims to be.
+func issuerOf(assertion string) string {
+	var claims struct {
+		Issuer string `json:"iss"`
+	}
+	_ = part(assertion, 1, &claims)
+	return claims.Issuer
+}
+
+// useProof is asked by the library whether a proof that it believes was shown before, here
+// or on another node. The names that one app or key uses are no other's.
+func (s *server) useProof(ctx context.Context, jti string) error {
+	f, who := flowOf(ctx), ""
+	for i, p := range f.proofs {
+		if p.jti == jti {
+			who, f.proofs[i].jti = p.who, ""
+			break
+		}
+	}
+	err := s.Control.UseProof(ctx, who, jti, proofLifetime+2*leeway)
+	if keyporter.KindOf(err) == keyporter.Conflict {
+		return errors.New("it was used before")
+	}
+	return f.failed(err)
+}

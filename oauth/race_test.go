@@ -1,0 +1,187 @@
+package oauth_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+const racers = 16
+
+// race sends a form to the token endpoints of these addresses from 16 connections, all but
+// the last byte of it first, so that all of them have arrived before the first is answered.
+func race(t *testing.T, form func(i int) url.Values, addresses ...string) []keyportertest.Answer {
+	t.Helper()
+	conns := make([]net.Conn, racers)
+	for i := range conns {
+		host := strings.TrimPrefix(addresses[i%len(addresses)], "http://")
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		conns[i] = conn
+		body := form(i).Encode()
+		fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body[:len(body)-1])
+	}
+	time.Sleep(200 * time.Millisecond) // they arrive
+	answers := make([]keyportertest.Answer, racers)
+	var running sync.WaitGroup
+	for i, conn := range conns {
+		running.Go(func() {
+			body := form(i).Encode()
+			fmt.Fprint(conn, body[len(body)-1:])
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = res.Body.Close() }()
+			answers[i].Status, answers[i].Header = res.StatusCode, res.Header
+			_ = json.NewDecoder(res.Body).Decode(&answers[i].Body)
+		})
+	}
+	running.Wait()
+	return answers
+}
+
+func always(form url.Values) func(int) url.Values { return func(int) url.Values { return form } }
+
+// twoNodes runs test with two nodes on PostgreSQL, and with one on SQLite, where there can be only one.
+func twoNodes(t *testing.T, test func(t *testing.T, w *world, addresses []string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		w := newWorld(t, keyportertest.SQLite(t))
+		test(t, w, []string{w.URL})
+	})
+	t.Run("two nodes on postgres", func(t *testing.T) {
+		db := keyportertest.Postgres(t)
+		w := newWorld(t, db)
+		other := keyportertest.NewNode(t, db)
+		other.Clock = w.Clock
+		test(t, w, []string{w.URL, other.AuthServer(t).URL})
+	})
+}
+
+func TestOneOf16RedeemsACode(t *testing.T) {
+	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+		v := keyportertest.Verifier()
+		won := []keyportertest.Answer{}
+		for _, a := range race(t, always(redemption(w.code("public", v), v)), addresses...) {
+			if a.Status == http.StatusOK {
+				won = append(won, a)
+				continue
+			}
+			refused(t, a, 400, "invalid_grant")
+		}
+		if len(won) != 1 {
+			t.Fatalf("%d of %d got tokens", len(won), racers)
+		}
+		w.onlyChain(won[0])
+	})
+}
+
+func TestSixteenWhoRefreshAtOnceGetTheSame(t *testing.T) {
+	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+		refresh := w.tokens().Text("refresh_token")
+		next := ""
+		for _, a := range race(t, always(refreshing(refresh)), addresses...) {
+			if a.Status != http.StatusOK || !w.works(a.Text("access_token")) || next != "" && a.Text("refresh_token") != next {
+				t.Fatalf("%v, another got %s", a, next)
+			}
+			next = a.Text("refresh_token")
+		}
+		w.onlyChain(w.Post(t, "/oauth2/token", refreshing(next)))
+	})
+}
+
+// onlyChain wants tokens to work, nothing to have been ended, and no other chain to be there.
+func (w *world) onlyChain(a keyportertest.Answer) {
+	w.t.Helper()
+	if a.Status != 200 || !w.works(a.Text("access_token")) || w.Post(w.t, "/oauth2/token", refreshing(a.Text("refresh_token"))).Status != 200 {
+		w.t.Errorf("who won has nothing: %v", a)
+	}
+	if n := len(w.events(keyporter.EventGrantRevoke)) + len(w.events(keyporter.EventConnectionReplay)); n != 0 {
+		w.t.Errorf("%d grants or connections were ended", n)
+	}
+}
+
+func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		other := w.tokens()
+		v := keyportertest.Verifier()
+		code := w.code("public", v)
+		got := w.Post(t, "/oauth2/token", redemption(code, v))
+		w.Clock.Advance(time.Second)
+		refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+		if w.works(got.Text("access_token")) {
+			t.Error("the access token works")
+		}
+		refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+		if !w.works(other.Text("access_token")) || len(w.events(keyporter.EventGrantRevoke)) != 1 {
+			t.Error("another grant ended, or there is no event")
+		}
+	})
+}
+
+func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
+	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+		for range 5 {
+			v, wrong := keyportertest.Verifier(), keyportertest.Verifier()
+			code := w.code("public", v)
+			answers := race(t, func(i int) url.Values {
+				if i == 0 {
+					return redemption(code, v)
+				}
+				return redemption(code, wrong)
+			}, addresses...)
+			for i, a := range answers {
+				switch {
+				case a.Status != 200: // a wrong one may have come first, and ended the grant
+					refused(t, a, 400, "invalid_grant")
+				case i > 0 || !w.works(a.Text("access_token")) || w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))).Status != 200:
+					t.Errorf("racer %d: %v", i, a)
+				}
+			}
+		}
+	})
+}
+
+func TestARefreshTokenThatIsShownAgain(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		other, first := w.tokens(), w.tokens()
+		w.Clock.Stop()
+		next := w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token")))
+		w.Clock.Advance(30 * time.Second)
+		again := w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token")))
+		if again.Status != 200 || again.Text("refresh_token") != next.Text("refresh_token") || again.Text("access_token") == next.Text("access_token") {
+			t.Fatalf("within half a minute: %v after %v", again, next)
+		}
+		w.Clock.Advance(time.Second)
+		refused(t, w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token"))), 400, "invalid_grant")
+		for what, a := range map[string]keyportertest.Answer{"the first": first, "its successor": next, "that again": again, "another of the connection": other} {
+			if w.works(a.Text("access_token")) {
+				t.Errorf("%s: the access token works", what)
+			}
+			refused(t, w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))), 400, "invalid_grant")
+		}
+		conn := w.ConnectionOf(t, w.ada.ID, "public")
+		if conn.ReplayedAt.IsZero() || len(w.events(keyporter.EventConnectionReplay)) != 1 {
+			t.Errorf("nobody is told: %+v", conn)
+		}
+		if !w.works(w.tokens().Text("access_token")) {
+			t.Error("the app can't connect anew")
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Sealer returns what seals, with the keys in key_file. Beside an SQLite database that
+// file is made when it is missing; with PostgreSQL, which several nodes share, it is
+// nobody's to make, and without one there is no sealer, and nothing for apps.
+func (c Config) Sealer() (*keyporter.Sealer, error) {
+	c = c.withDefaults()
+	path := c.KeyFile
+	if path == "" {
+		if store.IsPostgres(c.Database) {
+			return nil, nil //nolint:nilnil // there is none
+		}
+		path = c.Database + ".key"
+		if err := makeKey(path); err != nil {
+			return nil, err
+		}
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return nil, fmt.Errorf("read key_file: %w", err)
+	}
+	keys, err := parseKeys(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("key_file %s: %w", path, err)
+	}
+	return keyporter.NewSealer(keys...)
+}
+
+// makeKey makes a file with a new key, unless there is one.
+func makeKey(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the operator's database
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make a key_file: %w", err)
+	}
+	key := keyporter.NewSealingKey()
+	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
+	if err == nil {
+		err = f.Sync() // what is sealed from now on opens by this key only
+	}
+	return errors.Join(err, f.Close())
+}
+
+// parseKeys reads keys in base64, one in a line. Errors have none of them in it.
+func parseKeys(text string) (keys [][keyporter.SealingKeyLen]byte, err error) {
+	for i, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(key) != keyporter.SealingKeyLen {
+			return nil, fmt.Errorf("line %d has to be a key of %d bytes in base64, such as `openssl rand -base64 32` prints", i+1, keyporter.SealingKeyLen)
+		}
+		keys = append(keys, [keyporter.SealingKeyLen]byte(key))
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key in it")
+	}
+	return keys, nil
+}

@@ -1,0 +1,82 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/web"
+)
+
+// The ways in which apps may register themselves.
+const (
+	registrationOff        = "off"
+	registrationQuarantine = "quarantine"
+)
+
+// authorizationServer returns the door for apps, nil when there is no key to seal with.
+func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxies web.Proxies, issuer string) (http.Handler, error) {
+	if sealer == nil {
+		s.log.Info("there is nothing for apps: key_file is not set, and with PostgreSQL it has to be")
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return oauth.New(oauth.Config{
+		Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
+		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
+	})
+}
+
+// resources are the resource identifiers of the APIs.
+func (c Config) resources() (all []string) {
+	for _, a := range c.APIs {
+		if a.Resource != "" {
+			all = append(all, a.Resource)
+		}
+	}
+	return all
+}
+
+func (c Config) lifetimes() control.Lifetimes {
+	const day = 24 * time.Hour
+	return control.Lifetimes{
+		AccessToken: time.Duration(c.AccessTokenMinutes) * time.Minute,
+		RefreshIdle: time.Duration(c.RefreshIdleDays) * day,
+		Grant:       time.Duration(c.RefreshEndDays) * day,
+	}
+}
+
+// validateApps reports what is wrong with the settings for apps.
+func (c Config) validateApps() (faults []error) {
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	bad(c.AppRegistration != registrationOff && c.AppRegistration != registrationQuarantine, "app_registration: %q is neither off nor quarantine", c.AppRegistration)
+	bad(c.AccessTokenMinutes < 0 || c.RefreshIdleDays < 0 || c.RefreshEndDays < 0, "access_token_minutes, refresh_idle_days and refresh_end_days can't be less than nothing")
+	var names []string
+	for i, scope := range c.Scopes {
+		where := fmt.Sprintf("scopes[%d]", i)
+		bad(!goodScope(scope.Name), "%s: name %q has to be a word such as envelope.read", where, scope.Name)
+		bad(strings.TrimSpace(scope.Means) == "", "%s: means is missing: say what it permits, as it goes on after “may”", where)
+		bad(slices.ContainsFunc(keyporter.OpenIDScopes(), func(o keyporter.Scope) bool { return o.Name == scope.Name }), "%s: %q is one of OpenID Connect’s own", where, scope.Name)
+		bad(slices.Contains(names, scope.Name), "%s: there are two of the name %q", where, scope.Name)
+		names = append(names, scope.Name)
+	}
+	for _, a := range c.APIs {
+		for _, need := range a.Scopes() {
+			bad(!slices.Contains(names, need), "API %q: its scope %q is none of scopes", a.Name, need)
+		}
+	}
+	return faults
+}
+
+// goodScope tells whether a text can be the name of a scope (RFC 6749 §3.3). A question mark marks optional ones in the database.
+func goodScope(name string) bool {
+	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"\?`, r) })
+}

@@ -1,0 +1,40 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/keyporter/keyporter"
+)
+
+// keyHash is the thumbprint of the key that the token is bound to, empty when it is bound to none.
+func (e *entry) keyHash() string {
+	if e.Access == nil {
+		return ""
+	}
+	return e.Access.KeyHash
+}
+
+// askOfAccess asks a rule that concerns access tokens only.
+func (k *call) askOfAccess(r keyporter.Rule) keyporter.Reason {
+	a := k.entry.Access
+	switch r {
+	case keyporter.RuleAppActive:
+		return unless(a.AppState == keyporter.AppActive, keyporter.ReasonAppSuspended)
+	case keyporter.RuleAppAllowed:
+		if a.ConnectionID == "" {
+			return notConcerned
+		}
+		return unless(a.AppAllowed, keyporter.ReasonAppNotAllowed)
+	case keyporter.RuleAudience:
+		if k.route == nil || len(a.Resources) == 0 {
+			return notConcerned
+		}
+		return unless(slices.Contains(a.Resources, k.route.api.Resource), keyporter.ReasonAudience)
+	case keyporter.RuleScope:
+		if k.route == nil || k.route.Scope == "" {
+			return notConcerned
+		}
+		return unless(slices.Contains(a.Scopes, k.route.Scope), keyporter.ReasonScope)
+	}
+	return keyporter.ReasonUnavailable
+}

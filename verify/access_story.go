@@ -1,0 +1,86 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// accessCause tells why a rule said no that concerns access tokens.
+func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
+	switch a := s.entry.Access; reason {
+	case keyporter.ReasonProof:
+		return s.fault, s.appRef()
+	case keyporter.ReasonBound:
+		return fmt.Sprintf("The token is bound to a key of %s, and was sent as a bearer token, without a proof that who calls has the key. It may have been stolen.", s.theApp()), s.appRef()
+	case keyporter.ReasonNotBound:
+		return "The call has the scheme DPoP, and the token is bound to no key. It is sent with the scheme Bearer.", nil
+	case keyporter.ReasonAppSuspended:
+		if a.AppState == keyporter.AppQuarantined {
+			return capital(s.theApp()) + " registered itself, and no operator has approved it yet.", s.appRef()
+		}
+		return capital(s.theApp()) + " is suspended, and with it all of its tokens.", s.appRef()
+	case keyporter.ReasonAppNotAllowed:
+		return fmt.Sprintf("%s doesn’t let its users connect %s, not any more. An administrator can allow it again.", s.theOrganization(), s.theApp()),
+			append(s.appRef(), s.organizationRef()...)
+	case keyporter.ReasonAudience:
+		return fmt.Sprintf("The token was issued for %s, and %s.", strings.Join(a.Resources, ", "), s.resource()), s.appRef()
+	case keyporter.ReasonLoginName:
+		if s.entry.UserID == "" {
+			return fmt.Sprintf("The call names “%s”, and %s acts for itself, for no user.", s.login.value, s.theApp()), s.appRef()
+		}
+		return fmt.Sprintf("The call names “%s”, and here %s acts for %s only.", s.login.value, s.theApp(), s.entry.Login), append(s.appRef(), s.userRef()...)
+	}
+	return s.scopeCause()
+}
+
+// scopeCause tells where the scope is missing: what to do about it differs.
+func (s *story) scopeCause() (string, []keyporter.Ref) {
+	refs := append(s.appRef(), s.userRef()...)
+	if slices.Contains(s.entry.Access.Issued, s.route.Scope) {
+		return fmt.Sprintf("The call needs the scope %s. %s had it, and it was taken away from the connection of %s.", s.route.Scope, capital(s.theApp()), s.entry.Login), refs
+	}
+	has := "none"
+	if issued := s.entry.Access.Issued; len(issued) > 0 {
+		has = strings.Join(issued, ", ")
+	}
+	return fmt.Sprintf("The call needs the scope %s. The token was issued with others: %s. %s has to ask for it.", s.route.Scope, has, capital(s.theApp())), refs
+}
+
+// accessPassed tells why a rule that concerns access tokens didn't say no.
+func (s *story) accessPassed(r keyporter.Rule) (string, []keyporter.Ref) {
+	switch r {
+	case keyporter.RuleProof:
+		return "The proof is for this call, and signed with the key that the token is bound to.", nil
+	case keyporter.RuleAppActive:
+		return capital(s.theApp()) + " is active.", s.appRef()
+	case keyporter.RuleAppAllowed:
+		return s.theOrganization() + " does.", s.organizationRef()
+	case keyporter.RuleAudience:
+		return fmt.Sprintf("It was issued for %s.", s.route.api.Resource), nil
+	}
+	return fmt.Sprintf("It has %s.", s.route.Scope), nil
+}
+
+func (s *story) resource() string {
+	if r := s.route.api.Resource; r != "" {
+		return "this API is " + r
+	}
+	return "this API has no resource identifier"
+}
+
+func (s *story) theApp() string { return "the app “" + s.entry.Access.AppName + "”" }
+
+func (s *story) appRef() []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "app", ID: s.entry.Access.AppID, Name: s.entry.Access.AppName}}
+}
+
+// userRef is the user in whose name the app acts, if any.
+func (s *story) userRef() []keyporter.Ref {
+	if s.entry.UserID == "" {
+		return nil
+	}
+	return userRef(&s.entry.Standing)
+}

@@ -1,0 +1,182 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/keyporter/keyporter"
+)
+
+const (
+	// proofAge is how old a proof may be, and proofAhead by how much the client's clock may
+	// be ahead. A proof that was stolen with its token is worth nothing after it was shown.
+	proofAge   = 60 * time.Second
+	proofAhead = 30 * time.Second
+	// maxProof is the length of a proof in bytes; with a large RSA key it has some 1,200.
+	maxProof = 8 << 10
+)
+
+// ProofAlgorithms are those by which proofs may be signed: asymmetric ones, named one by one.
+func ProofAlgorithms() []string { return []string{"ES256", "EdDSA", "PS256", "RS256"} }
+
+func proofAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256}
+}
+
+// Proof is a DPoP proof (RFC 9449 §4.2) that holds for a request. That it is shown for
+// the first time has yet to be found out (store.Tx.UseProof), and, where the request
+// carries an access token, that it belongs to it.
+type Proof struct {
+	KeyHash   string               // thumbprint of the key that signed it (RFC 7638), as in cnf.jkt
+	Hash      keyporter.SecretHash // of the key and jti: by it a proof is known when it comes again
+	ExpiresAt time.Time            // when nobody believes it any more
+
+	accessToken string // ath
+}
+
+// Proven is the request that a proof is shown for.
+type Proven struct {
+	Method string
+	URL    string // as the client sent it; query and fragment don't count
+	Now    time.Time
+}
+
+// proofClaims are the claims of a proof. iat may have a fraction (RFC 7519 §2).
+type proofClaims struct {
+	ID          string   `json:"jti"`
+	Method      string   `json:"htm"`
+	URL         string   `json:"htu"`
+	IssuedAt    *float64 `json:"iat"`
+	NotBefore   *float64 `json:"nbf"`
+	Expires     *float64 `json:"exp"`
+	AccessToken string   `json:"ath"`
+}
+
+// ReadProof checks a proof as RFC 9449 §4.3 has it, but for what Proof leaves open. The
+// numbers are those of its list. Errors are sentences for people, without what was sent.
+func ReadProof(headers []string, of Proven) (Proof, error) {
+	switch { // 1
+	case len(headers) == 0 || headers[0] == "":
+		return Proof{}, errors.New("The call has no header DPoP with a proof.")
+	case len(headers) > 1:
+		return Proof{}, errors.New("The call has more than one header DPoP.")
+	case len(headers[0]) > maxProof:
+		return Proof{}, errors.New("The proof is too long.")
+	}
+	signed, err := jose.ParseSignedCompact(headers[0], proofAlgorithms()) // 2, 5
+	if err != nil {
+		return Proof{}, errors.New("The proof is no JWT that is signed with " + strings.Join(ProofAlgorithms(), ", ") + ".")
+	}
+	header := signed.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, "dpop+jwt") { // 4
+		return Proof{}, errors.New("The typ of the proof is not dpop+jwt.")
+	}
+	key := header.JSONWebKey
+	if key == nil || !key.Valid() || !key.IsPublic() || !goodKey(header.Algorithm, key.Key) { // 3, 7
+		return Proof{}, errors.New("The header jwk of the proof has no public key that is good for its algorithm.")
+	}
+	payload, err := signed.Verify(key) // 6
+	if err != nil {
+		return Proof{}, errors.New("The signature of the proof is wrong.")
+	}
+	thumbprint, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return Proof{}, errors.New("The key of the proof has no thumbprint.")
+	}
+	p := Proof{KeyHash: base64.RawURLEncoding.EncodeToString(thumbprint)}
+	var claims proofClaims
+	if json.Unmarshal(payload, &claims) != nil {
+		return Proof{}, errors.New("The claims of the proof can't be read.")
+	}
+	if err := claims.hold(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
+		return Proof{}, err
+	}
+	p.Hash = sha256.Sum256([]byte(p.KeyHash + " " + claims.ID))
+	p.ExpiresAt, p.accessToken = seconds(*claims.IssuedAt).Add(proofAge+proofAhead), claims.AccessToken
+	return p, nil
+}
+
+// goodKey wants a key of the kind that the algorithm takes, and of a sane size: a small
+// one can be broken, and a huge one costs who checks it.
+func goodKey(algorithm string, key any) bool {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		return algorithm == string(jose.ES256) && k.Curve == elliptic.P256()
+	case ed25519.PublicKey:
+		return algorithm == string(jose.EdDSA)
+	case *rsa.PublicKey:
+		return (algorithm == string(jose.PS256) || algorithm == string(jose.RS256)) && k.N.BitLen() >= 2048 && k.N.BitLen() <= 4096
+	}
+	return false
+}
+
+// hold tells what is wrong with the claims.
+func (c *proofClaims) hold(of Proven) error {
+	late := func(at *float64) bool { return at != nil && !of.Now.Before(seconds(*at)) }
+	early := func(at *float64) bool { return at != nil && of.Now.Add(proofAhead).Before(seconds(*at)) }
+	switch {
+	case c.ID == "" || c.IssuedAt == nil:
+		return errors.New("The proof lacks jti or iat.")
+	case c.Method != of.Method:
+		return errors.New("The proof is for another method.")
+	case !sameURL(c.URL, of.URL):
+		return errors.New("The proof is for another address. Behind a proxy, the proxy has to say which one the client called.")
+	case of.Now.Sub(seconds(*c.IssuedAt)) > proofAge:
+		return errors.New("The proof is too old; make one for each call.")
+	case early(c.IssuedAt) || early(c.NotBefore) || late(c.Expires):
+		return errors.New("The proof is not for this time. Is the client's clock right?")
+	}
+	return nil
+}
+
+// seconds is a NumericDate (RFC 7519 §2). One out of all bounds is of the year 1970.
+func seconds(at float64) time.Time {
+	const farAway = 1 << 40
+	if at < 0 || at > farAway {
+		return time.Unix(0, 0)
+	}
+	return time.UnixMilli(int64(at * 1000))
+}
+
+// sameURL compares addresses after the normalization of RFC 3986 §6.2.2 and §6.2.3.
+func sameURL(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && x.Host != "" && x.User == nil && x.Opaque == "" && strings.EqualFold(x.Scheme, y.Scheme) &&
+		authority(x) == authority(y) && orRoot(x.Path) == orRoot(y.Path)
+}
+
+func orRoot(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+func authority(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if strings.EqualFold(u.Scheme, "https") {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
+}
+
+// isFor tells whether the proof belongs to the access token (12).
+func (p *Proof) isFor(secret, keyHash string) bool {
+	hash := sha256.Sum256([]byte(secret))
+	ath := base64.RawURLEncoding.EncodeToString(hash[:])
+	return subtle.ConstantTimeCompare([]byte(p.accessToken), []byte(ath)) == 1 && subtle.ConstantTimeCompare([]byte(p.KeyHash), []byte(keyHash)) == 1
+}

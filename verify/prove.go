@@ -1,0 +1,57 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// prove finds out whether who calls has the key that the token is bound to. It is the one
+// thing that a check writes: a proof counts once, on whichever node it is shown. Only
+// proofs by the right key are written, so that nobody else can fill the table.
+func (c *Checker) prove(ctx context.Context, k *call) error {
+	bound := k.entry.keyHash()
+	switch {
+	case !k.dpop && bound == "", k.secret == "":
+		k.proof = notConcerned // an ordinary token, or one that is explained without a call
+		return nil
+	case !k.dpop:
+		k.proof = keyporter.ReasonBound
+		return nil
+	case bound == "":
+		k.proof = keyporter.ReasonNotBound
+		return nil
+	}
+	k.proof = keyporter.ReasonProof
+	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
+	if err != nil {
+		k.fault = err.Error()
+		return nil
+	}
+	if !p.isFor(k.secret, bound) {
+		k.fault = "The proof is for another token, or signed with another key than the token is bound to."
+		return nil
+	}
+	fresh, err := c.useProof(ctx, k, p)
+	if err != nil {
+		return err
+	}
+	if k.fault = "The proof was shown before; each call needs one of its own."; fresh {
+		k.proof, k.fault = keyporter.Allowed, ""
+	}
+	return nil
+}
+
+func (c *Checker) useProof(ctx context.Context, k *call, p Proof) (fresh bool, err error) {
+	if k.dry {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, store.Silence) // as in entryOf
+	defer cancel()
+	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		fresh, err = tx.UseProof(ctx, p.Hash, p.ExpiresAt)
+		return err
+	})
+	return fresh, err
+}
