@@ -32,38 +32,12 @@ func (n *Node) change(t testing.TB, e keyporter.Event, f func(*store.Tx) error) 
 	}
 }
 
-// App makes an app that may ask for these scopes: of an organization, or, where that is
-// empty, of the instance.
-func (n *Node) App(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
-	t.Helper()
-	a := keyporter.App{
-		ID: keyporter.NewID(n.Clock.Now()), OrganizationID: organization, Name: name, State: keyporter.AppActive,
-		Authentication: keyporter.AppPublic, OwnTokens: true, CreatedAt: n.Clock.Now(),
-	}
-	for _, s := range scopes {
-		a.Scopes = append(a.Scopes, keyporter.AppScope{Name: s})
-	}
-	n.change(t, keyporter.Event{Name: keyporter.EventAppCreate, AppID: a.ID}, func(tx *store.Tx) error { return tx.InsertApp(t.Context(), a) })
-	return a
-}
-
 // SetAppPolicy sets which apps the users of an organization may connect.
 func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter.AppPolicy, listed ...keyporter.ID) {
 	t.Helper()
 	n.change(t, keyporter.Event{Name: keyporter.EventOrganizationApps, OrganizationID: organization}, func(tx *store.Tx) error {
 		return tx.SetAppPolicy(t.Context(), organization, p, listed)
 	})
-}
-
-// Connect has a user let an app act in his name, with these scopes.
-func (n *Node) Connect(t testing.TB, user keyporter.User, app keyporter.App, scopes ...string) (c keyporter.Connection) {
-	t.Helper()
-	c = keyporter.Connection{ID: keyporter.NewID(n.Clock.Now()), UserID: user.ID, OrganizationID: user.OrganizationID, AppID: app.ID, Scopes: scopes, CreatedAt: n.Clock.Now()}
-	n.change(t, n.about(keyporter.EventConnectionCreate, c), func(tx *store.Tx) (err error) {
-		c, err = tx.PutConnection(t.Context(), c)
-		return err
-	})
-	return c
 }
 
 func (n *Node) about(name keyporter.EventName, c keyporter.Connection) keyporter.Event {
