@@ -52,6 +52,7 @@ POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
 
 GET /organization-tokens                             in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
+GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /refusals                                    in  | 200 200 200 200 200 200
 GET /refusals/{request}                          in  | 404 200 404 200 404 404
 
@@ -259,6 +260,8 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
 		w.Insert(t, u)
 		return u.ID
+	case "connections":
+		return w.Connect(t, w.users[1], w.InsertApp(t, "", name), "envelope.read").ID
 	case "organizations":
 		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)
 		if err != nil {

@@ -32,9 +32,9 @@ func (n *Node) change(t testing.TB, e keyporter.Event, f func(*store.Tx) error) 
 	}
 }
 
-// App makes an app that may ask for these scopes: of an organization, or, where that is
-// empty, of the instance.
-func (n *Node) App(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
+// InsertApp writes an app, with nothing checked, that may ask for these scopes: of an
+// organization, or, where that is empty, of the instance.
+func (n *Node) InsertApp(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
 	t.Helper()
 	a := keyporter.App{
 		ID: keyporter.NewID(n.Clock.Now()), OrganizationID: organization, Name: name, State: keyporter.AppActive,
