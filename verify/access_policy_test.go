@@ -134,7 +134,7 @@ func TestThePolicyOfAccessTokens(t *testing.T) {
 		tokens := w.tokens(t)
 		s, tried := accessSituation{}, 0
 		each := func(column *string, values string, set func(string), next func()) {
-			for _, v := range strings.Fields(values) {
+			for v := range strings.FieldsSeq(values) {
 				*column = v
 				set(v)
 				next()

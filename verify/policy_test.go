@@ -126,7 +126,8 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 	for _, organization := range []string{"acme", "rival"} {
 		s := side{
 			keyportertest.User(t, n.Control, organization, "ada@"+organization+".example", keyporter.RoleAPIUser),
-			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser), keyporter.Connection{},
+			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser),
+			keyporter.Connection{},
 		}
 		s.connection = n.Connect(t, s.owner, app, "file.read", "file.write")
 		sides[organization] = s
