@@ -38,7 +38,7 @@ func mayImport() map[string][]string {
 		"server":  mounts,
 
 		"keyportertest":       slices.Concat(mounts, []string{"server"}),
-		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign"},
+		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server"},
 
 		// An API knows the headers it gets, and nothing else of Keyporter.

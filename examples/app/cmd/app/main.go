@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"log/slog"
 	"net"
@@ -22,7 +23,7 @@ func main() {
 	flag.Parse()
 	cfg.ClientSecret = os.Getenv("CLIENT_SECRET")
 	cfg.Address = "http://" + *listen
-	listener, err := net.Listen("tcp", *listen)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", *listen)
 	if err == nil {
 		slog.Info("the app listens", "address", cfg.Address, "redirect_uri", cfg.Address+"/callback")
 		err = (&http.Server{Handler: app.New(cfg), ReadHeaderTimeout: 10 * time.Second}).Serve(listener)
