@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -111,12 +112,14 @@ func (c *Control) Deliver(ctx context.Context, client *http.Client, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	for _, d := range due {
-		if err := c.deliver(ctx, client, d, log); err != nil {
-			return err
-		}
+	// Side by side: one who takes his time must not keep the others waiting.
+	errs := make([]error, len(due))
+	var all sync.WaitGroup
+	for i, d := range due {
+		all.Go(func() { errs[i] = c.deliver(ctx, client, d, log) })
 	}
-	return nil
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func (c *Control) deliver(ctx context.Context, client *http.Client, d store.Delivery, log *slog.Logger) error {
