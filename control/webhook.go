@@ -49,7 +49,7 @@ func (c *Control) SetWebhookSecret(ctx context.Context, actor keyporter.Actor, i
 	}
 	key := make([]byte, webhookSecretLen)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
 		if a.Webhook == "" {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app has no webhook. Enter its address first.")
 		}
