@@ -2,6 +2,7 @@ package keyportertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -65,4 +66,38 @@ func (n *Node) Connect(t testing.TB, u keyporter.User, a keyporter.App, scopes .
 		return err
 	})
 	return c
+}
+
+// Used counts calls with a credential, as nodes do.
+func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.ClientUse) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error {
+		var all []store.Use
+		for _, u := range uses {
+			all = append(all, store.Use{CredentialID: credential, ClientUse: u})
+		}
+		return tx.AddUses(t.Context(), all)
+	})
+}
+
+// Quarantine has an app be as if it had registered itself.
+func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error {
+		_, err := tx.SetAppState(t.Context(), app.ID, keyporter.AppQuarantined)
+		return err
+	})
+}
+
+// Replayed has a connection be as if a used refresh token of it had been shown again.
+func (n *Node) Replayed(t testing.TB, c keyporter.Connection, at time.Time) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error { return tx.SetConnectionReplayed(t.Context(), c.ID, at) })
+}
+
+func (n *Node) write(t testing.TB, f func(*store.Tx) error) {
+	t.Helper()
+	if err := n.DB.Do(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
 }

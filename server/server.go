@@ -171,6 +171,7 @@ func (s *Server) startJobs() {
 	s.jobs.Go(func() { s.db.Listen(ctx) })
 	s.jobs.Go(func() { s.Checker.Run(ctx) })
 	s.jobs.Go(func() { s.prune(ctx) })
+	s.jobs.Go(func() { s.Control.RunWebhooks(ctx, s.log) })
 }
 
 func (s *Server) prune(ctx context.Context) {
