@@ -13,7 +13,7 @@ const (
 func SetAuthorize(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
 	c := cookie(p.Secure(r), value, 0)
 	c.Name = authorizeName(p.Secure(r))
-	http.SetCookie(w, c)
+	http.SetCookie(w, c) //nolint:gosec // as the session cookie is
 }
 
 // Authorize returns what SetAuthorize had the browser keep, empty when there is nothing.
