@@ -43,20 +43,20 @@ func (r Rule) String() string {
 		RuleProof:              "Does the call prove that it has the key of the token?",
 		RuleAccepted:           "Does this API version take credentials of its kind?",
 		RuleEnabled:            "Is the token switched on?",
-		RuleNotExpired:         "Is it before the token's expiry?",
+		RuleNotExpired:         "Is it before the token’s expiry?",
 		RuleAppActive:          "Is its app active?",
 		RuleUserActive:         "Is its owner active?",
 		RuleOrganization:       "Is the organization active?",
 		RuleFlag:               "Has the organization the flag Api?",
 		RuleOrganizationTokens: "Has the organization the flag OrganizationApiToken?",
 		RuleAppAllowed:         "Does the organization let its users connect the app?",
-		RulePermission:         "Do the owner's roles grant api.use, and does none block it?",
+		RulePermission:         "Do the owner’s roles grant api.use, and does none block it?",
 		RuleLoginName:          "Does the call say for whom the token speaks?",
 		RuleAudience:           "Is the token for this API?",
 		RuleScope:              "Has it the scope that the call needs?",
 		RuleNamedUser:          "Is the named user one of the organization?",
 		RuleNamedActive:        "Is the named user active?",
-		RuleNamedPermission:    "Do the named user's roles grant api.use, and does none block it?",
+		RuleNamedPermission:    "Do the named user’s roles grant api.use, and does none block it?",
 	}[r]
 }
 

@@ -17,6 +17,8 @@ const (
 	EventUserDisable         EventName = "user.disable"
 	EventUserPassword        EventName = "user.password"
 	EventUserRoles           EventName = "user.roles"
+	EventUserAppoint         EventName = "user.appoint" // as operator
+	EventUserDismiss         EventName = "user.dismiss"
 	EventRoleCreate          EventName = "role.create"
 	EventRoleUpdate          EventName = "role.update"
 	EventRoleDelete          EventName = "role.delete"
@@ -44,6 +46,10 @@ const (
 	EventGrantRevoke         EventName = "grant.revoke"
 	EventAccessTokenCreate   EventName = "access_token.create"
 	EventAccessTokenDelete   EventName = "access_token.delete"
+	EventProviderSet         EventName = "identity_provider.set"
+	EventProviderDelete      EventName = "identity_provider.delete"
+	EventPasswordsOn         EventName = "identity_provider.passwords_on" // passwords let users of the organization in
+	EventPasswordsOff        EventName = "identity_provider.passwords_off"
 	EventSessionCreate       EventName = "session.create"
 	EventSessionDelete       EventName = "session.delete"
 )

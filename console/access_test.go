@@ -27,12 +27,14 @@ const policy = `
 GET /{$}                                         ok  | ok  ok  ok  ok  ok  ok
 GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
 POST /sign-in                                    401 | 401 401 401 401 401 401
+POST /sign-in/provider                           422 | 422 422 422 422 422 422
+GET /sign-in/callback                            422 | 422 422 422 422 422 422
 POST /sign-out                                   in  | ok  ok  ok  ok  ok  ok
 GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404
 
 GET /tokens                                      in  | 200 200 200 200 200 200
-GET /tokens/new                                  in  | 200 200 200 200 200 200
+GET /tokens/new                                  in  | 403 200 403 200 200 403
 POST /tokens                                     in  | 403 201 403 201 201 403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
@@ -50,6 +52,7 @@ POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
 
 GET /organization-tokens                             in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
+GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /refusals                                    in  | 200 200 200 200 200 200
 GET /refusals/{request}                          in  | 404 200 404 200 404 404
 
@@ -67,6 +70,10 @@ GET /users/{id}/disable                          in  | 403 403 403 200 404 200
 POST /users/{id}/disable                         in  | 403 403 403 ok  404 ok
 GET /users/{id}/password                         in  | 403 403 403 200 404 200
 POST /users/{id}/password                        in  | 403 403 403 ok  404 ok
+GET /users/{id}/appoint                          in  | 403 403 403 403 404 200
+POST /users/{id}/appoint                         in  | 403 403 403 403 404 ok
+GET /users/{id}/dismiss                          in  | 403 403 403 403 404 200
+POST /users/{id}/dismiss                         in  | 403 403 403 403 404 ok
 
 GET /roles                                       in  | 403 403 403 200 200 200
 GET /roles/new                                   in  | 403 403 403 200 200 403
@@ -86,7 +93,13 @@ POST /organizations/{id}/enable                  in  | 403 403 403 403 403 ok
 GET /organizations/{id}/disable                  in  | 403 403 403 403 403 200
 POST /organizations/{id}/disable                 in  | 403 403 403 403 403 ok
 POST /organizations/{id}/flags/{flag}/grant      in  | 403 403 403 403 403 ok
+GET /organizations/{id}/flags/{flag}/withdraw    in  | 403 403 403 403 403 200
 POST /organizations/{id}/flags/{flag}/withdraw   in  | 403 403 403 403 403 ok
+GET /organizations/{id}/sign-in                  in  | 403 403 403 403 403 200
+POST /organizations/{id}/sign-in                 in  | 403 403 403 403 403 422
+POST /organizations/{id}/sign-in/passwords       in  | 403 403 403 403 403 409
+GET /organizations/{id}/sign-in/delete           in  | 403 403 403 403 403 404
+POST /organizations/{id}/sign-in/delete          in  | 403 403 403 403 403 404
 `
 
 // rule is one line of the policy.
@@ -247,6 +260,8 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
 		w.Insert(t, u)
 		return u.ID
+	case "connections":
+		return w.Connect(t, w.users[1], w.InsertApp(t, "", name), "envelope.read").ID
 	case "organizations":
 		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)
 		if err != nil {

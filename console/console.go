@@ -31,8 +31,9 @@ type Config struct {
 type console struct {
 	Config
 
-	pages  pages
-	static staticFiles
+	pages     pages
+	static    staticFiles
+	providers providers
 }
 
 // New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
@@ -44,10 +45,31 @@ func New(cfg Config) http.Handler {
 		mux.Handle(pattern, c.handler(h))
 	}
 	mux.Handle("GET "+staticPath, c.static)
-	mux.Handle("/", c.handler(func(http.ResponseWriter, *http.Request) error {
-		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
+	nothing := c.handler(func(w http.ResponseWriter, r *http.Request) error { return c.noRoute(w, r, mux) })
+	return c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			nothing.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
 	}))
-	return c.sameOrigin(mux)
+}
+
+// noRoute answers what no route is for: the address isn't one, or not for this method.
+func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := r.WithContext(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return c.showError(w, r, http.StatusMethodNotAllowed, "There is something at this address, but it can’t be asked for in this way ("+r.Method+"). Nothing was changed.")
 }
 
 // handler answers a request, or returns why it can't.
@@ -57,26 +79,29 @@ func (c *console) routes() map[string]handler {
 	all := map[string]handler{
 		"GET /{$}": redirect("/tokens"),
 
-		"GET /sign-in":       c.showSignIn,
-		"POST /sign-in":      c.signIn,
-		"POST /sign-out":     c.signedIn(c.signOut),
-		"GET /setup/{code}":  c.showSetup,
-		"POST /setup/{code}": c.setUp,
+		"GET /sign-in":           c.showSignIn,
+		"POST /sign-in":          c.signIn,
+		"POST /sign-in/provider": c.signInElsewhere,
+		"GET /sign-in/callback":  c.comeBack,
+		"POST /sign-out":         c.signedIn(c.signOut),
+		"GET /setup/{code}":      c.showSetup,
+		"POST /setup/{code}":     c.setUp,
 
-		"GET /tokens":                 c.signedIn(c.listTokens),
-		"GET /tokens/new":             c.signedIn(c.newToken),
-		"POST /tokens":                c.signedIn(c.createToken),
-		"POST /tokens/{id}/enable":    c.signedIn(c.enableToken),
-		"POST /tokens/{id}/disable":   c.signedIn(c.disableToken),
-		"GET /tokens/{id}/rename":     c.signedIn(c.showRename),
-		"POST /tokens/{id}/rename":    c.signedIn(c.renameToken),
-		"GET /tokens/{id}/expiry":     c.signedIn(c.showExpiry),
-		"POST /tokens/{id}/expiry":    c.signedIn(c.setExpiry),
-		"GET /tokens/{id}/delete":     c.signedIn(c.showDelete),
-		"POST /tokens/{id}/delete":    c.signedIn(c.deleteToken),
-		"GET /tokens/{id}/explain":    c.signedIn(c.explainToken),
-		"GET /tokens/{id}/hand-over":  c.signedIn(c.showHandOver),
-		"POST /tokens/{id}/hand-over": c.signedIn(c.handOver),
+		"GET /tokens":                   c.signedIn(c.listTokens),
+		"GET /tokens/new":               c.signedIn(c.newToken),
+		"POST /tokens":                  c.signedIn(c.createToken),
+		"POST /tokens/{id}/enable":      c.signedIn(c.enableToken),
+		"POST /tokens/{id}/disable":     c.signedIn(c.disableToken),
+		"GET /tokens/{id}/rename":       c.signedIn(c.showRename),
+		"POST /tokens/{id}/rename":      c.signedIn(c.renameToken),
+		"GET /tokens/{id}/expiry":       c.signedIn(c.showExpiry),
+		"POST /tokens/{id}/expiry":      c.signedIn(c.setExpiry),
+		"GET /tokens/{id}/delete":       c.signedIn(c.showDelete),
+		"POST /tokens/{id}/delete":      c.signedIn(c.deleteToken),
+		"GET /tokens/{id}/explain":      c.signedIn(c.explainToken),
+		"GET /connections/{id}/explain": c.signedIn(c.explainConnection),
+		"GET /tokens/{id}/hand-over":    c.signedIn(c.showHandOver),
+		"POST /tokens/{id}/hand-over":   c.signedIn(c.handOver),
 
 		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
 		"GET /refusals":            c.signedIn(c.listRefusals),
@@ -100,6 +125,10 @@ func (c *console) manageRoutes() map[string]handler {
 		"POST /users/{id}/disable":       c.signedIn(c.disableUser),
 		"GET /users/{id}/password":       c.signedIn(c.showPassword),
 		"POST /users/{id}/password":      c.signedIn(c.setPassword),
+		"GET /users/{id}/appoint":        c.signedIn(c.showAppoint),
+		"POST /users/{id}/appoint":       c.signedIn(c.appoint),
+		"GET /users/{id}/dismiss":        c.signedIn(c.showDismiss),
+		"POST /users/{id}/dismiss":       c.signedIn(c.dismiss),
 
 		"GET /roles":               c.signedIn(c.listRoles),
 		"GET /roles/new":           c.signedIn(c.newRole),
@@ -118,7 +147,13 @@ func (c *console) manageRoutes() map[string]handler {
 		"GET /organizations/{id}/disable":                c.signedIn(c.showDisableOrganization),
 		"POST /organizations/{id}/disable":               c.signedIn(c.disableOrganization),
 		"POST /organizations/{id}/flags/{flag}/grant":    c.signedIn(c.grantFlag),
+		"GET /organizations/{id}/flags/{flag}/withdraw":  c.signedIn(c.showWithdrawFlag),
 		"POST /organizations/{id}/flags/{flag}/withdraw": c.signedIn(c.withdrawFlag),
+		"GET /organizations/{id}/sign-in":                c.signedIn(c.showSignInSettings),
+		"POST /organizations/{id}/sign-in":               c.signedIn(c.setProvider),
+		"POST /organizations/{id}/sign-in/passwords":     c.signedIn(c.setPasswords),
+		"GET /organizations/{id}/sign-in/delete":         c.signedIn(c.showDeleteProvider),
+		"POST /organizations/{id}/sign-in/delete":        c.signedIn(c.deleteProvider),
 	}
 }
 

@@ -25,24 +25,28 @@ type errorPage struct {
 // foresaw is logged and shows a request id and nothing else.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
-		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}}.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}, "again": {"1"}}.Encode(), http.StatusSeeOther)
 		return
 	}
-	p := errorPage{Status: status(err), Message: keyporter.MessageOf(err), RequestID: web.RequestID(r.Context())}
-	p.Heading = headings()[p.Status]
-	switch p.Status {
+	code, message, requestID := status(err), keyporter.MessageOf(err), web.RequestID(r.Context())
+	switch code {
 	case http.StatusTooManyRequests:
-		p.Message += " " + setRetryAfter(w, err)
+		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
-		p.Message += " Nothing was changed. Try again soon."
-		c.Log.Error("unavailable", "request_id", p.RequestID, "error", err)
+		message += " Nothing was changed. Try again soon."
+		c.Log.Error("unavailable", "request_id", requestID, "error", err)
 	case http.StatusInternalServerError:
-		p.Message = "It is not your fault, and we know of it. If it stays, tell the people who run this Keyporter the number below."
-		c.Log.Error("unforeseen", "request_id", p.RequestID, "error", err)
+		message = "It is not your fault, and we know of it. If it stays, tell the people who run this Keyporter the number below."
+		c.Log.Error("unforeseen", "request_id", requestID, "error", err)
 	}
-	if err := c.show(w, r, p.Status, "error", c.errorLayout(r, p)); err != nil {
-		c.Log.Error("show an error", "request_id", p.RequestID, "error", err)
+	if err := c.showError(w, r, code, message); err != nil {
+		c.Log.Error("show an error", "request_id", requestID, "error", err)
 	}
+}
+
+func (c *console) showError(w http.ResponseWriter, r *http.Request, code int, message string) error {
+	p := errorPage{Status: code, Heading: headings()[code], Message: message, RequestID: web.RequestID(r.Context())}
+	return c.show(w, r, code, "error", c.errorLayout(r, p))
 }
 
 // errorLayout is the frame of an error page: for who is signed in the usual one, as far as it can be had.
@@ -69,8 +73,11 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	return l
 }
 
-// status is the HTTP status of a kind of error.
+// status is the HTTP status of a kind of error, and of none.
 func status(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
 	switch keyporter.KindOf(err) {
 	case keyporter.Invalid:
 		return http.StatusUnprocessableEntity
@@ -97,6 +104,7 @@ func headings() map[int]string {
 		http.StatusUnauthorized:        "Sign in again",
 		http.StatusForbidden:           "That is not allowed",
 		http.StatusNotFound:            "Not found",
+		http.StatusMethodNotAllowed:    "Not in this way",
 		http.StatusConflict:            "That has changed meanwhile",
 		http.StatusTooManyRequests:     "Too often",
 		http.StatusServiceUnavailable:  "Not available now",
@@ -131,7 +139,7 @@ type fault struct {
 	Text   string            // what is wrong with the whole
 }
 
-// faultOf returns the fault of a form. Errors that are about something else it returns.
+// faultOf returns the fault of a form, none without an error. Errors that are about something else it returns.
 func faultOf(err error) (fault, error) {
 	if fields, other := fieldErrors(err); other == nil {
 		return fault{Fields: fields}, nil

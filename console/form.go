@@ -90,6 +90,16 @@ func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.
 }
 
 func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	access, err := c.Control.TokenAccess(r.Context(), actor, kind(r))
+	if err != nil {
+		return err
+	}
+	if !access.Allowed {
+		return keyporter.Refuse(keyporter.Forbidden, access.Why)
+	}
+	if kind(r) == keyporter.OrganizationToken && !c.Control.Fresh(actor) {
+		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
+	}
 	return c.ask(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
 }
 

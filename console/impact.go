@@ -20,13 +20,15 @@ type impactPart struct {
 	Stopping       int    // tokens
 	MoreUsers      int    // not shown
 	MoreTokens     int
+	Silencing      int // organization tokens and users for whom they no longer speak
+	MoreSilenced   int
 	Now            time.Time
 }
 
 // previewOf is what a preview shows. An error that says why a change isn't possible is a
 // preview, too; any other is returned.
 func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
-	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Now: c.Control.Now()}
+	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Silencing: len(i.Silenced), Now: c.Control.Now()}
 	if err != nil {
 		f, other := faultOf(err)
 		p.Error = f.Text
@@ -48,6 +50,9 @@ func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
 	}
 	if p.MoreTokens = len(i.Tokens) - maxShown; p.MoreTokens > 0 {
 		p.Tokens = i.Tokens[:maxShown]
+	}
+	if p.MoreSilenced = len(i.Silenced) - maxShown; p.MoreSilenced > 0 {
+		p.Silenced = i.Silenced[:maxShown]
 	}
 	return p, nil
 }

@@ -51,15 +51,12 @@ func (c *console) askOrganization(w http.ResponseWriter, r *http.Request, actor 
 	if !actor.User.Operator {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
 	}
-	code, p := http.StatusOK, organizationForm{Name: r.PostFormValue("organization"), Flags: keyporter.Flags()}
-	if err != nil {
-		var other error
-		if p.Fault, other = faultOf(err); other != nil {
-			return other
-		}
-		code = status(err)
+	f, other := faultOf(err)
+	if other != nil {
+		return other
 	}
-	p.Flags = slices.DeleteFunc(p.Flags, func(f keyporter.FlagInfo) bool { return !f.Default })
+	code, p := status(err), organizationForm{Name: r.PostFormValue("organization"), Fault: f}
+	p.Flags = slices.DeleteFunc(keyporter.Flags(), func(f keyporter.FlagInfo) bool { return !f.Default })
 	l, err := c.layoutFor(r, actor, "New organization", p)
 	if err != nil {
 		return err
@@ -83,6 +80,7 @@ type organizationPage struct {
 	Own      bool // it is the reader's
 	Features []feature
 	Rows     []userRow // some of its users
+	SignIn   control.SignInSettings
 }
 
 // feature is a flag that an organization has or not.
@@ -109,6 +107,9 @@ func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor
 	}
 	roles, err := c.Control.Roles(r.Context(), actor, o.ID)
 	if err != nil {
+		return err
+	}
+	if p.SignIn, err = c.Control.SignInSettings(r.Context(), actor, o.ID); err != nil {
 		return err
 	}
 	p.Rows = userRows(users[:min(len(users), fewUsers)], roles, actor)
@@ -168,6 +169,28 @@ func (c *console) grantFlag(w http.ResponseWriter, r *http.Request, actor keypor
 		return err
 	}
 	return finish(w, r, organizationPath(id(r)), "granted")
+}
+
+// showWithdrawFlag asks before a feature is withdrawn. Of the tokens an operator is told
+// how many stop; which ones they are is the organization's business.
+func (c *console) showWithdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	o, err := c.Control.OrganizationByID(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	tokens, err := c.Control.TokensUnder(r.Context(), actor, o.ID, flag(r))
+	if err != nil {
+		return err
+	}
+	p := confirmPage{
+		Heading: "Withdraw “" + string(flag(r)) + "” from “" + o.Name + "”?", Submit: "Withdraw",
+		Action: organizationPath(o.ID) + "/flags/" + string(flag(r)) + "/withdraw", Back: organizationPath(o.ID),
+		Texts: []string{several(tokens, "token") + " used in the last 30 days will stop.", "Nothing is deleted: granted again, it is as it was."},
+	}
+	if flag(r) == keyporter.FlagCustomUserRoles {
+		p.Texts[0] = "Roles of its own keep their effect. They can be deleted, and neither made nor changed."
+	}
+	return c.confirm(w, r, actor, http.StatusOK, p)
 }
 
 func (c *console) withdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

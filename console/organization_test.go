@@ -25,6 +25,9 @@ func TestOrganizationFormsWithoutAScript(t *testing.T) {
 
 	v.post(path+"/flags/OrganizationApiToken/grant").leads(t, path+"?done=granted")
 	v.get(path).want(t, 200, `aria-checked="true" aria-label="OrganizationApiToken"`)
+	v.get(path+"/flags/OrganizationApiToken/withdraw").want(t, 200, "Withdraw “OrganizationApiToken” from “Globex &lt;b&gt;”?", "No token used in the last 30 days will stop.", path+"/flags/OrganizationApiToken/withdraw")
+	v.get(path+"/flags/CustomUserRoles/withdraw").want(t, 200, "Roles of its own keep their effect.")
+	v.get(path+"/flags/Nonsense/withdraw").want(t, 422, "There is no feature “Nonsense”.")
 	v.post(path+"/flags/OrganizationApiToken/withdraw").leads(t, path+"?done=withdrawn")
 	v.post(path+"/flags/Nonsense/grant").want(t, 422, "There is no feature “Nonsense”.")
 	v.post("/organizations/nowhere/flags/Api/grant").want(t, 404, "There is no such organization.")

@@ -24,6 +24,7 @@ type organizationTokensPage struct {
 	Newer        bool
 	Query        string              // that keeps to the organization
 	Dependents   []control.Dependent // for operators
+	Grant        string              // where the feature is granted, for operators
 }
 
 func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
@@ -53,6 +54,7 @@ func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request,
 	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
 	p.add(tokens, c.Control.Now())
 	if actor.User.Operator {
+		p.Grant = "/organizations/" + string(organization)
 		if p.Dependents, err = c.Control.Dependents(r.Context(), actor); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type layout struct {
 	Organization string
 	Sections     []section // what the header leads to
 	Done         string    // what the form before has done
+	Refresh      string    // address where the page goes on by itself
 	Page         any       // the content, a struct of its own for each page
 }
 

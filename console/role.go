@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,8 +72,9 @@ type rolePage struct {
 // choice is what a role says about a permission.
 type choice struct {
 	keyporter.PermissionInfo
-	Effect keyporter.Effect
-	Yours  string // what the reader chose while somebody else changed it
+	Effect   keyporter.Effect
+	Withheld bool   // the reader can't grant it, because he doesn't hold it himself
+	Yours    string // what the reader chose while somebody else changed it
 }
 
 func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
@@ -81,6 +83,16 @@ func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
 		all = append(all, choice{PermissionInfo: info, Effect: effects[info.Permission]})
 	}
 	return all
+}
+
+// withhold marks what the reader can't let the role grant: what it doesn't grant already,
+// and he doesn't hold. A choice that was made all the same stays to be seen.
+func (c *console) withhold(r *http.Request, actor keyporter.Actor, p *rolePage) error {
+	can, err := c.Control.CanGive(r.Context(), actor)
+	for i, ch := range p.Choices {
+		p.Choices[i].Withheld = p.Effects[ch.Permission] != keyporter.Grant && !slices.Contains(can, ch.Permission)
+	}
+	return err
 }
 
 // roleForm reads a role from a form. A choice that isn't one is for control to refuse.
@@ -111,6 +123,9 @@ func (c *console) showRole(w http.ResponseWriter, r *http.Request, actor keyport
 }
 
 func (c *console) showRolePage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p rolePage) error {
+	if err := c.withhold(r, actor, &p); err != nil {
+		return err
+	}
 	title := p.Name
 	if p.ID == "" {
 		title = "New role"
@@ -169,13 +184,27 @@ func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporte
 		return keyporter.Refuse(keyporter.Forbidden, noCustomRoles(org))
 	}
 	if from := r.URL.Query().Get("copy"); from != "" {
+		can, err := c.Control.CanGive(r.Context(), actor)
+		if err != nil {
+			return err
+		}
 		role, err := c.Control.Role(r.Context(), actor, keyporter.ID(from))
 		if err != nil {
 			return err
 		}
 		p.Typed, p.Choices = "Copy of "+role.Name, choices(role.Effects)
+		p.grantsOnly(can)
 	}
 	return c.showRolePage(w, r, actor, http.StatusOK, p)
+}
+
+// grantsOnly leaves open what a copy can't grant, so that it can be made as it is shown.
+func (p *rolePage) grantsOnly(can []keyporter.Permission) {
+	for i, ch := range p.Choices {
+		if ch.Effect == keyporter.Grant && !slices.Contains(can, ch.Permission) {
+			p.Choices[i].Effect = 0
+		}
+	}
 }
 
 func (c *console) createRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -275,11 +304,7 @@ func (c *console) askDeleteRole(w http.ResponseWriter, r *http.Request, actor ke
 	if p.Impact, other = c.previewOf(i, err); other != nil {
 		return other
 	}
-	code := http.StatusOK
-	if err != nil {
-		code = status(err)
-	}
-	return c.confirm(w, r, actor, code, p)
+	return c.confirm(w, r, actor, status(err), p)
 }
 
 func heldBy(n int) string {

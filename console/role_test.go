@@ -92,3 +92,24 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 		t.Error("without the flag the role can be changed")
 	}
 }
+
+func TestTheRolePageOffersOnlyWhatTheReaderCanGrant(t *testing.T) {
+	s := newSite(t)
+	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	makes := s.role(t, admin.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{"roles.manage": keyporter.Grant, "api.use": keyporter.Grant})
+	reads := s.role(t, admin.OrganizationID, "Reads", map[keyporter.Permission]keyporter.Effect{"events.read": keyporter.Grant})
+	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "maker@acme.example", makes.ID))
+	grant := func(p, state string) string { return `name="effect.` + p + `" value="grant"` + state }
+
+	v.get("/roles/new").want(t, 200, grant("api.use", ">"), grant("events.read", " disabled"), `aria-describedby="withheld-events.read"`, "You don’t hold this yourself")
+	// What a role grants already it may go on granting.
+	v.get("/roles/"+string(reads.ID)).want(t, 200, grant("events.read", " checked>"), grant("users.manage", " disabled"))
+	v.post("/roles/"+string(reads.ID)+"/preview", "version", "1", "name", "Reads", "effect.events.read", "open").want(t, 200, grant("events.read", ">"))
+	// A copy begins with what can be granted, and can be made as it is shown.
+	v.get("/roles/new?copy=administrator").want(t, 200, radio("api.use", "grant"), radio("users.manage", "open"), grant("users.manage", " disabled"))
+	// Who sends it all the same is refused, and sees what he sent.
+	v.post("/roles", "name", "New", "effect.users.manage", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself", grant("users.manage", " checked"))
+
+	// An administrator can grant everything.
+	s.enter(t, admin).get("/roles/new").wantNot(t, "disabled", "withheld")
+}

@@ -85,8 +85,12 @@ func done(r *http.Request) string {
 		"enabled":   "Switched on.",
 		"disabled":  "Switched off. Calls are refused from now on.",
 		"password":  "The new password counts from now on. Sessions with the old one have ended.",
+		"appointed": "He is an operator now.",
+		"dismissed": "He is an operator no longer.",
 		"granted":   "Granted. It counts from the next call on.",
 		"withdrawn": "Withdrawn. It counts from the next call on.",
+		"provider":  "Saved. Its users can sign in there from now on.",
+		"sign-in":   "Saved. It counts from the next sign-in on.",
 		"suspended": "Suspended. Nobody of it can sign in, and calls are refused from now on.",
 		"resumed":   "The suspension has ended.",
 	}[r.URL.Query().Get(doneField)]

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -23,38 +24,85 @@ func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.
 
 // signInPage is the content of the sign-in page.
 type signInPage struct {
-	Login string // as typed
-	Next  string // where to go then
-	Ended bool   // the session has
-	Error string
+	Login     string // as typed
+	Next      string // where to go then
+	Ended     bool   // the session has
+	Again     bool   // who is signed in is asked to prove it once more
+	Elsewhere bool   // there are organizations that sign in through a provider
+	Error     string
+}
+
+// signInForm takes in what the form sends along.
+func (c *console) signInForm(r *http.Request) (p signInPage, err error) {
+	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: local(r.FormValue("next")), Again: r.FormValue("again") != ""}
+	p.Elsewhere, err = c.Control.HasProviders(r.Context())
+	return p, err
 }
 
 func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	if _, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies)); err == nil {
-		return redirect(local(r.FormValue("next")))(w, r)
+	p, err := c.signInForm(r)
+	if err != nil {
+		return err
 	}
-	ended := r.FormValue("ended") != "" && web.Session(r, c.Proxies) != ""
-	return c.show(w, r, http.StatusOK, "sign-in", layout{Title: "Sign in", Page: signInPage{Next: local(r.FormValue("next")), Ended: ended}})
+	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+	switch {
+	case err == nil && (!p.Again || c.Control.Fresh(actor)):
+		return redirect(p.Next)(w, r)
+	case err == nil:
+		p.Login = actor.User.Login
+	default:
+		p.Again = false
+		p.Ended = r.FormValue("ended") != "" && web.Session(r, c.Proxies) != ""
+	}
+	return c.show(w, r, http.StatusOK, "sign-in", layout{Title: "Sign in", Page: p})
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
-	p := signInPage{Login: strings.TrimSpace(r.PostFormValue("login")), Next: local(r.PostFormValue("next"))}
 	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{
-		Login: p.Login, Password: r.PostFormValue("password"), Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
+		Login: strings.TrimSpace(r.PostFormValue("login")), Password: r.PostFormValue("password"),
+		Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
 	})
+	if err != nil {
+		return c.signInAgain(w, r, err)
+	}
+	if err := c.replaceSession(w, r, cookie); err != nil {
+		return err
+	}
+	return redirect(local(r.PostFormValue("next")))(w, r)
+}
+
+// signInAgain shows the form with what was wrong.
+func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error) error {
+	p, other := c.signInForm(r)
+	if other != nil {
+		return other
+	}
 	switch keyporter.KindOf(err) {
-	case keyporter.Unauthorized, keyporter.Forbidden:
+	case keyporter.Unauthorized, keyporter.Forbidden, keyporter.Invalid:
 		p.Error = keyporter.MessageOf(err)
 	case keyporter.TooMany:
 		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
 	default:
-		if err != nil {
-			return err
-		}
-		web.SetSession(w, r, c.Proxies, cookie)
-		return redirect(p.Next)(w, r)
+		return err
 	}
 	return c.show(w, r, status(err), "sign-in", layout{Title: "Sign in", Page: p})
+}
+
+// confirmFirst is where who is signed in proves once more that it is him, before he goes on to next.
+func confirmFirst(next string) string {
+	return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode()
+}
+
+// replaceSession has the browser keep a new session, and ends the one that it had.
+func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {
+	old := web.Session(r, c.Proxies)
+	if actor, err := c.Control.Session(r.Context(), old); err == nil {
+		if err := c.Control.SignOut(r.Context(), actor, old); err != nil {
+			return err
+		}
+	}
+	web.SetSession(w, r, c.Proxies, cookie)
+	return nil
 }
 
 func (c *console) signOut(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

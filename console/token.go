@@ -12,6 +12,7 @@ type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
 	Example      string // a command line with a placeholder for the token
+	Fresh        bool   // the sign-in is: an organization token can be added without another one
 }
 
 // tokenSection is what the page shows of one kind of tokens.
@@ -19,6 +20,7 @@ type tokenSection struct {
 	Kind         keyporter.TokenKind
 	Organization string
 	Access       control.Access
+	Links        []link // to what keeps the tokens from working
 	Rows         []tokenRow
 	Older        keyporter.ID // the last row of a full page: what comes after it; empty: nothing
 	Newer        bool         // this isn't the first page
@@ -30,7 +32,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 
 // showTokens shows the page, with the row that was just made in its place when there is one.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
-	p := tokensPage{Example: c.example(r)}
+	p := tokensPage{Example: c.example(r), Fresh: c.Control.Fresh(actor)}
 	if p.User, err = c.tokenSection(r, actor, keyporter.UserToken, made); err != nil {
 		return err
 	}
@@ -52,6 +54,11 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, kind keyp
 	if s.Access, err = c.Control.TokenAccess(r.Context(), actor, kind); err != nil {
 		return s, err
 	}
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return s, err
+	}
+	s.Links = links(s.Access.About, powers, actor.User.OrganizationID)
 	tokens, err := c.Control.Tokens(r.Context(), actor, kind, before)
 	for _, t := range tokens {
 		row := rowOf(t, c.Control.Now())

@@ -43,7 +43,9 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	v.post(path+"/password", "password", "short").want(t, 422, "12 characters or more")
 	v.post(path+"/password", "password", "another long password").leads(t, path+"?done=password")
 	ada.get("/tokens").leads(t, "/sign-in")
-	v.get(path+"/disable").want(t, 200, "Switch off ada@acme.example?")
+	asked := v.get(path + "/disable")
+	asked.want(t, 200, "Switch off ada@acme.example?", "No token that was used in the last 30 days stops.")
+	asked.wantNot(t, "changes nothing") // he is to lose everything
 	v.post(path+"/disable").leads(t, path+"?done=disabled")
 	v.get(path).want(t, 200, "Switched off", "Switch on")
 	v.post(path+"/enable").leads(t, path+"?done=enabled")
@@ -88,4 +90,17 @@ func TestPagesOfUsers(t *testing.T) {
 	if !strings.Contains(next, "q=%40new") {
 		t.Errorf("the next page forgets the search: %s", next)
 	}
+}
+
+func TestWhoSwitchesAUserOffIsToldWhoseCallsStop(t *testing.T) {
+	s := newSite(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.OrganizationToken(t, s.Control, olivia, "Archive")
+	page, admin := "/users/"+string(grace.ID)+"/disable", s.enter(t, olivia)
+	admin.get(page).want(t, 200, "No token that was used in the last 30 days stops.")
+	if !s.Allows(keyportertest.Call{Token: secret, Login: grace.Login}) {
+		t.Fatal("the token doesn't work")
+	}
+	admin.get(page).want(t, 200, "no longer speak for a user", "<bdi>Archive</bdi></strong> of <bdi>olivia@acme.example</bdi>", "for <bdi>grace@acme.example</bdi>")
 }

@@ -10,9 +10,9 @@ import (
 // Access tells whether the tokens of a kind that a user added work as far as his roles
 // and his organization go, and if not, why, in a sentence for him that names the role or the feature.
 type Access struct {
-	Allowed   bool
-	Why       string
-	BlockedBy []keyporter.Ref // the roles that block api.use
+	Allowed bool
+	Why     string
+	About   []keyporter.Ref // what that rests on: roles that block, the user without one that grants, or a feature
 }
 
 // TokenAccess tells whether the actor may have tokens of a kind.
@@ -24,41 +24,39 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 	if err != nil {
 		return Access{}, err
 	}
-	needs := []keyporter.Flag{keyporter.FlagAPI}
-	if kind == keyporter.OrganizationToken {
-		needs = append(needs, keyporter.FlagOrganizationAPIToken)
-	}
-	for _, f := range needs {
+	for _, f := range flagsOf(kind) {
 		if !org.Has(f) {
-			return Access{Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
+			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
 		}
 	}
 	roles, err := c.db.RolesOf(ctx, actor.User.ID)
 	if err != nil {
 		return Access{}, err
 	}
-	return useAccess(roles), nil
+	return useAccess(actor.User, roles), nil
 }
 
-func useAccess(roles []keyporter.Role) Access {
-	var blocking []keyporter.Role
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
-			blocking = append(blocking, r)
-		}
+// flagsOf returns the features without which tokens of a kind don't work.
+func flagsOf(kind keyporter.TokenKind) []keyporter.Flag {
+	if kind == keyporter.OrganizationToken {
+		return []keyporter.Flag{keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken}
 	}
+	return []keyporter.Flag{keyporter.FlagAPI}
+}
+
+func useAccess(u keyporter.User, roles []keyporter.Role) Access {
+	use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 	switch {
-	case len(blocking) > 0:
-		refs := keyporter.RoleRefs(blocking)
-		return Access{BlockedBy: refs, Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(refs))}
-	case !keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held():
-		return Access{Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
+	case len(use.Blocking) > 0:
+		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(use.Blocking))}
+	case !use.Held():
+		return Access{About: []keyporter.Ref{{Noun: "user", ID: u.ID, Name: "Your roles"}}, Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
 	}
 	return Access{Allowed: true}
 }
 
 // blocks says that roles block something.
-func blocks(roles []keyporter.Ref) string {
+func blocks(roles []keyporter.Role) string {
 	text := "the role “" + roles[0].Name + "” blocks it"
 	for _, r := range roles[1:] {
 		text = "the role “" + r.Name + "” and " + text

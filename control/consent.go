@@ -98,7 +98,7 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 		return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
 	}
 	// Two consents at once must not lose one another's scopes, nor a permission be taken away in between.
-	return c.locked(ctx, actor.User.OrganizationID, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, actor.User.OrganizationID, func(tx *store.Tx) error {
 		app, err := c.connectable(ctx, tx, actor, a.AppID)
 		if err != nil {
 			return err

@@ -22,8 +22,8 @@ type Control struct {
 	db     *store.DB
 	now    func() time.Time
 	flush  func(context.Context) error
-	hashes chan struct{} // one for each password hash that may be computed at once
 	sealer *keyporter.Sealer
+	hashes chan struct{} // one for each password hash that may be computed at once
 	scopes []keyporter.Scope
 	lives  Lifetimes
 }
@@ -35,7 +35,7 @@ type Options struct {
 	// FlushUses writes the counts of calls that this process still has in memory, so that
 	// listings are up to date. Nil writes nothing.
 	FlushUses func(context.Context) error
-	// Sealer seals what the database must not be able to read. Without it there is nothing for apps.
+	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
 	Sealer *keyporter.Sealer
 	// Scopes are those that the operator named.
 	Scopes []keyporter.Scope
@@ -65,6 +65,9 @@ func New(db *store.DB, o Options) *Control {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if c.sealer == nil {
+		c.sealer, _ = keyporter.NewSealer(keyporter.NewSealingKey()) // fails without a key only
+	}
 	if c.flush == nil {
 		c.flush = func(context.Context) error { return nil }
 	}
@@ -86,11 +89,17 @@ func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyport
 }
 
 // locked runs f in a transaction while no other one changes what users of the
-// organization hold. An organization that isn't there is NotFound.
-func (c *Control) locked(ctx context.Context, organization keyporter.ID, f func(*store.Tx) error) error {
+// organization hold, nor what the actor does. An organization that isn't there is NotFound.
+func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
+	all := []keyporter.ID{organization}
+	if actor.Kind == keyporter.ActorSession && actor.User.Operator {
+		all = distinct(append(all, actor.User.OrganizationID)) // in order: two who lock the same two never wait for each other
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.LockOrganization(ctx, organization); err != nil {
-			return missing(err, "organization")
+		for _, id := range all {
+			if err := tx.LockOrganization(ctx, id); err != nil {
+				return missing(err, "organization")
+			}
 		}
 		return f(tx)
 	})

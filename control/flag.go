@@ -22,7 +22,7 @@ func (c *Control) changeFlag(ctx context.Context, actor keyporter.Actor, id keyp
 		return err
 	}
 	if !f.Valid() {
-		return keyporter.InvalidField("flag", "There is no feature “"+text(string(f), keyporter.MaxNameLen)+"”.")
+		return noFlag(f)
 	}
 	e := c.organizationEvent(name, actor, id, "flag", string(f))
 	return c.changeOrganization(ctx, actor, e, func(tx *store.Tx) (bool, error) {
@@ -31,4 +31,8 @@ func (c *Control) changeFlag(ctx context.Context, actor keyporter.Actor, id keyp
 		}
 		return tx.WithdrawFlag(ctx, id, f)
 	})
+}
+
+func noFlag(f keyporter.Flag) error {
+	return keyporter.InvalidField("flag", "There is no feature “"+text(string(f), keyporter.MaxNameLen)+"”.")
 }

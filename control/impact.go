@@ -14,7 +14,12 @@ import (
 type Impact struct {
 	Users  []UserImpact  // who loses or gains something, by login name
 	Tokens []TokenImpact // what works now, was used lately, and would stop; by owner and age
+	// Organization tokens that work now and go on, and would no longer speak for a user for whom they did lately.
+	Silenced []SilencedToken
 }
+
+// SilencedToken is an organization token that would no longer speak for a user.
+type SilencedToken = store.SpokenToken
 
 // UserImpact is what a change would do to one user.
 type UserImpact struct {
@@ -54,7 +59,41 @@ func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
 			impact.Tokens = append(impact.Tokens, TokenImpact(t))
 		}
 	}
+	if err == nil {
+		impact.Silenced, err = c.silenced(ctx, p, stopped)
+	}
 	return impact, err
+}
+
+// silenced returns the tokens that would no longer speak for those of the plan who stop,
+// and don't stop themselves.
+func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID]bool) ([]SilencedToken, error) {
+	o := p.organization
+	named := map[string]bool{}
+	for _, h := range p.holders {
+		named[h.Login] = stopped[h.ID] && h.Active
+	}
+	if !o.Active || !o.Has(keyporter.FlagAPI) || !o.Has(keyporter.FlagOrganizationAPIToken) {
+		return nil, nil
+	}
+	now := c.now()
+	all, err := c.db.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-LatelyUsed)})
+	if err != nil {
+		return nil, err
+	}
+	works := map[keyporter.ID]bool{} // by owner
+	all = slices.DeleteFunc(all, func(s SilencedToken) bool {
+		if !named[s.SpokeFor] || stopped[s.OwnerID] || err != nil {
+			return true
+		}
+		if _, asked := works[s.OwnerID]; !asked {
+			var roles []keyporter.Role
+			roles, err = c.db.RolesOf(ctx, s.OwnerID)
+			works[s.OwnerID] = keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
+		}
+		return !works[s.OwnerID]
+	})
+	return all, err
 }
 
 // workingTokens returns the tokens that were used lately and that nothing keeps from

@@ -186,9 +186,64 @@ func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
 		}
 		w.allowed(legacy)
 		inUse(2)
+		for f, want := range map[keyporter.Flag]int{keyporter.FlagAPI: 2, keyporter.FlagOrganizationAPIToken: 1, keyporter.FlagCustomUserRoles: 0} {
+			if n, err := w.Control.TokensUnder(ctx, operator, w.ada.OrganizationID, f); err != nil || n != want {
+				t.Errorf("%d tokens need %s, %v; want %d", n, f, err, want)
+			}
+		}
+		_, err := w.Control.TokensUnder(ctx, operator, w.ada.OrganizationID, "Nonsense")
+		kindOf(t, err, keyporter.Invalid)
 		w.give(t, w.ada, keyporter.RoleMember)
 		inUse(0)
-		_, err := w.Control.TokensInUse(ctx, keyportertest.Session(w.admin), w.ada.OrganizationID)
+		_, err = w.Control.TokensInUse(ctx, keyportertest.Session(w.admin), w.ada.OrganizationID)
 		kindOf(t, err, keyporter.Forbidden)
+	})
+}
+
+// TestThePreviewNamesForWhomTokensNoLongerSpeak has a change reach the user whom calls
+// name, and not the owner of the organization token: the token works on, and his calls stop.
+func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, admin := t.Context(), keyportertest.Session(w.admin)
+		if err := w.Control.GrantFlag(ctx, keyporter.Command(), w.ada.OrganizationID, keyporter.FlagOrganizationAPIToken); err != nil {
+			t.Fatal(err)
+		}
+		interns := w.role(t, "Interns")
+		w.give(t, w.grace, keyporter.RoleAPIUser, interns.ID)
+		w.give(t, w.ada, keyporter.RoleAPIUser, interns.ID)
+		mallory := keyportertest.User(t, w.Control, "Acme", "mallory@acme.example", keyporter.RoleAPIUser)
+		old, archive := w.organizationToken(t, w.admin, "old"), w.organizationToken(t, w.admin, "archive")
+		hers, idle := w.organizationToken(t, w.ada, "hers"), w.organizationToken(t, mallory, "idle")
+		speaks := func(c credential, u keyporter.User) bool {
+			return w.Allows(keyportertest.Call{Token: c.secret, Login: u.Login, Agent: "sync"})
+		}
+		speaks(old, w.grace)
+		w.Clock.Advance(31 * 24 * time.Hour)
+		for _, c := range []credential{archive, hers, idle} {
+			if !speaks(c, w.grace) || !speaks(c, w.admin) {
+				t.Fatalf("%s doesn't work", c.Name)
+			}
+		}
+		w.give(t, mallory, keyporter.RoleMember)
+
+		interns.Effects = effects("-api.use")
+		impact, err := w.Control.PreviewRole(ctx, admin, interns)
+		if err != nil || outline(impact) != "ada -api.use grace -api.use | hers" {
+			t.Errorf("%s, %v", outline(impact), err)
+		}
+		if s := impact.Silenced; len(s) != 1 || s[0].TokenID != archive.ID || s[0].Login != w.admin.Login || s[0].SpokeFor != w.grace.Login || s[0].LastAt.IsZero() {
+			t.Errorf("silenced are %+v", s)
+		}
+		off, err := w.Control.PreviewDisable(ctx, admin, w.grace.ID)
+		if err != nil || len(off.Silenced) != 2 {
+			t.Errorf("with grace switched off, silenced are %+v, %v", off.Silenced, err)
+		}
+		if _, err := w.Control.UpdateRole(ctx, admin, interns); err != nil {
+			t.Fatal(err)
+		}
+		if speaks(archive, w.grace) || !speaks(archive, w.admin) {
+			t.Error("something else stopped")
+		}
 	})
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -70,7 +71,11 @@ func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor,
 	if err := operators(actor); err != nil {
 		return err
 	}
-	return c.locked(ctx, e.OrganizationID, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, e.OrganizationID, func(tx *store.Tx) error {
+		// Anew: while this one waited, another operator may have suspended his organization.
+		if _, err := rightsIn(ctx, tx, actor, e.OrganizationID); err != nil {
+			return err
+		}
 		changed, err := change(tx)
 		if err != nil || !changed {
 			return err
@@ -126,24 +131,39 @@ func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, i
 // TokensInUse returns how many tokens of an organization work and were used lately. That is
 // what an operator is told before he suspends it; which ones they are is not his business.
 func (c *Control) TokensInUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (int, error) {
+	tokens, err := c.tokensInUse(ctx, actor, id)
+	return len(tokens), err
+}
+
+// TokensUnder returns how many of them need a feature, and would stop when it is withdrawn.
+func (c *Control) TokensUnder(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) (int, error) {
+	if !f.Valid() {
+		return 0, noFlag(f)
+	}
+	tokens, err := c.tokensInUse(ctx, actor, id)
+	tokens = slices.DeleteFunc(tokens, func(t TokenImpact) bool { return !slices.Contains(flagsOf(t.Kind), f) })
+	return len(tokens), err
+}
+
+func (c *Control) tokensInUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) ([]TokenImpact, error) {
 	o, err := c.OrganizationByID(ctx, actor, id)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	roles, err := rolesByID(ctx, c.db, id)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	users, err := c.db.UsersOf(ctx, store.UserList{OrganizationID: id})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	p := plan{organization: o.Organization, roles: roles}
 	for _, u := range users {
 		p.holders = append(p.holders, holder{User: u, before: p.rolesOf(u)})
 	}
 	impact, err := c.impact(ctx, p)
-	return len(impact.Tokens), err
+	return impact.Tokens, err
 }
 
 // OrganizationByName returns an organization of the instance.

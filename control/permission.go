@@ -114,12 +114,22 @@ func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, er
 	}, err
 }
 
+// CanGive returns the permissions that an actor can let roles of his organization grant anew.
+func (c *Control) CanGive(ctx context.Context, actor keyporter.Actor) ([]keyporter.Permission, error) {
+	r, err := rightsIn(ctx, c.db, actor, actor.User.OrganizationID)
+	var all []keyporter.Permission
+	for _, info := range keyporter.Permissions() {
+		all = append(all, info.Permission)
+	}
+	return without(all, r.lacks(all)), err
+}
+
 // without returns what is in all and not in some.
 func without(all, some []keyporter.Permission) []keyporter.Permission {
 	return slices.DeleteFunc(slices.Clone(all), func(p keyporter.Permission) bool { return slices.Contains(some, p) })
 }
 
-func words(all []keyporter.Permission) string {
+func words[T ~string](all []T) string {
 	texts := make([]string, len(all))
 	for i, p := range all {
 		texts[i] = string(p)

@@ -97,8 +97,9 @@ func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
 }
 
 // check refuses the change if it gave anybody what the actor doesn't hold himself, be it
-// by a grant or by taking a block away, or if nobody were left who can undo it. The
-// machine's owner may do both; he has other ways back in.
+// by a grant or by taking a block away, if it took something from who holds more than he
+// does, or if nobody were left who can undo it. The machine's owner may do all of it; he
+// has other ways back in.
 func (p *plan) check(ctx context.Context, q reader) error {
 	if p.rights.trusted {
 		return nil
@@ -106,6 +107,10 @@ func (p *plan) check(ctx context.Context, q reader) error {
 	for _, h := range p.holders {
 		if more := p.rights.lacks(h.gains()); len(more) > 0 {
 			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s what you don’t hold yourself: %s.", h.Login, words(more)))
+		}
+		// A role reaches all who hold it: else who makes roles could strip administrators by one of theirs.
+		if more := p.rights.lacks(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take something from %s, who holds what you don’t: %s. Only who holds that, too, may do that.", h.Login, words(more)))
 		}
 	}
 	return p.keepsAdministrator(ctx, q)

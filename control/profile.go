@@ -15,6 +15,7 @@ type Profile struct {
 	Roles        []keyporter.Role
 	Permissions  []Permission // all there are
 	WhyNot       string       // the actor may not change him, in a sentence; empty: he may
+	Appoints     bool         // the actor may make him an operator, or end that
 }
 
 // Permission is what the roles of a user say about a permission.
@@ -33,7 +34,7 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	if err != nil {
 		return Profile{}, missing(err, "user")
 	}
-	p := Profile{User: u}
+	p := Profile{User: u, Appoints: r.trusted || r.operator}
 	if p.Organization, err = c.db.OrganizationByID(ctx, u.OrganizationID); err != nil {
 		return p, err
 	}
@@ -78,12 +79,4 @@ func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keypor
 		return nil, err
 	}
 	return c.db.Users(ctx, after, MaxPage)
-}
-
-func joined(ids []keyporter.ID) string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = string(id)
-	}
-	return strings.Join(texts, ", ")
 }

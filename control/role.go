@@ -78,7 +78,7 @@ func (c *Control) CreateRole(ctx context.Context, actor keyporter.Actor, r keypo
 	if err := cleanRole(&r); err != nil {
 		return r, err
 	}
-	err := c.locked(ctx, r.OrganizationID, func(tx *store.Tx) error {
+	err := c.locked(ctx, actor, r.OrganizationID, func(tx *store.Tx) error {
 		p, err := newPlan(ctx, tx, actor, r.OrganizationID, keyporter.PermissionManageRoles)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (c *Control) UpdateRole(ctx context.Context, actor keyporter.Actor, r keypo
 	if err := cleanRole(&r); err != nil {
 		return r, err
 	}
-	err := c.changeRole(ctx, r.ID, func(tx *store.Tx) error {
+	err := c.changeRole(ctx, actor, r.ID, func(tx *store.Tx) error {
 		before, _, err := planUpdate(ctx, tx, actor, r)
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func (c *Control) PreviewRole(ctx context.Context, actor keyporter.Actor, r keyp
 // DeleteRole takes a role from all its holders and deletes it. When it is not at that
 // version any more, it is a Conflict and nothing is changed.
 func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
-	return c.changeRole(ctx, id, func(tx *store.Tx) error {
+	return c.changeRole(ctx, actor, id, func(tx *store.Tx) error {
 		before, _, err := planDeletion(ctx, tx, actor, id)
 		if err != nil {
 			return err
@@ -197,7 +197,7 @@ func planRole(ctx context.Context, q reader, actor keyporter.Actor, id keyporter
 }
 
 // changeRole runs change while nobody else changes what users of the role's organization hold.
-func (c *Control) changeRole(ctx context.Context, id keyporter.ID, change func(*store.Tx) error) error {
+func (c *Control) changeRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx) error) error {
 	if err := editable(id); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (c *Control) changeRole(ctx context.Context, id keyporter.ID, change func(*
 	if err != nil {
 		return missing(err, "role")
 	}
-	return c.locked(ctx, role.OrganizationID, change)
+	return c.locked(ctx, actor, role.OrganizationID, change)
 }
 
 func editable(id keyporter.ID) error {

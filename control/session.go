@@ -57,7 +57,18 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 	if err := mayEnter(ctx, c.db, user); err != nil {
 		return "", err
 	}
+	if err := c.letsPasswordsIn(ctx, user); err != nil {
+		return "", err
+	}
 	return c.openSession(ctx, user, hash, in)
+}
+
+func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {
+	on, err := c.db.Passwords(ctx, user.OrganizationID)
+	if err == nil && !on {
+		err = keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t sign in with passwords. Sign in with your organization’s account instead.")
+	}
+	return err
 }
 
 func wrongPassword() error {

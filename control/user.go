@@ -27,7 +27,7 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	if err != nil {
 		return keyporter.User{}, err
 	}
-	err = c.locked(ctx, u.OrganizationID, func(tx *store.Tx) error {
+	err = c.locked(ctx, actor, u.OrganizationID, func(tx *store.Tx) error {
 		if err := mayCreateUser(ctx, tx, actor, in); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 		return err
 	}
 	e := c.userEvent(keyporter.EventUserCreate, actor, u)
-	e.Detail["roles"] = joined(u.RoleIDs)
+	e.Detail["roles"] = words(u.RoleIDs)
 	return tx.InsertEvent(ctx, e)
 }
 
@@ -176,7 +176,7 @@ func (c *Control) ChangeUserRoles(ctx context.Context, actor keyporter.Actor, in
 			return keyporter.Event{}, nil
 		}
 		e := c.userEvent(keyporter.EventUserRoles, actor, u)
-		e.Detail["roles"], e.Detail["before"] = joined(to), joined(u.RoleIDs)
+		e.Detail["roles"], e.Detail["before"] = words(to), words(u.RoleIDs)
 		return e, tx.SetUserRoles(ctx, u.ID, to)
 	})
 }
@@ -238,7 +238,7 @@ func (c *Control) changeUser(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return missing(err, "user")
 	}
-	return c.locked(ctx, u.OrganizationID, func(tx *store.Tx) error {
+	return c.locked(ctx, actor, u.OrganizationID, func(tx *store.Tx) error {
 		p, err := planFor(ctx, tx, actor, id)
 		if err != nil {
 			return err

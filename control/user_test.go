@@ -69,6 +69,8 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 			return err2(w.Control.PreviewUserRoles(ctx, a, control.UserRoles{UserID: w.grace.ID, Shown: w.roles(t, w.grace)}))
 		}},
 		{"preview disabling", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.PreviewDisable(ctx, a, w.grace.ID)) }},
+		{"make an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.AppointOperator(ctx, a, w.grace.ID) }},
+		{"end an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.DismissOperator(ctx, a, w.grace.ID) }},
 		{"list roles", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Roles(ctx, a, org)) }},
 		{"see a role", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Role(ctx, a, custom().ID)) }},
 		{"see holders", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.HoldersOf(ctx, a, custom().ID, "")) }},

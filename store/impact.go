@@ -60,3 +60,37 @@ func scanUsedToken(row scanner) (t UsedToken, err error) {
 	t.Clients = []keyporter.ClientUse{c}
 	return t, err
 }
+
+// SpokenToken is an organization token that spoke for a user.
+type SpokenToken struct {
+	TokenID, OwnerID keyporter.ID
+	Name             string
+	Login            string // of the owner
+	SpokeFor         string // login name
+	LastAt           time.Time
+}
+
+// SpokenSince returns for whom the organization tokens spoke since then that are enabled,
+// have not expired and belong to an active user, by that user's login name and the tokens' age.
+func (q queries) SpokenSince(ctx context.Context, u Uses) ([]SpokenToken, error) {
+	all, err := list(ctx, q.q, scanSpokenToken, `
+		SELECT t.id, t.owner_id, t.name, u.login, l.login, max(l.last_at)
+		FROM tokens t
+		JOIN users u ON u.id = t.owner_id
+		JOIN token_logins l ON l.token_id = t.id
+		WHERE t.organization_id = $1 AND t.kind = 'organization'
+			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $2) AND u.active AND l.last_at >= $3
+		GROUP BY t.id, t.owner_id, t.name, u.login, l.login
+		ORDER BY l.login, t.id`, u.OrganizationID, millis(u.Now), millis(u.Since))
+	if err != nil {
+		return nil, fmt.Errorf("list for whom tokens spoke: %w", err)
+	}
+	return all, nil
+}
+
+func scanSpokenToken(row scanner) (s SpokenToken, err error) {
+	var last int64
+	err = row.Scan(&s.TokenID, &s.OwnerID, &s.Name, &s.Login, &s.SpokeFor, &last)
+	s.LastAt = fromMillis(last)
+	return s, err
+}

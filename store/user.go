@@ -44,6 +44,12 @@ func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool)
 	return n > 0, explain(err)
 }
 
+// SetUserOperator lets a user run the instance, or no longer, and tells whether that changed anything.
+func (tx *Tx) SetUserOperator(ctx context.Context, user keyporter.ID, operator bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE users SET operator = $2 WHERE id = $1 AND operator <> $2`, user, operator)
+	return n > 0, explain(err)
+}
+
 // SetPassword replaces a user's password hash.
 func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) error {
 	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
@@ -68,8 +74,8 @@ func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User,
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, keyporter.Fold(login))
 }
 
-func (q queries) user(ctx context.Context, query string, arg any) (keyporter.User, error) {
-	u, err := one(ctx, q.q, scanUser, query, arg)
+func (q queries) user(ctx context.Context, query string, args ...any) (keyporter.User, error) {
+	u, err := one(ctx, q.q, scanUser, query, args...)
 	if err != nil {
 		return u, fmt.Errorf("find user: %w", err)
 	}

@@ -233,6 +233,10 @@ func (r *Route) compile() (faults []error) {
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
 		faults = append(faults, errors.New("organization tokens are for versions within 1-5, and for soap"))
 	}
+	// Else soap would be the word by which they are taken on version 6, too.
+	if r.SOAP && slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
+		faults = append(faults, errors.New("soap has no {version} in its path"))
+	}
 	switch r.Refusals {
 	case "":
 		r.Refusals = RefuseProblem

@@ -142,7 +142,7 @@ func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
 				t.Errorf("%q: explaining %s doesn't say %q: %+v", c.logins, what, c.words, x.Steps)
 			}
 		}
-		kept, _, err := w.Control.Refusal(t.Context(), keyportertest.Session(w.ada), req.RequestID)
+		kept, _, err := w.Control.Refusal(t.Context(), keyporter.Command(), req.RequestID)
 		if (err == nil) != (c.want != keyporter.Allowed) || kept.Reason != c.want {
 			t.Errorf("%q: kept %+v, %v", c.logins, kept, err)
 		}

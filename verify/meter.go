@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unique"
 
 	"github.com/keyporter/keyporter"
@@ -32,7 +34,16 @@ type meter struct {
 
 	mu      sync.Mutex
 	callers []*caller
-	refused []refused // calls, the latest keyporter.RefusalLimit of them
+	others  map[other]*caller // what came when there were maxCallers, whatever the client
+	refused []refused         // calls, the latest keyporter.RefusalLimit of them
+}
+
+// other is what is told apart of calls with an organization token when there are too many
+// clients: for whom it speaks must not get lost among them.
+type other struct {
+	spokeFor string
+	api      *API
+	version  int
 }
 
 // caller is a client as one token saw it. Many tokens see the same.
@@ -64,12 +75,16 @@ func (k *call) spokeFor() string {
 type meters struct {
 	mu    sync.Mutex
 	dirty []*meter
+	loose map[keyporter.ID]*meter // of tokens whose entries the cache doesn't keep, as while this node is deaf
 	flush sync.Mutex
 }
 
 // count counts one call, and keeps it when it was refused.
 func (ms *meters) count(k *call, d *Decision) {
 	m := &k.entry.meter
+	if !k.entry.kept {
+		m = ms.looseOf(k.entry.TokenID)
+	}
 	c := m.last.Load()
 	if c == nil || !c.is(k) {
 		c = m.caller(k)
@@ -82,6 +97,22 @@ func (ms *meters) count(k *call, d *Decision) {
 		m.keep(newRefused(k, d))
 	}
 	ms.mark(m)
+}
+
+// looseOf returns the meter of a token that is used again and again with no entry that
+// stays. A meter for each call would fill the memory until they are written.
+func (ms *meters) looseOf(token keyporter.ID) *meter {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	m := ms.loose[token]
+	if m == nil {
+		if ms.loose == nil {
+			ms.loose = map[keyporter.ID]*meter{}
+		}
+		m = &meter{credential: token}
+		ms.loose[token] = m
+	}
+	return m
 }
 
 // mark puts the meter on the list of those that are to be written.
@@ -104,16 +135,37 @@ func (m *meter) caller(k *call) *caller {
 		}
 	}
 	if len(m.callers) >= maxCallers {
-		return m.callers[0] // whoever sends a new agent with each call can't make us remember them all
+		return m.other(k) // whoever sends a new agent with each call can't make us remember them all
 	}
-	// Copies, which Make makes: the strings of a request keep all of its headers in memory.
-	c := &caller{
-		agent: unique.Make(cut(k.req.Agent, maxAgent)), address: unique.Make(k.req.ClientIP),
-		spokeFor: k.spokeFor(), api: k.route.api, version: k.version,
-	}
+	c := newCaller(k, cut(k.req.Agent, maxAgent))
 	m.callers = append(m.callers, c)
 	m.last.Store(c)
 	return c
+}
+
+// other finds or makes the caller of calls whose client isn't told apart. There are so
+// many as there are users and versions at the most.
+func (m *meter) other(k *call) *caller {
+	o := other{k.spokeFor(), k.route.api, k.version}
+	if m.others == nil {
+		m.others = map[other]*caller{}
+	}
+	c := m.others[o]
+	if c == nil {
+		c = newCaller(k, store.OtherClients)
+		m.others[o] = c
+	}
+	m.last.Store(c)
+	return c
+}
+
+// newCaller makes a caller out of copies, which Make makes: the strings of a request keep
+// all of its headers in memory.
+func newCaller(k *call, agent string) *caller {
+	return &caller{
+		agent: unique.Make(agent), address: unique.Make(k.req.ClientIP),
+		spokeFor: k.spokeFor(), api: k.route.api, version: k.version,
+	}
 }
 
 // Flush writes the counts and the refused calls that are in memory. When it can't, they stay for the next time.
@@ -139,7 +191,15 @@ func (c *Checker) Flush(ctx context.Context) error {
 		c.meters.giveBack(taken)
 		return fmt.Errorf("write counts: %w", err)
 	}
+	c.meters.forget()
 	return nil
+}
+
+// forget forgets the loose meters that have nothing to be written.
+func (ms *meters) forget() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	maps.DeleteFunc(ms.loose, func(_ keyporter.ID, m *meter) bool { return !m.dirty.Load() })
 }
 
 // taken is what was taken out of a meter.
@@ -165,8 +225,17 @@ func (t *taken) uses() []store.Use {
 	return uses
 }
 
-// text is what a database takes out of a header, which can be any bytes. PostgreSQL would refuse the whole batch.
-func text(s string) string { return strings.ToValidUTF8(s, "?") }
+// text is what is kept out of a header, which can be any bytes. Those that are no text
+// PostgreSQL would refuse, with the whole batch; and whoever reads what is kept, in a page
+// or a terminal, must not have his lines turned round or his screen cleared by it.
+func text(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
 
 // versionText is how pages call a version of an API, such as "esign 6".
 func versionText(api *API, version int) string {
@@ -196,15 +265,20 @@ func (m *meter) take() taken {
 	defer m.mu.Unlock()
 	t := taken{meter: m, refused: m.refused}
 	m.refused = nil
-	m.callers = slices.DeleteFunc(m.callers, func(c *caller) bool {
-		n := counted{c, c.allowed.Swap(0), c.refused.Swap(0)}
-		if n.allowed+n.refused > 0 {
-			t.counts = append(t.counts, n)
-			return false
-		}
-		return c != m.last.Load()
-	})
+	idle := func(c *caller) bool { return !t.take(c) && c != m.last.Load() }
+	m.callers = slices.DeleteFunc(m.callers, idle)
+	maps.DeleteFunc(m.others, func(_ other, c *caller) bool { return idle(c) })
 	return t
+}
+
+// take takes the counts of a caller, and tells whether there were any.
+func (t *taken) take(c *caller) bool {
+	n := counted{c, c.allowed.Swap(0), c.refused.Swap(0)}
+	if n.allowed+n.refused == 0 {
+		return false
+	}
+	t.counts = append(t.counts, n)
+	return true
 }
 
 func (ms *meters) giveBack(all []taken) {

@@ -54,7 +54,8 @@ func (u *namedUsers) put(login string, n *named) {
 // nobody has. An entry that was dropped meanwhile may remember what is over, but nobody
 // finds that entry any more.
 func (c *Checker) namedBy(ctx context.Context, e *entry, login string) (*named, error) {
-	if len(login) > keyporter.MaxLoginLen {
+	// No header has a NUL in it, but who asks for an explanation can type one, and PostgreSQL would take it for a fault of ours.
+	if len(login) > keyporter.MaxLoginLen || strings.IndexByte(login, 0) >= 0 {
 		return nil, nil //nolint:nilnil // nobody's, and too much to remember
 	}
 	if n, ok := e.named.get(login); ok {

@@ -24,10 +24,11 @@ type refused struct {
 }
 
 // newRefused copies what is kept of a call: the strings of a request keep all of its
-// headers in memory, and the secret is among them.
+// headers in memory, and the secret is among them. The login name becomes text here, because
+// the cause quotes it.
 func newRefused(k *call, d *Decision) refused {
 	kept := call{match: k.match, presented: k.presented, route: k.route, version: k.version, entry: k.entry, named: k.named, now: k.now, fault: k.fault}
-	kept.login = single{value: strings.Clone(cut(k.login.value, keyporter.MaxLoginLen)), ok: k.login.ok}
+	kept.login = single{value: strings.Clone(text(cut(k.login.value, keyporter.MaxLoginLen))), ok: k.login.ok}
 	return refused{k: kept, d: d.Decision, at: k.now, Request: Request{
 		Method: strings.Clone(cut(k.req.Method, maxMethod)), Path: strings.Clone(cut(k.req.Path, maxPath)),
 		Agent: strings.Clone(cut(k.req.Agent, maxAgent)), ClientIP: strings.Clone(k.req.ClientIP), RequestID: k.req.RequestID,
@@ -59,6 +60,6 @@ func (r *refused) row(credential keyporter.ID) keyporter.RefusedCall {
 	return keyporter.RefusedCall{
 		RequestID: r.RequestID, At: r.at, OrganizationID: r.k.entry.OrganizationID, CredentialID: credential, Reason: r.d.Reason, Cause: cause,
 		Method: text(r.Method), Path: text(r.Path), Version: versionText(r.k.route.api, r.k.version),
-		LoginName: text(r.k.login.value), Address: r.ClientIP, Agent: text(r.Agent),
+		LoginName: r.k.login.value, Address: r.ClientIP, Agent: text(r.Agent),
 	}
 }

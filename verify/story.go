@@ -96,7 +96,10 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleEnabled:
 		return "It is switched on.", nil
 	case keyporter.RuleNotExpired:
-		if s.entry.ExpiresAt.IsZero() {
+		switch {
+		case s.entry.Access != nil && s.entry.ExpiresAt.IsZero(): // a connection is explained
+			return "Access tokens expire soon, and the app gets new ones.", nil
+		case s.entry.ExpiresAt.IsZero():
 			return "It doesn’t expire.", nil
 		}
 		return fmt.Sprintf("It expires on %s.", s.expiry()), nil
@@ -202,13 +205,7 @@ func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref
 }
 
 func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
-	var granting []keyporter.Role
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant {
-			granting = append(granting, r)
-		}
-	}
-	refs := keyporter.RoleRefs(granting)
+	refs := keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Granting)
 	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", names(refs), s.Login), append(refs, userRef(s)...)
 }
 

@@ -6,40 +6,55 @@ import (
 	"strings"
 )
 
-// The session cookie. Over HTTPS its name has the prefix __Host-, with which browsers
+// The cookies. Over HTTPS its name has the prefix __Host-, with which browsers
 // accept it from this host and path only, and from nowhere over plain HTTP (RFC 6265bis
 // §4.1.3.2). Plain HTTP is for one's own machine.
 const (
-	ourCookies          = "keyporter-"
-	sessionCookie       = ourCookies + "session"
-	secureSessionCookie = "__Host-" + sessionCookie
+	ourCookies    = "keyporter-"
+	sessionCookie = ourCookies + "session"
+	signInCookie  = ourCookies + "sign-in"
+	secure        = "__Host-"
 )
 
 // SetSession has the browser keep value until it is closed.
 func SetSession(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
-	http.SetCookie(w, cookie(p.Secure(r), value, 0))
+	http.SetCookie(w, cookie(sessionCookie, p.Secure(r), value, 0))
 }
 
 // ClearSession has the browser forget the session.
 func ClearSession(w http.ResponseWriter, r *http.Request, p Proxies) {
-	http.SetCookie(w, cookie(p.Secure(r), "", -1))
+	http.SetCookie(w, cookie(sessionCookie, p.Secure(r), "", -1))
 }
 
-func cookie(secure bool, value string, maxAge int) *http.Cookie {
-	name := sessionCookie
-	if secure {
-		name = secureSessionCookie
+// SetSignIn has the browser keep a sign-in that is on its way to a provider, for ten minutes; empty forgets it.
+func SetSignIn(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
+	age := 600
+	if value == "" {
+		age = -1
+	}
+	http.SetCookie(w, cookie(signInCookie, p.Secure(r), value, age))
+}
+
+func cookie(name string, isSecure bool, value string, maxAge int) *http.Cookie {
+	if isSecure {
+		name = secure + name
 	}
 	return &http.Cookie{ //nolint:gosec // Secure follows the scheme: one's own machine has plain HTTP
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
-		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: isSecure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
 
 // Session returns what SetSession had the browser keep, empty when there is nothing.
-// Over HTTPS the cookie without the prefix doesn't count: somebody on the way could have set it.
-func Session(r *http.Request, p Proxies) string {
-	c, err := r.Cookie(cookie(p.Secure(r), "", 0).Name)
+func Session(r *http.Request, p Proxies) string { return kept(r, p, sessionCookie) }
+
+// SignIn returns what SetSignIn had the browser keep, empty when there is nothing.
+func SignIn(r *http.Request, p Proxies) string { return kept(r, p, signInCookie) }
+
+// kept returns the value of a cookie. Over HTTPS the one without the prefix doesn't
+// count: somebody on the way could have set it.
+func kept(r *http.Request, p Proxies, name string) string {
+	c, err := r.Cookie(cookie(name, p.Secure(r), "", 0).Name)
 	if err != nil {
 		return ""
 	}
@@ -69,6 +84,7 @@ func WithoutSession(header http.Header) {
 
 // IsSessionCookie tells whether a cookie of that name is ours.
 func IsSessionCookie(name string) bool {
-	name = strings.ToLower(name)
-	return name == sessionCookie || name == authorizeCookie || name == strings.ToLower(secureSessionCookie) || name == strings.ToLower(secureAuthorizeCookie)
+	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie}, func(own string) bool {
+		return strings.EqualFold(name, own) || strings.EqualFold(name, secure+own)
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter"
@@ -54,6 +55,7 @@ type demoInfo struct {
 	Users []demoUser `json:"users"`
 	Token string     `json:"token"` // of ada's, switched on
 	Curl  string     `json:"curl"`  // a command line that finds ada's envelopes
+	File  string     `json:"-"`     // configuration file for the other commands
 }
 
 type demoUser struct {
@@ -69,7 +71,10 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(d.data)) }()
 	}
-	if d.api, err = esign.Open(ctx, filepath.Join(d.data, "esign.db")); err != nil {
+	if err := d.claim(); err != nil {
+		return err
+	}
+	if d.api, err = esign.Open(ctx, d.path(demoAPI)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.api.Close()) }()
@@ -78,11 +83,14 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer stop()
-	cfg := server.Config{Listen: d.listen, Database: filepath.Join(d.data, "keyporter.db"), LogLevel: "warn", APIs: esignAPIs(upstream)}
+	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream), Scopes: esignScopes()}
 	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
 		return err
 	}
 	info, err := d.fill(ctx)
+	if err == nil {
+		info.File, err = d.writeConfig(cfg)
+	}
 	if err == nil {
 		err = d.print(out, info)
 	}
@@ -90,6 +98,45 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		err = wait(ctx, d.srv)
 	}
 	return finish(d.srv, err)
+}
+
+// writeConfig writes what the other commands need to know of the demo, beside its database.
+func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
+	if cfg.Database, err = filepath.Abs(cfg.Database); err != nil {
+		return "", err
+	}
+	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs, Scopes: cfg.Scopes}, yaml.OmitEmpty())
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(filepath.Dir(cfg.Database), "keyporter.yaml")
+	return file, os.WriteFile(file, content, 0o600)
+}
+
+// The files in the folder of a demo. The mark tells that the databases are its own.
+const (
+	demoMark     = "keyporter-demo.txt"
+	demoDatabase = "keyporter.db"
+	demoAPI      = "esign.db"
+)
+
+func (d *demo) path(file string) string { return filepath.Join(d.data, file) }
+
+// claim makes the folder one of demos. One that has somebody's real databases it leaves
+// alone: there would be an operator more, whose password is on the terminal.
+func (d *demo) claim() error {
+	if _, err := os.Stat(d.path(demoMark)); err == nil {
+		return nil
+	}
+	for _, file := range []string{demoDatabase, demoAPI} {
+		if _, err := os.Lstat(d.path(file)); err == nil {
+			return fmt.Errorf("the demo didn't make %s, and leaves it alone; name another folder with --data", d.path(file))
+		}
+	}
+	if err := os.MkdirAll(d.data, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(d.path(demoMark), []byte("The databases here are those of “keyporter demo”, and not for real use.\n"), 0o600)
 }
 
 // serveAPI serves the example API on a port of its own, where only this machine reaches it.
@@ -103,14 +150,45 @@ func serveAPI(ctx context.Context, api http.Handler) (url string, stop func(), e
 	return "http://" + l.Addr().String(), func() { _ = s.Close() }, nil
 }
 
-// esignAPIs is how the example API stands behind Keyporter.
+// The scopes of the example API.
+const (
+	accountRead  = "account.read"
+	envelopeRead = "envelope.read"
+	envelopeSend = "envelope.send"
+)
+
+func esignScopes() []keyporter.Scope {
+	return []keyporter.Scope{
+		{Name: accountRead, Means: "see your name and your e-mail address"},
+		{Name: envelopeRead, Means: "read your envelopes, drafts and templates, and download their files"},
+		{Name: envelopeSend, Means: "upload files, and make, send, cancel and delete envelopes in your name"},
+	}
+}
+
+// esignAPIs is how the example API stands behind Keyporter. What isn't known to read only
+// takes the scope that permits most: a path that is forgotten here is closed, not open.
 func esignAPIs(upstream string) []verify.API {
 	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
+	get, post := []string{http.MethodGet}, []string{http.MethodPost}
+	before6 := func(path, scope string, methods []string) verify.Route {
+		return verify.Route{Path: "/Api/{version}/" + path, Versions: "1-5", Methods: methods, Scope: scope, Credentials: all, Refusals: verify.RefuseEmpty}
+	}
+	since6 := func(path, scope string, methods []string) verify.Route {
+		return verify.Route{Path: "/Api/{version}/" + path, Versions: "6-", Methods: methods, Scope: scope, Refusals: verify.RefuseError}
+	}
 	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
-		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseEmpty},
-		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
-		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseError},
-		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
+		{Path: "/Api/{version}/version", Versions: "1-5", Methods: get, Public: true, Refusals: verify.RefuseEmpty},
+		before6("authorization", accountRead, get),
+		before6("user/me", accountRead, get),
+		before6("envelope/{id}", envelopeRead, get), // and not envelope/{id}/cancel, which is a GET, too
+		before6("envelope/find", envelopeRead, post),
+		before6("{rest...}", envelopeSend, nil),
+		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: get, Public: true, Refusals: verify.RefuseError},
+		since6("authorization/{rest...}", accountRead, get),
+		since6("envelope/find", envelopeRead, post),
+		since6("template/find", envelopeRead, post),
+		since6("{rest...}", envelopeRead, get), // of version 6 they only read
+		since6("{rest...}", envelopeSend, nil),
 	}}}
 }
 
@@ -204,6 +282,9 @@ func (d *demo) print(out io.Writer, info demoInfo) error {
 	for _, u := range info.Users {
 		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
 	}
-	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\nStop with Ctrl-C.\n", info.Curl)
+	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\n", info.Curl)
+	if err == nil {
+		_, err = fmt.Fprintf(out, "The commands user, token, organization and explain work on it with\n\n  --config %s\n\nStop with Ctrl-C.\n", info.File)
+	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 )
 
 func organizationCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "organization", Short: "Manage organizations and their features, as the machine's owner"}
+	cmd := group("organization", "Manage organizations and their features, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(
@@ -29,26 +30,35 @@ func organizationCommand() *cobra.Command {
 		o.changing("disable ORGANIZATION", "Suspend: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
 		}),
+		o.changing("passwords ORGANIZATION", "Let passwords in again, when the identity provider is out of reach", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeOrganization(cmd, args[0], o.letPasswordsIn, "lets passwords in")
+		}),
 	)
 	return cmd
 }
 
+func (o *owner) letPasswordsIn(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	return o.SetPasswords(ctx, actor, id, true)
+}
+
 func (o *owner) organizationList() *cobra.Command {
 	return o.command("list", "List organizations with their users and features", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
-		page := func(ctx context.Context, last *control.OrganizationSummary) ([]control.OrganizationSummary, error) {
-			after := keyporter.ID("")
-			if last != nil {
-				after = last.ID
-			}
-			return o.Organizations(ctx, keyporter.Command(), "", after)
-		}
-		return pages(cmd.Context(), page, func(s control.OrganizationSummary) {
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "ID\tORGANIZATION\tACTIVE\tUSERS\tFEATURES")
+		err := pages(func(after keyporter.ID) ([]control.OrganizationSummary, error) {
+			return o.Organizations(cmd.Context(), keyporter.Command(), "", after)
+		}, func(s control.OrganizationSummary) keyporter.ID {
 			flags := make([]string, len(s.Flags))
 			for i, f := range s.Flags {
 				flags[i] = string(f)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\t%s\t%d users\t%s\n", s.ID, s.Name, onOff(s.Active), s.Users, strings.Join(flags, " "))
+			fmt.Fprintf(w, "%s\t%s\t%t\t%d\t%s\n", s.ID, s.Name, s.Active, s.Users, strings.Join(flags, ", "))
+			return s.ID
 		})
+		if err != nil {
+			return err
+		}
+		return w.Flush()
 	})
 }
 

@@ -173,6 +173,12 @@ func TestAnOrganizationsDays(t *testing.T) {
 
 	b.Click("[aria-label=OrganizationApiToken]")
 	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
+	b.Click("[aria-label=OrganizationApiToken]")
+	b.Wait("document.querySelector('h1').textContent.startsWith('Withdraw')")
+	says(t, b, "main", "No token used in the last 30 days will stop.")
+	b.Look("flag-withdraw")
+	b.Click(".buttons a")
+	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
 	b.Click("[aria-labelledby=users] .button")
 	b.Wait("document.activeElement.id === 'login'")
 	b.Fill("#login", "ada@acme.example")

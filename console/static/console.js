@@ -33,7 +33,7 @@ async function ask(address, options = {}) {
     return;
   }
   if (answer.status === 401) {
-    location.assign("/sign-in?ended=1&next=" + encodeURIComponent(location.pathname));
+    location.assign("/sign-in?ended=1&again=1&next=" + encodeURIComponent(location.pathname));
     return;
   }
   const problem = body.querySelector("[data-message]");

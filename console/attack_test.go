@@ -1,0 +1,59 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// TestATokenTellsNobodyTheRolesOfOthers has an attacker with an organization token ask
+// about colleagues, by calls and by explanations, to find out who has which role.
+func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example")
+	blocks := s.role(t, ada.OrganizationID, "Under notice", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block})
+	grants := s.role(t, ada.OrganizationID, "Works council", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Grant})
+	says := s.role(t, ada.OrganizationID, "On sick leave", nil)
+	mine := s.role(t, ada.OrganizationID, "Integrators", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Grant})
+	keyportertest.User(t, s.Control, "Acme", "blocked@acme.example", grants.ID, blocks.ID)
+	keyportertest.User(t, s.Control, "Acme", "grants@acme.example", grants.ID)
+	keyportertest.User(t, s.Control, "Acme", "nothing@acme.example", says.ID)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{mine.ID}); err != nil {
+		t.Fatal(err)
+	}
+	token, secret := keyportertest.OrganizationToken(t, s.Control, ada, "Archive")
+	owner, admin := s.enter(t, ada), s.enter(t, olivia)
+	for login, c := range map[string]struct{ role, words string }{
+		"blocked@acme.example": {"Under notice", "one of his roles blocks api.use"},
+		"nothing@acme.example": {"On sick leave", "none of his roles grants api.use"},
+		"grants@acme.example":  {"Works council", "One of his roles grants it, and none blocks it."},
+	} {
+		s.Checker.Check(t.Context(), &verify.Request{
+			Method: "GET", Path: "/Api/v5/x", OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{login}, RequestID: "call-" + login,
+		})
+		explain := "/tokens/" + string(token.ID) + "/explain?path=/Api/v5/x&login=" + login
+		for _, page := range []string{explain, "/refusals", "/refusals/call-" + login} {
+			if got := owner.get(page); strings.Contains(got.body, c.role) {
+				t.Errorf("%s tells the owner of the role %q", page, c.role)
+			}
+		}
+		owner.get(explain).want(t, http.StatusOK, c.words, "The role “Integrators” grants api.use to ada@acme.example")
+		admin.get(explain).want(t, http.StatusOK, c.role)
+	}
+	admin.get("/refusals/call-blocked@acme.example").want(t, http.StatusOK, "Under notice")
+
+	// About himself he is told all.
+	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{mine.ID, blocks.ID}); err != nil {
+		t.Fatal(err)
+	}
+	s.Checker.Check(t.Context(), &verify.Request{
+		Method: "GET", Path: "/Api/v5/x", OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{ada.Login}, RequestID: "own",
+	})
+	owner.get("/tokens/"+string(token.ID)+"/explain?path=/Api/v5/x&login="+ada.Login).want(t, http.StatusOK, "The role “Under notice” blocks api.use")
+	owner.get("/refusals/own").want(t, http.StatusOK, "The role “Under notice” blocks api.use")
+}

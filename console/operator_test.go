@@ -1,0 +1,35 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func TestAnOperatorMakesAnotherOne(t *testing.T) {
+	s := newSite(t)
+	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	me := s.operator(t, admin.OrganizationID, "operator@acme.example")
+	operator, page := s.enter(t, me), "/users/"+string(ada.ID)
+	her := s.enter(t, ada)
+	her.get("/organizations").want(t, http.StatusForbidden, "Only an operator")
+	s.enter(t, admin).get(page).wantNot(t, "Make an operator")
+
+	operator.get(page).want(t, http.StatusOK, "Make an operator…")
+	operator.get(page+"/appoint").want(t, http.StatusOK, "Make ada@acme.example an operator?", "all organizations")
+	operator.post(page+"/appoint").leads(t, page+"?done=appointed")
+	operator.get(page+"?done=appointed").want(t, http.StatusOK, "He is an operator now.", "End that…")
+	her.get("/organizations").want(t, http.StatusOK) // in the session that she had
+
+	own := her.get(page)
+	own.want(t, http.StatusOK, "You run this Keyporter")
+	own.wantNot(t, "End that…")
+	her.post(page+"/dismiss").want(t, http.StatusForbidden, "Another operator can do it")
+
+	operator.get(page+"/dismiss").want(t, http.StatusOK, "Should ada@acme.example be an operator no longer?")
+	operator.post(page+"/dismiss").leads(t, page+"?done=dismissed")
+	her.get("/organizations").want(t, http.StatusForbidden)
+}

@@ -1,0 +1,245 @@
+package console_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+	"github.com/luikyv/go-oidc/pkg/provider"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// person is who signs in at the provider of a test.
+type person struct {
+	subject  string
+	email    string
+	verified any
+}
+
+// identityProvider is an OpenID provider that signs in whom the test says, without asking.
+type identityProvider struct {
+	issuer string
+	who    person
+	asked  url.Values // of the last authorization request
+	tamper func(http.ResponseWriter, *http.Request) bool
+}
+
+func newIdentityProvider(t *testing.T, callback string) *identityProvider {
+	t.Helper()
+	p := &identityProvider{}
+	server := httptest.NewUnstartedServer(nil)
+	p.issuer = "http://" + server.Listener.Addr().String()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{Key: key, KeyID: "k", Algorithm: "ES256", Use: "sig"}}}
+	claims := func(context.Context, *goidc.Grant) map[string]any {
+		return map[string]any{"email": p.who.email, "email_verified": p.who.verified, "auth_time": time.Now().Unix()}
+	}
+	policy := goidc.NewPolicy("all", func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true },
+		func(_ http.ResponseWriter, r *http.Request, s *goidc.AuthnSession, _ *goidc.Client) (goidc.Status, error) {
+			p.asked = r.URL.Query()
+			s.Subject, s.GrantedScopes = p.who.subject, s.Scopes
+			return goidc.StatusSuccess, nil
+		})
+	op, err := provider.New(p.issuer, nil, func(context.Context) (goidc.JSONWebKeySet, error) { return keys, nil },
+		provider.WithAuthCodeGrant(nil), provider.WithScopes(goidc.ScopeOpenID, goidc.ScopeEmail), provider.WithPKCERequired(goidc.CodeChallengeMethodSHA256),
+		provider.WithIDTokenSignatureAlgs(goidc.ES256), provider.WithIDTokenClaims(claims), provider.WithSecretBasicAuthn(),
+		provider.WithIssuerResponseParameter(), provider.WithPolicies(policy),
+		provider.WithTokenOptions(func(context.Context, *goidc.Grant, *goidc.Client) goidc.TokenOptions {
+			return goidc.NewJWTTokenOptions(goidc.ES256, 60)
+		}),
+		provider.WithStaticClients(&goidc.Client{ID: "keyporter", Secret: "very-secret", ClientMeta: goidc.ClientMeta{
+			RedirectURIs: []string{callback}, ScopeIDs: "openid email", TokenAuthnMethod: goidc.AuthnMethodSecretBasic,
+			GrantTypes: []goidc.GrantType{goidc.GrantAuthorizationCode}, ResponseTypes: []goidc.ResponseType{goidc.ResponseTypeCode},
+		}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := op.Handler()
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.tamper == nil || !p.tamper(w, r) {
+			handler.ServeHTTP(w, r)
+		}
+	})
+	server.Start()
+	t.Cleanup(server.Close)
+	return p
+}
+
+// signIn goes to the provider and returns the address by which it sends the browser back.
+func (p *identityProvider) signIn(t *testing.T, page answer) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(page.body, `content="0;url=`)
+	if !ok {
+		t.Fatalf("the page goes nowhere: %d %s", page.status, page.body)
+	}
+	to, _, _ := strings.Cut(rest, `"`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, html.UnescapeString(to), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	back, err := res.Location()
+	if err != nil {
+		t.Fatalf("the provider answers %s", res.Status)
+	}
+	return back.RequestURI()
+}
+
+func TestSigningInAtAProvider(t *testing.T) {
+	s := newSite(t)
+	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
+	other := keyportertest.User(t, s.Control, "Globex", "bob@globex.example", keyporter.RoleAdministrator)
+	op := newIdentityProvider(t, s.url+"/sign-in/callback")
+	operator := s.enter(t, s.operator(t, other.OrganizationID, "operator@globex.example"))
+	settings := "/organizations/" + string(acme.OrganizationID) + "/sign-in"
+
+	if a := s.nobody(t).get("/sign-in"); strings.Contains(a.body, "organization’s account") {
+		t.Error("without a provider there is no other way to sign in")
+	}
+	operator.get(settings).want(t, 200, "Add a provider", s.url+"/sign-in/callback")
+	operator.post(settings, "name", "Acme login", "issuer", "http://login.example", "client", "keyporter", "secret", "x", "domains", "acme.example").want(t, 422, "Enter the address of the provider")
+	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme").want(t, 422, "“acme” is no domain")
+	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "domains", "acme.example").want(t, 422, "Enter the client secret")
+	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "very-secret", "domains", "Acme.example, acme.test", "role", "api_user").leads(t, settings+"?done=provider")
+	if a := operator.get(settings); strings.Contains(a.body, "very-secret") || !strings.Contains(a.body, "acme.example acme.test") {
+		t.Errorf("the settings are %s", a.body)
+	}
+	operator.post("/organizations/"+string(other.OrganizationID)+"/sign-in", "name", "Thief", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme.test").
+		want(t, 409, "belongs to another organization")
+
+	enter := func(login string) (*visitor, answer) {
+		v := s.nobody(t)
+		return v, v.get(op.signIn(t, v.post("/sign-in/provider", "login", login, "next", "/tokens")))
+	}
+
+	t.Run("who is new becomes a user with the role", func(t *testing.T) {
+		op.who = person{"1", "New@acme.test", true}
+		v, a := enter("new@acme.test")
+		a.leads(t, "/tokens")
+		v.get("/tokens").want(t, 200, "New@acme.test", "Add new API Token")
+		if op.asked.Get("login_hint") != "new@acme.test" || op.asked.Get("code_challenge_method") != "S256" {
+			t.Errorf("asked was %v", op.asked)
+		}
+		op.who.email = "renamed@acme.test"
+		v, a = enter("renamed@acme.test")
+		a.leads(t, "/tokens")
+		v.get("/tokens").want(t, 200, "New@acme.test") // by the subject it is the same person
+	})
+	t.Run("a user whom the address names is that one", func(t *testing.T) {
+		op.who = person{"2", "ADA@acme.example", "true"}
+		v, a := enter("ada@acme.example")
+		a.leads(t, "/tokens")
+		v.get("/users").want(t, 200, "ada@acme.example")
+		op.who.subject = "3"
+		_, a = enter("ada@acme.example")
+		a.want(t, 403, "doesn’t let you in") // another person took over her address
+	})
+	for name, who := range map[string]person{
+		"an address that isn't vouched for":          {"4", "x@acme.test", false},
+		"an address about which nothing is said":     {"5", "x@acme.test", nil},
+		"an address of another domain":               {"6", "x@globex.example", true},
+		"a user of another organization":             {"7", "bob@globex.example", true},
+		"an operator elsewhere":                      {"8", "operator@globex.example", true},
+		"no address":                                 {"9", "", true},
+		"an address with the domain somewhere in it": {"10", "x@acme.test@evil.example", true},
+	} {
+		t.Run(name+" isn't let in", func(t *testing.T) {
+			op.who = who
+			v, a := enter("x@acme.test")
+			if a.status != 403 {
+				t.Errorf("%d %s", a.status, a.location)
+			}
+			v.get("/tokens").leads(t, "/sign-in")
+		})
+	}
+	t.Run("passwords can be switched off", func(t *testing.T) {
+		operator.post(settings+"/passwords").leads(t, settings+"?done=sign-in")
+		s.nobody(t).post("/sign-in", "login", "ada@acme.example", "password", keyportertest.Password).want(t, 403, "doesn’t sign in with passwords")
+		op.who = person{"2", "ada@acme.example", true}
+		_, a := enter("ada@acme.example")
+		a.leads(t, "/tokens")
+		operator.get(settings+"/delete").want(t, 200, "Remove “Acme login”?")
+		operator.post(settings+"/delete").leads(t, settings+"?done=deleted")
+		s.enter(t, acme)
+	})
+}
+
+func TestASignInAtAProviderThatIsForged(t *testing.T) {
+	s := newSite(t)
+	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
+	op := newIdentityProvider(t, s.url+"/sign-in/callback")
+	_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+		OrganizationID: acme.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
+	}, "very-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.who = person{"1", "ada@acme.example", true}
+	begin := func() (*visitor, string) {
+		v := s.nobody(t)
+		return v, op.signIn(t, v.post("/sign-in/provider", "login", "ada@acme.example", "next", "https://evil.example/"))
+	}
+	v, back := begin()
+	stranger, _ := begin()
+	s.nobody(t).get(back).want(t, 422, "began in another browser")
+	stranger.get(back).want(t, 422, "began elsewhere")
+	v.get(strings.Replace(back, "iss=", "iss=https%3A%2F%2Fevil.example%2F&x=", 1)).want(t, 422, "began elsewhere")
+
+	v, back = begin()
+	s.Clock.Advance(11 * time.Minute)
+	v.get(back).want(t, 422, "took too long")
+
+	v, back = begin()
+	a := v.get(back)
+	if a.status != http.StatusSeeOther || a.location != "/tokens" {
+		t.Errorf("next leads to %d %q", a.status, a.location)
+	}
+	v.get(back).want(t, 422) // the cookie was for once, the code too
+
+	v, back = begin()
+	op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/token" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// alg none, unsigned.
+		_, _ = w.Write([]byte(`{"access_token":"x","token_type":"Bearer","id_token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."}`))
+		return true
+	}
+	v.get(back).want(t, 403, "an answer that can’t be trusted")
+}
+
+func TestAnOrganizationTokenWantsAFreshSignIn(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
+	v := s.enter(t, ada)
+	v.get("/tokens/new?kind=organization").want(t, 200)
+	s.Clock.Advance(11 * time.Minute)
+	v.get("/tokens/new").want(t, 200)
+	v.get("/tokens/new?kind=organization").leads(t, "/sign-in?again=1")
+	refused := v.post("/tokens", "kind", "organization", "name", "New")
+	refused.leads(t, "/sign-in")
+	v.get(refused.location).want(t, 200, "Confirm that it is you", `value="ada@acme.example"`)
+	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm that it is you")
+	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").leads(t, "/tokens/new?kind=organization")
+	v.post("/tokens", "kind", "organization", "name", "New").want(t, 201, "kpo_")
+}

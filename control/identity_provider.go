@@ -1,0 +1,178 @@
+package control
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// SignInSettings are how users of an organization sign in.
+type SignInSettings struct {
+	Provider  *keyporter.IdentityProvider // nil: it has none
+	Passwords bool                        // let its users in
+}
+
+// SignInSettings returns how users of an organization sign in.
+func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) (s SignInSettings, err error) {
+	if err := operators(actor); err != nil {
+		return s, err
+	}
+	if s.Passwords, err = c.db.Passwords(ctx, organization); err != nil {
+		return s, err
+	}
+	switch p, err := c.db.IdentityProviderOf(ctx, organization); keyporter.KindOf(err) {
+	case keyporter.NotFound:
+		return s, nil
+	default:
+		s.Provider = &p
+		return s, err
+	}
+}
+
+// SetIdentityProvider gives an organization the provider at which its users sign in. It is
+// for operators: who could claim any domain could sign in as anybody of it. An empty
+// secret leaves the one that there is, unless issuer or client id change.
+func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor, p keyporter.IdentityProvider, secret string) (keyporter.IdentityProvider, error) {
+	if err := operators(actor); err != nil {
+		return p, err
+	}
+	p, err := checkProvider(p)
+	if err != nil {
+		return p, err
+	}
+	p.CreatedAt = c.now()
+	p.ID = keyporter.NewID(p.CreatedAt)
+	err = c.locked(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
+		if err := mayBeRole(ctx, tx, p); err != nil {
+			return err
+		}
+		sealed, err := c.providerSecret(ctx, tx, p, secret)
+		if err != nil {
+			return err
+		}
+		if p.ID, err = tx.PutIdentityProvider(ctx, p, sealed); keyporter.KindOf(err) == keyporter.Conflict {
+			return &keyporter.Error{Kind: keyporter.Conflict, Field: "domains", Message: "One of these domains belongs to another organization already."}
+		}
+		if err != nil {
+			return err
+		}
+		e := c.organizationEvent(keyporter.EventProviderSet, actor, p.OrganizationID, "issuer", p.Issuer)
+		e.Detail["client_id"], e.Detail["domains"], e.Detail["role"] = p.ClientID, strings.Join(p.Domains, " "), string(p.RoleID)
+		return tx.InsertEvent(ctx, e)
+	})
+	return p, err
+}
+
+// providerSecret returns the sealed client secret that a provider is to have.
+func (c *Control) providerSecret(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, secret string) ([]byte, error) {
+	if secret != "" {
+		return c.sealer.Seal(providerSecretOf(p.OrganizationID), []byte(secret)), nil
+	}
+	old, err := tx.IdentityProviderOf(ctx, p.OrganizationID)
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound || err == nil && (old.Issuer != p.Issuer || old.ClientID != p.ClientID):
+		// The secret of one provider must not be sent to another.
+		return nil, keyporter.InvalidField("secret", "Enter the client secret that the provider gave for this client id.")
+	case err != nil:
+		return nil, err
+	}
+	return tx.IdentityProviderSecret(ctx, old.ID)
+}
+
+func providerSecretOf(organization keyporter.ID) string {
+	return "identity provider of " + string(organization)
+}
+
+// mayBeRole wants the role of new users to be one of the organization.
+func mayBeRole(ctx context.Context, q reader, p keyporter.IdentityProvider) error {
+	if p.RoleID == "" {
+		return nil
+	}
+	roles, err := rolesByID(ctx, q, p.OrganizationID)
+	if err == nil {
+		_, err = pick(roles, []keyporter.ID{p.RoleID})
+	}
+	return err
+}
+
+// domainPattern is a domain name of at least two labels.
+var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
+
+func checkProvider(p keyporter.IdentityProvider) (_ keyporter.IdentityProvider, err error) {
+	if p.Name, err = keyporter.ParseName(p.Name); err != nil {
+		return p, err
+	}
+	p.Issuer = strings.TrimSpace(p.Issuer)
+	if !isIssuer(p.Issuer) {
+		return p, keyporter.InvalidField("issuer", "Enter the address of the provider, such as https://login.example.com, without query.")
+	}
+	if p.ClientID = strings.TrimSpace(p.ClientID); p.ClientID == "" || len(p.ClientID) > 500 {
+		return p, keyporter.InvalidField("client", "Enter the client id that the provider gave.")
+	}
+	for i, d := range p.Domains {
+		p.Domains[i] = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
+		if len(d) > 253 || !domainPattern.MatchString(p.Domains[i]) {
+			return p, keyporter.InvalidField("domains", "“"+text(d, 60)+"” is no domain. Enter domains such as example.com, separated by blanks.")
+		}
+	}
+	slices.Sort(p.Domains)
+	if p.Domains = slices.Compact(p.Domains); len(p.Domains) == 0 {
+		return p, keyporter.InvalidField("domains", "Enter the domains of the e-mail addresses that the provider answers for.")
+	}
+	return p, nil
+}
+
+// isIssuer tells whether issuer is an address that a provider can have. Plain HTTP is for one's own machine.
+func isIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(issuer) > 500 {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && err == nil && ip.IsLoopback()
+}
+
+// DeleteIdentityProvider takes an organization its provider. Passwords let its users in from then on.
+func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
+	if err := operators(actor); err != nil {
+		return err
+	}
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
+			return missing(err, "identity provider")
+		}
+		return tx.InsertEvent(ctx, c.organizationEvent(keyporter.EventProviderDelete, actor, organization, "", ""))
+	})
+}
+
+// SetPasswords sets whether passwords let users of an organization in. They can be
+// switched off only where there is a provider to sign in at.
+func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, on bool) error {
+	if err := operators(actor); err != nil {
+		return err
+	}
+	name := keyporter.EventPasswordsOff
+	if on {
+		name = keyporter.EventPasswordsOn
+	}
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+		_, err := tx.IdentityProviderOf(ctx, organization)
+		if keyporter.KindOf(err) == keyporter.NotFound && !on {
+			return keyporter.Refuse(keyporter.Conflict, "Without passwords nobody could sign in: the organization has no identity provider.")
+		}
+		if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+			return err
+		}
+		changed, err := tx.SetPasswords(ctx, organization, on)
+		if err != nil || !changed {
+			return err
+		}
+		return tx.InsertEvent(ctx, c.organizationEvent(name, actor, organization, "", ""))
+	})
+}

@@ -1,0 +1,176 @@
+package control
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// ProviderClient is what it takes to speak with an identity provider.
+type ProviderClient struct {
+	keyporter.IdentityProvider
+	Secret string // of Keyporter there
+}
+
+// HasProviders tells whether any organization signs in through a provider.
+func (c *Control) HasProviders(ctx context.Context) (bool, error) {
+	return c.db.HasIdentityProviders(ctx)
+}
+
+// ProviderFor returns where the owner of an e-mail address signs in. Nobody has to be
+// signed in to ask, so it says no more than which domains have a provider.
+func (c *Control) ProviderFor(ctx context.Context, login, address string) (ProviderClient, error) {
+	if err := c.countAttempt(ctx, SignIn{Login: login, Address: address}); err != nil {
+		return ProviderClient{}, err
+	}
+	p, err := c.db.IdentityProviderByDomain(ctx, domainOf(login))
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return ProviderClient{}, keyporter.InvalidField("login", "Nobody with this e-mail domain signs in through a provider. Use your password.")
+	}
+	if err != nil {
+		return ProviderClient{}, err
+	}
+	return c.providerClient(ctx, p)
+}
+
+// ProviderClient returns what it takes to speak with the provider of that ID.
+func (c *Control) ProviderClient(ctx context.Context, id keyporter.ID) (ProviderClient, error) {
+	p, err := c.db.IdentityProviderByID(ctx, id)
+	if err != nil {
+		return ProviderClient{}, missing(err, "identity provider")
+	}
+	return c.providerClient(ctx, p)
+}
+
+func (c *Control) providerClient(ctx context.Context, p keyporter.IdentityProvider) (ProviderClient, error) {
+	sealed, err := c.db.IdentityProviderSecret(ctx, p.ID)
+	if err != nil {
+		return ProviderClient{}, err
+	}
+	secret, err := c.sealer.Open(providerSecretOf(p.OrganizationID), sealed)
+	return ProviderClient{IdentityProvider: p, Secret: string(secret)}, err
+}
+
+// domainOf is the domain of an e-mail address, in lower case.
+func domainOf(email string) string {
+	return strings.ToLower(email[strings.LastIndexByte(email, '@')+1:])
+}
+
+// Identity is who somebody is, as a provider that was asked says.
+type Identity struct {
+	Provider keyporter.IdentityProvider // as it was when it was asked
+	Subject  string
+	Email    string
+	Verified bool // the provider vouches for the address
+	Address  string
+	Agent    string
+}
+
+// SignInByProvider opens a session for who signed in at his organization's provider, and
+// returns what the browser has to show for it. Who comes for the first time is known by
+// his address, or made a user of the organization where the provider makes users.
+func (c *Control) SignInByProvider(ctx context.Context, in Identity) (cookie string, err error) {
+	user, err := c.db.UserByIdentity(ctx, in.Provider.ID, in.Subject)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		user, err = c.firstSignIn(ctx, in)
+	}
+	if err != nil {
+		return "", err
+	}
+	if user.OrganizationID != in.Provider.OrganizationID {
+		return "", notLetIn()
+	}
+	if err := mayEnter(ctx, c.db, user); err != nil {
+		return "", err
+	}
+	hash, err := c.db.PasswordHash(ctx, user.ID)
+	if err != nil {
+		return "", err
+	}
+	return c.openSession(ctx, user, hash, SignIn{Login: user.Login, Address: in.Address, Agent: in.Agent})
+}
+
+func notLetIn() error {
+	return keyporter.Refuse(keyporter.Forbidden, "The provider knows you, but this Keyporter doesn’t let you in. An administrator of your organization can add you.")
+}
+
+// firstSignIn finds or makes the user of somebody who comes from the provider for the
+// first time. Only an address that the provider vouches for, in a domain that an operator
+// gave it, says who he is; and a user whom it knows under another subject is somebody else.
+func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.User, err error) {
+	if !in.Verified || in.Subject == "" || len(in.Subject) > 255 {
+		return user, keyporter.Refuse(keyporter.Forbidden, "The provider doesn’t vouch for your e-mail address. Confirm the address there, then sign in again.")
+	}
+	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
+		// As it is now, not as it was when the sign-in began.
+		p, err := tx.IdentityProviderByDomain(ctx, domainOf(in.Email))
+		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer) {
+			return notLetIn()
+		}
+		if err != nil {
+			return err
+		}
+		if user, err = c.userOf(ctx, tx, p, in); err != nil {
+			return err
+		}
+		return tx.InsertIdentity(ctx, p.ID, in.Subject, user.ID, c.now())
+	})
+	return user, err
+}
+
+func (c *Control) userOf(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, in Identity) (keyporter.User, error) {
+	user, err := tx.UserByLogin(ctx, in.Email)
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound:
+		return c.madeBy(ctx, tx, p, in.Email)
+	case err != nil:
+		return user, err
+	case user.OrganizationID != p.OrganizationID:
+		return user, notLetIn()
+	}
+	known, err := tx.HasIdentity(ctx, p.ID, user.ID)
+	if err == nil && known {
+		err = notLetIn()
+	}
+	return user, err
+}
+
+// madeBy makes a user with the role that the provider gives.
+func (c *Control) madeBy(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, email string) (keyporter.User, error) {
+	if p.RoleID == "" {
+		return keyporter.User{}, notLetIn()
+	}
+	if err := mayBeRole(ctx, tx, p); err != nil {
+		return keyporter.User{}, err // the role was deleted since
+	}
+	login, err := keyporter.ParseLogin(email)
+	if err != nil {
+		return keyporter.User{}, notLetIn()
+	}
+	now := c.now()
+	u := keyporter.User{
+		ID: keyporter.NewID(now), OrganizationID: p.OrganizationID, Login: login, Active: true,
+		RoleIDs: []keyporter.ID{p.RoleID}, CreatedAt: now,
+	}
+	return u, c.insertUser(ctx, tx, keyporter.System(), u, "")
+}
+
+// FreshFor is for how long a sign-in counts as fresh.
+const FreshFor = 10 * time.Minute
+
+// Fresh tells whether the actor proved lately who he is, as is asked before a secret is
+// shown that opens more than his own data. The machine's owner needn't.
+func (c *Control) Fresh(actor keyporter.Actor) bool {
+	return actor.Trusted() || c.now().Sub(actor.SignedInAt) < FreshFor
+}
+
+// mustBeFresh is Fresh for changes.
+func (c *Control) mustBeFresh(actor keyporter.Actor) error {
+	if c.Fresh(actor) {
+		return nil
+	}
+	return keyporter.Refuse(keyporter.Unauthorized, "Your sign-in is too old for this. Sign in again; nothing was changed.")
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// PutIdentityProvider writes the identity provider of an organization, in place of the
+// one that it has. Another organization's domain is a Conflict. It returns the provider's ID.
+// Where the issuer changes nobody is known any more: its subjects are other people.
+func (tx *Tx) PutIdentityProvider(ctx context.Context, p keyporter.IdentityProvider, sealedSecret []byte) (keyporter.ID, error) {
+	_, err := tx.exec(ctx, `
+		DELETE FROM user_identities WHERE provider_id IN
+			(SELECT id FROM identity_providers WHERE organization_id = $1 AND (issuer <> $2 OR client_id <> $3))`,
+		p.OrganizationID, p.Issuer, p.ClientID)
+	if err != nil {
+		return "", explain(err)
+	}
+	id, err := one(ctx, tx.q, scanString[keyporter.ID], `
+		INSERT INTO identity_providers (id, organization_id, name, issuer, client_id, client_secret, role_id, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (organization_id) DO UPDATE SET name = excluded.name, issuer = excluded.issuer,
+			client_id = excluded.client_id, client_secret = excluded.client_secret, role_id = excluded.role_id
+		RETURNING id`,
+		p.ID, p.OrganizationID, p.Name, p.Issuer, p.ClientID, sealedSecret, p.RoleID, millis(p.CreatedAt))
+	if err != nil {
+		return "", fmt.Errorf("write identity provider: %w", err)
+	}
+	if _, err := tx.exec(ctx, `DELETE FROM identity_domains WHERE provider_id = $1`, id); err != nil {
+		return "", explain(err)
+	}
+	for _, d := range p.Domains {
+		if _, err := tx.exec(ctx, `INSERT INTO identity_domains (domain, provider_id) VALUES ($1, $2)`, d, id); err != nil {
+			return "", fmt.Errorf("write domain: %w", explain(err))
+		}
+	}
+	return id, nil
+}
+
+// DeleteIdentityProvider deletes the identity provider of an organization, which has passwords from then on.
+func (tx *Tx) DeleteIdentityProvider(ctx context.Context, organization keyporter.ID) error {
+	if _, err := tx.SetPasswords(ctx, organization, true); err != nil {
+		return err
+	}
+	return tx.must(ctx, `DELETE FROM identity_providers WHERE organization_id = $1`, organization)
+}
+
+const selectProvider = `
+	SELECT p.id, p.organization_id, p.name, p.issuer, p.client_id, p.role_id, p.created_at,
+		coalesce((SELECT string_agg(d.domain, ' ') FROM identity_domains d WHERE d.provider_id = p.id), '')
+	FROM identity_providers p`
+
+// IdentityProviderOf returns the identity provider of an organization.
+func (q queries) IdentityProviderOf(ctx context.Context, organization keyporter.ID) (keyporter.IdentityProvider, error) {
+	return one(ctx, q.q, scanProvider, selectProvider+` WHERE p.organization_id = $1`, organization)
+}
+
+// IdentityProviderByID returns an identity provider.
+func (q queries) IdentityProviderByID(ctx context.Context, id keyporter.ID) (keyporter.IdentityProvider, error) {
+	return one(ctx, q.q, scanProvider, selectProvider+` WHERE p.id = $1`, id)
+}
+
+// IdentityProviderByDomain returns the identity provider that answers for a domain, in lower case.
+func (q queries) IdentityProviderByDomain(ctx context.Context, domain string) (keyporter.IdentityProvider, error) {
+	return one(ctx, q.q, scanProvider, selectProvider+` JOIN identity_domains o ON o.provider_id = p.id WHERE o.domain = $1`, domain)
+}
+
+// HasIdentityProviders tells whether any organization has one.
+func (q queries) HasIdentityProviders(ctx context.Context) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM identity_providers`)
+	return n > 0, err
+}
+
+// IdentityProviderSecret returns the sealed client secret of an identity provider.
+func (q queries) IdentityProviderSecret(ctx context.Context, id keyporter.ID) ([]byte, error) {
+	scan := func(row scanner) (sealed []byte, err error) { return sealed, row.Scan(&sealed) }
+	return one(ctx, q.q, scan, `SELECT client_secret FROM identity_providers WHERE id = $1`, id)
+}
+
+func scanProvider(row scanner) (p keyporter.IdentityProvider, err error) {
+	var created int64
+	var domains string
+	err = row.Scan(&p.ID, &p.OrganizationID, &p.Name, &p.Issuer, &p.ClientID, &p.RoleID, &created, &domains)
+	p.CreatedAt, p.Domains = fromMillis(created), strings.Fields(domains)
+	return p, err
+}
+
+// InsertIdentity notes who somebody is at an identity provider.
+func (tx *Tx) InsertIdentity(ctx context.Context, provider keyporter.ID, subject string, user keyporter.ID, at time.Time) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO user_identities (provider_id, subject, user_id, created_at) VALUES ($1, $2, $3, $4)`,
+		provider, subject, user, millis(at))
+	if err != nil {
+		return fmt.Errorf("write identity: %w", explain(err))
+	}
+	return nil
+}
+
+// UserByIdentity returns the user whom a provider knows under a subject.
+func (q queries) UserByIdentity(ctx context.Context, provider keyporter.ID, subject string) (keyporter.User, error) {
+	return q.user(ctx, `SELECT `+userColumns+` FROM users
+		WHERE id = (SELECT i.user_id FROM user_identities i WHERE i.provider_id = $1 AND i.subject = $2)`, provider, subject)
+}
+
+// HasIdentity tells whether a provider knows a user under any subject.
+func (q queries) HasIdentity(ctx context.Context, provider, user keyporter.ID) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM user_identities WHERE provider_id = $1 AND user_id = $2`, provider, user)
+	return n > 0, err
+}
+
+// Passwords tells whether passwords let users of an organization in.
+func (q queries) Passwords(ctx context.Context, organization keyporter.ID) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM organizations WHERE id = $1 AND passwords`, organization)
+	return n > 0, err
+}
+
+// SetPasswords sets whether passwords let users of an organization in, and tells whether that changed it.
+func (tx *Tx) SetPasswords(ctx context.Context, organization keyporter.ID, on bool) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE organizations SET passwords = $2 WHERE id = $1 AND passwords <> $2`, organization, on)
+	return n > 0, explain(err)
+}

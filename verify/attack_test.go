@@ -1,0 +1,72 @@
+package verify_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// TestALoginNameThatIsNoTextStopsNoCounts has an attacker with any good token name
+// somebody in bytes that are no text. PostgreSQL would refuse the whole batch of counts
+// with it, now and ever after, and so every page that shows them to anybody.
+func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newOrganizationWorld(t, url)
+		for i, login := range []string{"\xff", "eve\xc3", "grace@acme.example\x00", strings.Repeat("é", 300), "a\u009b31m\u202eb@acme.example"} {
+			byOrganization := w.call(5, login)
+			byOrganization.RequestID = fmt.Sprint("organization-", i)
+			mustReason(t, w.Checker.Check(t.Context(), byOrganization), keyporter.ReasonNamedUnknown)
+			mustReason(t, w.Checker.Check(t.Context(), &verify.Request{
+				Method: "GET", Path: whoAmI, APIToken: []string{w.mine.Reveal()}, UserLoginName: []string{login}, RequestID: fmt.Sprint("user-", i),
+			}), keyporter.ReasonLoginName)
+			if err := w.Checker.Flush(t.Context()); err != nil {
+				t.Fatalf("%q: %v", login, err)
+			}
+			for _, id := range []string{fmt.Sprint("organization-", i), fmt.Sprint("user-", i)} {
+				kept, _, err := w.Control.Refusal(t.Context(), keyportertest.Session(w.ada), id)
+				if err != nil || strings.ContainsAny(kept.LoginName+kept.Cause, "\u009b\u202e") {
+					t.Errorf("%q: kept %q, %q, %v", login, kept.LoginName, kept.Cause, err)
+				}
+			}
+		}
+	})
+}
+
+// TestManyClientsHideNoUser has an attacker with an organization token call as a hundred
+// clients, so that none but the first is remembered when he speaks for somebody else. For
+// whom he spoke is what administrators judge the token by.
+func TestManyClientsHideNoUser(t *testing.T) {
+	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	call := func(agent string, version int, login string) {
+		t.Helper()
+		req := w.call(version, login)
+		req.Agent = agent
+		mustReason(t, w.Checker.Check(t.Context(), req), keyporter.Allowed)
+	}
+	for i := range 100 {
+		call(fmt.Sprint("agent-", i), 5, w.ada.Login)
+	}
+	for range 3 {
+		call("archiver/1.0", 4, w.grace.Login)
+	}
+	got, err := w.Control.TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for login, calls := range map[string]int{w.ada.Login: 100, w.grace.Login: 3} {
+		version := map[string]string{w.ada.Login: "esign 5", w.grace.Login: "esign 4"}[login]
+		if !slices.ContainsFunc(got.Use.SpokeFor, func(s keyporter.SpokenUse) bool {
+			return s.Login == login && s.Calls == calls && s.Version == version
+		}) {
+			t.Errorf("%d calls for %s on %s are not in %+v", calls, login, version, got.Use.SpokeFor)
+		}
+	}
+	if got.Use.Allowed != 103 {
+		t.Errorf("%d calls were counted", got.Use.Allowed)
+	}
+}
