@@ -40,6 +40,11 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	case pathDevice:
 		a.DeviceCode, a.UserCode, a.ExpiresAt, a.PollEvery = as.DeviceCode, control.UserCode(as.UserCode), now.Add(deviceLifetime), devicePoll
 	}
+	if f.kept == nil && (f.endpoint == "" || f.app != nil && f.app.Authentication == keyporter.AppPublic) {
+		if err := m.Control.CountAuthorization(ctx, f.address); err != nil {
+			return f.failed(err)
+		}
+	}
 	return answered(f, m.Control.SaveAuthorization(ctx, a))
 }
 
