@@ -54,8 +54,12 @@ func (d *demo) register(ctx context.Context) (keyporter.ID, keyporter.Secret, er
 			Name: demoAppName, Publisher: "Keyporter’s examples", Description: "Files your envelopes where they belong.",
 			Verified: true, Authentication: keyporter.AppSecret, RedirectURIs: []string{"http://127.0.0.1/callback"}, // on any port (RFC 8252)
 			Scopes: []keyporter.AppScope{
-				{Name: "openid"}, {Name: "profile"}, {Name: "offline_access"},
-				{Name: accountRead}, {Name: envelopeRead}, {Name: envelopeSend, Optional: true},
+				{Name: "openid"},
+				{Name: "profile"},
+				{Name: "offline_access"},
+				{Name: accountRead},
+				{Name: envelopeRead},
+				{Name: envelopeSend, Optional: true},
 			},
 		})
 		if err != nil {
