@@ -12,6 +12,7 @@ type App struct {
 	HomePage       string // https address, or empty
 	Verified       bool   // an operator vouches for name and publisher
 	State          AppState
+	Barred         bool // an operator suspended it: only operators let it work again
 	Authentication AppAuthentication
 	Keys           string // JWK Set (RFC 7517) of its public keys, with AppKey
 	RedirectURIs   []string

@@ -1,7 +1,10 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
+	"image"
+	"image/png"
 	"net/http"
 	"slices"
 	"strconv"
@@ -99,6 +102,38 @@ POST /organizations/{id}/sign-in                 in  | 403 403 403 403 403 422
 POST /organizations/{id}/sign-in/passwords       in  | 403 403 403 403 403 409
 GET /organizations/{id}/sign-in/delete           in  | 403 403 403 403 403 404
 POST /organizations/{id}/sign-in/delete          in  | 403 403 403 403 403 404
+
+GET /apps                                        in  | 403 403 403 200 200 200
+GET /apps/new                                    in  | 403 403 403 200 200 200
+POST /apps                                       in  | 403 403 403 ok  ok  ok
+GET /apps/connections                            in  | 403 403 403 200 200 403
+GET /apps/policy                                 in  | 403 403 403 200 200 403
+POST /apps/policy                                in  | 403 403 403 ok  ok  403
+GET /apps/{id}                                   in  | 404 404 404 200 404 200
+POST /apps/{id}                                  in  | 404 404 404 ok  404 ok
+GET /apps/{id}/image                             in  | 200 200 200 200 404 200
+POST /apps/{id}/image                            in  | 404 404 404 422 404 422
+POST /apps/{id}/image/remove                     in  | 404 404 404 ok  404 ok
+POST /apps/{id}/people                           in  | 404 404 404 ok  404 ok
+GET /apps/{id}/secrets/new                       in  | 404 404 404 200 404 200
+POST /apps/{id}/secrets                          in  | 404 404 404 201 404 201
+GET /apps/{id}/secrets/{secret}/delete           in  | 404 404 404 200 404 200
+POST /apps/{id}/secrets/{secret}/delete          in  | 404 404 404 ok  404 ok
+POST /apps/{id}/approve                          in  | 403 403 403 403 403 ok
+GET /apps/{id}/suspend                           in  | 404 404 404 200 404 200
+POST /apps/{id}/suspend                          in  | 404 404 404 ok  404 ok
+POST /apps/{id}/resume                           in  | 404 404 404 ok  404 ok
+GET /apps/{id}/delete                            in  | 404 404 404 200 404 200
+POST /apps/{id}/delete                           in  | 404 404 404 ok  404 ok
+
+GET /connections/{id}/disconnect                 in  | 404 200 404 200 404 404
+POST /connections/{id}/disconnect                in  | 404 ok  404 ok  404 404
+GET /connections/{id}/remove?scope=envelope.read in  | 404 200 404 200 404 404
+POST /connections/{id}/remove?scope=envelope.read in | 404 ok  404 ok  404 404
+GET /connect/{id}                                in  | 403 200 403 200 200 403
+POST /connect/{id}                               in  | 403 200 403 200 200 403
+GET /device                                      in  | 200 200 200 200 200 200
+POST /device                                     in  | 422 422 422 422 422 422
 `
 
 // rule is one line of the policy.
@@ -211,6 +246,18 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 	if strings.Contains(r.query, "kind=organization") {
 		path = strings.ReplaceAll(r.route[len(method)+1:], "{id}", string(w.organizationToken(t, fresh)))
 	}
+	if strings.Contains(path, "{secret}") {
+		s, _, err := w.Control.AddAppSecret(t.Context(), keyporter.Command(), keyporter.ID(strings.Split(path, "/")[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = strings.ReplaceAll(path, "{secret}", string(s.ID))
+	}
+	if noun == "connect" {
+		request, browser := w.Ask(t, w.App(t, keyporter.App{}))
+		path = "/connect/" + request
+		v.holds(t, browser)
+	}
 	if strings.Contains(path, "{request}") {
 		path = strings.ReplaceAll(path, "{request}", w.refused(t, fresh))
 	}
@@ -221,9 +268,10 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 		a = v.get(path + "?" + query)
 	} else {
 		fields := []string{"login", fresh + "@acme.example", "password", keyportertest.Password, "name", fresh, "version", "1"}
-		if strings.HasSuffix(path, "/hand-over") {
+		if strings.HasSuffix(path, "/hand-over") || strings.HasSuffix(path, "/people") {
 			fields[1] = "ada@acme.example"
 		}
+		fields = append(fields, "publisher", "P", "authentication", "secret", "redirect_uris", "https://app.example/cb", "scope.openid", "asks", "policy", "all", "answer", "allow", "code", "wrong")
 		if noun == "organizations" {
 			fields = append(fields, "organization", fresh) // its name
 		}
@@ -259,6 +307,12 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
 		w.Insert(t, u)
 		return u.ID
+	case "apps":
+		return w.app(t, name).ID
+	case "connections":
+		return w.Connect(t, w.users[1], w.App(t, keyporter.App{Name: name})).ID
+	case "connect":
+		return "" // try makes it
 	case "organizations":
 		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)
 		if err != nil {
@@ -268,6 +322,20 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 	}
 	t.Fatalf("the test can't make one of %s: it needs a case", noun)
 	return ""
+}
+
+// app makes an app of Acme's, with an image, for which nobody is responsible.
+func (w *walk) app(t *testing.T, name string) keyporter.App {
+	t.Helper()
+	a := w.App(t, keyporter.App{OrganizationID: w.acme, Name: name})
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Control.SetAppImage(t.Context(), keyporter.Command(), a.ID, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // organizationToken makes one of ada's.

@@ -25,6 +25,7 @@ type Config struct {
 	Proxies web.Proxies
 	Log     *slog.Logger
 	Address string // under which people reach the pages; empty: that of the request
+	Issuer  string // address of the authorization server; empty: that of the pages
 	Example string // path of a call that shows how an API is called; may be empty
 }
 
@@ -107,7 +108,46 @@ func (c *console) routes() map[string]handler {
 		"GET /refusals/{request}":  c.signedIn(c.showRefusal),
 	}
 	maps.Copy(all, c.manageRoutes())
+	maps.Copy(all, c.appRoutes())
 	return all
+}
+
+// appRoutes are those about apps and connections with them.
+func (c *console) appRoutes() map[string]handler {
+	return map[string]handler{
+		"GET /connect/{id}":  c.signedIn(c.showConnect),
+		"POST /connect/{id}": c.signedIn(c.answerConnect),
+		"GET /device":        c.signedIn(c.showDevice),
+		"POST /device":       c.signedIn(c.openDevice),
+
+		"GET /connections/{id}/disconnect":  c.signedIn(c.showDisconnect),
+		"POST /connections/{id}/disconnect": c.signedIn(c.disconnect),
+		"GET /connections/{id}/remove":      c.signedIn(c.showRemoveScope),
+		"POST /connections/{id}/remove":     c.signedIn(c.removeScope),
+
+		"GET /apps":                               c.signedIn(c.listApps),
+		"GET /apps/connections":                   c.signedIn(c.listConnections),
+		"GET /apps/policy":                        c.signedIn(c.showPolicy),
+		"POST /apps/policy":                       c.signedIn(c.setPolicy),
+		"GET /apps/new":                           c.signedIn(c.newApp),
+		"POST /apps":                              c.signedIn(c.registerApp),
+		"GET /apps/{id}":                          c.signedIn(c.showApp),
+		"POST /apps/{id}":                         c.signedIn(c.updateApp),
+		"GET /apps/{id}/image":                    c.signedIn(c.showImage),
+		imageUpload:                               c.signedIn(c.uploadImage),
+		"POST /apps/{id}/image/remove":            c.signedIn(c.changeApp((*control.Control).RemoveAppImage, "image")),
+		"POST /apps/{id}/people":                  c.signedIn(c.setPeople),
+		"GET /apps/{id}/secrets/new":              c.signedIn(c.showAddSecret),
+		"POST /apps/{id}/secrets":                 c.signedIn(c.addSecret),
+		"GET /apps/{id}/secrets/{secret}/delete":  c.signedIn(c.showDeleteSecret),
+		"POST /apps/{id}/secrets/{secret}/delete": c.signedIn(c.deleteSecret),
+		"POST /apps/{id}/approve":                 c.signedIn(c.changeApp((*control.Control).ApproveApp, "approved")),
+		"GET /apps/{id}/suspend":                  c.signedIn(c.showSuspendApp),
+		"POST /apps/{id}/suspend":                 c.signedIn(c.changeApp((*control.Control).SuspendApp, "app-suspended")),
+		"POST /apps/{id}/resume":                  c.signedIn(c.changeApp((*control.Control).ResumeApp, "resumed")),
+		"GET /apps/{id}/delete":                   c.signedIn(c.showDeleteApp),
+		"POST /apps/{id}/delete":                  c.signedIn(c.changeApp((*control.Control).DeleteApp, "deleted")),
+	}
 }
 
 // manageRoutes are those of administrators and operators.
@@ -163,7 +203,7 @@ const maxForm = 64 << 10
 func (c *console) handler(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, sizeLimit(r))
 		if err := r.ParseForm(); err != nil {
 			err = keyporter.Refuse(keyporter.Invalid, "The form arrived damaged, or is too large. Nothing was changed.")
 			c.fail(w, r, err)

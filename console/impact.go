@@ -66,6 +66,8 @@ type confirmPage struct {
 	Action  string
 	Submit  string // what the button says; empty: it can't be done
 	Back    string
+
+	Harmless bool // it ends nothing
 }
 
 func (c *console) confirm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p confirmPage) error {

@@ -25,6 +25,9 @@ func sections(p control.Powers, r *http.Request) []section {
 	if p.ManageUsers || p.ManageRoles {
 		all = append(all, section{Path: "/roles", Name: "Roles"})
 	}
+	if p.SeeApps || p.ManageTokens {
+		all = append(all, section{Path: appsPath(p), Name: "Apps"})
+	}
 	if p.ManageOrganizationTokens || p.Operate {
 		all = append(all, section{Path: allOrganizationTokens, Name: "Organization tokens"})
 	}
@@ -35,21 +38,33 @@ func sections(p control.Powers, r *http.Request) []section {
 		switch all[i].Path {
 		case r.URL.Path:
 			all[i].Current = "page"
-		case sectionOf(r.URL.Path):
+		case sectionOf(r.URL.Path), sectionOf(r.URL.Path) + "/connections":
 			all[i].Current = "true"
 		}
 	}
 	return all
 }
 
+// appsPath is the first page about apps: who sees none looks after the connections of others.
+func appsPath(p control.Powers) string {
+	if p.SeeApps {
+		return "/apps"
+	}
+	return allConnections
+}
+
 // sectionOf returns the first page of the section that a path belongs to, and of no
-// section that of tokens. The list is closed: who signs in is sent to none but these.
+// section that of tokens.
 func sectionOf(path string) string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	if slices.Contains([]string{"users", "roles", "organizations", "organization-tokens", "refusals"}, first) {
+	if first := firstOf(path); slices.Contains([]string{"users", "roles", "organizations", "organization-tokens", "refusals", "apps"}, first) {
 		return "/" + first
 	}
 	return "/tokens"
+}
+
+func firstOf(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
 }
 
 // local returns next if it is the path of a page of ours, and the first page otherwise:
@@ -59,7 +74,12 @@ func local(next string) string {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
 		return "/tokens"
 	}
-	if s := sectionOf(u.Path); u.Path != s && !strings.HasPrefix(u.Path, s+"/") {
+	s := sectionOf(u.Path)
+	if first := firstOf(u.Path); first == "connect" || first == "device" || first == "connections" {
+		s = "/" + first // pages of ours that the header doesn't lead to
+	}
+	// The list is closed: who signs in is sent to none but these.
+	if u.Path != s && !strings.HasPrefix(u.Path, s+"/") {
 		return "/tokens"
 	}
 	return u.RequestURI()
@@ -67,8 +87,11 @@ func local(next string) string {
 
 // returnTo is where who has to sign in wanted to go; after a form, to the section it was in.
 func returnTo(r *http.Request) string {
-	if r.Method == http.MethodGet {
+	switch first := firstOf(r.URL.Path); {
+	case r.Method == http.MethodGet || first == "connect" || first == "device": // the form is at the same address
 		return local(r.URL.RequestURI())
+	case first == "apps" && strings.HasSuffix(r.URL.Path, "/secrets"):
+		return local(r.URL.Path + "/new")
 	}
 	return sectionOf(r.URL.Path)
 }
@@ -93,6 +116,14 @@ func done(r *http.Request) string {
 		"sign-in":   "Saved. It counts from the next sign-in on.",
 		"suspended": "Suspended. Nobody of it can sign in, and calls are refused from now on.",
 		"resumed":   "The suspension has ended.",
+
+		"registered":    "Registered.",
+		"approved":      "Approved. It works from now on.",
+		"app-suspended": "Suspended. Its tokens are refused from now on.",
+		"image":         "Saved. It is shown from now on.",
+		"people":        "Saved. They can change the app from now on.",
+		"disconnected":  "Disconnected. Its calls are refused from now on.",
+		"taken":         "Taken away. It counts from the next call on.",
 	}[r.URL.Query().Get(doneField)]
 }
 

@@ -2,10 +2,15 @@ package console
 
 import (
 	"fmt"
+	"hash/fnv"
 	"html/template"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/keyporter/keyporter"
 )
 
 // ago is a time in the past as people say it.
@@ -83,7 +88,27 @@ func icon(name string) template.HTML {
 		"yes":       `<path d="m4.5 10.5 3.7 3.7 7.3-8"/>`,
 		"no":        `<path d="m5.5 5.5 9 9m0-9-9 9"/>`,
 		"open":      `<path d="M6 10h8"/>`,
+		"check":     `<path d="M10 2.8 16 5v4.6c0 3.6-2.4 6.4-6 7.6-3.6-1.2-6-4-6-7.6V5z"/><path d="m7.2 10 2 2 3.6-4"/>`,
+		"apps":      `<rect x="3.5" y="3.5" width="5.5" height="5.5" rx="1.3"/><rect x="11" y="3.5" width="5.5" height="5.5" rx="1.3"/><rect x="3.5" y="11" width="5.5" height="5.5" rx="1.3"/><path d="M13.75 11v5.5M11 13.75h5.5"/>`,
 		"key":       `<circle cx="7" cy="13" r="3.3"/><path d="m9.4 10.6 6.1-6.1M13 7l2.2 2.2M11 9l1.5 1.5"/>`,
 	}
 	return template.HTML(`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">` + paths[name] + `</svg>`) //nolint:gosec // our own text
+}
+
+// initials stand in the place of an image: the first letters of the first two words of a name.
+func initials(name string) string {
+	var letters []rune
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
+		if r, _ := utf8.DecodeRuneInString(word); len(letters) < 2 {
+			letters = append(letters, unicode.ToUpper(r))
+		}
+	}
+	return string(letters)
+}
+
+// hue is one of a few colours, always the same for the same ID.
+func hue(id keyporter.ID) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id))
+	return int(h.Sum32() % 6)
 }

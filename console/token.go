@@ -11,6 +11,7 @@ import (
 type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
+	Connections  connectionSection
 	Example      string // a command line with a placeholder for the token
 	Fresh        bool   // the sign-in is: an organization token can be added without another one
 }
@@ -39,6 +40,10 @@ func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int,
 	if p.Organization, err = c.tokenSection(r, actor, keyporter.OrganizationToken, made); err != nil {
 		return err
 	}
+	if p.Connections, err = c.connectionSection(r, actor); err != nil {
+		return err
+	}
+	p.Connections.Access = p.User.Access
 	l, err := c.layoutFor(r, actor, "API Tokens and Apps", p)
 	if err != nil {
 		return err

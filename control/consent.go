@@ -123,6 +123,9 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 func (c *Control) extend(ctx context.Context, tx *store.Tx, actor keyporter.Actor, app keyporter.App, scopes []string) (keyporter.Connection, error) {
 	now := c.now()
 	held, err := tx.ConnectionOf(ctx, actor.User.ID, app.ID)
+	if err == nil {
+		held, err = tx.LockConnection(ctx, held.ID) // a scope that is being taken away must not come back
+	}
 	isNew := keyporter.KindOf(err) == keyporter.NotFound
 	if err != nil && !isNew {
 		return held, err

@@ -22,8 +22,9 @@ type Control struct {
 	db     *store.DB
 	now    func() time.Time
 	flush  func(context.Context) error
-	sealer *keyporter.Sealer
 	hashes chan struct{} // one for each password hash that may be computed at once
+	images chan struct{} // one for the picture that may be worked on
+	sealer *keyporter.Sealer
 	scopes []keyporter.Scope
 	lives  Lifetimes
 }
@@ -61,7 +62,10 @@ func (l Lifetimes) withDefaults() Lifetimes {
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
-	c := &Control{db: db, now: o.Now, flush: o.FlushUses, hashes: make(chan struct{}, runtime.NumCPU()), sealer: o.Sealer, scopes: o.Scopes, lives: o.Lifetimes.withDefaults()}
+	c := &Control{
+		db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, scopes: o.Scopes, lives: o.Lifetimes.withDefaults(),
+		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
+	}
 	if c.now == nil {
 		c.now = time.Now
 	}

@@ -19,6 +19,9 @@ type reader interface {
 	RoleByID(context.Context, keyporter.ID) (keyporter.Role, error)
 	RolesIn(context.Context, keyporter.ID) ([]keyporter.Role, error)
 	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
+	AppByID(context.Context, keyporter.ID) (keyporter.App, error)
+	AppPeople(context.Context, keyporter.ID) ([]keyporter.ID, error)
+	ConnectionByID(context.Context, keyporter.ID) (keyporter.Connection, error)
 }
 
 // rights are what an actor may do in one organization.
@@ -102,16 +105,29 @@ type Powers struct {
 	ManageUsers              bool // of his organization
 	ManageRoles              bool
 	ManageOrganizationTokens bool // that others added
+	ManageTokens             bool // of others, and their connections
+	ManageOrganization       bool // its settings
+	RegisterApps             bool
+	SeeApps                  bool // there are apps that he may see, or could register
 	Operate                  bool // the instance
 }
 
 // Powers tells what there is for an actor to manage.
 func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, error) {
 	r, err := rightsIn(ctx, c.db, actor, actor.User.OrganizationID)
-	return Powers{
+	p := Powers{
 		ManageUsers: r.has(keyporter.PermissionManageUsers), ManageRoles: r.has(keyporter.PermissionManageRoles),
-		ManageOrganizationTokens: r.has(keyporter.PermissionManageOrganizationTokens), Operate: r.trusted || r.operator,
-	}, err
+		ManageOrganizationTokens: r.has(keyporter.PermissionManageOrganizationTokens), ManageTokens: r.has(keyporter.PermissionManageTokens),
+		ManageOrganization: r.has(keyporter.PermissionManageOrganization),
+		RegisterApps:       r.has(keyporter.PermissionRegisterApps) || r.trusted || r.operator, Operate: r.trusted || r.operator,
+	}
+	p.SeeApps = p.RegisterApps || p.ManageOrganization
+	if err == nil && !p.SeeApps {
+		mine, err := c.db.Apps(ctx, store.AppList{PersonID: r.user.ID, Limit: 1})
+		p.SeeApps = len(mine) > 0
+		return p, err
+	}
+	return p, err
 }
 
 // CanGive returns the permissions that an actor can let roles of his organization grant anew.

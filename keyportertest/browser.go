@@ -243,3 +243,9 @@ func axe(t testing.TB) string {
 	t.Fatal("axe-core is missing: make needs fetches it")
 	return ""
 }
+
+// Upload chooses a file in the field that the CSS selector finds.
+func (b *Browser) Upload(selector, path string) {
+	b.t.Helper()
+	b.do("choose a file for "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}

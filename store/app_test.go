@@ -32,7 +32,6 @@ func TestAnAppAndItsConnection(t *testing.T) {
 			}
 			return tx.SetAppPeople(t.Context(), app.ID, []keyporter.ID{ada.ID})
 		})
-		app.Version = 3 // each secret is a change
 		got, err := db.AppByID(t.Context(), app.ID)
 		if err != nil || !reflect.DeepEqual(app, got) {
 			t.Errorf("the app comes back as %+v, %v", got, err)
@@ -40,7 +39,7 @@ func TestAnAppAndItsConnection(t *testing.T) {
 		if a, err := db.AppBySecret(t.Context(), secrets[1].Hash()); err != nil || a.ID != app.ID {
 			t.Errorf("by secret: %v, %v", a.ID, err)
 		}
-		if mine, err := db.AppsOf(t.Context(), ada.ID, "", 10); err != nil || len(mine) != 1 {
+		if mine, err := db.Apps(t.Context(), store.AppList{PersonID: ada.ID, Limit: 10}); err != nil || len(mine) != 1 {
 			t.Errorf("of its people: %v, %v", mine, err)
 		}
 		conn := keyporter.Connection{ID: "conn", UserID: ada.ID, OrganizationID: ada.OrganizationID, AppID: app.ID, Scopes: []string{"read"}, CreatedAt: noon, Address: "192.0.2.1"}

@@ -79,3 +79,18 @@ func scanConnection(row scanner) (c keyporter.Connection, err error) {
 	c.Scopes, c.CreatedAt, c.ReplayedAt = strings.Fields(scopes), fromMillis(created), fromMillis(replayed)
 	return c, err
 }
+
+// CountConnections returns with how many users an app is connected.
+func (q queries) CountConnections(ctx context.Context, app keyporter.ID) (int, error) {
+	return one(ctx, q.q, scanInt, `SELECT count(*) FROM connections WHERE app_id = $1`, app)
+}
+
+// LockConnection has other transactions that lock the connection wait until this one has
+// ended, and returns it. Who takes away a scope locks first: else two who each take away
+// another one would each write back what the other took.
+func (tx *Tx) LockConnection(ctx context.Context, id keyporter.ID) (keyporter.Connection, error) {
+	if err := tx.must(ctx, `UPDATE connections SET scopes = scopes WHERE id = $1`, id); err != nil {
+		return keyporter.Connection{}, err
+	}
+	return tx.ConnectionByID(ctx, id)
+}

@@ -9,6 +9,7 @@ CREATE TABLE apps (
     home_page       TEXT NOT NULL,
     verified        BOOLEAN NOT NULL,
     state           TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'quarantined')),
+    barred          BOOLEAN NOT NULL DEFAULT FALSE, -- an operator suspended it
     authentication  TEXT NOT NULL,
     keys            TEXT NOT NULL,
     redirect_uris   TEXT NOT NULL, -- JSON list of strings
@@ -54,6 +55,17 @@ CREATE TABLE organization_apps (
     app_id          TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
     PRIMARY KEY (organization_id, app_id)
 );
+
+-- What the publisher of an app is to be told, until he has heard it.
+CREATE TABLE deliveries (
+    id         TEXT PRIMARY KEY, -- webhook-id
+    app_id     TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
+    body       TEXT NOT NULL, -- JSON
+    attempts   BIGINT NOT NULL, -- that failed
+    next_at    BIGINT NOT NULL, -- not before
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX deliveries_next ON deliveries (next_at, id);
 
 CREATE TABLE connections (
     id              TEXT PRIMARY KEY,

@@ -1,0 +1,224 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// appsPage is the content of the list of apps.
+type appsPage struct {
+	Waiting     []control.ListedApp // quarantined ones, for operators
+	Rows        []control.ListedApp
+	Registers   bool // the reader may register apps
+	Policy      bool // he says which apps may be connected
+	Connections bool // he looks after the connections of others
+	Operates    bool
+	Older       keyporter.ID // the last row of a full page; empty: there is nothing after it
+	Newer       bool         // this isn't the first page
+}
+
+func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	if !powers.SeeApps {
+		return keyporter.Refuse(keyporter.Forbidden, "There are no apps here that you may see. To register some takes the permission to "+keyporter.PermissionRegisterApps.Means()+".")
+	}
+	before := keyporter.ID(r.URL.Query().Get("before"))
+	p := appsPage{Registers: powers.RegisterApps, Policy: powers.ManageOrganization, Connections: powers.ManageTokens, Operates: powers.Operate, Newer: before != ""}
+	if p.Rows, err = c.Control.Apps(r.Context(), actor, control.AppList{Before: before}); err != nil {
+		return err
+	}
+	if len(p.Rows) == control.MaxPage {
+		p.Older = p.Rows[len(p.Rows)-1].ID
+	}
+	if p.Operates && !p.Newer {
+		if p.Waiting, err = c.Control.Apps(r.Context(), actor, control.AppList{State: keyporter.AppQuarantined}); err != nil {
+			return err
+		}
+	}
+	p.Rows = slices.DeleteFunc(p.Rows, func(a control.ListedApp) bool { return p.Operates && a.State == keyporter.AppQuarantined })
+	l, err := c.layoutFor(r, actor, "Apps", p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "apps", l)
+}
+
+// appPage is the content of the page of one app, also of one that is to be registered.
+type appPage struct {
+	control.AppProfile               // as it is; without an ID it isn't yet
+	Typed              keyporter.App // as the form has it
+	Choices            []scopeChoice
+	Own                keyporter.Organization // the reader's
+	Fault              fault                  // of the settings
+	ImageFault         fault
+	PeopleFault        fault
+	Login              string // typed among the people
+	Secret             string // in clear, in the answer that made it only
+	SecretID           keyporter.ID
+	Hook               string // the webhook's secret, likewise
+	Issuer             string // address of the authorization server
+	MaxDescription     int
+}
+
+// scopeChoice is a scope that an app may ask for or not.
+type scopeChoice struct {
+	keyporter.Scope
+	Asks     bool
+	Optional bool
+	Gone     bool // it isn't configured any more
+}
+
+func (c *console) scopeChoices(chosen []keyporter.AppScope) (all []scopeChoice) {
+	known := c.Control.Scopes()
+	for _, s := range chosen {
+		if !slices.ContainsFunc(known, func(k keyporter.Scope) bool { return k.Name == s.Name }) {
+			all = append(all, scopeChoice{Scope: keyporter.Scope{Name: s.Name, Means: "not configured any more"}, Asks: true, Optional: s.Optional, Gone: true})
+		}
+	}
+	for _, k := range known {
+		choice := scopeChoice{Scope: k}
+		for _, s := range chosen {
+			if s.Name == k.Name {
+				choice.Asks, choice.Optional = true, s.Optional
+			}
+		}
+		all = append(all, choice)
+	}
+	return all
+}
+
+func (p appPage) URIs() string { return strings.Join(p.Typed.RedirectURIs, "\n") }
+
+// Used tells whether the app has secrets to prove who it is.
+func (p appPage) Secretive() bool { return p.Authentication == keyporter.AppSecret }
+
+// readApp reads an app from a form. What only operators say stays as it is for others.
+func readApp(r *http.Request, before keyporter.App, operator bool) keyporter.App {
+	a, on := before, func(field string) bool { return r.PostFormValue(field) != "" }
+	a.Version, _ = strconv.Atoi(r.PostFormValue("version"))
+	a.Name, a.Publisher, a.Description = r.PostFormValue("name"), r.PostFormValue("publisher"), r.PostFormValue("description")
+	a.HomePage, a.Webhook = r.PostFormValue("home_page"), r.PostFormValue("webhook")
+	a.Authentication, a.Keys = keyporter.AppAuthentication(r.PostFormValue("authentication")), r.PostFormValue("keys")
+	a.Device, a.OwnTokens, a.JWT = on("device"), on("own_tokens"), on("jwt")
+	a.RedirectURIs, a.Scopes = nil, nil
+	for line := range strings.Lines(r.PostFormValue("redirect_uris")) {
+		if line = strings.TrimSpace(line); line != "" {
+			a.RedirectURIs = append(a.RedirectURIs, line)
+		}
+	}
+	for field, values := range r.PostForm {
+		if name, ok := strings.CutPrefix(field, "scope."); ok && (values[0] == "asks" || values[0] == "optional") {
+			a.Scopes = append(a.Scopes, keyporter.AppScope{Name: name, Optional: values[0] == "optional"})
+		}
+	}
+	slices.SortFunc(a.Scopes, func(x, y keyporter.AppScope) int { return strings.Compare(x.Name, y.Name) })
+	if operator {
+		a.Verified, a.WithoutPKCE, a.Introspects = on("verified"), on("without_pkce"), on("introspects")
+	}
+	return a
+}
+
+func (c *console) newApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.newAppPage(r, actor)
+	if err != nil {
+		return err
+	}
+	p.Typed = keyporter.App{Publisher: p.Own.Name, Authentication: keyporter.AppSecret, OrganizationID: p.Own.ID}
+	return c.showAppPage(w, r, actor, http.StatusOK, p)
+}
+
+func (c *console) newAppPage(r *http.Request, actor keyporter.Actor) (p appPage, err error) {
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return p, err
+	}
+	if !powers.RegisterApps {
+		return p, keyporter.Refuse(keyporter.Forbidden, "You may not register apps. It takes the permission to "+keyporter.PermissionRegisterApps.Means()+".")
+	}
+	p.Operates, p.Manages = powers.Operate, true
+	p.Own, err = c.Control.Organization(r.Context(), actor)
+	return p, err
+}
+
+func (c *console) showAppPage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p appPage) error {
+	title := p.Name
+	if p.ID == "" {
+		title = "Register an app"
+	}
+	p.Choices, p.Issuer, p.MaxDescription = c.scopeChoices(p.Typed.Scopes), cmp.Or(c.Issuer, c.address(r)), control.MaxDescriptionLen
+	l, err := c.layoutFor(r, actor, title, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, status, "app", l)
+}
+
+func (c *console) registerApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.newAppPage(r, actor)
+	if err != nil {
+		return err
+	}
+	p.Typed = readApp(r, keyporter.App{}, p.Operates)
+	p.Typed.OrganizationID = p.Own.ID
+	if p.Operates && r.PostFormValue("for") == "instance" {
+		p.Typed.OrganizationID = ""
+	}
+	made, err := c.Control.RegisterApp(r.Context(), actor, p.Typed)
+	if err == nil {
+		return finish(w, r, appPath(made.ID), "registered")
+	}
+	var other error
+	if p.Fault, other = faultOf(err); other != nil {
+		return other
+	}
+	return c.showAppPage(w, r, actor, status(err), p)
+}
+
+func appPath(id keyporter.ID) string { return "/apps/" + string(id) }
+
+func (c *console) showApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.appPage(r, actor)
+	if err != nil {
+		return err
+	}
+	return c.showAppPage(w, r, actor, http.StatusOK, p)
+}
+
+// appPage is the page of an app as it is.
+func (c *console) appPage(r *http.Request, actor keyporter.Actor) (p appPage, err error) {
+	if p.AppProfile, err = c.Control.App(r.Context(), actor, id(r)); err != nil {
+		return p, err
+	}
+	p.Typed = p.App
+	p.Own, err = c.Control.Organization(r.Context(), actor)
+	return p, err
+}
+
+func (c *console) updateApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.appPage(r, actor)
+	if err != nil {
+		return err
+	}
+	typed := readApp(r, p.App, p.Operates)
+	_, err = c.Control.UpdateApp(r.Context(), actor, typed)
+	if err == nil {
+		return finish(w, r, appPath(p.ID), "saved")
+	}
+	var other error
+	if p.Fault, other = faultOf(err); other != nil || !p.Manages {
+		return err
+	}
+	if typed.Version == p.Version { // else the page shows how it is now
+		p.Typed = typed
+	}
+	return c.showAppPage(w, r, actor, status(err), p)
+}

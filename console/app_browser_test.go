@@ -1,0 +1,351 @@
+package console_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+// look signs somebody in with a real browser.
+func (s *site) look(t *testing.T, u keyporter.User) *keyportertest.Browser {
+	t.Helper()
+	b := keyportertest.NewBrowser(t)
+	b.Open(s.url + "/sign-in")
+	b.Fill("#login", u.Login)
+	b.Fill("#password", keyportertest.Password+kb.Enter)
+	b.Wait("location.pathname === '/tokens' && document.readyState === 'complete'")
+	return b
+}
+
+// says wants words to be seen in what the CSS selector finds.
+func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
+	t.Helper()
+	text := b.Text(selector)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("%s doesn't say %q: %s", selector, w, text)
+		}
+	}
+}
+
+// logo is a picture of an app.
+func logo(t *testing.T) []byte {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, 400, 400))
+	for y := range 400 {
+		for x := range 400 {
+			if dx, dy := x-200, y-200; dx*dx+dy*dy < 180*180 {
+				img.Set(x, y, color.NRGBA{uint8(40 + x/3), 90, uint8(160 + y/5), 255})
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestAnAppIsRegisteredAndGetsASecret is the first day of a developer, in a real browser.
+func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
+	s := newSite(t)
+	dev := keyportertest.User(t, s.Control, "Acme", "dev@acme.example", keyporter.RoleDeveloper, keyporter.RoleAPIUser)
+	keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper)
+	b := s.look(t, dev)
+	b.Click("a[href='/apps']")
+	b.Wait("document.querySelector('.vacant')")
+	b.Look("apps-none")
+	b.Click("a[href='/apps/new']")
+	b.Wait("document.activeElement.id === 'name'")
+	b.Look("app-new")
+	b.Fill("#name", "DMS tagging service")
+	b.Fill("#publisher", "Tagworks Ltd")
+	b.Fill("#redirect_uris", "https://app.example.com/callback#top")
+	b.Click("input[name='scope.envelope.read'][value=asks]")
+	b.Click("input[name='scope.envelope.send'][value=optional]")
+	b.Click("form.settings button.main")
+	b.Wait("document.querySelector('#redirect_uris[aria-invalid=true]')")
+	says(t, b, "#about-redirect_uris", "must not have a fragment")
+	if !keyportertest.Eval[bool](b, "document.querySelector(\"input[name='scope.envelope.send'][value=optional]\").checked") {
+		t.Error("what was chosen is lost")
+	}
+	b.Look("app-new-refused")
+	b.Fill("#redirect_uris", "https://app.example.com/callback")
+	b.Click("form.settings button.main")
+	b.Wait("document.querySelector('#wire-client')")
+	says(t, b, "main", "Registered.", "DMS tagging service", "by Tagworks Ltd", "No secret yet", "dev@acme.example")
+	b.Click("a[href$='/secrets/new']")
+	b.Wait("document.querySelector('form.form .main')")
+	b.Click("form.form .main")
+	b.Wait("document.querySelector('.secret input')")
+	secret := keyportertest.Eval[string](b, "document.querySelector('.secret input').value")
+	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretApp {
+		t.Errorf("the page shows %q as secret", secret)
+	}
+	b.Click(".secret [data-copy]")
+	b.Wait("document.querySelector('.secret [data-copy]').innerText === 'Copied'")
+	if got := b.Clipboard(); got != secret {
+		t.Errorf("copied %q", got)
+	}
+	b.Look("app-secret")
+	b.Click("a[href='/apps']")
+	b.Wait("document.querySelector('.row.app')")
+	b.Look("apps")
+	b.Click(".row.app h3 a")
+	b.Wait("document.querySelector('#person-login')")
+	if html := keyportertest.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
+		t.Error("the secret is shown again")
+	}
+
+	file := filepath.Join(t.TempDir(), "logo.png")
+	if err := os.WriteFile(file, logo(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.Upload("#image-file", file)
+	b.Click("form[enctype] button")
+	b.Wait("document.querySelector('.app-head img')?.naturalWidth === 256")
+	if err := os.WriteFile(file, []byte("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.Upload("#image-file", file)
+	b.Click("form[enctype] button")
+	b.Wait("document.querySelector('#about-image')")
+	says(t, b, "#about-image", "scripts")
+	b.Fill("#person-login", "devi@acme.example"+kb.Enter)
+	b.Wait("document.querySelectorAll('[aria-labelledby=people] .row').length === 2")
+	b.Look("app")
+	b.Click("a[href$='/suspend']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	b.Look("app-suspend")
+	b.Click("dialog .destroy")
+	b.Wait("document.querySelector('.app-head .state.off')")
+	says(t, b, "main", "all of its tokens are refused")
+	b.Click("form[action$='/resume'] button")
+	b.Wait("document.querySelector('.app-head .state.on')")
+
+	// What an operator sees beside that, and what it costs.
+	a, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
+	if err != nil || len(a) != 1 {
+		t.Fatal(a, err)
+	}
+	app := a[0].App
+	app.JWT, app.WithoutPKCE = true, true
+	if _, err := s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+		t.Fatal(err)
+	}
+	waiting := s.App(t, keyporter.App{Name: "AI helper", Publisher: "Somebody"})
+	err = s.DB.Do(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.SetAppState(t.Context(), waiting.ID, keyporter.AppQuarantined)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ob := s.look(t, s.operator(t, dev.OrganizationID, "otto@acme.example"))
+	ob.Open(s.url + "/apps")
+	says(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waits for approval")
+	ob.Look("apps-operator")
+	ob.Open(s.url + "/apps/" + string(waiting.ID))
+	ob.Look("app-quarantined")
+	ob.Click("form[action$='/approve'] button")
+	ob.Wait("document.querySelector('.app-head .state.on')")
+	ob.Open(s.url + "/apps/" + string(app.ID))
+	says(t, ob, "main", "exempted from PKCE", "they live until they expire")
+	ob.Look("app-operator")
+}
+
+// ask has the browser hold a request of an app.
+func (s *site) ask(t *testing.T, b *keyportertest.Browser, a keyporter.App, change ...func(*control.Authorization)) string {
+	t.Helper()
+	request, browser := s.Ask(t, a, change...)
+	keyportertest.Eval[string](b, fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", browser))
+	return s.url + "/connect/" + request
+}
+
+// TestAnAppAsks is the consent and what becomes of it, in a real browser.
+func TestAnAppAsks(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	app := s.App(t, keyporter.App{
+		Verified: true, Description: "Reads the documents that come in, and files them where they belong.", HomePage: "https://tagworks.example",
+		Scopes: []keyporter.AppScope{{Name: "openid"}, {Name: "envelope.read"}, {Name: "offline_access"}, {Name: "envelope.send", Optional: true}, {Name: "template.read", Optional: true}},
+	})
+	if err := s.Control.SetAppImage(t.Context(), keyporter.Command(), app.ID, logo(t)); err != nil {
+		t.Fatal(err)
+	}
+	b := s.look(t, ada)
+	b.Look("connections-none")
+
+	// For a moment the buttons take no click.
+	at := s.ask(t, b, app)
+	b.Open(at)
+	if got := keyportertest.Eval[string](b, "getComputedStyle(document.querySelector('.allow')).animationName"); got != "held" {
+		t.Errorf("the buttons take a click at once: %s", got)
+	}
+	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
+	says(t, b, "main", "DMS tagging service wants to act in your name", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognise you", "ead your envelopes",
+		"app.example", "Apps and Connections", "And, if you like")
+	b.Look("consent")
+	b.Click("input[value='template.read']")
+	b.Click(".allow")
+	b.Wait("location.pathname.startsWith('/oauth2/authorize/')")
+	conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID)
+	if err != nil || strings.Join(conn.Scopes, " ") != "openid envelope.read offline_access envelope.send" {
+		t.Errorf("connected with %v, %v", conn.Scopes, err)
+	}
+
+	// One that nobody vouches for, with names as long as they can be, no image, at a program on one's own machine.
+	long := s.App(t, keyporter.App{
+		Name: strings.Repeat("Überwachungs", 8) + "app", Publisher: strings.Repeat("W", 100), Authentication: keyporter.AppPublic,
+		Description: strings.Repeat("It does everything. ", 25), HomePage: "https://" + strings.Repeat("long.", 30) + "example/",
+		RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []keyporter.AppScope{{Name: "envelope.read"}},
+	})
+	b.Open(s.ask(t, b, long))
+	says(t, b, "main", "Not verified", "Nobody has checked", "http://127.0.0.1", "on your own machine")
+	b.Look("consent-long")
+	b.Click("button[value=deny]")
+	b.Wait("location.pathname.startsWith('/oauth2/authorize/')")
+	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, long.ID); keyporter.KindOf(err) != keyporter.NotFound {
+		t.Errorf("denied, and connected: %v", err)
+	}
+
+	// More than before.
+	app.Scopes = append(app.Scopes, keyporter.AppScope{Name: "email"})
+	if app, err = s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+		t.Fatal(err)
+	}
+	b.Open(s.ask(t, b, app))
+	says(t, b, "main", "wants to do more in your name", "as before")
+	b.Look("consent-more")
+
+	// For a device.
+	b.Open(s.url + "/device")
+	b.Look("device")
+	b.Fill("#code", "WRONG-CODE"+kb.Enter)
+	b.Wait("document.querySelector('#code[aria-invalid=true]')")
+	b.Look("device-wrong")
+	device := s.App(t, keyporter.App{Name: "Scan station", Device: true})
+	s.Ask(t, device, func(a *control.Authorization) {
+		a.Browser, a.UserCode, a.DeviceCode, a.Asked.Device, a.Asked.RedirectURI = "", control.UserCode("BCDF-GHJK"), "device", true, ""
+	})
+	b.Fill("#code", "bcdf ghjk"+kb.Enter)
+	b.Wait("location.pathname.startsWith('/connect/')")
+	says(t, b, "main", "Scan station", "If somebody sent you the code")
+	b.Look("consent-device")
+	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
+	b.Click(".allow")
+	b.Wait("document.querySelector('h1').innerText === 'Connected'")
+	b.Look("device-done")
+
+	// Not allowed.
+	if err := s.Control.SetAppPolicy(t.Context(), keyportertest.Session(keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)), keyporter.NoApps, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.Open(s.ask(t, b, app))
+	says(t, b, "main", "You can’t connect this app", "doesn’t let apps be connected")
+	b.Look("consent-refused")
+}
+
+// TestAppsAndConnections is the section of the page of tokens, in a real browser.
+func TestAppsAndConnections(t *testing.T) {
+	s := newSite(t)
+	ctx := t.Context()
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	app := s.App(t, keyporter.App{Verified: true, Scopes: []keyporter.AppScope{{Name: "openid"}, {Name: "envelope.read"}, {Name: "envelope.send"}, {Name: "offline_access"}}})
+	if err := s.Control.SetAppImage(ctx, keyporter.Command(), app.ID, logo(t)); err != nil {
+		t.Fatal(err)
+	}
+	used := s.Connect(t, ada, app)
+	jwt := s.Connect(t, ada, s.App(t, keyporter.App{Name: "Board reports", Publisher: "Numbers & Sons", JWT: true}))
+	stolen := s.Connect(t, ada, s.App(t, keyporter.App{Name: "Contract archive: every signed document, nightly, to cold storage", Publisher: "Acme"}), "envelope.read")
+	off := s.App(t, keyporter.App{Name: "Old scanner", Publisher: "Scanners"})
+	s.Connect(t, ada, off, "envelope.read")
+	if err := s.Control.SuspendApp(ctx, keyporter.Command(), off.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.Connect(t, olivia, app, "openid")
+	err := s.DB.Do(ctx, func(tx *store.Tx) error {
+		var uses []store.Use
+		for hour := range 7 * 24 {
+			uses = append(uses, store.Use{CredentialID: used.ID, ClientUse: keyporter.ClientUse{
+				Agent: "tagworks/3.1 (+https://tagworks.example)", Address: "203.0.113.77", Version: "esign 6", LastAt: time.Now().Add(-time.Duration(hour) * time.Hour), Allowed: (hour * 31) % 23,
+			}})
+		}
+		uses = append(uses, store.Use{CredentialID: jwt.ID, ClientUse: keyporter.ClientUse{Agent: "", Address: "2001:db8::17", Version: "esign 5", LastAt: time.Now().Add(-26 * time.Hour), Allowed: 3, Refused: 12}})
+		if err := tx.AddUses(ctx, uses); err != nil {
+			return err
+		}
+		return tx.SetConnectionReplayed(ctx, stolen.ID, time.Now().Add(-3*time.Hour))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.look(t, ada)
+	says(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
+	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Somebody else may have had a key")
+	says(t, b, ".connections", "This app is suspended")
+	keyportertest.Eval[string](b, "document.querySelector('#connections').scrollIntoView() ?? ''")
+	b.Look("connections")
+	b.Click("#connection-" + string(used.ID) + " [href*='scope=envelope.send']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, b, "dialog", "It may no longer send envelopes", "next call")
+	b.Look("connection-scope")
+	b.Click("dialog .destroy")
+	b.Wait("document.querySelector('.done')")
+	if html := b.Text("#connection-" + string(used.ID)); strings.Contains(html, "send envelopes") {
+		t.Error("the scope is still there")
+	}
+	b.Click("#connection-" + string(jwt.ID) + " [href$='/disconnect']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, b, "dialog", "refused from the next call on", "JWTs", "3 calls in the last 7 days")
+	b.Look("disconnect")
+	b.Click("dialog .destroy")
+	b.Wait("document.querySelector('.done')")
+	if b.Text("#connection-"+string(jwt.ID)) != "" {
+		t.Error("the connection is still there")
+	}
+	// With the last thing that it may it ends.
+	b.Click("#connection-" + string(stolen.ID) + " [href*='scope=']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, b, "dialog", "Disconnect “Contract archive")
+
+	ob := s.look(t, olivia)
+	ob.Open(s.url + "/apps/connections")
+	says(t, ob, "main", "For ada@acme.example", "For olivia@acme.example")
+	ob.Look("connections-all")
+	ob.Click("#connection-" + string(used.ID) + " [href*='/disconnect']")
+	ob.Wait("document.querySelector('dialog[open] .destroy')")
+	says(t, ob, "dialog", "in the name of ada@acme.example")
+	ob.Click("dialog .destroy")
+	ob.Wait("document.querySelector('.done')")
+	if got := ob.Text("#connection-" + string(used.ID)); got != "" {
+		t.Error("the connection is still there")
+	}
+	ob.Open(s.url + "/apps/policy")
+	ob.Look("app-policy")
+	ob.Click("input[value=listed]")
+	ob.Click("input[name=app][value='" + string(app.ID) + "']")
+	ob.Click("form.panel .main")
+	ob.Wait("document.querySelector('.done')")
+	b.Open(s.url + "/tokens")
+	says(t, b, "#connection-"+string(stolen.ID), "doesn’t allow this app")
+	if status := s.enter(t, ada).get("/apps/policy").status; status != http.StatusForbidden {
+		t.Errorf("ada gets %d", status)
+	}
+}

@@ -1,0 +1,228 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// appChange is something that is done to an app.
+type appChange func(*control.Control, context.Context, keyporter.Actor, keyporter.ID) error
+
+// changeApp is a form that does one thing to an app.
+func (c *console) changeApp(change appChange, done string) func(http.ResponseWriter, *http.Request, keyporter.Actor) error {
+	return func(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+		if err := change(c.Control, r.Context(), actor, id(r)); err != nil {
+			return err
+		}
+		page := appPath(id(r))
+		if done == "deleted" {
+			page = "/apps"
+		}
+		return finish(w, r, page, done)
+	}
+}
+
+func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.manageable(r, actor)
+	if err != nil {
+		return err
+	}
+	texts := []string{"All of its tokens are refused from the next call on, and nobody can connect it.", "Nothing is deleted: when the suspension ends, everything works again."}
+	if p.JWT {
+		texts = append(texts, "Its access tokens are JWTs: where an API checks them alone, they live until they expire.")
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Suspend “" + p.Name + "”?", Action: appPath(p.ID) + "/suspend", Submit: "Suspend app", Back: appPath(p.ID), Texts: texts,
+	})
+}
+
+func (c *console) showDeleteApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.manageable(r, actor)
+	if err != nil {
+		return err
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Delete “" + p.Name + "”?", Action: appPath(p.ID) + "/delete", Submit: "Delete app", Back: appPath(p.ID),
+		Texts: []string{
+			several(p.Connections, "user") + " " + map[bool]string{true: "has", false: "have"}[p.Connections == 1] + " connected it. All of its connections and tokens end, and its client_id never works again.",
+			"This can’t be undone. Not sure? Suspend it first and see who complains: a suspension can be ended.",
+		},
+	})
+}
+
+// manageable is the page of an app that the reader may change.
+func (c *console) manageable(r *http.Request, actor keyporter.Actor) (appPage, error) {
+	p, err := c.appPage(r, actor)
+	if err == nil && !p.Manages {
+		err = keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+	}
+	return p, err
+}
+
+// showAddSecret asks for a fresh sign-in, and then whether to add a secret.
+func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.manageable(r, actor)
+	if err != nil {
+		return err
+	}
+	if !c.Control.Fresh(actor) {
+		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
+	}
+	texts := []string{"It is shown once. Have the configuration of the app ready."}
+	if len(p.Secrets) == 1 {
+		texts = append(texts, "The one that there is goes on working, until you delete it: put the new one into the app first.")
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Add a secret to “" + p.Name + "”", Action: appPath(p.ID) + "/secrets", Submit: "Add secret", Harmless: true, Back: appPath(p.ID), Texts: texts,
+	})
+}
+
+func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	s, secret, err := c.Control.AddAppSecret(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	p, err := c.appPage(r, actor)
+	if err != nil {
+		return err
+	}
+	p.Secret, p.SecretID = secret.Reveal(), s.ID
+	return c.showAppPage(w, r, actor, http.StatusCreated, p)
+}
+
+func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.manageable(r, actor)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(p.Secrets, func(s keyporter.AppCredential) bool { return string(s.ID) == r.PathValue("secret") })
+	if i < 0 {
+		return keyporter.Refuse(keyporter.NotFound, "There is no such secret.")
+	}
+	texts := []string{"An app that still shows it can’t get or refresh tokens from now on. Tokens that were issued go on working until they expire."}
+	if len(p.Secrets) == 1 {
+		texts = append(texts, "It is the only one.")
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Delete the secret " + p.Secrets[i].First + "…" + p.Secrets[i].Last + "?", Submit: "Delete secret",
+		Action: appPath(p.ID) + "/secrets/" + r.PathValue("secret") + "/delete", Back: appPath(p.ID), Texts: texts,
+	})
+}
+
+func (c *console) deleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.DeleteAppSecret(r.Context(), actor, id(r), keyporter.ID(r.PathValue("secret"))); err != nil {
+		return err
+	}
+	return finish(w, r, appPath(id(r)), "deleted")
+}
+
+// setPeople takes logins of those who stay, and one of who is added.
+func (c *console) setPeople(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	logins := r.PostForm["person"]
+	added := r.PostFormValue("login")
+	if added != "" {
+		logins = append(slices.Clone(logins), added)
+	}
+	err := c.Control.SetAppPeople(r.Context(), actor, control.AppPeople{AppID: id(r), Logins: logins, Shown: ids(r, "shown")})
+	if err == nil {
+		return finish(w, r, appPath(id(r)), "people")
+	}
+	f, other := faultOf(err)
+	if other != nil {
+		return err
+	}
+	p, other := c.manageable(r, actor)
+	if other != nil {
+		return other
+	}
+	p.PeopleFault, p.Login = f, added
+	return c.showAppPage(w, r, actor, status(err), p)
+}
+
+// imageUpload is the route of the one form that is larger than the others.
+const imageUpload = "POST /apps/{id}/image"
+
+// sizeLimit is how large a form may be.
+func sizeLimit(r *http.Request) int64 {
+	if r.Pattern == imageUpload {
+		return control.MaxImageLen + maxForm
+	}
+	return maxForm
+}
+
+func (c *console) uploadImage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	file, err := readImage(r)
+	if err == nil {
+		err = c.Control.SetAppImage(r.Context(), actor, id(r), file)
+	}
+	if err == nil {
+		return finish(w, r, appPath(id(r)), "image")
+	}
+	f, other := faultOf(err)
+	if other != nil || keyporter.KindOf(err) == keyporter.Forbidden {
+		return err
+	}
+	p, other := c.manageable(r, actor)
+	if other != nil {
+		return other
+	}
+	p.ImageFault = f
+	return c.showAppPage(w, r, actor, status(err), p)
+}
+
+// readImage reads the file that was chosen, into memory only. None is no bytes.
+func readImage(r *http.Request) ([]byte, error) {
+	damaged := keyporter.InvalidField("image", "The file arrived damaged, or is too large: 1 MiB at most.")
+	parts, err := r.MultipartReader()
+	if errors.Is(err, http.ErrNotMultipart) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, damaged
+	}
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, damaged
+		}
+		if part.FormName() != "image" {
+			continue
+		}
+		file, err := io.ReadAll(part) // the body has a limit
+		if err != nil {
+			return nil, damaged
+		}
+		return file, nil
+	}
+}
+
+// showImage answers with the image of an app. It is a PNG of our own making; the headers
+// keep it from being anything else, should it ever not be.
+func (c *console) showImage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	png, at, err := c.Control.AppImage(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "image/png")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Disposition", `inline; filename="app.png"`)
+	h.Set("Last-Modified", at.UTC().Format(http.TimeFormat))
+	h.Set("Content-Length", strconv.Itoa(len(png)))
+	if r.URL.Query().Get("v") == strconv.FormatInt(at.UnixMilli(), 10) {
+		h.Set("Cache-Control", "private, max-age=31536000, immutable") // another image has another address
+	}
+	_, _ = w.Write(png)
+	return nil
+}

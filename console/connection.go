@@ -1,0 +1,177 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// connectionRow is a connection in a list.
+type connectionRow struct {
+	control.ConnectionWithUse
+
+	May     []keyporter.Scope    // what it may do
+	LastUse *keyporter.ClientUse // nil: never used
+	Chart   chart
+	Now     time.Time
+	All     bool // in the list of the whole organization
+}
+
+// Query is what links of the row carry, so that one comes back to its list.
+func (c connectionRow) Query() string {
+	if c.All {
+		return "&list=all"
+	}
+	return ""
+}
+
+// connectionSection is the section Apps and Connections of the page of tokens.
+type connectionSection struct {
+	Rows   []connectionRow
+	Access control.Access
+	Older  keyporter.ID // the last row of a full page; empty: there is nothing after it
+	Newer  bool         // this isn't the first page
+}
+
+func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
+	row := connectionRow{ConnectionWithUse: conn, Chart: chartOf(conn.Use), Now: c.Control.Now()}
+	if last, ok := conn.Use.Last(); ok {
+		row.LastUse = &last
+	}
+	for _, name := range conn.Scopes {
+		row.May = append(row.May, keyporter.Scope{Name: name, Means: c.Control.ScopeMeans(name)})
+	}
+	return row
+}
+
+func (c *console) connectionSection(r *http.Request, actor keyporter.Actor) (s connectionSection, err error) {
+	before := keyporter.ID(r.URL.Query().Get("before-connection"))
+	s.Newer = before != ""
+	all, err := c.Control.Connections(r.Context(), actor, before)
+	for _, conn := range all {
+		s.Rows = append(s.Rows, c.connectionRow(conn))
+	}
+	if len(all) == control.MaxPage {
+		s.Older = all[len(all)-1].Connection.ID
+	}
+	return s, err
+}
+
+// connectionsPage is the content of the list of an organization's connections.
+type connectionsPage struct {
+	Rows         []connectionRow
+	Organization string
+	Older        keyporter.ID
+	Newer        bool
+}
+
+const allConnections = "/apps/connections"
+
+func (c *console) listConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	before := keyporter.ID(r.URL.Query().Get("before"))
+	p := connectionsPage{Newer: before != ""}
+	all, err := c.Control.OrganizationConnections(r.Context(), actor, before)
+	if err != nil {
+		return err
+	}
+	for _, conn := range all {
+		row := c.connectionRow(conn)
+		row.All = true
+		p.Rows = append(p.Rows, row)
+	}
+	if len(all) == control.MaxPage {
+		p.Older = all[len(all)-1].Connection.ID
+	}
+	l, err := c.layoutFor(r, actor, "Connections", p)
+	if err != nil {
+		return err
+	}
+	p.Organization = l.Organization
+	l.Page = p
+	return c.show(w, r, http.StatusOK, "connections", l)
+}
+
+// connectionsOf is the page that has the list from which a request about a connection came.
+func connectionsOf(r *http.Request) string {
+	if r.FormValue("list") == "all" {
+		return allConnections
+	}
+	return "/tokens"
+}
+
+func connectionPath(conn control.ConnectionWithUse, verb string, r *http.Request, query ...string) string {
+	q := url.Values{}
+	if len(query) > 0 {
+		q.Set("scope", query[0])
+	}
+	if connectionsOf(r) == allConnections {
+		q.Set("list", "all")
+	}
+	return (&url.URL{Path: "/connections/" + string(conn.Connection.ID) + "/" + verb, RawQuery: q.Encode()}).String()
+}
+
+func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	conn, err := c.Control.Connection(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: connectionsOf(r),
+		Texts: endTexts(conn, actor),
+	})
+}
+
+// endTexts say what happens when a connection ends.
+func endTexts(conn control.ConnectionWithUse, actor keyporter.Actor) []string {
+	whose := "your name"
+	if conn.UserID != actor.User.ID {
+		whose = "the name of " + conn.User.Login
+	}
+	texts := []string{"It can’t act in " + whose + " any more: all of its tokens are refused from the next call on, and it can’t get new ones."}
+	if conn.App.JWT {
+		texts = append(texts, "Its access tokens are JWTs: an API that checks them alone, without asking Keyporter, takes them until they expire.")
+	}
+	if n := conn.Use.Allowed; n > 0 {
+		texts = append(texts, several(n, "call")+" in the last 7 days. What the app does for "+map[bool]string{true: "you", false: "him"}[conn.UserID == actor.User.ID]+" stops.")
+	}
+	return append(texts, "What the app has fetched already stays with it. To connect it again, begin in the app.")
+}
+
+func (c *console) disconnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.Disconnect(r.Context(), actor, id(r)); err != nil {
+		return err
+	}
+	return finish(w, r, connectionsOf(r), "disconnected")
+}
+
+func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	conn, err := c.Control.Connection(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	scope := r.URL.Query().Get("scope")
+	if !slices.Contains(conn.Scopes, scope) {
+		return keyporter.Refuse(keyporter.NotFound, "The app doesn’t have this permission any more.")
+	}
+	if len(conn.Scopes) == 1 {
+		return redirect(connectionPath(conn, "disconnect", r))(w, r)
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: connectionsOf(r),
+		Texts: []string{
+			"It may no longer " + c.Control.ScopeMeans(scope) + ".",
+			"That counts from the next call on. Everything else it may do stays; the app can ask for this again.",
+		},
+	})
+}
+
+func (c *console) removeScope(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if err := c.Control.RemoveScope(r.Context(), actor, id(r), r.FormValue("scope")); err != nil {
+		return err
+	}
+	return finish(w, r, connectionsOf(r), "taken")
+}

@@ -1,0 +1,198 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// RegisterApp adds an app. An operator adds apps of the instance and of organizations, a
+// user with apps.register adds apps of his own organization; he becomes responsible for
+// it. What the app is called is its owner's to say; that it is Verified, or needs no
+// PKCE, only operators say. ID, State, Dynamic, Version and times of a are not looked at.
+func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
+	now := c.now()
+	a.ID, a.CreatedAt, a.ImageAt, a.Version = keyporter.NewID(now), now, time.Time{}, 1
+	a.State, a.Barred, a.Dynamic = keyporter.AppActive, false, false
+	err := c.db.Do(ctx, func(tx *store.Tx) error {
+		operator, err := mayRegister(ctx, tx, actor, a.OrganizationID)
+		if err != nil {
+			return err
+		}
+		if err := c.cleanApp(&a, keyporter.App{}, operator); err != nil {
+			return err
+		}
+		if err := tx.InsertApp(ctx, a); err != nil {
+			return err
+		}
+		if !actor.Trusted() {
+			if err := tx.SetAppPeople(ctx, a.ID, []keyporter.ID{actor.User.ID}); err != nil {
+				return err
+			}
+		}
+		e := c.appEvent(keyporter.EventAppCreate, actor, a)
+		appChanges(e.Detail, a, keyporter.App{})
+		return tx.InsertEvent(ctx, e)
+	})
+	return a, err
+}
+
+// mayRegister wants the actor to be allowed to add apps of an organization, or with none
+// of the instance, and tells whether he is an operator.
+func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) (operator bool, err error) {
+	if actor.Kind == keyporter.ActorSession && actor.User.OrganizationID != organization || actor.Trusted() {
+		if err := operators(actor); err != nil {
+			return false, err
+		}
+		if organization != "" {
+			_, err = q.OrganizationByID(ctx, organization)
+		}
+		return true, missing(err, "organization")
+	}
+	r, err := may(ctx, q, actor, organization, keyporter.PermissionRegisterApps)
+	if r.operator && keyporter.KindOf(err) == keyporter.Forbidden {
+		err = nil
+	}
+	return r.operator, err
+}
+
+// UpdateApp changes what can be changed of the app with a.ID. When the app is not at
+// a.Version any more, it is a Conflict and nothing is changed. Organization, state, image
+// and whether it registered itself stay as they are. When somebody else than an operator
+// changes by what people know the app, it isn't Verified any more.
+func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
+	_, err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, r appRights) (keyporter.Event, error) {
+		if before.Version != a.Version {
+			return keyporter.Event{}, appChanged()
+		}
+		a.OrganizationID, a.State, a.Barred, a.Dynamic = before.OrganizationID, before.State, before.Barred, before.Dynamic
+		a.ImageAt, a.CreatedAt = before.ImageAt, before.CreatedAt
+		if err := c.cleanApp(&a, before, r.operator); err != nil {
+			return keyporter.Event{}, err
+		}
+		e := c.appEvent(keyporter.EventAppUpdate, actor, a)
+		if !appChanges(e.Detail, a, before) {
+			return keyporter.Event{}, nil
+		}
+		if a.Authentication != keyporter.AppSecret {
+			if err := tx.DeleteAppSecrets(ctx, a.ID); err != nil {
+				return keyporter.Event{}, err
+			}
+		}
+		if err := tx.UpdateApp(ctx, a, a.Version); err != nil {
+			return keyporter.Event{}, err
+		}
+		a.Version++
+		return e, nil
+	})
+	return a, err
+}
+
+func appChanged() error {
+	return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed this app meanwhile. Nothing of yours was saved; look at how it is now.")
+}
+
+// appRights are what an actor may do with an app.
+type appRights struct {
+	operator bool // he runs the instance
+	sees     bool
+	manages  bool
+}
+
+// rightsOn returns what the actor may do with an app. Its people may change it, wherever
+// they belong; so may operators, and in the app's organization who changes the settings
+// of that. The others there who register apps see it.
+func rightsOn(ctx context.Context, q reader, actor keyporter.Actor, a keyporter.App) (appRights, error) {
+	r, err := rightsIn(ctx, q, actor, actor.User.OrganizationID)
+	if err != nil {
+		return appRights{}, err
+	}
+	if r.trusted || r.operator {
+		return appRights{operator: true, sees: true, manages: true}, nil
+	}
+	people, err := q.AppPeople(ctx, a.ID)
+	own := a.OrganizationID == r.user.OrganizationID
+	manages := slices.Contains(people, r.user.ID) || own && r.has(keyporter.PermissionManageOrganization)
+	return appRights{manages: manages, sees: manages || own && r.has(keyporter.PermissionRegisterApps)}, err
+}
+
+// changeApp makes one change to an app that the actor may change, while nobody else
+// changes it, and returns it as it was before. Without a name in the event nothing changed
+// and none is written.
+func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, keyporter.App, appRights) (keyporter.Event, error)) (keyporter.App, error) {
+	var a keyporter.App
+	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		if a, err = tx.LockApp(ctx, id); err != nil {
+			return missing(err, "app")
+		}
+		r, err := rightsOn(ctx, tx, actor, a)
+		switch {
+		case err != nil:
+			return err
+		case !r.sees:
+			return notFound("app")
+		case !r.manages:
+			return keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+		}
+		e, err := change(tx, a, r)
+		if err != nil || e.Name == "" {
+			return err
+		}
+		return tx.InsertEvent(ctx, e)
+	})
+	return a, err
+}
+
+func (c *Control) appEvent(name keyporter.EventName, actor keyporter.Actor, a keyporter.App) keyporter.Event {
+	e := c.event(name, actor)
+	e.OrganizationID, e.AppID = a.OrganizationID, a.ID
+	e.Detail = map[string]string{"name": a.Name}
+	return e
+}
+
+// appChanges writes down what differs between two states of an app, as it is after, and
+// tells whether anything does.
+func appChanges(detail map[string]string, after, before keyporter.App) bool {
+	changed := false
+	for _, f := range []struct{ name, after, before string }{
+		{"name", after.Name, before.Name},
+		{"description", after.Description, before.Description},
+		{"publisher", after.Publisher, before.Publisher},
+		{"home_page", after.HomePage, before.HomePage},
+		{"verified", strconv.FormatBool(after.Verified), strconv.FormatBool(before.Verified)},
+		{"authentication", string(after.Authentication), string(before.Authentication)},
+		{"keys", after.Keys, before.Keys},
+		{"redirect_uris", strings.Join(after.RedirectURIs, " "), strings.Join(before.RedirectURIs, " ")},
+		{"scopes", scopeWords(after.Scopes), scopeWords(before.Scopes)},
+		{"device", strconv.FormatBool(after.Device), strconv.FormatBool(before.Device)},
+		{"own_tokens", strconv.FormatBool(after.OwnTokens), strconv.FormatBool(before.OwnTokens)},
+		{"without_pkce", strconv.FormatBool(after.WithoutPKCE), strconv.FormatBool(before.WithoutPKCE)},
+		{"jwt", strconv.FormatBool(after.JWT), strconv.FormatBool(before.JWT)},
+		{"introspects", strconv.FormatBool(after.Introspects), strconv.FormatBool(before.Introspects)},
+		{"webhook", after.Webhook, before.Webhook},
+	} {
+		if f.after != f.before {
+			detail[f.name], changed = f.after, true
+		}
+	}
+	if before.Name != "" && before.Name != after.Name {
+		detail["before"] = before.Name
+	}
+	return changed
+}
+
+func scopeWords(scopes []keyporter.AppScope) string {
+	texts := make([]string, len(scopes))
+	for i, s := range scopes {
+		texts[i] = s.Name
+		if s.Optional {
+			texts[i] += " (optional)"
+		}
+	}
+	return strings.Join(texts, " ")
+}

@@ -1,0 +1,192 @@
+package control
+
+import (
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/keyporter/keyporter"
+)
+
+// What an app can have at the most: its pages, and the authorization endpoint, go through all of it.
+const (
+	MaxDescriptionLen = 500 // characters
+	maxRedirectURIs   = 20
+	maxKeys           = 10
+	maxKeysLen        = 16 << 10 // bytes
+	minRSABits        = 2048
+)
+
+// cleanApp checks what a person says of an app, and puts it in order. before is the app
+// as it is, zero when it is new.
+func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool) (err error) {
+	if a.Name, err = keyporter.ParseName(a.Name); err != nil {
+		return err
+	}
+	if a.Publisher, err = keyporter.ParseName(a.Publisher); err != nil {
+		return keyporter.InvalidField("publisher", strings.Replace(keyporter.MessageOf(err), "a name", "who publishes it", 1))
+	}
+	if a.Description, err = keyporter.ParseText("description", a.Description, MaxDescriptionLen); err != nil {
+		return err
+	}
+	a.HomePage, a.Webhook, a.Keys = strings.TrimSpace(a.HomePage), strings.TrimSpace(a.Webhook), strings.TrimSpace(a.Keys)
+	if err := keyporter.CheckHTTPS("home_page", a.HomePage); err != nil {
+		return err
+	}
+	if err := keyporter.CheckHTTPS("webhook", a.Webhook); err != nil {
+		return err
+	}
+	if err := cleanAuthentication(a); err != nil {
+		return err
+	}
+	if err := cleanRedirectURIs(a); err != nil {
+		return err
+	}
+	if err := c.cleanScopes(a, before); err != nil {
+		return err
+	}
+	return operatorsSay(a, before, operator)
+}
+
+// operatorsSay keeps to operators what only they say of an app.
+func operatorsSay(a *keyporter.App, before keyporter.App, operator bool) error {
+	if operator {
+		if a.WithoutPKCE && !a.Confidential() {
+			return keyporter.InvalidField("without_pkce", "An app that can’t keep a secret has nothing but PKCE.")
+		}
+		if a.Introspects && !a.Confidential() {
+			return keyporter.InvalidField("introspects", "Only an app that can prove who it is may ask about tokens.")
+		}
+		return nil
+	}
+	if a.Verified && !before.Verified || a.WithoutPKCE && !before.WithoutPKCE || a.Introspects && !before.Introspects {
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter vouches for an app, exempts it from PKCE, or lets it ask about tokens of others.")
+	}
+	a.WithoutPKCE, a.Introspects = a.WithoutPKCE && a.Confidential(), a.Introspects && a.Confidential()
+	// Else an app could be vouched for under one name, and ask people under another.
+	a.Verified = a.Verified && a.Name == before.Name && a.Publisher == before.Publisher && a.HomePage == before.HomePage
+	return nil
+}
+
+func cleanAuthentication(a *keyporter.App) error {
+	switch a.Authentication {
+	case keyporter.AppPublic:
+		if a.OwnTokens {
+			return keyporter.InvalidField("own_tokens", "Only an app that can prove who it is gets tokens of its own (RFC 6749 §4.4).")
+		}
+		a.Keys = ""
+	case keyporter.AppSecret:
+		a.Keys = ""
+	case keyporter.AppKey:
+		return checkKeys(a.Keys)
+	default:
+		return keyporter.InvalidField("authentication", "Choose how the app proves who it is.")
+	}
+	return nil
+}
+
+// checkKeys wants a JWK Set (RFC 7517) of public keys only: a private one that somebody
+// pastes here would be known to two.
+func checkKeys(text string) error {
+	bad := func(format string, args ...any) error {
+		return keyporter.InvalidField("keys", fmt.Sprintf(format, args...))
+	}
+	if text == "" {
+		return bad("Enter the public keys of the app, as a JWK Set: {\"keys\": […]}.")
+	}
+	if len(text) > maxKeysLen {
+		return bad("The keys are too long: %d KiB at most.", maxKeysLen>>10)
+	}
+	var raw struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	if err := json.Unmarshal([]byte(text), &raw); err != nil || len(raw.Keys) == 0 {
+		return bad("This isn’t a JWK Set: {\"keys\": […]} with one key at least.")
+	}
+	for i, k := range raw.Keys {
+		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+			if _, has := k[private]; has {
+				return bad("Key %d has a secret part (%q). Enter public keys only, and make a new key: this one was shown to somebody else.", i+1, private)
+			}
+		}
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(text), &set); err != nil {
+		return bad("One of the keys can’t be read.")
+	}
+	if len(set.Keys) > maxKeys || len(set.Keys) != len(raw.Keys) {
+		return bad("The set may have %d keys at the most, and none of a kind that can’t be read.", maxKeys)
+	}
+	for i, k := range set.Keys {
+		if !k.Valid() || !k.IsPublic() {
+			return bad("Key %d isn’t a public key of kind RSA, EC or OKP.", i+1)
+		}
+		if r, ok := k.Key.(*rsa.PublicKey); ok && r.N.BitLen() < minRSABits {
+			return bad("Key %d has %d bits: %d at least.", i+1, r.N.BitLen(), minRSABits)
+		}
+	}
+	return nil
+}
+
+func cleanRedirectURIs(a *keyporter.App) error {
+	var uris []string
+	for _, u := range a.RedirectURIs {
+		if u = strings.TrimSpace(u); u == "" || slices.Contains(uris, u) {
+			continue
+		}
+		if err := keyporter.CheckRedirectURI(u, !a.Confidential()); err != nil {
+			return err
+		}
+		uris = append(uris, u)
+	}
+	if len(uris) > maxRedirectURIs {
+		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have %d addresses at the most.", maxRedirectURIs))
+	}
+	if len(uris) == 0 && !a.Device && !a.OwnTokens {
+		return keyporter.InvalidField("redirect_uris", "Enter where answers are sent to. Only an app that uses a device code, or tokens of its own and nothing else, can do without.")
+	}
+	a.RedirectURIs = uris
+	return nil
+}
+
+// cleanScopes wants scopes that there are. One that was taken out of the configuration
+// since may stay: who changes the name of an app isn't to blame for it.
+func (c *Control) cleanScopes(a *keyporter.App, before keyporter.App) error {
+	known := append(slices.Clone(c.scopes), keyporter.OpenIDScopes()...)
+	var scopes []keyporter.AppScope
+	for _, s := range a.Scopes {
+		was := func(b keyporter.AppScope) bool { return b.Name == s.Name }
+		switch {
+		case slices.ContainsFunc(scopes, was):
+			continue
+		case !slices.ContainsFunc(known, func(k keyporter.Scope) bool { return k.Name == s.Name }) && !slices.ContainsFunc(before.Scopes, was):
+			return keyporter.InvalidField("scopes", "There is no scope “"+text(s.Name, keyporter.MaxNameLen)+"”.")
+		}
+		scopes = append(scopes, s)
+	}
+	if len(scopes) == 0 {
+		return keyporter.InvalidField("scopes", "Choose what the app may ask for, one thing at least.")
+	}
+	a.Scopes = scopes
+	return nil
+}
+
+// ScopeMeans says what a scope permits, as it goes on after "may". One that there isn't
+// any more is said by its name.
+func (c *Control) ScopeMeans(name string) string {
+	for _, s := range slices.Concat(c.scopes, keyporter.OpenIDScopes()) {
+		if s.Name == name && s.Means != "" {
+			return s.Means
+		}
+	}
+	return "use “" + name + "”"
+}
+
+// Scopes returns the scopes that apps may ask for: those of the operator, then OpenID Connect's own.
+func (c *Control) Scopes() []keyporter.Scope {
+	return slices.Concat(c.scopes, keyporter.OpenIDScopes())
+}

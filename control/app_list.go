@@ -1,0 +1,97 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// AppProfile is an app as those see it who may.
+type AppProfile struct {
+	keyporter.App
+	Organization string // its name; empty: of the instance
+	Secrets      []keyporter.AppCredential
+	People       []keyporter.User // who are responsible
+	Connections  int              // how many users it is connected with
+	Manages      bool             // the actor may change it
+	Operates     bool             // the actor is an operator
+}
+
+// App returns an app: to operators, to its people, and in its organization to who
+// registers apps or changes the settings of the organization.
+func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (p AppProfile, err error) {
+	if p.App, err = c.db.AppByID(ctx, id); err != nil {
+		return p, missing(err, "app")
+	}
+	r, err := rightsOn(ctx, c.db, actor, p.App)
+	if err == nil && !r.sees {
+		err = notFound("app")
+	}
+	if err != nil {
+		return AppProfile{}, err
+	}
+	p.Manages, p.Operates = r.manages, r.operator
+	if p.Organization, err = c.organizationName(ctx, p.OrganizationID); err != nil {
+		return p, err
+	}
+	if p.Secrets, err = c.db.AppSecretsOf(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Connections, err = c.db.CountConnections(ctx, id); err != nil {
+		return p, err
+	}
+	people, err := c.db.AppPeople(ctx, id)
+	for _, user := range people {
+		u, err := c.db.UserByID(ctx, user)
+		if err != nil {
+			return p, err
+		}
+		p.People = append(p.People, u)
+	}
+	return p, err
+}
+
+// ListedApp is an app in a list.
+type ListedApp struct {
+	keyporter.App
+	Organization string // its name; empty: of the instance
+}
+
+// AppList selects apps.
+type AppList struct {
+	State  keyporter.AppState // empty: any
+	Before keyporter.ID       // the last app of the page before; empty: from the latest
+}
+
+// Apps returns the apps that App returns to the actor, the latest first: a page of up to MaxPage.
+func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([]ListedApp, error) {
+	r, err := rightsIn(ctx, c.db, actor, actor.User.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	find := store.AppList{All: r.trusted || r.operator, PersonID: r.user.ID, State: l.State, Before: l.Before, Limit: MaxPage}
+	if r.has(keyporter.PermissionRegisterApps) || r.has(keyporter.PermissionManageOrganization) {
+		find.OrganizationID = r.user.OrganizationID
+	}
+	apps, err := c.db.Apps(ctx, find)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]ListedApp, len(apps))
+	for i, a := range apps {
+		all[i].App = a
+		if all[i].Organization, err = c.organizationName(ctx, a.OrganizationID); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (c *Control) organizationName(ctx context.Context, id keyporter.ID) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	o, err := c.db.OrganizationByID(ctx, id)
+	return o.Name, err
+}

@@ -1,0 +1,58 @@
+package control
+
+import (
+	"context"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// AppPeople is the input of SetAppPeople.
+type AppPeople struct {
+	AppID  keyporter.ID
+	Logins []string       // of those who shall be responsible, and no others
+	Shown  []keyporter.ID // who were when this was asked for
+}
+
+// SetAppPeople makes users responsible for an app, one at least. They are of its
+// organization; for an app of the instance an operator names anybody, and its people name
+// users of their own organization. When others are responsible than those that were shown,
+// it is a Conflict and nothing is changed.
+func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in AppPeople) error {
+	_, err := c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+		before, err := tx.AppPeople(ctx, a.ID)
+		if err != nil {
+			return keyporter.Event{}, err
+		}
+		if !slices.Equal(before, distinct(in.Shown)) {
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "Somebody else has changed who is responsible for this app meanwhile. Nothing of yours was saved; look at how it is now.")
+		}
+		organization := a.OrganizationID
+		if organization == "" && !r.operator {
+			organization = actor.User.OrganizationID
+		}
+		var people []keyporter.ID
+		for _, login := range in.Logins {
+			u, err := tx.UserByLogin(ctx, loginKey(login))
+			if keyporter.KindOf(err) != keyporter.NotFound && err != nil {
+				return keyporter.Event{}, err
+			}
+			if err != nil || organization != "" && u.OrganizationID != organization && !slices.Contains(before, u.ID) {
+				// The same words whether there is nobody of this name or he is of another organization.
+				return keyporter.Event{}, keyporter.InvalidField("people", "There is no user “"+text(login, keyporter.MaxLoginLen)+"” who could be responsible for this app.")
+			}
+			people = append(people, u.ID)
+		}
+		if people = distinct(people); len(people) == 0 {
+			return keyporter.Event{}, keyporter.InvalidField("people", "Somebody has to be responsible. Name another one first.")
+		}
+		if slices.Equal(before, people) {
+			return keyporter.Event{}, nil
+		}
+		e := c.appEvent(keyporter.EventAppPeople, actor, a)
+		e.Detail["people"], e.Detail["before"] = words(people), words(before)
+		return e, tx.SetAppPeople(ctx, a.ID, people)
+	})
+	return err
+}

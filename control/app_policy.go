@@ -1,0 +1,71 @@
+package control
+
+import (
+	"context"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// MaxListedApps is how many apps an organization can list: its page shows all to choose from.
+const MaxListedApps = 500
+
+// AppPolicy is which apps the users of an organization may connect.
+type AppPolicy struct {
+	Policy keyporter.AppPolicy
+	Listed []keyporter.ID
+	Apps   []keyporter.App // that can be listed: of the instance, and of the organization
+}
+
+// AppPolicy returns which apps the users of the actor's organization may connect. It takes organization.manage.
+func (c *Control) AppPolicy(ctx context.Context, actor keyporter.Actor) (p AppPolicy, err error) {
+	organization := actor.User.OrganizationID
+	if _, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageOrganization); err != nil {
+		return p, err
+	}
+	if p.Policy, p.Listed, err = c.db.AppPolicyOf(ctx, organization); err != nil {
+		return p, err
+	}
+	p.Apps, err = c.db.Apps(ctx, store.AppList{OrganizationID: organization, Instance: true, Limit: MaxListedApps})
+	p.Apps = slices.DeleteFunc(p.Apps, func(a keyporter.App) bool { return a.State == keyporter.AppQuarantined })
+	return p, err
+}
+
+// SetAppPolicy sets which apps the users of the actor's organization may connect, and have
+// act in their names: the connections with others stand, and don't work while it is so.
+// What is listed counts with ListedApps only, and is kept with the others, too.
+func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, policy keyporter.AppPolicy, listed []keyporter.ID) error {
+	if !slices.Contains([]keyporter.AppPolicy{keyporter.AllApps, keyporter.ListedApps, keyporter.NoApps}, policy) {
+		return keyporter.InvalidField("policy", "Choose which apps your users may connect.")
+	}
+	organization := actor.User.OrganizationID
+	listed = distinct(listed)
+	if len(listed) > MaxListedApps {
+		return keyporter.InvalidField("app", "These are too many.")
+	}
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+		if _, err := may(ctx, tx, actor, organization, keyporter.PermissionManageOrganization); err != nil {
+			return err
+		}
+		before, was, err := tx.AppPolicyOf(ctx, organization)
+		if err != nil || before == policy && slices.Equal(was, listed) {
+			return err
+		}
+		for _, id := range listed {
+			a, err := tx.AppByID(ctx, id)
+			if keyporter.KindOf(err) == keyporter.NotFound || err == nil && a.OrganizationID != "" && a.OrganizationID != organization {
+				return keyporter.InvalidField("app", "One of the apps isn’t there any more.")
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := tx.SetAppPolicy(ctx, organization, policy, listed); err != nil {
+			return err
+		}
+		e := c.organizationEvent(keyporter.EventOrganizationApps, actor, organization, "policy", string(policy))
+		e.Detail["before"], e.Detail["listed"] = string(before), words(listed)
+		return tx.InsertEvent(ctx, e)
+	})
+}

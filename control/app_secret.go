@@ -1,0 +1,46 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// AddAppSecret adds a secret to an app and returns it: the only time that it is ever seen.
+// An app has two at the most, so that one can take the place of the other. It takes a fresh sign-in.
+func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.AppCredential, keyporter.Secret, error) {
+	if err := c.mustBeFresh(actor); err != nil {
+		return keyporter.AppCredential{}, keyporter.Secret{}, err
+	}
+	secret, now := keyporter.NewSecret(keyporter.SecretApp), c.now()
+	s := keyporter.AppCredential{ID: keyporter.NewID(now), AppID: id, First: secret.First(), Last: secret.Last(), CreatedAt: now}
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+		if a.Authentication != keyporter.AppSecret {
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app proves who it is without a secret.")
+		}
+		err := tx.InsertAppSecret(ctx, s, secret.Hash())
+		if keyporter.KindOf(err) == keyporter.NotFound {
+			err = keyporter.Refuse(keyporter.Conflict, "There are two secrets already, and more there can’t be. Delete the one that isn’t used any more.")
+		}
+		return c.secretEvent(keyporter.EventAppSecretAdd, actor, a, s.ID), err
+	})
+	if err != nil {
+		return keyporter.AppCredential{}, keyporter.Secret{}, err
+	}
+	return s, secret, nil
+}
+
+// DeleteAppSecret deletes a secret of an app: who shows it at the token endpoint is refused from now on.
+func (c *Control) DeleteAppSecret(ctx context.Context, actor keyporter.Actor, app, id keyporter.ID) error {
+	_, err := c.changeApp(ctx, actor, app, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+		return c.secretEvent(keyporter.EventAppSecretDelete, actor, a, id), missing(tx.DeleteAppSecret(ctx, app, id), "secret")
+	})
+	return err
+}
+
+func (c *Control) secretEvent(name keyporter.EventName, actor keyporter.Actor, a keyporter.App, secret keyporter.ID) keyporter.Event {
+	e := c.appEvent(name, actor, a)
+	e.Detail["secret"] = string(secret)
+	return e
+}

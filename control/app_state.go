@@ -1,0 +1,75 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// SuspendApp has all tokens of an app refused from the next call on. One that an operator
+// suspends only an operator lets work again: its people must not undo what was done about them.
+func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+		if a.State == keyporter.AppQuarantined {
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app doesn’t work yet: no operator has approved it.")
+		}
+		if a.State == keyporter.AppSuspended && (a.Barred || !r.operator) {
+			return keyporter.Event{}, nil // nothing happens: no event
+		}
+		if r.operator {
+			if err := tx.SetAppBarred(ctx, id, true); err != nil {
+				return keyporter.Event{}, err
+			}
+		}
+		_, err := tx.SetAppState(ctx, id, keyporter.AppSuspended)
+		e := c.appEvent(keyporter.EventAppSuspend, actor, a)
+		if r.operator {
+			e.Detail["by"] = "operator"
+		}
+		return e, err
+	})
+	return err
+}
+
+// ResumeApp ends the suspension of an app: its connections stand, and its tokens work as
+// long as they haven't expired.
+func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+		switch {
+		case a.State != keyporter.AppSuspended:
+			return keyporter.Event{}, nil
+		case a.Barred && !r.operator:
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Forbidden, "An operator of this Keyporter has suspended this app. Only an operator can end that.")
+		}
+		if err := tx.SetAppBarred(ctx, id, false); err != nil {
+			return keyporter.Event{}, err
+		}
+		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
+		return c.appEvent(keyporter.EventAppResume, actor, a), err
+	})
+	return err
+}
+
+// ApproveApp lets an app work that registered itself. It takes an operator.
+func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	if err := operators(actor); err != nil {
+		return err
+	}
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+		if a.State != keyporter.AppQuarantined {
+			return keyporter.Event{}, nil
+		}
+		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
+		return c.appEvent(keyporter.EventAppApprove, actor, a), err
+	})
+	return err
+}
+
+// DeleteApp deletes an app for good, with all of its connections and tokens.
+func (c *Control) DeleteApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id)
+	})
+	return err
+}

@@ -1,0 +1,183 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// ConnectionWithUse is a connection, with whom it is, and how it was used.
+type ConnectionWithUse struct {
+	keyporter.Connection
+	App  keyporter.App
+	User keyporter.User // whose it is
+	Use  keyporter.TokenUse
+
+	WhyNot string // why nothing of the app works now, in a sentence; empty: as far as the app and the organization go it does
+}
+
+// Connections returns the actor's connections with apps, the latest first: a page of up
+// to MaxPage, older than the connection before (empty: from the latest).
+func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
+	if actor.Kind != keyporter.ActorSession {
+		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	all, err := c.db.ConnectionsOf(ctx, actor.User.ID, before, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	return c.withUses(ctx, all)
+}
+
+// OrganizationConnections returns the connections of all users of the actor's organization,
+// as Connections does. It takes tokens.manage: who lets an app act in his name gives it what
+// an API token is, a credential of his, and who looks after the ones looks after the others.
+func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
+	if _, err := may(ctx, c.db, actor, actor.User.OrganizationID, keyporter.PermissionManageTokens); err != nil {
+		return nil, err
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
+	all, err := c.db.ConnectionsIn(ctx, actor.User.OrganizationID, before, MaxPage)
+	if err != nil {
+		return nil, err
+	}
+	return c.withUses(ctx, all)
+}
+
+func (c *Control) withUses(ctx context.Context, all []keyporter.Connection) ([]ConnectionWithUse, error) {
+	with := make([]ConnectionWithUse, len(all))
+	var err error
+	for i, conn := range all {
+		if with[i], err = c.withUse(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	return with, nil
+}
+
+func (c *Control) withUse(ctx context.Context, conn keyporter.Connection) (w ConnectionWithUse, err error) {
+	w.Connection = conn
+	if w.App, err = c.db.AppByID(ctx, conn.AppID); err != nil {
+		return w, err
+	}
+	if w.User, err = c.db.UserByID(ctx, conn.UserID); err != nil {
+		return w, err
+	}
+	if w.WhyNot, err = c.stopped(ctx, w.App, conn.OrganizationID); err != nil {
+		return w, err
+	}
+	w.Use, err = c.db.UseOf(ctx, conn.ID, c.now())
+	return w, err
+}
+
+// stopped says why an app doesn't work for the users of an organization.
+func (c *Control) stopped(ctx context.Context, a keyporter.App, organization keyporter.ID) (string, error) {
+	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
+	switch {
+	case a.State != keyporter.AppActive:
+		return "This app is suspended: none of its calls is let through.", err
+	case policy == keyporter.NoApps:
+		return "The organization doesn’t allow apps: none of its calls is let through.", err
+	case policy == keyporter.ListedApps && !slices.Contains(listed, a.ID):
+		return "The organization doesn’t allow this app: none of its calls is let through.", err
+	}
+	return "", err
+}
+
+// Connection returns a connection that the actor may end.
+func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (ConnectionWithUse, error) {
+	if err := c.flush(ctx); err != nil {
+		return ConnectionWithUse{}, err
+	}
+	conn, err := c.db.ConnectionByID(ctx, id)
+	if err == nil {
+		err = mayEnd(ctx, c.db, actor, conn)
+	}
+	if err != nil {
+		return ConnectionWithUse{}, missing(err, "connection")
+	}
+	return c.withUse(ctx, conn)
+}
+
+// mayEnd lets a user end his own connections, and who manages the tokens of an organization
+// those of its users. Any other doesn't exist, as far as the actor can tell.
+func mayEnd(ctx context.Context, q reader, actor keyporter.Actor, conn keyporter.Connection) error {
+	if actor.Kind == keyporter.ActorSession && actor.User.ID == conn.UserID {
+		return nil
+	}
+	switch _, err := may(ctx, q, actor, conn.OrganizationID, keyporter.PermissionManageTokens); keyporter.KindOf(err) {
+	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
+		return notFound("connection")
+	default:
+		return err
+	}
+}
+
+// Disconnect ends a connection: its codes, access tokens and refresh tokens are dead from
+// the next request on. An access token that is a JWT lives on until it expires, where an
+// API looks at the token alone.
+func (c *Control) Disconnect(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	return c.changeConnection(ctx, actor, id, func(tx *store.Tx, conn keyporter.Connection) (keyporter.Event, error) {
+		return c.disconnect(ctx, tx, actor, conn)
+	})
+}
+
+func (c *Control) disconnect(ctx context.Context, tx *store.Tx, actor keyporter.Actor, conn keyporter.Connection) (keyporter.Event, error) {
+	a, err := tx.AppByID(ctx, conn.AppID)
+	if err != nil {
+		return keyporter.Event{}, err
+	}
+	e := c.connectionEvent(keyporter.EventConnectionDelete, actor, conn)
+	e.Detail = map[string]string{"app": a.Name, "scopes": strings.Join(conn.Scopes, " ")}
+	return e, tx.DeleteConnection(ctx, conn.ID)
+}
+
+// RemoveScope takes one scope away from a connection, which counts from the next call on.
+// With the last one the connection ends. One that it hasn't is no error.
+func (c *Control) RemoveScope(ctx context.Context, actor keyporter.Actor, id keyporter.ID, scope string) error {
+	return c.changeConnection(ctx, actor, id, func(tx *store.Tx, conn keyporter.Connection) (keyporter.Event, error) {
+		left := slices.DeleteFunc(slices.Clone(conn.Scopes), func(s string) bool { return s == scope })
+		switch len(left) {
+		case len(conn.Scopes):
+			return keyporter.Event{}, nil
+		case 0:
+			return c.disconnect(ctx, tx, actor, conn)
+		}
+		e := c.connectionEvent(keyporter.EventConnectionScopes, actor, conn)
+		e.Detail = map[string]string{"scopes": strings.Join(left, " "), "removed": scope}
+		return e, tx.SetConnectionScopes(ctx, id, left)
+	})
+}
+
+// changeConnection makes one change to a connection that the actor may end, while nobody
+// else changes it. Without a name in the event nothing changed and none is written.
+func (c *Control) changeConnection(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, keyporter.Connection) (keyporter.Event, error)) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		conn, err := tx.LockConnection(ctx, id)
+		if err == nil {
+			err = mayEnd(ctx, tx, actor, conn)
+		}
+		if err != nil {
+			return missing(err, "connection")
+		}
+		e, err := change(tx, conn)
+		if err != nil || e.Name == "" {
+			return err
+		}
+		return tx.InsertEvent(ctx, e)
+	})
+}
+
+func (c *Control) connectionEvent(name keyporter.EventName, actor keyporter.Actor, conn keyporter.Connection) keyporter.Event {
+	e := c.event(name, actor)
+	e.OrganizationID, e.UserID, e.AppID, e.ConnectionID = conn.OrganizationID, conn.UserID, conn.AppID, conn.ID
+	return e
+}

@@ -1,0 +1,163 @@
+package control_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+// TestWhoMayEndAConnection walks every operation on a connection of ada's with every actor.
+func TestWhoMayEndAConnection(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		ctx, app := t.Context(), d.App(t, keyporter.App{OrganizationID: ""})
+		for who, c := range map[string]struct {
+			actor keyporter.Actor
+			want  keyporter.Kind
+		}{
+			"the user":                                  {keyportertest.Session(d.ada), fine},
+			"an administrator of his":                   {keyportertest.Session(d.admin), fine},
+			"the command line":                          {keyporter.Command(), fine},
+			"another user":                              {keyportertest.Session(d.grace), keyporter.NotFound},
+			"a developer of the organization":           {keyportertest.Session(d.dev), keyporter.NotFound},
+			"an administrator of another":               {keyportertest.Session(d.eve), keyporter.NotFound},
+			"an operator of another":                    {keyportertest.Session(d.otto), keyporter.NotFound},
+			"nobody":                                    {keyporter.Actor{}, keyporter.NotFound},
+			"nobody who says that he is the user":       {keyporter.Actor{User: d.ada}, keyporter.NotFound},
+			"who has the organization's ID and no more": {keyportertest.Session(keyporter.User{OrganizationID: d.ada.OrganizationID}), keyporter.NotFound},
+		} {
+			conn := d.Connect(t, d.ada, app)
+			before := events(t, d.world, d.ada.OrganizationID)
+			_, err := d.Control.Connection(ctx, c.actor, conn.ID)
+			kindOf(t, err, c.want)
+			kindOf(t, d.Control.RemoveScope(ctx, c.actor, conn.ID, "envelope.send"), c.want)
+			now, err := d.DB.ConnectionByID(ctx, conn.ID)
+			if left := 2 - btoi(c.want == fine); err != nil || len(now.Scopes) != left {
+				t.Errorf("%s leaves %v, %v", who, now.Scopes, err)
+			}
+			kindOf(t, d.Control.Disconnect(ctx, c.actor, conn.ID), c.want)
+			_, err = d.DB.ConnectionByID(ctx, conn.ID)
+			if (err == nil) != (c.want != fine) {
+				t.Errorf("%s: the connection is %v", who, err)
+			}
+			if n := events(t, d.world, d.ada.OrganizationID) - before; n != 2*btoi(c.want == fine) {
+				t.Errorf("%s: %d events", who, n)
+			}
+		}
+		kindOf(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), "01jnosuch"), keyporter.NotFound)
+	})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// TestWhatIsTakenAwayStaysAway has several take away another scope each at the same moment.
+func TestWhatIsTakenAwayStaysAway(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+		conn := d.Connect(t, d.ada, d.App(t, keyporter.App{}), append(slices.Clone(names), "left")...)
+		me := keyportertest.Session(d.ada)
+		var all sync.WaitGroup
+		for _, s := range names {
+			all.Go(func() {
+				if err := d.Control.RemoveScope(t.Context(), me, conn.ID, s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		got, err := d.DB.ConnectionByID(t.Context(), conn.ID)
+		if err != nil || !slices.Equal(got.Scopes, []string{"left"}) {
+			t.Errorf("left are %v, %v", got.Scopes, err)
+		}
+		kindOf(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "a"), fine) // which isn't there
+		kindOf(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "left"), fine)
+		_, err = d.DB.ConnectionByID(t.Context(), conn.ID)
+		kindOf(t, err, keyporter.NotFound) // with the last one it ended
+	})
+}
+
+func TestConnectionsAreListedWithTheirUse(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		ctx, me := t.Context(), keyportertest.Session(d.ada)
+		conn := d.Connect(t, d.ada, d.App(t, keyporter.App{}))
+		other := d.Connect(t, d.eve, d.App(t, keyporter.App{Name: "Other"}))
+		err := d.DB.Do(ctx, func(tx *store.Tx) error {
+			return tx.AddUses(ctx, []store.Use{{CredentialID: conn.ID, ClientUse: keyporter.ClientUse{Agent: "dms/1", Address: "203.0.113.5", Version: "esign 6", LastAt: time.Now(), Allowed: 7, Refused: 2}}})
+		})
+		kindOf(t, err, fine)
+		mine, err := d.Control.Connections(ctx, me, "")
+		if err != nil || len(mine) != 1 {
+			t.Fatalf("%+v, %v", mine, err)
+		}
+		last, ok := mine[0].Use.Last()
+		if !ok || last.Address != "203.0.113.5" || mine[0].Use.Allowed != 7 || mine[0].Use.Refused != 2 || mine[0].App.Name != "DMS tagging service" || mine[0].User.ID != d.ada.ID {
+			t.Errorf("%+v", mine[0])
+		}
+		_, err = d.Control.Connections(ctx, keyporter.Actor{User: d.ada}, "")
+		kindOf(t, err, keyporter.Unauthorized)
+		for user, want := range map[*keyporter.User]keyporter.Kind{&d.admin: fine, &d.ada: keyporter.Forbidden, &d.dev: keyporter.Forbidden, &d.otto: keyporter.Forbidden} {
+			_, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
+			kindOf(t, err, want)
+		}
+		for user, want := range map[*keyporter.User]keyporter.ID{&d.admin: conn.ID, &d.eve: other.ID} {
+			all, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
+			if err != nil || len(all) != 1 || all[0].Connection.ID != want {
+				t.Errorf("%s sees %+v, %v", user.Login, all, err)
+			}
+		}
+		// Use goes with the connection; another one with the same app begins anew.
+		kindOf(t, d.Control.Disconnect(ctx, me, conn.ID), fine)
+		if use, err := d.DB.UseOf(ctx, conn.ID, time.Now()); err != nil || use.Allowed != 0 || len(use.Clients) != 0 {
+			t.Errorf("%+v, %v", use, err)
+		}
+	})
+}
+
+func TestWhichAppsAnOrganizationAllows(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		ctx, admin := t.Context(), keyportertest.Session(d.admin)
+		own, instance := d.app(t), d.App(t, keyporter.App{})
+		foreign := d.App(t, keyporter.App{OrganizationID: d.eve.OrganizationID})
+		p, err := d.Control.AppPolicy(ctx, admin)
+		if err != nil || p.Policy != keyporter.AllApps || len(p.Listed) != 0 || len(p.Apps) != 2 {
+			t.Errorf("%+v, %v", p, err)
+		}
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{own.ID, instance.ID}), fine)
+		n := events(t, d.world, d.admin.OrganizationID)
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{instance.ID, own.ID, own.ID}), fine) // as it is
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, "some", nil), keyporter.Invalid)
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{foreign.ID}), keyporter.Invalid)
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{"nosuch"}), keyporter.Invalid)
+		for _, u := range []keyporter.User{d.ada, d.dev, d.otto} {
+			kindOf(t, d.Control.SetAppPolicy(ctx, keyportertest.Session(u), keyporter.AllApps, nil), keyporter.Forbidden)
+			_, err := d.Control.AppPolicy(ctx, keyportertest.Session(u))
+			kindOf(t, err, keyporter.Forbidden)
+		}
+		if now := events(t, d.world, d.admin.OrganizationID); now != n {
+			t.Errorf("%d events of what changed nothing", now-n)
+		}
+		p, err = d.Control.AppPolicy(ctx, admin)
+		if err != nil || p.Policy != keyporter.ListedApps || len(p.Listed) != 2 {
+			t.Errorf("%+v, %v", p, err)
+		}
+		kindOf(t, d.Control.DeleteApp(ctx, keyporter.Command(), own.ID), fine)
+		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.NoApps, []keyporter.ID{instance.ID}), fine)
+		p, err = d.Control.AppPolicy(ctx, admin)
+		if err != nil || p.Policy != keyporter.NoApps || !slices.Equal(p.Listed, []keyporter.ID{instance.ID}) {
+			t.Errorf("%+v, %v", p, err)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"time"
+
+	"golang.org/x/image/draw"
+	"golang.org/x/image/webp"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// What a picture can be: as a file, when it is taken in, and as it is kept. The sides are
+// asked before any pixel is read, because a file of a few KiB can say that it has billions.
+const (
+	MaxImageLen  = 1 << 20 // bytes
+	maxImageSide = 3000    // pixels
+	imageSide    = 256     // pixels
+	// A JPEG of this size can hold tens of thousands of passes over its pixels. Real ones have ten or so.
+	maxJPEGScans = 64
+)
+
+// SetAppImage takes a picture for an app: a PNG, JPEG, GIF or WebP. What is kept, and shown
+// to people, is a PNG that is made anew from its pixels; nothing else of the file is. When
+// somebody else than an operator changes it, the app isn't Verified any more.
+func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, file []byte) error {
+	// Asked before the work, and again when nobody can change the answer any more.
+	if p, err := c.App(ctx, actor, id); err != nil {
+		return err
+	} else if !p.Manages {
+		return keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+	}
+	small, err := c.shrink(ctx, file)
+	if err != nil {
+		return err
+	}
+	return c.setImage(ctx, actor, id, small, "set")
+}
+
+// RemoveAppImage takes the image from an app.
+func (c *Control) RemoveAppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	return c.setImage(ctx, actor, id, nil, "removed")
+}
+
+func (c *Control) setImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, small []byte, what string) error {
+	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+		if small == nil && a.ImageAt.IsZero() {
+			return keyporter.Event{}, nil
+		}
+		e := c.appEvent(keyporter.EventAppUpdate, actor, a)
+		e.Detail["image"] = what
+		if a.Verified && !r.operator {
+			e.Detail["verified"] = "false"
+			if err := tx.SetAppVerified(ctx, id, false); err != nil {
+				return e, err
+			}
+		}
+		return e, tx.SetAppImage(ctx, id, small, c.now())
+	})
+	return err
+}
+
+// AppImage returns the image of an app, a PNG, and when it was set. It is for everybody
+// who can come across the app: in the whole instance, or in its organization.
+func (c *Control) AppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID) ([]byte, time.Time, error) {
+	a, err := c.db.AppByID(ctx, id)
+	if err != nil {
+		return nil, time.Time{}, missing(err, "image")
+	}
+	if a.OrganizationID != "" && a.OrganizationID != actor.User.OrganizationID {
+		r, err := rightsOn(ctx, c.db, actor, a)
+		if err == nil && !r.sees {
+			err = notFound("image")
+		}
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+	picture, err := c.db.AppImage(ctx, id)
+	return picture, a.ImageAt, missing(err, "image")
+}
+
+// shrink makes a PNG of up to 256 by 256 pixels of an uploaded file. It does one at a
+// time: each takes up to 36 MB and some time.
+func (c *Control) shrink(ctx context.Context, file []byte) ([]byte, error) {
+	select {
+	case c.images <- struct{}{}:
+		defer func() { <-c.images }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a picture: %w", ctx.Err())
+	}
+	picture, err := decodeImage(file)
+	if err != nil {
+		return nil, err
+	}
+	size := picture.Bounds().Size()
+	scale := min(1, float64(imageSide)/float64(max(size.X, size.Y)))
+	small := image.NewNRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale+.5)), max(1, int(float64(size.Y)*scale+.5))))
+	draw.CatmullRom.Scale(small, small.Bounds(), picture, picture.Bounds(), draw.Src, nil)
+	var out bytes.Buffer
+	if err := png.Encode(&out, small); err != nil {
+		return nil, fmt.Errorf("write a picture: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// format is a kind of picture that is taken.
+type format struct {
+	begins string // the file; a ? stands for any byte
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+func formats() []format {
+	return []format{
+		{"\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+		{"\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
+		{"GIF8?a", gif.DecodeConfig, gif.Decode}, // of an animated one the first picture
+		{"RIFF????WEBP", webp.DecodeConfig, webp.Decode},
+	}
+}
+
+func (f format) matches(file []byte) bool {
+	if len(file) < len(f.begins) {
+		return false
+	}
+	for i, b := range []byte(f.begins) {
+		if b != '?' && file[i] != b {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeImage reads the pixels of a picture. What a file is it tells by how it begins,
+// not by its name or by what the browser says of it.
+func decodeImage(file []byte) (picture image.Image, err error) {
+	bad := func(message string) (image.Image, error) { return nil, keyporter.InvalidField("image", message) }
+	defer func() {
+		if recover() != nil { // a decoder that trips over what somebody made for it
+			picture, err = bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+		}
+	}()
+	switch {
+	case len(file) == 0:
+		return bad("Choose a picture.")
+	case len(file) > MaxImageLen:
+		return bad("This file is too large: 1 MiB at most.")
+	}
+	for _, f := range formats() {
+		if !f.matches(file) {
+			continue
+		}
+		config, err := f.config(bytes.NewReader(file))
+		if err != nil || config.Width < 1 || config.Height < 1 {
+			return bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+		}
+		if config.Width > maxImageSide || config.Height > maxImageSide {
+			return bad(fmt.Sprintf("This picture has %d × %d pixels: %d × %d at most.", config.Width, config.Height, maxImageSide, maxImageSide))
+		}
+		if bytes.Count(file, []byte("\xff\xda")) > maxJPEGScans && f.begins[0] == '\xff' {
+			return bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+		}
+		picture, err := f.decode(bytes.NewReader(file))
+		if err != nil {
+			return bad("This picture can’t be read: it may be damaged. Open it in a program for pictures and save it anew as PNG.")
+		}
+		return picture, nil
+	}
+	if t := bytes.TrimLeft(file, "\xef\xbb\xbf \t\r\n"); len(t) > 0 && t[0] == '<' {
+		return bad("This is a drawing or a document that can hold scripts (SVG, HTML), and isn’t taken. Save it as PNG.")
+	}
+	return bad("This isn’t a picture of a kind that is taken: PNG, JPEG, GIF or WebP.")
+}
