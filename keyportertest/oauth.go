@@ -264,3 +264,16 @@ func (n *Node) do(t testing.TB, f func(*store.Tx) error) {
 		t.Fatal(err)
 	}
 }
+
+// SetConnectionScopes sets what a connection permits.
+func (n *Node) SetConnectionScopes(t testing.TB, c keyporter.Connection, scopes ...string) {
+	t.Helper()
+	n.do(t, func(tx *store.Tx) error {
+		if err := tx.SetConnectionScopes(t.Context(), c.ID, scopes); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{
+			ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventConnectionScopes, OrganizationID: c.OrganizationID, UserID: c.UserID, AppID: c.AppID, ConnectionID: c.ID,
+		})
+	})
+}

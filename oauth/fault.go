@@ -88,6 +88,9 @@ func describe(e goidc.Error) string {
 	if cause := e.Unwrap(); cause != nil && !errors.Is(cause, goidc.ErrNotFound) && keyporter.KindOf(cause) == keyporter.Unknown {
 		text = cause.Error()
 	}
+	if strings.Contains(text, "belongs to") {
+		return "It was issued to another app." // and that is all that this one is told
+	}
 	return text
 }
 
