@@ -21,8 +21,8 @@ import (
 type Visitor struct {
 	// Fields are what he types, by the names of fields.
 	Fields map[string]string
-	// Press are the buttons that he looks for, by value, formaction or what stands on them;
-	// where a form has none of them he takes its first.
+	// Press are the links and buttons that he looks for, by what stands on them, or buttons
+	// by value or formaction; where a form has none of them he takes its first.
 	Press []string
 	// Ends are texts on pages where he is done.
 	Ends []string
@@ -97,7 +97,10 @@ func (v *Visitor) open(req *http.Request) (next *http.Request, body string, err 
 		v.Seen(at, body)
 	}
 	p := readPage(body)
+	pressed := slices.IndexFunc(p.links, func(l link) bool { return slices.Contains(v.Press, l.text) })
 	switch {
+	case pressed >= 0:
+		next, err = get(ctx, at, p.links[pressed].to)
 	case p.refresh != "":
 		next, err = get(ctx, at, p.refresh)
 	case len(p.forms) > 0:
