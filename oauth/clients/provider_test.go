@@ -28,15 +28,19 @@ const (
 	login          = "ada@acme.example"
 	callback       = "https://app.example/cb"
 	nativeCallback = "http://127.0.0.1:43117/cb"
+	scopes         = "openid offline_access email envelope.read"
 
 	scriptTime = 2 * time.Minute
 )
+
+// finished are texts on the pages that are the last ones of a device.
+var finished = []string{"go back to your device", "The device is told", "Sign-in Success", "Sign-in request was interrupted"}
 
 // provider is where scripts sign in: Keyporter, or the oracle.
 type provider struct {
 	issuer      string
 	certificate string
-	visitor     *keyportertest.Visitor
+	node        *keyportertest.Node // of Keyporter, nil for the oracle
 	web         keyporter.ID // an app with a secret
 	secret      string
 	native      keyporter.ID // an app without
@@ -70,7 +74,7 @@ func newKeyporter(t *testing.T) *provider {
 	t.Helper()
 	k := keyportertest.StartProgram(t, keyportertest.ProgramConfig{})
 	keyportertest.User(t, k.Control, "Acme", login, keyporter.RoleAPIUser)
-	p := &provider{issuer: k.URL, certificate: k.Certificate, key: newKey(t)}
+	p := &provider{issuer: k.URL, certificate: k.Certificate, node: k.Node, key: newKey(t)}
 	p.web = k.App(t, keyporter.App{Name: "Web", RedirectURIs: []string{callback}, OwnTokens: true}).ID
 	p.native = k.App(t, keyporter.App{Name: "Native", Authentication: keyporter.AppPublic, RedirectURIs: []string{"http://127.0.0.1/cb"}, Device: true}).ID
 	p.signed = k.App(t, keyporter.App{
@@ -88,7 +92,6 @@ func newOracle(t *testing.T) *provider {
 	t.Helper()
 	p := &provider{web: "web", secret: rand.Text(), native: "native", signed: "signed", key: newKey(t)}
 	grants := func(more ...string) []string { return append([]string{"authorization_code", "refresh_token"}, more...) }
-	const scopes = "openid offline_access email envelope.read"
 	p.issuer, p.certificate = startOracle(t, []map[string]any{
 		{"client_id": p.web, "client_secret": p.secret, "redirect_uris": []string{callback}, "grant_types": grants("client_credentials")},
 		{
@@ -132,7 +135,7 @@ func scripts(t *testing.T) []string {
 // fetched to where nothing is kept that belongs to us.
 func scriptFolder(t *testing.T) string {
 	t.Helper()
-	packages, err := filepath.Abs("../../.cache/clients/node_modules")
+	packages, err := filepath.Abs("../../.cache/oauth-clients/node_modules")
 	if err == nil {
 		_, err = os.Stat(filepath.Join(packages, "openid-client"))
 	}
@@ -162,6 +165,18 @@ func scriptFolder(t *testing.T) string {
 	return dir
 }
 
+// python is the interpreter that has Authlib: Debian's own needn't be the first in the PATH.
+func python(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"/usr/bin/python3", "python3"} {
+		if exec.CommandContext(t.Context(), name, "-c", "import authlib, requests").Run() == nil {
+			return name
+		}
+	}
+	t.Fatal("tools/needs installs Authlib for Python")
+	return ""
+}
+
 // runScript runs a script against a provider. What it prints is what it did.
 func runScript(t *testing.T, name string, p *provider) {
 	t.Helper()
@@ -169,7 +184,7 @@ func runScript(t *testing.T, name string, p *provider) {
 	defer cancel()
 	interpreter := "node"
 	if filepath.Ext(name) == ".py" {
-		interpreter = "/usr/bin/python3" // where Debian's packages are
+		interpreter = python(t)
 	}
 	cmd := exec.CommandContext(ctx, interpreter, name)
 	cmd.Dir = scriptFolder(t)
@@ -196,7 +211,7 @@ func runScript(t *testing.T, name string, p *provider) {
 func (p *provider) browser(t *testing.T) string {
 	t.Helper()
 	v := keyportertest.NewVisitor(t, login, keyportertest.Trust(t, p.certificate))
-	v.Ends = []string{"go back to your device", "The device is told", "Sign-in Success", "Sign-in request was interrupted"}
+	v.Ends = finished
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address, _ := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 		until := callback
