@@ -27,7 +27,8 @@ type Program struct {
 	*Node
 
 	URL         string
-	Certificate string // path of the PEM file that its clients have to trust
+	Certificate string // path of the PEM file that its clients have to trust, as it trusts who has it
+	Key         string // path of the key
 }
 
 // ProgramConfig is what StartProgram can be told.
@@ -94,7 +95,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
 	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml")) //nolint:gosec,noctx // ended below
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate)                           // of providers where its users sign in
-	p := &Program{Certificate: certificate, URL: run(t, cmd)}
+	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
 	p.Node = NewNode(t, database)
 	return p
 }

@@ -41,7 +41,7 @@ type provider struct {
 	issuer      string
 	certificate string
 	node        *keyportertest.Node // of Keyporter, nil for the oracle
-	web         keyporter.ID // an app with a secret
+	web         keyporter.ID        // an app with a secret
 	secret      string
 	native      keyporter.ID // an app without
 	signed      keyporter.ID // an app that signs who it is
@@ -92,7 +92,9 @@ func newOracle(t *testing.T) *provider {
 	t.Helper()
 	p := &provider{web: "web", secret: rand.Text(), native: "native", signed: "signed", key: newKey(t)}
 	grants := func(more ...string) []string { return append([]string{"authorization_code", "refresh_token"}, more...) }
-	p.issuer, p.certificate = startOracle(t, []map[string]any{
+	var certificateKey string
+	p.certificate, certificateKey = keyportertest.Certificate(t, t.TempDir())
+	p.issuer = startOracle(t, p.certificate, certificateKey, []map[string]any{
 		{"client_id": p.web, "client_secret": p.secret, "redirect_uris": []string{callback}, "grant_types": grants("client_credentials")},
 		{
 			"client_id": p.native, "token_endpoint_auth_method": "none", "application_type": "native", "redirect_uris": []string{"http://127.0.0.1/cb"}, "scope": scopes,
@@ -107,14 +109,12 @@ func newOracle(t *testing.T) *provider {
 }
 
 // startOracle runs oidc-provider with these clients.
-func startOracle(t *testing.T, apps []map[string]any) (issuer, certificate string) {
+func startOracle(t *testing.T, certificate, key string, apps []map[string]any) (issuer string) {
 	t.Helper()
-	dir := t.TempDir()
-	certificate, key := keyportertest.Certificate(t, dir)
 	cmd := exec.Command("node", "oracle.mjs") //nolint:noctx // it ends with the test
 	cmd.Dir = scriptFolder(t)
 	cmd.Env = append(os.Environ(), "CERTIFICATE="+certificate, "CERTIFICATE_KEY="+key, "CLIENTS="+asJSON(t, apps), "NODE_NO_WARNINGS=1")
-	return keyportertest.StartScript(t, cmd), certificate
+	return keyportertest.StartScript(t, cmd)
 }
 
 // scripts are the files that are run, and what their names begin with.

@@ -19,6 +19,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/client/rs"
 	httphelper "github.com/zitadel/oidc/v3/pkg/http"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"golang.org/x/oauth2"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
@@ -176,4 +177,10 @@ func TestZitadelResourceServerWithAKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// oauth2Context has x/oauth2 use an HTTP client.
+func oauth2Context(t *testing.T, c *http.Client) context.Context {
+	t.Helper()
+	return context.WithValue(t.Context(), oauth2.HTTPClient, c)
 }
