@@ -23,8 +23,8 @@ type appWorld struct {
 func newAppWorld(t *testing.T, trusted ...string) appWorld {
 	t.Helper()
 	w := appWorld{world: newWorld(t, echo, trusted...), key: keyportertest.NewProofKey(t)}
-	w.app = w.PlainApp(t, "", "Tagger", "file.read", "file.write")
-	w.connection = w.Allow(t, w.ada, w.app, "file.read", "file.write")
+	w.app = w.InsertApp(t, "", "Tagger", "file.read", "file.write")
+	w.connection = w.Connect(t, w.ada, w.app, "file.read", "file.write")
 	return w
 }
 

@@ -9,18 +9,17 @@ import (
 // names that address (RFC 9449 §4.3). Only a trusted proxy may say that it is another one
 // than the one that arrived here.
 func originOf(r *http.Request, fromProxy bool) string {
-	scheme, host := "", r.Host
 	if fromProxy {
-		scheme = r.Header.Get("X-Forwarded-Proto")
+		host := r.Host
 		if h := r.Header["X-Forwarded-Host"]; len(h) == 1 && h[0] != "" {
 			host = h[0]
 		}
-		return origin(scheme, host, r)
+		return origin(r.Header.Get("X-Forwarded-Proto"), host, r)
 	}
 	if r.TLS != nil {
-		return "https://" + host
+		return "https://" + r.Host
 	}
-	return "http://" + host
+	return "http://" + r.Host
 }
 
 // origin is what a trusted proxy says of where a call was sent to. Some leave the port

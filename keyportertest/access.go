@@ -32,9 +32,9 @@ func (n *Node) change(t testing.TB, e keyporter.Event, f func(*store.Tx) error) 
 	}
 }
 
-// PlainApp makes an app that may ask for these scopes: of an organization, or, where that is
-// empty, of the instance.
-func (n *Node) PlainApp(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
+// InsertApp writes an app, with nothing checked, that may ask for these scopes: of an
+// organization, or, where that is empty, of the instance.
+func (n *Node) InsertApp(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
 	t.Helper()
 	a := keyporter.App{
 		ID: keyporter.NewID(n.Clock.Now()), OrganizationID: organization, Name: name, State: keyporter.AppActive,
@@ -53,17 +53,6 @@ func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter
 	n.change(t, keyporter.Event{Name: keyporter.EventOrganizationApps, OrganizationID: organization}, func(tx *store.Tx) error {
 		return tx.SetAppPolicy(t.Context(), organization, p, listed)
 	})
-}
-
-// Allow has a user let an app act in his name, with these scopes.
-func (n *Node) Allow(t testing.TB, user keyporter.User, app keyporter.App, scopes ...string) (c keyporter.Connection) {
-	t.Helper()
-	c = keyporter.Connection{ID: keyporter.NewID(n.Clock.Now()), UserID: user.ID, OrganizationID: user.OrganizationID, AppID: app.ID, Scopes: scopes, CreatedAt: n.Clock.Now()}
-	n.change(t, n.about(keyporter.EventConnectionCreate, c), func(tx *store.Tx) (err error) {
-		c, err = tx.PutConnection(t.Context(), c)
-		return err
-	})
-	return c
 }
 
 func (n *Node) about(name keyporter.EventName, c keyporter.Connection) keyporter.Event {

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -38,14 +39,19 @@ const Resource = "https://api.example/esign"
 type AuthServer struct {
 	*Node
 
-	URL string
+	URL     string
+	Arrived *atomic.Int64 // how many requests' headers have come
 }
 
 // AuthServer has the node serve apps at an address. configure may change what it is given.
 func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthServer {
 	t.Helper()
 	var h http.Handler
-	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }))))
+	var arrived atomic.Int64
+	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived.Add(1)
+		h.ServeHTTP(w, r)
+	}))))
 	t.Cleanup(srv.Close)
 	cfg := oauth.Config{
 		Control: n.Control, Checker: n.Checker, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
@@ -58,7 +64,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthS
 	if h, err = oauth.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	return &AuthServer{Node: n, URL: srv.URL}
+	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 
 // Person is a user with a browser in which he is signed in. It follows no redirects.
@@ -78,7 +84,7 @@ func (s *AuthServer) SignIn(t testing.TB, u keyporter.User) *Person {
 	}
 	p := s.Stranger(t)
 	at, _ := url.Parse(s.URL)
-	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}})
+	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}}) //nolint:gosec // the browser of a test
 	if p.Actor, err = s.Control.Session(t.Context(), cookie); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +117,11 @@ func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status
 	if strings.HasPrefix(address, "/") {
 		address = p.server.URL + address
 	}
-	res, err := p.Get(address)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := p.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +147,15 @@ func (p *Person) Cookie() string {
 func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 	t.Helper()
 	to, status, body := p.Browse(t, "/oauth2/authorize?"+params.Encode())
+	if status != http.StatusSeeOther {
+		t.Fatalf("authorize: %d %s", status, body)
+	}
+	return p.Allow(t, to)
+}
+
+// Allow goes on from where the authorization server sent him, and returns with what he comes back to the app.
+func (p *Person) Allow(t testing.TB, to *url.URL) url.Values {
+	t.Helper()
 	if id, asks := strings.CutPrefix(to.Path, "/connect/"); asks {
 		c, err := p.server.Control.Consent(t.Context(), p.Actor, id, p.Cookie())
 		if err != nil {
@@ -149,10 +168,10 @@ func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 		if err := p.server.Control.Connect(t.Context(), p.Actor, in); err != nil {
 			t.Fatalf("connect: %v", err)
 		}
-		to, status, body = p.Browse(t, "/oauth2/authorize/"+id)
+		to, _, _ = p.Browse(t, "/oauth2/authorize/"+id)
 	}
-	if status != http.StatusSeeOther || to.Query().Get("iss") != p.server.URL {
-		t.Fatalf("authorize: %d %s %s", status, to, body)
+	if to.Query().Get("iss") != p.server.URL {
+		t.Fatalf("back at %s", to)
 	}
 	return to.Query()
 }
@@ -187,7 +206,7 @@ func (s *AuthServer) Post(t testing.TB, path string, form url.Values, header ...
 // Do sends a request and reads the answer, which is JSON or empty.
 func Do(t testing.TB, req *http.Request) Answer {
 	t.Helper()
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:gosec // to the server of the test
 	if err != nil {
 		t.Fatal(err)
 	}

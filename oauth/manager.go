@@ -40,6 +40,11 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	case pathDevice:
 		a.DeviceCode, a.UserCode, a.ExpiresAt, a.PollEvery = as.DeviceCode, control.UserCode(as.UserCode), now.Add(deviceLifetime), devicePoll
 	}
+	if f.kept == nil && (f.endpoint == "" || f.app != nil && f.app.Authentication == keyporter.AppPublic) {
+		if err := m.Control.CountAuthorization(ctx, f.address); err != nil {
+			return f.failed(err)
+		}
+	}
 	return answered(f, m.Control.SaveAuthorization(ctx, a))
 }
 
@@ -206,7 +211,7 @@ func (m manager) revoke(ctx context.Context, f *flow) error {
 	case f.endpoint == pathRevoke:
 		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "the app gave it back"))
 	case f.lost || f.fault != nil:
-		return nil
+		return nil //nolint:nilerr // the fault is told by who had it
 	case f.redeemed:
 		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "its tokens could not be made"))
 	default:

@@ -13,6 +13,7 @@ package oauth
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -36,8 +37,9 @@ type Config struct {
 type server struct {
 	Config
 
-	library http.Handler
-	keys    *keyring
+	library   http.Handler
+	keys      *keyring
+	endpoints map[string]endpoint
 }
 
 // The paths.
@@ -68,7 +70,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.library = library
+	s.library, s.endpoints = library, s.addresses()
 	return s, nil
 }
 
@@ -100,9 +102,9 @@ func (s *server) direct(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(path, aliasToken) {
 		path = pathToken
 	}
-	e, ok := s.endpoints()[path]
+	e, ok := s.endpoints[path]
 	if !ok && strings.HasPrefix(path, pathRegister+"/") {
-		e, ok = s.endpoints()[pathRegister+"/"]
+		e, ok = s.endpoints[pathRegister+"/"]
 	}
 	if !ok {
 		s.fail(w, r, fault{status: http.StatusNotFound, code: "not_found", description: "There is nothing at this address."})
@@ -112,7 +114,7 @@ func (s *server) direct(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	methods := strings.Fields(e.methods)
-	if !contains(methods, r.Method) {
+	if !slices.Contains(methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		s.fail(w, r, fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address takes " + strings.Join(methods, ", ") + " only."})
 		return
@@ -128,7 +130,7 @@ type endpoint struct {
 	serve   http.HandlerFunc
 }
 
-func (s *server) endpoints() map[string]endpoint {
+func (s *server) addresses() map[string]endpoint {
 	all := map[string]endpoint{
 		pathToken:      {"POST", true, s.token},
 		pathRevoke:     {"POST", true, s.form(s.revoked)},
@@ -165,13 +167,4 @@ func allowOrigins(w http.ResponseWriter, r *http.Request, methods string) (prefl
 	h.Set("Access-Control-Max-Age", "3600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
-}
-
-func contains(all []string, one string) bool {
-	for _, a := range all {
-		if a == one {
-			return true
-		}
-	}
-	return false
 }

@@ -95,8 +95,8 @@ func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
 	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	_, ada := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
-	_, graces := w.AccessToken(t, w.Allow(t, grace, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}})
-	_, others := w.AccessToken(t, w.Allow(t, w.ada, w.other, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}})
+	_, graces := w.AccessToken(t, w.Connect(t, grace, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}})
+	_, others := w.AccessToken(t, w.Connect(t, w.ada, w.other, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}})
 	all := map[string]keyporter.Secret{"mine": mine, "ada": ada, "grace": graces, "other": others}
 	looked := func() (asked []string) {
 		for name, secret := range all {

@@ -116,7 +116,7 @@ func TestThePolicy(t *testing.T) {
 // a block, takes a role or a scope away, and looks at what each does to everybody.
 func TestABlockNeverAllowsMore(t *testing.T) {
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
-	app := n.PlainApp(t, "", "Tagger", "file.read", "file.write")
+	app := n.InsertApp(t, "", "Tagger", "file.read", "file.write")
 	type side struct {
 		owner, named keyporter.User
 		connection   keyporter.Connection
@@ -126,9 +126,10 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 	for _, organization := range []string{"acme", "rival"} {
 		s := side{
 			keyportertest.User(t, n.Control, organization, "ada@"+organization+".example", keyporter.RoleAPIUser),
-			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser), keyporter.Connection{},
+			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser),
+			keyporter.Connection{},
 		}
-		s.connection = n.Allow(t, s.owner, app, "file.read", "file.write")
+		s.connection = n.Connect(t, s.owner, app, "file.read", "file.write")
 		sides[organization] = s
 		_, secret := keyportertest.Token(t, n.Control, s.owner, "Mine")
 		calls[organization+" user"] = verify.Request{APIToken: []string{secret.Reveal()}}

@@ -131,12 +131,12 @@ func slicesHasCause(x keyporter.Explanation) bool {
 // signWith signs claims in ways that proofs must not be signed.
 func signWith(t *testing.T, alg jose.SignatureAlgorithm, typ string, embed bool, claims map[string]any) string {
 	t.Helper()
-	var key any = keyportertest.NewProofKey(t).Private()
+	key := keyportertest.NewProofKey(t).Private()
 	switch alg { //nolint:exhaustive // the others sign with an EC key
 	case jose.HS256:
 		key = []byte("a key of thirty-two bytes or more")
 	case jose.RS256:
-		small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it is the attacker's
+		small, err := rsa.GenerateKey(rand.Reader, 1024)
 		if err != nil {
 			t.Fatal(err)
 		}

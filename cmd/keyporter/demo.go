@@ -105,7 +105,7 @@ func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
 	if cfg.Database, err = filepath.Abs(cfg.Database); err != nil {
 		return "", err
 	}
-	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs}, yaml.OmitEmpty())
+	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs, Scopes: cfg.Scopes}, yaml.OmitEmpty())
 	if err != nil {
 		return "", err
 	}
