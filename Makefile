@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit bench fuzz docs clean
+.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit clients bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ run: ## start Keyporter with example data; needs only Go
 build: ## build bin/keyporter, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter
 
-test: needs check unit ## everything that CI runs; installs what is missing
+test: needs check unit clients ## everything that CI runs; installs what is missing
 
 check: fmt-check vet lint vuln ## what needs no running code: format, vet, lint, known vulnerabilities
 
@@ -70,3 +70,10 @@ vuln:
 unit:
 	@echo "== tests, with the race detector"
 	@go test -race -count=1 -timeout 20m ./...
+
+# OAuth clients that nobody here wrote are a module of their own: what they need isn't the product's.
+clients:
+	@echo "== OAuth clients of others"
+	@go -C oauth/clients vet ./...
+	@cd oauth/clients && go tool -modfile=../../tools/go.mod golangci-lint run
+	@go -C oauth/clients test -count=1 -timeout 10m ./...

@@ -91,7 +91,9 @@ func (c *console) signInElsewhere(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return c.signInAgain(w, r, c.providerFailed(r, p, err))
 	}
-	pending := c.Control.NewPendingSignIn(p.ID, local(r.PostFormValue("next")), r.PostFormValue("again") != "")
+	// Also an app can want that he is asked (prompt=login, max_age), and so may who is somebody else.
+	again := r.PostFormValue("again") != "" || r.PostFormValue("anew") != ""
+	pending := c.Control.NewPendingSignIn(p.ID, local(r.PostFormValue("next")), again)
 	options := []oauth2.AuthCodeOption{
 		oidc.Nonce(pending.Nonce), oauth2.S256ChallengeOption(pending.Verifier), oauth2.SetAuthURLParam("login_hint", login),
 	}

@@ -32,10 +32,12 @@ var (
 	databases      atomic.Int64
 )
 
-// Main runs the tests of a package and then stops the PostgreSQL server that they shared.
+// Main runs the tests of a package and then ends what they shared: a PostgreSQL server,
+// and the program as it was built.
 func Main(m *testing.M) {
 	code := m.Run()
 	StopPostgres()
+	removeProgram()
 	os.Exit(code)
 }
 

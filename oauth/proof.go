@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -14,23 +15,28 @@ import (
 )
 
 // proof is a DPoP proof or a client assertion in a request: who shows it, and its name.
-type proof struct{ who, jti string }
+type proof struct {
+	who, jti string
+	issuedAt float64 // Unix seconds; of a DPoP proof
+	kept     time.Duration
+}
 
 // proofsOf reads them, not yet believed.
 func proofsOf(dpop, assertion string) (all []proof) {
 	var header struct {
 		JWK jose.JSONWebKey `json:"jwk"`
 	}
-	var claims struct {
-		JTI    string `json:"jti"`
-		Issuer string `json:"iss"`
+	type claims struct {
+		JTI      string  `json:"jti"`
+		Issuer   string  `json:"iss"`
+		IssuedAt float64 `json:"iat"`
 	}
-	if assertion != "" && part(assertion, 1, &claims) {
-		all = append(all, proof{"app " + claims.Issuer, claims.JTI})
+	if c := (claims{}); assertion != "" && part(assertion, 1, &c) {
+		all = append(all, proof{who: "app " + c.Issuer, jti: c.JTI, kept: assertionLifetime})
 	}
-	if dpop != "" && part(dpop, 1, &claims) && part(dpop, 0, &header) {
+	if c := (claims{}); dpop != "" && part(dpop, 1, &c) && part(dpop, 0, &header) {
 		if sum, err := header.JWK.Thumbprint(crypto.SHA256); err == nil {
-			all = append(all, proof{"key " + base64.RawURLEncoding.EncodeToString(sum), claims.JTI})
+			all = append(all, proof{"key " + base64.RawURLEncoding.EncodeToString(sum), c.JTI, c.IssuedAt, proofLifetime})
 		}
 	}
 	return all
@@ -56,16 +62,21 @@ func issuerOf(assertion string) string {
 }
 
 // useProof is asked by the library whether a proof that it believes was shown before, here
-// or on another node. The names that one app or key uses are no other's.
+// or on another node. The names that one app or key uses are no other's. The library has
+// one lifetime for proofs and assertions, so how old a proof may be is judged here.
 func (s *server) useProof(ctx context.Context, jti string) error {
-	f, who := flowOf(ctx), ""
+	f := flowOf(ctx)
+	used := proof{kept: assertionLifetime}
 	for i, p := range f.proofs {
 		if p.jti == jti {
-			who, f.proofs[i].jti = p.who, ""
+			used, f.proofs[i].jti = p, ""
 			break
 		}
 	}
-	err := s.Control.UseProof(ctx, who, jti, proofLifetime+2*leeway)
+	if used.issuedAt != 0 && s.Control.Now().Sub(time.Unix(int64(used.issuedAt), 0)) > proofLifetime+leeway {
+		return errors.New("it is too old")
+	}
+	err := s.Control.UseProof(ctx, used.who, jti, used.kept+2*leeway)
 	if keyporter.KindOf(err) == keyporter.Conflict {
 		return errors.New("it was used before")
 	}

@@ -16,8 +16,10 @@ import (
 const (
 	algEdDSA = "EdDSA"
 
-	// proofLifetime is how old a DPoP proof may be, and how long a client assertion may live.
+	// proofLifetime is how old a DPoP proof may be.
 	proofLifetime = 5 * time.Minute
+	// assertionLifetime is how long a client assertion may live: what Authlib gives its own.
+	assertionLifetime = time.Hour
 	// leeway is how far clocks of apps may be wrong.
 	leeway = 30 * time.Second
 
@@ -55,7 +57,7 @@ func (s *server) provider() (http.Handler, error) {
 		provider.WithNoneAuthn(), provider.WithSecretBasicAuthn(), provider.WithSecretPostAuthn(),
 		provider.WithPrivateKeyJWTAuthn(goidc.ES256, algEdDSA, goidc.PS256, goidc.RS256),
 		provider.WithClientSecretVerifier(s.verifySecret),
-		provider.WithJWTLifetime(int(proofLifetime.Seconds())), provider.WithJWTLeewayTime(int(leeway.Seconds())), provider.WithJTIConsumer(s.useProof),
+		provider.WithJWTLifetime(int(assertionLifetime.Seconds())), provider.WithJWTLeewayTime(int(leeway.Seconds())), provider.WithJTIConsumer(s.useProof),
 		provider.WithDPoP(goidc.ES256, algEdDSA, goidc.PS256, goidc.RS256),
 
 		provider.WithOpaqueTokens(m), provider.WithOpaqueTokenFunc(s.accessToken), provider.WithTokenOptions(s.tokenOptions),

@@ -62,7 +62,7 @@ func kept(r *http.Request, p Proxies, name string) string {
 	return c.Value
 }
 
-// WithoutSession takes the session cookie out of Cookie headers, which then can be passed on.
+// WithoutSession takes our cookies out of Cookie headers, which then can be passed on.
 func WithoutSession(header http.Header) {
 	lines := header["Cookie"]
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), ourCookies) }) {

@@ -1,0 +1,172 @@
+package keyportertest
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Program is the program itself, running with HTTPS on this machine, and a node beside it
+// on the same database, by which a test does what an operator does.
+type Program struct {
+	*Node
+
+	URL         string
+	Certificate string // path of the PEM file that its clients have to trust, as it trusts who has it
+	Key         string // path of the key
+}
+
+// ProgramConfig is what StartProgram can be told.
+type ProgramConfig struct {
+	Address string           // host and port; empty: a free one
+	APIs    []map[string]any // as in the configuration file
+}
+
+// program is built once for the tests of a package.
+var (
+	program = sync.OnceValues(buildProgram)
+	built   atomic.Bool
+)
+
+func buildProgram() (path string, err error) {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyporter/keyporter").Output() //nolint:noctx // it ends by itself
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "keyporter")
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "keyporter")
+	build := exec.Command("go", "build", "-o", path, "./cmd/keyporter") //nolint:gosec,noctx // our own program
+	build.Dir, build.Stderr = strings.TrimSpace(string(root)), os.Stderr
+	return path, build.Run()
+}
+
+// removeProgram deletes what StartProgram built, if it did.
+func removeProgram() {
+	if !built.Load() {
+		return
+	}
+	if path, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+}
+
+// StartProgram starts Keyporter and stops it when the test has ended. The package has to
+// run its tests by Main.
+func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
+	t.Helper()
+	built.Store(true)
+	binary, err := program()
+	if err != nil {
+		t.Fatalf("build Keyporter: %v", err)
+	}
+	dir := t.TempDir()
+	certificate, key := Certificate(t, dir)
+	if cfg.Address == "" {
+		cfg.Address = "127.0.0.1:0"
+	}
+	seal := sha256.Sum256([]byte("keyportertest")) // see Sealer
+	write(t, filepath.Join(dir, "keys"), base64.StdEncoding.EncodeToString(seal[:]))
+	database := filepath.Join(dir, "keyporter.db")
+	text, err := json.Marshal(map[string]any{ // which is YAML, too
+		"listen": cfg.Address, "database": database, "key_file": filepath.Join(dir, "keys"), "tls_certificate": certificate, "tls_key": key,
+		"app_registration": "quarantine", "scopes": scopesInFile(), "apis": cfg.APIs,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
+	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml")) //nolint:gosec,noctx // ended below
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate)                           // of providers where its users sign in
+	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
+	p.Node = NewNode(t, database)
+	return p
+}
+
+func scopesInFile() (all []map[string]string) {
+	for _, s := range Scopes() {
+		all = append(all, map[string]string{"name": s.Name, "means": s.Means})
+	}
+	return all
+}
+
+// run starts the program, has it end with the test, and returns where it is.
+func run(t testing.TB, cmd *exec.Cmd) (address string) {
+	t.Helper()
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+		defer late.Stop()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, at, ok := strings.Cut(lines.Text(), "ready at "); ok {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return at
+		}
+	}
+	t.Fatal("it ended before it was ready")
+	return ""
+}
+
+// StartScript runs a server that is written for another interpreter, until the test has
+// ended, and returns where it says that it is ready.
+func StartScript(t testing.TB, cmd *exec.Cmd) string {
+	t.Helper()
+	return run(t, cmd)
+}
+
+// FreeAddress is a host and port of this machine where nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// Trust is the TLS of a client who believes the certificate in a PEM file.
+func Trust(t testing.TB, certificate string) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(certificate) //nolint:gosec // of this test
+	pool := x509.NewCertPool()
+	if err != nil || !pool.AppendCertsFromPEM(text) {
+		t.Fatalf("read %s: %v", certificate, err)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

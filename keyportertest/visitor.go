@@ -1,0 +1,169 @@
+package keyportertest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Visitor is a person with a browser without JavaScript: it follows redirects and
+// refreshes, keeps cookies, and sends the forms that it comes across. It knows nothing of
+// Keyporter, so it gets along with the pages of any provider.
+type Visitor struct {
+	// Fields are what he types, by the names of fields.
+	Fields map[string]string
+	// Press are the links and buttons that he looks for, by what stands on them, or buttons
+	// by value or formaction; where a form has none of them he takes its first.
+	Press []string
+	// Ends are texts on pages where he is done.
+	Ends []string
+	// Seen is called with each page that he gets to see, when it isn't nil.
+	Seen func(at *url.URL, body string)
+
+	client *http.Client
+}
+
+// maxPages is how many pages he opens for one thing that he wants to do.
+const maxPages = 25
+
+// NewVisitor returns a visitor who signs in with the login and the password of every user.
+// trust is whose certificates he believes, nil for those of the system.
+func NewVisitor(t testing.TB, login string, trust *tls.Config) *Visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: trust}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &Visitor{
+		Fields: map[string]string{"login": login, "password": Password},
+		Press:  []string{"allow"},
+		client: &http.Client{
+			Jar: jar, Transport: transport, Timeout: 20 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Visit opens an address and goes on until he is done, or led to an address that begins
+// with until, which he doesn't open. What a form would have sent there is in its query.
+func (v *Visitor) Visit(ctx context.Context, address, until string) (*url.URL, error) {
+	next, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	seen := ""
+	for range maxPages {
+		if err != nil {
+			return nil, err
+		}
+		at := next.URL
+		if strings.HasPrefix(at.String(), until) {
+			return at, nil
+		}
+		next, seen, err = v.open(next)
+		if slices.ContainsFunc(v.Ends, func(end string) bool { return strings.Contains(seen, end) }) {
+			return at, nil
+		}
+	}
+	return nil, fmt.Errorf("%d pages, and it goes on: %s", maxPages, seen)
+}
+
+// open opens one page and returns where it leads.
+func (v *Visitor) open(req *http.Request) (next *http.Request, body string, err error) {
+	res, err := v.client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, at := req.Context(), req.URL
+	if to, err := res.Location(); err == nil {
+		next, err = http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+		return next, "", err
+	}
+	body = string(text)
+	if v.Seen != nil {
+		v.Seen(at, body)
+	}
+	p := readPage(body)
+	pressed := slices.IndexFunc(p.links, func(l link) bool { return slices.Contains(v.Press, l.text) })
+	switch {
+	case pressed >= 0:
+		next, err = get(ctx, at, p.links[pressed].to)
+	case p.refresh != "":
+		next, err = get(ctx, at, p.refresh)
+	case len(p.forms) > 0:
+		next, err = v.send(ctx, at, p.forms[len(p.forms)-1])
+	default:
+		err = fmt.Errorf("%s %s is a %s and leads nowhere: %s", req.Method, at, res.Status, body)
+	}
+	return next, body, err
+}
+
+func get(ctx context.Context, at *url.URL, ref string) (*http.Request, error) {
+	to, err := at.Parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	return http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+}
+
+// send fills in a form and presses a button of it.
+func (v *Visitor) send(ctx context.Context, at *url.URL, f form) (*http.Request, error) {
+	values := url.Values{}
+	for _, field := range f.fields {
+		value, typed := v.Fields[field.name]
+		if !typed {
+			value = field.value
+		}
+		values.Add(field.name, value)
+	}
+	action := f.action
+	if b, ok := v.button(f.buttons); ok {
+		if b.name != "" {
+			values.Set(b.name, b.value)
+		}
+		if b.action != "" {
+			action = b.action
+		}
+	}
+	to, err := at.Parse(action)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.EqualFold(f.method, http.MethodPost) || to.Host != at.Host {
+		to.RawQuery = values.Encode()
+		return http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(values.Encode()))
+	if err != nil {
+		return nil, errors.New("a form without an address")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", at.Scheme+"://"+at.Host)
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	return req, nil
+}
+
+func (v *Visitor) button(all []button) (button, bool) {
+	for _, b := range all {
+		if slices.ContainsFunc([]string{b.value, b.action, b.text}, func(s string) bool { return s != "" && slices.Contains(v.Press, s) }) {
+			return b, true
+		}
+	}
+	if len(all) == 0 {
+		return button{}, false
+	}
+	return all[0], true
+}
