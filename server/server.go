@@ -16,6 +16,7 @@ import (
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/gateway"
+	"github.com/keyporter/keyporter/soap"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -30,6 +31,7 @@ type Server struct {
 
 	db      *store.DB
 	gateway *gateway.Gateway
+	soap    *soap.Door
 	http    *http.Server
 	addr    net.Addr
 	secure  bool
@@ -71,6 +73,7 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 		return err
 	}
 	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
+	s.soap = soap.New(soap.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Address: cfg.Address, Log: s.log})
 	tlsConfig, err := cfg.tls()
 	if err != nil {
 		return err
@@ -115,6 +118,8 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/verify":
 			s.gateway.Verify(w, r)
+		case s.soap.Claims(r):
+			s.soap.ServeHTTP(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
 		default:
@@ -201,6 +206,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.gateway.Close()
+	s.soap.Close()
 	s.cancel()
 	s.jobs.Wait()
 	return errors.Join(err, s.db.Close())

@@ -39,10 +39,12 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 			w.Header()[web.RequestIDHeader] = []string{m.id} // anew: an early hint clears all headers
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { d.failed(w, r, m, errors.Join(rest.failure(), err)) },
-		Transport:    d.transport,
-		BufferPool:   &d.buffers,
-		ErrorLog:     d.proxyLog,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			d.failed(w, r, m, errors.Join(rest.failure(), err))
+		},
+		Transport:  d.transport,
+		BufferPool: &d.buffers,
+		ErrorLog:   d.proxyLog,
 	}
 	out := r.WithContext(r.Context())
 	out.Body = struct {

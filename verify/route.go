@@ -30,6 +30,9 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 // nil. A path that only messages are sent to, by POST, is its route for every method: it is
 // asked for its WSDL there.
 func (c *Checker) SOAPRoute(method, host, path string) *Route {
+	if !c.soap {
+		return nil
+	}
 	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
 	if r == nil {
 		r, _, _ = c.route(&Request{Method: "POST", Host: host, Path: path})
