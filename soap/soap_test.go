@@ -49,7 +49,7 @@ func newWorld(t *testing.T, api http.HandlerFunc) *world {
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/Down.asmx", SOAP: true}}},
 		verify.API{Name: "none", Routes: []verify.Route{{Path: "/None.asmx", SOAP: true, Methods: []string{"POST"}}}},
 		verify.API{Name: "own", Upstream: upstream.URL, Hosts: []string{"api.example"}, Routes: []verify.Route{{Path: "/Own.asmx", SOAP: true}}})
-	checker, err := verify.New(w.DB, verify.Options{APIs: apis})
+	checker, err := verify.New(w.DB, verify.Options{APIs: apis, Now: w.Clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,27 +220,26 @@ func TestEachWayToWriteAnAuthorization(t *testing.T) {
 	w := newWorld(t, echo)
 	organization := `<organizationKey>` + w.organization + `</organizationKey>`
 	login := `<userLoginName>` + w.grace.Login + `</userLoginName>`
-	escaped := html.EscapeString
 	for name, a := range map[string]struct {
 		written string // as it stands in the message
 		is      string // who calls
 	}{
-		"plain":           {escaped(userToken(w.secret)), w.ada.Login},
-		"declared":        {escaped(`<?xml version="1.0" encoding="utf-16"?>` + "\r\n" + userToken(w.secret)), w.ada.Login},
-		"declared utf-8":  {escaped(`<?xml version='1.0' encoding='utf-8' standalone="yes"?>` + userToken(w.secret)), w.ada.Login},
-		"of .NET":         {escaped(`<authorization xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema">` + organization + login + `</authorization>`), w.grace.Login},
-		"other order":     {escaped(`<authorization>` + login + organization + `</authorization>`), w.grace.Login},
-		"a default space": {escaped(`<authorization xmlns="urn:x">` + organization + login + `</authorization>`), w.grace.Login},
-		"a prefix":        {escaped(`<e:authorization xmlns:e="urn:x"><e:apiToken>` + w.secret + `</e:apiToken></e:authorization>`), w.ada.Login},
-		"attributes":      {escaped(`<authorization version="1"><apiToken kind='x'>` + w.secret + `</apiToken></authorization>`), w.ada.Login},
-		"indented":        {escaped("\n <authorization>\n  <apiToken>\n   " + w.secret + "\n  </apiToken>\n </authorization>\n"), w.ada.Login},
-		"a comment":       {escaped(`<authorization><!-- of the export --><apiToken>` + w.secret + `</apiToken></authorization>`) + `<!-- here, too -->`, w.ada.Login},
-		"its name":        {escaped(`<authorization><apiToken>` + w.secret + `</apiToken><userLoginName>ADA@acme.example</userLoginName></authorization>`), w.ada.Login},
-		"a stranger in":   {escaped(`<authorization><culture>de</culture><apiToken>` + w.secret + `</apiToken></authorization>`), w.ada.Login},
+		"plain":           {html.EscapeString(userToken(w.secret)), w.ada.Login},
+		"declared":        {html.EscapeString(`<?xml version="1.0" encoding="utf-16"?>` + "\r\n" + userToken(w.secret)), w.ada.Login},
+		"declared utf-8":  {html.EscapeString(`<?xml version='1.0' encoding='utf-8' standalone="yes"?>` + userToken(w.secret)), w.ada.Login},
+		"of .NET":         {html.EscapeString(`<authorization xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema">` + organization + login + `</authorization>`), w.grace.Login},
+		"other order":     {html.EscapeString(`<authorization>` + login + organization + `</authorization>`), w.grace.Login},
+		"a default space": {html.EscapeString(`<authorization xmlns="urn:x">` + organization + login + `</authorization>`), w.grace.Login},
+		"a prefix":        {html.EscapeString(`<e:authorization xmlns:e="urn:x"><e:apiToken>` + w.secret + `</e:apiToken></e:authorization>`), w.ada.Login},
+		"attributes":      {html.EscapeString(`<authorization version="1"><apiToken kind='x'>` + w.secret + `</apiToken></authorization>`), w.ada.Login},
+		"indented":        {html.EscapeString("\n <authorization>\n  <apiToken>\n   " + w.secret + "\n  </apiToken>\n </authorization>\n"), w.ada.Login},
+		"a comment":       {html.EscapeString(`<authorization><!-- of the export --><apiToken>`+w.secret+`</apiToken></authorization>`) + `<!-- here, too -->`, w.ada.Login},
+		"its name":        {html.EscapeString(`<authorization><apiToken>` + w.secret + `</apiToken><userLoginName>ADA@acme.example</userLoginName></authorization>`), w.ada.Login},
+		"a stranger in":   {html.EscapeString(`<authorization><culture>de</culture><apiToken>` + w.secret + `</apiToken></authorization>`), w.ada.Login},
 		"as CDATA":        {`<![CDATA[` + userToken(w.secret) + `]]>`, w.ada.Login},
 		"half as CDATA":   {`<![CDATA[<authorization>]]>&lt;apiToken&gt;` + w.secret + `<![CDATA[</apiToken></authorization>]]>`, w.ada.Login},
 		"as numbers":      {strings.NewReplacer("<", "&#60;", ">", "&#x3e;", "/", "&#x2F;").Replace(userToken(w.secret)), w.ada.Login},
-		"CDATA within":    {escaped(`<authorization><apiToken><![CDATA[` + w.secret + `]]></apiToken></authorization>`), w.ada.Login},
+		"CDATA within":    {html.EscapeString(`<authorization><apiToken><![CDATA[` + w.secret + `]]></apiToken></authorization>`), w.ada.Login},
 		"only lt":         {strings.ReplaceAll(userToken(w.secret), "<", "&lt;"), w.ada.Login},
 	} {
 		got := w.call(t, message(`<GetEnvelopeById_v1 xmlns="`+ns+`"><authorizationXml>`+a.written+`</authorizationXml></GetEnvelopeById_v1>`))
