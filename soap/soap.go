@@ -168,12 +168,14 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 
 // notTaken answers what isn't a message, and what isn't taken as one.
 func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
-	web.Hurry(w, r)
 	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to its end."}
 	if why, ok := errors.AsType[malformed](err); ok {
 		p.Detail = why.Error()
-	} else if errors.Is(err, errTooLate) {
+	}
+	if errors.Is(err, errTooLate) {
 		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't come in time."
+	} else { // who was too late had his time
+		web.Hurry(w, r)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	web.WriteProblem(w, p)
