@@ -127,6 +127,7 @@ func esignAPIs(upstream string) []verify.API {
 	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseEmpty},
 		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
+		{Path: "/Api.asmx", SOAP: true, Credentials: all},
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseError},
 		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
 	}}}
