@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -113,18 +112,13 @@ func TestCallsOverSOAPAreCounted(t *testing.T) {
 	for range 3 {
 		w.call(t, operation("FindEnvelopes_v1", userToken(w.secret)), "User-Agent: archiver/1.0")
 	}
-	got, err := w.flushed(t).TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)
-	if err != nil || got.Use.Allowed != 3 || got.Use.Refused != 0 {
-		t.Errorf("%+v, %v", got.Use, err)
-	}
-}
-
-func (w *world) flushed(t *testing.T) *control.Control {
-	t.Helper()
 	if err := w.Checker.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return w.Control
+	got, err := w.Control.TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)
+	if err != nil || got.Use.Allowed != 3 || got.Use.Refused != 0 {
+		t.Errorf("%+v, %v", got.Use, err)
+	}
 }
 
 // TestWithoutADatabaseNothingIsAllowedOverSOAP: it says so as every refusal.
