@@ -51,9 +51,15 @@ func write(w http.ResponseWriter, e *envelope, status int, res apiResult) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", mediaType(e.version)+"; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
+	harmless(h)
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes()) // the client is gone, or it works
 }
 
 func escape(out *bytes.Buffer, text string) { _ = xml.EscapeText(out, []byte(text)) } // a buffer takes everything
+
+// harmless keeps browsers from making a page of an answer: it may come from the origin of the console.
+func harmless(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+}

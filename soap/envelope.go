@@ -27,7 +27,6 @@ type envelope struct {
 	authorized  bool // there is an authorizationXml
 	within      bool // it is being read
 	from, until int64
-	late        bool // the head is over: no authorizationXml may come any more
 }
 
 // maxOperation is how many bytes the name of an operation may have.
@@ -42,8 +41,6 @@ func (e *envelope) start(el element, depth int, content int64) error {
 		return malformed("authorizationXml stands elsewhere than right in the operation")
 	case isParameter && e.authorized:
 		return malformed("it has two authorizationXml")
-	case isParameter && e.late:
-		return malformed("authorizationXml has to come first")
 	case isParameter:
 		e.authorized, e.within, e.from = true, true, content
 	case depth == 1:

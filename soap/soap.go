@@ -128,11 +128,19 @@ func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 		d.notTaken(w, r, m, err)
 		return
 	}
-	if m.operation.space == namespace && m.operation.local == "GetVersion_v1" {
+	switch {
+	case !m.calls("GetVersion_v1"):
+		d.decide(w, r, m, &authorization)
+	case !m.whole: // who needs no credential must not fill the API's memory
+		d.notTaken(w, r, m, malformed("GetVersion_v1 has no parameters"))
+	default:
 		d.pass(w, r, m, &verify.Decision{}) // is for everybody, and says nobody's name
-		return
 	}
-	d.decide(w, r, m, &authorization)
+}
+
+// calls tells whether it is this of the API's operations that is called.
+func (m *message) calls(name string) bool {
+	return m.operation.space == namespace && m.operation.local == name
 }
 
 // decide has the call checked.
@@ -141,12 +149,14 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
 		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
 	}
-	if strings.Join(a.apiToken, "")+strings.Join(a.organizationKey, "") != "" {
-		// A credential in the headers is none over SOAP, but two in one call are one too many.
+	// What the headers say is nothing over SOAP, but beside what the message says it is one too many.
+	if said(a.apiToken) || said(a.organizationKey) {
 		req.APIToken = append(req.APIToken, r.Header["Apitoken"]...)
 		req.OrganizationKey = append(req.OrganizationKey, r.Header["Organizationkey"]...)
-		req.UserLoginName = append(req.UserLoginName, r.Header["Userloginname"]...)
 		req.Authorization = r.Header["Authorization"]
+	}
+	if said(a.userLoginName) {
+		req.UserLoginName = append(req.UserLoginName, r.Header["Userloginname"]...)
 	}
 	decision := d.checker.Check(r.Context(), &req)
 	switch {
@@ -157,7 +167,7 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 			w.Header().Set("Retry-After", "1")
 		}
 		write(w, &m.envelope, http.StatusOK, failed(refusal.Status, refusal.Text, m.id))
-	case m.operation.space == namespace && m.operation.local == "ValidateAuthorization_v1":
+	case m.calls("ValidateAuthorization_v1"):
 		web.Hurry(w, r)
 		d.notices.Tell(w.Header(), &decision)
 		write(w, &m.envelope, http.StatusOK, succeeded())
@@ -165,6 +175,9 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		d.pass(w, r, m, &decision)
 	}
 }
+
+// said tells whether one of the values is more than nothing.
+func said(values []string) bool { return strings.Join(values, "") != "" }
 
 // notTaken answers what isn't a message, and what isn't taken as one.
 func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
@@ -238,7 +251,6 @@ func (m *message) read(body io.Reader) error {
 			return err
 		}
 	}
-	m.late = true
 	return m.check()
 }
 

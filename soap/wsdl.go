@@ -15,7 +15,7 @@ func (d *Door) describe(w http.ResponseWriter, r *http.Request, route *verify.Ro
 	address := d.addressOf(r, route)
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
+	harmless(h)
 	if asksForWSDL(r.URL) {
 		h.Set("Content-Type", "text/xml; charset=utf-8")
 		_, _ = w.Write(wsdl(address)) // the client is gone, or it works
