@@ -102,7 +102,7 @@ func (w *world) sameStory(t *testing.T, reason keyporter.Reason, rest, soap stri
 		return
 	}
 	if errA == nil && (a.Reason != reason || b.Reason != a.Reason || b.Cause != a.Cause || b.CredentialID != a.CredentialID || b.LoginName != a.LoginName ||
-		b.Method != "POST" || b.Path != "/Api.asmx" || b.Address == "") {
+		b.Method != http.MethodPost || b.Path != "/Api.asmx" || b.Address == "") {
 		t.Errorf("%s: over REST %+v, over SOAP %+v", reason, a, b)
 	}
 }

@@ -3,6 +3,7 @@ package soap
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,19 +11,18 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// describe answers a GET: with the WSDL when it asks for that, else with where it is.
+// describe answers a GET: with the WSDL when it asks for that, else with where that is.
 func (d *Door) describe(w http.ResponseWriter, r *http.Request, route *verify.Route) {
-	address := d.addressOf(r, route)
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
 	harmless(h)
 	if asksForWSDL(r.URL) {
 		h.Set("Content-Type", "text/xml; charset=utf-8")
-		_, _ = w.Write(wsdl(address)) // the client is gone, or it works
+		_, _ = w.Write(wsdl(d.addressOf(r, route))) // the client is gone, or it works
 		return
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintf(w, "This is a SOAP API. Messages are sent here by POST; they are described at\n\n  %s?WSDL\n", address)
+	_, _ = io.WriteString(w, "This is a SOAP API. Messages are sent here by POST; add ?WSDL to the address for their description.\n")
 }
 
 // asksForWSDL: clients write ?WSDL, ?wsdl, and ?wsdl=.
