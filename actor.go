@@ -26,7 +26,7 @@ type Actor struct {
 // Command is the actor behind the command line: who can run it owns the database file anyway.
 func Command() Actor { return Actor{Kind: ActorCommand} }
 
-// System is Keyporter itself, as when it prunes what has ended.
+// System is Keyporter itself, as when it makes a user whom an identity provider vouches for.
 func System() Actor { return Actor{Kind: ActorSystem} }
 
 // Trusted tells whether the actor stands above the rules of organizations.

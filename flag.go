@@ -1,5 +1,7 @@
 package keyporter
 
+import "slices"
+
 // Flag is a feature that the operator grants to an organization. The list is closed:
 // a flag that is not here doesn't exist.
 type Flag string
@@ -29,10 +31,5 @@ func Flags() []FlagInfo {
 
 // Valid tells whether the flag is on the list.
 func (f Flag) Valid() bool {
-	for _, info := range Flags() {
-		if info.Flag == f {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(Flags(), func(info FlagInfo) bool { return info.Flag == f })
 }

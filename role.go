@@ -112,11 +112,9 @@ func PredefinedRole(id ID) (Role, bool) {
 	return roles[i], true
 }
 
-// Resolution is what the roles of one user say about one permission together: the roles
-// that say it, and their names.
+// Resolution is what the roles of one user say about one permission together.
 type Resolution struct {
-	Granting, Blocking   []Role
-	GrantedBy, BlockedBy []string
+	Granting, Blocking []Role
 }
 
 // Resolve asks every role about p.
@@ -125,16 +123,16 @@ func Resolve(roles []Role, p Permission) Resolution {
 	for _, r := range roles {
 		switch r.Effects[p] {
 		case Grant:
-			res.Granting, res.GrantedBy = append(res.Granting, r), append(res.GrantedBy, r.Name)
+			res.Granting = append(res.Granting, r)
 		case Block:
-			res.Blocking, res.BlockedBy = append(res.Blocking, r), append(res.BlockedBy, r.Name)
+			res.Blocking = append(res.Blocking, r)
 		}
 	}
 	return res
 }
 
 // Held tells whether the user holds the permission: at least one role grants it and none blocks it.
-func (r Resolution) Held() bool { return len(r.GrantedBy) > 0 && len(r.BlockedBy) == 0 }
+func (r Resolution) Held() bool { return len(r.Granting) > 0 && len(r.Blocking) == 0 }
 
 // Held returns the permissions that a user with these roles holds, in the order of the list.
 func Held(roles []Role) []Permission {

@@ -2,11 +2,14 @@ package console_test
 
 import (
 	"context"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,17 +25,19 @@ import (
 type site struct {
 	*keyportertest.Node
 	url string
+	log *strings.Builder
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{Node: keyportertest.NewNode(t, keyportertest.SQLite(t))}
-	proxies, err := web.ParseProxies(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(proxies, pages)))
+	return newSiteOn(t, keyportertest.SQLite(t))
+}
+
+func newSiteOn(t *testing.T, database string) *site {
+	t.Helper()
+	s := &site{Node: keyportertest.NewNode(t, database), log: &strings.Builder{}}
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Log: slog.New(slog.NewTextHandler(s.log, nil))})
+	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, pages)))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s
@@ -40,21 +45,37 @@ func newSite(t *testing.T) *site {
 
 // visitor is a browser, signed in or not.
 type visitor struct {
-	t    *testing.T
-	site *site
-	jar  []*http.Cookie
+	t      *testing.T
+	site   *site
+	client http.Client
+	header http.Header // sent with each request
 }
 
-func (s *site) nobody(t *testing.T) *visitor { return &visitor{t: t, site: s} }
+func (s *site) nobody(t *testing.T) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &visitor{t: t, site: s, client: http.Client{Jar: jar, CheckRedirect: stay}, header: http.Header{}}
+}
 
+// enter signs a user in by the form.
 func (s *site) enter(t *testing.T, u keyporter.User) *visitor {
 	t.Helper()
 	v := s.nobody(t)
-	a := v.post("/sign-in", "login", u.Login, "password", keyportertest.Password)
-	if a.status != http.StatusSeeOther || len(v.jar) == 0 {
+	if a := v.submit(v.get("/sign-in"), "/sign-in", "login", u.Login, "password", keyportertest.Password); a.location != "/tokens" {
 		t.Fatalf("%s can't sign in: %d %s", u.Login, a.status, a.body)
 	}
 	return v
+}
+
+// ada is a user of the APIs, signed in.
+func (s *site) ada(t *testing.T) (keyporter.User, *visitor) {
+	t.Helper()
+	u := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	return u, s.enter(t, u)
 }
 
 // answer is what came back; redirects are not followed.
@@ -69,11 +90,44 @@ func (v *visitor) get(path string) answer { return v.send(http.MethodGet, path, 
 
 // post sends a form of these fields and values.
 func (v *visitor) post(path string, fields ...string) answer {
-	form := url.Values{}
-	for i := 0; i < len(fields); i += 2 {
-		form.Add(fields[i], fields[i+1])
+	v.t.Helper()
+	return v.send(http.MethodPost, path, encoded(url.Values{}, fields))
+}
+
+func encoded(form url.Values, fields []string) string {
+	for pair := range slices.Chunk(fields, 2) {
+		form.Add(pair[0], pair[1])
 	}
-	return v.send(http.MethodPost, path, form.Encode())
+	return form.Encode()
+}
+
+var inputs = regexp.MustCompile(`<input [^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
+
+// submit sends the form of the page that has this action: what it holds, but for the
+// fields that the reader fills in himself.
+func (v *visitor) submit(page answer, action string, fields ...string) answer {
+	v.t.Helper()
+	_, form, ok := strings.Cut(page.body, `method="post" action="`+action+`"`)
+	if !ok {
+		v.t.Fatalf("there is no form that goes to %s:\n%s", action, page.body)
+	}
+	form, _, _ = strings.Cut(form, "</form>")
+	held := url.Values{}
+	for _, m := range inputs.FindAllStringSubmatch(form, -1) {
+		if !slices.Contains(fields, m[1]) {
+			held.Add(m[1], html.UnescapeString(m[2]))
+		}
+	}
+	return v.send(http.MethodPost, action, encoded(held, fields))
+}
+
+// follow goes where a link of the page leads.
+func (v *visitor) follow(page answer, path string) answer {
+	v.t.Helper()
+	if !strings.Contains(page.body, `href="`+path+`"`) {
+		v.t.Fatalf("there is no link to %s:\n%s", path, page.body)
+	}
+	return v.get(path)
 }
 
 func (v *visitor) send(method, path, form string) answer {
@@ -82,26 +136,21 @@ func (v *visitor) send(method, path, form string) answer {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	req.Header = v.header.Clone()
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	for _, c := range v.jar {
-		req.AddCookie(c)
-	}
-	res, err := http.DefaultTransport.RoundTrip(req)
+	res, err := v.client.Do(req)
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	_ = res.Body.Close()
-	for _, c := range res.Cookies() {
-		v.jar = slices.DeleteFunc(v.jar, func(old *http.Cookie) bool { return old.Name == c.Name })
-		if c.MaxAge >= 0 {
-			v.jar = append(v.jar, c)
-		}
+	if got := res.Header.Get("Cache-Control"); got != "no-store" {
+		v.t.Errorf("%s %s may be stored: %q", method, path, got)
 	}
 	return answer{res.StatusCode, res.Header.Get("Location"), res.Header.Get("Allow"), string(body)}
 }

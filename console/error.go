@@ -73,8 +73,11 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	return l
 }
 
-// status is the HTTP status of a kind of error.
+// status is the HTTP status of a kind of error, and of none.
 func status(err error) int {
+	if err == nil {
+		return http.StatusOK
+	}
 	switch keyporter.KindOf(err) {
 	case keyporter.Invalid:
 		return http.StatusUnprocessableEntity
@@ -136,7 +139,7 @@ type fault struct {
 	Text   string            // what is wrong with the whole
 }
 
-// faultOf returns the fault of a form. Errors that are about something else it returns.
+// faultOf returns the fault of a form, none without an error. Errors that are about something else it returns.
 func faultOf(err error) (fault, error) {
 	if fields, other := fieldErrors(err); other == nil {
 		return fault{Fields: fields}, nil

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Local is where a sign-in leads to.
 // MaxForm is the size of the largest form in bytes.
 const MaxForm = maxForm
 
+// Local is where a sign-in leads to.
 func Local(next string) string { return local(next) }
 
 // Routes are the patterns of all pages and forms.

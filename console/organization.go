@@ -51,15 +51,12 @@ func (c *console) askOrganization(w http.ResponseWriter, r *http.Request, actor 
 	if !actor.User.Operator {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
 	}
-	code, p := http.StatusOK, organizationForm{Name: r.PostFormValue("organization"), Flags: keyporter.Flags()}
-	if err != nil {
-		var other error
-		if p.Fault, other = faultOf(err); other != nil {
-			return other
-		}
-		code = status(err)
+	f, other := faultOf(err)
+	if other != nil {
+		return other
 	}
-	p.Flags = slices.DeleteFunc(p.Flags, func(f keyporter.FlagInfo) bool { return !f.Default })
+	code, p := status(err), organizationForm{Name: r.PostFormValue("organization"), Fault: f}
+	p.Flags = slices.DeleteFunc(keyporter.Flags(), func(f keyporter.FlagInfo) bool { return !f.Default })
 	l, err := c.layoutFor(r, actor, "New organization", p)
 	if err != nil {
 		return err

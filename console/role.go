@@ -304,11 +304,7 @@ func (c *console) askDeleteRole(w http.ResponseWriter, r *http.Request, actor ke
 	if p.Impact, other = c.previewOf(i, err); other != nil {
 		return other
 	}
-	code := http.StatusOK
-	if err != nil {
-		code = status(err)
-	}
-	return c.confirm(w, r, actor, code, p)
+	return c.confirm(w, r, actor, status(err), p)
 }
 
 func heldBy(n int) string {

@@ -51,6 +51,9 @@ func TestWhoIsSentToSignInComesBack(t *testing.T) {
 	v.get("/users?q=ada").leads(t, "/sign-in?again=1&ended=1&next=%2Fusers%3Fq%3Dada")
 	v.post("/roles/x/delete").leads(t, "/sign-in?again=1&ended=1&next=%2Froles")
 	v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "/users?q=ada").leads(t, "/users?q=ada")
+	if a := v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "//evil.example/users"); a.location != "/tokens" {
+		t.Errorf("a link of another site leads to %q after the sign-in", a.location)
+	}
 }
 
 func TestTheHeaderLeadsToWhatOneMayOpen(t *testing.T) {

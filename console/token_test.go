@@ -1,13 +1,7 @@
 package console_test
 
 import (
-	"html"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,37 +12,14 @@ import (
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/verify"
-	"github.com/keyporter/keyporter/web"
 )
 
-const ada = "ada@acme.example"
-
-// world is the pages of a node, with ada of Acme.
-type world struct {
-	*keyportertest.Node
-
-	t   *testing.T
-	url string
-	ada keyporter.User
-	log *strings.Builder
-}
-
-func newWorld(t *testing.T, database string) *world {
+// tokensOf returns the tokens of a user, the latest first.
+func (s *site) tokensOf(t *testing.T, u keyporter.User) []keyporter.Token {
 	t.Helper()
-	w := &world{Node: keyportertest.NewNode(t, database), t: t, log: &strings.Builder{}}
-	w.ada = keyportertest.User(t, w.Control, "Acme", ada, keyporter.RoleAPIUser)
-	log := slog.New(slog.NewTextHandler(w.log, nil))
-	s := httptest.NewServer(web.WithRequestID(console.New(console.Config{Control: w.Control, Checker: w.Checker, Log: log, Example: "/api/whoami"})))
-	t.Cleanup(s.Close)
-	w.url = s.URL
-	return w
-}
-
-func (w *world) tokens() []keyporter.Token {
-	w.t.Helper()
-	all, err := w.Control.TokensOf(w.t.Context(), keyporter.Command(), w.ada.ID, keyporter.UserToken, "")
+	all, err := s.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	tokens := make([]keyporter.Token, len(all))
 	for i, t := range all {
@@ -57,181 +28,66 @@ func (w *world) tokens() []keyporter.Token {
 	return tokens
 }
 
-// reader is somebody with a browser that runs no scripts.
-type reader struct {
-	*world
-
-	client *http.Client
-	header http.Header // sent with each request
-	at     string      // the path of the page that is shown
-	status int
-	page   string
-}
-
-func (w *world) reader() *reader {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &reader{world: w, client: &http.Client{Jar: jar}, header: http.Header{}}
-}
-
-// signedIn is a reader who signed in by the form.
-func (w *world) signedIn(login string) *reader {
-	w.t.Helper()
-	r := w.reader()
-	r.get("/sign-in")
-	r.submit("/sign-in", "login", login, "password", keyportertest.Password)
-	if r.at != "/tokens" || r.status != http.StatusOK {
-		w.t.Fatalf("after the sign-in: %d %s", r.status, r.at)
-	}
-	return r
-}
-
-func (r *reader) do(method, path, body string) {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header = r.header.Clone()
-	if method == http.MethodPost && req.Header.Get("Content-Type") == "" {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	res, err := r.client.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	page, err := io.ReadAll(res.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.at, r.status, r.page = res.Request.URL.RequestURI(), res.StatusCode, string(page)
-	if got := res.Header.Get("Cache-Control"); got != "no-store" {
-		r.t.Errorf("%s %s may be stored: %q", method, path, got)
-	}
-}
-
-func (r *reader) get(path string) {
-	r.t.Helper()
-	r.do(http.MethodGet, path, "")
-}
-
-func (r *reader) post(path string, fields ...string) {
-	r.t.Helper()
-	form := url.Values{}
-	for pair := range slices.Chunk(fields, 2) {
-		form.Set(pair[0], pair[1])
-	}
-	r.do(http.MethodPost, path, form.Encode())
-}
-
-var inputs = regexp.MustCompile(`<input [^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
-
-// submit sends the form of the page that has this action, with what it holds and what the reader changes.
-func (r *reader) submit(action string, fields ...string) {
-	r.t.Helper()
-	_, form, ok := strings.Cut(r.page, `method="post" action="`+action+`"`)
-	if !ok {
-		r.t.Fatalf("%s has no form that goes to %s:\n%s", r.at, action, r.page)
-	}
-	form, _, _ = strings.Cut(form, "</form>")
-	var all []string
-	for _, m := range inputs.FindAllStringSubmatch(form, -1) {
-		all = append(all, m[1], html.UnescapeString(m[2]))
-	}
-	r.post(action, append(all, fields...)...)
-}
-
-// follow goes where a link of the page leads.
-func (r *reader) follow(path string) {
-	r.t.Helper()
-	if !strings.Contains(r.page, `href="`+path+`"`) {
-		r.t.Fatalf("%s has no link to %s", r.at, path)
-	}
-	r.get(path)
-}
-
-// sees wants the page to be answered with a status and to have these words in it.
-func (r *reader) sees(status int, words ...string) {
-	r.t.Helper()
-	if r.status != status {
-		r.t.Errorf("%s: status %d, want %d", r.at, r.status, status)
-	}
-	for _, w := range words {
-		if !strings.Contains(r.page, w) {
-			r.t.Errorf("%s doesn't say %q:\n%s", r.at, w, r.page)
-		}
-	}
-}
-
 var secrets = regexp.MustCompile(`kpu_[0-9A-Za-z]{49}`)
 
 // TestATokenWithoutScripts is the first day of a token for who has no JavaScript.
 func TestATokenWithoutScripts(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		r := w.signedIn(ada)
-		r.sees(200, "No tokens yet", "Switch it on")
-		r.follow("/tokens/new")
-		r.submit("/tokens", "name", "Billing <b>sync</b>")
-		r.sees(201, "Billing &lt;b&gt;sync&lt;/b&gt;", "will not be shown again", "as soon as you switch it on", `aria-checked="false"`)
-		secret := secrets.FindString(r.page)
-		token := w.tokens()[0]
-		path := "/tokens/" + string(token.ID)
+		s := newSiteOn(t, database)
+		ada, v := s.ada(t)
+		list := func(words ...string) answer {
+			t.Helper()
+			a := v.get("/tokens")
+			a.want(t, 200, words...)
+			return a
+		}
+		made := v.submit(v.follow(list("No tokens yet", "Switch it on"), "/tokens/new"), "/tokens", "name", "Billing <b>sync</b>")
+		made.want(t, 201, "Billing &lt;b&gt;sync&lt;/b&gt;", "will not be shown again", "as soon as you switch it on", `aria-checked="false"`)
+		secret := secrets.FindString(made.body)
+		path := "/tokens/" + string(s.tokensOf(t, ada)[0].ID)
 		refusedFor := func(want keyporter.Reason) {
 			t.Helper()
-			if d := w.Checker.Check(t.Context(), &verify.Request{Method: "GET", Host: "localhost", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret}, ClientIP: "192.0.2.7", Agent: "billing-sync/2.4"}); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
+			if d := s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Host: "localhost", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret}, ClientIP: "192.0.2.7", Agent: "billing-sync/2.4"}); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
 				t.Errorf("allowed %v, %q; want %q", d.Allowed, d.Reason, want)
 			}
 		}
 		refusedFor(keyporter.ReasonDisabled)
-		r.submit(path + "/enable")
-		r.sees(200, `aria-checked="true"`)
-		if r.at != "/tokens" || secrets.MatchString(r.page) {
-			t.Errorf("at %s, which may show the token again", r.at)
+		v.submit(made, path+"/enable").leads(t, "/tokens")
+		if secrets.MatchString(list(`aria-checked="true"`).body) {
+			t.Error("the token is shown again")
 		}
 		refusedFor(keyporter.Allowed)
-		r.submit(path + "/disable")
+		v.submit(list(), path+"/disable").leads(t, "/tokens")
 		refusedFor(keyporter.ReasonDisabled)
 
-		r.follow(path + "/rename")
-		r.sees(200, `value="Billing &lt;b&gt;sync&lt;/b&gt;"`)
-		r.submit(path+"/rename", "name", "Billing")
-		r.sees(200, "<bdi>Billing</bdi>")
-		r.follow(path + "/expiry")
+		form := v.follow(list(), path+"/rename")
+		form.want(t, 200, `value="Billing &lt;b&gt;sync&lt;/b&gt;"`)
+		v.submit(form, path+"/rename", "name", "Billing").leads(t, "/tokens")
 		day := time.Now().AddDate(0, 0, 3).UTC()
-		r.submit(path+"/expiry", "expires", day.Format(time.DateOnly))
-		r.sees(200, "Expires after "+day.Format("2 Jan 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused")
+		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "expires", day.Format(time.DateOnly)).leads(t, "/tokens")
 
-		r.follow(path + "/delete")
-		r.sees(200, "stops working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "can’t be undone")
-		r.submit(path + "/delete")
-		r.sees(200, "No tokens yet")
+		form = v.follow(list("Expires after "+day.Format("2 Jan 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused"), path+"/delete")
+		form.want(t, 200, "stops working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "can’t be undone")
+		v.submit(form, path+"/delete").leads(t, "/tokens")
 		refusedFor(keyporter.ReasonUnknown)
-		r.submit("/sign-out")
-		r.get("/tokens")
-		if !strings.HasPrefix(r.at, "/sign-in") {
-			t.Errorf("after signing out %s is shown", r.at)
-		}
+		v.submit(list("No tokens yet"), "/sign-out").leads(t, "/sign-in")
+		v.get("/tokens").leads(t, "/sign-in")
 	})
 }
 
 func TestTheDialogSaysWhenNothingWillBreak(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
-	token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
-	r := w.signedIn(ada)
-	r.follow("/tokens/" + string(token.ID) + "/delete")
-	r.sees(200, "Nothing has ever used this token.")
+	s := newSite(t)
+	ada, v := s.ada(t)
+	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	v.get("/tokens/"+string(token.ID)+"/delete").want(t, 200, "Nothing has ever used this token.")
 }
 
 func TestNamesThatAreRefused(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
-		w := newWorld(t, database)
-		token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
-		other, _ := keyportertest.Token(t, w.Control, w.ada, "Import")
-		r := w.signedIn(ada)
+		s := newSiteOn(t, database)
+		ada, v := s.ada(t)
+		token, _ := keyportertest.Token(t, s.Control, ada, "Export")
+		other, _ := keyportertest.Token(t, s.Control, ada, "Import")
 		for _, tt := range []struct {
 			name   string
 			status int
@@ -249,32 +105,27 @@ func TestNamesThatAreRefused(t *testing.T) {
 			{" Import ", 409, "There is a token of this name already"},
 		} {
 			for _, action := range []string{"/tokens", "/tokens/" + string(token.ID) + "/rename"} {
-				r.post(action, "name", tt.name)
-				r.sees(tt.status, tt.words, `aria-invalid="true"`)
+				v.post(action, "name", tt.name).want(t, tt.status, tt.words, `aria-invalid="true"`)
 			}
 		}
 		for _, day := range []string{"2001-01-01", "tomorrow", "2027-02-30", "99999-01-01"} {
-			r.post("/tokens/"+string(token.ID)+"/expiry", "expires", day)
-			r.sees(422, `aria-invalid="true"`, `value="`+day+`"`)
-			r.post("/tokens", "name", "New", "expires", day)
-			r.sees(422, `aria-invalid="true"`, `value="New"`)
+			v.post("/tokens/"+string(token.ID)+"/expiry", "expires", day).want(t, 422, `aria-invalid="true"`, `value="`+day+`"`)
+			v.post("/tokens", "name", "New", "expires", day).want(t, 422, `aria-invalid="true"`, `value="New"`)
 		}
-		if got := w.tokens(); !slices.Equal(got, []keyporter.Token{other, token}) {
+		if got := s.tokensOf(t, ada); !slices.Equal(got, []keyporter.Token{other, token}) {
 			t.Errorf("after all that was refused there are %+v", got)
 		}
-		r.post("/tokens", "name", strings.Repeat("ä", 100))
-		r.sees(201, strings.Repeat("ä", 100))
+		v.post("/tokens", "name", strings.Repeat("ä", 100)).want(t, 201, strings.Repeat("ä", 100))
 	})
 }
 
 func TestFormsThatCannotBeRead(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
-	r := w.signedIn(ada)
+	s := newSite(t)
+	ada, v := s.ada(t)
 	for _, body := range []string{"name=" + strings.Repeat("x", console.MaxForm), "name=%zz", "name=a;b"} {
-		r.do(http.MethodPost, "/tokens", body)
-		r.sees(422, "damaged, or is too large", "Nothing was changed")
+		v.send(http.MethodPost, "/tokens", body).want(t, 422, "damaged, or is too large", "Nothing was changed")
 	}
-	if got := w.tokens(); len(got) != 0 {
+	if got := s.tokensOf(t, ada); len(got) != 0 {
 		t.Errorf("added %+v", got)
 	}
 }

@@ -126,15 +126,13 @@ func (c *console) newUser(w http.ResponseWriter, r *http.Request, actor keyporte
 
 // askUser shows the form for a new user, again if there was an error about it.
 func (c *console) askUser(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
-	code, p := http.StatusOK, userForm{Login: r.PostFormValue("login"), MinPassword: control.MinPasswordLen}
+	f, other := faultOf(err)
+	if other != nil {
+		return other
+	}
+	code, p := status(err), userForm{Login: r.PostFormValue("login"), MinPassword: control.MinPasswordLen, Fault: f}
 	chosen := ids(r, "role")
-	if err != nil {
-		var other error
-		if p.Fault, other = faultOf(err); other != nil {
-			return other
-		}
-		code = status(err)
-	} else {
+	if err == nil {
 		chosen = []keyporter.ID{keyporter.RoleAPIUser}
 	}
 	org, err := c.organizationOf(r, actor)
@@ -300,11 +298,7 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 	if other != nil {
 		return other
 	}
-	code := http.StatusOK
-	if err != nil {
-		code = status(err)
-	}
-	return c.confirm(w, r, actor, code, p)
+	return c.confirm(w, r, actor, status(err), p)
 }
 
 func (c *console) disableUser(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -331,16 +325,14 @@ func (c *console) askPassword(w http.ResponseWriter, r *http.Request, actor keyp
 	if other != nil {
 		return other
 	}
-	code, p := http.StatusOK, passwordForm{User: u.User, Self: u.ID == actor.User.ID, MinPassword: control.MinPasswordLen}
 	if err == nil && u.WhyNot != "" {
 		err = keyporter.Refuse(keyporter.Forbidden, u.WhyNot)
 	}
-	if err != nil {
-		if p.Fault, other = faultOf(err); other != nil {
-			return other
-		}
-		code = status(err)
+	f, other := faultOf(err)
+	if other != nil {
+		return other
 	}
+	code, p := status(err), passwordForm{User: u.User, Self: u.ID == actor.User.ID, MinPassword: control.MinPasswordLen, Fault: f}
 	l, err := c.layoutFor(r, actor, "New password", p)
 	if err != nil {
 		return err

@@ -45,24 +45,18 @@ func flagsOf(kind keyporter.TokenKind) []keyporter.Flag {
 }
 
 func useAccess(u keyporter.User, roles []keyporter.Role) Access {
-	var blocking []keyporter.Role
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
-			blocking = append(blocking, r)
-		}
-	}
+	use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 	switch {
-	case len(blocking) > 0:
-		refs := keyporter.RoleRefs(blocking)
-		return Access{About: refs, Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(refs))}
-	case !keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held():
+	case len(use.Blocking) > 0:
+		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(use.Blocking))}
+	case !use.Held():
 		return Access{About: []keyporter.Ref{{Noun: "user", ID: u.ID, Name: "Your roles"}}, Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
 	}
 	return Access{Allowed: true}
 }
 
 // blocks says that roles block something.
-func blocks(roles []keyporter.Ref) string {
+func blocks(roles []keyporter.Role) string {
 	text := "the role “" + roles[0].Name + "” blocks it"
 	for _, r := range roles[1:] {
 		text = "the role “" + r.Name + "” and " + text

@@ -401,3 +401,46 @@ func TestPagesOfTokens(t *testing.T) {
 		t.Errorf("%d tokens, %v", len(second), err)
 	}
 }
+
+// TestAUserHasSoManyTokensAndNoMore has him add the last ones from several browsers at once.
+func TestAUserHasSoManyTokensAndNoMore(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		const room = 3
+		err := w.DB.Do(t.Context(), func(tx *store.Tx) error {
+			for i := range control.MaxTokens - room {
+				token := keyporter.Token{ID: keyporter.NewID(time.Now()), OrganizationID: w.ada.OrganizationID, OwnerID: w.ada.ID, Kind: keyporter.UserToken, Name: fmt.Sprint(i)}
+				if err := tx.InsertToken(t.Context(), token, keyporter.HashSecret(token.Name)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		add := func(actor keyporter.Actor, owner keyporter.User) error {
+			_, _, err := w.Control.CreateToken(context.WithoutCancel(t.Context()), actor, control.NewToken{OwnerID: owner.ID, Name: string(keyporter.NewID(time.Now()))})
+			return err
+		}
+		var added atomic.Int32
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				switch err := add(keyportertest.Session(w.ada), w.ada); {
+				case err == nil:
+					added.Add(1)
+				case !strings.Contains(keyporter.MessageOf(err), "1000 tokens already"):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if added.Load() != room {
+			t.Errorf("there was room for %d, and %d were added", room, added.Load())
+		}
+		kindOf(t, add(keyportertest.Session(w.ada), w.ada), keyporter.Conflict)
+		kindOf(t, add(keyportertest.Session(w.grace), w.grace), fine)
+		kindOf(t, add(keyporter.Command(), w.ada), fine)
+	})
+}

@@ -129,7 +129,7 @@ func without(all, some []keyporter.Permission) []keyporter.Permission {
 	return slices.DeleteFunc(slices.Clone(all), func(p keyporter.Permission) bool { return slices.Contains(some, p) })
 }
 
-func words(all []keyporter.Permission) string {
+func words[T ~string](all []T) string {
 	texts := make([]string, len(all))
 	for i, p := range all {
 		texts[i] = string(p)

@@ -80,11 +80,3 @@ func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keypor
 	}
 	return c.db.Users(ctx, after, MaxPage)
 }
-
-func joined(ids []keyporter.ID) string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = string(id)
-	}
-	return strings.Join(texts, ", ")
-}

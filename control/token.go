@@ -2,11 +2,16 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
 )
+
+// MaxTokens is how many tokens, of both kinds together, a user can add for himself. A
+// program that adds one for each of its runs stops there, and not at the end of the disk.
+const MaxTokens = 1000
 
 // NewToken is the input of CreateToken.
 type NewToken struct {
@@ -47,6 +52,9 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 	secret := keyporter.NewSecret(prefix)
 	t.First, t.Last = secret.First(), secret.Last()
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
+		if err := mayHaveMore(ctx, tx, actor, owner.ID); err != nil {
+			return err
+		}
 		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
 			return nameTaken(err)
 		}
@@ -71,6 +79,18 @@ func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewT
 		err = keyporter.Refuse(keyporter.Forbidden, access.Why)
 	}
 	return actor.User, err
+}
+
+// mayHaveMore wants the user to have less than MaxTokens. The machine's owner may bring more.
+func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner keyporter.ID) error {
+	if actor.Trusted() {
+		return nil
+	}
+	n, err := tx.CountTokens(ctx, owner)
+	if err == nil && n >= MaxTokens {
+		err = &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: fmt.Sprintf("You have %d tokens already, and more there can’t be. Delete one first.", n)}
+	}
+	return err
 }
 
 // RenameToken gives a token another name.

@@ -79,7 +79,7 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 		return err
 	}
 	e := c.userEvent(keyporter.EventUserCreate, actor, u)
-	e.Detail["roles"] = joined(u.RoleIDs)
+	e.Detail["roles"] = words(u.RoleIDs)
 	return tx.InsertEvent(ctx, e)
 }
 
@@ -176,7 +176,7 @@ func (c *Control) ChangeUserRoles(ctx context.Context, actor keyporter.Actor, in
 			return keyporter.Event{}, nil
 		}
 		e := c.userEvent(keyporter.EventUserRoles, actor, u)
-		e.Detail["roles"], e.Detail["before"] = joined(to), joined(u.RoleIDs)
+		e.Detail["roles"], e.Detail["before"] = words(to), words(u.RoleIDs)
 		return e, tx.SetUserRoles(ctx, u.ID, to)
 	})
 }

@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,17 +50,22 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	// What the configuration names has to be there before anything is made.
+	tlsConfig, err := cfg.tls()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{log: log, failed: make(chan error, 1), cancel: func() {}}
 	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
 		return nil, err
 	}
-	if err := s.start(ctx, cfg, now); err != nil {
+	if err := s.start(ctx, cfg, tlsConfig, now); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
 
-func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (err error) {
+func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
 	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize}); err != nil {
 		return err
 	}
@@ -74,10 +80,6 @@ func (s *Server) start(ctx context.Context, cfg Config, now func() time.Time) (e
 	}
 	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
 	s.soap = soap.New(soap.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Address: cfg.Address, Log: s.log})
-	tlsConfig, err := cfg.tls()
-	if err != nil {
-		return err
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -103,7 +105,7 @@ func example(apis []verify.API) string {
 
 func (s *Server) httpServer(pages http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.routes(pages),
+		Handler:           reported(s.log, s.routes(pages)),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -114,6 +116,7 @@ func (s *Server) httpServer(pages http.Handler) *http.Server {
 // routes says which door a request goes to. It is not a ServeMux: that one cleans paths
 // and redirects, and the gateway has to see them as they were sent.
 func (s *Server) routes(pages http.Handler) http.Handler {
+	pages, health := hurried(pageTime, pages), hurried(pageTime, http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/verify":
@@ -122,13 +125,9 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 			s.soap.ServeHTTP(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			health.ServeHTTP(w, r)
 		default:
-			// Pages take small forms; an API may take its time over a body.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(30 * time.Second))
-			if r.URL.Path == "/healthz" {
-				s.health(w, r)
-				return
-			}
 			pages.ServeHTTP(w, r)
 		}
 	})

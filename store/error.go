@@ -26,8 +26,9 @@ func explain(err error) error {
 }
 
 const (
-	gone   = "The database can't be reached."
-	noFile = "The database file can't be opened: does its folder exist, and may it be written?"
+	gone    = "The database can't be reached."
+	noFile  = "The database file can't be opened: does its folder exist, and may it be written?"
+	notOurs = "This isn't a database of Keyporter: it has tables of another program. Name another one, and Keyporter makes it."
 )
 
 // cantOpen explains an error of the operating system about the database's file, which
@@ -89,6 +90,8 @@ func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 		return keyporter.Unavailable, "The disk that the database is on is full."
 	case e.Code == "25006":
 		return keyporter.Unavailable, "The database is read-only."
+	case e.Code == "42P07": // a migration would make a table that is there
+		return keyporter.Unavailable, notOurs
 	case e.Code == "3D000":
 		return keyporter.Unavailable, "The database doesn't exist on this server. Make it first, with createdb."
 	case strings.HasPrefix(e.Code, "28"):

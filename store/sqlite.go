@@ -10,6 +10,8 @@ import (
 	"runtime"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/keyporter/keyporter"
 )
 
 // openSQLite opens one connection that writes and some that read. SQLite lets one
@@ -20,16 +22,31 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return err
 	}
 	db.path = path
-	if db.write, err = openPool(ctx, path, 1, "_txlock=immediate&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)"); err != nil {
-		return err
-	}
-	db.read, err = openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)")
-	if err != nil {
-		_ = db.write.Close()
+	if db.read, err = openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)"); err != nil {
 		return err
 	}
 	db.queries = queries{db.counted(db.read)}
+	// Before there is a connection that writes: another program's file stays as it is.
+	if err = db.ours(ctx); err == nil {
+		db.write, err = openPool(ctx, path, 1, "_txlock=immediate&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)")
+	}
+	if err != nil {
+		return errors.Join(err, db.read.Close())
+	}
 	return nil
+}
+
+// ours wants the file to be empty, or Keyporter's. One whose first start was cut off has
+// tables of goose only.
+func (db *DB) ours(ctx context.Context) error {
+	foreign, err := one(ctx, db.q, scanInt, `
+		SELECT count(*) FROM sqlite_master
+		WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%'
+			AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'token_secrets')`)
+	if err == nil && foreign > 0 {
+		err = keyporter.Refuse(keyporter.Unavailable, notOurs)
+	}
+	return err
 }
 
 func openPool(ctx context.Context, path string, conns int, settings string) (*sql.DB, error) {

@@ -66,10 +66,6 @@ func (q queries) nameBlockers(ctx context.Context, s *Standing) error {
 		return nil
 	}
 	roles, err := q.RolesOf(ctx, s.UserID)
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Block {
-			s.BlockedBy = append(s.BlockedBy, keyporter.RoleRefs([]keyporter.Role{r})...)
-		}
-	}
+	s.BlockedBy = keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Blocking)
 	return err
 }

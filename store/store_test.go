@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
@@ -111,7 +113,7 @@ func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
 			}
 			roles, err := db.RolesOf(t.Context(), ada.ID)
 			use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
-			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.BlockedBy) > 0) != c.blocked {
+			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.Blocking) > 0) != c.blocked {
 				t.Errorf("%v: RolesOf resolves to %+v, %v", c.roles, use, err)
 			}
 		}
@@ -293,6 +295,35 @@ func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
 		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), "The database has schema 99") {
 			t.Errorf("Open = %v", err)
+		}
+	})
+}
+
+// TestAnotherProgramsDatabaseIsLeftAlone names one by mistake.
+func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		driver := "sqlite"
+		if store.IsPostgres(url) {
+			driver = "pgx"
+		}
+		foreign, err := sql.Open(driver, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = foreign.Close() }()
+		if _, err := foreign.ExecContext(t.Context(), `CREATE TABLE users (name TEXT)`); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.ReadFile(url)
+		_, err = store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "isn't a database of Keyporter") {
+			t.Errorf("Open = %v", err)
+		}
+		if after, _ := os.ReadFile(url); !bytes.Equal(after, before) {
+			t.Error("the file has changed")
+		}
+		if _, err := foreign.ExecContext(t.Context(), `INSERT INTO users (name) VALUES ('ada')`); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -26,6 +26,15 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return nil
 }
 
+// CountTokens returns how many tokens a user has, and has others who count them wait until
+// this transaction has ended.
+func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) {
+	if err := tx.must(ctx, `UPDATE users SET active = active WHERE id = $1`, owner); err != nil {
+		return 0, err
+	}
+	return one(ctx, tx.q, scanInt, `SELECT count(*) FROM tokens WHERE owner_id = $1`, owner)
+}
+
 // RenameToken gives a token another name. One that the owner uses already is a Conflict.
 func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) error {
 	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, keyporter.Fold(name))
@@ -73,22 +82,19 @@ func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Toke
 // TokensOf returns the tokens of one kind that a user added, the latest first: up to
 // limit, older than the token before (empty: from the latest).
 func (q queries) TokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
-	tokens, err := list(ctx, q.q, scanToken, selectToken+`
-		WHERE t.owner_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
-		ORDER BY t.id DESC
-		LIMIT $4`, owner, kind, before, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list tokens: %w", err)
-	}
-	return tokens, nil
+	return q.tokens(ctx, `t.owner_id = $1`, owner, kind, before, limit)
 }
 
 // TokensIn returns the tokens of one kind in an organization, as TokensOf does.
 func (q queries) TokensIn(ctx context.Context, organization keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
+	return q.tokens(ctx, `t.organization_id = $1`, organization, kind, before, limit)
+}
+
+func (q queries) tokens(ctx context.Context, whose string, args ...any) ([]keyporter.Token, error) {
 	tokens, err := list(ctx, q.q, scanToken, selectToken+`
-		WHERE t.organization_id = $1 AND t.kind = $2 AND ($3 = '' OR t.id < $3)
+		WHERE `+whose+` AND t.kind = $2 AND ($3 = '' OR t.id < $3)
 		ORDER BY t.id DESC
-		LIMIT $4`, organization, kind, before, limit)
+		LIMIT $4`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}

@@ -21,6 +21,7 @@ type entry struct {
 	meter     meter
 	named     namedUsers // with an organization token
 
+	kept   bool        // in the cache once, so that the next call finds the same entry
 	recent atomic.Bool // used since the hand passed
 	dead   bool        // dropped, its place in the ring not filled yet; guarded by cache.mu
 }
@@ -85,6 +86,7 @@ func (c *cache) put(generation uint64, e *entry) *entry {
 	if c.dropped != generation {
 		return e
 	}
+	e.kept = true
 	if len(c.ring) < c.size {
 		c.ring = append(c.ring, e)
 	} else {

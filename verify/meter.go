@@ -75,12 +75,16 @@ func (k *call) spokeFor() string {
 type meters struct {
 	mu    sync.Mutex
 	dirty []*meter
+	loose map[keyporter.ID]*meter // of tokens whose entries the cache doesn't keep, as while this node is deaf
 	flush sync.Mutex
 }
 
 // count counts one call, and keeps it when it was refused.
 func (ms *meters) count(k *call, d *Decision) {
 	m := &k.entry.meter
+	if !k.entry.kept {
+		m = ms.looseOf(k.entry.TokenID)
+	}
 	c := m.last.Load()
 	if c == nil || !c.is(k) {
 		c = m.caller(k)
@@ -93,6 +97,22 @@ func (ms *meters) count(k *call, d *Decision) {
 		m.keep(newRefused(k, d))
 	}
 	ms.mark(m)
+}
+
+// looseOf returns the meter of a token that is used again and again with no entry that
+// stays. A meter for each call would fill the memory until they are written.
+func (ms *meters) looseOf(token keyporter.ID) *meter {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	m := ms.loose[token]
+	if m == nil {
+		if ms.loose == nil {
+			ms.loose = map[keyporter.ID]*meter{}
+		}
+		m = &meter{credential: token}
+		ms.loose[token] = m
+	}
+	return m
 }
 
 // mark puts the meter on the list of those that are to be written.
@@ -171,7 +191,15 @@ func (c *Checker) Flush(ctx context.Context) error {
 		c.meters.giveBack(taken)
 		return fmt.Errorf("write counts: %w", err)
 	}
+	c.meters.forget()
 	return nil
+}
+
+// forget forgets the loose meters that have nothing to be written.
+func (ms *meters) forget() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	maps.DeleteFunc(ms.loose, func(_ keyporter.ID, m *meter) bool { return !m.dirty.Load() })
 }
 
 // taken is what was taken out of a meter.

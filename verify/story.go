@@ -181,13 +181,7 @@ func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref
 }
 
 func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
-	var granting []keyporter.Role
-	for _, r := range roles {
-		if r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant {
-			granting = append(granting, r)
-		}
-	}
-	refs := keyporter.RoleRefs(granting)
+	refs := keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Granting)
 	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", names(refs), s.Login), append(refs, userRef(s)...)
 }
 

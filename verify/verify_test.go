@@ -3,6 +3,7 @@ package verify_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -253,6 +254,40 @@ func TestCallsAreCounted(t *testing.T) {
 			}
 			if len(c.Agent) > 200 {
 				t.Errorf("an agent of %d bytes is kept", len(c.Agent))
+			}
+		}
+	})
+}
+
+// TestADeafNodeCountsInOnePlace has a node that hears of no changes, and so keeps nothing
+// of a token, check it a thousand times. Its counts must not grow with the calls.
+func TestADeafNodeCountsInOnePlace(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		n := keyportertest.NewNode(t, url)
+		token, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
+		db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		checker, err := verify.New(db, verify.Options{APIs: keyportertest.APIs("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const calls = 1000
+		for round := range 2 {
+			for range calls {
+				mustReason(t, ask(&keyportertest.Node{Checker: checker}, secret.Reveal()), keyporter.Allowed)
+			}
+			before := db.Statements()
+			if err := checker.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if written := db.Statements() - before; written > 10 {
+				t.Errorf("the counts of %d calls took %d statements to write", calls, written)
+			}
+			if use, err := db.UseOf(t.Context(), token.ID, time.Now()); err != nil || use.Allowed != (round+1)*calls {
+				t.Errorf("%d calls are counted, %v", use.Allowed, err)
 			}
 		}
 	})

@@ -52,25 +52,34 @@ func (i demoInfo) password(login string) string {
 	return ""
 }
 
-// whoAmI asks the API who calls, as the program billing-sync would.
-func whoAmI(t *testing.T, info demoInfo, token string) (status int, told string) {
+// ask sends a request to an API and returns the answer and its body.
+func ask(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, info.URL+"/Api/v6/authorization/whoami", nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("ApiToken", token)
-	req.Header.Set("User-Agent", "billing-sync/2.4 (+https://acme.example/sync)")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
+	answer, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.StatusCode, res.Header.Get("WWW-Authenticate") + string(body)
+	return res, string(answer)
+}
+
+// whoAmI asks the API who calls, as the program billing-sync would.
+func whoAmI(t *testing.T, info demoInfo, token string) (status int, told string) {
+	t.Helper()
+	res, body := ask(t, http.MethodGet, info.URL+"/Api/v6/authorization/whoami", "", "ApiToken: "+token, "User-Agent: billing-sync/2.4 (+https://acme.example/sync)")
+	return res.StatusCode, res.Header.Get("WWW-Authenticate") + body
 }
 
 func refused(t *testing.T, info demoInfo, token, why string) {
@@ -238,7 +247,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	db, err := store.Open(ctx, d.data+"/keyporter.db", slog.New(slog.DiscardHandler))
+	db, err := store.Open(ctx, d.path(demoDatabase), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,10 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(d.data)) }()
 	}
-	if d.api, err = esign.Open(ctx, filepath.Join(d.data, "esign.db")); err != nil {
+	if err := d.claim(); err != nil {
+		return err
+	}
+	if d.api, err = esign.Open(ctx, d.path(demoAPI)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.api.Close()) }()
@@ -80,7 +83,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer stop()
-	cfg := server.Config{Listen: d.listen, Database: filepath.Join(d.data, "keyporter.db"), LogLevel: "warn", APIs: esignAPIs(upstream)}
+	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream)}
 	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
 		return err
 	}
@@ -108,6 +111,32 @@ func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
 	}
 	file = filepath.Join(filepath.Dir(cfg.Database), "keyporter.yaml")
 	return file, os.WriteFile(file, content, 0o600)
+}
+
+// The files in the folder of a demo. The mark tells that the databases are its own.
+const (
+	demoMark     = "keyporter-demo.txt"
+	demoDatabase = "keyporter.db"
+	demoAPI      = "esign.db"
+)
+
+func (d *demo) path(file string) string { return filepath.Join(d.data, file) }
+
+// claim makes the folder one of demos. One that has somebody's real databases it leaves
+// alone: there would be an operator more, whose password is on the terminal.
+func (d *demo) claim() error {
+	if _, err := os.Stat(d.path(demoMark)); err == nil {
+		return nil
+	}
+	for _, file := range []string{demoDatabase, demoAPI} {
+		if _, err := os.Lstat(d.path(file)); err == nil {
+			return fmt.Errorf("the demo didn't make %s, and leaves it alone; name another folder with --data", d.path(file))
+		}
+	}
+	if err := os.MkdirAll(d.data, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(d.path(demoMark), []byte("The databases here are those of “keyporter demo”, and not for real use.\n"), 0o600)
 }
 
 // serveAPI serves the example API on a port of its own, where only this machine reaches it.

@@ -13,7 +13,7 @@ import (
 )
 
 func organizationCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "organization", Short: "Manage organizations and their features, as the machine's owner"}
+	cmd := group("organization", "Manage organizations and their features, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(
@@ -43,21 +43,17 @@ func (o *owner) letPasswordsIn(ctx context.Context, actor keyporter.Actor, id ke
 
 func (o *owner) organizationList() *cobra.Command {
 	return o.command("list", "List organizations with their users and features", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
-		page := func(ctx context.Context, last *control.OrganizationSummary) ([]control.OrganizationSummary, error) {
-			after := keyporter.ID("")
-			if last != nil {
-				after = last.ID
-			}
-			return o.Organizations(ctx, keyporter.Command(), "", after)
-		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tORGANIZATION\tACTIVE\tUSERS\tFEATURES")
-		err := pages(cmd.Context(), page, func(s control.OrganizationSummary) {
+		err := pages(func(after keyporter.ID) ([]control.OrganizationSummary, error) {
+			return o.Organizations(cmd.Context(), keyporter.Command(), "", after)
+		}, func(s control.OrganizationSummary) keyporter.ID {
 			flags := make([]string, len(s.Flags))
 			for i, f := range s.Flags {
 				flags[i] = string(f)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%t\t%d\t%s\n", s.ID, s.Name, s.Active, s.Users, strings.Join(flags, ", "))
+			return s.ID
 		})
 		if err != nil {
 			return err

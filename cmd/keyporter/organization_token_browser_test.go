@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,24 +14,7 @@ import (
 // speakFor calls the API with an organization token, in the name of a user, and returns the answer and its body.
 func speakFor(t *testing.T, info demoInfo, secret, login, path string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, info.URL+path, strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("OrganizationKey", secret)
-	req.Header.Set("UserLoginName", login)
-	req.Header.Set("User-Agent", "archiver/1.4")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(body)
+	return ask(t, http.MethodPost, info.URL+path, "{}", "Content-Type: application/json", "OrganizationKey: "+secret, "UserLoginName: "+login, "User-Agent: archiver/1.4")
 }
 
 // explained is what the command explain says.
@@ -43,7 +25,7 @@ func explained(t *testing.T, d *demo, args ...string) string {
 	}
 	var out strings.Builder
 	cmd := newProgram()
-	cmd.SetArgs(append([]string{"explain", "--database", d.data + "/keyporter.db"}, args...))
+	cmd.SetArgs(append([]string{"explain", "--database", d.path(demoDatabase)}, args...))
 	cmd.SetOut(&out)
 	if err := cmd.ExecuteContext(t.Context()); err != nil {
 		t.Error(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/server"
 	"github.com/keyporter/keyporter/store"
@@ -65,20 +65,20 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	return run()
 }
 
-// pages calls page with the last ID of the page before, until one isn't full.
-func pages[T any](ctx context.Context, page func(ctx context.Context, last *T) ([]T, error), each func(T)) error {
-	var last *T
+// pages calls page with the last ID of the page before, until one isn't full. each prints
+// one item and returns its ID.
+func pages[T any](page func(last keyporter.ID) ([]T, error), each func(T) keyporter.ID) error {
+	var last keyporter.ID
 	for {
-		items, err := page(ctx, last)
+		items, err := page(last)
 		if err != nil {
 			return err
 		}
 		for _, item := range items {
-			each(item)
+			last = each(item)
 		}
 		if len(items) < control.MaxPage {
 			return nil
 		}
-		last = &items[len(items)-1]
 	}
 }

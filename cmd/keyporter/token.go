@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -92,19 +91,15 @@ func (o *owner) tokenList() *cobra.Command {
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tSECRET\tSWITCH\tEXPIRES\tLAST USE\tCALLS IN 7 DAYS")
-		page := func(ctx context.Context, last *control.TokenWithUse) ([]control.TokenWithUse, error) {
-			before := keyporter.ID("")
-			if last != nil {
-				before = last.ID
-			}
-			return o.TokensOf(ctx, keyporter.Command(), user.ID, keyporter.UserToken, before)
-		}
-		err = pages(cmd.Context(), page, func(t control.TokenWithUse) {
+		err = pages(func(before keyporter.ID) ([]control.TokenWithUse, error) {
+			return o.TokensOf(cmd.Context(), keyporter.Command(), user.ID, keyporter.UserToken, before)
+		}, func(t control.TokenWithUse) keyporter.ID {
 			used := time.Time{}
 			if last, ok := t.Use.Last(); ok {
 				used = last.LastAt
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%d\n", t.ID, t.Name, t.First, t.Last, onOff(t.Enabled), when(t.ExpiresAt), when(used), t.Use.Allowed)
+			return t.ID
 		})
 		if err != nil {
 			return err

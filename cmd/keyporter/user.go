@@ -19,43 +19,32 @@ func userCommand() *cobra.Command {
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.userAdd(), o.userList(), o.userPassword(),
-		o.changingUser("enable LOGIN", "Let a user sign in and his tokens work", "enabled", o.enableUser),
-		o.changingUser("disable LOGIN", "Keep a user from signing in and his tokens from working", "disabled", o.disableUser),
+		o.changing("enable LOGIN", "Let a user sign in and his tokens work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.EnableUser, "enabled")
+		}),
+		o.changing("disable LOGIN", "Keep a user from signing in and his tokens from working", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.DisableUser, "disabled")
+		}),
 		o.userRoles(),
-		o.changingUser("appoint LOGIN", "Let a user run the instance, as an operator", "is an operator", o.appointOperator),
-		o.changingUser("dismiss LOGIN", "Let an operator run the instance no longer", "is no operator", o.dismissOperator),
+		o.changing("appoint LOGIN", "Let a user run the instance, as an operator", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.AppointOperator, "is an operator")
+		}),
+		o.changing("dismiss LOGIN", "Let an operator run the instance no longer", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.DismissOperator, "is no operator")
+		}),
 	)
 	return cmd
 }
 
-// The embedded Control is set when the command runs, hence these.
-func (o *owner) enableUser(ctx context.Context, id keyporter.ID) error {
-	return o.EnableUser(ctx, keyporter.Command(), id)
-}
-
-func (o *owner) disableUser(ctx context.Context, id keyporter.ID) error {
-	return o.DisableUser(ctx, keyporter.Command(), id)
-}
-
-func (o *owner) appointOperator(ctx context.Context, id keyporter.ID) error {
-	return o.AppointOperator(ctx, keyporter.Command(), id)
-}
-
-func (o *owner) dismissOperator(ctx context.Context, id keyporter.ID) error {
-	return o.DismissOperator(ctx, keyporter.Command(), id)
-}
-
-func (o *owner) changingUser(use, short, done string, change func(context.Context, keyporter.ID) error) *cobra.Command {
-	return o.changing(use, short, cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
-		if err == nil {
-			err = change(cmd.Context(), user.ID)
-		}
-		if err == nil {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", user.Login, done)
-		}
-		return err
-	})
+func (o *owner) changeUser(cmd *cobra.Command, login string, change func(context.Context, keyporter.Actor, keyporter.ID) error, done string) error {
+	user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), login)
+	if err == nil {
+		err = change(cmd.Context(), keyporter.Command(), user.ID)
+	}
+	if err == nil {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", user.Login, done)
+	}
+	return err
 }
 
 func (o *owner) userAdd() *cobra.Command {
@@ -151,15 +140,11 @@ func (o *owner) userList() *cobra.Command {
 	return o.command("list", "List the users of the instance", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "LOGIN\tACTIVE\tOPERATOR\tROLES\tCREATED")
-		page := func(ctx context.Context, last *keyporter.User) ([]keyporter.User, error) {
-			after := keyporter.ID("")
-			if last != nil {
-				after = last.ID
-			}
-			return o.Users(ctx, keyporter.Command(), after)
-		}
-		err := pages(cmd.Context(), page, func(u keyporter.User) {
+		err := pages(func(after keyporter.ID) ([]keyporter.User, error) {
+			return o.Users(cmd.Context(), keyporter.Command(), after)
+		}, func(u keyporter.User) keyporter.ID {
 			fmt.Fprintf(w, "%s\t%t\t%t\t%s\t%s\n", u.Login, u.Active, u.Operator, strings.Join(ids(u.RoleIDs), ", "), when(u.CreatedAt))
+			return u.ID
 		})
 		if err != nil {
 			return err

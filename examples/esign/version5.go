@@ -35,8 +35,12 @@ func (s *Service) get5(ctx context.Context, c Caller, id string) (envelope5, err
 	return newEnvelope5(e), err
 }
 
-// find5 lists drafts and templates too, when their Status is asked for.
+// find5 lists drafts and templates too, when their Status is asked for. An envelope can be
+// found by the Status that it is answered with, and by the one that version 6 has for it.
 func (s *Service) find5(ctx context.Context, c Caller, q findRequest) (findResponse5, error) {
+	if string(q.Status) == status5(active) {
+		q.Status = active
+	}
 	page, err := s.find(ctx, c, q, active, completed, canceled, rejected, expired, draft, template)
 	out := findResponse5{Envelopes: []found5{}}
 	for _, e := range page {

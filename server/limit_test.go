@@ -1,0 +1,61 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter/web"
+)
+
+func TestAPanicIsAnErrorInTheLog(t *testing.T) {
+	var logged bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&logged, nil))
+	for _, fault := range []error{http.ErrAbortHandler, errors.New("a fault of ours")} {
+		s := httptest.NewServer(reported(log, web.WithRequestID(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(fault) }))))
+		if res, err := http.Get(s.URL); err == nil {
+			t.Errorf("%v was answered with %s", fault, res.Status)
+		}
+		s.Close()
+	}
+	for _, want := range []string{"level=ERROR", "a fault of ours", "request_id=", "limit_test.go"} {
+		if got := logged.String(); strings.Count(got, want) != 1 {
+			t.Errorf("%q isn't once in the log:\n%s", want, got)
+		}
+	}
+}
+
+// TestWhoReadsSlowlyIsCutOff asks for a page and doesn't read it.
+func TestWhoReadsSlowlyIsCutOff(t *testing.T) {
+	written := make(chan error, 1)
+	s := httptest.NewServer(hurried(100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		for err == nil {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		written <- err
+	})))
+	t.Cleanup(s.Close)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case err := <-written:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("he still holds the connection after ten seconds")
+	}
+}
