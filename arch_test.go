@@ -18,7 +18,7 @@ import (
 const module = "github.com/keyporter/keyporter"
 
 // doors are the packages that speak with the world.
-func doors() []string { return []string{"gateway", "console", "oauth"} }
+func doors() []string { return []string{"gateway", "soap", "console", "oauth"} }
 
 // mayImport has every package, and which of ours it may import. Imports run one way: doors
 // ask control and verify, these two ask store, and everything may speak the root's words.
@@ -33,6 +33,7 @@ func mayImport() map[string][]string {
 
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
+		"soap":    {"", "verify", "web"},
 		"console": {"", "control", "verify", "web"},
 		"oauth":   {"", "control", "verify", "web"},
 		"server":  mounts,

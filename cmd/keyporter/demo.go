@@ -177,6 +177,7 @@ func esignAPIs(upstream string) []verify.API {
 		before6("envelope/{id}", envelopeRead, get), // and not envelope/{id}/cancel, which is a GET, too
 		before6("envelope/find", envelopeRead, post),
 		before6("{rest...}", envelopeSend, nil),
+		{Path: "/Api.asmx", SOAP: true, Scope: envelopeSend, Credentials: all}, // one address for all that it does
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: get, Public: true, Refusals: verify.RefuseError},
 		since6("authorization/{rest...}", accountRead, get),
 		since6("envelope/find", envelopeRead, post),
