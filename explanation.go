@@ -42,7 +42,7 @@ type RefusedCall struct {
 	RequestID      string // as the caller was told
 	At             time.Time
 	OrganizationID ID
-	CredentialID   ID // token or connection
+	CredentialID   ID // token, connection, or app that acted for itself
 	Reason         Reason
 	Cause          string // what the reason rests on, such as the roles that block, as it was then
 	Method         string

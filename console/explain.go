@@ -10,9 +10,9 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// explainPage answers why a token doesn't work.
+// explainPage answers why a token, or an app, doesn't work.
 type explainPage struct {
-	Token    keyporter.Token
+	Token    control.Credential
 	Path     string // of the call that is tried, as typed; empty: none
 	Login    string
 	Works    bool
@@ -21,7 +21,12 @@ type explainPage struct {
 	Back     string
 }
 
-func (p explainPage) OfOrganization() bool { return p.Token.Kind == keyporter.OrganizationToken }
+func (p explainPage) OfOrganization() bool {
+	return p.Token.Kind == keyporter.CredentialOrganizationToken
+}
+
+// App tells whether it is about an app that acts for the user.
+func (p explainPage) App() bool { return p.Token.Kind == keyporter.CredentialAccessToken }
 
 // step is a rule and what it said.
 type step struct {
@@ -41,30 +46,63 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	if err != nil {
 		return err
 	}
-	p := explainPage{Token: t.Token, Path: r.FormValue("path"), Login: r.FormValue("login"), Back: listOf(r)}
+	p := explainPage{Token: control.OfToken(t.Token), Path: r.FormValue("path"), Login: r.FormValue("login"), Back: listOf(r)}
 	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
 	if !r.URL.Query().Has("path") {
 		p.Path, p.Login = c.likelyCall(t, p.Refusals)
 	}
-	x, err := c.Checker.ExplainToken(r.Context(), t.ID, c.call(r, p.Path, p.Login))
+	return c.showExplanation(w, r, actor, p)
+}
+
+// explainConnection answers why an app doesn't work in a user's name.
+func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	credential, err := c.Control.Credential(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}
-	told, err := c.Control.Told(r.Context(), actor, t.Token, p.Login, x)
+	if credential.AppID == "" {
+		return keyporter.Refuse(keyporter.NotFound, "There is no such connection.")
+	}
+	p := explainPage{Token: credential, Path: r.FormValue("path"), Back: "/tokens"}
+	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, credential.ID); err != nil {
+		return err
+	}
+	if !r.URL.Query().Has("path") {
+		if p.Path = c.Example; len(p.Refusals) > 0 {
+			p.Path = p.Refusals[0].Path
+		}
+	}
+	return c.showExplanation(w, r, actor, p)
+}
+
+func (c *console) showExplanation(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p explainPage) error {
+	x, err := c.explanation(r, p.Token, c.call(r, p.Path, p.Login))
 	if err != nil {
 		return err
 	}
-	if p.Steps, err = c.steps(r, actor, t.Token, told); err != nil {
+	told, err := c.Control.Told(r.Context(), actor, p.Token, p.Login, x)
+	if err != nil {
+		return err
+	}
+	if p.Steps, err = c.steps(r, actor, p.Token, told); err != nil {
 		return err
 	}
 	p.Works = x.Allowed
-	l, err := c.layoutFor(r, actor, "Why doesn’t “"+t.Name+"” work?", p)
+	l, err := c.layoutFor(r, actor, "Why doesn’t “"+p.Token.Name+"” work?", p)
 	if err != nil {
 		return err
 	}
 	return c.show(w, r, http.StatusOK, "explain", l)
+}
+
+// explanation is that of a call with a token, or by an app under a connection.
+func (c *console) explanation(r *http.Request, of control.Credential, req *verify.Request) (keyporter.Explanation, error) {
+	if of.AppID != "" {
+		return c.Checker.ExplainConnection(r.Context(), of.ID, req)
+	}
+	return c.Checker.ExplainToken(r.Context(), of.ID, req)
 }
 
 // likelyCall is the one that somebody who asks about a token may have in mind.
@@ -86,7 +124,7 @@ func (c *console) call(r *http.Request, path, login string) *verify.Request {
 }
 
 // steps gives the steps of an explanation their links.
-func (c *console) steps(r *http.Request, actor keyporter.Actor, t keyporter.Token, steps []keyporter.Step) ([]step, error) {
+func (c *console) steps(r *http.Request, actor keyporter.Actor, t control.Credential, steps []keyporter.Step) ([]step, error) {
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
 		return nil, err
@@ -126,7 +164,7 @@ func pathOf(ref keyporter.Ref, powers control.Powers, organization keyporter.ID)
 type refusalPage struct {
 	keyporter.RefusedCall
 
-	Token   keyporter.Token
+	Token   control.Credential
 	Steps   []step // as it was
 	Works   bool   // the same call would be allowed now
 	Explain string // where the same call is explained as it is now
@@ -137,10 +175,14 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return err
 	}
-	p := refusalPage{RefusedCall: call, Token: t, Explain: "/tokens/" + string(t.ID) + "/explain?" + url.Values{"path": {call.Path}, "login": {call.LoginName}}.Encode()}
+	of := "/tokens/"
+	if t.AppID != "" {
+		of = "/connections/"
+	}
+	p := refusalPage{RefusedCall: call, Token: t, Explain: of + string(t.ID) + "/explain?" + url.Values{"path": {call.Path}, "login": {call.LoginName}}.Encode()}
 	req := c.call(r, call.Path, call.LoginName)
 	req.Method = call.Method
-	x, err := c.Checker.ExplainToken(r.Context(), t.ID, req)
+	x, err := c.explanation(r, t, req)
 	if err != nil {
 		return err
 	}
@@ -156,16 +198,12 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 }
 
 // asItWas are the rules of a call that was refused: those before the one that said no had passed.
-func asItWas(call keyporter.RefusedCall, t keyporter.Token) (steps []keyporter.Step) {
-	kind := keyporter.CredentialUserToken
-	if t.Kind == keyporter.OrganizationToken {
-		kind = keyporter.CredentialOrganizationToken
-	}
+func asItWas(call keyporter.RefusedCall, t control.Credential) (steps []keyporter.Step) {
 	failed := call.Reason.Rule()
 	for rule := range keyporter.Rule(keyporter.NumRules) {
 		s := keyporter.Step{Rule: rule, Outcome: keyporter.Passed}
 		switch {
-		case !keyporter.Concerns(rule, kind):
+		case !keyporter.Concerns(rule, t.Kind) || rule == keyporter.RuleProof && rule != failed: // what the key of the token was isn't kept
 			continue
 		case rule == failed:
 			s.Outcome, s.Cause = keyporter.Failed, call.Cause

@@ -53,3 +53,29 @@ func TestWhoMayNotUseTheAPIIsToldWhyAndWhereToGo(t *testing.T) {
 	operator.get("/tokens").want(t, http.StatusOK, "Your roles")
 	s.enter(t, admin).get("/tokens").wantNot(t, "Features of Acme")
 }
+
+// TestARefusedCallOfAnAppIsForWhoConnectedIt, and for who looks after the organization's tokens.
+func TestARefusedCallOfAnAppIsForWhoConnectedIt(t *testing.T) {
+	w := newSite(t)
+	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	admin := keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	ada := keyportertest.User(t, w.Control, "Acme", "ada.l@acme.example", keyporter.RoleAPIUser)
+	app := w.InsertApp(t, "", "Tagger", "envelope.read")
+	c := w.Connect(t, ada, app, "envelope.read")
+	_, secret := w.AccessToken(t, c, keyporter.AccessToken{Scopes: []string{"envelope.read"}})
+	w.SetAppState(t, app.ID, keyporter.AppSuspended)
+	w.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: "by-app"})
+	explain := "/connections/" + string(c.ID) + "/explain"
+	for _, u := range []keyporter.User{ada, admin} {
+		v := w.enter(t, u)
+		v.get("/refusals").want(t, http.StatusOK, "/refusals/by-app", "The app “Tagger” is suspended")
+		v.get("/refusals/by-app").want(t, http.StatusOK, "<dt>App</dt><dd><bdi>Tagger</bdi>", "Is its app active?", "The same call would be refused now, too", explain)
+		v.get(explain).want(t, http.StatusOK, "Why doesn’t “<bdi>Tagger</bdi>” work?", "The app “Tagger” is suspended", "/refusals/by-app")
+	}
+	other := w.enter(t, grace)
+	other.get("/refusals/by-app").want(t, http.StatusNotFound)
+	other.get(explain).want(t, http.StatusNotFound)
+	w.SetAppState(t, app.ID, keyporter.AppActive)
+	w.enter(t, ada).get("/refusals/by-app").want(t, http.StatusOK, "The cause is gone")
+	w.enter(t, ada).get("/tokens/"+string(c.ID)+"/explain").want(t, http.StatusNotFound)
+}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,11 +71,8 @@ func (c *Control) DeleteAccessToken(ctx context.Context, actor keyporter.Actor, 
 
 func intersect(a, b []string) (out []string) {
 	for _, s := range a {
-		for _, u := range b {
-			if s == u {
-				out = append(out, s)
-				break
-			}
+		if slices.Contains(b, s) {
+			out = append(out, s)
 		}
 	}
 	return out

@@ -120,6 +120,17 @@ func (c *Control) UseAuthorization(ctx context.Context, id string) error {
 	return c.db.Do(ctx, func(tx *store.Tx) error { return ended(tx.UseAuthorization(ctx, keyporter.HashSecret(id), c.now())) })
 }
 
+// requestLimit is how many requests may come from one address without an app that proves
+// who it is: each waits half an hour in the database. A whole company may have one address.
+var requestLimit = store.Limit{Burst: 500, Every: time.Second}
+
+// CountAuthorization counts a request that anybody could have sent. Too many are TooMany.
+func (c *Control) CountAuthorization(ctx context.Context, address string) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		return tx.Attempt(ctx, "authorization "+network(address), requestLimit, c.now())
+	})
+}
+
 // PollDevice returns the request of a device that asks for its tokens, also one that has
 // expired, and whether the device had waited as long as it has to since it asked last.
 func (c *Control) PollDevice(ctx context.Context, code string) (a Authorization, waited bool, err error) {

@@ -20,8 +20,8 @@ func (c *Control) discretion(ctx context.Context, actor keyporter.Actor) (discre
 }
 
 // hides tells whether what a rule rests on are the roles of somebody else, in a call with
-// the token and that login name.
-func (d discretion) hides(t keyporter.Token, rule keyporter.Rule, login string) bool {
+// the credential and that login name.
+func (d discretion) hides(t Credential, rule keyporter.Rule, login string) bool {
 	switch rule {
 	case keyporter.RulePermission:
 		return !d.all && t.OwnerID != d.actor.User.ID
@@ -32,16 +32,16 @@ func (d discretion) hides(t keyporter.Token, rule keyporter.Rule, login string) 
 }
 
 // cause is that of a refused call, without names of roles where they are hidden.
-func (d discretion) cause(t keyporter.Token, r *keyporter.RefusedCall) string {
+func (d discretion) cause(t Credential, r *keyporter.RefusedCall) string {
 	if d.hides(t, r.Reason.Rule(), r.LoginName) {
 		return r.Reason.Refusal().Text
 	}
 	return r.Cause
 }
 
-// Told returns the steps of an explanation of a call with the token and that login name,
+// Told returns the steps of an explanation of a call with the credential and that login name,
 // as the actor may see them: the names of roles are for who has them, and for who gives or makes roles.
-func (c *Control) Told(ctx context.Context, actor keyporter.Actor, t keyporter.Token, login string, x keyporter.Explanation) ([]keyporter.Step, error) {
+func (c *Control) Told(ctx context.Context, actor keyporter.Actor, t Credential, login string, x keyporter.Explanation) ([]keyporter.Step, error) {
 	d, err := c.discretion(ctx, actor)
 	if err != nil {
 		return nil, err

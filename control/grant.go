@@ -71,6 +71,8 @@ func (c *Control) GrantByCode(ctx context.Context, actor keyporter.Actor, code s
 		}
 	case !c.now().Before(g.CodeEndsAt):
 		err = notFound("code")
+	default:
+		err = c.stands(ctx, g)
 	}
 	return g, err
 }
@@ -80,6 +82,9 @@ func (c *Control) GrantByDeviceCode(ctx context.Context, code string) (keyporter
 	g, err := c.openGrant(c.db.GrantByDeviceCode(ctx, keyporter.HashSecret(code)))
 	if err == nil && !c.now().Before(g.DeviceEndsAt) {
 		err = notFound("code")
+	}
+	if err == nil {
+		err = c.stands(ctx, g)
 	}
 	return g, err
 }

@@ -6,16 +6,17 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Refusals returns the last refused calls with a token that the actor may manage, the latest first.
-func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, token keyporter.ID) ([]keyporter.RefusedCall, error) {
+// Refusals returns the last refused calls with a token or connection that the actor may
+// manage, the latest first.
+func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	if err := c.flush(ctx); err != nil {
 		return nil, err
 	}
-	t, err := c.Token(ctx, actor, token)
+	t, err := c.Credential(ctx, actor, credential)
 	if err != nil {
 		return nil, err
 	}
-	calls, err := c.db.RefusalsOf(ctx, token)
+	calls, err := c.db.RefusalsOf(ctx, credential)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, token key
 }
 
 // OrganizationRefusals returns the last refused calls in the actor's organization of those
-// tokens that he may manage, the latest first.
+// tokens and connections that he may manage, the latest first.
 func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
 	if actor.Kind != keyporter.ActorSession {
 		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
@@ -43,15 +44,15 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	tokens := map[keyporter.ID]keyporter.Token{} // zero: he may not manage it
+	credentials := map[keyporter.ID]Credential{} // zero: he may not manage it
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
-		t, asked := tokens[r.CredentialID]
+		t, asked := credentials[r.CredentialID]
 		if !asked {
-			if t, err = c.Token(ctx, actor, r.CredentialID); err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+			if t, err = c.Credential(ctx, actor, r.CredentialID); err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 				return nil, err
 			}
-			tokens[r.CredentialID] = t
+			credentials[r.CredentialID] = t
 		}
 		if t.ID != "" {
 			r.Cause = d.cause(t, &r)
@@ -61,24 +62,24 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	return visible, nil
 }
 
-// Refusal returns the refused call with a request id, and its token, to who may manage the token.
-func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, keyporter.Token, error) {
+// Refusal returns the refused call with a request id, and its credential, to who may manage that.
+func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, Credential, error) {
 	if err := c.flush(ctx); err != nil {
-		return keyporter.RefusedCall{}, keyporter.Token{}, err
+		return keyporter.RefusedCall{}, Credential{}, err
 	}
 	r, err := c.db.RefusalByRequestID(ctx, text(requestID, 100))
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return r, keyporter.Token{}, noRefusal()
+		return r, Credential{}, noRefusal()
 	}
 	if err != nil {
-		return r, keyporter.Token{}, err
+		return r, Credential{}, err
 	}
-	t, err := c.Token(ctx, actor, r.CredentialID)
+	t, err := c.Credential(ctx, actor, r.CredentialID)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		err = noRefusal()
 	}
 	if err != nil {
-		return keyporter.RefusedCall{}, keyporter.Token{}, err
+		return keyporter.RefusedCall{}, Credential{}, err
 	}
 	d, err := c.discretion(ctx, actor)
 	r.Cause = d.cause(t, &r)
@@ -86,5 +87,5 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 }
 
 func noRefusal() error {
-	return keyporter.Refuse(keyporter.NotFound, "No refused call with this request id is known. The last 100 of each token and each organization are kept, and only those with a good token.")
+	return keyporter.Refuse(keyporter.NotFound, "No refused call with this request id is known. The last 100 of each token, each connection and each organization are kept, and only those with a good token.")
 }

@@ -36,7 +36,7 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
-		refuse(w, &d, id)
+		g.refuse(w, &d, id)
 		return
 	}
 	for _, header := range d.Identity() {
@@ -55,16 +55,20 @@ var (
 
 // forwarded reads the headers by which a proxy describes a call.
 func forwarded(r *http.Request, req *verify.Request) error {
-	var uri, method, host described
+	var uri, method, host, scheme described
+	scheme.add(r.Header["X-Forwarded-Proto"])
 	uri.add(r.Header["X-Forwarded-Uri"])
 	uri.add(r.Header["X-Original-Uri"])
 	method.add(r.Header["X-Forwarded-Method"])
 	method.add(r.Header["X-Original-Method"])
 	host.add(r.Header["X-Forwarded-Host"])
 	for _, address := range r.Header["X-Original-Url"] {
-		h, u, ok := split(address)
+		s, h, u, ok := split(address)
 		if !ok {
 			return errUnreadable
+		}
+		if scheme.value == "" { // this proxy may be behind another, which knows better
+			scheme.value = s
 		}
 		host.add([]string{h})
 		uri.add([]string{u})
@@ -81,22 +85,25 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	if req.Host == "" {
 		req.Host = r.Host
 	}
+	if len(req.DPoP) > 0 {
+		req.Origin = origin(scheme.value, req.Host, r)
+	}
 	return nil
 }
 
 // split takes apart an X-Original-Url: ingress-nginx sends the whole address, others the
 // path. It reads no more than it has to: what a parser of addresses makes of a path with
 // // in front or with # in it, or of a host with ? in it, is not what the API will be called with.
-func split(address string) (host, uri string, ok bool) {
+func split(address string) (scheme, host, uri string, ok bool) {
 	if address == "" || address[0] == '/' {
-		return "", address, true
+		return "", "", address, true
 	}
-	_, rest, ok := strings.Cut(address, "://")
+	scheme, rest, ok := strings.Cut(address, "://")
 	i := strings.IndexByte(rest, '/')
 	if !ok || i <= 0 || strings.ContainsAny(rest[:i], `?#@\`) {
-		return "", "", false
+		return "", "", "", false
 	}
-	return rest[:i], rest[i:], true
+	return scheme, rest[:i], rest[i:], true
 }
 
 // described is one fact that several headers may tell; it holds when they agree.

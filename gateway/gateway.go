@@ -25,16 +25,25 @@ type Gateway struct {
 	proxies   web.Proxies
 	transport *http.Transport
 	log       *slog.Logger
-	proxyLog  *log.Logger     // of httputil.ReverseProxy
-	notices   []verify.Header // on answers that an organization token opened
+	proxyLog  *log.Logger               // of httputil.ReverseProxy
+	notices   []verify.Header           // on answers that an organization token opened
+	resources map[*verify.API]*resource // of the APIs that have one
 }
 
-// New returns a Gateway that asks checker, and believes what the proxies say about the
-// client. After sunset, if that is set, organization tokens may end; answers say so.
-func New(checker *verify.Checker, proxies web.Proxies, sunset time.Time, log *slog.Logger) *Gateway {
+// Config is what a Gateway needs.
+type Config struct {
+	Checker *verify.Checker
+	Proxies web.Proxies // that are believed what they say about the client
+	Sunset  time.Time   // after it, if set, organization tokens may end; answers say so
+	Issuer  string      // of the authorization server whose access tokens the APIs take
+	Log     *slog.Logger
+}
+
+// New returns a Gateway.
+func New(c Config) *Gateway {
 	return &Gateway{
-		checker: checker, proxies: proxies, transport: newTransport(), notices: deprecation(sunset),
-		log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		checker: c.Checker, proxies: c.Proxies, transport: newTransport(), notices: deprecation(c.Sunset), resources: resources(c.Checker.APIs(), c.Issuer),
+		log: c.Log, proxyLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -69,6 +78,7 @@ func (g *Gateway) request(r *http.Request, id string) (req verify.Request, fromP
 		Authorization:   r.Header["Authorization"],
 		OrganizationKey: r.Header["Organizationkey"],
 		UserLoginName:   r.Header["Userloginname"],
+		DPoP:            r.Header["Dpop"],
 		ClientIP:        addr,
 		Agent:           r.UserAgent(),
 		RequestID:       id,
@@ -101,7 +111,7 @@ func foreign(name string, fromProxy bool) bool {
 		}
 	}
 	switch string(plain) {
-	case "apitoken", "authorization", "organizationkey", "userloginname",
+	case "apitoken", "authorization", "organizationkey", "userloginname", "dpop",
 		"xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
 		return true
 	case "xrealip":

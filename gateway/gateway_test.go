@@ -42,7 +42,8 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	t.Cleanup(upstream.Close)
 	w := &world{Node: keyportertest.NewNode(t, keyportertest.SQLite(t))}
 	apis := append(keyportertest.APIs(upstream.URL), verify.API{Name: "other", Upstream: upstream.URL, Routes: []verify.Route{{Path: "/other/{rest...}"}}},
-		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/down/{rest...}"}}})
+		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/down/{rest...}"}}}, keyportertest.Drive(upstream.URL),
+		verify.API{Name: "hosted", Upstream: upstream.URL, Hosts: []string{"hosted.example"}, Routes: []verify.Route{{Path: "/.well-known/{rest...}", Public: true}, {Path: "/x"}}})
 	checker, err := verify.New(w.DB, verify.Options{APIs: apis})
 	if err != nil {
 		t.Fatal(err)
@@ -51,13 +52,19 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gateway.New(checker, proxies, time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), slog.New(slog.NewTextHandler(&w.log, nil)))
+	g := gateway.New(gateway.Config{
+		Checker: checker, Proxies: proxies, Sunset: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), Issuer: "https://keys.example",
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
 	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/verify" {
+		switch {
+		case r.URL.Path == "/verify":
 			g.Verify(rw, r)
-			return
+		case g.Describes(r):
+			g.Describe(rw, r)
+		default:
+			g.ServeHTTP(rw, r)
 		}
-		g.ServeHTTP(rw, r)
 	})
 	front := httptest.NewUnstartedServer(mux)
 	front.Config.MaxHeaderBytes = 32 << 10

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
@@ -19,7 +20,8 @@ import (
 
 // TestNginx runs a real nginx with the example that people copy.
 func TestNginx(t *testing.T) {
-	w := newWorld(t, echo, "127.0.0.1")
+	app := newAppWorld(t, "127.0.0.1")
+	w := app.world
 	api := httptest.NewServer(http.HandlerFunc(echo))
 	t.Cleanup(api.Close)
 	front := startNginx(t, strings.TrimPrefix(w.url, "http://"), strings.TrimPrefix(api.URL, "http://"))
@@ -51,11 +53,32 @@ func TestNginx(t *testing.T) {
 			t.Errorf("%s with %.20s: %d, %s", c.path, c.header, res.StatusCode, res.Header.Get("WWW-Authenticate"))
 		}
 	}
+	askAsApp(t, &app, &behind)
 	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
 		t.Fatal(err)
 	}
 	if res := behind.get(t, "/Api/v6/x", token); res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "switched off") {
 		t.Errorf("after a disable: %d, %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
+	}
+}
+
+// askAsApp calls with an access token that is bound to a key.
+func askAsApp(t *testing.T, app *appWorld, behind *world) {
+	t.Helper()
+	secret := app.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: app.key.Hash()})
+	token := "Authorization: DPoP " + secret.Reveal()
+	called := strings.Replace(behind.url, "127.0.0.1", "localhost", 1) // as the header Host has it
+	proof := "DPoP: " + app.key.Proof("GET", called+"/drive/1", secret, time.Now())
+	got := body(t, behind.get(t, "/drive/1?q=1", token, proof, "X-Forwarded-Proto: https", "X-Forwarded-Port: 1"))
+	if !strings.Contains(got, "X-Keyporter-App: "+string(app.app.ID)+"\r\n") || !strings.Contains(got, "X-Keyporter-Scopes: file.read\r\n") || strings.Contains(got, "Dpop") {
+		t.Errorf("the API got\n%s", got)
+	}
+	const metadata = `resource_metadata="https://drive.example/.well-known/oauth-protected-resource/v1"`
+	if res := behind.get(t, "/drive/1?q=1", token, proof); res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), metadata) {
+		t.Errorf("the same proof again: %d, %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
+	}
+	if got := body(t, behind.get(t, "/.well-known/oauth-protected-resource/v1", "X: y")); !strings.Contains(got, `"resource":"https://drive.example/v1"`) {
+		t.Errorf("described as %s", got)
 	}
 }
 

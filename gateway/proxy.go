@@ -25,13 +25,16 @@ func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host,
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[web.RequestIDHeader] = []string{id}
-	req, _ := g.request(r, id)
+	req, fromProxy := g.request(r, id)
 	// The path as it will be sent: what was checked is what the API gets.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
+	if len(req.DPoP) > 0 {
+		req.Origin = originOf(r, fromProxy)
+	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
 		hurry(w, r)
-		refuse(w, &d, id)
+		g.refuse(w, &d, id)
 		return
 	}
 	if d.Route.API().Target() == nil {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
@@ -11,7 +12,7 @@ import (
 
 // refuse answers a call that is not allowed, in the shape that its API's clients know.
 // Whatever the shape, WWW-Authenticate says why (RFC 6750 §3) as far as the caller may know.
-func refuse(w http.ResponseWriter, d *verify.Decision, id string) {
+func (g *Gateway) refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 	shape := verify.RefuseProblem
 	if d.Route != nil {
 		shape = d.Route.Refusals
@@ -19,7 +20,7 @@ func refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 	refusal := d.Reason.Refusal()
 	h := w.Header()
 	h["Cache-Control"] = noStore
-	if c := challenge(refusal); c != "" {
+	if c := g.challenge(d, refusal); c != "" {
 		h["Www-Authenticate"] = []string{c}
 	}
 	if refusal.Status == http.StatusServiceUnavailable {
@@ -30,15 +31,34 @@ func refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 
 var noStore = []string{"no-store"}
 
-// challenge is the value of WWW-Authenticate, empty where the answer has none.
-func challenge(r keyporter.Refusal) string {
-	switch {
-	case r.Code != "":
-		return `Bearer realm="keyporter", error="` + r.Code + `", error_description="` + r.Text + `"`
-	case r.Status == http.StatusUnauthorized:
-		return `Bearer realm="keyporter"`
+// challenge is the value of WWW-Authenticate, empty where the answer has none. Each of
+// its parts stands in quotes as it is: reasons, scopes and resources have no quotes in them.
+func (g *Gateway) challenge(d *verify.Decision, r keyporter.Refusal) string {
+	if r.Code == "" && r.Status != http.StatusUnauthorized {
+		return ""
 	}
-	return ""
+	scheme, dpop := "Bearer", d.DPoP() && d.Reason != keyporter.ReasonNotBound
+	if dpop {
+		scheme = "DPoP"
+	}
+	c := scheme + ` realm="keyporter"`
+	if r.Code != "" {
+		c += `, error="` + r.Code + `", error_description="` + r.Text + `"`
+	}
+	if d.Route == nil {
+		return c
+	}
+	about := g.resources[d.Route.API()]
+	if d.Route.Scope != "" && (d.Reason == keyporter.ReasonScope || about != nil && d.Reason == keyporter.ReasonNoCredential) {
+		c += `, scope="` + d.Route.Scope + `"`
+	}
+	if dpop {
+		c += `, algs="` + strings.Join(verify.ProofAlgorithms(), " ") + `"` // RFC 9449 §7.1
+	}
+	if about != nil {
+		c += `, resource_metadata="` + about.address + `"` // RFC 9728 §5.1
+	}
+	return c
 }
 
 // write answers with an error of ours in one of the shapes.

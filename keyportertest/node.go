@@ -35,8 +35,20 @@ func APIs(upstream string) []verify.API {
 	}}}
 }
 
-// NewNode starts a node on the database at url. It is ready when it trusts its memory.
-func NewNode(t testing.TB, url string) *Node {
+// Drive is an API with a resource identifier and scopes, which takes access tokens of all kinds.
+func Drive(upstream string) verify.API {
+	kinds := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken}
+	return verify.API{Name: "drive", Upstream: upstream, Resource: "https://drive.example/v1", Routes: []verify.Route{
+		{Path: "/drive/public", Public: true},
+		{Path: "/drive/users/{rest...}", Scope: "file.read"},
+		{Path: "/drive/{rest...}", Methods: []string{"GET"}, Scope: "file.read", Credentials: kinds},
+		{Path: "/drive/{rest...}", Scope: "file.write", Credentials: kinds},
+	}}
+}
+
+// NewNode starts a node on the database at url, with these APIs beside the usual ones. It
+// is ready when it trusts its memory.
+func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := store.Open(t.Context(), url, log)
@@ -44,7 +56,7 @@ func NewNode(t testing.TB, url string) *Node {
 		t.Fatal(err)
 	}
 	n := &Node{DB: db, Clock: &Clock{}}
-	if n.Checker, err = verify.New(db, verify.Options{APIs: APIs("http://127.0.0.1:1"), Now: n.Clock.Now, Log: log}); err != nil {
+	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Now: n.Clock.Now, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Sealer: Sealer(t), Scopes: Scopes()})

@@ -78,7 +78,7 @@ func (s *AuthServer) SignIn(t testing.TB, u keyporter.User) *Person {
 	}
 	p := s.Stranger(t)
 	at, _ := url.Parse(s.URL)
-	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}})
+	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}}) //nolint:gosec // the browser of a test
 	if p.Actor, err = s.Control.Session(t.Context(), cookie); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,11 @@ func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status
 	if strings.HasPrefix(address, "/") {
 		address = p.server.URL + address
 	}
-	res, err := p.Get(address)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := p.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +141,15 @@ func (p *Person) Cookie() string {
 func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 	t.Helper()
 	to, status, body := p.Browse(t, "/oauth2/authorize?"+params.Encode())
+	if status != http.StatusSeeOther {
+		t.Fatalf("authorize: %d %s", status, body)
+	}
+	return p.Allow(t, to)
+}
+
+// Allow goes on from where the authorization server sent him, and returns with what he comes back to the app.
+func (p *Person) Allow(t testing.TB, to *url.URL) url.Values {
+	t.Helper()
 	if id, asks := strings.CutPrefix(to.Path, "/connect/"); asks {
 		c, err := p.server.Control.Consent(t.Context(), p.Actor, id, p.Cookie())
 		if err != nil {
@@ -149,10 +162,10 @@ func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 		if err := p.server.Control.Connect(t.Context(), p.Actor, in); err != nil {
 			t.Fatalf("connect: %v", err)
 		}
-		to, status, body = p.Browse(t, "/oauth2/authorize/"+id)
+		to, _, _ = p.Browse(t, "/oauth2/authorize/"+id)
 	}
-	if status != http.StatusSeeOther || to.Query().Get("iss") != p.server.URL {
-		t.Fatalf("authorize: %d %s %s", status, to, body)
+	if to.Query().Get("iss") != p.server.URL {
+		t.Fatalf("back at %s", to)
 	}
 	return to.Query()
 }
@@ -187,7 +200,7 @@ func (s *AuthServer) Post(t testing.TB, path string, form url.Values, header ...
 // Do sends a request and reads the answer, which is JSON or empty.
 func Do(t testing.TB, req *http.Request) Answer {
 	t.Helper()
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultClient.Do(req) //nolint:gosec // to the server of the test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,4 +276,17 @@ func (n *Node) do(t testing.TB, f func(*store.Tx) error) {
 	if err := n.DB.Do(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// SetConnectionScopes sets what a connection permits.
+func (n *Node) SetConnectionScopes(t testing.TB, c keyporter.Connection, scopes ...string) {
+	t.Helper()
+	n.do(t, func(tx *store.Tx) error {
+		if err := tx.SetConnectionScopes(t.Context(), c.ID, scopes); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{
+			ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventConnectionScopes, OrganizationID: c.OrganizationID, UserID: c.UserID, AppID: c.AppID, ConnectionID: c.ID,
+		})
+	})
 }

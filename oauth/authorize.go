@@ -49,7 +49,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 
 func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	case http.MethodGet:
 		in, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
 			return nil, invalid("The address can't be read.")

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -91,7 +92,7 @@ func scopesOf(app *keyporter.App) (names []string) {
 		names = append(names, s.Name)
 	}
 	for _, s := range keyporter.OpenIDScopes() {
-		if !contains(names, s.Name) {
+		if !slices.Contains(names, s.Name) {
 			names = append(names, s.Name)
 		}
 	}

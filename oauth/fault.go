@@ -68,6 +68,9 @@ func (s *server) faultOf(f *flow) fault {
 }
 
 func (s *server) unforeseen(f *flow, err error) fault {
+	if e, ok := errors.AsType[*keyporter.Error](err); ok && e.Kind == keyporter.TooMany {
+		return fault{status: http.StatusServiceUnavailable, code: temporarily, description: e.Message}
+	}
 	s.Log.Error("unforeseen", "request_id", f.requestID, "error", err)
 	if keyporter.KindOf(err) == keyporter.Unavailable {
 		return fault{status: http.StatusServiceUnavailable, code: temporarily, description: "Try again soon. Request " + f.requestID + "."}
@@ -87,6 +90,9 @@ func describe(e goidc.Error) string {
 	}
 	if cause := e.Unwrap(); cause != nil && !errors.Is(cause, goidc.ErrNotFound) && keyporter.KindOf(cause) == keyporter.Unknown {
 		text = cause.Error()
+	}
+	if strings.Contains(text, "belongs to") {
+		return "It was issued to another app." // and that is all that this one is told
 	}
 	return text
 }

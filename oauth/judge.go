@@ -55,7 +55,7 @@ func unsupported(in url.Values) error {
 		return invalid("response_type is missing.")
 	case in.Get("response_type") != "code":
 		return fault{code: unsupportedResponse, description: "The only response_type is code."}
-	case !contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
+	case !slices.Contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
 		return invalid("response_mode is query or form_post.")
 	}
 	return nil

@@ -23,7 +23,7 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 		if f.kept == nil {
 			return nil // it never waited
 		}
-		return f.failed(m.Control.UseAuthorization(ctx, as.ID))
+		return answered(f, m.Control.UseAuthorization(ctx, as.ID))
 	}
 	st, err := state{Session: as, FormPost: f.formPost, Silent: f.silent}.bytes()
 	if err != nil {
@@ -40,7 +40,20 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	case pathDevice:
 		a.DeviceCode, a.UserCode, a.ExpiresAt, a.PollEvery = as.DeviceCode, control.UserCode(as.UserCode), now.Add(deviceLifetime), devicePoll
 	}
-	return f.failed(m.Control.SaveAuthorization(ctx, a))
+	if f.kept == nil && (f.endpoint == "" || f.app != nil && f.app.Authentication == keyporter.AppPublic) {
+		if err := m.Control.CountAuthorization(ctx, f.address); err != nil {
+			return f.failed(err)
+		}
+	}
+	return answered(f, m.Control.SaveAuthorization(ctx, a))
+}
+
+// answered says of a request that another tab of the browser was faster with that it has its answer.
+func answered(f *flow, err error) error {
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "This request has its answer already.")
+	}
+	return f.failed(err)
 }
 
 // Session returns the authorization that the request goes on with.
@@ -103,7 +116,11 @@ func (m manager) GrantByRefreshToken(ctx context.Context, secret string) (*goidc
 	}
 	f.grant = &g
 	out, err := toLibrary(&g)
-	return out, f.failed(err)
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	out.AuthParams.Nonce = "" // that was of the first ID token (OpenID Connect Core §12.2)
+	return out, nil
 }
 
 // Grant returns the grant of an access token.
@@ -194,7 +211,7 @@ func (m manager) revoke(ctx context.Context, f *flow) error {
 	case f.endpoint == pathRevoke:
 		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "the app gave it back"))
 	case f.lost || f.fault != nil:
-		return nil
+		return nil //nolint:nilerr // the fault is told by who had it
 	case f.redeemed:
 		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "its tokens could not be made"))
 	default:

@@ -13,6 +13,7 @@ package oauth
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -112,7 +113,7 @@ func (s *server) direct(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	methods := strings.Fields(e.methods)
-	if !contains(methods, r.Method) {
+	if !slices.Contains(methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		s.fail(w, r, fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address takes " + strings.Join(methods, ", ") + " only."})
 		return
@@ -165,13 +166,4 @@ func allowOrigins(w http.ResponseWriter, r *http.Request, methods string) (prefl
 	h.Set("Access-Control-Max-Age", "3600")
 	w.WriteHeader(http.StatusNoContent)
 	return true
-}
-
-func contains(all []string, one string) bool {
-	for _, a := range all {
-		if a == one {
-			return true
-		}
-	}
-	return false
 }

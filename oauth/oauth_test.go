@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -207,4 +208,12 @@ func TestWhatEndsWithTime(t *testing.T) {
 	idle := w.tokens()
 	w.Clock.Advance(30 * 24 * time.Hour)
 	refused(t, w.Post(t, "/oauth2/token", refreshing(idle.Text("refresh_token"))), 400, "invalid_grant")
+}
+
+// httptestServer is an address that notes that it was asked.
+func httptestServer(t testing.TB, asked func()) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked() }))
+	t.Cleanup(srv.Close)
+	return srv.URL
 }

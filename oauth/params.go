@@ -86,7 +86,7 @@ func scopesAsked(params url.Values, app *keyporter.App) ([]string, error) {
 		return all, nil
 	}
 	var out []string
-	for _, s := range strings.Split(text, " ") {
+	for s := range strings.SplitSeq(text, " ") {
 		if s == "" || slices.Contains(out, s) {
 			continue
 		}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,9 +25,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) {
 				s.fail(w, r, asFault(err))
 				return
 			}
-			for name, values := range judged {
-				params[name] = values
-			}
+			maps.Copy(params, judged)
 		}
 		if rec := s.call(w, r, params); rec != nil {
 			rec.send(w)

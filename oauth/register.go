@@ -114,7 +114,7 @@ func (s *server) registerApp(w http.ResponseWriter, r *http.Request, in registra
 func sendRegistration(w http.ResponseWriter, status int, out registration) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out)
+	_ = json.NewEncoder(w).Encode(out) //nolint:gosec // the app sees its secret this once
 }
 
 // registered is the app that metadata describes. What there is a default for may be left out.
@@ -159,7 +159,7 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 		return bad("jwks_uri", "keys are registered as they are, in jwks; nothing is fetched.")
 	}
 	if err := checkKeys(a); err != nil {
-		return bad("jwks", err.Error())
+		return bad("jwks", err.Error()+".")
 	}
 	var err error
 	a.Scopes, err = s.registeredScopes(in.Scope)
@@ -169,17 +169,17 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 func checkKeys(a keyporter.App) error {
 	if a.Authentication != keyporter.AppKey {
 		if a.Keys != "" {
-			return errors.New("keys are for private_key_jwt.")
+			return errors.New("keys are for private_key_jwt")
 		}
 		return nil
 	}
 	keys, err := publicKeys(a.Keys)
 	if err != nil {
-		return errors.New("it has to be a JWK Set with public keys.")
+		return errors.New("it has to be a JWK Set with public keys")
 	}
 	for _, k := range keys.Keys {
 		if !k.IsPublic() || !k.Valid() {
-			return errors.New("only public keys are taken.")
+			return errors.New("only public keys are taken")
 		}
 	}
 	return nil
@@ -194,7 +194,7 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 		}
 		return scopes, nil
 	}
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		if _, ok := s.Control.Scope(name); !ok {
 			return nil, keyporter.InvalidField("scope", "scope: there is no scope "+name+".")
 		}

@@ -82,7 +82,6 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	if err != nil {
 		return err
 	}
-	s.gateway = gateway.New(s.Checker, proxies, sunset, s.log)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -92,6 +91,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	if issuer == "" {
 		issuer = s.URL()
 	}
+	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -143,6 +143,8 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/verify":
 			s.gateway.Verify(w, r)
+		case s.gateway.Describes(r):
+			s.gateway.Describe(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
 		case r.URL.Path == "/healthz":

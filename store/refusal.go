@@ -9,7 +9,7 @@ import (
 
 // AddRefusals keeps refused calls, the oldest first, and forgets those that are neither
 // among the last of their credential nor of their organization. What is told of a credential
-// that was deleted meanwhile is dropped.
+// that was deleted meanwhile, or of an app of the whole instance that acted for itself, is dropped.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
 	told := map[keyporter.ID]keyporter.ID{}
 	for _, c := range calls {
@@ -18,7 +18,8 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 				reason, cause, method, path, version, login_name, address, agent)
 			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), c.organization_id, c.id,
 				CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS TEXT)
-			FROM (SELECT id, organization_id FROM tokens UNION ALL SELECT id, organization_id FROM connections) c WHERE c.id = $4`,
+			FROM (SELECT id, organization_id FROM tokens UNION ALL SELECT id, organization_id FROM connections
+				UNION ALL SELECT id, organization_id FROM apps WHERE organization_id IS NOT NULL) c WHERE c.id = $4`,
 			keyporter.NewID(c.At), c.RequestID, millis(c.At), c.CredentialID,
 			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
 		if err != nil {

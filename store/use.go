@@ -10,7 +10,7 @@ import (
 
 // Use is a batch of calls made with one credential by one client.
 type Use struct {
-	CredentialID keyporter.ID // token or connection
+	CredentialID keyporter.ID // token, connection, or app that acts for itself
 	SpokeFor     string       // login name, with an organization token and allowed calls
 	keyporter.ClientUse
 }
@@ -23,10 +23,10 @@ const (
 )
 
 // credentials are what calls are counted of.
-const credentials = `(SELECT id FROM tokens UNION ALL SELECT id FROM connections)`
+const credentials = `(SELECT id FROM tokens UNION ALL SELECT id FROM connections UNION ALL SELECT id FROM apps)`
 
-// AddUses adds batches to the counts. What is counted for a token or connection that was
-// deleted meanwhile is dropped.
+// AddUses adds batches to the counts. What is counted for a token, connection or app that
+// was deleted meanwhile is dropped.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
 	for _, u := range uses {
 		if err := tx.addUse(ctx, u); err != nil {

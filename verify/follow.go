@@ -81,11 +81,15 @@ func (c *Checker) Reset() {
 // refuses others without asking the database.
 func (c *Checker) Complete() bool { return c.known.table.Load() != nil }
 
+// renewEvery is how often the known secrets are read anew, if there were new ones.
+const renewEvery = time.Hour
+
 // Run keeps the Checker's memory complete and writes its counts, until ctx ends; then it
 // writes the last of them.
 func (c *Checker) Run(ctx context.Context) {
-	tick := time.NewTicker(flushEvery)
+	tick, renew := time.NewTicker(flushEvery), time.NewTicker(renewEvery)
 	defer tick.Stop()
+	defer renew.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,10 +99,12 @@ func (c *Checker) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			c.logged(c.Flush(ctx), "write counts")
+		case <-renew.C:
+			c.known.renew()
 		case <-c.known.rebuild:
 			if err := c.known.fill(ctx, c.db.EachSecretHash); err != nil {
 				c.logged(err, "read the hashes of all secrets")
-				time.AfterFunc(time.Second, c.known.reset)
+				time.AfterFunc(time.Second, c.known.reset) // it may have been a reset that asked
 			}
 		}
 	}

@@ -314,17 +314,41 @@ func TestARemovedSQLiteFileIsNoDatabase(t *testing.T) {
 	keyportertest.Eventually(t, "unavailable", func() bool { return ask(n, secret.Reveal()).Reason == keyporter.ReasonUnavailable })
 }
 
-// BenchmarkCheck is a check that the cache answers, and one of a secret that was never issued.
+// cached are calls that the cache answers, one with each kind of token, and one with a secret that was never issued.
+func cached(t testing.TB) (*verify.Checker, map[string]verify.Request) {
+	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
+	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
+	app := n.InsertApp(t, "", "Tagger", "file.read")
+	_, access := n.AccessToken(t, n.Connect(t, ada, app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
+	call := func(path string, secret keyporter.Secret) verify.Request {
+		return verify.Request{Method: "GET", Host: "localhost", Path: path, APIToken: []string{secret.Reveal()}, ClientIP: "192.0.2.7", Agent: "curl/8.5.0"}
+	}
+	return n.Checker, map[string]verify.Request{
+		"known": call(whoAmI, secret), "unknown": call(whoAmI, keyporter.NewSecret(keyporter.SecretUserToken)), "access": call("/drive/1", access),
+	}
+}
+
+func TestACachedCheckAllocatesNothing(t *testing.T) {
+	checker, calls := cached(t)
+	for name, req := range calls {
+		if d := checker.Check(t.Context(), &req); d.Allowed != (name != "unknown") {
+			t.Errorf("%s: %s", name, d.Reason)
+		}
+		if n := testing.AllocsPerRun(1000, func() { checker.Check(t.Context(), &req) }); n > 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// BenchmarkCheck is what these checks cost.
 func BenchmarkCheck(b *testing.B) {
-	n := keyportertest.NewNode(b, keyportertest.SQLite(b))
-	ada := keyportertest.User(b, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
-	_, secret := keyportertest.Token(b, n.Control, ada, "Export")
-	for name, token := range map[string]string{"known": secret.Reveal(), "unknown": keyporter.NewSecret(keyporter.SecretUserToken).Reveal()} {
+	checker, calls := cached(b)
+	for name, req := range calls {
 		b.Run(name, func(b *testing.B) {
-			req := verify.Request{Method: "GET", Host: "localhost", Path: whoAmI, APIToken: []string{token}, ClientIP: "192.0.2.7", Agent: "curl/8.5.0"}
 			b.ReportAllocs()
 			for b.Loop() {
-				n.Checker.Check(b.Context(), &req)
+				checker.Check(b.Context(), &req)
 			}
 		})
 	}

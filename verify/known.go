@@ -17,8 +17,10 @@ type known struct {
 	table atomic.Pointer[table]
 
 	mu      sync.Mutex
-	late    []keyporter.SecretHash // added while the table is being filled
-	epoch   int                    // counts resets
+	late    []keyporter.SecretHash // added while a table is being filled
+	filling bool
+	added   int // since the table was filled
+	epoch   int // counts resets
 	rebuild chan struct{}
 }
 
@@ -38,10 +40,13 @@ func (k *known) add(hashes []keyporter.SecretHash) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.table.Load()
-	if t == nil {
+	if t == nil || k.filling {
 		k.late = append(k.late, hashes...)
+	}
+	if t == nil {
 		return
 	}
+	k.added += len(hashes)
 	for _, h := range hashes {
 		t = t.with(fingerprint(h))
 	}
@@ -55,6 +60,20 @@ func (k *known) reset() {
 	k.epoch++
 	k.table.Store(nil)
 	k.late = nil
+	k.ask()
+}
+
+// renew asks for a refill when there may be something to forget: access tokens come by
+// the hour, and what has expired is deleted without a word. Until then the table stays.
+func (k *known) renew() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.added > 0 {
+		k.ask()
+	}
+}
+
+func (k *known) ask() {
 	select {
 	case k.rebuild <- struct{}{}:
 	default:
@@ -63,24 +82,32 @@ func (k *known) reset() {
 
 // fill reads every hash that is stored. What is added or reset meanwhile counts.
 func (k *known) fill(ctx context.Context, each func(context.Context, func(keyporter.SecretHash)) error) error {
-	k.mu.Lock()
-	epoch := k.epoch
-	k.mu.Unlock()
+	epoch := k.begin()
 	t := newTable(1024)
-	if err := each(ctx, func(h keyporter.SecretHash) { t = t.with(fingerprint(h)) }); err != nil {
-		return err
-	}
+	err := each(ctx, func(h keyporter.SecretHash) { t = t.with(fingerprint(h)) })
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.filling = false
+	if err != nil {
+		return err
+	}
 	if k.epoch != epoch {
 		return nil // asked for again already
 	}
 	for _, h := range k.late {
 		t = t.with(fingerprint(h))
 	}
-	k.late = nil
+	k.late, k.added = nil, 0
 	k.table.Store(t)
 	return nil
+}
+
+// begin has what is added from now on kept for the table that is to be filled.
+func (k *known) begin() (epoch int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.filling = true
+	return k.epoch
 }
 
 // fingerprint is the first 64 bits of a hash. Nobody can aim at one: that would take a preimage of SHA-256.

@@ -112,21 +112,29 @@ func TestThePolicy(t *testing.T) {
 	})
 }
 
-// TestABlockNeverAllowsMore gives users any roles, adds a block, takes a role away, and
-// looks at what both do to everybody.
+// TestABlockNeverAllowsMore gives users any roles, and their connections any scopes, adds
+// a block, takes a role or a scope away, and looks at what each does to everybody.
 func TestABlockNeverAllowsMore(t *testing.T) {
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
-	type side struct{ owner, named keyporter.User }
+	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
+	app := n.InsertApp(t, "", "Tagger", "file.read", "file.write")
+	type side struct {
+		owner, named keyporter.User
+		connection   keyporter.Connection
+	}
 	sides := map[string]side{}
 	calls := map[string]verify.Request{}
 	for _, organization := range []string{"acme", "rival"} {
 		s := side{
 			keyportertest.User(t, n.Control, organization, "ada@"+organization+".example", keyporter.RoleAPIUser),
 			keyportertest.User(t, n.Control, organization, "grace@"+organization+".example", keyporter.RoleAPIUser),
+			keyporter.Connection{},
 		}
+		s.connection = n.Connect(t, s.owner, app, "file.read", "file.write")
 		sides[organization] = s
 		_, secret := keyportertest.Token(t, n.Control, s.owner, "Mine")
 		calls[organization+" user"] = verify.Request{APIToken: []string{secret.Reveal()}}
+		_, secret = n.AccessToken(t, s.connection, keyporter.AccessToken{Scopes: []string{"file.read", "file.write"}})
+		calls[organization+" access"] = verify.Request{Authorization: []string{"Bearer " + secret.Reveal()}}
 		_, secret = keyportertest.OrganizationToken(t, n.Control, s.owner, "Ours")
 		calls[organization+" organization"] = verify.Request{OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{s.named.Login}}
 	}
@@ -136,6 +144,10 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 			for _, version := range []int{1, 5, 6} {
 				req.Method, req.Path = "GET", fmt.Sprintf("/Api/v%d/envelope", version)
 				all[fmt.Sprint(who, " ", version)] = n.Checker.Check(t.Context(), &req).Allowed
+			}
+			for _, method := range []string{"GET", "POST"} {
+				req.Method, req.Path = method, "/drive/1"
+				all[fmt.Sprint(who, " drive ", method)] = n.Checker.Check(t.Context(), &req).Allowed
 			}
 		}
 		return all
@@ -152,7 +164,12 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 		ownerRoles := draw("owner")
 		keyportertest.SetRoles(t, n, owner, ownerRoles...)
 		keyportertest.SetRoles(t, n, named, draw("named")...)
+		scopes := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"file.read", "file.write", "file"}), rapid.ID[string]).Draw(rt, "scopes")
+		n.SetScopes(t, sides["acme"].connection, scopes...)
 		before := allowed()
+		n.SetScopes(t, sides["acme"].connection, scopes[:len(scopes)/2]...)
+		narrower := allowed()
+		n.SetScopes(t, sides["acme"].connection, scopes...)
 
 		renew := func(roles []keyporter.Role) (fresh []keyporter.Role) {
 			for _, r := range roles {
@@ -170,7 +187,11 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 			if blocked[call] && !before[call] {
 				rt.Fatalf("%s: allowed only with a block more", call)
 			}
-			if strings.HasPrefix(call, "rival") && (!before[call] && !strings.HasSuffix(call, "organization 6") || before[call] != fewer[call] || before[call] != blocked[call]) {
+			if narrower[call] && !before[call] || narrower[call] != before[call] && !strings.HasPrefix(call, "acme access drive") {
+				rt.Fatalf("%s: %v before scopes were taken away, %v after", call, before[call], narrower[call])
+			}
+			never := strings.HasSuffix(call, "organization 6") || strings.Contains(call, "organization drive")
+			if strings.HasPrefix(call, "rival") && (before[call] == never || before[call] != fewer[call] || before[call] != blocked[call]) {
 				rt.Fatalf("%s: changed by the roles of another organization's user", call)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -66,40 +65,40 @@ type proofClaims struct {
 }
 
 // ReadProof checks a proof as RFC 9449 §4.3 has it, but for what Proof leaves open. The
-// numbers are those of its list. Errors are sentences for people, without what was sent.
+// numbers are those of its list. Errors have a sentence for people, without what was sent.
 func ReadProof(headers []string, of Proven) (Proof, error) {
 	switch { // 1
 	case len(headers) == 0 || headers[0] == "":
-		return Proof{}, errors.New("The call has no header DPoP with a proof.")
+		return Proof{}, noProof("The call has no header DPoP with a proof.")
 	case len(headers) > 1:
-		return Proof{}, errors.New("The call has more than one header DPoP.")
+		return Proof{}, noProof("The call has more than one header DPoP.")
 	case len(headers[0]) > maxProof:
-		return Proof{}, errors.New("The proof is too long.")
+		return Proof{}, noProof("The proof is too long.")
 	}
 	signed, err := jose.ParseSignedCompact(headers[0], proofAlgorithms()) // 2, 5
 	if err != nil {
-		return Proof{}, errors.New("The proof is no JWT that is signed with " + strings.Join(ProofAlgorithms(), ", ") + ".")
+		return Proof{}, noProof("The proof is no JWT that is signed with " + strings.Join(ProofAlgorithms(), ", ") + ".")
 	}
 	header := signed.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, "dpop+jwt") { // 4
-		return Proof{}, errors.New("The typ of the proof is not dpop+jwt.")
+		return Proof{}, noProof("The typ of the proof is not dpop+jwt.")
 	}
 	key := header.JSONWebKey
 	if key == nil || !key.Valid() || !key.IsPublic() || !goodKey(header.Algorithm, key.Key) { // 3, 7
-		return Proof{}, errors.New("The header jwk of the proof has no public key that is good for its algorithm.")
+		return Proof{}, noProof("The header jwk of the proof has no public key that is good for its algorithm.")
 	}
 	payload, err := signed.Verify(key) // 6
 	if err != nil {
-		return Proof{}, errors.New("The signature of the proof is wrong.")
+		return Proof{}, noProof("The signature of the proof is wrong.")
 	}
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return Proof{}, errors.New("The key of the proof has no thumbprint.")
+		return Proof{}, noProof("The key of the proof has no thumbprint.")
 	}
 	p := Proof{KeyHash: base64.RawURLEncoding.EncodeToString(thumbprint)}
 	var claims proofClaims
 	if json.Unmarshal(payload, &claims) != nil {
-		return Proof{}, errors.New("The claims of the proof can't be read.")
+		return Proof{}, noProof("The claims of the proof can't be read.")
 	}
 	if err := claims.hold(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
 		return Proof{}, err
@@ -108,6 +107,8 @@ func ReadProof(headers []string, of Proven) (Proof, error) {
 	p.ExpiresAt, p.accessToken = seconds(*claims.IssuedAt).Add(proofAge+proofAhead), claims.AccessToken
 	return p, nil
 }
+
+func noProof(why string) error { return keyporter.Refuse(keyporter.Unauthorized, why) }
 
 // goodKey wants a key of the kind that the algorithm takes, and of a sane size: a small
 // one can be broken, and a huge one costs who checks it.
@@ -129,15 +130,15 @@ func (c *proofClaims) hold(of Proven) error {
 	early := func(at *float64) bool { return at != nil && of.Now.Add(proofAhead).Before(seconds(*at)) }
 	switch {
 	case c.ID == "" || c.IssuedAt == nil:
-		return errors.New("The proof lacks jti or iat.")
+		return noProof("The proof lacks jti or iat.")
 	case c.Method != of.Method:
-		return errors.New("The proof is for another method.")
+		return noProof("The proof is for another method.")
 	case !sameURL(c.URL, of.URL):
-		return errors.New("The proof is for another address. Behind a proxy, the proxy has to say which one the client called.")
+		return noProof("The proof is for another address. Behind a proxy, the proxy has to say which one the client called.")
 	case of.Now.Sub(seconds(*c.IssuedAt)) > proofAge:
-		return errors.New("The proof is too old; make one for each call.")
+		return noProof("The proof is too old; make one for each call.")
 	case early(c.IssuedAt) || early(c.NotBefore) || late(c.Expires):
-		return errors.New("The proof is not for this time. Is the client's clock right?")
+		return noProof("The proof is not for this time. Is the client's clock right?")
 	}
 	return nil
 }

@@ -24,13 +24,8 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 		return nil
 	}
 	k.proof = keyporter.ReasonProof
-	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
-	if err != nil {
-		k.fault = err.Error()
-		return nil
-	}
-	if !p.isFor(k.secret, bound) {
-		k.fault = "The proof is for another token, or signed with another key than the token is bound to."
+	var p Proof
+	if p, k.fault = k.readProof(bound); k.fault != "" {
 		return nil
 	}
 	fresh, err := c.useProof(ctx, k, p)
@@ -41,6 +36,18 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 		k.proof, k.fault = keyporter.Allowed, ""
 	}
 	return nil
+}
+
+// readProof reads the proof in the call, and tells what is wrong with it.
+func (k *call) readProof(bound string) (p Proof, fault string) {
+	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
+	switch {
+	case err != nil:
+		return p, keyporter.MessageOf(err)
+	case !p.isFor(k.secret, bound):
+		return p, "The proof is for another token, or signed with another key than the token is bound to."
+	}
+	return p, ""
 }
 
 func (c *Checker) useProof(ctx context.Context, k *call, p Proof) (fresh bool, err error) {

@@ -14,7 +14,7 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 		return nil, 0, keyporter.ReasonBadPath
 	}
 	for _, a := range c.apis {
-		if !a.hasHost(req.Host) {
+		if !a.HasHost(req.Host) {
 			continue
 		}
 		for i := range a.Routes {
@@ -26,7 +26,8 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	return nil, 0, keyporter.ReasonNoRoute
 }
 
-func (a *API) hasHost(host string) bool {
+// HasHost tells whether the API is called under that host name, with or without port.
+func (a *API) HasHost(host string) bool {
 	if len(a.Hosts) == 0 {
 		return true
 	}
@@ -114,7 +115,7 @@ func (c *Checker) Claims(host, path string) bool {
 	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
 	return slices.ContainsFunc(c.apis, func(a *API) bool {
 		if len(a.Hosts) > 0 {
-			return a.hasHost(host)
+			return a.HasHost(host)
 		}
 		return slices.ContainsFunc(a.Routes, func(r Route) bool { return equalFoldASCII(first, r.segments[0].literal) })
 	})

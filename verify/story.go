@@ -96,7 +96,10 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleEnabled:
 		return "It is switched on.", nil
 	case keyporter.RuleNotExpired:
-		if s.entry.ExpiresAt.IsZero() {
+		switch {
+		case s.entry.Access != nil && s.entry.ExpiresAt.IsZero(): // a connection is explained
+			return "Access tokens expire soon, and the app gets new ones.", nil
+		case s.entry.ExpiresAt.IsZero():
 			return "It doesn’t expire.", nil
 		}
 		return fmt.Sprintf("It expires on %s.", s.expiry()), nil

@@ -10,11 +10,10 @@ import (
 // accept it from this host and path only, and from nowhere over plain HTTP (RFC 6265bis
 // §4.1.3.2). Plain HTTP is for one's own machine.
 const (
-	ourCookies      = "keyporter-"
-	sessionCookie   = ourCookies + "session"
-	signInCookie    = ourCookies + "sign-in"
-	authorizeCookie = ourCookies + "authorize"
-	secure          = "__Host-"
+	ourCookies    = "keyporter-"
+	sessionCookie = ourCookies + "session"
+	signInCookie  = ourCookies + "sign-in"
+	secure        = "__Host-"
 )
 
 // SetSession has the browser keep value until it is closed.

@@ -83,7 +83,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer stop()
-	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream)}
+	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream), Scopes: esignScopes()}
 	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
 	if cfg.Database, err = filepath.Abs(cfg.Database); err != nil {
 		return "", err
 	}
-	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs}, yaml.OmitEmpty())
+	content, err := yaml.MarshalWithOptions(server.Config{Database: cfg.Database, APIs: cfg.APIs, Scopes: cfg.Scopes}, yaml.OmitEmpty())
 	if err != nil {
 		return "", err
 	}
@@ -150,14 +150,45 @@ func serveAPI(ctx context.Context, api http.Handler) (url string, stop func(), e
 	return "http://" + l.Addr().String(), func() { _ = s.Close() }, nil
 }
 
-// esignAPIs is how the example API stands behind Keyporter.
+// The scopes of the example API.
+const (
+	accountRead  = "account.read"
+	envelopeRead = "envelope.read"
+	envelopeSend = "envelope.send"
+)
+
+func esignScopes() []keyporter.Scope {
+	return []keyporter.Scope{
+		{Name: accountRead, Means: "see your name and your e-mail address"},
+		{Name: envelopeRead, Means: "read your envelopes, drafts and templates, and download their files"},
+		{Name: envelopeSend, Means: "upload files, and make, send, cancel and delete envelopes in your name"},
+	}
+}
+
+// esignAPIs is how the example API stands behind Keyporter. What isn't known to read only
+// takes the scope that permits most: a path that is forgotten here is closed, not open.
 func esignAPIs(upstream string) []verify.API {
 	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
+	get, post := []string{http.MethodGet}, []string{http.MethodPost}
+	before6 := func(path, scope string, methods []string) verify.Route {
+		return verify.Route{Path: "/Api/{version}/" + path, Versions: "1-5", Methods: methods, Scope: scope, Credentials: all, Refusals: verify.RefuseEmpty}
+	}
+	since6 := func(path, scope string, methods []string) verify.Route {
+		return verify.Route{Path: "/Api/{version}/" + path, Versions: "6-", Methods: methods, Scope: scope, Refusals: verify.RefuseError}
+	}
 	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
-		{Path: "/Api/{version}/version", Versions: "1-5", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseEmpty},
-		{Path: "/Api/{version}/{rest...}", Versions: "1-5", Credentials: all, Refusals: verify.RefuseEmpty},
-		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: []string{http.MethodGet}, Public: true, Refusals: verify.RefuseError},
-		{Path: "/Api/{version}/{rest...}", Versions: "6-", Refusals: verify.RefuseError},
+		{Path: "/Api/{version}/version", Versions: "1-5", Methods: get, Public: true, Refusals: verify.RefuseEmpty},
+		before6("authorization", accountRead, get),
+		before6("user/me", accountRead, get),
+		before6("envelope/{id}", envelopeRead, get), // and not envelope/{id}/cancel, which is a GET, too
+		before6("envelope/find", envelopeRead, post),
+		before6("{rest...}", envelopeSend, nil),
+		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: get, Public: true, Refusals: verify.RefuseError},
+		since6("authorization/{rest...}", accountRead, get),
+		since6("envelope/find", envelopeRead, post),
+		since6("template/find", envelopeRead, post),
+		since6("{rest...}", envelopeRead, get), // of version 6 they only read
+		since6("{rest...}", envelopeSend, nil),
 	}}}
 }
 

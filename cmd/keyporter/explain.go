@@ -25,7 +25,7 @@ type explain struct {
 
 func explainCommand() *cobra.Command {
 	var x explain
-	cmd := x.command("explain [TOKEN-ID]", "Say which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := x.command("explain [ID]", "Say which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
 		return x.run(cmd, args)
 	})
 	cmd.Long = `Say which rule refuses a token or a call, and why: every rule in order, with its
@@ -33,6 +33,7 @@ answer and what that rests on. It is decided as the gateway decides, from the
 database and the configuration file, and nothing is counted.
 
   keyporter explain TOKEN-ID --path /Api/v5/envelope/1 --login grace@acme.example
+  keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, in the name of who connected it
   keyporter explain --request REQUEST-ID     a call that was refused, as it was told
   keyporter explain --secret < file          the token in clear, on standard input`
 	x.add(cmd, "database")
@@ -63,11 +64,15 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 	case x.secret:
 		return x.bySecret(ctx, cmd.InOrStdin(), out, checker, req)
 	case len(args) == 0:
-		return errors.New("name a token by its ID, a call by --request, or give the token itself with --secret")
+		return errors.New("name a token or a connection by its ID, a call by --request, or give the token itself with --secret")
 	}
-	got, err := checker.ExplainToken(ctx, keyporter.ID(args[0]), req)
+	id := keyporter.ID(args[0])
+	got, err := checker.ExplainToken(ctx, id, req)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return fmt.Errorf("there is no token with the ID %s", args[0])
+		got, err = checker.ExplainConnection(ctx, id, req)
+	}
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return fmt.Errorf("there is no token and no connection with the ID %s", id)
 	}
 	if err != nil {
 		return err
@@ -125,7 +130,7 @@ func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 	for _, f := range [][2]string{
 		{"call", call.Method + " " + call.Path},
 		{"when", when(call.At)},
-		{"token", fmt.Sprintf("%s, “%s”", t.ID, t.Name)},
+		{map[bool]string{false: "token", true: "connection"}[t.AppID != ""], fmt.Sprintf("%s, “%s”", t.ID, t.Name)},
 		{"API", call.Version},
 		{"login name", call.LoginName},
 		{"client", fmt.Sprintf("%s from %s", call.Agent, call.Address)},

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// TestWhichCallsOfTheExampleNeedWhichScope: what changes something takes envelope.send,
+// also where it is a GET, and what nobody thought of, too.
+func TestWhichCallsOfTheExampleNeedWhichScope(t *testing.T) {
+	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
+	checker, err := verify.New(n.DB, verify.Options{APIs: esignAPIs("http://127.0.0.1:1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scope, calls := range map[string]string{
+		"":           "GET v4/version, GET v6/system/version",
+		accountRead:  "GET v4/authorization, GET v5/user/me, GET v6/authorization/validate, GET v6/authorization/whoami",
+		envelopeRead: "GET v5/envelope/1, POST v4/envelope/find, GET v6/envelope/1, GET v6/envelope/1/files, GET v6/file/1, POST v6/envelope/find, POST v6/template/find, GET v6/template/1",
+		envelopeSend: "POST v4/envelope/send, GET v4/envelope/1/cancel, GET v5/envelope/1/copyfromtemplate, DELETE v5/envelope/1, POST v5/draft/send/1, POST v5/sspfile/uploadtemporary, " +
+			"POST v6/envelope/send, POST v6/envelope/cancel, POST v6/file/upload, POST v6/draft/send, POST v4/version, GET v5/else, POST v6/else, POST v6/authorization/whoami",
+	} {
+		for call := range strings.SplitSeq(calls, ", ") {
+			method, path, _ := strings.Cut(call, " ")
+			d := checker.Check(t.Context(), &verify.Request{Method: method, Path: "/Api/" + path})
+			if d.Route == nil || d.Route.Scope != scope || d.Route.Public != (scope == "") {
+				t.Errorf("%s: %+v, want %q", call, d.Route, scope)
+			}
+		}
+	}
+	for _, s := range checker.APIs()[0].Scopes() {
+		if !slices.ContainsFunc(esignScopes(), func(k keyporter.Scope) bool { return k.Name == s }) {
+			t.Errorf("the scope %s has no words", s)
+		}
+	}
+}

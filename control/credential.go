@@ -1,0 +1,59 @@
+package control
+
+import (
+	"context"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Credential is what calls are made with, and counted by: an API token, or the connection
+// of a user with an app.
+type Credential struct {
+	ID             keyporter.ID
+	OrganizationID keyporter.ID
+	OwnerID        keyporter.ID // of the token, or the user who let the app act in his name
+	Kind           keyporter.CredentialKind
+	Name           string // of the token, or of the app
+	First, Last    string // characters of the token's secret
+	AppID          keyporter.ID
+}
+
+// OfToken is an API token as a credential.
+func OfToken(t keyporter.Token) Credential {
+	kind := keyporter.CredentialUserToken
+	if t.Kind == keyporter.OrganizationToken {
+		kind = keyporter.CredentialOrganizationToken
+	}
+	return Credential{ID: t.ID, OrganizationID: t.OrganizationID, OwnerID: t.OwnerID, Kind: kind, Name: t.Name, First: t.First, Last: t.Last}
+}
+
+// Credential returns the token or connection of that ID, if the actor may manage it: his
+// own, or with the permission for it those of his organization.
+func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Credential, error) {
+	t, err := c.Token(ctx, actor, id)
+	if err == nil {
+		return OfToken(t), nil
+	}
+	if keyporter.KindOf(err) != keyporter.NotFound {
+		return Credential{}, err
+	}
+	conn, err := c.db.ConnectionByID(ctx, id)
+	if err != nil {
+		return Credential{}, missing(err, "credential")
+	}
+	if actor.Kind != keyporter.ActorSession || actor.User.ID != conn.UserID {
+		// Who looks after the tokens of an organization looks after its connections.
+		switch _, err := may(ctx, c.db, actor, conn.OrganizationID, keyporter.PermissionManageTokens); keyporter.KindOf(err) {
+		case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
+			return Credential{}, notFound("credential")
+		default:
+			if err != nil {
+				return Credential{}, err
+			}
+		}
+	}
+	app, err := c.db.AppByID(ctx, conn.AppID)
+	return Credential{
+		ID: conn.ID, OrganizationID: conn.OrganizationID, OwnerID: conn.UserID, Kind: keyporter.CredentialAccessToken, Name: app.Name, AppID: app.ID,
+	}, missing(err, "credential")
+}

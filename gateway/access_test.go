@@ -1,0 +1,170 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// appWorld is a gateway, and an app that ada lets act in her name.
+type appWorld struct {
+	*world
+
+	app        keyporter.App
+	connection keyporter.Connection
+	key        keyportertest.ProofKey
+}
+
+func newAppWorld(t *testing.T, trusted ...string) appWorld {
+	t.Helper()
+	w := appWorld{world: newWorld(t, echo, trusted...), key: keyportertest.NewProofKey(t)}
+	w.app = w.InsertApp(t, "", "Tagger", "file.read", "file.write")
+	w.connection = w.Connect(t, w.ada, w.app, "file.read", "file.write")
+	return w
+}
+
+func (w *appWorld) issue(t *testing.T, in keyporter.AccessToken) keyporter.Secret {
+	t.Helper()
+	_, secret := w.AccessToken(t, w.connection, in)
+	return secret
+}
+
+func TestAnAPILearnsWhichAppCalls(t *testing.T) {
+	w := newAppWorld(t)
+	secret := w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read", "openid"}}).Reveal()
+	for _, header := range []string{"Authorization: Bearer " + secret, "ApiToken: " + secret} {
+		got := body(t, w.get(t, "/drive/1", header, "X-Keyporter-Scopes: file.write", "X_Keyporter_App: evil", "DPoP: evil", "d_pop: evil"))
+		for _, want := range []string{
+			"X-Keyporter-App: " + string(w.app.ID) + "\r\n", "X-Keyporter-Scopes: file.read\r\n", "X-Keyporter-User: " + string(w.ada.ID) + "\r\n",
+			"X-Keyporter-Credential-Kind: access_token\r\n",
+		} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q is missing in\n%s", want, got)
+			}
+		}
+		if strings.Contains(got, secret) || strings.Contains(got, "evil") || strings.Contains(got, "file.write") {
+			t.Errorf("the API got\n%s", got)
+		}
+	}
+}
+
+// TestChallengesOfAccessTokens has what a client needs to go on (RFC 6750 §3, RFC 9728 §5.1, RFC 9449 §7.1).
+func TestChallengesOfAccessTokens(t *testing.T) {
+	w := newAppWorld(t)
+	bearer := "Authorization: Bearer " + w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}}).Reveal()
+	another := "Authorization: Bearer " + w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{"https://x.example"}}).Reveal()
+	bound := w.issue(t, keyporter.AccessToken{Scopes: []string{"file.write"}, KeyHash: w.key.Hash()}).Reveal()
+	const metadata = `, resource_metadata="https://drive.example/.well-known/oauth-protected-resource/v1"`
+	const algs = `, algs="ES256 EdDSA PS256 RS256"`
+	for _, c := range []struct {
+		request, header string
+		status          int
+		challenge       string
+	}{
+		{"GET /drive/1", "X: y", 401, `Bearer realm="keyporter", scope="file.read"` + metadata},
+		{"POST /drive/1", bearer, 403, `Bearer realm="keyporter", error="insufficient_scope", error_description="The token hasn't the scope that this call needs.", scope="file.write"` + metadata},
+		{"GET /drive/1", another, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is for another API."` + metadata},
+		{"GET /drive/1", "Authorization: Bearer kpa_x", 401, `Bearer realm="keyporter", error="invalid_token", error_description="The token is not valid."` + metadata},
+		{"GET /drive/1", "Authorization: DPoP kpa_x", 401, `DPoP realm="keyporter", error="invalid_token", error_description="The token is not valid."` + algs + metadata},
+		{"GET /drive/1", "Authorization: DPoP " + w.secret, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is not bound to a key; send it with the scheme Bearer."` + metadata},
+		{"GET /drive/1", "Authorization: Bearer " + bound, 401, `DPoP realm="keyporter", error="invalid_token", error_description="This token is bound to a key; send it with the scheme DPoP, and a proof."` + algs + metadata},
+		{"GET /drive/1", "Authorization: DPoP " + bound, 401, `DPoP realm="keyporter", error="invalid_dpop_proof", error_description="The DPoP proof is missing, doesn't fit this call, this token or this time, or was used before."` + algs + metadata},
+		{"GET /other/1", bearer, 200, ""},
+		{"GET /other/1", another, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is for another API."`},
+		{"GET /other/1", "X: y", 401, `Bearer realm="keyporter"`},
+	} {
+		res := w.raw(t, c.request+" HTTP/1.1\nHost: localhost\nConnection: close\n"+c.header+"\n\n")
+		if got := res.Header.Get("WWW-Authenticate"); res.StatusCode != c.status || got != c.challenge {
+			t.Errorf("%s with %.25s: %d\n%s\n%s", c.request, c.header, res.StatusCode, got, c.challenge)
+		}
+	}
+}
+
+// TestAnAPIWithAResourceIsDescribed at the address that challenges lead to (RFC 9728 §3).
+func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
+	w := newAppWorld(t)
+	for _, c := range []struct {
+		path, host string
+		status     int
+	}{
+		{"/.well-known/oauth-protected-resource/v1", "drive.example", 200},
+		{"/.well-known/oauth-protected-resource/v1/", "Drive.Example", 200},
+		{"/.well-known/oauth-protected-resource/v1", "behind-a-proxy.example", 200},
+		{"/.well-known/oauth-protected-resource", "drive.example", 404},
+		{"/.well-known/oauth-protected-resource/v2", "drive.example", 404},
+		{"/.well-known/oauth-protected-resource/v1/../v1", "drive.example", 400},
+	} {
+		res := w.raw(t, "GET "+c.path+" HTTP/1.1\nHost: "+c.host+"\nConnection: close\n\n")
+		text := body(t, res)
+		if res.StatusCode != c.status {
+			t.Errorf("%s at %s: %d %s", c.path, c.host, res.StatusCode, text)
+		}
+		if c.status != http.StatusOK {
+			continue
+		}
+		var got struct {
+			Resource string   `json:"resource"`
+			Servers  []string `json:"authorization_servers"`
+			Scopes   []string `json:"scopes_supported"`
+			Methods  []string `json:"bearer_methods_supported"`
+		}
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.Resource != "https://drive.example/v1" || strings.Join(got.Servers, " ") != "https://keys.example" ||
+			strings.Join(got.Scopes, " ") != "file.read file.write" || strings.Join(got.Methods, " ") != "header" || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s at %s: %v %s", c.path, c.host, err, text)
+		}
+	}
+	// An API that has hosts of its own speaks for itself there.
+	if got := body(t, w.raw(t, "GET /.well-known/oauth-protected-resource/v1 HTTP/1.1\nHost: hosted.example\nConnection: close\n\n")); !strings.HasPrefix(got, "GET /.well-known") {
+		t.Errorf("the hosted API is described as another: %s", got)
+	}
+	if res := w.raw(t, "POST /.well-known/oauth-protected-resource/v1 HTTP/1.1\nHost: drive.example\nContent-Length: 0\nConnection: close\n\n"); res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", res.StatusCode)
+	}
+}
+
+// TestAProofNamesTheAddressThatTheClientCalled, and who is no trusted proxy can't say that it was another.
+func TestAProofNamesTheAddressThatTheClientCalled(t *testing.T) {
+	for _, trusted := range []string{"127.0.0.1", "192.0.2.1"} {
+		w := newAppWorld(t, trusted)
+		secret := w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: w.key.Hash()})
+		fromProxy := trusted == "127.0.0.1"
+		for _, c := range []struct {
+			htu     string
+			path    string
+			headers []string
+			proxy   bool // it needs one that is trusted
+			allowed bool
+		}{
+			{"http://localhost/drive/1", "/drive/1?a=b", nil, false, true},
+			{"http://localhost/drive/2", "/drive/1", nil, false, false},
+			{"https://localhost/drive/1", "/drive/1", nil, false, false},
+			{"https://localhost/drive/1", "/drive/1", []string{"X-Forwarded-Proto: https"}, true, true},
+			{"https://api.example/drive/1", "/drive/1", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: api.example"}, true, true},
+			{"https://api.example:8443/drive/1", "/drive/1", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: api.example", "X-Forwarded-Port: 8443"}, true, true},
+			{"https://api.example/drive/1", "/drive/1", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: api.example", "X-Forwarded-Port: 443"}, true, true},
+			{"https://api.example/drive/1", "/drive/1", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example, api.example"}, true, false},
+			{"http://localhost/drive/1", "/drive/1", []string{"X-Forwarded-Host: api.example"}, true, false},
+			{"http://localhost/drive/1", "/verify", []string{"X-Forwarded-Method: GET", "X-Forwarded-Uri: /drive/1?a=b"}, true, true},
+			{"https://api.example/drive/1", "/verify", []string{"X-Forwarded-Method: GET", "X-Forwarded-Uri: /drive/1", "X-Forwarded-Proto: https", "X-Forwarded-Host: api.example"}, true, true},
+			{"https://api.example/drive/1", "/verify", []string{"X-Original-Method: GET", "X-Original-Url: https://api.example/drive/1"}, true, true},
+			{"https://api.example/drive/1", "/verify", []string{"X-Original-Method: GET", "X-Original-Url: http://api.example/drive/1", "X-Forwarded-Proto: https"}, true, true},
+			{"https://api.example/drive/1", "/verify", []string{"X-Original-Method: GET", "X-Original-Url: http://api.example/drive/1"}, true, false},
+			{"https://api.example/drive/1", "/verify", []string{"X-Original-Method: POST", "X-Original-Url: https://api.example/drive/1"}, true, false},
+		} {
+			want := c.allowed && (fromProxy || !c.proxy) || c.htu == "http://localhost/drive/1" && c.path == "/drive/1" && !fromProxy
+			proof := w.key.Proof("GET", c.htu, secret, time.Now())
+			res := w.get(t, c.path, append(c.headers, "Authorization: DPoP "+secret.Reveal(), "DPoP: "+proof)...)
+			if got := body(t, res); (res.StatusCode == http.StatusOK) != want || strings.Contains(got, proof) || strings.Contains(got, secret.Reveal()) {
+				t.Errorf("trusting %s, %s with %v, proved for %s: %d\n%s", trusted, c.path, c.headers, c.htu, res.StatusCode, got)
+			}
+			if again := w.get(t, c.path, append(c.headers, "Authorization: DPoP "+secret.Reveal(), "DPoP: "+proof)...); again.StatusCode == http.StatusOK {
+				t.Errorf("%s with %v: the same proof is good for two calls", c.path, c.headers)
+			}
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package oauth_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/oauth"
+)
+
+func TestRegistration(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t), func(c *oauth.Config) { c.Register = true })
+	send := func(method, path, token, body string) keyportertest.Answer {
+		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		return keyportertest.Do(t, req)
+	}
+	a := send("POST", "/oauth2/register", "", `{"client_name":"Tool","redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token"],"logo_uri":"http://169.254.169.254/","jwks_uri":""}`)
+	id, token := a.Text("client_id"), a.Text("registration_access_token")
+	if a.Status != http.StatusCreated || id == "" || token == "" || a.Text("client_secret") != "" || a.Text("scope") == "" {
+		t.Fatalf("%v", a)
+	}
+	v := keyportertest.Verifier()
+	if _, status, body := w.person.Browse(t, "/oauth2/authorize?"+request(id, v, "redirect_uri", "http://127.0.0.1:7/cb").Encode()); status != 400 || !strings.Contains(body, "approved") {
+		t.Errorf("an app that nobody approved: %d %s", status, body)
+	}
+	w.SetAppState(t, keyporter.ID(id), keyporter.AppActive)
+	code := w.code(id, v, "redirect_uri", "http://127.0.0.1:7/cb")
+	if a := w.Post(t, "/oauth2/token", redemption(code, v, "client_id", id, "redirect_uri", "http://127.0.0.1:7/cb")); a.Status != 200 {
+		t.Errorf("%v", a)
+	}
+	at := "/oauth2/register/" + id
+	if a := send("GET", at, token, ""); a.Status != 200 || a.Text("client_name") != "Tool" {
+		t.Errorf("%v", a)
+	}
+	refused(t, send("GET", at, "x", ""), 401, "invalid_token")
+	refused(t, send("GET", at, "", ""), 401, "invalid_token")
+	refused(t, send("GET", "/oauth2/register/public", token, ""), 401, "invalid_token")
+	if a := send("PUT", at, token, `{"client_id":"`+id+`","client_name":"Bank","redirect_uris":["https://evil.example/cb"],"token_endpoint_auth_method":"none"}`); a.Status != 200 {
+		t.Errorf("%v", a)
+	}
+	if _, status, _ := w.person.Browse(t, "/oauth2/authorize?"+request(id, v, "redirect_uri", "https://evil.example/cb").Encode()); status != 400 {
+		t.Errorf("what it changed nobody approved: %d", status)
+	}
+	secret := send("POST", "/oauth2/register", "", `{"redirect_uris":["https://app.example/cb"]}`)
+	if kind, ok := keyporter.ParseSecret(secret.Text("client_secret")); !ok || kind != keyporter.SecretApp || secret.Body["client_secret_expires_at"] != 0.0 {
+		t.Errorf("%v", secret)
+	}
+	for body, code := range map[string]string{
+		`{`: "invalid_request",
+		`{"redirect_uris":["https://app.example/cb#f"]}`:                                                                      "invalid_redirect_uri",
+		`{"redirect_uris":["http://app.example/cb"]}`:                                                                         "invalid_redirect_uri",
+		`{"redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"none"}`:                                       "invalid_redirect_uri",
+		`{"redirect_uris":["https://a.example/cb"],"jwks_uri":"https://a.example/jwks"}`:                                      "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/cb"],"grant_types":["implicit"]}`:                                               "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/cb"],"scope":"admin"}`:                                                          "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/cb"],"client_name":"A\u202eB"}`:                                                 "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"private_key_jwt"}`:                           "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none","grant_types":["client_credentials"]}`: "invalid_client_metadata",
+		`{"grant_types":["authorization_code"]}`:                                                                              "invalid_redirect_uri",
+	} {
+		refused(t, send("POST", "/oauth2/register", "", body), 400, code)
+	}
+	if a := send("DELETE", at, token, ""); a.Status != http.StatusNoContent {
+		t.Errorf("%v", a)
+	}
+	refused(t, send("GET", at, token, ""), 401, "invalid_token")
+	last := 0
+	for range 12 {
+		last = send("POST", "/oauth2/register", "", `{"redirect_uris":["https://app.example/cb"]}`).Status
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("anybody may register as much as he likes: %d", last)
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	var docs []map[string]any
+	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+path, nil)
+		req.Header.Set("Origin", "https://app.example")
+		a := keyportertest.Do(t, req)
+		if a.Text("issuer") != w.URL || a.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %v", path, a)
+		}
+		docs = append(docs, a.Body)
+	}
+	for name, value := range docs[0] {
+		at, _ := value.(string)
+		if !strings.HasSuffix(name, "_endpoint") {
+			continue
+		}
+		res, err := w.Stranger(t).PostForm(at, url.Values{})
+		if err != nil || res.StatusCode == http.StatusNotFound {
+			t.Errorf("%s isn't at %s: %v", name, at, err)
+		}
+	}
+	if len(docs[0]) != len(docs[1]) || docs[0]["registration_endpoint"] != nil {
+		t.Error("the two documents differ, or apps can register")
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodOptions, w.URL+"/oauth2/token", nil)
+	req.Header.Set("Origin", "https://app.example")
+	req.Header.Set("Access-Control-Request-Method", "POST")
+	if a := keyportertest.Do(t, req); a.Status != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Methods") != "POST" || a.Header.Get("Access-Control-Allow-Credentials") != "" {
+		t.Errorf("preflight: %v", a)
+	}
+}
+
+func TestUserInfoTakesTheTokenByAForm(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	token := w.tokens("scope", "openid profile email").Text("access_token")
+	a := w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}})
+	if a.Status != 200 || a.Text("email") != w.ada.Login || a.Text("name") != w.ada.Login {
+		t.Errorf("%v", a)
+	}
+	refused(t, w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}}, "Authorization", "Bearer "+token), 400, "invalid_request")
+	none := w.Post(t, "/oauth2/userinfo", url.Values{})
+	if none.Status != 401 || none.Header.Get("WWW-Authenticate") != `Bearer realm="Keyporter"` {
+		t.Errorf("without a token: %v", none)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/oauth2/userinfo?access_token="+token, nil)
+	if a := keyportertest.Do(t, req); a.Status != 401 {
+		t.Errorf("in the address: %v", a)
+	}
+}

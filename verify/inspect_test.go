@@ -1,0 +1,113 @@
+package verify_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+// TestInspect asks about every kind of credential, working and not, and wants no call counted.
+func TestInspect(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newAccessWorld(t, url)
+		w.Clock.Stop()
+		user, ofUser := keyportertest.Token(t, w.Control, w.ada, "Mine")
+		_, ofOrganization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
+		grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+		token, access := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read", "openid"}, Resources: []string{driveResource}, KeyHash: w.key.Hash()})
+		_, own := w.AccessToken(t, keyporter.Connection{AppID: w.app.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
+		w.SetScopes(t, w.connection, "file.read")
+
+		got, err := w.Checker.Inspect(t.Context(), access.Reveal())
+		p := got.Principal
+		if err != nil || !got.Allowed || p.UserID != w.ada.ID || p.AppID != w.app.ID || p.CredentialID != token.ID || len(p.Scopes) != 1 || got.KeyHash != w.key.Hash() ||
+			len(got.Resources) != 1 || got.ConnectionID != w.connection.ID || got.ExpiresAt.Sub(got.CreatedAt) != time.Hour {
+			t.Errorf("an access token: %+v, %+v, %v", got, p, err)
+		}
+		if got, err = w.Checker.Inspect(t.Context(), own.Reveal()); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.CredentialKind != keyporter.CredentialAppToken || got.ConnectionID != "" {
+			t.Errorf("an app's own: %+v, %v", got, err)
+		}
+		if got, err = w.Checker.Inspect(t.Context(), ofUser.Reveal()); err != nil || !got.Allowed || got.Principal.Login != w.ada.Login || got.Principal.CredentialID != user.ID || got.CreatedAt.IsZero() || !got.ExpiresAt.IsZero() {
+			t.Errorf("a user token: %+v, %v", got, err)
+		}
+		if got, err = w.Checker.InspectFor(t.Context(), ofUser.Reveal(), grace.Login); err != nil || got.Reason != keyporter.ReasonLoginName {
+			t.Errorf("a user token beside another's name: %+v, %v", got, err)
+		}
+		if got, err = w.Checker.Inspect(t.Context(), ofOrganization.Reveal()); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.ActorID != w.ada.ID {
+			t.Errorf("an organization token: %+v, %v", got, err)
+		}
+		if got, err = w.Checker.InspectFor(t.Context(), ofOrganization.Reveal(), "GRACE@acme.example"); err != nil || !got.Allowed || got.Principal.UserID != grace.ID || got.Principal.ActorID != w.ada.ID {
+			t.Errorf("an organization token for grace: %+v, %v", got, err)
+		}
+		if got, err = w.Checker.InspectFor(t.Context(), ofOrganization.Reveal(), "nobody@acme.example"); err != nil || got.Reason != keyporter.ReasonNamedUnknown {
+			t.Errorf("an organization token for nobody: %+v, %v", got, err)
+		}
+		for _, unknown := range []string{"", "kpa_", keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(), keyporter.NewSecret(keyporter.SecretRefreshToken).Reveal()} {
+			if got, err = w.Checker.Inspect(t.Context(), unknown); err != nil || got.Reason != keyporter.ReasonUnknown || got.Principal != nil {
+				t.Errorf("%.4q: %+v, %v", unknown, got, err)
+			}
+		}
+		w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
+		if got, err = w.Checker.Inspect(t.Context(), access.Reveal()); err != nil || got.Allowed || got.Reason != keyporter.ReasonAppSuspended {
+			t.Errorf("of a suspended app: %+v, %v", got, err)
+		}
+		if err := w.Checker.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if use, err := w.DB.UseOf(t.Context(), w.connection.ID, w.Clock.Now()); err != nil || len(use.Clients) > 0 {
+			t.Errorf("counted: %+v, %v", use, err)
+		}
+	})
+}
+
+// TestWithoutADatabaseNothingIsInspected: who asks must not take a fault for a no.
+func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
+	s := keyportertest.StartPostgres(t)
+	n := keyportertest.NewNode(t, s.Database(t))
+	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
+	s.Stop()
+	keyportertest.Eventually(t, "an error", func() bool {
+		_, err := n.Checker.Inspect(t.Context(), secret.Reveal())
+		return keyporter.KindOf(err) == keyporter.Unavailable
+	})
+}
+
+// TestAccessTokensThatEndedAreForgotten prunes, and wants who shows one to be told that it
+// expired for a day, and what stands to stay.
+func TestAccessTokensThatEndedAreForgotten(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newAccessWorld(t, url)
+		token, secret := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
+		prune := func() {
+			t.Helper()
+			if err := w.Control.Prune(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		grants := func() bool {
+			_, err := w.DB.GrantByID(t.Context(), token.GrantID)
+			return err == nil
+		}
+		w.Clock.Advance(2 * time.Hour)
+		prune()
+		w.ask(t, w.call(secret), keyporter.ReasonExpired)
+		w.Clock.Advance(24 * time.Hour)
+		_, next := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
+		prune()
+		w.Checker.Changed(store.Change{Name: keyporter.EventAppUpdate, AppID: w.app.ID}) // it is not told of
+		w.ask(t, w.call(secret), keyporter.ReasonUnknown)
+		w.ask(t, w.call(next), keyporter.Allowed)
+		if !grants() {
+			t.Error("the grant went before a day was over since its end")
+		}
+		w.Clock.Advance(24 * time.Hour)
+		prune()
+		if grants() {
+			t.Error("the grant is still there")
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package verify
+
+import (
+	"context"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+)
+
+// TestTheKnownAreReadAnew has secrets come while the set is being filled anew, and others
+// go without a word.
+func TestTheKnownAreReadAnew(t *testing.T) {
+	hash := keyporter.HashSecret
+	k := newKnown()
+	<-k.rebuild
+	stored := []keyporter.SecretHash{hash("old"), hash("stays")}
+	meanwhile := func() {}
+	each := func(_ context.Context, f func(keyporter.SecretHash)) error {
+		for _, h := range stored {
+			f(h)
+		}
+		meanwhile()
+		return nil
+	}
+	fill := func() {
+		t.Helper()
+		if err := k.fill(t.Context(), each); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill()
+	k.renew()
+	select {
+	case <-k.rebuild:
+		t.Fatal("nothing was added, and the set is read anew")
+	default:
+	}
+	k.add([]keyporter.SecretHash{hash("new")})
+	k.renew()
+	<-k.rebuild
+	stored = []keyporter.SecretHash{hash("stays"), hash("new")}
+	meanwhile = func() {
+		k.add([]keyporter.SecretHash{hash("late")})
+		if k.lacks(hash("late")) || k.lacks(hash("old")) {
+			t.Error("while the set is read anew, the one before isn't used")
+		}
+	}
+	fill()
+	for text, want := range map[string]bool{"old": true, "stays": false, "new": false, "late": false, "never": true} {
+		if k.lacks(hash(text)) != want {
+			t.Errorf("lacks %s: %v", text, !want)
+		}
+	}
+	// What was reset meanwhile is not taken in.
+	meanwhile = k.reset
+	fill()
+	if k.lacks(hash("never")) {
+		t.Error("what was read before a reset is trusted")
+	}
+	<-k.rebuild
+}
