@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -38,14 +39,19 @@ const Resource = "https://api.example/esign"
 type AuthServer struct {
 	*Node
 
-	URL string
+	URL     string
+	Arrived *atomic.Int64 // how many requests' headers have come
 }
 
 // AuthServer has the node serve apps at an address. configure may change what it is given.
 func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthServer {
 	t.Helper()
 	var h http.Handler
-	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r) }))))
+	var arrived atomic.Int64
+	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived.Add(1)
+		h.ServeHTTP(w, r)
+	}))))
 	t.Cleanup(srv.Close)
 	cfg := oauth.Config{
 		Control: n.Control, Checker: n.Checker, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
@@ -58,7 +64,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthS
 	if h, err = oauth.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	return &AuthServer{Node: n, URL: srv.URL}
+	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 
 // Person is a user with a browser in which he is signed in. It follows no redirects.

@@ -37,8 +37,9 @@ type Config struct {
 type server struct {
 	Config
 
-	library http.Handler
-	keys    *keyring
+	library   http.Handler
+	keys      *keyring
+	endpoints map[string]endpoint
 }
 
 // The paths.
@@ -69,7 +70,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.library = library
+	s.library, s.endpoints = library, s.addresses()
 	return s, nil
 }
 
@@ -101,9 +102,9 @@ func (s *server) direct(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(path, aliasToken) {
 		path = pathToken
 	}
-	e, ok := s.endpoints()[path]
+	e, ok := s.endpoints[path]
 	if !ok && strings.HasPrefix(path, pathRegister+"/") {
-		e, ok = s.endpoints()[pathRegister+"/"]
+		e, ok = s.endpoints[pathRegister+"/"]
 	}
 	if !ok {
 		s.fail(w, r, fault{status: http.StatusNotFound, code: "not_found", description: "There is nothing at this address."})
@@ -129,7 +130,7 @@ type endpoint struct {
 	serve   http.HandlerFunc
 }
 
-func (s *server) endpoints() map[string]endpoint {
+func (s *server) addresses() map[string]endpoint {
 	all := map[string]endpoint{
 		pathToken:      {"POST", true, s.token},
 		pathRevoke:     {"POST", true, s.form(s.revoked)},

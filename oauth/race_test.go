@@ -18,13 +18,19 @@ import (
 
 const racers = 16
 
-// race sends a form to the token endpoints of these addresses from 16 connections, all but
+// race sends a form to the token endpoints of these servers from 16 connections, all but
 // the last byte of it first, so that all of them have arrived before the first is answered.
-func race(t *testing.T, form func(i int) url.Values, addresses ...string) []keyportertest.Answer {
+func race(t *testing.T, form func(i int) url.Values, servers ...*keyportertest.AuthServer) []keyportertest.Answer {
 	t.Helper()
-	conns := make([]net.Conn, racers)
+	arrived := func() (n int64) {
+		for _, s := range servers {
+			n += s.Arrived.Load()
+		}
+		return n
+	}
+	before, conns := arrived(), make([]net.Conn, racers)
 	for i := range conns {
-		host := strings.TrimPrefix(addresses[i%len(addresses)], "http://")
+		host := strings.TrimPrefix(servers[i%len(servers)].URL, "http://")
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", host)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +40,8 @@ func race(t *testing.T, form func(i int) url.Values, addresses ...string) []keyp
 		body := form(i).Encode()
 		fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body[:len(body)-1])
 	}
-	time.Sleep(200 * time.Millisecond) // they arrive
+	keyportertest.Eventually(t, "all have arrived", func() bool { return arrived() == before+racers })
+	time.Sleep(50 * time.Millisecond) // and the time of that is taken
 	answers := make([]keyportertest.Answer, racers)
 	var running sync.WaitGroup
 	for i, conn := range conns {
@@ -58,25 +65,25 @@ func race(t *testing.T, form func(i int) url.Values, addresses ...string) []keyp
 func always(form url.Values) func(int) url.Values { return func(int) url.Values { return form } }
 
 // twoNodes runs test with two nodes on PostgreSQL, and with one on SQLite, where there can be only one.
-func twoNodes(t *testing.T, test func(t *testing.T, w *world, addresses []string)) {
+func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyportertest.AuthServer)) {
 	t.Run("sqlite", func(t *testing.T) {
 		w := newWorld(t, keyportertest.SQLite(t))
-		test(t, w, []string{w.URL})
+		test(t, w, []*keyportertest.AuthServer{w.AuthServer})
 	})
 	t.Run("two nodes on postgres", func(t *testing.T) {
 		db := keyportertest.Postgres(t)
 		w := newWorld(t, db)
 		other := keyportertest.NewNode(t, db)
 		other.Clock = w.Clock
-		test(t, w, []string{w.URL, other.AuthServer(t).URL})
+		test(t, w, []*keyportertest.AuthServer{w.AuthServer, other.AuthServer(t)})
 	})
 }
 
 func TestOneOf16RedeemsACode(t *testing.T) {
-	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		v := keyportertest.Verifier()
 		won := []keyportertest.Answer{}
-		for _, a := range race(t, always(redemption(w.code("public", v), v)), addresses...) {
+		for _, a := range race(t, always(redemption(w.code("public", v), v)), servers...) {
 			if a.Status == http.StatusOK {
 				won = append(won, a)
 				continue
@@ -91,10 +98,10 @@ func TestOneOf16RedeemsACode(t *testing.T) {
 }
 
 func TestSixteenWhoRefreshAtOnceGetTheSame(t *testing.T) {
-	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		refresh := w.tokens().Text("refresh_token")
 		next := ""
-		for _, a := range race(t, always(refreshing(refresh)), addresses...) {
+		for _, a := range race(t, always(refreshing(refresh)), servers...) {
 			if a.Status != http.StatusOK || !w.works(a.Text("access_token")) || next != "" && a.Text("refresh_token") != next {
 				t.Fatalf("%v, another got %s", a, next)
 			}
@@ -135,7 +142,7 @@ func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
 }
 
 func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
-	twoNodes(t, func(t *testing.T, w *world, addresses []string) {
+	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		for range 5 {
 			v, wrong := keyportertest.Verifier(), keyportertest.Verifier()
 			code := w.code("public", v)
@@ -144,7 +151,7 @@ func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 					return redemption(code, v)
 				}
 				return redemption(code, wrong)
-			}, addresses...)
+			}, servers...)
 			for i, a := range answers {
 				switch {
 				case a.Status != 200: // a wrong one may have come first, and ended the grant
