@@ -50,17 +50,20 @@ func TestFAPI2(t *testing.T) {
 	})
 }
 
-// assertion says who the app is, for the authorization server alone.
-func (c *conformance) assertion() string {
-	c.t.Helper()
+// assertionOf are the parameters by which an app says who it is, for the authorization server alone.
+func assertionOf(t testing.TB, w *world, app string, s *signer) []string {
+	t.Helper()
 	now := time.Now()
-	return c.fapi.sign(c.t, map[string]any{"iss": "fapi", "sub": "fapi", "aud": c.URL, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}, "JWT")
+	claims := map[string]any{"iss": app, "sub": app, "aud": w.URL, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(59 * time.Minute).Unix()}
+	return []string{
+		"client_id", app, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", s.sign(t, claims, "JWT"),
+	}
 }
 
 // signedForm adds who the app is to a form.
 func (c *conformance) signedForm(form url.Values) url.Values {
 	c.t.Helper()
-	return with(form, "client_id", "fapi", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", c.assertion())
+	return with(form, assertionOf(c.t, c.world, "fapi", c.fapi)...)
 }
 
 // push pushes a request. proof may be empty.
