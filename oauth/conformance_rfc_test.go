@@ -21,6 +21,7 @@ func TestRFCs(t *testing.T) {
 		"7636 4.1 the length of a verifier":                (*conformance).verifierLength,
 		"7009 2.1 a hint that is unheard of":               (*conformance).unheardHint,
 		"7662 2.2 an answer is JSON and not stored":        (*conformance).introspectionJSON,
+		"8693 no token exchange":                           (*conformance).noTokenExchange,
 		"9068 4 an ID token is no access token":            (*conformance).idTokenIsNoAccessToken,
 		"9449 6.2 introspection names the key":             (*conformance).introspectionNamesKey,
 		"9449 5 an app without a secret binds its refresh": (*conformance).publicRefreshIsBound,
@@ -132,6 +133,11 @@ func (c *conformance) idTokenIsNoAccessToken(t *testing.T) {
 	if a := c.userInfo("Bearer " + c.flow().Text("id_token")); a.Status != http.StatusUnauthorized || a.Text("error") != "invalid_token" {
 		t.Errorf("%v", a)
 	}
+}
+
+func (c *conformance) noTokenExchange(t *testing.T) {
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {c.flow().Text("access_token")}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}}
+	refused(t, c.Post(t, "/oauth2/token", c.signedForm(form)), http.StatusBadRequest, "unsupported_grant_type")
 }
 
 func (c *conformance) publicRefreshIsBound(t *testing.T) {
