@@ -18,7 +18,7 @@ import (
 const module = "github.com/keyporter/keyporter"
 
 // doors are the packages that speak with the world.
-func doors() []string { return []string{"gateway", "console", "oauth"} }
+func doors() []string { return []string{"gateway", "soap", "console", "oauth"} }
 
 // mayImport has every package, and which of ours it may import. Imports run one way: doors
 // ask control and verify, these two ask store, and everything may speak the root's words.
@@ -33,17 +33,20 @@ func mayImport() map[string][]string {
 
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
+		"soap":    {"", "verify", "web"},
 		"console": {"", "control", "verify", "web"},
 		"oauth":   {"", "control", "verify", "web"},
 		"server":  mounts,
 
 		"keyportertest":       slices.Concat(mounts, []string{"server"}),
-		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign"},
+		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server"},
 
 		// An API knows the headers it gets, and nothing else of Keyporter.
 		"examples/esign":           {},
 		"examples/esign/cmd/esign": {"examples/esign"},
+		"examples/app":             {},
+		"examples/app/cmd/app":     {"examples/app"},
 	}
 }
 

@@ -244,7 +244,7 @@ func (r Reason) organizationTokenRefusal() Refusal {
 	case ReasonNoOrganizationTokens:
 		return Refusal{403, "insufficient_scope", "Organization tokens are off: the feature OrganizationApiToken is not granted to the organization. Use a user token or an app."}
 	case ReasonNoLoginName:
-		return Refusal{401, "invalid_token", "An organization token needs the login name of the user for whom it speaks, in the header UserLoginName."}
+		return Refusal{401, "invalid_token", "An organization token needs the login name of the user for whom it speaks, in the header UserLoginName, or over SOAP in userLoginName."}
 	case ReasonTwoLoginNames:
 		return Refusal{401, "invalid_token", "The request carries more than one login name; send one."}
 	case ReasonNamedUnknown:

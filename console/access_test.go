@@ -119,6 +119,8 @@ GET /apps/{id}/secrets/new                       in  | 404 404 404 200 404 200
 POST /apps/{id}/secrets                          in  | 404 404 404 201 404 201
 GET /apps/{id}/secrets/{secret}/delete           in  | 404 404 404 200 404 200
 POST /apps/{id}/secrets/{secret}/delete          in  | 404 404 404 ok  404 ok
+GET /apps/{id}/webhook                           in  | 404 404 404 200 404 200
+POST /apps/{id}/webhook                          in  | 404 404 404 201 404 201
 POST /apps/{id}/approve                          in  | 403 403 403 403 403 ok
 GET /apps/{id}/suspend                           in  | 404 404 404 200 404 200
 POST /apps/{id}/suspend                          in  | 404 404 404 ok  404 ok
@@ -327,7 +329,7 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 // app makes an app of Acme's, with an image, for which nobody is responsible.
 func (w *walk) app(t *testing.T, name string) keyporter.App {
 	t.Helper()
-	a := w.App(t, keyporter.App{OrganizationID: w.acme, Name: name})
+	a := w.App(t, keyporter.App{OrganizationID: w.acme, Name: name, Webhook: "https://app.example/hook"})
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,6 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/store"
 )
 
 // look signs somebody in with a real browser.
@@ -149,13 +148,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting := s.App(t, keyporter.App{Name: "AI helper", Publisher: "Somebody"})
-	err = s.DB.Do(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.SetAppState(t.Context(), waiting.ID, keyporter.AppQuarantined)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.Quarantine(t, waiting)
 	ob := s.look(t, s.operator(t, dev.OrganizationID, "otto@acme.example"))
 	ob.Open(s.url + "/apps")
 	says(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waits for approval")
@@ -280,22 +273,13 @@ func TestAppsAndConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Connect(t, olivia, app, "openid")
-	err := s.DB.Do(ctx, func(tx *store.Tx) error {
-		var uses []store.Use
-		for hour := range 7 * 24 {
-			uses = append(uses, store.Use{CredentialID: used.ID, ClientUse: keyporter.ClientUse{
-				Agent: "tagworks/3.1 (+https://tagworks.example)", Address: "203.0.113.77", Version: "esign 6", LastAt: time.Now().Add(-time.Duration(hour) * time.Hour), Allowed: (hour * 31) % 23,
-			}})
-		}
-		uses = append(uses, store.Use{CredentialID: jwt.ID, ClientUse: keyporter.ClientUse{Agent: "", Address: "2001:db8::17", Version: "esign 5", LastAt: time.Now().Add(-26 * time.Hour), Allowed: 3, Refused: 12}})
-		if err := tx.AddUses(ctx, uses); err != nil {
-			return err
-		}
-		return tx.SetConnectionReplayed(ctx, stolen.ID, time.Now().Add(-3*time.Hour))
-	})
-	if err != nil {
-		t.Fatal(err)
+	for hour := range 7 * 24 {
+		s.Used(t, used.ID, keyporter.ClientUse{
+			Agent: "tagworks/3.1 (+https://tagworks.example)", Address: "203.0.113.77", Version: "esign 6", LastAt: time.Now().Add(-time.Duration(hour) * time.Hour), Allowed: (hour * 31) % 23,
+		})
 	}
+	s.Used(t, jwt.ID, keyporter.ClientUse{Address: "2001:db8::17", Version: "esign 5", LastAt: time.Now().Add(-26 * time.Hour), Allowed: 3, Refused: 12})
+	s.Replayed(t, stolen, time.Now().Add(-3*time.Hour))
 	b := s.look(t, ada)
 	says(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
 	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Somebody else may have had a key")

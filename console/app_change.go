@@ -97,6 +97,37 @@ func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.showAppPage(w, r, actor, http.StatusCreated, p)
 }
 
+// showWebhookSecret asks for a fresh sign-in, and then whether to make a secret for the webhook.
+func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	p, err := c.manageable(r, actor)
+	if err != nil {
+		return err
+	}
+	if !c.Control.Fresh(actor) {
+		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
+	}
+	texts := []string{"It is shown once. What the webhook is told is signed with it, as Standard Webhooks has it."}
+	if p.Signs {
+		texts = append(texts, "The one before ends at once: until the app has the new one, it has to refuse what it is told. It is told again then.")
+	}
+	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
+		Heading: "Make a secret for the webhook of “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.Signs, Back: appPath(p.ID), Texts: texts,
+	})
+}
+
+func (c *console) setWebhookSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	secret, err := c.Control.SetWebhookSecret(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	p, err := c.appPage(r, actor)
+	if err != nil {
+		return err
+	}
+	p.Hook = secret
+	return c.showAppPage(w, r, actor, http.StatusCreated, p)
+}
+
 func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	p, err := c.manageable(r, actor)
 	if err != nil {
@@ -223,6 +254,6 @@ func (c *console) showImage(w http.ResponseWriter, r *http.Request, actor keypor
 	if r.URL.Query().Get("v") == strconv.FormatInt(at.UnixMilli(), 10) {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable") // another image has another address
 	}
-	_, _ = w.Write(png)
+	_, _ = w.Write(png) //nolint:gosec // our own encoder made it, and the headers hold it to be a picture
 	return nil
 }

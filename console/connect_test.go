@@ -3,7 +3,13 @@ package console_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
 )
 
 // holds has the browser hold the cookie to which a request of an app is bound.
@@ -14,4 +20,132 @@ func (v *visitor) holds(t *testing.T, browser string) {
 		t.Fatal(err)
 	}
 	v.client.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-authorize", Value: browser, Path: "/"}})
+}
+
+// ask brings a request of an app to the visitor's browser, and returns its page.
+func (v *visitor) ask(t *testing.T, a keyporter.App, change ...func(*control.Authorization)) string {
+	t.Helper()
+	request, browser := v.site.Ask(t, a, change...)
+	v.holds(t, browser)
+	return "/connect/" + request
+}
+
+func TestConsentWithoutScripts(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	app := s.App(t, keyporter.App{Name: "<b>Bold</b> & co", Scopes: []keyporter.AppScope{{Name: "openid"}, {Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}})
+	path := v.ask(t, app)
+	page := v.get(path)
+	page.want(t, 200, "&lt;b&gt;Bold&lt;/b&gt; &amp; co", "Tagworks Ltd", "Not verified", "ada@acme.example", "Acme", "read your envelopes", "app.example", "Apps and Connections", `value="allow"`, `value="deny"`)
+	page.wantNot(t, "<b>Bold")
+	// What isn't optional can't be left out, and what isn't asked for can't be added.
+	a := v.post(path, "answer", "allow", "scope", "template.read")
+	a.want(t, 200, `<meta http-equiv="refresh" content="0;url=/oauth2/authorize/`+strings.TrimPrefix(path, "/connect/")+`">`, `href="/oauth2/authorize/`)
+	conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID)
+	if err != nil || strings.Join(conn.Scopes, " ") != "openid envelope.read" || conn.Address != "127.0.0.1" {
+		t.Errorf("%+v, %v", conn, err)
+	}
+	// Answered, it doesn't come back.
+	v.get(path).want(t, 404, "This request has ended")
+	v.post(path, "answer", "allow").want(t, 404)
+	// Asked for what it has, there is nothing to ask.
+	v.get(v.ask(t, app)).want(t, 200, `http-equiv="refresh"`)
+	// Denied.
+	other := s.App(t, keyporter.App{Name: "Other"})
+	path = v.ask(t, other)
+	v.post(path).want(t, 422, "Choose whether")
+	v.post(path, "answer", "deny").want(t, 200, `http-equiv="refresh"`)
+	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, other.ID); keyporter.KindOf(err) != keyporter.NotFound {
+		t.Errorf("denied, and connected: %v", err)
+	}
+}
+
+// TestARequestOfAnotherBrowserIsNone has an attacker begin a request and lead ada to it.
+func TestARequestOfAnotherBrowserIsNone(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	app := s.App(t, keyporter.App{})
+	request, _ := s.Ask(t, app)
+	for _, cookie := range []string{"", "something else"} {
+		v.holds(t, cookie)
+		v.get("/connect/"+request).want(t, 404, "This request has ended")
+		v.post("/connect/"+request, "answer", "allow").want(t, 404)
+		v.post("/connect/"+request, "answer", "deny").want(t, 404)
+	}
+	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID); keyporter.KindOf(err) != keyporter.NotFound {
+		t.Errorf("connected: %v", err)
+	}
+}
+
+// TestTheConsentCannotBeFramedNorSentFromElsewhere asks for the headers that browsers hold a page to.
+func TestTheConsentCannotBeFramedNorSentFromElsewhere(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	app := s.App(t, keyporter.App{})
+	path := v.ask(t, app)
+	res, err := v.client.Get(s.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	csp := res.Header.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "form-action 'self'") || res.Header.Get("X-Frame-Options") != "DENY" ||
+		res.Header.Get("Cross-Origin-Opener-Policy") != "same-origin" || res.Header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("%v", res.Header)
+	}
+	v.header = http.Header{"Sec-Fetch-Site": {"same-site"}}
+	v.post(path, "answer", "allow").want(t, 403, "another site")
+	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID); keyporter.KindOf(err) != keyporter.NotFound {
+		t.Errorf("connected: %v", err)
+	}
+}
+
+// TestAnAppCanAskForAFreshSignIn has it do so of who has just signed in, which must not go in circles.
+func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	app := s.App(t, keyporter.App{})
+	s.Clock.Advance(time.Minute)
+	path := v.ask(t, app, func(a *control.Authorization) { a.Asked.FreshSince, a.Asked.LoginHint = s.Clock.Now(), grace.Login })
+	v.get(path).leads(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
+	v.post(path, "answer", "allow").leads(t, "/sign-in?again=1")
+	page := v.get("/sign-in?anew=1&login=grace%40acme.example&next=" + url.QueryEscape(path))
+	page.want(t, 200, "grace@acme.example", "signed in already")
+	v.submit(page, "/sign-in", "password", "wrong").want(t, 401, "grace@acme.example", `name="anew"`)
+	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path)
+	v.get(path).want(t, 200, "grace@acme.example", `value="allow"`)
+	v.post(path, "answer", "allow").want(t, 200)
+	if _, err := s.DB.ConnectionOf(t.Context(), grace.ID, app.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID); keyporter.KindOf(err) != keyporter.NotFound {
+		t.Errorf("ada is connected: %v", err)
+	}
+}
+
+// TestWhoMayNotConnectIsToldAndCanGoBack has the organization allow no apps.
+func TestWhoMayNotConnectIsToldAndCanGoBack(t *testing.T) {
+	s := newSite(t)
+	_, v := s.ada(t)
+	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	path := v.ask(t, s.App(t, keyporter.App{}))
+	if err := s.Control.SetAppPolicy(t.Context(), keyportertest.Session(olivia), keyporter.NoApps, nil); err != nil {
+		t.Fatal(err)
+	}
+	page := v.get(path)
+	page.want(t, 403, "You can’t connect this app", "doesn’t let apps be connected")
+	v.post(path, "answer", "allow").want(t, 403)
+	v.submit(page, path, "answer", "deny").want(t, 200, `http-equiv="refresh"`)
+}
+
+// TestCodesOfDevices has somebody guess them.
+func TestCodesOfDevices(t *testing.T) {
+	s := newSite(t)
+	_, v := s.ada(t)
+	v.get("/device?user_code=%22%3Ebcdf-ghjk").want(t, 200, `value="&#34;&gt;bcdf-ghjk"`)
+	for range 10 {
+		v.post("/device", "code", "BCDF-GHJK").want(t, 422, "There is no device with this code", `value="BCDF-GHJK"`)
+	}
+	v.post("/device", "code", "BCDF-GHJK").want(t, 429, "The next one is possible in")
 }

@@ -92,6 +92,8 @@ func returnTo(r *http.Request) string {
 		return local(r.URL.RequestURI())
 	case first == "apps" && strings.HasSuffix(r.URL.Path, "/secrets"):
 		return local(r.URL.Path + "/new")
+	case first == "apps" && strings.HasSuffix(r.URL.Path, "/webhook"):
+		return local(r.URL.Path)
 	}
 	return sectionOf(r.URL.Path)
 }

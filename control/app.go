@@ -66,7 +66,7 @@ func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organizat
 // and whether it registered itself stay as they are. When somebody else than an operator
 // changes by what people know the app, it isn't Verified any more.
 func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
-	_, err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, r appRights) (keyporter.Event, error) {
+	err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, r appRights) (keyporter.Event, error) {
 		if before.Version != a.Version {
 			return keyporter.Event{}, appChanged()
 		}
@@ -121,13 +121,15 @@ func rightsOn(ctx context.Context, q reader, actor keyporter.Actor, a keyporter.
 	return appRights{manages: manages, sees: manages || own && r.has(keyporter.PermissionRegisterApps)}, err
 }
 
-// changeApp makes one change to an app that the actor may change, while nobody else
-// changes it, and returns it as it was before. Without a name in the event nothing changed
-// and none is written.
-func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, keyporter.App, appRights) (keyporter.Event, error)) (keyporter.App, error) {
-	var a keyporter.App
-	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
-		if a, err = tx.LockApp(ctx, id); err != nil {
+// appChange makes a change to an app that the actor may change. Without a name in the
+// event nothing changed and none is written.
+type appChange func(*store.Tx, keyporter.App, appRights) (keyporter.Event, error)
+
+// changeApp makes one change to an app that the actor may change, while nobody else changes it.
+func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change appChange) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		a, err := tx.LockApp(ctx, id)
+		if err != nil {
 			return missing(err, "app")
 		}
 		r, err := rightsOn(ctx, tx, actor, a)
@@ -145,7 +147,6 @@ func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keypo
 		}
 		return tx.InsertEvent(ctx, e)
 	})
-	return a, err
 }
 
 func (c *Control) appEvent(name keyporter.EventName, actor keyporter.Actor, a keyporter.App) keyporter.Event {

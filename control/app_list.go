@@ -14,6 +14,7 @@ type AppProfile struct {
 	Secrets      []keyporter.AppCredential
 	People       []keyporter.User // who are responsible
 	Connections  int              // how many users it is connected with
+	Signs        bool             // its webhook has a secret
 	Manages      bool             // the actor may change it
 	Operates     bool             // the actor is an operator
 }
@@ -39,6 +40,9 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 		return p, err
 	}
 	if p.Connections, err = c.db.CountConnections(ctx, id); err != nil {
+		return p, err
+	}
+	if p.Signs, err = c.db.HasWebhookSecret(ctx, id); err != nil {
 		return p, err
 	}
 	people, err := c.db.AppPeople(ctx, id)

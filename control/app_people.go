@@ -20,7 +20,7 @@ type AppPeople struct {
 // users of their own organization. When others are responsible than those that were shown,
 // it is a Conflict and nothing is changed.
 func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in AppPeople) error {
-	_, err := c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
 		before, err := tx.AppPeople(ctx, a.ID)
 		if err != nil {
 			return keyporter.Event{}, err
@@ -54,5 +54,4 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 		e.Detail["people"], e.Detail["before"] = words(people), words(before)
 		return e, tx.SetAppPeople(ctx, a.ID, people)
 	})
-	return err
 }

@@ -10,7 +10,7 @@ import (
 // SuspendApp has all tokens of an app refused from the next call on. One that an operator
 // suspends only an operator lets work again: its people must not undo what was done about them.
 func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
 		if a.State == keyporter.AppQuarantined {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app doesn’t work yet: no operator has approved it.")
 		}
@@ -29,13 +29,12 @@ func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyp
 		}
 		return e, err
 	})
-	return err
 }
 
 // ResumeApp ends the suspension of an app: its connections stand, and its tokens work as
 // long as they haven't expired.
 func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
 		switch {
 		case a.State != keyporter.AppSuspended:
 			return keyporter.Event{}, nil
@@ -48,7 +47,6 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
 		return c.appEvent(keyporter.EventAppResume, actor, a), err
 	})
-	return err
 }
 
 // ApproveApp lets an app work that registered itself. It takes an operator.
@@ -56,20 +54,18 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 	if err := operators(actor); err != nil {
 		return err
 	}
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
 		if a.State != keyporter.AppQuarantined {
 			return keyporter.Event{}, nil
 		}
 		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
 		return c.appEvent(keyporter.EventAppApprove, actor, a), err
 	})
-	return err
 }
 
 // DeleteApp deletes an app for good, with all of its connections and tokens.
 func (c *Control) DeleteApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
 		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id)
 	})
-	return err
 }

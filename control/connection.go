@@ -137,6 +137,9 @@ func (c *Control) disconnect(ctx context.Context, tx *store.Tx, actor keyporter.
 	}
 	e := c.connectionEvent(keyporter.EventConnectionDelete, actor, conn)
 	e.Detail = map[string]string{"app": a.Name, "scopes": strings.Join(conn.Scopes, " ")}
+	if err := c.tellEnd(ctx, tx, a, conn); err != nil {
+		return e, err
+	}
 	return e, tx.DeleteConnection(ctx, conn.ID)
 }
 

@@ -51,7 +51,7 @@ func (c *Control) RemoveAppImage(ctx context.Context, actor keyporter.Actor, id 
 }
 
 func (c *Control) setImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, small []byte, what string) error {
-	_, err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
 		if small == nil && a.ImageAt.IsZero() {
 			return keyporter.Event{}, nil
 		}
@@ -65,7 +65,6 @@ func (c *Control) setImage(ctx context.Context, actor keyporter.Actor, id keypor
 		}
 		return e, tx.SetAppImage(ctx, id, small, c.now())
 	})
-	return err
 }
 
 // AppImage returns the image of an app, a PNG, and when it was set. It is for everybody
@@ -140,20 +139,23 @@ func (f format) matches(file []byte) bool {
 	return true
 }
 
+const unreadable = "This picture can’t be read: it may be damaged. Open it in a program for pictures and save it anew as PNG."
+
+func badImage(message string) error { return keyporter.InvalidField("image", message) }
+
 // decodeImage reads the pixels of a picture. What a file is it tells by how it begins,
 // not by its name or by what the browser says of it.
 func decodeImage(file []byte) (picture image.Image, err error) {
-	bad := func(message string) (image.Image, error) { return nil, keyporter.InvalidField("image", message) }
 	defer func() {
 		if recover() != nil { // a decoder that trips over what somebody made for it
-			picture, err = bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+			picture, err = nil, badImage(unreadable)
 		}
 	}()
 	switch {
 	case len(file) == 0:
-		return bad("Choose a picture.")
+		return nil, badImage("Choose a picture.")
 	case len(file) > MaxImageLen:
-		return bad("This file is too large: 1 MiB at most.")
+		return nil, badImage("This file is too large: 1 MiB at most.")
 	}
 	for _, f := range formats() {
 		if !f.matches(file) {
@@ -161,22 +163,22 @@ func decodeImage(file []byte) (picture image.Image, err error) {
 		}
 		config, err := f.config(bytes.NewReader(file))
 		if err != nil || config.Width < 1 || config.Height < 1 {
-			return bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+			return nil, badImage(unreadable)
 		}
 		if config.Width > maxImageSide || config.Height > maxImageSide {
-			return bad(fmt.Sprintf("This picture has %d × %d pixels: %d × %d at most.", config.Width, config.Height, maxImageSide, maxImageSide))
+			return nil, badImage(fmt.Sprintf("This picture has %d × %d pixels: %d × %d at most.", config.Width, config.Height, maxImageSide, maxImageSide))
 		}
 		if bytes.Count(file, []byte("\xff\xda")) > maxJPEGScans && f.begins[0] == '\xff' {
-			return bad("This picture can’t be read. Open it in a program for pictures and save it anew as PNG.")
+			return nil, badImage(unreadable)
 		}
 		picture, err := f.decode(bytes.NewReader(file))
 		if err != nil {
-			return bad("This picture can’t be read: it may be damaged. Open it in a program for pictures and save it anew as PNG.")
+			return nil, badImage(unreadable)
 		}
 		return picture, nil
 	}
 	if t := bytes.TrimLeft(file, "\xef\xbb\xbf \t\r\n"); len(t) > 0 && t[0] == '<' {
-		return bad("This is a drawing or a document that can hold scripts (SVG, HTML), and isn’t taken. Save it as PNG.")
+		return nil, badImage("This is a drawing or a document that can hold scripts (SVG, HTML), and isn’t taken. Save it as PNG.")
 	}
-	return bad("This isn’t a picture of a kind that is taken: PNG, JPEG, GIF or WebP.")
+	return nil, badImage("This isn’t a picture of a kind that is taken: PNG, JPEG, GIF or WebP.")
 }

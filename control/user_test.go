@@ -216,13 +216,13 @@ func TestPowers(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	for user, want := range map[*keyporter.User]control.Powers{
 		&w.ada:   {},
-		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true},
+		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true, ManageTokens: true, ManageOrganization: true, RegisterApps: true, SeeApps: true},
 	} {
 		if got, err := w.Control.Powers(t.Context(), keyportertest.Session(*user)); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", user.Login, got, err)
 		}
 	}
-	if got, err := w.Control.Powers(t.Context(), keyportertest.Session(w.operator(t))); err != nil || got != (control.Powers{ManageUsers: true, Operate: true}) {
+	if got, err := w.Control.Powers(t.Context(), keyportertest.Session(w.operator(t))); err != nil || got != (control.Powers{ManageUsers: true, RegisterApps: true, SeeApps: true, Operate: true}) {
 		t.Errorf("operator: %+v, %v", got, err)
 	}
 }

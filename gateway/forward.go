@@ -18,7 +18,7 @@ import (
 // Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
 // body as the API wants them. A question that can't be understood: 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
-	hurry(w, r) // a question has no body
+	web.Hurry(w, r) // a question has no body
 	id := web.NewRequestID()
 	h := w.Header()
 	h[web.RequestIDHeader] = []string{id}
@@ -42,7 +42,7 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	for _, header := range d.Identity() {
 		h[header.Name] = header.Values
 	}
-	g.notify(h, &d)
+	g.notices.Tell(h, &d)
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -6,10 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"slices"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -33,91 +29,37 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
-		hurry(w, r)
+		web.Hurry(w, r)
 		g.refuse(w, &d, id)
 		return
 	}
 	if d.Route.API().Target() == nil {
-		hurry(w, r)
+		web.Hurry(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API is not reached through Keyporter."})
 		return
 	}
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
 		ModifyResponse: func(res *http.Response) error {
-			g.notify(res.Header, &d)
+			web.CleanAnswer(res.Header, len(d.Route.API().Hosts) == 0)
+			g.notices.Tell(res.Header, &d)
 			w.Header()[web.RequestIDHeader] = []string{id} // anew: an early hint clears all headers
-			return clean(res, d.Route.API())
+			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
 		Transport:    g.transport,
-		BufferPool:   &buffers,
+		BufferPool:   &g.buffers,
 		ErrorLog:     g.proxyLog,
 	}
 	proxy.ServeHTTP(w, r)
 }
 
-// rewrite makes the request that the API gets. Hop-by-hop headers, those that the client
-// names in Connection among them, were removed before, so that no client can have the
-// identity headers removed.
+// rewrite makes the request that the API gets.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id string) {
-	h := p.Out.Header
-	fromProxy := g.proxies.Trusts(p.In)
-	for name := range h {
-		if foreign(name, fromProxy) {
-			delete(h, name)
-		}
-	}
-	onlyWebsocket(h)
-	web.WithoutSession(h)
-	p.Out.Trailer = nil // some servers make headers of trailers
-	if fromProxy {
-		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
-	}
-	p.SetXForwarded()
-	if g.proxies.Secure(p.In) {
-		h.Set("X-Forwarded-Proto", "https")
-	}
-	target := d.Route.API().Target()
-	p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Opaque, p.Out.Host = target.Scheme, target.Host, "", ""
+	web.Outgoing(p, g.proxies, d.Route.API().Target(), id)
 	for _, header := range d.Identity() {
-		h[header.Name] = header.Values
+		p.Out.Header[header.Name] = header.Values
 	}
-	h[web.RequestIDHeader] = []string{id}
-}
-
-// onlyWebsocket takes off any other upgrade that the client asks for. With h2c an API
-// would take further calls through the same connection, which nobody checks.
-func onlyWebsocket(h http.Header) {
-	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
-		h.Del("Upgrade")
-		h.Del("Connection")
-	}
-	h.Del("Http2-Settings")
-}
-
-// clean takes out of an API's answer what it must not say in our name.
-func clean(res *http.Response, api *verify.API) error {
-	for name := range res.Header {
-		if strings.HasPrefix(name, verify.HeaderPrefix) {
-			delete(res.Header, name)
-		}
-	}
-	if len(res.Header["Set-Cookie"]) > 0 {
-		ours := func(line string) bool {
-			name, value, _ := strings.Cut(line, "=")
-			if name = strings.TrimSpace(name); name == "" { // then browsers send the value alone, which has a name in it
-				name, _, _ = strings.Cut(value, "=")
-			}
-			return web.IsSessionCookie(strings.TrimSpace(name))
-		}
-		res.Header["Set-Cookie"] = slices.DeleteFunc(res.Header["Set-Cookie"], ours)
-	}
-	if len(api.Hosts) == 0 {
-		// The answer comes from the origin of the console. Should it be a page, its scripts must not act there.
-		res.Header["Content-Security-Policy"] = append(res.Header["Content-Security-Policy"], "sandbox")
-	}
-	return nil
 }
 
 // badGateway answers when the API can't be reached, or broke off before it answered.
@@ -132,31 +74,3 @@ func (g *Gateway) badGateway(w http.ResponseWriter, r *http.Request, d *verify.D
 	}
 	write(w, d.Route.Refusals, web.Problem{Status: status, Detail: "The API can't be reached now.", RequestID: id})
 }
-
-func newTransport() *http.Transport {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConnsPerHost:   512,
-		DisableCompression:    true, // what the API sends is what the client gets
-		ForceAttemptHTTP2:     true,
-	}
-}
-
-// buffers lends the copies of bodies their memory.
-var buffers bufferPool
-
-type bufferPool struct{ pool sync.Pool }
-
-const bufferSize = 32 << 10
-
-func (p *bufferPool) Get() []byte {
-	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
-		return b[:]
-	}
-	return make([]byte, bufferSize)
-}
-
-func (p *bufferPool) Put(b []byte) { p.pool.Put((*[bufferSize]byte)(b)) }

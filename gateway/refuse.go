@@ -83,13 +83,7 @@ type errorBody struct {
 }
 
 func writeError(w http.ResponseWriter, p web.Problem) {
-	code := "ERR0001" // general
-	switch p.Status {
-	case http.StatusForbidden:
-		code = "ERR0010" // not allowed for user
-	case http.StatusBadRequest:
-		code = "ERR0011" // invalid format
-	}
+	code := web.ErrorID(p.Status)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(errorBody{ErrorID: code, Message: code + " - " + p.Detail, TraceID: p.RequestID})

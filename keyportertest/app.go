@@ -2,17 +2,20 @@ package keyportertest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
 )
 
-// Scopes are those of the e-signature example, which apps may ask for.
+// Scopes are those that apps may ask for: of the e-signature example, and of Drive.
 func Scopes() []keyporter.Scope {
 	return []keyporter.Scope{
 		{Name: "envelope.read", Means: "read your envelopes and their documents"},
 		{Name: "envelope.send", Means: "send envelopes for signature in your name"},
 		{Name: "template.read", Means: "read the templates that you may use"},
+		{Name: "file.read", Means: "read your files"},
+		{Name: "file.write", Means: "change your files"},
 	}
 }
 
@@ -56,17 +59,45 @@ func (n *Node) Connect(t testing.TB, u keyporter.User, a keyporter.App, scopes .
 		ID: keyporter.NewID(now), UserID: u.ID, OrganizationID: u.OrganizationID, AppID: a.ID, Scopes: scopes,
 		CreatedAt: now, Address: "192.0.2.44", Agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
 	}
-	err := n.DB.Do(t.Context(), func(tx *store.Tx) (err error) {
-		if c, err = tx.PutConnection(t.Context(), c); err != nil {
-			return err
-		}
-		return tx.InsertEvent(t.Context(), keyporter.Event{
-			ID: keyporter.NewID(now), At: now, Name: keyporter.EventConnectionCreate, Actor: Session(u),
-			OrganizationID: u.OrganizationID, UserID: u.ID, AppID: a.ID, ConnectionID: c.ID,
-		})
+	e := n.about(keyporter.EventConnectionCreate, c)
+	e.Actor = Session(u)
+	n.change(t, e, func(tx *store.Tx) (err error) {
+		c, err = tx.PutConnection(t.Context(), c)
+		return err
 	})
-	if err != nil {
+	return c
+}
+
+// Used counts calls with a credential, as nodes do.
+func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.ClientUse) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error {
+		var all []store.Use
+		for _, u := range uses {
+			all = append(all, store.Use{CredentialID: credential, ClientUse: u})
+		}
+		return tx.AddUses(t.Context(), all)
+	})
+}
+
+// Quarantine has an app be as if it had registered itself.
+func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error {
+		_, err := tx.SetAppState(t.Context(), app.ID, keyporter.AppQuarantined)
+		return err
+	})
+}
+
+// Replayed has a connection be as if a used refresh token of it had been shown again.
+func (n *Node) Replayed(t testing.TB, c keyporter.Connection, at time.Time) {
+	t.Helper()
+	n.write(t, func(tx *store.Tx) error { return tx.SetConnectionReplayed(t.Context(), c.ID, at) })
+}
+
+func (n *Node) write(t testing.TB, f func(*store.Tx) error) {
+	t.Helper()
+	if err := n.DB.Do(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }

@@ -48,14 +48,19 @@ func NewBrowser(t testing.TB) *Browser {
 			if err != nil {
 				return
 			}
-			// That an answer was not a 200 isn't the page's fault.
-			if !strings.HasPrefix(m.Text, "Failed to load resource") {
+			if !harmless(m.Text) {
 				t.Errorf("the page's console: %s", m.Text)
 			}
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return b
+}
+
+// harmless tells what isn't a page's fault: that an answer was not a 200, and that the
+// test was at a field before the browser could go to the one with autofocus.
+func harmless(message string) bool {
+	return strings.HasPrefix(message, "Failed to load resource") || strings.HasPrefix(message, "Autofocus processing was blocked")
 }
 
 func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {

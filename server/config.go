@@ -23,7 +23,7 @@ import (
 type Config struct {
 	// Listen is the address and port on which pages, gateway and /verify are served. Default: 127.0.0.1:8080.
 	Listen string `yaml:"listen"`
-	// Address is the address under which people reach the pages, such as https://keys.example.com. It is used in links and examples only. Default: that of the request.
+	// Address is the address under which people reach the pages, such as https://keys.example.com. It is used in links, examples and WSDLs only. Default: that of the request.
 	Address string `yaml:"address"`
 	// Database is the path of an SQLite file, made when it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
 	Database string `yaml:"database"`

@@ -72,6 +72,9 @@ apis:
         versions: 1-5
         credentials: [user_token, organization_token, access_token]
         refusals: empty
+      - path: /Api.asmx
+        soap: true
+        credentials: [user_token, organization_token, access_token]
       - path: /Api/{version}/system/version
         versions: 6-
         methods: [GET]
@@ -88,7 +91,7 @@ func TestTheExampleIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, err := Load(path, func(string) string { return "" }, nil)
-	if err != nil || len(cfg.APIs) != 1 || len(cfg.APIs[0].Routes) != 4 {
+	if err != nil || len(cfg.APIs) != 1 || len(cfg.APIs[0].Routes) != 5 {
 		t.Errorf("%+v, %v", cfg, err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/gateway"
 	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/soap"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -33,6 +34,7 @@ type Server struct {
 
 	db      *store.DB
 	gateway *gateway.Gateway
+	soap    *soap.Door
 	http    *http.Server
 	addr    net.Addr
 	secure  bool
@@ -82,6 +84,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	if err != nil {
 		return err
 	}
+	s.soap = soap.New(soap.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Address: cfg.Address, Log: s.log})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -145,6 +148,8 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 			s.gateway.Verify(w, r)
 		case s.gateway.Describes(r):
 			s.gateway.Describe(w, r)
+		case s.soap.Claims(r):
+			s.soap.ServeHTTP(w, r)
 		case s.gateway.Claims(r):
 			s.gateway.ServeHTTP(w, r)
 		case r.URL.Path == "/healthz":
@@ -171,6 +176,7 @@ func (s *Server) startJobs() {
 	s.jobs.Go(func() { s.db.Listen(ctx) })
 	s.jobs.Go(func() { s.Checker.Run(ctx) })
 	s.jobs.Go(func() { s.prune(ctx) })
+	s.jobs.Go(func() { s.Control.RunWebhooks(ctx, s.log) })
 }
 
 func (s *Server) prune(ctx context.Context) {
@@ -227,6 +233,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, s.http.Close())
 	}
 	s.gateway.Close()
+	s.soap.Close()
 	s.cancel()
 	s.jobs.Wait()
 	return errors.Join(err, s.db.Close())

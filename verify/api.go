@@ -37,7 +37,7 @@ type Route struct {
 	Versions string `yaml:"versions"`
 	// Methods are those that the route is for. None: all.
 	Methods []string `yaml:"methods"`
-	// SOAP marks the path of a SOAP API, which has no version in it and takes organization tokens all the same.
+	// SOAP marks the path of a SOAP API, such as /Api.asmx, which has no version in it and takes organization tokens all the same. Its messages carry the credential in authorizationXml, and refusals are results of its operations. GetVersion_v1 needs no credential, nor does the WSDL, which Keyporter serves there.
 	SOAP bool `yaml:"soap"`
 	// Public lets calls through without a credential, and without an identity.
 	Public bool `yaml:"public"`
@@ -236,6 +236,9 @@ func (r *Route) compile() (faults []error) {
 	// Else soap would be the word by which they are taken on version 6, too.
 	if r.SOAP && slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
 		faults = append(faults, errors.New("soap has no {version} in its path"))
+	}
+	if r.SOAP && r.Public {
+		faults = append(faults, errors.New("soap can't be public: it tells whether a credential is good, and its GetVersion_v1 is for everybody as it is"))
 	}
 	switch r.Refusals {
 	case "":

@@ -135,13 +135,14 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 		{Path: "/a", Credentials: []keyporter.CredentialKind{"cookie"}},
 		{Path: "/a", Refusals: "html"},
 		{Path: "/api/{version}/{rest...}", SOAP: true, Credentials: []keyporter.CredentialKind{"organization_token"}}, // version 6, too
+		{Path: "/b.asmx", SOAP: true, Public: true},
 	}, Hosts: []string{"https://api.example.com"}}, {Name: "b", Hosts: []string{"api.example.com:8080"}}, {Name: "b", Upstream: "http://u:p@h/path"}})
 	if err == nil {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
 		"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
-		"contradict", "soap has no {version}", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name",
+		"contradict", "soap has no {version}", "soap can't be public", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name",
 		`"https://api.example.com" has to be a host name`, `"api.example.com:8080" has to be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -26,6 +26,23 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	return nil, 0, keyporter.ReasonNoRoute
 }
 
+// SOAPRoute returns the route to which a call belongs when that is one of a SOAP API, else
+// nil. A path that only messages are sent to, by POST, is its route for every method: it is
+// asked for its WSDL there.
+func (c *Checker) SOAPRoute(method, host, path string) *Route {
+	if !c.soap {
+		return nil
+	}
+	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
+	if r == nil {
+		r, _, _ = c.route(&Request{Method: "POST", Host: host, Path: path})
+	}
+	if r == nil || !r.SOAP {
+		return nil
+	}
+	return r
+}
+
 // HasHost tells whether the API is called under that host name, with or without port.
 func (a *API) HasHost(host string) bool {
 	if len(a.Hosts) == 0 {

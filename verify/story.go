@@ -69,7 +69,7 @@ func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 		}
 		return fmt.Sprintf("The call names “%s”, and a user token speaks for its owner, %s, only.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonNoLoginName:
-		return "The call names nobody. An organization token needs the header UserLoginName, with the login name of the user for whom it speaks.", nil
+		return "The call names nobody. An organization token needs the header UserLoginName, or over SOAP userLoginName, with the login name of the user for whom it speaks.", nil
 	case keyporter.ReasonTwoLoginNames:
 		return "The call has two different login names, and it can’t be known which one was meant.", nil
 	case keyporter.ReasonNamedUnknown:

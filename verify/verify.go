@@ -9,6 +9,7 @@ package verify
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 type Checker struct {
 	db     *store.DB
 	apis   []*API
+	soap   bool // one of them is a SOAP API
 	now    func() time.Time
 	log    *slog.Logger
 	cache  *cache
@@ -47,6 +49,7 @@ func New(db *store.DB, o Options) (*Checker, error) {
 		return nil, err
 	}
 	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log}
+	c.soap = slices.ContainsFunc(apis, func(a *API) bool { return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.SOAP }) })
 	if c.now == nil {
 		c.now = time.Now
 	}

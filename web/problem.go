@@ -22,3 +22,14 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client is gone, or it works
 }
+
+// ErrorID is the code that clients of eSignAnyWhere's API know for an error of ours with that status.
+func ErrorID(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "ERR0010" // not allowed for user
+	case http.StatusBadRequest:
+		return "ERR0011" // invalid format
+	}
+	return "ERR0001" // general
+}

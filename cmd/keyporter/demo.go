@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -55,6 +53,7 @@ type demoInfo struct {
 	Users []demoUser `json:"users"`
 	Token string     `json:"token"` // of ada's, switched on
 	Curl  string     `json:"curl"`  // a command line that finds ada's envelopes
+	App   string     `json:"app"`   // address of the example app
 	File  string     `json:"-"`     // configuration file for the other commands
 }
 
@@ -78,7 +77,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.api.Close()) }()
-	upstream, stop, err := serveAPI(ctx, d.api)
+	upstream, stop, err := serveExample(ctx, func(string) (http.Handler, error) { return d.api, nil })
 	if err != nil {
 		return err
 	}
@@ -88,6 +87,12 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	info, err := d.fill(ctx)
+	if err == nil {
+		var stop func()
+		if info.App, stop, err = d.app(ctx); err == nil {
+			defer stop()
+		}
+	}
 	if err == nil {
 		info.File, err = d.writeConfig(cfg)
 	}
@@ -139,17 +144,6 @@ func (d *demo) claim() error {
 	return os.WriteFile(d.path(demoMark), []byte("The databases here are those of “keyporter demo”, and not for real use.\n"), 0o600)
 }
 
-// serveAPI serves the example API on a port of its own, where only this machine reaches it.
-func serveAPI(ctx context.Context, api http.Handler) (url string, stop func(), err error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	s := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.Serve(l) }() // until Close
-	return "http://" + l.Addr().String(), func() { _ = s.Close() }, nil
-}
-
 // The scopes of the example API.
 const (
 	accountRead  = "account.read"
@@ -183,6 +177,7 @@ func esignAPIs(upstream string) []verify.API {
 		before6("envelope/{id}", envelopeRead, get), // and not envelope/{id}/cancel, which is a GET, too
 		before6("envelope/find", envelopeRead, post),
 		before6("{rest...}", envelopeSend, nil),
+		{Path: "/Api.asmx", SOAP: true, Scope: envelopeSend, Credentials: all}, // one address for all that it does
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: get, Public: true, Refusals: verify.RefuseError},
 		since6("authorization/{rest...}", accountRead, get),
 		since6("envelope/find", envelopeRead, post),
@@ -283,6 +278,9 @@ func (d *demo) print(out io.Writer, info demoInfo) error {
 		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
 	}
 	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\n", info.Curl)
+	if err == nil {
+		_, err = fmt.Fprintf(out, "An app that you can connect is at %s\n\n", info.App)
+	}
 	if err == nil {
 		_, err = fmt.Fprintf(out, "The commands user, token, organization and explain work on it with\n\n  --config %s\n\nStop with Ctrl-C.\n", info.File)
 	}

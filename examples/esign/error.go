@@ -17,16 +17,17 @@ func (f fault) Error() string { return f.id + ": " + f.text }
 
 // What is somebody else's is answered as what doesn't exist: an id that was guessed tells nothing.
 var (
-	errNoEnvelope = fault{http.StatusNotFound, "ERR0007", "There is no such envelope."}
-	errNoFile     = fault{http.StatusNotFound, "ERR0008", "There is no such file."}
-	errNoDraft    = fault{http.StatusNotFound, "ERR0250", "There is no such draft."}
-	errNoTemplate = fault{http.StatusNotFound, "ERR0260", "There is no such template."}
-	errNotActive  = fault{http.StatusBadRequest, "ERR0013", "Only an active envelope can be cancelled."}
-	errNoFileName = fault{http.StatusBadRequest, "ERR0023", "A file name is needed, in Content-Disposition."}
-	errTooBig     = fault{http.StatusBadRequest, "ERR0055", "The file is too big."}
-	errEmptyFile  = fault{http.StatusBadRequest, "ERR0097", "The file is empty."}
-	errTooLong    = fault{http.StatusRequestEntityTooLarge, "ERR0011", "The request is too long."}
-	errOurs       = fault{http.StatusInternalServerError, "ERR0001", "The call failed for a reason of ours."}
+	errNoEnvelope  = fault{http.StatusNotFound, "ERR0007", "There is no such envelope."}
+	errNoFile      = fault{http.StatusNotFound, "ERR0008", "There is no such file."}
+	errNoDraft     = fault{http.StatusNotFound, "ERR0250", "There is no such draft."}
+	errNoTemplate  = fault{http.StatusNotFound, "ERR0260", "There is no such template."}
+	errNotActive   = fault{http.StatusBadRequest, "ERR0013", "Only an active envelope can be cancelled."}
+	errNoFileName  = fault{http.StatusBadRequest, "ERR0023", "A file name is needed, in Content-Disposition."}
+	errTooBig      = fault{http.StatusBadRequest, "ERR0055", "The file is too big."}
+	errEmptyFile   = fault{http.StatusBadRequest, "ERR0097", "The file is empty."}
+	errTooLong     = fault{http.StatusRequestEntityTooLarge, "ERR0011", "The request is too long."}
+	errNoOperation = fault{http.StatusNotFound, "ERR0001", "There is no such operation here."}
+	errOurs        = fault{http.StatusInternalServerError, "ERR0001", "The call failed for a reason of ours."}
 )
 
 func missing(parameter string) fault {
@@ -50,21 +51,29 @@ type error6 struct {
 // fail answers with an error in the version's shape. The trace id is Keyporter's request
 // id, so that one id leads to the story of the call there and to the error in our log.
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, version rune, err error) {
-	trace := r.Header.Get(headerRequestID)
-	if trace == "" {
-		trace = newID(time.Now())
-	}
-	var f fault
-	switch {
-	case r.Context().Err() != nil:
-		return // nobody is there to be told
-	case !errors.As(err, &f):
-		s.log.ErrorContext(r.Context(), "a call failed", "trace", trace, "error", err)
-		f = errOurs
+	f, trace, there := s.faultOf(r, err)
+	if !there {
+		return
 	}
 	if version < '6' {
 		_ = writeJSON(w, f.status, error5{f.id, f.id + ": " + f.text, trace})
 		return
 	}
 	_ = writeJSON(w, f.status, error6{f.id, f.id + " - " + f.text, trace})
+}
+
+// faultOf returns what the caller is told of an error, and its trace id. there is false
+// when nobody is there to be told.
+func (s *Service) faultOf(r *http.Request, err error) (f fault, trace string, there bool) {
+	if trace = r.Header.Get(headerRequestID); trace == "" {
+		trace = newID(time.Now())
+	}
+	switch {
+	case r.Context().Err() != nil:
+		return f, trace, false
+	case !errors.As(err, &f):
+		s.log.ErrorContext(r.Context(), "a call failed", "trace", trace, "error", err)
+		f = errOurs
+	}
+	return f, trace, true
 }

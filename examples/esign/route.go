@@ -66,6 +66,10 @@ func (s *Service) routes() []route {
 
 // ServeHTTP answers a call. Letter case doesn't count in a path, and v5.0 is v5.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.EqualFold(r.URL.Path, soapPath) {
+		s.soap(w, r)
+		return
+	}
 	plain, ok := plainPath(r.URL)
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)

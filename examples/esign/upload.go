@@ -1,6 +1,7 @@
 package esign
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,9 +22,14 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, c Caller) (id 
 	if err != nil {
 		return "", err
 	}
+	return s.store(r.Context(), c, name, content)
+}
+
+// store keeps a file of c's and returns its id.
+func (s *Service) store(ctx context.Context, c Caller, name string, content io.Reader) (id string, err error) {
 	f := file{id: newID(time.Now()), name: name}
 	if f.size, err = s.keep(f.id, content); err == nil {
-		err = s.do(r.Context(), func(t tx) error { return t.insertFile(r.Context(), c, f, time.Now()) })
+		err = s.do(ctx, func(t tx) error { return t.insertFile(ctx, c, f, time.Now()) })
 	}
 	if err != nil {
 		_ = s.files.Remove(f.id)
@@ -64,8 +70,16 @@ func uploaded(r *http.Request) (name string, content io.Reader, err error) {
 // attachmentName returns the file name in a Content-Disposition (RFC 6266), without folders.
 func attachmentName(disposition string) (string, error) {
 	_, params, err := mime.ParseMediaType(disposition)
-	name := path.Base(strings.ReplaceAll(params["filename"], `\`, "/"))
-	if err != nil || name == "." || name == "/" {
+	if err != nil {
+		return "", errNoFileName
+	}
+	return plainName(params["filename"])
+}
+
+// plainName is the name of a file without folders.
+func plainName(name string) (string, error) {
+	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	if name == "." || name == "/" {
 		return "", errNoFileName
 	}
 	return name, nil

@@ -1,0 +1,204 @@
+package console_test
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// dev is a developer of Acme, signed in.
+func (s *site) dev(t *testing.T) (keyporter.User, *visitor) {
+	t.Helper()
+	u := keyportertest.User(t, s.Control, "Acme", "dev@acme.example", keyporter.RoleDeveloper)
+	return u, s.enter(t, u)
+}
+
+// appFields are those of the form of an app.
+func appFields(name string, more ...string) []string {
+	return append([]string{
+		"name", name, "publisher", "Tagworks", "authentication", "secret", "redirect_uris", "https://app.example/cb\r\nhttps://app.example/other\r\n",
+		"scope.envelope.read", "asks", "scope.envelope.send", "optional", "scope.template.read", "no",
+	}, more...)
+}
+
+var appSecrets = regexp.MustCompile(`kpc_[0-9A-Za-z]{49}`)
+
+func TestAnAppWithoutScripts(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		s := newSiteOn(t, database)
+		dev, v := s.dev(t)
+		v.follow(v.get("/apps"), "/apps/new").want(t, 200, "Register an app", `value="Acme"`)
+		a := v.post("/apps", appFields("DMS", "description", "<script>alert(1)</script>")...)
+		a.leads(t, "/apps/")
+		path, _, _ := strings.Cut(a.location, "?")
+		page := v.get(a.location)
+		page.want(t, 200, "Registered.", "No secret yet", "&lt;script&gt;alert(1)&lt;/script&gt;", path[len("/apps/"):], "https://app.example/cb\nhttps://app.example/other", "dev@acme.example")
+		all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		if err != nil || len(all) != 1 || all[0].OrganizationID != dev.OrganizationID || all[0].Verified ||
+			!slices.Equal(all[0].Scopes, []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}) {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		page = v.submit(v.follow(page, path+"/secrets/new"), path+"/secrets")
+		page.want(t, 201, "will not be shown again")
+		secret := appSecrets.FindString(page.body)
+		if found, err := s.DB.AppBySecret(t.Context(), keyporter.HashSecret(secret)); err != nil || found.ID != all[0].ID {
+			t.Errorf("%q is the secret of %v, %v", secret, found.ID, err)
+		}
+		v.get(path).wantNot(t, secret)
+		v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201)
+		v.get(path).wantNot(t, "/secrets/new")
+		v.post(path+"/secrets").want(t, 409, "There are two secrets already")
+
+		// Two who change it: the second is told, and sees how it is.
+		v.get(path).want(t, 200, `name="version" value="1"`)
+		v.post(path, appFields("First", "version", "1")...).leads(t, path)
+		v.post(path, appFields("Second", "version", "1")...).want(t, 409, "Somebody else has changed this app meanwhile", `value="First"`)
+
+		// What only an operator says he doesn't get by a form.
+		v.post(path, appFields("Third", "version", "2", "verified", "1", "without_pkce", "1", "introspects", "1", "for", "instance")...).leads(t, path)
+		if app, err := s.DB.AppByID(t.Context(), all[0].ID); err != nil || app.Name != "Third" || app.Verified || app.WithoutPKCE || app.Introspects || app.OrganizationID == "" {
+			t.Errorf("%+v, %v", app, err)
+		}
+		v.submit(v.get(path+"/suspend"), path+"/suspend").leads(t, path+"?done=app-suspended")
+		v.submit(v.get(path), path+"/resume").leads(t, path)
+		v.submit(v.get(path+"/delete"), path+"/delete").leads(t, "/apps?done=deleted")
+		v.get(path).want(t, 404)
+	})
+}
+
+// TestASecretOfAnAppTakesAFreshSignIn has a browser that somebody left.
+func TestASecretOfAnAppTakesAFreshSignIn(t *testing.T) {
+	s := newSite(t)
+	_, v := s.dev(t)
+	a := v.post("/apps", appFields("DMS", "webhook", "https://app.example/hook")...)
+	path, _, _ := strings.Cut(a.location, "?")
+	s.Clock.Advance(control.FreshFor)
+	for _, what := range []string{"/secrets/new", "/webhook"} {
+		v.get(path+what).leads(t, "/sign-in?again=1&next=")
+		v.post(path+strings.TrimSuffix(what, "/new")).leads(t, "/sign-in?again=1&ended=1&next=%2Fapps%2F")
+	}
+	page := v.get(v.get(path + "/secrets/new").location)
+	page.want(t, 200, "Confirm that it is you")
+	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path+"/secrets/new")
+	v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201, "kpc_")
+	v.submit(v.get(path+"/webhook"), path+"/webhook").want(t, 201, "whsec_", "will not be shown again")
+	v.get(path).wantNot(t, "whsec_")
+}
+
+// upload sends a file as browsers do.
+func (v *visitor) upload(t *testing.T, path, name string, file []byte) answer {
+	t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	part, err := m.CreateFormFile("image", name)
+	if err == nil {
+		_, err = part.Write(file)
+	}
+	if err != nil || m.Close() != nil {
+		t.Fatal(err)
+	}
+	res, err := v.client.Post(v.site.url+path, m.FormDataContentType(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header.Get("Location"), "", string(body)}
+}
+
+func TestAnImageIsUploadedAndServed(t *testing.T) {
+	s := newSite(t)
+	_, v := s.dev(t)
+	path, _, _ := strings.Cut(v.post("/apps", appFields("DMS")...).location, "?")
+	v.get(path+"/image").want(t, 404)
+	v.upload(t, path+"/image", "logo.svg", logo(t)).leads(t, path+"?done=image") // its name says nothing
+	src := regexp.MustCompile(`/apps/[^"]*/image\?v=\d+`).FindString(v.get(path).body)
+	for address, cache := range map[string]string{src: "private, max-age=31536000, immutable", path + "/image": "no-store", path + "/image?v=1": "no-store"} {
+		res, err := v.client.Get(s.url + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		h := res.Header
+		if res.StatusCode != http.StatusOK || h.Get("Content-Type") != "image/png" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Security-Policy") != "default-src 'none'; sandbox" ||
+			h.Get("Cache-Control") != cache || h.Get("Cross-Origin-Resource-Policy") != "same-origin" || !bytes.HasPrefix(body, []byte("\x89PNG")) {
+			t.Errorf("%s: %d %v", address, res.StatusCode, h)
+		}
+	}
+	for file, says := range map[string]string{
+		"":                                "Choose a picture",
+		"<svg onload='alert(1)'/>":        "scripts",
+		strings.Repeat("x", 1<<20):        "PNG, JPEG, GIF or WebP",
+		strings.Repeat("x", 1<<20+1):      "1 MiB",
+		strings.Repeat("x", 1<<20+100000): "too large",
+	} {
+		v.upload(t, path+"/image", "logo.png", []byte(file)).want(t, 422, says)
+	}
+	v.submit(v.get(path), path+"/image/remove").leads(t, path)
+	v.get(path+"/image").want(t, 404)
+	_, ada := s.ada(t)
+	ada.upload(t, path+"/image", "logo.png", logo(t)).want(t, 404)
+}
+
+// TestWhoOnlySeesAnAppChangesNothing has another developer of the organization look.
+func TestWhoOnlySeesAnAppChangesNothing(t *testing.T) {
+	s := newSite(t)
+	_, v := s.dev(t)
+	path, _, _ := strings.Cut(v.post("/apps", appFields("DMS")...).location, "?")
+	other := s.enter(t, keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper))
+	other.get("/apps").want(t, 200, path)
+	page := other.get(path)
+	page.want(t, 200, "You are not responsible for this app", "dev@acme.example", "https://app.example/cb")
+	page.wantNot(t, `method="post" action="`+path, "/secrets/new", "/delete")
+	for _, form := range []string{"", "/suspend", "/resume", "/delete", "/people", "/secrets", "/image/remove", "/webhook"} {
+		other.post(path+form, appFields("DMS", "version", "1", "login", "devi@acme.example")...).want(t, 403, "Only who is responsible")
+	}
+	for _, link := range []string{"/suspend", "/delete", "/secrets/new", "/webhook"} {
+		other.get(path+link).want(t, 403)
+	}
+	// Made responsible, he changes it.
+	v.submit(v.get(path), path+"/people", "shown", string(s.user(t, "dev@acme.example")), "person", "dev@acme.example", "login", "devi@acme.example").leads(t, path)
+	other.post(path+"/suspend").leads(t, path)
+}
+
+func (s *site) user(t *testing.T, login string) keyporter.ID {
+	t.Helper()
+	u, err := s.Control.UserByLogin(t.Context(), keyporter.Command(), login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.ID
+}
+
+// TestAppsAndConnectionsWithoutScripts is the section of the page of tokens for who has no JavaScript.
+func TestAppsAndConnectionsWithoutScripts(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	v.get("/tokens").want(t, 200, "Apps and Connections", "No app acts in your name")
+	app := s.App(t, keyporter.App{Name: "<i>DMS</i>"})
+	conn := s.Connect(t, ada, app)
+	path := "/connections/" + string(conn.ID)
+	page := v.get("/tokens") // though no token of it is alive
+	page.want(t, 200, "&lt;i&gt;DMS&lt;/i&gt;", "by <bdi>Tagworks Ltd</bdi>", "from 192.0.2.44", "Never used", "send envelopes")
+	v.submit(v.follow(page, path+"/remove?scope=envelope.send"), path+"/remove?scope=envelope.send").leads(t, "/tokens?done=taken")
+	page = v.get("/tokens")
+	page.wantNot(t, "send envelopes")
+	v.get(path+"/remove?scope=envelope.send").want(t, 404)
+	v.follow(page, path+"/remove?scope=envelope.read").leads(t, path+"/disconnect")
+	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").leads(t, "/tokens?done=disconnected")
+	v.get("/tokens").want(t, 200, "No app acts in your name")
+	v.post(path+"/disconnect").want(t, 404)
+}

@@ -1,0 +1,207 @@
+package control_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// publisher is who is told, and what he was told.
+type publisher struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	status int
+	told   []*http.Request
+	bodies []string
+}
+
+func newPublisher(t *testing.T) *publisher {
+	t.Helper()
+	p := &publisher{status: http.StatusNoContent}
+	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.told, p.bodies = append(p.told, r), append(p.bodies, string(body))
+		w.Header().Set("Location", p.URL+"/elsewhere")
+		w.WriteHeader(p.status)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+// client calls webhooks at any address, and trusts the publisher's certificate.
+func (p *publisher) client() *http.Client {
+	c := control.WebhookClient(func(netip.Addr) bool { return true })
+	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig //nolint:errcheck // they are what they are
+	return c
+}
+
+func (p *publisher) answers(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+func (p *publisher) heard() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.told)
+}
+
+func TestAPublisherIsToldWhenAConnectionEnds(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		d.Clock.Stop()
+		ctx, p := t.Context(), newPublisher(t)
+		app := d.App(t, keyporter.App{Webhook: p.URL + "/hook"})
+		secret, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID)
+		if err != nil || !strings.HasPrefix(secret, "whsec_") {
+			t.Fatal(secret, err)
+		}
+		conn := d.Connect(t, d.ada, app)
+		var logged bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&logged, nil))
+		deliver := func(want int) {
+			t.Helper()
+			if err := d.Control.Deliver(ctx, p.client(), log); err != nil {
+				t.Error(err)
+			}
+			if got := p.heard(); got != want {
+				t.Errorf("he heard %d times, want %d", got, want)
+			}
+		}
+		deliver(0)
+		kindOf(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"), fine)
+		deliver(0) // it stands
+		p.answers(http.StatusInternalServerError)
+		kindOf(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID), fine)
+		deliver(1)
+		deliver(1) // not again at once
+		d.Clock.Advance(time.Minute)
+		p.answers(http.StatusFound)
+		deliver(2) // a redirect isn't followed
+		d.Clock.Advance(5 * time.Minute)
+		p.answers(http.StatusNoContent)
+
+		// Two nodes find it at the same moment.
+		other := keyportertest.NewNode(t, url)
+		other.Clock.Stop()
+		other.Clock.Advance(6 * time.Minute)
+		var all sync.WaitGroup
+		for _, c := range []*control.Control{d.Control, other.Control, d.Control, other.Control} {
+			all.Go(func() {
+				if err := c.Deliver(ctx, p.client(), log); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		deliver(3)
+		d.Clock.Advance(72 * time.Hour)
+		deliver(3)
+		p.verify(t, d, app, conn, secret)
+		if strings.Contains(logged.String(), secret) || strings.Contains(logged.String(), strings.TrimPrefix(secret, "whsec_")) {
+			t.Error("the secret is in the log")
+		}
+	})
+}
+
+// verify checks what the publisher was told as the specification has it.
+func (p *publisher) verify(t *testing.T, d *developers, app keyporter.App, conn keyporter.Connection, secret string) {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil || len(key) < 24 {
+		t.Errorf("the secret has %d bytes, %v", len(key), err)
+	}
+	for i, r := range p.told {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(r.Header.Get("webhook-id") + "." + r.Header.Get("webhook-timestamp") + "." + p.bodies[i]))
+		if got, want := r.Header.Get("webhook-signature"), "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)); got != want {
+			t.Errorf("signed %q, want %q", got, want)
+		}
+		if r.Header.Get("webhook-id") != p.told[0].Header.Get("webhook-id") || p.bodies[i] != p.bodies[0] {
+			t.Error("another attempt says something else")
+		}
+	}
+	if at, err := strconv.ParseInt(p.told[len(p.told)-1].Header.Get("webhook-timestamp"), 10, 64); err != nil || at > d.Clock.Now().Unix() {
+		t.Errorf("at %d, %v", at, err)
+	}
+	var told struct {
+		Type string            `json:"type"`
+		Data map[string]string `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(p.bodies[0]), &told); err != nil {
+		t.Fatal(err)
+	}
+	if told.Type != "connection.delete" || told.Data["client_id"] != string(app.ID) || told.Data["connection"] != string(conn.ID) || told.Data["sub"] != string(d.ada.ID) || len(told.Data) != 3 {
+		t.Errorf("told %s", p.bodies[0])
+	}
+}
+
+func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
+	d := newDevelopers(t, keyportertest.SQLite(t))
+	d.Clock.Stop()
+	ctx, p := t.Context(), newPublisher(t)
+	p.answers(http.StatusTeapot)
+	app := d.App(t, keyporter.App{Webhook: p.URL})
+	if _, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID); err != nil {
+		t.Fatal(err)
+	}
+	kindOf(t, d.Control.Disconnect(ctx, keyporter.Command(), d.Connect(t, d.ada, app).ID), fine)
+	for range 20 {
+		if err := d.Control.Deliver(ctx, p.client(), slog.New(slog.DiscardHandler)); err != nil {
+			t.Error(err)
+		}
+		d.Clock.Advance(24 * time.Hour)
+	}
+	if got := p.heard(); got != 8 {
+		t.Errorf("he was called %d times", got)
+	}
+}
+
+// TestWebhooksReachNothingOfOurs has a publisher name addresses that only we reach.
+func TestWebhooksReachNothingOfOurs(t *testing.T) {
+	for address, public := range map[string]bool{
+		"93.184.216.34": true, "8.8.8.8": true, "2606:2800:220:1::1": true,
+		"127.0.0.1": false, "127.9.9.9": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "0.0.0.0": false,
+		"100.64.0.1": false, "192.0.2.1": false, "198.18.0.1": false, "224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false,
+		"::1": false, "::": false, "fe80::1": false, "fc00::1": false, "fd12::1": false, "ff02::1": false, "64:ff9b::a00:1": false, "2002:a00:1::": false, "2001:db8::1": false, "fe80::1%eth0": false, "fec0::1": false,
+	} {
+		if got := control.PublicOnly(netip.MustParseAddr(address)); got != public {
+			t.Errorf("%s is public: %v", address, got)
+		}
+	}
+	p := newPublisher(t)
+	c := control.WebhookClient(control.PublicOnly)
+	for _, to := range []string{p.URL, strings.Replace(p.URL, "127.0.0.1", "localhost", 1), strings.Replace(p.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.Do(req)
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "public address") || p.heard() != 0 {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package soap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// pass passes the message on without the credential.
+func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision *verify.Decision) {
+	api := m.route.API()
+	if api.Target() == nil {
+		web.Hurry(w, r)
+		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API is not reached through Keyporter."})
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an upload takes its time
+	rest := &rest{body: r.Body, scanner: m.scanner, over: m.whole}
+	proxy := httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			web.Outgoing(p, d.proxies, api.Target(), m.id)
+			for _, header := range decision.Identity() {
+				p.Out.Header[header.Name] = header.Values
+			}
+		},
+		ModifyResponse: func(res *http.Response) error {
+			web.CleanAnswer(res.Header, len(api.Hosts) == 0)
+			d.notices.Tell(res.Header, decision)
+			w.Header()[web.RequestIDHeader] = []string{m.id} // anew: an early hint clears all headers
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			d.failed(w, r, m, errors.Join(rest.failure(), err))
+		},
+		Transport:  d.transport,
+		BufferPool: &d.buffers,
+		ErrorLog:   d.proxyLog,
+	}
+	out := r.WithContext(r.Context())
+	out.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(m.head[:m.from]), bytes.NewReader(m.head[m.until:]), rest), r.Body}
+	if out.ContentLength > 0 {
+		out.ContentLength -= m.until - m.from
+	}
+	proxy.ServeHTTP(w, out)
+}
+
+// failed answers when the message couldn't be passed on, or the API didn't answer.
+func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err error) {
+	if _, ok := errors.AsType[malformed](err); ok {
+		d.notTaken(w, r, m, err)
+		return
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the client is gone
+	}
+	d.log.Error("can't reach the API", "api", m.route.API().Name, "request_id", m.id, "error", err)
+	status := http.StatusBadGateway
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+		status = http.StatusGatewayTimeout
+	}
+	write(w, &m.envelope, status, failed(status, "The API can't be reached now.", m.id))
+}
+
+// rest is what comes of a message after its head. It goes through the scanner: what the
+// API must not get, another authorizationXml for one, ends it.
+type rest struct {
+	body    io.Reader
+	scanner *scanner
+	over    bool
+	fault   atomic.Pointer[error] // the transport reads, and the handler asks what was wrong
+}
+
+func (t *rest) Read(p []byte) (int, error) {
+	if t.over {
+		return 0, io.EOF
+	}
+	n, err := t.body.Read(p)
+	fault := t.scanner.write(p[:n])
+	if fault == nil && errors.Is(err, io.EOF) {
+		fault = t.scanner.close()
+	}
+	if fault != nil {
+		t.fault.Store(&fault)
+		return 0, fault
+	}
+	return n, err
+}
+
+// failure is why the message was broken off, nil when it wasn't.
+func (t *rest) failure() error {
+	if fault := t.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
+}
+
+// lateOr returns errTooLate when that is what err says.
+func lateOr(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTooLate
+	}
+	return err
+}

@@ -1,0 +1,271 @@
+// Package soap is the door of SOAP APIs. It reads messages as they come, takes the
+// credential out of their authorizationXml, has package verify decide about it, and passes
+// the message on without the credential, with the headers that say who calls. Messages are
+// read by a scanner of its own, because an upload must go through and not into memory.
+//
+// It serves the WSDL and answers ValidateAuthorization_v1 itself. What the operations do is
+// left to the API behind it.
+package soap
+
+import (
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// Config is what a Door needs.
+type Config struct {
+	Checker *verify.Checker
+	Proxies web.Proxies // that are believed what they say about the client
+	Sunset  time.Time   // after it, if set, organization tokens may end; answers say so
+	Address string      // under which APIs without hosts of their own are reached; empty: that of the request
+	Log     *slog.Logger
+}
+
+// Door serves SOAP APIs.
+type Door struct {
+	checker   *verify.Checker
+	proxies   web.Proxies
+	notices   verify.Notices
+	address   string
+	transport *http.Transport
+	buffers   web.Buffers
+	log       *slog.Logger
+	proxyLog  *log.Logger // of httputil.ReverseProxy
+}
+
+// New returns a Door.
+func New(c Config) *Door {
+	return &Door{
+		checker: c.Checker, proxies: c.Proxies, notices: verify.NewNotices(c.Sunset), address: strings.TrimSuffix(c.Address, "/"),
+		transport: web.NewTransport(), log: c.Log, proxyLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Close ends the idle connections to APIs.
+func (d *Door) Close() { d.transport.CloseIdleConnections() }
+
+// Claims tells whether a request is for a SOAP API.
+func (d *Door) Claims(r *http.Request) bool { return d.route(r) != nil }
+
+func (d *Door) route(r *http.Request) *verify.Route {
+	return d.checker.SOAPRoute(r.Method, r.Host, r.URL.EscapedPath())
+}
+
+// ServeHTTP answers a request that the door claims.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := web.NewRequestID()
+	w.Header()[web.RequestIDHeader] = []string{id}
+	route := d.route(r)
+	switch {
+	case route == nil:
+		web.Hurry(w, r)
+		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id})
+	case r.Method == http.MethodPost:
+		d.call(w, r, &message{id: id, route: route})
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		d.describe(w, r, route)
+	default:
+		web.Hurry(w, r)
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		web.WriteProblem(w, web.Problem{Status: http.StatusMethodNotAllowed, RequestID: id, Detail: "Messages are sent here by POST."})
+	}
+}
+
+// mediaType is that of messages with an envelope of that namespace.
+func mediaType(version string) string {
+	if version == soap11 {
+		return "text/xml"
+	}
+	return "application/soap+xml"
+}
+
+// Of a message this much is read before it is decided about, and for so long it is waited for.
+const (
+	headSize = 64 << 10
+	headTime = 10 * time.Second
+)
+
+// message is a call on its way through the door.
+type message struct {
+	envelope
+
+	id        string
+	route     *verify.Route
+	mediaType string
+	action    string // what the HTTP headers say that it calls, empty when they don't
+	scanner   *scanner
+	head      []byte
+	whole     bool // the head is all of it
+}
+
+// errTooLate tells that a client took too long over the part that has to be read first.
+var errTooLate = errors.New("the message didn't come in time")
+
+// call handles a message.
+func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
+	if problem := m.readHeaders(r.Header); problem != "" {
+		web.Hurry(w, r)
+		web.WriteProblem(w, web.Problem{Status: http.StatusUnsupportedMediaType, RequestID: m.id, Detail: problem})
+		return
+	}
+	// Who isn't known yet must not hold a connection.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headTime))
+	if err := m.read(r.Body); err != nil {
+		d.notTaken(w, r, m, err)
+		return
+	}
+	authorization, err := readAuthorization(m.credential())
+	if err != nil {
+		d.notTaken(w, r, m, err)
+		return
+	}
+	switch {
+	case !m.calls("GetVersion_v1"):
+		d.decide(w, r, m, &authorization)
+	case !m.whole: // who needs no credential must not fill the API's memory
+		d.notTaken(w, r, m, malformed("GetVersion_v1 has no parameters"))
+	default:
+		d.pass(w, r, m, &verify.Decision{}) // is for everybody, and says nobody's name
+	}
+}
+
+// calls tells whether it is this of the API's operations that is called.
+func (m *message) calls(name string) bool {
+	return m.operation.space == namespace && m.operation.local == name
+}
+
+// decide has the call checked.
+func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *authorization) {
+	req := verify.Request{
+		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
+		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
+	}
+	// What the headers say is nothing over SOAP, but beside what the message says it is one too many.
+	if said(a.apiToken) || said(a.organizationKey) {
+		req.APIToken = append(req.APIToken, r.Header["Apitoken"]...)
+		req.OrganizationKey = append(req.OrganizationKey, r.Header["Organizationkey"]...)
+		req.Authorization = r.Header["Authorization"]
+	}
+	if said(a.userLoginName) {
+		req.UserLoginName = append(req.UserLoginName, r.Header["Userloginname"]...)
+	}
+	decision := d.checker.Check(r.Context(), &req)
+	switch {
+	case !decision.Allowed:
+		web.Hurry(w, r)
+		refusal := decision.Reason.Refusal()
+		if refusal.Status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "1")
+		}
+		write(w, &m.envelope, http.StatusOK, failed(refusal.Status, refusal.Text, m.id))
+	case m.calls("ValidateAuthorization_v1"):
+		web.Hurry(w, r)
+		d.notices.Tell(w.Header(), &decision)
+		write(w, &m.envelope, http.StatusOK, succeeded())
+	default:
+		d.pass(w, r, m, &decision)
+	}
+}
+
+// said tells whether one of the values is more than nothing.
+func said(values []string) bool { return strings.Join(values, "") != "" }
+
+// notTaken answers what isn't a message, and what isn't taken as one.
+func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
+	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to its end."}
+	if why, ok := errors.AsType[malformed](err); ok {
+		p.Detail = why.Error()
+	}
+	if errors.Is(err, errTooLate) {
+		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't come in time."
+	} else { // who was too late had his time
+		web.Hurry(w, r)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	web.WriteProblem(w, p)
+}
+
+// readHeaders takes what HTTP says of the message, and tells what of it isn't taken. A
+// server behind us reads the message as its headers say: in another encoding it would be
+// another message, and by another action another operation than the one that was checked.
+func (m *message) readHeaders(h http.Header) (problem string) {
+	var params map[string]string
+	var err error
+	if len(h["Content-Type"]) == 1 {
+		m.mediaType, params, err = mime.ParseMediaType(h.Get("Content-Type"))
+	}
+	charset, given := params["charset"]
+	switch {
+	case err != nil || m.mediaType != mediaType(soap11) && m.mediaType != mediaType(soap12):
+		return "A message is text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)."
+	case given && !strings.EqualFold(charset, "utf-8"):
+		return "A message has to be in UTF-8."
+	case len(h["Content-Encoding"]) > 0:
+		return "A message must not be compressed."
+	}
+	m.action = params["action"]
+	for _, header := range h["Soapaction"] {
+		action := strings.Trim(strings.TrimSpace(header), `"`)
+		switch {
+		case m.action == "" || action == "":
+			m.action += action
+		case m.action != action:
+			return "The message has two different actions."
+		}
+	}
+	return ""
+}
+
+// read reads the head of the message, and all of it when it is no longer than that.
+func (m *message) read(body io.Reader) error {
+	m.head = make([]byte, 0, 4<<10)
+	for len(m.head) < headSize {
+		if len(m.head) == cap(m.head) {
+			m.head = append(make([]byte, 0, min(4*cap(m.head), headSize)), m.head...)
+		}
+		n, err := body.Read(m.head[len(m.head):cap(m.head)])
+		m.head = m.head[:len(m.head)+n]
+		if errors.Is(err, io.EOF) {
+			m.whole = true
+			break
+		}
+		if err != nil {
+			return lateOr(err)
+		}
+	}
+	m.scanner = newScanner(m.head, &m.envelope)
+	if err := m.scanner.write(m.head[m.scanner.first:]); err != nil {
+		return err
+	}
+	if m.whole {
+		if err := m.scanner.close(); err != nil {
+			return err
+		}
+	}
+	return m.check()
+}
+
+// check wants the head to say all that has to be known.
+func (m *message) check() error {
+	switch {
+	case m.operation.local == "" || m.within:
+		return malformed("it has too much before the end of authorizationXml")
+	case m.mediaType != mediaType(m.version):
+		return malformed("its media type is that of another version of SOAP")
+	case m.action != "" && m.action != m.operation.space+m.operation.local && m.action != strings.TrimSuffix(m.operation.space, "/")+"/"+m.operation.local:
+		return malformed("its action names another operation than its body")
+	}
+	return nil
+}
+
+// credential is the content of authorizationXml.
+func (m *message) credential() []byte { return m.head[m.from:m.until] }
