@@ -65,6 +65,7 @@ GET /users/new?organization={organization}       in  | 403 403 403 200 404 200
 POST /users                                      in  | 403 403 403 ok  ok  ok
 POST /users?organization={organization}          in  | 403 403 403 ok  404 ok
 GET /users/{id}                                  in  | 403 403 403 200 404 200
+GET /users/{id}/tokens                           in  | 403 403 403 200 404 403
 POST /users/{id}/roles                           in  | 403 403 403 ok  404 ok
 POST /users/{id}/roles/preview                   in  | 403 403 403 200 404 200
 POST /users/{id}/enable                          in  | 403 403 403 ok  404 ok

@@ -162,6 +162,7 @@ func (c *console) manageRoutes() map[string]handler {
 		"GET /users/{id}":                c.signedIn(c.showUser),
 		"POST /users/{id}/roles":         c.signedIn(c.setUserRoles),
 		"POST /users/{id}/roles/preview": c.signedIn(c.previewUserRoles),
+		"GET /users/{id}/tokens":         c.signedIn(c.listUserTokens),
 		"POST /users/{id}/enable":        c.signedIn(c.enableUser),
 		"GET /users/{id}/disable":        c.signedIn(c.showDisableUser),
 		"POST /users/{id}/disable":       c.signedIn(c.disableUser),

@@ -44,8 +44,8 @@ func newTokenForm(kind keyporter.TokenKind) form {
 // formOf begins a form about a token that is on a list.
 func formOf(r *http.Request, verb string) form {
 	f := form{Action: "/tokens/" + string(id(r)) + "/" + verb, Back: listOf(r)}
-	if f.Back == allOrganizationTokens {
-		f.Action += "?list=all"
+	if f.Back != "/tokens" {
+		f.Action += "?list=" + r.FormValue("list")
 	}
 	return f
 }

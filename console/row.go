@@ -22,7 +22,7 @@ type tokenRow struct {
 	LastDay  time.Time // that it works, when it expires
 	Now      time.Time
 
-	Owner     *keyporter.User // in the list of all organization tokens
+	Owner     *keyporter.User // in a list of tokens that others added; its Login is empty where all are of one
 	Suspended string          // why the owner keeps it from working; empty: he doesn't
 	ReadOnly  bool
 }
@@ -31,10 +31,13 @@ func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.Organizatio
 
 // Query is what links and forms of the row carry, so that one comes back to its list.
 func (t tokenRow) Query() string {
-	if t.Owner != nil {
+	switch {
+	case t.Owner == nil:
+		return ""
+	case t.OfOrganization():
 		return "?list=all"
 	}
-	return ""
+	return "?list=" + string(t.Owner.ID)
 }
 
 // spokenFor is a user for whom an organization token spoke.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -156,13 +157,20 @@ func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) 
 		return ownedRow(t, c.Control.Now()), err
 	}
 	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
-	return rowOf(t, c.Control.Now()), err
+	row := rowOf(t, c.Control.Now())
+	if r.FormValue("list") == string(t.OwnerID) {
+		row.Owner = &keyporter.User{ID: t.OwnerID}
+	}
+	return row, err
 }
 
 // listOf is the page that has the list from which a request came.
 func listOf(r *http.Request) string {
-	if r.FormValue("list") == "all" {
+	switch list := r.FormValue("list"); {
+	case list == "all":
 		return allOrganizationTokens
+	case list != "" && strings.Trim(list, "0123456789abcdefghijklmnopqrstuvwxyz") == "":
+		return "/users/" + list + "/tokens"
 	}
 	return "/tokens"
 }

@@ -17,7 +17,7 @@ import (
 // tokensOf returns the tokens of a user, the latest first.
 func (s *site) tokensOf(t *testing.T, u keyporter.User) []keyporter.Token {
 	t.Helper()
-	all, err := s.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
+	_, all, err := s.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
 	if err != nil {
 		t.Fatal(err)
 	}

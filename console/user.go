@@ -183,6 +183,7 @@ type userPage struct {
 	control.Profile
 	Self    bool
 	Own     bool // of the reader's organization
+	Tokens  bool // the reader manages his tokens
 	Choices []roleChoice
 	Fault   fault
 	Impact  *impactPart // nil: nothing was previewed
@@ -195,7 +196,12 @@ func (c *console) userPage(r *http.Request, actor keyporter.Actor) (p userPage, 
 	}
 	p.Self, p.Own = p.ID == actor.User.ID, p.OrganizationID == actor.User.OrganizationID
 	roles, err := c.Control.Roles(r.Context(), actor, p.OrganizationID)
+	if err != nil {
+		return p, err
+	}
 	p.Choices = roleChoices(roles, p.RoleIDs)
+	powers, err := c.Control.Powers(r.Context(), actor)
+	p.Tokens = powers.ManageTokens && p.Own
 	return p, err
 }
 

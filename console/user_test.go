@@ -104,3 +104,31 @@ func TestWhoSwitchesAUserOffIsToldWhoseCallsStop(t *testing.T) {
 	}
 	admin.get(page).want(t, 200, "no longer speak for a user", "<bdi>Archive</bdi></strong> of <bdi>olivia@acme.example</bdi>", "for <bdi>grace@acme.example</bdi>")
 }
+
+func TestAnAdministratorManagesTheTokensOfOthers(t *testing.T) {
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly export")
+	olivia := s.enter(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	list, path := "/users/"+string(ada.ID)+"/tokens", "/tokens/"+string(token.ID)
+
+	olivia.follow(olivia.get("/users/"+string(ada.ID)), list).want(t, 200, "ada@acme.example", "Nightly export", path+"/disable?list="+string(ada.ID))
+	olivia.post(path + "/disable?list=" + string(ada.ID)).leads(t, list)
+	if s.Allows(keyportertest.Call{Token: secret}) {
+		t.Error("it still works")
+	}
+	olivia.get(path+"/delete?list="+string(ada.ID)).want(t, 200, `action="`+path+"/delete?list="+string(ada.ID)+`"`, `href="`+list+`"`)
+	olivia.post(path + "/delete?list=" + string(ada.ID)).leads(t, list)
+	olivia.get(list).want(t, 200, "There are none.")
+	olivia.get(path+"/delete?list=//evil.example").want(t, 404)
+	if got := olivia.get("/tokens/new?list=https://evil.example/"); strings.Contains(got.body, "evil") {
+		t.Error("a list leads elsewhere")
+	}
+	// Who manages users alone sees none of them.
+	role := s.role(t, ada.OrganizationID, "Desk", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.Grant})
+	desk := s.enter(t, keyportertest.User(t, s.Control, "Acme", "desk@acme.example", role.ID))
+	desk.get(list).want(t, 403)
+	if got := desk.get("/users/" + string(ada.ID)); strings.Contains(got.body, list) {
+		t.Error("a link that leads to a refusal")
+	}
+}

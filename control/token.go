@@ -183,16 +183,20 @@ func manageable(ctx context.Context, q reader, actor keyporter.Actor, id keyport
 	if actor.Kind == keyporter.ActorSession && actor.User.ID == t.OwnerID {
 		return t, nil
 	}
-	manage := keyporter.PermissionManageTokens
-	if t.Kind == keyporter.OrganizationToken {
-		manage = keyporter.PermissionManageOrganizationTokens
-	}
-	switch _, err := may(ctx, q, actor, t.OrganizationID, manage); keyporter.KindOf(err) {
+	switch _, err := may(ctx, q, actor, t.OrganizationID, manages(t.Kind)); keyporter.KindOf(err) {
 	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
 		return keyporter.Token{}, notFound("token")
 	default:
 		return t, err
 	}
+}
+
+// manages is the permission to manage tokens of a kind that others added.
+func manages(kind keyporter.TokenKind) keyporter.Permission {
+	if kind == keyporter.OrganizationToken {
+		return keyporter.PermissionManageOrganizationTokens
+	}
+	return keyporter.PermissionManageTokens
 }
 
 // checkExpiry wants a new expiry to lie ahead.

@@ -24,12 +24,18 @@ func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keypor
 	return c.tokensOf(ctx, actor.User.ID, kind, before)
 }
 
-// TokensOf returns the tokens of a kind that another user added, for the machine's owner, as Tokens does.
-func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
-	if !actor.Trusted() {
-		return nil, notFound("user")
+// TokensOf returns the tokens of a kind that another user added, as Tokens does. It takes
+// tokens.manage, or organization_tokens.manage, in his organization. It returns him, too.
+func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) (keyporter.User, []TokenWithUse, error) {
+	u, err := c.db.UserByID(ctx, owner)
+	if err == nil {
+		_, err = may(ctx, c.db, actor, u.OrganizationID, manages(kind))
 	}
-	return c.tokensOf(ctx, owner, kind, before)
+	if err != nil {
+		return keyporter.User{}, nil, missing(err, "user")
+	}
+	tokens, err := c.tokensOf(ctx, owner, kind, before)
+	return u, tokens, err
 }
 
 func (c *Control) tokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {

@@ -237,7 +237,7 @@ func (d *demo) user(ctx context.Context, in control.NewUser) (keyporter.User, er
 const demoToken = "Demo" // the name of ada's
 
 func (d *demo) token(ctx context.Context, owner keyporter.User) (string, error) {
-	tokens, err := d.srv.Control.TokensOf(ctx, keyporter.Command(), owner.ID, keyporter.UserToken, "")
+	_, tokens, err := d.srv.Control.TokensOf(ctx, keyporter.Command(), owner.ID, keyporter.UserToken, "")
 	if err != nil {
 		return "", err
 	}

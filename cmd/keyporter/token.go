@@ -92,7 +92,8 @@ func (o *owner) tokenList() *cobra.Command {
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tSECRET\tSWITCH\tEXPIRES\tLAST USE\tCALLS IN 7 DAYS")
 		err = pages(func(before keyporter.ID) ([]control.TokenWithUse, error) {
-			return o.TokensOf(cmd.Context(), keyporter.Command(), user.ID, keyporter.UserToken, before)
+			_, tokens, err := o.TokensOf(cmd.Context(), keyporter.Command(), user.ID, keyporter.UserToken, before)
+			return tokens, err
 		}, func(t control.TokenWithUse) keyporter.ID {
 			used := time.Time{}
 			if last, ok := t.Use.Last(); ok {

@@ -1,0 +1,38 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// userTokensPage is the content of the page of the API tokens that another user added.
+type userTokensPage struct {
+	Owner keyporter.User
+	Rows  []tokenRow
+	Older keyporter.ID // the last row of a full page; empty: there is nothing older
+	Newer bool
+}
+
+func (c *console) listUserTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	before := keyporter.ID(r.URL.Query().Get("before"))
+	u, tokens, err := c.Control.TokensOf(r.Context(), actor, id(r), keyporter.UserToken, before)
+	if err != nil {
+		return err
+	}
+	p := userTokensPage{Owner: u, Newer: before != ""}
+	for _, t := range tokens {
+		row := rowOf(t, c.Control.Now())
+		row.Owner = &keyporter.User{ID: u.ID}
+		p.Rows = append(p.Rows, row)
+	}
+	if len(tokens) == control.MaxPage {
+		p.Older = tokens[len(tokens)-1].ID
+	}
+	l, err := c.layoutFor(r, actor, "API tokens of "+u.Login, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, "user-tokens", l)
+}
