@@ -25,7 +25,7 @@ test: needs check unit clients ## everything that CI runs; installs what is miss
 
 check: fmt-check vet lint vuln ## what needs no running code: format, vet, lint, known vulnerabilities
 
-bench: ## measure what the check and the proxy cost
+bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
 
 fuzz: ## run each fuzz target for FUZZTIME, one after the other

@@ -75,7 +75,7 @@ func TestDocumentsNameTestsThatThereAre(t *testing.T) {
 
 func document(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // of this repository
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,6 +128,7 @@ POST /apps/{id}/resume                           in  | 404 404 404 ok  404 ok
 GET /apps/{id}/delete                            in  | 404 404 404 200 404 200
 POST /apps/{id}/delete                           in  | 404 404 404 ok  404 ok
 
+GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /connections/{id}/disconnect                 in  | 404 200 404 200 404 404
 POST /connections/{id}/disconnect                in  | 404 ok  404 ok  404 404
 GET /connections/{id}/remove?scope=envelope.read in  | 404 200 404 200 404 404

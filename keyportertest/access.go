@@ -55,6 +55,25 @@ func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter
 	})
 }
 
+// Connect has a user let an app act in his name, with these scopes; none: all that it may ask for.
+func (n *Node) Connect(t testing.TB, user keyporter.User, app keyporter.App, scopes ...string) (c keyporter.Connection) {
+	t.Helper()
+	if len(scopes) == 0 {
+		for _, s := range app.Scopes {
+			scopes = append(scopes, s.Name)
+		}
+	}
+	c = keyporter.Connection{
+		ID: keyporter.NewID(n.Clock.Now()), UserID: user.ID, OrganizationID: user.OrganizationID, AppID: app.ID, Scopes: scopes, CreatedAt: n.Clock.Now(),
+		Address: "192.0.2.44", Agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
+	}
+	n.change(t, n.about(keyporter.EventConnectionCreate, c), func(tx *store.Tx) (err error) {
+		c, err = tx.PutConnection(t.Context(), c)
+		return err
+	})
+	return c
+}
+
 func (n *Node) about(name keyporter.EventName, c keyporter.Connection) keyporter.Event {
 	return keyporter.Event{Name: name, OrganizationID: c.OrganizationID, UserID: c.UserID, AppID: c.AppID, ConnectionID: c.ID}
 }

@@ -45,29 +45,6 @@ func (n *Node) App(t testing.TB, a keyporter.App) keyporter.App {
 	return a
 }
 
-// Connect writes a connection of a user with an app, as if he had allowed these scopes
-// (none: all of the app's).
-func (n *Node) Connect(t testing.TB, u keyporter.User, a keyporter.App, scopes ...string) keyporter.Connection {
-	t.Helper()
-	if len(scopes) == 0 {
-		for _, s := range a.Scopes {
-			scopes = append(scopes, s.Name)
-		}
-	}
-	now := n.Clock.Now()
-	c := keyporter.Connection{
-		ID: keyporter.NewID(now), UserID: u.ID, OrganizationID: u.OrganizationID, AppID: a.ID, Scopes: scopes,
-		CreatedAt: now, Address: "192.0.2.44", Agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
-	}
-	e := n.about(keyporter.EventConnectionCreate, c)
-	e.Actor = Session(u)
-	n.change(t, e, func(tx *store.Tx) (err error) {
-		c, err = tx.PutConnection(t.Context(), c)
-		return err
-	})
-	return c
-}
-
 // Used counts calls with a credential, as nodes do.
 func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.ClientUse) {
 	t.Helper()

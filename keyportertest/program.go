@@ -44,7 +44,7 @@ var (
 )
 
 func buildProgram() (path string, err error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyporter/keyporter").Output() //nolint:noctx // it ends by itself
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyporter/keyporter").Output()
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func buildProgram() (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, "keyporter")
-	build := exec.Command("go", "build", "-o", path, "./cmd/keyporter") //nolint:gosec,noctx // our own program
+	build := exec.Command("go", "build", "-o", path, "./cmd/keyporter")
 	build.Dir, build.Stderr = strings.TrimSpace(string(root)), os.Stderr
 	return path, build.Run()
 }
@@ -93,7 +93,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
-	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml")) //nolint:gosec,noctx // ended below
+	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml"))
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate)                           // of providers where its users sign in
 	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
 	p.Node = NewNode(t, database)
@@ -156,7 +156,7 @@ func FreeAddress(t testing.TB) string {
 // Trust is the TLS of a client who believes the certificate in a PEM file.
 func Trust(t testing.TB, certificate string) *tls.Config {
 	t.Helper()
-	text, err := os.ReadFile(certificate) //nolint:gosec // of this test
+	text, err := os.ReadFile(certificate)
 	pool := x509.NewCertPool()
 	if err != nil || !pool.AppendCertsFromPEM(text) {
 		t.Fatalf("read %s: %v", certificate, err)

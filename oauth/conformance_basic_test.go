@@ -85,7 +85,7 @@ func (c *conformance) serverTestClientSecretPost(t *testing.T) {
 func (c *conformance) idTokenSignature(t *testing.T) {
 	a := c.flow()
 	c.idToken(a, "public")
-	token, err := jose.ParseSigned(a.Text("id_token"), []jose.SignatureAlgorithm{jose.RS256})
+	token, err := jose.ParseSignedCompact(a.Text("id_token"), []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil || token.Signatures[0].Header.KeyID == "" {
 		t.Errorf("the ID token names no key: %v", err)
 	}

@@ -69,6 +69,7 @@ func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
 		"no name":               replaced("<envelopeId>7</envelopeId>", "<>7</>"),
 		"a letter like another": replaced("<envelopeId>7</envelopeId>", "<ſ/>"),
 		"too deep":              replaced(">7<", ">"+strings.Repeat("<a>", 10_000)+strings.Repeat("</a>", 10_000)+"<"),
+		"33 levels":             replaced(">7<", ">"+strings.Repeat("<a>", 29)+strings.Repeat("</a>", 29)+"<"),
 		"too many":              replaced(">7<", ">"+strings.Repeat("<a/>", 10_001)+"<"),
 		"a long tag":            replaced("<envelopeId>", `<envelopeId a="`+strings.Repeat("x", 9000)+`">`),
 		"no envelope":           `<FindEnvelopes_v1 xmlns="` + ns + `">` + call + `</FindEnvelopes_v1>`,
@@ -95,6 +96,7 @@ func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
 		"cut within":            operation("FindEnvelopes_v1", "<authorization><apiToken>"+w.secret),
 		"two roots within":      operation("FindEnvelopes_v1", userToken(w.secret)+userToken(w.secret)),
 		"text around it":        operation("FindEnvelopes_v1", "x"+userToken(w.secret)),
+		"text within":           operation("FindEnvelopes_v1", "<authorization>x<apiToken>"+w.secret+"</apiToken></authorization>"),
 		"another root":          operation("FindEnvelopes_v1", "<auth><apiToken>"+w.secret+"</apiToken></auth>"),
 		"a token in pieces":     operation("FindEnvelopes_v1", "<authorization><apiToken>"+w.secret[:9]+"<x/>"+w.secret[9:]+"</apiToken></authorization>"),
 		"an endless one":        operation("FindEnvelopes_v1", userToken(w.secret)+strings.Repeat(" ", 9000)),
@@ -297,8 +299,11 @@ func TestTheCredentialComesFirst(t *testing.T) {
 	if got := w.call(t, body(70<<10)); !strings.Contains(got.body, "This API needs an API token.") {
 		t.Errorf("behind them: %s %.300s", got.Status, got.body)
 	}
-	if got := w.call(t, body(64<<10-700)); got.StatusCode == http.StatusOK && strings.Contains(got.body, w.secret) {
-		t.Errorf("across: %s %.300s", got.Status, got.body)
+	before := strings.Index(body(0), auth)
+	for _, into := range []int{1, len("<authorizationXml>"), len(auth) / 2, len(auth) - 1} { // so much of it is within
+		if got := w.call(t, body(64<<10-before-into)); strings.Contains(got.body, w.secret) || got.StatusCode != http.StatusBadRequest && !strings.Contains(got.body, "needs an API token") {
+			t.Errorf("%d bytes of it within: %s %.300s", into, got.Status, got.body)
+		}
 	}
 }
 

@@ -252,6 +252,20 @@ func TestEachWayToWriteAnAuthorization(t *testing.T) {
 	}
 }
 
+// TestAnOrganizationTokenIsToldThatItEnds, as over REST, and the API is told who acts.
+func TestAnOrganizationTokenIsToldThatItEnds(t *testing.T) {
+	w := newWorld(t, echo)
+	authorization := "<authorization><organizationKey>" + w.organization + "</organizationKey><userLoginName>" + w.grace.Login + "</userLoginName></authorization>"
+	got := w.call(t, operation("FindEnvelopes_v1", authorization))
+	if !strings.HasPrefix(got.Header.Get("Deprecation"), "@") || got.Header.Get("Sunset") != "Sat, 01 Jan 2028 00:00:00 GMT" ||
+		got.Header.Get("Got-X-Keyporter-Actor") != string(w.ada.ID) || got.Header.Get("Got-X-Keyporter-User") != string(w.grace.ID) {
+		t.Errorf("%s %+v", got.Status, got.Header)
+	}
+	if got := w.call(t, operation("FindEnvelopes_v1", userToken(w.secret))); got.Header.Get("Deprecation") != "" {
+		t.Error("a user token is told so, too")
+	}
+}
+
 // TestEachWayToWriteAMessage: envelopes as clients write them, and the paths.
 func TestEachWayToWriteAMessage(t *testing.T) {
 	w := newWorld(t, echo)

@@ -4,8 +4,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strconv"
+	"strings"
+
+	"github.com/keyporter/keyporter"
 )
 
 // The call that is made again and again, as nginx asks about it and as a client makes it.
@@ -18,6 +22,14 @@ const (
 		"\r\nX-Original-Method: GET\r\nUser-Agent: " + callAgent + "\r\nAccept: */*\r\nApiToken: %s\r\n\r\n"
 	call = "GET " + callPath + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: " + callAgent + "\r\nAccept: */*\r\nApiToken: %s\r\n\r\n"
 )
+
+// form is a request of the app with a form in it, in which a token may stand.
+func form(path, body string) string {
+	length := len(strings.Replace(body, "%s", strings.Repeat("x", keyporter.SecretLen), 1))
+	basic := base64.StdEncoding.EncodeToString([]byte(appID + ":" + appSecret().Reveal()))
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: %s\r\nAccept: */*\r\nAuthorization: Basic %s\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", path, callAgent, basic, length, body)
+}
 
 func requestTexts(format string, secrets []string) [][]byte {
 	all := make([][]byte, len(secrets))

@@ -26,7 +26,7 @@ func TestARunSaysAllThatItHasTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"300 tokens stored", "GOGC=100", "\na  net/http", "\nb  ", "\nc  /verify", "\nd  httputil", "\ne  Keyporter", "\nc/a", "\nc/b", "\ne/d",
+		"300 tokens stored", "GOGC=100", "\na  net/http", "\nb  ", "\nc  /verify", "\nd  httputil", "\ne  Keyporter", "\ni  introspection", "\nt  token endpoint", "\nc/a", "\nc/b", "\ne/d", "\ni/a", "\nt/a", "statements a token",
 		"INCONCLUSIVE", "a cached check", "an unknown token", "SQL statements: 100 look-ups when 100 tokens", " in the rounds: 0 look-ups",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -49,6 +49,9 @@ func insertUsed(ctx context.Context, tx *store.Tx, n int) ([]string, error) {
 			return nil, err
 		}
 	}
+	if err := insertApp(ctx, tx, now); err != nil {
+		return nil, err
+	}
 	secrets := make([]string, n)
 	for i := range secrets {
 		s := keyporter.NewSecret(keyporter.SecretUserToken)
@@ -62,6 +65,26 @@ func insertUsed(ctx context.Context, tx *store.Tx, n int) ([]string, error) {
 		secrets[i] = s.Reveal()
 	}
 	return secrets, nil
+}
+
+// appID is the app that asks for tokens, and about them.
+const appID = "06c00000000000000000000app"
+
+// appSecret is the same in each run: it opens nothing but the bench's own database.
+func appSecret() keyporter.Secret {
+	s, _ := keyporter.NewSealer([keyporter.SealingKeyLen]byte{}) // fails without a key only
+	return keyporter.DeriveSecret(keyporter.SecretApp, s, "bench")
+}
+
+func insertApp(ctx context.Context, tx *store.Tx, now time.Time) error {
+	a := keyporter.App{
+		ID: appID, Name: "Bench", Publisher: "Acme", State: keyporter.AppActive, Authentication: keyporter.AppSecret,
+		OwnTokens: true, Introspects: true, CreatedAt: now,
+	}
+	if err := tx.InsertApp(ctx, a); err != nil {
+		return err
+	}
+	return tx.InsertAppSecret(ctx, keyporter.AppCredential{ID: keyporter.NewID(now), AppID: a.ID, CreatedAt: now}, appSecret().Hash())
 }
 
 // insertOthers has SQLite make the rest: one by one that would take minutes. The hash of

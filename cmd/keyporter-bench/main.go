@@ -1,6 +1,7 @@
 //go:build linux
 
-// Keyporter-bench measures what a check and the reverse proxy cost, against programs that
+// Keyporter-bench measures what a check, the reverse proxy, introspection and the token
+// endpoint cost, against programs that
 // do nothing else, in one run on one machine.
 //
 // It starts itself again for each program, drives them in interleaved rounds over

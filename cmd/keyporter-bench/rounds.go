@@ -25,6 +25,8 @@ type slot struct {
 	cpu    time.Duration // used by the program
 	allocs uint64
 	charge float64 // share of the machine that writing its counts takes
+
+	statements int64 // of SQL, run while it was measured
 }
 
 func (s *slot) clean() bool { return s.others <= tolerated && !s.shaky }
@@ -112,13 +114,16 @@ func (r *run) judgeRound(round int) {
 }
 
 // openRound sends calls at half of the rate that the empty handler, or the bare proxy,
-// reached, whether or not they are answered.
+// reached, whether or not they are answered; what apps ask for, at half of its own.
 func (r *run) openRound(ctx context.Context, round int) error {
 	for i := range r.programs {
 		p := r.programs[(i+round)%len(r.programs)]
 		base := r.find("a")
-		if p.letter == "d" || p.letter == "e" {
+		switch p.letter {
+		case "d", "e":
 			base = r.find("d")
+		case "i", "t":
+			base = p
 		}
 		s, err := r.cleanSlot(ctx, p, r.openSlot, median(base.rates())/2)
 		if err != nil {
@@ -162,7 +167,7 @@ func (r *run) oneSlot(p *program, d time.Duration, rate float64) (s slot, err er
 	if err := p.child.ask(order{Do: "usage"}, &after); err != nil {
 		return s, err
 	}
-	s.cpu, s.allocs = after.CPU-before.CPU, after.Mallocs-before.Mallocs
+	s.cpu, s.allocs, s.statements = after.CPU-before.CPU, after.Mallocs-before.Mallocs, after.Statements-before.Statements
 	return s, r.flush(p, &s)
 }
 

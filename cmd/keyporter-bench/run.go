@@ -23,7 +23,7 @@ type run struct {
 
 	children  []*child
 	keyporter *child
-	programs  []*program // a, b, c, u, d, e
+	programs  []*program // a, b, c, u, d, e, i, t
 	known     []string
 	unknown   []string
 
@@ -73,6 +73,8 @@ func (r *run) start(database string, secrets []string) error {
 	add("u", "/verify, unknown tokens: 401", r.keyporter, tries, http.StatusUnauthorized)
 	add("d", "httputil.ReverseProxy, bare", proxy, calls, http.StatusOK)
 	add("e", "Keyporter's reverse proxy", r.keyporter, calls, http.StatusOK)
+	add("i", "introspection, known tokens", r.keyporter, requestTexts(form("/oauth2/introspect", "token=%s"), r.known), http.StatusOK)
+	add("t", "token endpoint, client credentials", r.keyporter, [][]byte{[]byte(form("/oauth2/token", "grant_type=client_credentials"))}, http.StatusOK)
 	return nil
 }
 

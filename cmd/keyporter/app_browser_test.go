@@ -27,6 +27,7 @@ func TestAnAppsLife(t *testing.T) {
 	b.Wait("location.pathname.startsWith('/connect/')")
 	says(t, b, "form.consent", "DMS tagging service", "Verified", "ada@acme.example", "Acme", "Read your envelopes", "127.0.0.1", "Apps and Connections")
 	b.Look("app-consent")
+	b.Wait("getComputedStyle(document.querySelector('button[value=deny]')).pointerEvents === 'auto'")
 	b.Click("button[value=deny]")
 	b.Wait("location.href === '" + info.App + "/' && document.querySelector('#text')?.innerText.includes('access_denied')")
 
@@ -45,6 +46,12 @@ func TestAnAppsLife(t *testing.T) {
 	}
 	press(b, info.App, "/refresh", "Refresh")
 	says(t, b, "#text", "A new access token")
+
+	// Asked once: the next time it goes straight through.
+	b.Click("form[action='/forget'] button")
+	b.Wait("document.querySelector(\"form[action='/connect']\")")
+	b.Click("form[action='/connect'] button")
+	b.Wait("location.href === '" + info.App + "/' && document.querySelector('#who')")
 	press(b, info.App, "/call/find", "Find")
 	says(t, b, "#status", "200 OK")
 
