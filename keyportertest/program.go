@@ -94,7 +94,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	}
 	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
 	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml"))
-	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate)                           // of providers where its users sign in
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate) // of providers where its users sign in
 	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
 	p.Node = NewNode(t, database)
 	return p
