@@ -111,7 +111,7 @@ func newOracle(t *testing.T) *provider {
 // startOracle runs oidc-provider with these clients.
 func startOracle(t *testing.T, certificate, key string, apps []map[string]any) (issuer string) {
 	t.Helper()
-	cmd := exec.Command("node", "oracle.mjs") //nolint:noctx // it ends with the test
+	cmd := exec.Command("node", "oracle.mjs")
 	cmd.Dir = scriptFolder(t)
 	cmd.Env = append(os.Environ(), "CERTIFICATE="+certificate, "CERTIFICATE_KEY="+key, "CLIENTS="+asJSON(t, apps), "NODE_NO_WARNINGS=1")
 	return keyportertest.StartScript(t, cmd)

@@ -56,6 +56,7 @@ func newSite(t *testing.T, p *provider) *site {
 	return s
 }
 
+//nolint:revive // the arguments are those that zitadel's handler has
 func (s *site) signedIn(w http.ResponseWriter, _ *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], _ string, _ rp.RelyingParty, info *oidc.UserInfo) {
 	s.tokens, s.info = tokens, info
 	_, _ = w.Write([]byte("welcome to the site"))
