@@ -113,12 +113,12 @@ func TestAnAdministratorManagesTheTokensOfOthers(t *testing.T) {
 	list, path := "/users/"+string(ada.ID)+"/tokens", "/tokens/"+string(token.ID)
 
 	olivia.follow(olivia.get("/users/"+string(ada.ID)), list).want(t, 200, "ada@acme.example", "Nightly export", path+"/disable?list="+string(ada.ID))
-	olivia.post(path + "/disable?list=" + string(ada.ID)).leads(t, list)
+	olivia.post(path+"/disable?list="+string(ada.ID)).leads(t, list)
 	if s.Allows(keyportertest.Call{Token: secret}) {
 		t.Error("it still works")
 	}
 	olivia.get(path+"/delete?list="+string(ada.ID)).want(t, 200, `action="`+path+"/delete?list="+string(ada.ID)+`"`, `href="`+list+`"`)
-	olivia.post(path + "/delete?list=" + string(ada.ID)).leads(t, list)
+	olivia.post(path+"/delete?list="+string(ada.ID)).leads(t, list)
 	olivia.get(list).want(t, 200, "There are none.")
 	olivia.get(path+"/delete?list=//evil.example").want(t, 404)
 	if got := olivia.get("/tokens/new?list=https://evil.example/"); strings.Contains(got.body, "evil") {
