@@ -25,8 +25,10 @@ type Control struct {
 	hashes chan struct{} // one for each password hash that may be computed at once
 	images chan struct{} // one for the picture that may be worked on
 	sealer *keyporter.Sealer
-	scopes []keyporter.Scope
-	lives  Lifetimes
+
+	lasting bool // the sealer's key outlives this process
+	scopes  []keyporter.Scope
+	lives   Lifetimes
 }
 
 // Options are what a Control can be given beside the database. The zero value works.
@@ -69,13 +71,21 @@ func New(db *store.DB, o Options) *Control {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if c.sealer == nil {
+	if c.lasting = c.sealer != nil; !c.lasting {
 		c.sealer, _ = keyporter.NewSealer(keyporter.NewSealingKey()) // fails without a key only
 	}
 	if c.flush == nil {
 		c.flush = func(context.Context) error { return nil }
 	}
 	return c
+}
+
+// mustLast wants what is sealed now to be opened by a later process, too.
+func (c *Control) mustLast() error {
+	if c.lasting {
+		return nil
+	}
+	return keyporter.Refuse(keyporter.Conflict, "There is no key to encrypt this with: set key_file in the configuration of this Keyporter first.")
 }
 
 // Now returns the time by the clock that changes are made by.

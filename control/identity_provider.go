@@ -42,6 +42,9 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	if err := operators(actor); err != nil {
 		return p, err
 	}
+	if err := c.mustLast(); err != nil {
+		return p, err
+	}
 	p, err := checkProvider(p)
 	if err != nil {
 		return p, err

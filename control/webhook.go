@@ -47,6 +47,9 @@ func (c *Control) SetWebhookSecret(ctx context.Context, actor keyporter.Actor, i
 	if err := c.mustBeFresh(actor); err != nil {
 		return "", err
 	}
+	if err := c.mustLast(); err != nil {
+		return "", err
+	}
 	key := make([]byte, webhookSecretLen)
 	_, _ = rand.Read(key) // never fails, see crypto/rand
 	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {

@@ -96,6 +96,9 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer)
+	if err == nil && sealer != nil {
+		err = s.opens(ctx)
+	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -104,6 +107,15 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	s.http.TLSConfig = tlsConfig
 	s.startJobs()
 	go s.serve(listener)
+	return nil
+}
+
+// opens wants what is in the database to open with the key that there is: else apps and
+// sign-ins at providers would fail one by one, and nobody would think of the key.
+func (s *Server) opens(ctx context.Context) error {
+	if _, err := s.Control.SigningKeys(ctx); err != nil {
+		return fmt.Errorf("key_file isn't the one that this database was used with; restore it, or see “If the key is lost” in docs/security.md: %w", err)
+	}
 	return nil
 }
 
