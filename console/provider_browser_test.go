@@ -1,0 +1,35 @@
+package console_test
+
+import (
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
+	s := newSite(t)
+	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
+	operator := s.operator(t, acme.OrganizationID, "operator@acme.example")
+	settings := s.url + "/organizations/" + string(acme.OrganizationID) + "/sign-in"
+
+	b := s.look(t, operator)
+	b.Open(settings)
+	b.Look("organization-sign-in-new")
+	for field, text := range map[string]string{
+		"name": "Acme login", "issuer": "https://login.acme.example", "client": "keyporter", "secret": "very-secret", "domains": "acme.example acme.test",
+	} {
+		b.Fill("#"+field, text)
+	}
+	b.Click("form.wide button.main")
+	b.Wait("document.querySelector('.done')")
+	b.Look("organization-sign-in")
+	b.Click("[aria-label=Passwords]")
+	b.Wait("document.querySelector('[aria-label=Passwords][aria-checked=false]')")
+	b.Open(s.url + "/organizations/" + string(acme.OrganizationID))
+	says(t, b, "[aria-labelledby=sign-in]", "At Acme login", "acme.example, acme.test", "Passwords are off")
+	b.Look("organization-with-provider")
+	b.Open(s.url + "/sign-in?anew=1")
+	says(t, b, "form", "Use your organization’s account")
+	b.Look("sign-in-with-provider")
+}
