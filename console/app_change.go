@@ -29,6 +29,15 @@ func (c *console) changeApp(change appChange, done string) func(http.ResponseWri
 	}
 }
 
+// approveApp approves an app as the operator saw it.
+func (c *console) approveApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	version, _ := strconv.Atoi(r.PostFormValue("version"))
+	if err := c.Control.ApproveApp(r.Context(), actor, id(r), version); err != nil {
+		return err
+	}
+	return finish(w, r, appPath(id(r)), "approved")
+}
+
 func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	p, err := c.manageable(r, actor)
 	if err != nil {

@@ -84,7 +84,9 @@ func (c *console) answerConnect(w http.ResponseWriter, r *http.Request, actor ke
 	}
 	switch r.PostFormValue("answer") {
 	case "allow":
-		err = c.Control.Connect(r.Context(), actor, control.ConnectApp{Request: request, Browser: browser, Scopes: r.PostForm["scope"]})
+		err = c.Control.Connect(r.Context(), actor, control.ConnectApp{
+			Request: request, Browser: browser, Scopes: r.PostForm["scope"], Offered: r.PostForm["offered"],
+		})
 	case "deny":
 		err = c.Control.Decline(r.Context(), actor, request, browser)
 	default:

@@ -100,6 +100,30 @@ func TestTheConsentCannotBeFramedNorSentFromElsewhere(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftOutStaysOut has the people of the app make a scope that can be left out
+// one that can't, or take it off the app, while ada reads the page.
+func TestWhatIsLeftOutStaysOut(t *testing.T) {
+	for name, scopes := range map[string][]keyporter.AppScope{
+		"not optional": {{Name: "envelope.read"}, {Name: "envelope.send"}}, "not of the app": {{Name: "envelope.read"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			ada, v := s.ada(t)
+			app := s.App(t, keyporter.App{Scopes: []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}})
+			path := v.ask(t, app, func(a *control.Authorization) { a.Asked.Scopes = []string{"envelope.read", "envelope.send"} })
+			page := v.get(path)
+			app.Scopes = scopes
+			if _, err := s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+				t.Fatal(err)
+			}
+			v.submit(page, path, "answer", "allow", "scope", "openid").want(t, 200, "http-equiv")
+			if conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID); err != nil || strings.Join(conn.Scopes, " ") != "envelope.read" {
+				t.Errorf("she left out envelope.send: %v, %v", conn.Scopes, err)
+			}
+		})
+	}
+}
+
 // TestAnAppCanAskForAFreshSignIn has it do so of who has just signed in, which must not go in circles.
 func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
 	s := newSite(t)

@@ -144,7 +144,7 @@ func (c *console) appRoutes() map[string]handler {
 		"POST /apps/{id}/secrets/{secret}/delete": c.signedIn(c.deleteSecret),
 		"GET /apps/{id}/webhook":                  c.signedIn(c.showWebhookSecret),
 		"POST /apps/{id}/webhook":                 c.signedIn(c.setWebhookSecret),
-		"POST /apps/{id}/approve":                 c.signedIn(c.changeApp((*control.Control).ApproveApp, "approved")),
+		"POST /apps/{id}/approve":                 c.signedIn(c.approveApp),
 		"GET /apps/{id}/suspend":                  c.signedIn(c.showSuspendApp),
 		"POST /apps/{id}/suspend":                 c.signedIn(c.changeApp((*control.Control).SuspendApp, "app-suspended")),
 		"POST /apps/{id}/resume":                  c.signedIn(c.changeApp((*control.Control).ResumeApp, "resumed")),

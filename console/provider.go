@@ -157,8 +157,24 @@ func (c *console) identity(r *http.Request, p control.ProviderClient, pending co
 	}
 	return control.Identity{
 		Provider: p.IdentityProvider, Subject: claims.Subject, Email: claims.Email, Verified: bool(claims.Verified),
-		Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
+		ProvedAt: c.provedAt(claims, pending), Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
 	}, nil
+}
+
+// provedAt is when somebody proved who he is. A provider to whom he is known already sends
+// him back without asking him anything, and who sits at his browser isn't fresh by that.
+func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time {
+	now := c.Control.Now()
+	switch at := time.Unix(who.AuthTime, 0); {
+	case pending.Again:
+		return now
+	case who.AuthTime <= 0:
+		return time.Time{}
+	case at.After(now):
+		return now
+	default:
+		return at
+	}
 }
 
 // claims are what a provider says about somebody.

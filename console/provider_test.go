@@ -31,7 +31,9 @@ type person struct {
 type identityProvider struct {
 	issuer string
 	who    person
-	asked  url.Values // of the last authorization request
+	asked  url.Values    // of the last authorization request
+	ago    time.Duration // since who proved who he is
+	silent bool          // it doesn't say when that was
 	tamper func(http.ResponseWriter, *http.Request) bool
 }
 
@@ -46,7 +48,11 @@ func newIdentityProvider(t *testing.T, callback string) *identityProvider {
 	}
 	keys := goidc.JSONWebKeySet{Keys: []goidc.JSONWebKey{{Key: key, KeyID: "k", Algorithm: "ES256", Use: "sig"}}}
 	claims := func(context.Context, *goidc.Grant) map[string]any {
-		return map[string]any{"email": p.who.email, "email_verified": p.who.verified, "auth_time": time.Now().Unix()}
+		all := map[string]any{"email": p.who.email, "email_verified": p.who.verified}
+		if !p.silent {
+			all["auth_time"] = time.Now().Add(-p.ago).Unix()
+		}
+		return all
 	}
 	policy := goidc.NewPolicy("all", func(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true },
 		func(_ http.ResponseWriter, r *http.Request, s *goidc.AuthnSession, _ *goidc.Client) (goidc.Status, error) {
@@ -225,6 +231,41 @@ func TestASignInAtAProviderThatIsForged(t *testing.T) {
 		return true
 	}
 	v.get(back).want(t, 403, "an answer that can’t be trusted")
+}
+
+// TestAProviderThatAsksNothingMakesNobodyFresh has somebody sit down at a browser whose
+// user the provider knows: he signs out and in again, and nobody asks him anything.
+func TestAProviderThatAsksNothingMakesNobodyFresh(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
+	op := newIdentityProvider(t, s.url+"/sign-in/callback")
+	_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+		OrganizationID: ada.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
+	}, "very-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.who = person{"1", ada.Login, true}
+	for _, c := range []struct {
+		name   string
+		ago    time.Duration
+		silent bool
+		again  string
+		fresh  bool
+	}{
+		{"he proved it just now", 0, false, "", true},
+		{"he proved it an hour ago", time.Hour, false, "", false},
+		{"the provider doesn't say when", 0, true, "", false},
+		{"it doesn't say, and was asked to have him prove it", 0, true, "1", true},
+	} {
+		op.ago, op.silent = c.ago, c.silent
+		v := s.nobody(t)
+		v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", c.again))).leads(t, "/tokens")
+		if a := v.get("/tokens/new?kind=organization"); (a.status == http.StatusOK) != c.fresh {
+			t.Errorf("%s: %d %s", c.name, a.status, a.location)
+		}
+	}
 }
 
 func TestAnOrganizationTokenWantsAFreshSignIn(t *testing.T) {

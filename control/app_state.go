@@ -49,14 +49,18 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 	})
 }
 
-// ApproveApp lets an app work that registered itself. It takes an operator.
-func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+// ApproveApp lets an app work that registered itself. It takes an operator, who has seen it
+// at this version: when the app changed what it says of itself meanwhile, it is a Conflict.
+func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
 	if err := operators(actor); err != nil {
 		return err
 	}
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
 		if a.State != keyporter.AppQuarantined {
 			return keyporter.Event{}, nil
+		}
+		if a.Version != version {
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "The app has changed what it says of itself meanwhile. Look at it again before you approve it.")
 		}
 		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
 		return c.appEvent(keyporter.EventAppApprove, actor, a), err

@@ -347,8 +347,8 @@ func TestWhatAnOperatorSuspendedStaysSo(t *testing.T) {
 	is(keyporter.AppSuspended)
 	kindOf(t, d.Control.ResumeApp(ctx, operator, app.ID), fine)
 	is(keyporter.AppActive)
-	kindOf(t, d.Control.ApproveApp(ctx, me, app.ID), keyporter.Forbidden)
-	kindOf(t, d.Control.ApproveApp(ctx, operator, app.ID), fine)
+	kindOf(t, d.Control.ApproveApp(ctx, me, app.ID, app.Version), keyporter.Forbidden)
+	kindOf(t, d.Control.ApproveApp(ctx, operator, app.ID, app.Version), fine)
 }
 
 // TestVouchedForIsTheAppAsItWas has its people change by what others know it.

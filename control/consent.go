@@ -84,7 +84,8 @@ func shownAddress(uri string) string {
 type ConnectApp struct {
 	Request string   // ID of the request
 	Browser string   // secret in the cookie that it was bound to
-	Scopes  []string // that he allows; those that aren't optional he allows in any case
+	Scopes  []string // that he allows; those that he couldn't leave out he allows in any case
+	Offered []string // that he was shown as such that he can leave out
 }
 
 // Connect makes a connection, or extends the one that there is, by what a request asks
@@ -107,7 +108,8 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first: the app asks for it.")
 		}
 		allowed := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(s string) bool {
-			return optional(app, s) && !slices.Contains(in.Scopes, s)
+			// What he left out stays out: the app's people may have made it one that can't be left out while he read.
+			return (optional(app, s) || slices.Contains(in.Offered, s)) && !slices.Contains(in.Scopes, s)
 		})
 		conn, err := c.extend(ctx, tx, actor, app, allowed)
 		if err != nil {

@@ -64,7 +64,8 @@ type Identity struct {
 	Provider keyporter.IdentityProvider // as it was when it was asked
 	Subject  string
 	Email    string
-	Verified bool // the provider vouches for the address
+	Verified bool      // the provider vouches for the address
+	ProvedAt time.Time // when he proved there last who he is; zero: it doesn't say
 	Address  string
 	Agent    string
 }
@@ -90,7 +91,7 @@ func (c *Control) SignInByProvider(ctx context.Context, in Identity) (cookie str
 	if err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, user, hash, SignIn{Login: user.Login, Address: in.Address, Agent: in.Agent})
+	return c.openSession(ctx, user, hash, SignIn{Login: user.Login, Address: in.Address, Agent: in.Agent}, in.ProvedAt)
 }
 
 func notLetIn() error {

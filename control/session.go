@@ -60,7 +60,7 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 	if err := c.letsPasswordsIn(ctx, user); err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, user, hash, in)
+	return c.openSession(ctx, user, hash, in, c.now())
 }
 
 func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {
@@ -106,8 +106,9 @@ func network(address string) string {
 	return p.String()
 }
 
-// openSession opens a session for who knew the password of that hash.
-func (c *Control) openSession(ctx context.Context, user keyporter.User, hash string, in SignIn) (cookie string, err error) {
+// openSession opens a session for who knew the password of that hash, and proved at that
+// time who he is. Zero: nobody knows when.
+func (c *Control) openSession(ctx context.Context, user keyporter.User, hash string, in SignIn, proved time.Time) (cookie string, err error) {
 	cookie = rand.Text() + rand.Text() // 260 bits
 	now := c.now()
 	actor := keyporter.Actor{Kind: keyporter.ActorSession, User: user, Address: in.Address}
@@ -124,7 +125,7 @@ func (c *Control) openSession(ctx context.Context, user keyporter.User, hash str
 			return err
 		}
 		err = tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
-			UserID: user.ID, Address: in.Address, Agent: text(in.Agent, 200), CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
+			UserID: user.ID, Address: in.Address, Agent: text(in.Agent, 200), CreatedAt: proved, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
 		})
 		if err != nil {
 			return err

@@ -131,7 +131,11 @@ func (m manager) deviceGrant(ctx context.Context, f *flow, code string) (keyport
 	if !waited || !a.Answer.Allowed || !now.Before(a.ExpiresAt) {
 		return keyporter.AppGrant{}, goidcNotFound()
 	}
-	request, err := json.Marshal(grantState{Params: st.Session.AuthorizationParameters, SignedInAt: a.Answer.SignedInAt.Unix()})
+	kept := grantState{Params: st.Session.AuthorizationParameters}
+	if !a.Answer.SignedInAt.IsZero() {
+		kept.SignedInAt = a.Answer.SignedInAt.Unix()
+	}
+	request, err := json.Marshal(kept)
 	if err != nil {
 		return keyporter.AppGrant{}, err
 	}

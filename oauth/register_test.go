@@ -83,6 +83,37 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
+// TestWhatIsApprovedIsWhatTheOperatorSaw has an app become another between his look at it and his click.
+func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		ctx, w := t.Context(), newWorld(t, url)
+		uris := func(uri string) keyporter.App {
+			return keyporter.App{Name: "Tool", Authentication: keyporter.AppPublic, RedirectURIs: []string{uri}}
+		}
+		made, err := w.Control.RegisterDynamic(ctx, keyporter.System(), uris("https://tool.example/cb"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, err := w.Control.Client(ctx, made.App.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Control.UpdateDynamic(ctx, keyporter.System(), seen, uris("https://evil.example/cb")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Control.ApproveApp(ctx, keyporter.Command(), seen.ID, seen.Version); keyporter.KindOf(err) != keyporter.Conflict {
+			t.Errorf("approved unseen: %v", err)
+		}
+		now, err := w.Control.Client(ctx, seen.ID)
+		if err != nil || now.State != keyporter.AppQuarantined {
+			t.Errorf("%s, %v", now.State, err)
+		}
+		if err := w.Control.ApproveApp(ctx, keyporter.Command(), seen.ID, now.Version); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestMetadata(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	var docs []map[string]any

@@ -13,7 +13,7 @@ type Session struct {
 	UserID    keyporter.ID
 	Address   string
 	Agent     string
-	CreatedAt time.Time
+	CreatedAt time.Time // when the user proved who he is; zero: nobody knows
 	SeenAt    time.Time
 	ExpiresAt time.Time
 }
