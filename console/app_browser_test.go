@@ -194,7 +194,7 @@ func TestAnAppAsks(t *testing.T) {
 	says(t, b, "main", "DMS tagging service wants to act in your name", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognise you", "ead your envelopes",
 		"app.example", "Apps and Connections", "And, if you like")
 	b.Look("consent")
-	b.Click("input[value='template.read']")
+	b.Click("input[type=checkbox][value='template.read']")
 	b.Click(".allow")
 	b.Wait("location.pathname.startsWith('/oauth2/authorize/')")
 	conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID)

@@ -27,9 +27,11 @@ func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
 	b.Click("[aria-label=Passwords]")
 	b.Wait("document.querySelector('[aria-label=Passwords][aria-checked=false]')")
 	b.Open(s.url + "/organizations/" + string(acme.OrganizationID))
+	b.Wait("document.querySelector('[aria-labelledby=sign-in]')")
 	says(t, b, "[aria-labelledby=sign-in]", "At Acme login", "acme.example, acme.test", "Passwords are off")
 	b.Look("organization-with-provider")
 	b.Open(s.url + "/sign-in?anew=1")
+	b.Wait("document.querySelector('form #login')")
 	says(t, b, "form", "Use your organization’s account")
 	b.Look("sign-in-with-provider")
 }
