@@ -295,6 +295,32 @@ func TestAnAppsOwnTokens(t *testing.T) {
 	refused(t, w.Post(t, "/oauth2/token", form()), 401, "invalid_client")
 }
 
+// TestAnAddressThatIsTakenOffTheAppGetsNothing has the people of the app find that it was
+// an attacker's while ada is asked.
+func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	v := keyportertest.Verifier()
+	pushed := w.Post(t, "/oauth2/par", request("public", v)).Text("request_uri")
+	to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", v).Encode())
+	id, _ := strings.CutPrefix(to.Path, "/connect/")
+	if err := w.Control.Connect(t.Context(), w.person.Actor, control.ConnectApp{Request: id, Browser: w.person.Cookie()}); err != nil {
+		t.Fatal(err)
+	}
+	app, err := w.Control.Client(t.Context(), "public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Name, app.Publisher, app.RedirectURIs = "Public", "Tagworks", []string{"https://app.example/other"}
+	if _, err := w.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/oauth2/authorize/" + id, "/oauth2/authorize?" + url.Values{"client_id": {"public"}, "request_uri": {pushed}}.Encode()} {
+		if to, status, body := w.person.Browse(t, path); status != http.StatusBadRequest || to.String() != "" || !strings.Contains(body, "has ended") {
+			t.Errorf("%s: %d, led to %q", path, status, to)
+		}
+	}
+}
+
 func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens()
