@@ -321,6 +321,38 @@ func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
 	}
 }
 
+// TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing neither learns who the user
+// is, nor has new tokens made, which as JWTs nobody here would check.
+func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		got := w.tokens()
+		v := keyportertest.Verifier()
+		code := w.code("public", v)
+		olivia := keyportertest.Session(keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+		allow := func(policy keyporter.AppPolicy, listed ...keyporter.ID) {
+			t.Helper()
+			if err := w.Control.SetAppPolicy(t.Context(), olivia, policy, listed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, listed := range [][]keyporter.ID{nil, {"confidential"}} {
+			if allow(keyporter.NoApps); listed != nil {
+				allow(keyporter.ListedApps, listed...)
+			}
+			if w.works(got.Text("access_token")) {
+				t.Errorf("with %v the app is told who ada is", listed)
+			}
+			refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+			refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+		}
+		allow(keyporter.ListedApps, "public")
+		if a := w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))); a.Status != 200 || !w.works(got.Text("access_token")) {
+			t.Errorf("it is allowed again, and doesn't work: %v", a)
+		}
+	})
+}
+
 func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens()
