@@ -162,7 +162,7 @@ func (c *Control) refreshToken(ctx context.Context, secret string) (g keyporter.
 	return g, t, c.stands(ctx, g)
 }
 
-// stands wants user, organization and app of a grant to be active.
+// stands wants user, organization and app of a grant to be active, and the organization to allow the app.
 func (c *Control) stands(ctx context.Context, g keyporter.AppGrant) error {
 	if g.ConnectionID == "" {
 		return nil

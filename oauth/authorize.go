@@ -92,7 +92,7 @@ func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, in url.
 	if err == nil {
 		err = f.resume(a)
 	}
-	if err != nil {
+	if err != nil || !registered(&app, f.redirectURI) {
 		s.page(w, r, s.endedFault(f, err))
 		return
 	}
@@ -115,14 +115,20 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 	case a.Asked.Device:
 		http.Redirect(w, r, "/connect/"+id, http.StatusSeeOther)
 	default:
-		if _, ok := s.knownApp(w, r, string(a.AppID)); ok {
+		app, ok := s.knownApp(w, r, string(a.AppID))
+		if ok && !registered(&app, f.redirectURI) { // it was taken off the app while the user was asked
+			s.page(w, r, s.endedFault(f, nil))
+			return
+		}
+		if ok {
 			s.ask(w, r, pathAuthorize+"/"+url.PathEscape(id), url.Values{})
 		}
 	}
 }
 
+// endedFault says that a request has ended, unless something else is wrong.
 func (s *server) endedFault(f *flow, err error) fault {
-	if keyporter.KindOf(err) == keyporter.NotFound {
+	if err == nil || keyporter.KindOf(err) == keyporter.NotFound {
 		return invalid("This request has ended. Go back to the app and start again.")
 	}
 	return s.unforeseen(f, err)

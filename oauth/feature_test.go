@@ -295,6 +295,64 @@ func TestAnAppsOwnTokens(t *testing.T) {
 	refused(t, w.Post(t, "/oauth2/token", form()), 401, "invalid_client")
 }
 
+// TestAnAddressThatIsTakenOffTheAppGetsNothing has the people of the app find that it was
+// an attacker's while ada is asked.
+func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	v := keyportertest.Verifier()
+	pushed := w.Post(t, "/oauth2/par", request("public", v)).Text("request_uri")
+	to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", v).Encode())
+	id, _ := strings.CutPrefix(to.Path, "/connect/")
+	if err := w.Control.Connect(t.Context(), w.person.Actor, control.ConnectApp{Request: id, Browser: w.person.Cookie()}); err != nil {
+		t.Fatal(err)
+	}
+	app, err := w.Control.Client(t.Context(), "public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Name, app.Publisher, app.RedirectURIs = "Public", "Tagworks", []string{"https://app.example/other"}
+	if _, err := w.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/oauth2/authorize/" + id, "/oauth2/authorize?" + url.Values{"client_id": {"public"}, "request_uri": {pushed}}.Encode()} {
+		if to, status, body := w.person.Browse(t, path); status != http.StatusBadRequest || to.String() != "" || !strings.Contains(body, "has ended") {
+			t.Errorf("%s: %d, led to %q", path, status, to)
+		}
+	}
+}
+
+// TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing neither learns who the user
+// is, nor has new tokens made, which as JWTs nobody here would check.
+func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, db string) {
+		w := newWorld(t, db)
+		got := w.tokens()
+		v := keyportertest.Verifier()
+		code := w.code("public", v)
+		olivia := keyportertest.Session(keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+		allow := func(policy keyporter.AppPolicy, listed ...keyporter.ID) {
+			t.Helper()
+			if err := w.Control.SetAppPolicy(t.Context(), olivia, policy, listed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, listed := range [][]keyporter.ID{nil, {"confidential"}} {
+			if allow(keyporter.NoApps); listed != nil {
+				allow(keyporter.ListedApps, listed...)
+			}
+			if w.works(got.Text("access_token")) {
+				t.Errorf("with %v the app is told who ada is", listed)
+			}
+			refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+			refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+		}
+		allow(keyporter.ListedApps, "public")
+		if a := w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))); a.Status != 200 || !w.works(got.Text("access_token")) {
+			t.Errorf("it is allowed again, and doesn't work: %v", a)
+		}
+	})
+}
+
 func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens()

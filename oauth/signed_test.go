@@ -180,6 +180,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 			"for a year":       assertion(key, "exp", time.Now().AddDate(1, 0, 0).Unix()),
 			"another app":      assertion(key, "sub", "public"),
 			"of another app":   assertion(key, "iss", "public"),
+			"two apps":         assertion(key, "iſs", "confidential"), // which some read as iss
 			"unsigned":         unsigned(`{"iss":"signs","sub":"signs"}`),
 			"not a JWT":        "x",
 		} {

@@ -70,6 +70,7 @@ func (s *server) identified(ctx context.Context, in url.Values, ways int) error 
 	id := in.Get("client_id")
 	if id == "" && in.Has("client_assertion") {
 		id = issuerOf(in.Get("client_assertion"))
+		in.Set("client_id", id) // of two names in one assertion the library must not take the other
 	}
 	app, err := s.app(ctx, id)
 	switch {

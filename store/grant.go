@@ -156,14 +156,17 @@ func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHa
 	return one(ctx, q.q, scan, `SELECT grant_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = $1`, hash[:])
 }
 
-// ConnectionStands tells whether user, organization and app of a connection are all active.
+// ConnectionStands tells whether user, organization and app of a connection are all
+// active, and the organization allows the app.
 func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) (bool, error) {
 	scan := func(row scanner) (stands bool, err error) {
 		err = row.Scan(&stands)
 		return stands, err
 	}
 	stands, err := one(ctx, q.q, scan, `
-		SELECT u.active AND o.active AND a.state = 'active' FROM connections c
+		SELECT u.active AND o.active AND a.state = 'active' AND (o.apps = 'all'
+			OR o.apps = 'listed' AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id))
+		FROM connections c
 		JOIN users u ON u.id = c.user_id JOIN organizations o ON o.id = c.organization_id JOIN apps a ON a.id = c.app_id
 		WHERE c.id = $1`, connection)
 	if keyporter.KindOf(err) == keyporter.NotFound {
