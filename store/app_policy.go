@@ -7,6 +7,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
+// allowsApp tells whether users of the organization o may connect the app a.
+const allowsApp = `o.apps = 'all' OR o.apps = 'listed'
+	AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id)`
+
 // AppPolicyOf returns which apps the users of an organization may connect, and, with ListedApps, which are listed.
 func (q queries) AppPolicyOf(ctx context.Context, organization keyporter.ID) (keyporter.AppPolicy, []keyporter.ID, error) {
 	p, err := one(ctx, q.q, scanString[keyporter.AppPolicy], `SELECT apps FROM organizations WHERE id = $1`, organization)

@@ -53,8 +53,7 @@ const selectCredential = `
 // was allowed is none of this organization's policy: there it isn't.
 const selectAccess = `
 	SELECT t.id, t.expires_at, t.created_at, t.scopes, t.resources, t.key_hash, coalesce(c.id, ''), coalesce(c.scopes, t.scopes),
-		a.id, a.name, a.state, coalesce(a.organization_id, o.id, '') = coalesce(o.id, '') AND (c.id IS NULL OR o.apps = 'all'
-			OR o.apps = 'listed' AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id)),
+		a.id, a.name, a.state, coalesce(a.organization_id, o.id, '') = coalesce(o.id, '') AND (c.id IS NULL OR ` + allowsApp + `),
 		coalesce(o.id, ''), coalesce(o.active, FALSE),` + credentialColumns
 
 const joinAccess = `

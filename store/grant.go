@@ -164,8 +164,7 @@ func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) 
 		return stands, err
 	}
 	stands, err := one(ctx, q.q, scan, `
-		SELECT u.active AND o.active AND a.state = 'active' AND (o.apps = 'all'
-			OR o.apps = 'listed' AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id))
+		SELECT u.active AND o.active AND a.state = 'active' AND (`+allowsApp+`)
 		FROM connections c
 		JOIN users u ON u.id = c.user_id JOIN organizations o ON o.id = c.organization_id JOIN apps a ON a.id = c.app_id
 		WHERE c.id = $1`, connection)
