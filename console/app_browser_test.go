@@ -31,14 +31,11 @@ func (s *site) look(t *testing.T, u keyporter.User) *keyportertest.Browser {
 	return b
 }
 
-// says wants words to be seen in what the CSS selector finds.
+// says wants words to be seen in what the CSS selector finds, as soon as the page is there.
 func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
 	t.Helper()
-	text := b.Text(selector)
 	for _, w := range words {
-		if !strings.Contains(text, w) {
-			t.Errorf("%s doesn't say %q: %s", selector, w, text)
-		}
+		b.Wait(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, w))
 	}
 }
 

@@ -33,7 +33,7 @@ type layout struct {
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says, "initials": initials, "hue": hue,
+		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says, "initials": initials, "hue": hue, "otherPages": otherPages,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {

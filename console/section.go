@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 )
 
@@ -132,4 +133,24 @@ func done(r *http.Request) string {
 // finish leads from a form that did what it should to the page that shows it.
 func finish(w http.ResponseWriter, r *http.Request, page, done string) error {
 	return redirect(page+"?"+url.Values{doneField: {done}}.Encode())(w, r)
+}
+
+// pageLinks lead to the other pages of a list that shows the latest first. What isn't there is empty.
+type pageLinks struct{ Of, Latest, Older string }
+
+// otherPages returns the links of a list at path, whose parameter field has the row that the
+// page begins behind.
+func otherPages(of, path, field string, older keyporter.ID, newer bool) (l pageLinks) {
+	l.Of = of
+	if newer {
+		l.Latest = path
+	}
+	if older != "" {
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = ""
+		}
+		l.Older = path + separator + field + "=" + string(older)
+	}
+	return l
 }

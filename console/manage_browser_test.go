@@ -35,3 +35,22 @@ func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
 	says(t, b, "form", "Use your organization’s account")
 	b.Look("sign-in-with-provider")
 }
+
+func TestTheTokensOfAUserAreSeenByAnAdministrator(t *testing.T) {
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	keyportertest.Token(t, s.Control, ada, "Nightly export")
+	keyportertest.Token(t, s.Control, ada, "Archive of all contracts that were signed since 1998, for the auditors in the other building")
+	b := s.look(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	b.Open(s.url + "/users/" + string(ada.ID))
+	b.Click("[aria-labelledby=tokens] a.button")
+	b.Wait("location.pathname.endsWith('/tokens') && document.querySelector('.token')")
+	b.Look("user-tokens")
+	b.Click(".token .switch")
+	b.Wait("document.querySelector('.token .switch[aria-checked=false]')")
+	b.Click(".token a[href*='/delete']")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	b.Click("dialog .destroy")
+	b.Wait("document.querySelectorAll('.token').length === 1")
+	says(t, b, ".token", "Nightly export")
+}
