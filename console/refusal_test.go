@@ -60,7 +60,7 @@ func TestARefusedCallOfAnAppIsForWhoConnectedIt(t *testing.T) {
 	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	admin := keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	ada := keyportertest.User(t, w.Control, "Acme", "ada.l@acme.example", keyporter.RoleAPIUser)
-	app := w.InsertApp(t, "", "Tagger", "envelope.read")
+	app := w.App(t, keyporter.App{Name: "Tagger"})
 	c := w.Connect(t, ada, app, "envelope.read")
 	_, secret := w.AccessToken(t, c, keyporter.AccessToken{Scopes: []string{"envelope.read"}})
 	w.SetAppState(t, app.ID, keyporter.AppSuspended)

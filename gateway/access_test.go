@@ -23,7 +23,7 @@ type appWorld struct {
 func newAppWorld(t *testing.T, trusted ...string) appWorld {
 	t.Helper()
 	w := appWorld{world: newWorld(t, echo, trusted...), key: keyportertest.NewProofKey(t)}
-	w.app = w.InsertApp(t, "", "Tagger", "file.read", "file.write")
+	w.app = w.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	w.connection = w.Connect(t, w.ada, w.app, "file.read", "file.write")
 	return w
 }

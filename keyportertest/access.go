@@ -32,21 +32,6 @@ func (n *Node) change(t testing.TB, e keyporter.Event, f func(*store.Tx) error) 
 	}
 }
 
-// InsertApp writes an app, with nothing checked, that may ask for these scopes: of an
-// organization, or, where that is empty, of the instance.
-func (n *Node) InsertApp(t testing.TB, organization keyporter.ID, name string, scopes ...string) keyporter.App {
-	t.Helper()
-	a := keyporter.App{
-		ID: keyporter.NewID(n.Clock.Now()), OrganizationID: organization, Name: name, State: keyporter.AppActive,
-		Authentication: keyporter.AppPublic, OwnTokens: true, CreatedAt: n.Clock.Now(),
-	}
-	for _, s := range scopes {
-		a.Scopes = append(a.Scopes, keyporter.AppScope{Name: s})
-	}
-	n.change(t, keyporter.Event{Name: keyporter.EventAppCreate, AppID: a.ID}, func(tx *store.Tx) error { return tx.InsertApp(t.Context(), a) })
-	return a
-}
-
 // SetAppPolicy sets which apps the users of an organization may connect.
 func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter.AppPolicy, listed ...keyporter.ID) {
 	t.Helper()

@@ -45,10 +45,18 @@ func (n *Node) App(t testing.TB, a keyporter.App) keyporter.App {
 	return a
 }
 
+// Asks are the scopes that an app may ask for, none of them optional.
+func Asks(names ...string) (scopes []keyporter.AppScope) {
+	for _, name := range names {
+		scopes = append(scopes, keyporter.AppScope{Name: name})
+	}
+	return scopes
+}
+
 // Used counts calls with a credential, as nodes do.
 func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.ClientUse) {
 	t.Helper()
-	n.write(t, func(tx *store.Tx) error {
+	n.do(t, func(tx *store.Tx) error {
 		var all []store.Use
 		for _, u := range uses {
 			all = append(all, store.Use{CredentialID: credential, ClientUse: u})
@@ -60,7 +68,7 @@ func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.Cli
 // Quarantine has an app be as if it had registered itself.
 func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
 	t.Helper()
-	n.write(t, func(tx *store.Tx) error {
+	n.do(t, func(tx *store.Tx) error {
 		_, err := tx.SetAppState(t.Context(), app.ID, keyporter.AppQuarantined)
 		return err
 	})
@@ -69,12 +77,5 @@ func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
 // Replayed has a connection be as if a used refresh token of it had been shown again.
 func (n *Node) Replayed(t testing.TB, c keyporter.Connection, at time.Time) {
 	t.Helper()
-	n.write(t, func(tx *store.Tx) error { return tx.SetConnectionReplayed(t.Context(), c.ID, at) })
-}
-
-func (n *Node) write(t testing.TB, f func(*store.Tx) error) {
-	t.Helper()
-	if err := n.DB.Do(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
+	n.do(t, func(tx *store.Tx) error { return tx.SetConnectionReplayed(t.Context(), c.ID, at) })
 }

@@ -14,13 +14,13 @@ import (
 // One that is bound to a key is of no use to who stole it, here too: a message has no place for the proof.
 func TestAnAccessTokenOverSOAP(t *testing.T) {
 	w := newWorld(t, echo)
-	app := w.InsertApp(t, w.ada.OrganizationID, "Archiver", "envelopes.read")
+	app := w.App(t, keyporter.App{OrganizationID: w.ada.OrganizationID})
 	connection := w.Connect(t, w.ada, app)
-	access, secret := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"envelopes.read"}})
+	access, secret := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"envelope.read"}})
 	call := operation("FindEnvelopes_v1", userToken(secret.Reveal()))
 	got := w.call(t, call)
 	for name, want := range map[string]string{
-		"User": string(w.ada.ID), "Login": w.ada.Login, "Credential-Kind": "access_token", "App": string(app.ID), "Scopes": "envelopes.read",
+		"User": string(w.ada.ID), "Login": w.ada.Login, "Credential-Kind": "access_token", "App": string(app.ID), "Scopes": "envelope.read",
 	} {
 		if is := got.Header.Get("Got-X-Keyporter-" + name); got.StatusCode != http.StatusOK || is != want {
 			t.Errorf("%s: the API got %s %q, want %q", got.Status, name, is, want)
@@ -35,7 +35,7 @@ func TestAnAccessTokenOverSOAP(t *testing.T) {
 	}
 
 	key := keyportertest.NewProofKey(t)
-	_, bound := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"envelopes.read"}, KeyHash: key.Hash()})
+	_, bound := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"envelope.read"}, KeyHash: key.Hash()})
 	call = operation("FindEnvelopes_v1", userToken(bound.Reveal()))
 	proof := "Dpop: " + key.Proof("POST", w.url+"/Api.asmx", bound, time.Now())
 	for _, headers := range [][]string{nil, {proof}, {proof, "Authorization: DPoP " + bound.Reveal()}} {

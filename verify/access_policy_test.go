@@ -69,7 +69,8 @@ func newAccessWorld(t *testing.T, url string) accessWorld {
 	t.Helper()
 	w := accessWorld{Node: keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1")), key: keyportertest.NewProofKey(t)}
 	w.ada = keyportertest.User(t, w.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
-	w.app, w.other = w.InsertApp(t, "", "Tagger", "file.read", "file.write"), w.InsertApp(t, "", "Other")
+	w.app = w.App(t, keyporter.App{Name: "Tagger", OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
+	w.other = w.App(t, keyporter.App{Name: "Other"})
 	w.connection = w.Connect(t, w.ada, w.app, "file.read", "file.write")
 	return w
 }
@@ -199,7 +200,7 @@ func (w *accessWorld) setScope(t *testing.T) func(string) {
 func TestAnAppThatActsForItself(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
-		ours := w.InsertApp(t, w.ada.OrganizationID, "Ours", "file.read")
+		ours := w.App(t, keyporter.App{Name: "Ours", OrganizationID: w.ada.OrganizationID, Scopes: keyportertest.Asks("file.read")})
 		_, ofInstance := w.AccessToken(t, keyporter.Connection{AppID: w.app.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		own, ofAcme := w.AccessToken(t, keyporter.Connection{AppID: ours.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		path := func(method, path string, secret keyporter.Secret, logins ...string) *verify.Request {

@@ -319,7 +319,7 @@ func cached(t testing.TB) (*verify.Checker, map[string]verify.Request) {
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
-	app := n.InsertApp(t, "", "Tagger", "file.read")
+	app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read")})
 	_, access := n.AccessToken(t, n.Connect(t, ada, app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
 	call := func(path string, secret keyporter.Secret) verify.Request {
 		return verify.Request{Method: "GET", Host: "localhost", Path: path, APIToken: []string{secret.Reveal()}, ClientIP: "192.0.2.7", Agent: "curl/8.5.0"}

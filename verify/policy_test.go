@@ -116,7 +116,7 @@ func TestThePolicy(t *testing.T) {
 // a block, takes a role or a scope away, and looks at what each does to everybody.
 func TestABlockNeverAllowsMore(t *testing.T) {
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
-	app := n.InsertApp(t, "", "Tagger", "file.read", "file.write")
+	app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	type side struct {
 		owner, named keyporter.User
 		connection   keyporter.Connection
