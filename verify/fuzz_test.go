@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+)
+
+// FuzzPath holds what readPath promises: whoever decodes or cleans the path once more still sees the same one.
+func FuzzPath(f *testing.F) {
+	for _, s := range []string{"/Api/v6/x", "/%2e%2e/x", "/a/%252f", "/a;b", "/%E2%84%AA", "/%C4%B0", "/%C4%B1", "/a//b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		path, ok := readPath(raw)
+		if !ok {
+			return
+		}
+		if again, ok := readPath(path); !ok || again != path {
+			t.Errorf("%q reads as %q, and that as %q, %v", raw, path, again, ok)
+		}
+		for s := range strings.SplitSeq(path[1:], "/") {
+			if s == "." || s == ".." || strings.ContainsAny(s, "\\\x00;%?#") {
+				t.Errorf("%q reads as %q", raw, path)
+			}
+		}
+		plain := strings.Map(onlyASCII, asciiLower(path))
+		if strings.Map(onlyASCII, strings.ToLower(path)) != plain || asciiLower(strings.Map(onlyASCII, strings.ToUpper(path))) != plain {
+			t.Errorf("%q reads as %q, which folds in two ways", raw, path)
+		}
+	})
+}
+
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+func onlyASCII(r rune) rune {
+	if r < 0x80 {
+		return r
+	}
+	return -1
+}
+
+// FuzzRoute compares the matcher with a regular expression that says the same of a path
+// which can be read. A path that only one of the two lets through is a call that is held
+// to the rules of another route.
+func FuzzRoute(f *testing.F) {
+	for _, s := range []string{
+		"/Api/v6/envelope/1", "/api/V6.0/envelope/1/file/2", "/Api/v6", "/Api/v6/", "/Api/v06/x", "/Api/v1000/x", "/Api/v5.0.0/x", "/API.ASMX", "/Api.asmx/",
+		"/Api/v7/envelope//x", "/Api/v4/%65nvelope/1/file", "/Api/v\xd9\xa1/x", "/files/a/b",
+	} {
+		f.Add(s)
+	}
+	routes := []Route{
+		{Path: "/Api/{version}/envelope/{id}", Versions: "6-"},
+		{Path: "/Api/{version}/envelope/{id}/file/{file...}", Versions: "4-5"},
+		{Path: "/Api/{version}/{rest...}", Versions: "1-5"},
+		{Path: "/Api.asmx"},
+		{Path: "/files/{name}/"},
+	}
+	expressions := make([]*regexp.Regexp, len(routes))
+	for i, r := range routes {
+		expressions[i] = expressionOf(r.Path)
+	}
+	apis, err := compile([]API{{Name: "a", Routes: routes}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		path, ok := readPath(raw)
+		if !ok {
+			return
+		}
+		for i := range apis[0].Routes {
+			r := &apis[0].Routes[i]
+			v, ok := r.match("GET", path)
+			want, fits := 0, false
+			if m := expressions[i].FindStringSubmatch(path); m != nil {
+				fits = true
+				if len(m) > 1 {
+					want, _ = strconv.Atoi(m[1])
+					fits = want >= r.first && (r.last == 0 || want <= r.last)
+				}
+			}
+			if ok != fits || ok && v != want {
+				t.Errorf("%q and %s: %v, version %d; the expression says %v, %d", path, r.Path, ok, v, fits, want)
+			}
+		}
+	})
+}
+
+// expressionOf writes a pattern as a regular expression.
+func expressionOf(pattern string) *regexp.Regexp {
+	var e strings.Builder
+	for s := range strings.SplitSeq(pattern[1:], "/") {
+		switch {
+		case s == "{version}":
+			e.WriteString(`/v([1-9][0-9]{0,2})(?:\.0)?`)
+		case strings.HasSuffix(s, "...}"):
+			e.WriteString(`(?:/.*)?`)
+		case strings.HasPrefix(s, "{"):
+			e.WriteString(`/[^/]+`)
+		default:
+			e.WriteString("/" + regexp.QuoteMeta(s))
+		}
+	}
+	return regexp.MustCompile(`(?is)\A` + e.String() + `\z`)
+}
+
+// FuzzHeaders wants one secret to be read out of headers when there is one, and none when
+// there are two. Which header it stood in, and in which order they came, must not matter.
+func FuzzHeaders(f *testing.F) {
+	f.Add("kpu_a", "", "", "")
+	f.Add("kpu_a", "Bearer kpu_a", "", "ada@acme.example")
+	f.Add("", "bearer  kpu_a ", " kpu_a\t", "")
+	f.Add("kpu_a", "Basic a3B1X2E6", "", "")
+	f.Add("", "DPoP", "", "")
+	f.Add("", "Bearerkpu_a", "kpo_b", "a\tb")
+	f.Add("Bearer kpu_a", "Bearer Bearer kpu_a", "", "")
+	f.Fuzz(func(t *testing.T, apiToken, authorization, organizationKey, login string) {
+		read := func(req Request) call {
+			k := call{req: req}
+			k.readHeaders()
+			return k
+		}
+		k := read(Request{APIToken: []string{apiToken}, Authorization: []string{authorization}, OrganizationKey: []string{organizationKey}, UserLoginName: []string{login}})
+
+		var secrets []string
+		for _, s := range []string{apiToken, organizationKey, tokenOf(authorization)} {
+			if s = strings.Trim(s, " \t"); s != "" && !slices.Contains(secrets, s) {
+				secrets = append(secrets, s)
+			}
+		}
+		switch {
+		case len(secrets) == 0 && (k.presented != keyporter.ReasonNoCredential || k.secret != ""),
+			len(secrets) == 1 && (k.presented != keyporter.Allowed || k.secret != secrets[0]),
+			len(secrets) > 1 && k.presented != keyporter.ReasonAmbiguous:
+			t.Errorf("%q in three headers is read as %q, %q", secrets, k.secret, k.presented)
+		}
+		if want := strings.Trim(login, " \t"); !k.login.ok || k.login.value != want {
+			t.Errorf("the login name %q is read as %q", login, k.login.value)
+		}
+
+		other := read(Request{APIToken: []string{organizationKey, apiToken, ""}, Authorization: []string{"", authorization}})
+		if other.presented != k.presented || k.presented == keyporter.Allowed && other.secret != k.secret {
+			t.Errorf("%q and %q: in another order %q and %q", k.secret, k.presented, other.secret, other.presented)
+		}
+	})
+}
+
+// schemes are those of RFC 6750 and RFC 9449, with the blanks behind them.
+var schemes = regexp.MustCompile(`(?i)\A(?:bearer|dpop)(?: +|\z)`)
+
+func tokenOf(authorization string) string {
+	return schemes.ReplaceAllLiteralString(strings.Trim(authorization, " \t"), "")
+}
