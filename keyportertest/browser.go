@@ -37,10 +37,11 @@ func NewBrowser(t testing.TB) *Browser {
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	b := &Browser{t: t, ctx: ctx, seen: os.Getenv("KEYPORTER_SCREENSHOTS")}
-	messages := chromedp.Console(ctx)
+	// Console starts a browser, too, but keeps to itself what goes wrong with that.
 	if err := chromedp.Do(ctx, b.light()); err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
+	messages := chromedp.Console(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

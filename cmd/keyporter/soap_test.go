@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -106,116 +104,15 @@ func pythonWithZeep(t *testing.T) string {
 	return ""
 }
 
-// block is a piece of code in a document.
-type block struct{ language, text string }
-
-// blocks reads the pieces of code of a document; those with the language "note" are its comments.
-func blocks(t *testing.T, path string) (all []block) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$|^<!-- (.*?) -->$").FindAllStringSubmatch(string(text), -1) {
-		if m[3] != "" {
-			all = append(all, block{"note", m[3]})
-			continue
-		}
-		all = append(all, block{m[1], m[2]})
-	}
-	return all
-}
-
-// shell is a bash that stays for all commands of a document.
-type shell struct {
-	t   *testing.T
-	in  io.Writer
-	out *bufio.Reader
-}
-
-// newShell starts a bash in a folder where docs is that of the repository, and nothing else.
-func newShell(t *testing.T) *shell {
-	t.Helper()
-	dir := t.TempDir()
-	docs, err := filepath.Abs("../../docs")
-	if err == nil {
-		err = os.Symlink(docs, filepath.Join(dir, "docs"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "bash")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "no_proxy=*")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	return &shell{t, in, bufio.NewReader(out)}
-}
-
-// run runs commands and returns what they print. What a read waits for is typed.
-func (s *shell) run(commands, typed string) (printed string) {
-	s.t.Helper()
-	commands = regexp.MustCompile(`(?m)^read .*$`).ReplaceAllString(commands, "$0\n"+typed)
-	if _, err := io.WriteString(s.in, commands+"echo; echo \"end $?\"\n"); err != nil {
-		s.t.Fatal(err)
-	}
-	for {
-		line, err := s.out.ReadString('\n')
-		if err != nil {
-			s.t.Fatalf("%v after %s", err, printed)
-		}
-		if strings.HasPrefix(line, "end ") {
-			return strings.TrimSpace(printed)
-		}
-		printed += line
-	}
-}
-
-// TestTheSOAPTutorial follows docs/tutorial-soap.md: it runs each command as it stands
-// there, with the requests in docs/soap, and wants the answers that stand there.
+// TestTheSOAPTutorial follows docs/tutorial-soap.md, with the requests in docs/soap.
 func TestTheSOAPTutorial(t *testing.T) {
 	d, info := runDemo(t)
 	token, secret := newToken(t, d, "ada@acme.example", "Hello World")
-	sh := newShell(t)
-	// Ids, times and names of requests are others each time.
-	changing := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:]+Z|<supportId>\w{24}<`)
-	same := func(s string) string { return changing.ReplaceAllString(strings.TrimSpace(s), "…") }
-	printed, compared := "", 0
-	for _, b := range blocks(t, "../../docs/tutorial-soap.md") {
-		switch b.language {
-		case "sh":
-			printed = sh.run(strings.ReplaceAll(b.text, "http://127.0.0.1:8080", info.URL), secret)
-			continue
-		case "note":
-			if _, err := d.srv.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
-				t.Fatal(err)
-			}
-		case "xml", "json":
-			if printed == "" {
-				continue // not an answer
-			}
-			if compared++; same(printed) != same(b.text) {
-				t.Errorf("the answer is\n%s\nand in the tutorial\n%s", printed, b.text)
-			}
+	tutorial{path: "../../docs/tutorial-soap.md", answers: 8}.follow(t, info, secret, func() {
+		if _, err := d.srv.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
 		}
-		printed = ""
-	}
-	if compared != 8 {
-		t.Errorf("%d answers were compared", compared)
-	}
+	})
 	if found(t, info, secret)["Hello World"] == "" {
 		t.Error("there is no such envelope over REST")
 	}

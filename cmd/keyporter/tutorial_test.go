@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// block is a piece of code in a document.
+type block struct{ language, text string }
+
+// blocks reads the pieces of code of a document; those with the language "note" are its comments.
+func blocks(t *testing.T, path string) (all []block) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$|^<!-- (.*?) -->$").FindAllStringSubmatch(string(text), -1) {
+		if m[3] != "" {
+			all = append(all, block{"note", m[3]})
+			continue
+		}
+		all = append(all, block{m[1], m[2]})
+	}
+	return all
+}
+
+// shell is a bash that stays for all commands of a document.
+type shell struct {
+	t   *testing.T
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// newShell starts a bash in a folder where docs is that of the repository, and nothing else.
+func newShell(t *testing.T) *shell {
+	t.Helper()
+	dir := t.TempDir()
+	docs, err := filepath.Abs("../../docs")
+	if err == nil {
+		err = os.Symlink(docs, filepath.Join(dir, "docs"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "no_proxy=*")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	return &shell{t, in, bufio.NewReader(out)}
+}
+
+// run runs commands and returns what they print. What a read waits for is typed.
+func (s *shell) run(commands, typed string) (printed string) {
+	s.t.Helper()
+	commands = regexp.MustCompile(`(?m)^read .*$`).ReplaceAllString(commands, "$0\n"+typed)
+	if _, err := io.WriteString(s.in, commands+"echo; echo \"end $?\"\n"); err != nil {
+		s.t.Fatal(err)
+	}
+	for {
+		line, err := s.out.ReadString('\n')
+		if err != nil {
+			s.t.Fatalf("%v after %s", err, printed)
+		}
+		if strings.HasPrefix(line, "end ") {
+			return strings.TrimSpace(printed)
+		}
+		printed += line
+	}
+}
+
+// tutorial is a document that people follow from its first to its last step.
+type tutorial struct {
+	path    string
+	answers int // that stand in it
+}
+
+// changing are ids, times and the names of requests, which are others each time.
+var changing = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|<supportId>\w{24}<|"TraceId":"\w{24}"|"(User)?Id":"\w{26}"`)
+
+// follow runs each command as it stands in the tutorial, and wants the answers that stand
+// there. The token is what its reader made on the page; switchOn does what he does there later.
+func (u tutorial) follow(t *testing.T, info demoInfo, token string, switchOn func()) {
+	t.Helper()
+	sh := newShell(t)
+	same := func(s string) string {
+		return changing.ReplaceAllString(strings.TrimSpace(strings.ReplaceAll(s, "\r", "")), "…")
+	}
+	printed, compared := "", 0
+	for _, b := range blocks(t, u.path) {
+		switch b.language {
+		case "sh":
+			printed = sh.run(strings.ReplaceAll(b.text, "http://127.0.0.1:8080", info.URL), token)
+			continue
+		case "note":
+			switchOn()
+		case "xml", "json", "text":
+			if printed == "" {
+				continue // not an answer
+			}
+			if compared++; same(printed) != same(b.text) {
+				t.Errorf("the answer is\n%s\nand in the tutorial\n%s", printed, b.text)
+			}
+		}
+		printed = ""
+	}
+	if compared != u.answers {
+		t.Errorf("%d answers were compared", compared)
+	}
+}
