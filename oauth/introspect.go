@@ -92,7 +92,9 @@ func (s *server) authenticated(w http.ResponseWriter, r *http.Request, in url.Va
 	params := authentication(in)
 	params.Set("token", "none")
 	r = r.Clone(r.Context())
-	r.URL.Path, r.URL.RawPath = pathIntrospect, "" // also for who came by another address
+	// Also for who came by another address, with JSON.
+	r.URL.Path, r.URL.RawPath = pathIntrospect, ""
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return s.call(w, r, params) != nil
 }
 

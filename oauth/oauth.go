@@ -141,6 +141,7 @@ func (s *server) addresses() map[string]endpoint {
 		pathPAR:        {"POST", true, s.push},
 		pathDevice:     {"POST", true, s.device},
 		pathIntrospect: {"POST", false, s.introspect},
+		pathBatch:      {"POST", false, s.introspectBatch},
 		pathUserInfo:   {"GET POST", true, s.userInfo},
 		pathJWKS:       {"GET HEAD", true, s.jwks},
 		pathOpenID:     {"GET HEAD", true, s.metadata},
