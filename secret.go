@@ -18,6 +18,7 @@ const (
 	SecretAccessToken       SecretKind = "kpa_"
 	SecretRefreshToken      SecretKind = "kpr_"
 	SecretApp               SecretKind = "kpc_"
+	SecretGateway           SecretKind = "kpg_"
 )
 
 // A secret is a prefix of 4 characters, 43 random base62 characters (256 bits), and 6
@@ -131,7 +132,7 @@ func ParseSecret(text string) (SecretKind, bool) {
 	}
 	kind := SecretKind(text[:secretPrefixLen])
 	switch kind {
-	case SecretUserToken, SecretOrganizationToken, SecretAccessToken, SecretRefreshToken, SecretApp:
+	case SecretUserToken, SecretOrganizationToken, SecretAccessToken, SecretRefreshToken, SecretApp, SecretGateway:
 	default:
 		return "", false
 	}

@@ -15,7 +15,7 @@ import (
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 var kinds = []keyporter.SecretKind{
-	keyporter.SecretUserToken, keyporter.SecretOrganizationToken, keyporter.SecretAccessToken, keyporter.SecretRefreshToken, keyporter.SecretApp,
+	keyporter.SecretUserToken, keyporter.SecretOrganizationToken, keyporter.SecretAccessToken, keyporter.SecretRefreshToken, keyporter.SecretApp, keyporter.SecretGateway,
 }
 
 func TestASecretIsReadBack(t *testing.T) {

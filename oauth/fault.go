@@ -132,12 +132,19 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, f fault) {
 		h.Set("WWW-Authenticate", `Basic realm="Keyporter"`)
 	case status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(5))
-	case flowOf(r.Context()).endpoint == pathUserInfo && status < 500:
+	case asksForBearer(flowOf(r.Context()).endpoint, status):
 		h.Set("WWW-Authenticate", challenge(r, f))
 	}
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.code, "error_description": plain(f.description)})
+}
+
+// asksForBearer tells whether a refusal tells how to come back with a bearer token: to
+// userinfo with an access token, to introspection with the secret of a gateway.
+func asksForBearer(endpoint string, status int) bool {
+	return endpoint == pathUserInfo && status < http.StatusInternalServerError ||
+		strings.HasPrefix(endpoint, pathIntrospect) && status == http.StatusUnauthorized
 }
 
 // challenge tells how to come back with a token (RFC 6750 §3, RFC 9449 §7.1). Who showed none isn't told of an error.

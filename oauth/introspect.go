@@ -29,38 +29,57 @@ type introspection struct {
 	ID           keyporter.ID  `json:"jti,omitempty"`
 	Confirmation *confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2
 
+	Act *actor `json:"act,omitempty"` // RFC 8693 §4.1: who speaks for the subject
+
 	Organization keyporter.ID             `json:"keyporter_organization,omitempty"`
 	Kind         keyporter.CredentialKind `json:"keyporter_kind,omitempty"`
-	Actor        keyporter.ID             `json:"keyporter_actor,omitempty"`
+
+	// Told to gateways only.
+	Connection keyporter.ID     `json:"keyporter_connection,omitempty"`
+	Reason     keyporter.Reason `json:"keyporter_reason,omitempty"` // why it isn't active, if the secret is right
+	Message    string           `json:"keyporter_message,omitempty"`
 }
 
 type confirmation struct {
 	KeyHash string `json:"jkt"`
 }
 
+type actor struct {
+	Subject keyporter.ID `json:"sub"`
+}
+
 // introspect tells an app about a token: its own, or any, if it is marked as a resource
 // server. Of a token that it may not know it learns as little as of one that never was.
+// A gateway it tells about whatever a call at one of its APIs can carry.
 func (s *server) introspect(w http.ResponseWriter, r *http.Request) {
-	s.form(func(w http.ResponseWriter, r *http.Request, in url.Values) {
-		f := flowOf(r.Context())
-		switch app := f.app; {
-		case !s.authenticated(w, r, in):
-			return
-		case app == nil || app.Authentication == keyporter.AppPublic:
-			s.fail(w, r, fault{code: invalidClient, description: "Only an app that can prove who it is may ask."})
-			return
-		case in.Get("token") == "":
-			s.fail(w, r, invalid("token is missing."))
-			return
-		}
-		out, err := s.inspect(r.Context(), f.app, in.Get("token"))
-		if err != nil {
-			s.fail(w, r, s.unforeseen(f, err))
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(out)
-	})(w, r)
+	in, err := readForm(w, r)
+	if err == nil {
+		in, err = checked(in)
+	}
+	if err != nil {
+		s.fail(w, r, asFault(err))
+		return
+	}
+	who, ok := s.asker(w, r, in)
+	if !ok {
+		return
+	}
+	if in.Get("token") == "" {
+		s.fail(w, r, invalid("token is missing."))
+		return
+	}
+	out, err := s.inspect(r.Context(), who, question{Token: in.Get("token"), Login: in.Get("login")})
+	if err != nil {
+		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
+		return
+	}
+	s.tell(w, out)
+}
+
+// tell answers with JSON.
+func (s *server) tell(w http.ResponseWriter, what any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(what) // the client is gone, or it works
 }
 
 // authenticated has the library find out whether the app is who it says, by asking it
@@ -72,6 +91,10 @@ func (s *server) authenticated(w http.ResponseWriter, r *http.Request, in url.Va
 	}
 	params := authentication(in)
 	params.Set("token", "none")
+	r = r.Clone(r.Context())
+	// Also for who came by another address, with JSON.
+	r.URL.Path, r.URL.RawPath = pathIntrospect, ""
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return s.call(w, r, params) != nil
 }
 
@@ -90,27 +113,55 @@ func (s *server) showsSecret(r *http.Request, in url.Values) bool {
 	return ok && err == nil
 }
 
-func (s *server) inspect(ctx context.Context, app *keyporter.App, token string) (introspection, error) {
-	kind, ok := keyporter.ParseSecret(token)
-	if ok && kind == keyporter.SecretRefreshToken {
-		return s.inspectRefreshToken(ctx, app, token)
+// question is what is asked: about a credential, and the login name beside it, if any.
+type question struct {
+	Token string `json:"token"`
+	Login string `json:"login"`
+}
+
+func (s *server) inspect(ctx context.Context, who asker, q question) (introspection, error) {
+	kind, ok := keyporter.ParseSecret(q.Token)
+	if ok && kind == keyporter.SecretRefreshToken && who.app != nil {
+		return s.inspectRefreshToken(ctx, who.app, q.Token)
 	}
-	i, err := s.Checker.Inspect(ctx, token)
-	p := i.Principal
-	if err != nil || !i.Allowed || p == nil || !app.Introspects && p.AppID != app.ID {
+	i, err := s.Checker.InspectFor(ctx, q.Token, q.Login)
+	switch p := i.Principal; {
+	case err != nil || p == nil:
 		return introspection{}, err
+	case who.gateway != nil:
+		return s.inspectForGateway(who.gateway, i), nil
+	case !i.Allowed || !who.app.Introspects && p.AppID != who.app.ID:
+		return introspection{}, nil
 	}
 	return s.described(i), nil
+}
+
+// inspectForGateway tells also why a credential doesn't work: whoever showed it to the
+// gateway had the right secret, and may know.
+func (s *server) inspectForGateway(g *Gateway, i verify.Inspection) introspection {
+	reason := i.Reason
+	if i.Allowed && !s.isFor(g, i.Resources) {
+		i.Allowed, reason = false, keyporter.ReasonAudience
+	}
+	if !i.Allowed {
+		return introspection{Reason: reason, Message: reason.Refusal().Text}
+	}
+	out := s.described(i)
+	out.Connection = i.ConnectionID
+	return out
 }
 
 func (s *server) described(i verify.Inspection) introspection {
 	p := i.Principal
 	out := introspection{
 		Active: true, Scope: strings.Join(p.Scopes, " "), ClientID: p.AppID, Username: p.Login, TokenType: string(goidc.TokenTypeBearer),
-		Subject: p.UserID, Audience: i.Resources, Issuer: s.Issuer, ID: p.CredentialID, Organization: p.OrganizationID, Kind: p.CredentialKind, Actor: p.ActorID,
+		Subject: p.UserID, Audience: i.Resources, Issuer: s.Issuer, ID: p.CredentialID, Organization: p.OrganizationID, Kind: p.CredentialKind,
 	}
 	if out.Subject == "" {
 		out.Subject = p.AppID
+	}
+	if p.ActorID != "" {
+		out.Act = &actor{p.ActorID}
 	}
 	if !i.CreatedAt.IsZero() {
 		out.IssuedAt = i.CreatedAt.Unix()

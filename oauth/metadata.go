@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 )
 
 // metadata describes the server (RFC 8414, OpenID Connect Discovery): one document at both addresses.
@@ -32,6 +33,9 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported":           []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "email"},
 		"claims_parameter_supported": false, "request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"prompt_values_supported": []string{"none", "login", "consent", "select_account"},
+	}
+	if len(s.Gateways) > 0 {
+		doc["introspection_endpoint_auth_methods_supported"] = append(slices.Clone(methods[:3]), "Bearer") // RFC 8414 §2
 	}
 	if s.Register {
 		doc["registration_endpoint"] = at(pathRegister)

@@ -32,6 +32,7 @@ type Config struct {
 	Scopes    []keyporter.Scope // that the operator named
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
+	Gateways  []Gateway         // that may ask about credentials
 }
 
 type server struct {
@@ -49,6 +50,9 @@ const (
 	pathToken      = prefix + "token"
 	pathRevoke     = prefix + "revoke"
 	pathIntrospect = prefix + "introspect"
+	pathBatch      = pathIntrospect + "/batch"
+	pathChanges    = pathIntrospect + "/changes"
+	pathUses       = pathIntrospect + "/uses"
 	pathPAR        = prefix + "par"
 	pathDevice     = prefix + "device_authorization"
 	pathUserInfo   = prefix + "userinfo"
@@ -137,6 +141,7 @@ func (s *server) addresses() map[string]endpoint {
 		pathPAR:        {"POST", true, s.push},
 		pathDevice:     {"POST", true, s.device},
 		pathIntrospect: {"POST", false, s.introspect},
+		pathBatch:      {"POST", false, s.introspectBatch},
 		pathUserInfo:   {"GET POST", true, s.userInfo},
 		pathJWKS:       {"GET HEAD", true, s.jwks},
 		pathOpenID:     {"GET HEAD", true, s.metadata},

@@ -17,7 +17,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Config is everything that can be set. Each setting but apis and scopes can be given in the
+// Config is everything that can be set. Each setting but scopes, apis and gateways can be given in the
 // configuration file, as a variable KEYPORTER_… or as a flag; a flag beats a variable,
 // and a variable beats the file. The zero value of each setting is its default.
 type Config struct {
@@ -55,6 +55,8 @@ type Config struct {
 	Scopes []keyporter.Scope `yaml:"scopes"`
 	// APIs are the APIs behind the gateway. They can be set in the file only.
 	APIs []verify.API `yaml:"apis"`
+	// Gateways are what stands before an API and asks by introspection: a proxy, or the middleware in the API itself. Each has a secret of its own. They can be set in the file only. With PostgreSQL they need key_file, as apps do.
+	Gateways []Gateway `yaml:"gateways"`
 }
 
 // reserved are the first segments of paths that Keyporter answers itself.
@@ -105,6 +107,7 @@ func (c Config) Validate() error {
 	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q is neither text nor json", c.LogFormat)
 	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
+	faults = append(faults, c.validateGateways()...)
 	return errors.Join(faults...)
 }
 

@@ -43,6 +43,8 @@ is wrong is told at once.
 	fields(t, &doc, "../verify/api.go", "API", none)
 	fmt.Fprint(&doc, "\n## One of routes\n\n")
 	fields(t, &doc, "../verify/api.go", "Route", none)
+	fmt.Fprint(&doc, "\n## One of gateways\n\n")
+	fields(t, &doc, "gateway.go", "Gateway", none)
 	fmt.Fprint(&doc, "\n## An example\n\n```yaml\n"+exampleFile+"```\n")
 	const path = "../docs/configuration.md"
 	if *update {

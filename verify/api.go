@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// API is one API behind the gateway. What isn't on one of its routes isn't reachable.
+// API is one API behind the gateway. What isn't on one of its routes isn't reachable through it.
 type API struct {
 	// Name is what pages and counts call the API.
 	Name string `yaml:"name"`
@@ -23,7 +23,7 @@ type API struct {
 	Hosts []string `yaml:"hosts"`
 	// Example is the path of a GET call that answers who the caller is, or something as harmless. The page of tokens shows people how to call it.
 	Example string `yaml:"example"`
-	// Routes are tried in their order; the first that fits decides.
+	// Routes are tried in their order; the first that fits decides. None: Keyporter passes no calls on to the API and isn't asked about any; one of gateways may still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
 
 	target *url.URL
@@ -153,7 +153,7 @@ func (a *API) compile(where string) (faults []error) {
 	if path, ok := readPath(a.Example); a.Example != "" && (!ok || path != a.Example) {
 		faults = append(faults, fmt.Errorf("%s: example has to be a plain path such as /Api/v6/authorization/whoami", where))
 	}
-	if len(a.Routes) == 0 {
+	if len(a.Routes) == 0 && (a.Upstream != "" || len(a.Hosts) > 0 || a.Example != "") {
 		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
 	}
 	for _, h := range a.Hosts {

@@ -147,7 +147,7 @@ func send(ts *testscript.TestScript, req *http.Request) (status int, told string
 	return res.StatusCode, fmt.Sprintf("%s\n%s\n%s\n", res.Status, header.String(), body)
 }
 
-var secretPattern = regexp.MustCompile(`kp[uoarc]_[0-9A-Za-z]{49}`)
+var secretPattern = regexp.MustCompile(`kp[uoarcg]_[0-9A-Za-z]{49}`)
 
 func secret(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

@@ -1,0 +1,99 @@
+package oauth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	maxBatch      = 1000      // rows of a request
+	maxBatchBytes = 256 << 10 // of its body
+)
+
+// readJSON reads a body that is one JSON object with nothing in it that in has no field
+// for: what somebody misspelt must not be left out in silence.
+func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return invalid("The body has to be application/json.")
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBatchBytes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return invalid(misread(err))
+	}
+	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // it isn't wrapped
+		return invalid("Something comes after the JSON object.")
+	}
+	return nil
+}
+
+// misread tells what is wrong with a body, without what stands in it.
+func misread(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return "The body has a value of the wrong kind in " + e.Field + "."
+	}
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return fmt.Sprintf("The body is longer than %d KiB.", maxBatchBytes>>10)
+	}
+	if strings.HasPrefix(err.Error(), "json: unknown field") {
+		return "The body has a field that there isn't."
+	}
+	return "The body isn't JSON."
+}
+
+// batch are many questions at once, and by what an app proves itself that doesn't do it
+// in the Authorization header.
+type batch struct {
+	Tokens []question `json:"tokens"`
+
+	ClientID      string `json:"client_id"`
+	ClientSecret  string `json:"client_secret"`
+	AssertionType string `json:"client_assertion_type"`
+	Assertion     string `json:"client_assertion"`
+}
+
+func (b *batch) authentication() (url.Values, error) {
+	return checked(url.Values{
+		"client_id": {b.ClientID}, "client_secret": {b.ClientSecret}, "client_assertion_type": {b.AssertionType}, "client_assertion": {b.Assertion},
+	})
+}
+
+// introspectBatch tells about many credentials what introspect tells about one, in the
+// order of the questions. When one can't be answered, none is.
+func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) {
+	var in batch
+	err := readJSON(w, r, &in)
+	var proof url.Values
+	if err == nil {
+		proof, err = in.authentication()
+	}
+	if err != nil {
+		s.fail(w, r, asFault(err))
+		return
+	}
+	who, ok := s.asker(w, r, proof)
+	if !ok {
+		return
+	}
+	if in.Tokens == nil || len(in.Tokens) > maxBatch {
+		s.fail(w, r, invalid(fmt.Sprintf("tokens has to be a list of up to %d.", maxBatch)))
+		return
+	}
+	out := struct {
+		Tokens []introspection `json:"tokens"`
+	}{make([]introspection, len(in.Tokens))}
+	for i, q := range in.Tokens {
+		if out.Tokens[i], err = s.inspect(r.Context(), who, q); err != nil {
+			s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
+			return
+		}
+	}
+	s.tell(w, out)
+}

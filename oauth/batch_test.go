@@ -1,0 +1,160 @@
+package oauth_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// post sends a body of JSON.
+func post(t testing.TB, address, body string, header ...string) keyportertest.Answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return keyportertest.Do(t, req)
+}
+
+// questions asks about these tokens, each perhaps with a login name after a blank.
+func questions(tokens ...string) string {
+	type question struct {
+		Token string `json:"token"`
+		Login string `json:"login,omitempty"`
+	}
+	in := struct {
+		Tokens []question `json:"tokens"`
+	}{[]question{}}
+	for _, t := range tokens {
+		token, login, _ := strings.Cut(t, " ")
+		in.Tokens = append(in.Tokens, question{token, login})
+	}
+	text, _ := json.Marshal(in)
+	return string(text)
+}
+
+// each takes the answers of a batch apart.
+func each(t testing.TB, a keyportertest.Answer) (all []keyportertest.Answer) {
+	t.Helper()
+	list, ok := a.Body["tokens"].([]any)
+	if a.Status != http.StatusOK || !ok {
+		t.Fatalf("%d %v", a.Status, a.Body)
+	}
+	for _, one := range list {
+		body, _ := one.(map[string]any)
+		all = append(all, keyportertest.Answer{Status: a.Status, Body: body})
+	}
+	return all
+}
+
+func TestManyTokensAtOnce(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newGatewayWorld(t, url)
+		token, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
+		_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
+		_, access := w.AccessToken(t, w.Connect(t, w.ada, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
+		if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+		body := questions(user.Reveal(), "kpu_x", organization.Reveal()+" "+w.grace.Login, organization.Reveal(), organization.Reveal()+" x@y.example", access.Reveal(), "")
+		a := post(t, w.URL+"/oauth2/introspect/batch", body, bearer(w.esign)...)
+		got := each(t, a)
+		if len(got) != 7 || a.Header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("%v", a)
+		}
+		wantInactive(t, "switched off", got[0], keyporter.ReasonDisabled)
+		wantInactive(t, "unknown", got[1], "")
+		wantText(t, "for grace", got[2], map[string]string{"sub": string(w.grace.ID)})
+		wantText(t, "for nobody", got[3], map[string]string{"sub": ""})
+		wantInactive(t, "for who isn't there", got[4], keyporter.ReasonNamedUnknown)
+		wantInactive(t, "for another API", got[5], keyporter.ReasonAudience)
+		wantInactive(t, "empty", got[6], "")
+	})
+}
+
+func TestABatchHasBounds(t *testing.T) {
+	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
+	at := w.URL + "/oauth2/introspect/batch"
+	tokens := make([]string, 1000)
+	for i := range tokens {
+		tokens[i] = user.Reveal()
+	}
+	for _, one := range each(t, post(t, at, questions(tokens...), bearer(w.all)...)) {
+		wantText(t, "one of a thousand", one, map[string]string{"sub": string(w.ada.ID)})
+	}
+	if got := each(t, post(t, at, questions(), bearer(w.all)...)); len(got) != 0 {
+		t.Errorf("of none: %v", got)
+	}
+	for what, body := range map[string]string{
+		"1001":                  questions(append(tokens, "x")...),
+		"a huge body":           questions(strings.Repeat("x", 256<<10)),
+		"no JSON":               "token=" + user.Reveal(),
+		"nothing":               "",
+		"half of it":            `{"tokens":[{"token":"`,
+		"a list":                `[{"token":"x"}]`,
+		"no list":               `{}`,
+		"null":                  `null`,
+		"another field":         `{"tokens":[],"login":"x"}`,
+		"another field of one":  `{"tokens":[{"token":"x","logn":"ada@acme.example"}]}`,
+		"a number":              `{"tokens":[{"token":` + strings.Repeat("7", 30) + `}]}`,
+		"something after it":    `{"tokens":[]}{"tokens":[]}`,
+		"very deep":             `{"tokens":` + strings.Repeat("[", 100_000),
+		"two ways to say who":   `{"tokens":[],"client_id":"x"}`,
+		"a login that is a map": `{"tokens":[{"token":"x","login":{}}]}`,
+	} {
+		a := post(t, at, body, bearer(w.all)...)
+		if a.Status != http.StatusBadRequest || a.Text("error") != "invalid_request" || a.Text("error_description") == "" || strings.Contains(a.Text("error_description"), "777") || strings.Contains(a.Text("error_description"), "kpu_") {
+			t.Errorf("%s: %d %v", what, a.Status, a.Body)
+		}
+	}
+	refused(t, w.Post(t, "/oauth2/introspect/batch", map[string][]string{"tokens": {"x"}}, bearer(w.all)...), 400, "invalid_request")
+}
+
+// TestWhoMayAskAboutMany is who may ask about one.
+func TestWhoMayAskAboutMany(t *testing.T) {
+	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
+	at, body := w.URL+"/oauth2/introspect/batch", questions(user.Reveal())
+	for what, header := range map[string][]string{
+		"nobody": {}, "a user": bearer(user), "another": bearer(keyporter.NewSecret(keyporter.SecretGateway)), "an app that isn't there": {"Authorization", "Basic eDp5"},
+	} {
+		if a := post(t, at, body, header...); a.Status != http.StatusUnauthorized || a.Header.Get("WWW-Authenticate") == "" || a.Body["tokens"] != nil {
+			t.Errorf("%s: %d %v", what, a.Status, a.Body)
+		}
+	}
+	for id, introspects := range map[keyporter.ID]bool{"rs": true, "app": false} {
+		w.PutApp(t, keyporter.App{ID: id, Authentication: keyporter.AppSecret, Introspects: introspects})
+		secret := w.AppSecret(t, id).Reveal()
+		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(string(id)+":"+secret))
+		inBody := strings.TrimSuffix(body, "}") + `,"client_id":"` + string(id) + `","client_secret":"` + secret + `"}`
+		for _, a := range []keyportertest.Answer{post(t, at, body, "Authorization", basic), post(t, at, inBody)} {
+			if got := each(t, a); len(got) != 1 || got[0].Body["active"] != introspects || got[0].Body["keyporter_reason"] != nil {
+				t.Errorf("%s: %v", id, a.Body)
+			}
+		}
+		refused(t, post(t, at, inBody, "Authorization", basic), 400, "invalid_request")
+	}
+	key := newSigner(t)
+	w.PutApp(t, keyporter.App{ID: "signs", Authentication: keyporter.AppKey, Introspects: true, Keys: keySet(t, key)})
+	for _, by := range []*signer{key, newSigner(t)} {
+		signed := strings.TrimSuffix(body, "}")
+		for pair := range slices.Chunk(assertionOf(t, &world{AuthServer: w.AuthServer}, "signs", by), 2) {
+			signed += fmt.Sprintf(",%q:%q", pair[0], pair[1])
+		}
+		if a := post(t, at, signed+"}"); (a.Status == http.StatusOK) != (by == key) || by == key && each(t, a)[0].Body["active"] != true {
+			t.Errorf("by a signature, that of the key: %v: %d %v", by == key, a.Status, a.Body)
+		}
+	}
+}

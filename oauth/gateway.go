@@ -1,0 +1,107 @@
+package oauth
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// Gateway is what stands before an API and asks about the credentials in its calls. It
+// shows its secret as a bearer token (RFC 7662 §2.1).
+type Gateway struct {
+	Name string
+	Hash keyporter.SecretHash // of its secret
+	APIs []string             // that it may ask about, by name; none: all
+}
+
+// asker is who asks about credentials: an app or a gateway.
+type asker struct {
+	app     *keyporter.App
+	gateway *Gateway
+}
+
+// asker finds out who asks, and answers if that isn't known for sure. in has what an app
+// may prove itself by.
+func (s *server) asker(w http.ResponseWriter, r *http.Request, in url.Values) (asker, bool) {
+	if showsBearer(r) {
+		g, err := s.gateway(r)
+		if err == nil && (in.Has("client_id") || in.Has("client_secret") || in.Has("client_assertion")) {
+			err = invalid("Who asks says in more than one way who he is.")
+		}
+		if err != nil {
+			s.fail(w, r, asFault(err))
+			return asker{}, false
+		}
+		return asker{gateway: g}, true
+	}
+	if err := s.identify(r, in); err != nil {
+		s.fail(w, r, asFault(err))
+		return asker{}, false
+	}
+	if !s.authenticated(w, r, in) {
+		return asker{}, false
+	}
+	app := flowOf(r.Context()).app
+	if app == nil || app.Authentication == keyporter.AppPublic {
+		s.fail(w, r, fault{code: invalidClient, description: "Only an app that can prove who it is may ask."})
+		return asker{}, false
+	}
+	return asker{app: app}, true
+}
+
+// onlyGateways has serve run for a gateway, and answers anybody else.
+func (s *server) onlyGateways(serve func(http.ResponseWriter, *http.Request, *Gateway)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g, err := s.gateway(r)
+		if err != nil {
+			s.fail(w, r, asFault(err))
+			return
+		}
+		serve(w, r, g)
+	}
+}
+
+func showsBearer(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer")
+}
+
+// gateway returns whose secret the request shows. The hashes are compared with all of
+// them in constant time: how long it takes tells nothing about any.
+func (s *server) gateway(r *http.Request) (*Gateway, error) {
+	if len(r.Header["Authorization"]) > 1 {
+		return nil, invalid("The Authorization header comes twice.")
+	}
+	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	secret = strings.Trim(secret, " ")
+	hash := keyporter.HashSecret(secret)
+	var found *Gateway
+	for i := range s.Gateways {
+		if subtle.ConstantTimeCompare(hash[:], s.Gateways[i].Hash[:]) == 1 {
+			found = &s.Gateways[i]
+		}
+	}
+	kind, ok := keyporter.ParseSecret(secret)
+	if found == nil || !ok || kind != keyporter.SecretGateway || !showsBearer(r) {
+		return nil, fault{code: invalidToken, description: "This is not the secret of a gateway."}
+	}
+	return found, nil
+}
+
+// mayName tells whether the gateway stands before the API of that name.
+func (g *Gateway) mayName(api *verify.API) bool {
+	return len(g.APIs) == 0 || slices.Contains(g.APIs, api.Name)
+}
+
+// isFor tells whether a credential is for an API that the gateway stands before (RFC 8707).
+// What isn't issued for certain resources is for all.
+func (s *server) isFor(g *Gateway, resources []string) bool {
+	return len(g.APIs) == 0 || len(resources) == 0 || slices.ContainsFunc(s.Checker.APIs(), func(a *verify.API) bool {
+		return g.mayName(a) && slices.Contains(resources, a.Resource)
+	})
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Gateway is one of gateways.
+type Gateway struct {
+	// Name is what logs call the gateway: 1 to 64 characters, no other has the same.
+	Name string `yaml:"name"`
+	// SecretSHA256 is the SHA-256 of the gateway's secret, in hexadecimal. `keyporter gateway secret` makes a secret and prints this setting for it. To replace a secret without a break, add the gateway a second time under another name, and take the first one out when it has the new secret.
+	SecretSHA256 string `yaml:"secret_sha256"`
+	// APIs are the names of those of apis that the gateway stands before. It is told as active only what is for one of them: an access token that was issued for another resource is inactive to it. None: all.
+	APIs []string `yaml:"apis"`
+}
+
+// maxGatewayName is how many characters the name of a gateway has at the most.
+const maxGatewayName = 64
+
+// hash reads the setting secret_sha256.
+func (g Gateway) hash() (keyporter.SecretHash, error) {
+	b, err := hex.DecodeString(g.SecretSHA256)
+	if err != nil || len(b) != len(keyporter.SecretHash{}) {
+		return keyporter.SecretHash{}, errors.New("secret_sha256 has to be 64 hexadecimal digits, as `keyporter gateway secret` prints them")
+	}
+	return keyporter.SecretHash(b), nil
+}
+
+// gateways are the gateways as the door for apps takes them. Validate has been asked before.
+func (c Config) gateways() (all []oauth.Gateway) {
+	for _, g := range c.Gateways {
+		hash, _ := g.hash() // see above
+		all = append(all, oauth.Gateway{Name: g.Name, Hash: hash, APIs: g.APIs})
+	}
+	return all
+}
+
+// validateGateways reports what is wrong with the gateways. What it tells has no secret in
+// it, not either when somebody put one where its hash belongs.
+func (c Config) validateGateways() (faults []error) {
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	bad(len(c.Gateways) > 0 && c.KeyFile == "" && store.IsPostgres(c.Database), "gateways: key_file is missing; with PostgreSQL there is nothing for gateways without one")
+	known := make([]string, 0, len(c.APIs))
+	for _, a := range c.APIs {
+		known = append(known, a.Name)
+	}
+	var names []string
+	hashes := map[keyporter.SecretHash]bool{}
+	for i, g := range c.Gateways {
+		where := fmt.Sprintf("gateways[%d]", i)
+		name, err := keyporter.ParseName(g.Name)
+		bad(err != nil || name != g.Name || len([]rune(name)) > maxGatewayName, "%s: name has to be 1 to %d characters", where, maxGatewayName)
+		bad(slices.Contains(names, g.Name), "%s: there are two of the name %q", where, g.Name)
+		hash, err := g.hash()
+		bad(err != nil, "%s: %w", where, err)
+		bad(err == nil && hashes[hash], "%s: another gateway has this secret", where)
+		for _, a := range g.APIs {
+			bad(!slices.Contains(known, a), "%s: %q is none of apis", where, a)
+		}
+		names, hashes[hash] = append(names, g.Name), true
+	}
+	return faults
+}

@@ -1,0 +1,56 @@
+package server_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/server"
+)
+
+// TestFaultsOfGateways are told all at once, and never with what stands where the hash belongs.
+func TestFaultsOfGateways(t *testing.T) {
+	secret := keyporter.NewSecret(keyporter.SecretGateway)
+	file := func(lines ...string) string {
+		path := filepath.Join(t.TempDir(), "keyporter.yaml")
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	load := func(path string) (server.Config, error) {
+		return server.Load(path, func(string) string { return "" }, nil)
+	}
+	hash := fmt.Sprintf("%x", secret.Hash())
+	good := []string{"apis: [{name: shop}]", "gateways:", "  - {name: shop-api, secret_sha256: " + hash + ", apis: [shop]}"}
+	if cfg, err := load(file(good...)); err != nil || len(cfg.Gateways) != 1 || cfg.Gateways[0].SecretSHA256 != hash || cfg.Gateways[0].APIs[0] != "shop" {
+		t.Errorf("%+v, %v", cfg.Gateways, err)
+	}
+	_, err := load(file(append(
+		good,
+		"  - {name: shop-api, secret_sha256: "+secret.Reveal()+"}",
+		"  - {secret_sha256: "+strings.ToUpper(hash)+", apis: [shop, bakery]}",
+		"  - {name: "+strings.Repeat("n", 65)+"}",
+		"database: postgres://127.0.0.1/x",
+	)...))
+	if err == nil {
+		t.Fatal("no fault found")
+	}
+	for _, want := range []string{
+		`gateways[1]: there are two of the name "shop-api"`, "gateways[1]: secret_sha256 has to be 64", "gateways[2]: name has to be 1 to 64",
+		"gateways[2]: another gateway has this secret", `gateways[2]: "bakery" is none of apis`, "gateways[3]: name has to", "gateways[3]: secret_sha256 has to", "gateways: key_file is missing",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not told: %s\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), secret.Reveal()) || strings.Contains(strings.ToLower(err.Error()), hash) {
+		t.Errorf("a secret or its hash is told: %v", err)
+	}
+	if _, err := load(file("gateways:", "  - {name: a, secret: "+secret.Reveal()+"}")); err == nil || strings.Contains(err.Error(), secret.Reveal()) {
+		t.Errorf("an unknown setting: %v", err)
+	}
+}
