@@ -42,7 +42,7 @@ func newGatewayWorld(t *testing.T, url string, configure ...func(*oauth.Config))
 	w.AuthServer = n.AuthServer(t, configure...)
 	w.ada = keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	w.grace = keyportertest.User(t, n.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
-	w.app = n.InsertApp(t, "", "Tagger", "file.read", "openid")
+	w.app = n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "openid")})
 	return w
 }
 
