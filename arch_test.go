@@ -38,6 +38,8 @@ func mayImport() map[string][]string {
 		"oauth":   {"", "control", "verify", "web"},
 		"server":  mounts,
 
+		"client": {""}, // for programs of others: what it imports, they get
+
 		"keyportertest":       slices.Concat(mounts, []string{"server"}),
 		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server"},

@@ -29,7 +29,7 @@ func (c *Checker) Inspect(ctx context.Context, secret string) (Inspection, error
 // InspectFor inspects a credential as Inspect does, beside the login name of a call: an
 // organization token then speaks for that user.
 func (c *Checker) InspectFor(ctx context.Context, secret, login string) (Inspection, error) {
-	k := call{now: c.now(), dry: true, secret: secret, login: single{value: trim(login), ok: true}, proof: notConcerned}
+	k := call{now: c.now(), dry: true, secret: secret, login: single{value: keyporter.TrimHeader(login), ok: true}, proof: notConcerned}
 	var d Decision
 	if !d.ask(&k, keyporter.RuleSecret, keyporter.RuleKnown) {
 		return Inspection{Decision: d.Decision}, nil

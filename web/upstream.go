@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/keyporter/keyporter"
 )
 
 // headerPrefix is how the names of all headers begin in which Keyporter says something.
@@ -40,23 +42,18 @@ func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id str
 	h[RequestIDHeader] = []string{id}
 }
 
-// foreign tells headers that must not reach an API: those that carry credentials, those
-// by which Keyporter says who calls, those by which some servers let a client name
-// another path or method than the one that was checked, and, unless they come from a
-// trusted proxy, those that say where a call came from. Servers that hand headers on as
-// variables make one name of X-Keyporter-User and X_Keyporter_User: only letters and
-// digits count.
+// foreign tells headers that must not reach an API: those of Keyporter's own, those
+// by which some servers let a client name another path or method than the one that was
+// checked, and, unless they come from a trusted proxy, those that say where a call came
+// from. In any spelling, see keyporter.IsOwnHeader.
 func foreign(name string, fromProxy bool) bool {
-	var buf [32]byte
-	plain := buf[:0]
-	for i := 0; i < len(name) && len(plain) < len(buf); i++ {
-		if c := name[i] | 0x20; c >= 'a' && c <= 'z' || name[i] >= '0' && name[i] <= '9' {
-			plain = append(plain, c)
-		}
+	if keyporter.IsOwnHeader(name) {
+		return true
 	}
+	var buf [32]byte
+	plain := keyporter.PlainHeader(buf[:0], name)
 	switch string(plain) {
-	case "apitoken", "authorization", "organizationkey", "userloginname", "dpop",
-		"xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
+	case "xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
 		return true
 	case "xrealip":
 		return !fromProxy || name != "X-Real-Ip"
@@ -64,7 +61,7 @@ func foreign(name string, fromProxy bool) bool {
 	if strings.HasPrefix(string(plain), "xforwarded") {
 		return !fromProxy || !strings.HasPrefix(name, "X-Forwarded-")
 	}
-	return strings.HasPrefix(string(plain), "xkeyporter") || strings.HasPrefix(string(plain), "xoriginal")
+	return strings.HasPrefix(string(plain), "xoriginal")
 }
 
 // onlyWebsocket takes off any other upgrade that the client asks for. With h2c an API

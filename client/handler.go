@@ -1,0 +1,148 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Rules are what a handler asks of a call. The zero value takes user tokens and access
+// tokens with any scopes.
+type Rules struct {
+	// Scope is what an access token must have. Other credentials have no scopes and aren't asked. Empty: any will do.
+	Scope string
+	// Credentials are the kinds that are taken: user_token, organization_token, access_token, app_token. None: user_token and access_token.
+	Credentials []string
+	// Version is that of the API, for counts, and for organization tokens, which work on 1 to 5 only. Zero: none.
+	Version int
+}
+
+// maxOrganizationTokenVersion is the last version on which organization tokens work.
+const maxOrganizationTokenVersion = 5
+
+// Handler returns a handler that lets calls through to next when Keyporter, and rules,
+// permit them, and refuses the others. next gets them as an API behind Keyporter's gateway
+// does: without the credential, and with the headers X-Keyporter-User, -Login,
+// -Organization, -Credential, -Credential-Kind, -App, -Scopes and -Actor, whatever the
+// client sent under these names. CallerOf has the same.
+//
+// The credential is read from ApiToken, OrganizationKey with UserLoginName, or
+// Authorization: Bearer. A token that is bound to a key (RFC 9449) is refused: whether
+// its proof was shown before only Keyporter's own gateway can know.
+func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
+	if len(rules.Credentials) == 0 {
+		rules.Credentials = []string{userToken, accessToken}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, refused := c.check(r, &rules)
+		if refused != nil {
+			c.refuse(w, r, *refused)
+			return
+		}
+		next.ServeHTTP(w, passedOn(r, d))
+	})
+}
+
+// check decides about a call, and counts it.
+func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
+	p := keyporter.ReadHeaders(r.Header["Apitoken"], r.Header["Organizationkey"], r.Header["Authorization"], r.Header["Userloginname"])
+	if refused := unreadable(p); refused != nil {
+		return nil, refused
+	}
+	now := time.Now()
+	k := key{keyporter.HashSecret(p.Secret), p.Login}
+	d, refused := c.decide(r.Context(), k, p.Secret, now)
+	if refused != nil {
+		return nil, refused
+	}
+	refused = rules.refuse(d)
+	c.uses.count(k, d, use{agent: r.UserAgent(), address: c.cfg.ClientIP(r), version: rules.Version}, now, refused == nil)
+	return d, refused
+}
+
+// unreadable tells what is wrong with what a call carries, without asking.
+func unreadable(p keyporter.Presented) *Refusal {
+	switch {
+	case p.TwoSecrets:
+		return refusal(keyporter.ReasonAmbiguous)
+	case p.Secret == "":
+		return refusal(keyporter.ReasonNoCredential)
+	case p.TwoLogins:
+		return refusal(keyporter.ReasonTwoLoginNames)
+	}
+	if _, ok := keyporter.ParseSecret(p.Secret); !ok { // a typing error needs no question
+		return refusal(keyporter.ReasonUnknown)
+	}
+	return nil
+}
+
+// decide says what a secret opens, out of memory if that can be trusted, else by asking.
+func (c *Client) decide(ctx context.Context, k key, secret string, now time.Time) (*decision, *Refusal) {
+	silent, ever := c.memory.silentFor(now)
+	if ever && silent < c.cfg.Silence {
+		if d := c.memory.get(k, now); d != nil {
+			return d, nil
+		}
+	}
+	d, err := c.ask(ctx, k, secret, now)
+	switch {
+	case err == nil && d.Active:
+		return d, nil
+	case err == nil:
+		return nil, refusalOf(&d.Introspection)
+	case ever && silent < c.cfg.Grace:
+		if d := c.memory.get(k, time.Now()); d != nil {
+			return d, nil
+		}
+	}
+	c.log.Error("can't ask Keyporter about a call", "error", err)
+	return nil, refusal(keyporter.ReasonUnavailable)
+}
+
+// ask asks Keyporter, and keeps what it says if that can be kept true.
+func (c *Client) ask(ctx context.Context, k key, secret string, now time.Time) (*decision, error) {
+	i, err := c.Introspect(ctx, secret, k.login)
+	if err != nil {
+		return nil, err
+	}
+	d := newDecision(i)
+	if i.Active && i.ID != "" {
+		c.memory.put(k, d, now)
+	}
+	return d, nil
+}
+
+// refusalOf is what the caller is told about a credential that isn't active. A Keyporter
+// that is newer than this package may have reasons that it doesn't know.
+func refusalOf(i *Introspection) *Refusal {
+	switch f := refusal(keyporter.Reason(i.Reason)); {
+	case i.Reason == "":
+		return refusal(keyporter.ReasonUnknown)
+	case f.Status == http.StatusServiceUnavailable && f.Reason != string(keyporter.ReasonUnavailable):
+		return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: i.Reason, Message: "The token doesn't work here."}
+	default:
+		return f
+	}
+}
+
+// refuse tells why a credential that works isn't taken here, nil if it is.
+func (rules *Rules) refuse(d *decision) *Refusal {
+	switch {
+	case d.KeyHash != "":
+		return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: string(keyporter.ReasonBound), Message: "This API can't take tokens that are bound to a key."}
+	case d.Kind == organizationToken && (rules.Version < 1 || rules.Version > maxOrganizationTokenVersion):
+		return refusal(keyporter.ReasonVersion)
+	case !slices.Contains(rules.Credentials, d.Kind):
+		return refusal(keyporter.ReasonNotAccepted)
+	case d.Kind == organizationToken && d.Subject == "":
+		return refusal(keyporter.ReasonNoLoginName)
+	case rules.Scope != "" && !d.caller.Has(rules.Scope):
+		f := refusal(keyporter.ReasonScope)
+		f.Scope = rules.Scope
+		return f
+	}
+	return nil
+}

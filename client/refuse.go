@@ -1,0 +1,65 @@
+package client
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/keyporter/keyporter"
+)
+
+// Refusal is why a call isn't let through.
+type Refusal struct {
+	Status  int    // HTTP status: 400, 401, 403 or 503
+	Code    string // error code of RFC 6750 §3.1, empty where it has none
+	Reason  string // for programs, such as token.disabled
+	Message string // for people, one sentence
+	Scope   string // that an access token needs, when that is the reason
+}
+
+// refusal is the Refusal for a reason of Keyporter's own.
+func refusal(r keyporter.Reason) *Refusal {
+	x := r.Refusal()
+	return &Refusal{Status: x.Status, Code: x.Code, Reason: string(r), Message: x.Text}
+}
+
+// Challenge is the value of WWW-Authenticate (RFC 6750 §3), empty where the answer has none.
+func (f Refusal) Challenge() string {
+	if f.Code == "" && f.Status != http.StatusUnauthorized {
+		return ""
+	}
+	c := `Bearer realm="keyporter"`
+	if f.Code != "" {
+		c += `, error="` + f.Code + `", error_description="` + f.Message + `"`
+	}
+	if f.Scope != "" {
+		c += `, scope="` + f.Scope + `"`
+	}
+	return c
+}
+
+// refuse answers a call that isn't let through.
+func (c *Client) refuse(w http.ResponseWriter, r *http.Request, f Refusal) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	if challenge := f.Challenge(); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	if f.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	c.cfg.Refuse(w, r, f)
+}
+
+// writeProblem answers with a problem document (RFC 9457).
+func writeProblem(w http.ResponseWriter, _ *http.Request, f Refusal) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(f.Status)
+	_ = json.NewEncoder(w).Encode(struct { // the client is gone, or it works
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+		Code   string `json:"code,omitempty"`
+	}{http.StatusText(f.Status), f.Status, f.Message, f.Reason})
+}

@@ -1,0 +1,139 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// line is one line of the stream.
+type line struct {
+	Hello     bool  `json:"hello"`
+	SilenceMS int64 `json:"silence_ms"`
+	Beat      bool  `json:"beat"`
+	Reset     bool  `json:"reset"`
+	Drop      *drop `json:"drop"`
+}
+
+// drop says what a change touches, by the ID of one thing.
+type drop struct {
+	Credential   string `json:"credential"`
+	Connection   string `json:"connection"`
+	App          string `json:"app"`
+	User         string `json:"user"`
+	Organization string `json:"organization"` // beside a user: that he belongs to
+	Kind         string `json:"kind"`         // beside an organization: access_token if no other credentials are touched
+}
+
+// touches tells whether something that was true of a credential may not be any more. A
+// drop of a sort that isn't known touches everything.
+func (d drop) touches(i *Introspection) bool {
+	switch {
+	case d.Credential != "":
+		return i.ID == d.Credential
+	case d.Connection != "":
+		return i.Connection == d.Connection
+	case d.App != "":
+		return i.App == d.App
+	case d.User != "":
+		// An organization token may speak for any user of the organization.
+		return i.Subject == d.User || i.Actor == d.User || i.Kind == organizationToken && i.Organization == d.Organization
+	case d.Organization != "":
+		return i.Organization == d.Organization && (d.Kind != accessToken || i.App != "")
+	}
+	return true
+}
+
+const (
+	maxLine  = 64 << 10 // bytes of a line of the stream
+	maxLagMS = 60_000
+	minPause = 100 * time.Millisecond
+	maxPause = 5 * time.Second
+)
+
+// follow keeps the stream open until ctx ends.
+func (c *Client) follow(ctx context.Context) {
+	pause := minPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := c.stream(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > maxPause {
+			pause = minPause
+		}
+		c.log.Warn("the stream of changes from Keyporter has ended; each call is asked about until it is back", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause + rand.N(pause)): // all middlewares lose a node at the same moment
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// errSilent ends a stream on which nothing comes any more.
+var errSilent = errors.New("nothing has come for too long")
+
+// stream reads the stream until it ends. One that is silent for twice its bound is given
+// up: a connection may be dead without anybody having said so.
+func (c *Client) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := 2 * c.cfg.Silence
+	watch := time.AfterFunc(patience, func() { cancel(errSilent) })
+	defer watch.Stop()
+
+	r, err := c.request(ctx, http.MethodGet, pathChanges, nil)
+	if err != nil {
+		return err
+	}
+	res, err := c.http.Do(r)
+	if err != nil {
+		return errors.Join(unavailable(err), context.Cause(ctx))
+	}
+	defer res.Body.Close()
+	if err := refusedUs(res); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(make([]byte, 0, 4<<10), maxLine)
+	greeted := false
+	for lines.Scan() {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || !greeted && !l.Hello {
+			return fmt.Errorf("%w: what comes isn't its stream of changes", ErrUnavailable)
+		}
+		if !greeted {
+			c.log.Info("the stream of changes from Keyporter is open")
+		}
+		greeted = true
+		watch.Reset(patience)
+		c.hear(l)
+	}
+	if lines.Err() == nil {
+		return fmt.Errorf("%w: it ended the stream", ErrUnavailable)
+	}
+	return errors.Join(unavailable(lines.Err()), context.Cause(ctx))
+}
+
+// hear does what a line says. A line that says nothing known may say that something changed.
+func (c *Client) hear(l line) {
+	now := time.Now()
+	switch {
+	case l.Hello:
+		c.memory.lags(time.Duration(min(max(0, l.SilenceMS), maxLagMS)) * time.Millisecond)
+		c.memory.reset(now)
+	case l.Drop != nil:
+		c.memory.drop(*l.Drop, now)
+	case l.Beat:
+	default:
+		c.memory.reset(now)
+	}
+	c.memory.hears(now)
+}

@@ -1,0 +1,142 @@
+package client
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	reportEvery = 10 * time.Second
+	// maxUses is how many uses are told apart in a part between two reports; what comes beyond is counted without its client.
+	maxUses  = 1000
+	maxAgent = 200 // bytes of a User-Agent that are told
+)
+
+// use is by what calls are told apart when they are counted: whose they are, and where they came from.
+type use struct {
+	credential, connection, app, login string
+	agent, address                     string
+	version                            int
+}
+
+type counts struct {
+	allowed, refused int64
+	last             time.Time
+}
+
+// uses are calls that aren't reported to Keyporter yet. It shows people by them what
+// uses a token, and what breaks without it.
+type uses [shards]struct {
+	mu     sync.Mutex
+	counts map[use]*counts
+}
+
+// count counts a call.
+func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
+	x.credential, x.connection, x.app = d.ID, d.Connection, d.App
+	if d.Actor != "" {
+		x.login = d.Username
+	}
+	x.agent = x.agent[:min(len(x.agent), maxAgent)]
+	p := &u[k.shard()]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.counts[x]
+	if n == nil {
+		n = u.first(k, x)
+	}
+	if n.last = now; allowed {
+		n.allowed++
+	} else {
+		n.refused++
+	}
+}
+
+// first begins to count a use. Whoever sends a new User-Agent with each call must not make us remember them all.
+func (u *uses) first(k key, x use) *counts {
+	p := &u[k.shard()]
+	if p.counts == nil {
+		p.counts = map[use]*counts{}
+	}
+	if len(p.counts) >= maxUses {
+		x.agent, x.address = "", ""
+	}
+	// The strings of a request keep all of its headers in memory.
+	x.agent, x.address, x.login = strings.Clone(x.agent), strings.Clone(x.address), strings.Clone(x.login)
+	n := p.counts[x]
+	if n == nil {
+		n = &counts{}
+		p.counts[x] = n
+	}
+	return n
+}
+
+// take takes what was counted out.
+func (u *uses) take() map[use]*counts {
+	all := map[use]*counts{}
+	for i := range u {
+		u[i].mu.Lock()
+		counted := u[i].counts
+		u[i].counts = nil
+		u[i].mu.Unlock()
+		for x, n := range counted {
+			all[x] = n
+		}
+	}
+	return all
+}
+
+// wireUse is a use as Keyporter takes it.
+type wireUse struct {
+	Credential string    `json:"credential"`
+	Connection string    `json:"connection,omitempty"`
+	App        string    `json:"app,omitempty"`
+	Login      string    `json:"login,omitempty"`
+	Agent      string    `json:"agent,omitempty"`
+	Address    string    `json:"address,omitempty"`
+	API        string    `json:"api"`
+	Version    int       `json:"version,omitempty"`
+	LastAt     time.Time `json:"last_at"`
+	Allowed    int64     `json:"allowed"`
+	Refused    int64     `json:"refused"`
+}
+
+// report reports uses until ctx ends, and then the last of them.
+func (c *Client) report(ctx context.Context) {
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+		c.reportUses(context.WithoutCancel(ctx))
+	}
+}
+
+// reportUses tells Keyporter what was counted. What it can't be told is lost: the next
+// report would not be sooner, and would count twice what has arrived.
+func (c *Client) reportUses(ctx context.Context) {
+	var rows []wireUse
+	send := func() {
+		if len(rows) == 0 {
+			return
+		}
+		if err := c.postJSON(ctx, pathUses, map[string][]wireUse{"uses": rows}, nil); err != nil {
+			c.log.Warn("can't report uses to Keyporter", "error", err)
+		}
+		rows = rows[:0]
+	}
+	for x, n := range c.uses.take() {
+		rows = append(rows, wireUse{
+			Credential: x.credential, Connection: x.connection, App: x.app, Login: x.login, Agent: strings.ToValidUTF8(x.agent, "?"), Address: x.address,
+			API: c.cfg.API, Version: x.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
+		})
+		if len(rows) == maxBatch {
+			send()
+		}
+	}
+	send()
+}
