@@ -8,7 +8,7 @@ type Rule uint8
 const (
 	RulePath               Rule = iota // the path belongs to an API, and can be read in one way only
 	RuleCredential                     // the call carries one credential, no more, where this API takes one
-	RuleSecret                         // it is well-formed: prefix, length, checksum
+	RuleSecret                         // it is well-formed: prefix, length, checksum; or it may be an imported one
 	RuleKnown                          // it was issued, and not deleted or revoked since
 	RuleProof                          // it is bound to no key, or the call proves that it has the key (RFC 9449); asked first, so that who stole the token learns nothing more
 	RuleAccepted                       // this API and version take credentials of its kind

@@ -23,6 +23,7 @@ const (
 	EventRoleUpdate          EventName = "role.update"
 	EventRoleDelete          EventName = "role.delete"
 	EventTokenCreate         EventName = "token.create"
+	EventTokenImport         EventName = "token.import" // its secret another system made
 	EventTokenRename         EventName = "token.rename"
 	EventTokenEnable         EventName = "token.enable"
 	EventTokenDisable        EventName = "token.disable"

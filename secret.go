@@ -111,12 +111,22 @@ func (s Secret) GoString() string { return s.String() }
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // SecretHash is the SHA-256 of a secret. A secret has 256 random bits, so that neither
-// salt nor a slow hash would add anything: those are for passwords.
+// salt nor a slow hash would add anything: those are for passwords. How hard it is to
+// guess one that was imported, the system knows that made it.
 type SecretHash [sha256.Size]byte
 
-// HashSecret hashes the clear text of a secret of up to 64 bytes without allocating.
+// HashSecret hashes the clear text of a secret of up to 512 bytes without allocating.
 func HashSecret(text string) SecretHash {
 	var buf [64]byte
+	if len(text) > len(buf) {
+		return hashLong(text)
+	}
+	return sha256.Sum256(buf[:copy(buf[:], text)])
+}
+
+// hashLong is HashSecret for secrets that other systems made, which may be longer than ours.
+func hashLong(text string) SecretHash {
+	var buf [MaxImportedLen]byte
 	if len(text) > len(buf) {
 		return sha256.Sum256([]byte(text))
 	}
@@ -130,10 +140,7 @@ func ParseSecret(text string) (SecretKind, bool) {
 	if len(text) != SecretLen {
 		return "", false
 	}
-	kind := SecretKind(text[:secretPrefixLen])
-	switch kind {
-	case SecretUserToken, SecretOrganizationToken, SecretAccessToken, SecretRefreshToken, SecretApp, SecretGateway:
-	default:
+	if !hasOwnPrefix(text) {
 		return "", false
 	}
 	for i := secretPrefixLen; i < SecretLen; i++ {
@@ -142,7 +149,7 @@ func ParseSecret(text string) (SecretKind, bool) {
 		}
 	}
 	sum := secretChecksum(text[:SecretLen-secretChecksumLen])
-	return kind, string(sum[:]) == text[SecretLen-secretChecksumLen:]
+	return SecretKind(text[:secretPrefixLen]), string(sum[:]) == text[SecretLen-secretChecksumLen:]
 }
 
 // secretChecksum is the CRC-32 of text as six base62 digits, most significant first.

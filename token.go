@@ -13,8 +13,19 @@ type Token struct {
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
 
-	// First and Last are characters of the secret, to tell tokens apart.
+	// First and Last are characters of the secret, to tell tokens apart; empty when there are none to show.
 	First, Last string
+}
+
+// Imported tells whether another system made the secret. Templates call it, also of a token that has no address.
+func (t Token) Imported() bool { return !hasOwnPrefix(t.First) }
+
+// Shown is by what people tell the secret from others, for templates, too.
+func (t Token) Shown() string {
+	if t.First == "" {
+		return "imported"
+	}
+	return t.First + "…" + t.Last
 }
 
 // TokenKind says for whom a token speaks.

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
 	"regexp"
 	"slices"
@@ -80,6 +81,21 @@ func TestTheDialogSaysWhenNothingWillBreak(t *testing.T) {
 	ada, v := s.ada(t)
 	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
 	v.get("/tokens/"+string(token.ID)+"/delete").want(t, 200, "Nothing has ever used this token.")
+}
+
+// TestAnImportedTokenIsShownAsOne has one of which there are characters to show, and one that is too short for that.
+func TestAnImportedTokenIsShownAsOne(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	keyportertest.ImportTokens(t, s.Control, ada, keyporter.UserToken, "<b>-secret-of-another-system-0123456789</b>", "short-secret-0123456789")
+	page := v.get("/tokens")
+	page.want(t, 200, "<code>&lt;b&gt;-…&lt;/b&gt;</code> <span>imported <time", `<p class="facts"><span>imported <time`)
+	for _, token := range s.tokensOf(t, ada) {
+		v.get("/tokens/"+string(token.ID)+"/explain").want(t, 200, "<code>"+html.EscapeString(token.Shown())+"</code>")
+	}
+	if strings.Contains(page.body, "created <time") || strings.Contains(page.body, "shor") {
+		t.Error("a token is shown as one that was made here, or too much of it")
+	}
 }
 
 func TestNamesThatAreRefused(t *testing.T) {

@@ -14,7 +14,7 @@ type Credential struct {
 	OwnerID        keyporter.ID // of the token, or the user who let the app act in his name
 	Kind           keyporter.CredentialKind
 	Name           string // of the token, or of the app
-	First, Last    string // characters of the token's secret
+	Shown          string // by what people tell the token's secret from others
 	AppID          keyporter.ID
 }
 
@@ -24,7 +24,7 @@ func OfToken(t keyporter.Token) Credential {
 	if t.Kind == keyporter.OrganizationToken {
 		kind = keyporter.CredentialOrganizationToken
 	}
-	return Credential{ID: t.ID, OrganizationID: t.OrganizationID, OwnerID: t.OwnerID, Kind: kind, Name: t.Name, First: t.First, Last: t.Last}
+	return Credential{ID: t.ID, OrganizationID: t.OrganizationID, OwnerID: t.OwnerID, Kind: kind, Name: t.Name, Shown: t.Shown()}
 }
 
 // Credential returns the token or connection of that ID, if the actor may manage it: his

@@ -27,6 +27,9 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	if err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
+	if tx.many() {
+		return nil // of which is told no more than that
+	}
 	tx.news = append(tx.news, Change{
 		Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
 	})

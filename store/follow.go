@@ -60,6 +60,12 @@ func (db *DB) heard(at time.Time) { db.heardAt.Store(int64(at.Sub(db.start))) }
 // deaf makes Hears false at once.
 func (db *DB) deaf() { db.heardAt.Store(-int64(Silence)) }
 
+// manyChanges is how many changes of one transaction followers hear of one by one. When
+// there are more, to start from nothing is less work.
+const manyChanges = 100
+
+func (tx *Tx) many() bool { return len(tx.news) > manyChanges }
+
 func (db *DB) tell(news []Change) {
 	for _, f := range db.all() {
 		for _, c := range news {

@@ -14,7 +14,7 @@ import (
 )
 
 // channel is the notification channel. A payload is the sender's node, then the name
-// and the IDs of a Change, or "beat" and when it was sent, with blanks between.
+// and the IDs of a Change, or "beat" and when it was sent, or "many", with blanks between.
 const channel = "keyporter"
 
 const (
@@ -25,6 +25,13 @@ const (
 // notify has PostgreSQL tell the other nodes when the transaction commits.
 func (db *DB) notify(ctx context.Context, tx *Tx) error {
 	if db.pool == nil {
+		return nil
+	}
+	if tx.many() {
+		// Others start from nothing, also those of an older release.
+		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, db.node+" many"); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
 		return nil
 	}
 	for _, c := range tx.news {
@@ -132,7 +139,7 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 	case len(f) == 3 && f[1] == beatName:
 		n, err := strconv.ParseInt(f[2], 10, 64)
 		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.node
-	case len(f) == 7 && f[0] == db.node:
+	case len(f) != 3 && f[0] == db.node:
 		// Told by Do already.
 	case len(f) == 7:
 		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }

@@ -130,7 +130,11 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 		return err
 	}
 	// The followers hear of it also when the commit failed: with the connection lost half-way it may have happened.
-	defer db.tell(tx.news)
+	if tx.many() {
+		defer db.reset()
+	} else {
+		defer db.tell(tx.news)
+	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}

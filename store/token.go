@@ -26,6 +26,27 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return nil
 }
 
+// ImportToken writes a token as InsertToken does, unless the owner has one of that name,
+// or somebody one with that secret: then it tells that it didn't, and the transaction goes on.
+func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) (done bool, err error) {
+	n, err := tx.exec(ctx, `
+		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT DO NOTHING`,
+		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, keyporter.Fold(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
+	if err != nil || n == 0 {
+		return false, explain(err)
+	}
+	n, err = tx.exec(ctx, `
+		INSERT INTO token_secrets (hash, token_id, first, last, created_at)
+		VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT DO NOTHING`, hash[:], t.ID, t.First, t.Last, millis(t.CreatedAt))
+	if err == nil && n == 0 {
+		err = tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, t.ID)
+	}
+	return err == nil && n > 0, explain(err)
+}
+
 // CountTokens returns how many tokens a user has, and has others who count them wait until
 // this transaction has ended.
 func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) {
@@ -73,6 +94,15 @@ const selectToken = `
 // TokenByID returns a token.
 func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Token, error) {
 	t, err := one(ctx, q.q, scanToken, selectToken+` WHERE t.id = $1`, id)
+	if err != nil {
+		return t, fmt.Errorf("find token: %w", err)
+	}
+	return t, nil
+}
+
+// TokenBySecret returns the token that has a secret with that hash.
+func (q queries) TokenBySecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.Token, error) {
+	t, err := one(ctx, q.q, scanToken, selectToken+` WHERE t.id = (SELECT token_id FROM token_secrets WHERE hash = $1)`, hash[:])
 	if err != nil {
 		return t, fmt.Errorf("find token: %w", err)
 	}

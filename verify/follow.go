@@ -15,7 +15,7 @@ func (c *Checker) Changed(change store.Change) {
 	switch noun {
 	case "session", "identity_provider": // no call depends on them
 	case "token":
-		if change.Name == keyporter.EventTokenCreate {
+		if change.Name == keyporter.EventTokenCreate || change.Name == keyporter.EventTokenImport {
 			c.learn(change.TokenID)
 			return
 		}

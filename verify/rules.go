@@ -45,8 +45,7 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 	case keyporter.RuleCredential:
 		return k.presented
 	case keyporter.RuleSecret:
-		_, ok := keyporter.ParseSecret(k.secret)
-		return unless(ok, keyporter.ReasonUnknown)
+		return unless(keyporter.IsSecret(k.secret), keyporter.ReasonUnknown)
 	case keyporter.RuleKnown:
 		return unless(k.entry != nil, keyporter.ReasonUnknown)
 	case keyporter.RuleProof:

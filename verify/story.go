@@ -27,7 +27,7 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 		return "The database can’t be reached, and without it nothing is allowed.", nil
 	case keyporter.ReasonUnknown:
 		if r == keyporter.RuleSecret {
-			return "This is no secret that Keyporter made: prefix, length or checksum is wrong. Most often it was cut, or typed by hand.", nil
+			return "This is no secret that Keyporter made, since prefix, length or checksum is wrong, nor can it be an imported one. Most often it was cut, or typed by hand.", nil
 		}
 		return "No token with this secret exists: it was deleted, or belongs to another Keyporter.", nil
 	case keyporter.ReasonNotAccepted:
@@ -88,7 +88,7 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleCredential:
 		return "It carries one.", nil
 	case keyporter.RuleSecret:
-		return "Prefix, length and checksum are right.", nil
+		return "Nothing about it says that it was cut, or typed by hand.", nil
 	case keyporter.RuleKnown:
 		return fmt.Sprintf("It is %s.", "the"+strings.TrimPrefix(s.theToken(), "The")), s.tokenRef()
 	case keyporter.RuleAccepted:

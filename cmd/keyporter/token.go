@@ -15,7 +15,7 @@ func tokenCommand() *cobra.Command {
 	cmd := group("token", "Manage the API tokens of users, as the machine's owner")
 	o := &owner{}
 	o.add(cmd, "database")
-	cmd.AddCommand(o.tokenAdd(), o.tokenList(),
+	cmd.AddCommand(o.tokenAdd(), o.tokenList(), o.tokenImport(),
 		o.changing("enable ID", "Switch a token on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return saidToken(cmd, "on")(o.EnableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
@@ -99,7 +99,7 @@ func (o *owner) tokenList() *cobra.Command {
 			if last, ok := t.Use.Last(); ok {
 				used = last.LastAt
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s…%s\t%s\t%s\t%s\t%d\n", t.ID, t.Name, t.First, t.Last, onOff(t.Enabled), when(t.ExpiresAt), when(used), t.Use.Allowed)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\n", t.ID, t.Name, t.Shown(), onOff(t.Enabled), when(t.ExpiresAt), when(used), t.Use.Allowed)
 			return t.ID
 		})
 		if err != nil {

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// The limits of an import.
+const (
+	maxImportLine  = 64 << 10 // bytes, of a line or, with breaks in it, of a record
+	maxImportLines = 500_000
+)
+
+// The columns of an import.
+const (
+	columnLogin = iota
+	columnName
+	columnToken
+	columnSHA256
+	columnKind
+	columnEnabled
+	columnExpires
+	numColumns
+)
+
+// columnOf returns the column of that name, letter case ignored.
+func columnOf(name string) (column int, ok bool) {
+	for i, n := range [numColumns]string{"login", "name", "token", "sha256", "kind", "enabled", "expires"} {
+		if strings.EqualFold(n, strings.TrimSpace(name)) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// importRow is a line as it was read, empty where it says nothing.
+type importRow [numColumns]string
+
+// importReader reads one row after the other, and io.EOF in the end. A lineFault is about
+// one line; after errLongLine, or any other error, there is nothing more to read.
+type importReader interface {
+	next() (line int, row importRow, err error)
+}
+
+// lineFault is why a line can't be read. It quotes nothing of it: it may be the secret.
+type lineFault string
+
+func (f lineFault) Error() string { return string(f) }
+
+// errLongLine is the one after which nothing more is read.
+const errLongLine = lineFault("It is longer than 64 KB. What follows wasn't read.")
+
+// The faults of a file.
+var (
+	errManyLines = fmt.Errorf("there are more than %d lines; import them in several files", maxImportLines)
+	errUTF16     = errors.New("the file is in UTF-16; save it as UTF-8")
+	errFormat    = errors.New("the format is csv or jsonl")
+)
+
+// newImportReader reads in a format: csv, jsonl, or, empty, what the name of the file or
+// else its first character says.
+func newImportReader(in io.Reader, format, file string) (importReader, error) {
+	r := bufio.NewReader(in)
+	start, err := r.Peek(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the file: %w", err)
+	}
+	switch {
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return nil, errUTF16
+	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
+		_, _ = r.Discard(len(start)) // a mark of UTF-8, as Excel sets it
+		start, _ = r.Peek(1)
+	}
+	if format == "" {
+		format = formatOf(file, start)
+	}
+	switch format {
+	case "csv":
+		return newCSVReader(r)
+	case "jsonl":
+		return newJSONReader(r), nil
+	}
+	return nil, errFormat
+}
+
+func formatOf(file string, start []byte) string {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".csv":
+		return "csv"
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl"
+	}
+	if bytes.HasPrefix(start, []byte("{")) {
+		return "jsonl"
+	}
+	return "csv"
+}
+
+// readImport reads all that can be read. The secrets end here: what goes on is their hashes.
+func readImport(r importReader) (tokens []control.ImportedToken, faults []control.LineFault, err error) {
+	for {
+		line, row, broken := r.next()
+		switch _, ofLine := errors.AsType[lineFault](broken); {
+		case errors.Is(broken, io.EOF):
+			return tokens, faults, nil
+		case len(tokens)+len(faults) >= maxImportLines:
+			return nil, nil, errManyLines
+		case ofLine:
+			faults = append(faults, control.LineFault{Line: line, Why: broken.Error()})
+			if errors.Is(broken, errLongLine) {
+				return tokens, faults, nil
+			}
+			continue
+		case broken != nil:
+			return nil, nil, fmt.Errorf("read the file: %w", broken)
+		}
+		t, wrong := row.token()
+		if wrong != nil {
+			faults = append(faults, control.LineFault{Line: line, Why: wrong.Error()})
+			continue
+		}
+		t.Line = line
+		tokens = append(tokens, t)
+	}
+}
+
+// token checks all of a row that can be checked without the database.
+func (r *importRow) token() (t control.ImportedToken, err error) {
+	for _, text := range r {
+		if !utf8.ValidString(text) {
+			return t, lineFault("It has bytes in it that are not UTF-8.")
+		}
+	}
+	if t.Login, err = keyporter.ParseLogin(r[columnLogin]); err != nil {
+		return t, err
+	}
+	if t.Name, err = keyporter.ParseName(r[columnName]); err != nil {
+		return t, err
+	}
+	if t.Kind, err = r.kind(); err != nil {
+		return t, err
+	}
+	if t.Secret, err = r.secret(t.Kind); err != nil {
+		return t, err
+	}
+	if t.Enabled, err = r.enabled(); err != nil {
+		return t, err
+	}
+	if expires := r[columnExpires]; expires != "" {
+		if t.ExpiresAt, err = parseExpiry(expires); err != nil {
+			return t, lineFault("The expiry is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never.")
+		}
+	}
+	t.Login, t.Name = strings.Clone(t.Login), strings.Clone(t.Name) // they keep the secret beside them in memory
+	return t, nil
+}
+
+func (r *importRow) secret(kind keyporter.TokenKind) (keyporter.ImportedSecret, error) {
+	switch token, hash := r[columnToken], r[columnSHA256]; {
+	case token == "" && hash == "":
+		return keyporter.ImportedSecret{}, lineFault("It has neither a token nor the SHA-256 of one.")
+	case token != "" && hash != "":
+		return keyporter.ImportedSecret{}, lineFault("It has a token and a SHA-256. One of them is enough.")
+	case hash != "":
+		return keyporter.ReadSecretHash(hash)
+	default:
+		return keyporter.ReadImportedSecret(kind, token)
+	}
+}
+
+func (r *importRow) kind() (keyporter.TokenKind, error) {
+	switch strings.ToLower(r[columnKind]) {
+	case "", string(keyporter.UserToken):
+		return keyporter.UserToken, nil
+	case string(keyporter.OrganizationToken):
+		return keyporter.OrganizationToken, nil
+	}
+	return "", lineFault("The kind is neither user nor organization.")
+}
+
+func (r *importRow) enabled() (bool, error) {
+	switch strings.ToLower(r[columnEnabled]) {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	}
+	return false, lineFault("What is under enabled is neither true nor false.")
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+func (o *owner) tokenImport() *cobra.Command {
+	var format, organization string
+	var in control.ImportOptions
+	cmd := o.changing("import FILE", "Take over tokens of another system, so that what uses them goes on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		if organization != "" {
+			org, err := o.OrganizationByName(cmd.Context(), keyporter.Command(), organization)
+			if err != nil {
+				return err
+			}
+			in.Organization = org.ID
+		}
+		tokens, faults, err := readImportFile(cmd.InOrStdin(), args[0], format)
+		if err != nil {
+			return err
+		}
+		in.DryRun = in.DryRun || len(faults) > 0 // tells what else is wrong
+		done, err := o.ImportTokens(cmd.Context(), keyporter.Command(), tokens, in)
+		if err != nil {
+			return err
+		}
+		done.Faults = append(done.Faults, faults...)
+		return sayImport(cmd, done, in.DryRun)
+	})
+	cmd.Long = `Take over tokens of another system, so that what uses them goes on.
+
+FILE (- is standard input) is CSV whose first line names the columns, or has a
+JSON object in each line. Its fields:
+
+  login     of the owner, who is a user here
+  name      of the token, unique among those of its owner
+  token     the secret itself: 16 to 512 visible characters of ASCII
+  sha256    or its SHA-256, as 64 hexadecimal digits
+  enabled   true or false; missing: false
+  expires   2027-01-31, 2027-01-31T12:00:00Z or never; missing: never
+  kind      user or organization (deprecated); missing: user
+
+All lines are taken or none. Those that are there already stay as they are, so that
+the same file can be imported again.`
+	cmd.Flags().StringVar(&format, "format", "", "`csv` or jsonl (default: what the file's name, or else its first character, says)")
+	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization to which every owner has to belong")
+	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "change nothing, but tell what would be")
+	return cmd
+}
+
+func readImportFile(stdin io.Reader, file, format string) (tokens []control.ImportedToken, faults []control.LineFault, err error) {
+	if file != "-" {
+		f, err := os.Open(file) //nolint:gosec // the operator's own path
+		if err != nil {
+			return nil, nil, err
+		}
+		defer func() { _ = f.Close() }()
+		stdin = f
+	}
+	r, err := newImportReader(stdin, format, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return readImport(r)
+}
+
+// sayImport tells what came of an import: each line that can't be taken, and how many were.
+func sayImport(cmd *cobra.Command, done control.Import, dry bool) error {
+	slices.SortStableFunc(done.Faults, func(a, b control.LineFault) int { return cmp.Compare(a.Line, b.Line) })
+	for _, f := range done.Faults {
+		fmt.Fprintf(cmd.ErrOrStderr(), "line %d: %s\n", f.Line, f.Why)
+	}
+	switch n := len(done.Faults); {
+	case n == 1:
+		return errors.New("one line can't be taken, so nothing was imported")
+	case n > 1:
+		return fmt.Errorf("%d lines can't be taken, so nothing was imported", n)
+	}
+	verb := "imported"
+	if dry {
+		verb = "to import"
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d %s (%d switched on, %d off), %d there already\n", done.New, verb, done.Enabled, done.New-done.Enabled, done.There)
+	return nil
+}

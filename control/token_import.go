@@ -1,0 +1,159 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// ImportedToken is a token that comes from another system.
+type ImportedToken struct {
+	Line      int // where it stands in what is imported
+	Kind      keyporter.TokenKind
+	Login     string // of the owner
+	Name      string
+	Secret    keyporter.ImportedSecret
+	Enabled   bool
+	ExpiresAt time.Time // zero: never
+}
+
+// LineFault is why a line can't be imported. It quotes nothing of it: it may be the secret.
+type LineFault struct {
+	Line int
+	Why  string
+}
+
+// ImportOptions are how ImportTokens goes about it. The zero value imports.
+type ImportOptions struct {
+	Organization keyporter.ID // to which every owner has to belong; empty: any
+	DryRun       bool         // change nothing, but tell what would be
+}
+
+// Import is what came of ImportTokens.
+type Import struct {
+	New     int // tokens that were imported, or would be
+	Enabled int // of these
+	There   int // that were there already: the same secret of the same owner, by the same name
+	Faults  []LineFault
+}
+
+// errNotImported undoes an import.
+var errNotImported = errors.New("not imported")
+
+// ImportTokens takes over tokens of another system, all of them or, if one can't be taken, none.
+// Those that are there already stay as they are, so that an import can be repeated. Only
+// the owner of the machine may: whoever brings secrets knows them.
+func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, tokens []ImportedToken, o ImportOptions) (Import, error) {
+	if !actor.Trusted() {
+		return Import{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are imported by the owner of the machine.")
+	}
+	var done Import
+	err := c.db.Do(ctx, func(tx *store.Tx) error {
+		i := importing{Control: c, tx: tx, actor: actor, options: o, owners: map[string]keyporter.User{}, seen: map[keyporter.SecretHash]int{}}
+		for n := range tokens {
+			if err := i.take(ctx, &tokens[n]); err != nil {
+				return err
+			}
+		}
+		if done = i.Import; len(done.Faults) > 0 || o.DryRun {
+			return errNotImported
+		}
+		return nil
+	})
+	if errors.Is(err, errNotImported) {
+		err = nil
+	}
+	return done, err
+}
+
+// importing is one run of an import, in its transaction.
+type importing struct {
+	*Control
+	Import
+
+	tx      *store.Tx
+	actor   keyporter.Actor
+	options ImportOptions
+	owners  map[string]keyporter.User    // by folded login; without an ID: there is none
+	seen    map[keyporter.SecretHash]int // lines by their secret
+}
+
+func (i *importing) take(ctx context.Context, in *ImportedToken) error {
+	why, err := i.insert(ctx, in)
+	if why != "" {
+		i.Faults = append(i.Faults, LineFault{in.Line, why})
+	}
+	return err
+}
+
+// insert writes a token, or tells why it can't be.
+func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, err error) {
+	if line, again := i.seen[in.Secret.Hash]; again {
+		return fmt.Sprintf("The same secret stands in line %d.", line), nil
+	}
+	i.seen[in.Secret.Hash] = in.Line
+	owner, err := i.owner(ctx, in.Login)
+	switch {
+	case err != nil:
+		return "", err
+	case owner.ID == "":
+		return "There is no user with this login name.", nil
+	case i.options.Organization != "" && owner.OrganizationID != i.options.Organization:
+		return "The owner belongs to another organization.", nil
+	}
+	now := i.now()
+	t := keyporter.Token{
+		ID: keyporter.NewID(now), OrganizationID: owner.OrganizationID, OwnerID: owner.ID, Kind: in.Kind, Name: in.Name,
+		Enabled: in.Enabled, ExpiresAt: in.ExpiresAt, CreatedAt: now, First: in.Secret.First, Last: in.Secret.Last,
+	}
+	done, err := i.tx.ImportToken(ctx, t, in.Secret.Hash)
+	switch {
+	case err != nil:
+		return "", err
+	case !done:
+		return i.there(ctx, t, in.Secret.Hash)
+	}
+	// Asked last: a line that was imported in time may be there again after it has expired.
+	if err := i.checkExpiry(in.ExpiresAt); err != nil {
+		return err.Error(), nil //nolint:nilerr // a fault of the line
+	}
+	i.New++
+	if t.Enabled {
+		i.Enabled++
+	}
+	return "", i.tx.InsertEvent(ctx, i.tokenEvent(keyporter.EventTokenImport, i.actor, t, "name", t.Name))
+}
+
+// there tells whether a token that couldn't be written is there already, or why it can't be.
+func (i *importing) there(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) (why string, err error) {
+	other, err := i.tx.TokenBySecret(ctx, hash)
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound:
+		return "The owner has another token of this name, there or in a line before.", nil
+	case err != nil:
+		return "", err
+	case other.OwnerID != t.OwnerID || other.Kind != t.Kind:
+		return "There is a token with this secret, of another owner or kind.", nil
+	case keyporter.Fold(other.Name) != keyporter.Fold(t.Name):
+		return "There is a token with this secret, by another name.", nil
+	}
+	i.There++
+	return "", nil
+}
+
+func (i *importing) owner(ctx context.Context, login string) (keyporter.User, error) {
+	key := keyporter.Fold(login)
+	if u, ok := i.owners[key]; ok {
+		return u, nil
+	}
+	u, err := i.tx.UserByLogin(ctx, login)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		u, err = keyporter.User{}, nil
+	}
+	i.owners[key] = u
+	return u, err
+}

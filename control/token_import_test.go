@@ -1,0 +1,157 @@
+package control_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// imported is a token of another system, whose secret goes by its name.
+func imported(line int, login, name string) control.ImportedToken {
+	s, err := keyporter.ReadImportedSecret(keyporter.UserToken, "the-secret-of-the-token-"+strings.ReplaceAll(name, " ", "-"))
+	if err != nil {
+		panic(err)
+	}
+	return control.ImportedToken{Line: line, Kind: keyporter.UserToken, Login: login, Name: name, Secret: s, Enabled: line%2 == 0}
+}
+
+func mustImport(t *testing.T, c *control.Control, tokens []control.ImportedToken, o control.ImportOptions, want control.Import) {
+	t.Helper()
+	got, err := c.ImportTokens(t.Context(), keyporter.Command(), tokens, o)
+	if err != nil || got.New != want.New || got.Enabled != want.Enabled || got.There != want.There || !slices.Equal(got.Faults, want.Faults) {
+		t.Errorf("%+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestAnImportIsRepeatable(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		file := []control.ImportedToken{imported(1, "ADA@acme.example", "Export"), imported(2, "ada@acme.example", "Sync"), imported(3, "eve@other.example", "Export two")}
+		file[2].ExpiresAt = w.Clock.Now().Add(time.Hour)
+		mustImport(t, w.Control, file, control.ImportOptions{DryRun: true}, control.Import{New: 3, Enabled: 1})
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{New: 3, Enabled: 1})
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 3})
+
+		// What its owner did with one since then stays, and one that has expired is still there.
+		_, tokens, err := w.Control.TokensOf(t.Context(), keyporter.Command(), w.ada.ID, keyporter.UserToken, "")
+		if err != nil || len(tokens) != 2 {
+			t.Fatalf("%d tokens, %v", len(tokens), err)
+		}
+		sync := tokens[0].Token
+		if sync.Name != "Sync" || !sync.Enabled || !sync.Imported() {
+			t.Errorf("%+v", sync)
+		}
+		if _, err := w.Control.DisableToken(t.Context(), keyportertest.Session(w.ada), sync.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.Clock.Advance(2 * time.Hour)
+		file = append(file, imported(4, "grace@acme.example", "Export three"))
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{New: 1, Enabled: 1, There: 3})
+		if sync, err = w.Control.Token(t.Context(), keyporter.Command(), sync.ID); err != nil || sync.Enabled {
+			t.Errorf("the import switched a token on: %+v, %v", sync, err)
+		}
+
+		events, err := w.DB.Events(t.Context(), w.ada.OrganizationID, "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{}
+		for _, e := range events {
+			if e.Name == keyporter.EventTokenImport {
+				names = append(names, e.Detail["name"])
+				if e.Actor.Kind != keyporter.ActorCommand || e.TokenID == "" || e.UserID == "" {
+					t.Errorf("%+v", e)
+				}
+			}
+		}
+		if slices.Sort(names); !slices.Equal(names, []string{"Export", "Export three", "Sync"}) {
+			t.Errorf("events tell of %q", names)
+		}
+	})
+}
+
+func TestAnImportTakesAllOrNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		keyportertest.Token(t, w.Control, w.ada, "Taken")
+		mustImport(t, w.Control, []control.ImportedToken{imported(2, "ada@acme.example", "There")}, control.ImportOptions{}, control.Import{New: 1, Enabled: 1})
+		with := func(t control.ImportedToken, change func(*control.ImportedToken)) control.ImportedToken {
+			change(&t)
+			return t
+		}
+		file := []control.ImportedToken{
+			imported(2, "ada@acme.example", "Good"),
+			imported(3, "nobody@acme.example", "Of nobody"),
+			imported(4, "ada@acme.example", "TAKEN"),
+			imported(5, "eve@other.example", "Of another organization"),
+			imported(6, "grace@acme.example", "There"),
+			with(imported(7, "ada@acme.example", "There"), func(t *control.ImportedToken) { t.Name = "Renamed" }),
+			with(imported(8, "ada@acme.example", "There too"), func(t *control.ImportedToken) { t.Name = "Good" }),
+			imported(9, "grace@acme.example", "Good"),
+			with(imported(10, "grace@acme.example", "Over"), func(t *control.ImportedToken) { t.ExpiresAt = w.Clock.Now() }),
+			imported(12, "grace@acme.example", "Good as well"),
+			imported(14, "ada@acme.example", "There"),
+		}
+		want := control.Import{New: 2, Enabled: 2, Faults: []control.LineFault{
+			{3, "There is no user with this login name."},
+			{4, "The owner has another token of this name, there or in a line before."},
+			{5, "The owner belongs to another organization."},
+			{6, "There is a token with this secret, of another owner or kind."},
+			{7, "The same secret stands in line 6."},
+			{8, "The owner has another token of this name, there or in a line before."},
+			{9, "The same secret stands in line 2."},
+			{10, "The expiry has to lie in the future."},
+			{14, "The same secret stands in line 6."},
+		}}
+		for _, dry := range []bool{true, false} {
+			mustImport(t, w.Control, file, control.ImportOptions{Organization: w.ada.OrganizationID, DryRun: dry}, want)
+		}
+		mustImport(t, w.Control, file[5:6], control.ImportOptions{}, control.Import{Faults: []control.LineFault{{7, "There is a token with this secret, by another name."}}})
+		for _, u := range []keyporter.User{w.ada, w.grace, w.eve} {
+			_, tokens, err := w.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
+			if want := map[string]int{w.ada.Login: 2}[u.Login]; err != nil || len(tokens) != want {
+				t.Errorf("%s has %d tokens, %v", u.Login, len(tokens), err)
+			}
+		}
+	})
+}
+
+// TestTwoImportsOfOneFileAtOnce has one of them import each token, and the other find it.
+func TestTwoImportsOfOneFileAtOnce(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		file := make([]control.ImportedToken, 200)
+		for i := range file {
+			file[i] = imported(i, "ada@acme.example", fmt.Sprint("Export ", i))
+		}
+		var both sync.WaitGroup
+		var came [2]control.Import
+		for i := range came {
+			both.Go(func() {
+				var err error
+				if came[i], err = w.Control.ImportTokens(t.Context(), keyporter.Command(), file, control.ImportOptions{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if len(came[0].Faults)+len(came[1].Faults) > 0 || came[0].New+came[1].New != len(file) || came[0].There+came[1].There != len(file) {
+			t.Errorf("%+v", came)
+		}
+	})
+}
+
+func TestWhoMayImport(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	for _, actor := range []keyporter.Actor{{}, keyportertest.Session(w.ada), keyportertest.Session(w.admin)} {
+		_, err := w.Control.ImportTokens(t.Context(), actor, []control.ImportedToken{imported(1, "ada@acme.example", "Export")}, control.ImportOptions{})
+		kindOf(t, err, keyporter.Forbidden)
+	}
+}

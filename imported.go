@@ -1,0 +1,98 @@
+package keyporter
+
+import (
+	"encoding/hex"
+	"strings"
+)
+
+// The length of secrets that another system made, in bytes.
+const (
+	MinImportedLen = 16
+	MaxImportedLen = 512
+
+	// shownFrom is how long a secret must be for eight of its characters to be shown: of a
+	// shorter one too much would be given away.
+	shownFrom = 32
+)
+
+// ImportedSecret is what is kept of a secret that another system made.
+type ImportedSecret struct {
+	Hash        SecretHash
+	First, Last string // characters of it; empty when there is only a hash, or it is too short to show any
+}
+
+// ReadImportedSecret checks a secret that another system, or another Keyporter, made for a
+// token of a kind: 16 to 512 visible ASCII characters without blanks. One that begins as
+// ours do has to be one, since its checksum is asked before anything else is.
+func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
+	s := ImportedSecret{Hash: HashSecret(text)}
+	switch own, ok := ParseSecret(text); {
+	case ok && own != secretOf(kind):
+		return ImportedSecret{}, InvalidField("token", "Its prefix says that it is a secret of another kind.")
+	case ok:
+		own := Secret{text: text}
+		s.First, s.Last = strings.Clone(own.First()), strings.Clone(own.Last())
+	case hasOwnPrefix(text):
+		return ImportedSecret{}, InvalidField("token", "It begins as the secrets of Keyporter do, and its length or checksum is wrong.")
+	case len(text) < MinImportedLen:
+		return ImportedSecret{}, InvalidField("token", "The token is too short: somebody could guess it. It has to have at least 16 characters.")
+	case len(text) > MaxImportedLen:
+		return ImportedSecret{}, InvalidField("token", "The token is too long: 512 characters at most.")
+	case !isVisible(text):
+		return ImportedSecret{}, InvalidField("token", "The token has blanks in it, or characters other than those of ASCII that can be seen.")
+	case len(text) >= shownFrom:
+		s.First, s.Last = strings.Clone(text[:4]), strings.Clone(text[len(text)-4:])
+	}
+	return s, nil
+}
+
+// ReadSecretHash reads the SHA-256 of a secret, as 64 hexadecimal digits.
+func ReadSecretHash(digits string) (ImportedSecret, error) {
+	var s ImportedSecret
+	if n, err := hex.Decode(s.Hash[:], []byte(digits[:min(len(digits), hex.EncodedLen(len(s.Hash)))])); err != nil || n != len(s.Hash) || len(digits) != hex.EncodedLen(n) {
+		return ImportedSecret{}, InvalidField("sha256", "A SHA-256 has 64 hexadecimal digits.")
+	}
+	if s.Hash == HashSecret("") {
+		return ImportedSecret{}, InvalidField("sha256", "This is the SHA-256 of nothing.")
+	}
+	return s, nil
+}
+
+// IsSecret tells whether a text can be the secret of anything here: one that we made, or
+// one that was imported. A typing error in one of ours, and what is too short or too long
+// for any, is told without looking anything up.
+func IsSecret(text string) bool {
+	if hasOwnPrefix(text) {
+		_, ok := ParseSecret(text)
+		return ok
+	}
+	return len(text) >= MinImportedLen && len(text) <= MaxImportedLen && isVisible(text)
+}
+
+func secretOf(kind TokenKind) SecretKind {
+	if kind == OrganizationToken {
+		return SecretOrganizationToken
+	}
+	return SecretUserToken
+}
+
+// hasOwnPrefix tells whether a text begins as our secrets do.
+func hasOwnPrefix(text string) bool {
+	if len(text) < secretPrefixLen {
+		return false
+	}
+	switch SecretKind(text[:secretPrefixLen]) {
+	case SecretUserToken, SecretOrganizationToken, SecretAccessToken, SecretRefreshToken, SecretApp, SecretGateway:
+		return true
+	}
+	return false
+}
+
+func isVisible(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
