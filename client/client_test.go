@@ -10,9 +10,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/client"
-	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
@@ -31,15 +29,11 @@ func newWorld(t *testing.T, url string) *world {
 	t.Helper()
 	w := &world{gateway: keyporter.NewSecret(keyporter.SecretGateway)}
 	n := keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1"))
-	w.AuthServer = n.AuthServer(t, w.gateways)
+	w.AuthServer = n.AuthServer(t, keyportertest.Gateway(w.gateway, "drive", "esign"))
 	w.ada = keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	w.grace = keyportertest.User(t, n.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	w.token, w.secret = keyportertest.Token(t, n.Control, w.ada, "Nightly export")
 	return w
-}
-
-func (w *world) gateways(cfg *oauth.Config) {
-	cfg.Gateways = []oauth.Gateway{{Name: "before drive", Hash: w.gateway.Hash(), APIs: []string{"drive", "esign"}}}
 }
 
 // client returns a client that is closed when the test has ended.
@@ -156,15 +150,14 @@ func text(t testing.TB, v any) string {
 // TestRefusals has each way in which a call isn't let through, and what its sender learns.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
-	me, ctx := keyporter.Command(), t.Context()
 	app := w.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	connection := w.Connect(t, w.ada, app)
 	_, access := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"file.write"}})
 	_, bound := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: keyportertest.NewProofKey(t).Hash()})
 	_, elsewhere := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{"https://other.example"}})
 	_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
-	_, off, err := w.Control.CreateToken(ctx, me, control.NewToken{OwnerID: w.ada.ID, Name: "Off"})
-	if err != nil {
+	disabled, off := keyportertest.Token(t, w.Control, w.ada, "Off")
+	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), disabled.ID); err != nil {
 		t.Fatal(err)
 	}
 	all := []string{"user_token", "organization_token", "access_token"}

@@ -62,7 +62,7 @@ type dropped struct {
 const maxDrops = 1000
 
 func newMemory(size int) *memory {
-	m := &memory{size: max(1, size/shards), start: time.Now()}
+	m := &memory{size: max(1, size/shards), start: time.Now().Add(-2 * maxBound)} // long enough ago for all that can have been heard
 	m.deaf()
 	for i := range m.parts {
 		m.parts[i].decisions = map[key]*decision{}

@@ -13,11 +13,12 @@ import (
 
 // line is one line of the stream.
 type line struct {
-	Hello     bool  `json:"hello"`
-	SilenceMS int64 `json:"silence_ms"`
-	Beat      bool  `json:"beat"`
-	Reset     bool  `json:"reset"`
-	Drop      *drop `json:"drop"`
+	Hello bool  `json:"hello"`
+	LagMS int64 `json:"lag_ms"`
+	Beat  bool  `json:"beat"`
+	AgoMS int64 `json:"ago_ms"` // all that was changed before has been told
+	Reset bool  `json:"reset"`
+	Drop  *drop `json:"drop"`
 }
 
 // drop says what a change touches, by the ID of one thing.
@@ -51,7 +52,6 @@ func (d drop) touches(i *Introspection) bool {
 
 const (
 	maxLine  = 64 << 10 // bytes of a line of the stream
-	maxLagMS = 60_000
 	minPause = 100 * time.Millisecond
 	maxPause = 5 * time.Second
 )
@@ -127,13 +127,21 @@ func (c *Client) hear(l line) {
 	now := time.Now()
 	switch {
 	case l.Hello:
-		c.memory.lags(time.Duration(min(max(0, l.SilenceMS), maxLagMS)) * time.Millisecond)
+		c.memory.lags(milliseconds(l.LagMS))
 		c.memory.reset(now)
+		c.memory.hears(now.Add(-milliseconds(l.AgoMS)))
 	case l.Drop != nil:
 		c.memory.drop(*l.Drop, now)
 	case l.Beat:
+		c.memory.hears(now.Add(-milliseconds(l.AgoMS)))
 	default:
 		c.memory.reset(now)
 	}
-	c.memory.hears(now)
+}
+
+// maxBound is the longest time that Keyporter can name.
+const maxBound = time.Minute
+
+func milliseconds(n int64) time.Duration {
+	return time.Duration(min(max(0, n), maxBound.Milliseconds())) * time.Millisecond
 }

@@ -67,6 +67,13 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthS
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 
+// Gateway lets a gateway that has the secret ask about the APIs of these names; none: all.
+func Gateway(secret keyporter.Secret, apis ...string) func(*oauth.Config) {
+	return func(cfg *oauth.Config) {
+		cfg.Gateways = append(cfg.Gateways, oauth.Gateway{Name: "before the API", Hash: secret.Hash(), APIs: apis})
+	}
+}
+
 // Person is a user with a browser in which he is signed in. It follows no redirects.
 type Person struct {
 	*http.Client

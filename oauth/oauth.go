@@ -33,6 +33,7 @@ type Config struct {
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
 	Gateways  []Gateway         // that may ask about credentials
+	Stopping  <-chan struct{}   // is closed when what goes on for long has to end; nil: nothing has to
 }
 
 type server struct {
@@ -41,6 +42,7 @@ type server struct {
 	library   http.Handler
 	keys      *keyring
 	endpoints map[string]endpoint
+	streams   streams
 }
 
 // The paths.
@@ -142,6 +144,8 @@ func (s *server) addresses() map[string]endpoint {
 		pathDevice:     {"POST", true, s.device},
 		pathIntrospect: {"POST", false, s.introspect},
 		pathBatch:      {"POST", false, s.introspectBatch},
+		pathChanges:    {"GET", false, s.onlyGateways(s.changes)},
+		pathUses:       {"POST", false, s.onlyGateways(s.uses)},
 		pathUserInfo:   {"GET POST", true, s.userInfo},
 		pathJWKS:       {"GET HEAD", true, s.jwks},
 		pathOpenID:     {"GET HEAD", true, s.metadata},

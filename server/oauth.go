@@ -28,7 +28,7 @@ func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxi
 	return oauth.New(oauth.Config{
 		Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
 		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
-		Gateways: cfg.gateways(),
+		Gateways: cfg.gateways(), Stopping: s.stopping,
 	})
 }
 

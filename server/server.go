@@ -40,6 +40,8 @@ type Server struct {
 	secure  bool
 	log     *slog.Logger
 
+	stopping chan struct{} // is closed when Stop begins: what would go on for ever has to end
+
 	cancel context.CancelFunc // ends the jobs
 	jobs   sync.WaitGroup
 	failed chan error
@@ -57,7 +59,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: log, failed: make(chan error, 1), cancel: func() {}}
+	s := &Server{log: log, stopping: make(chan struct{}), failed: make(chan error, 1), cancel: func() {}}
 	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
 		return nil, err
 	}
@@ -105,6 +107,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs)})
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
 	s.http.TLSConfig = tlsConfig
+	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	s.startJobs()
 	go s.serve(listener)
 	return nil

@@ -51,7 +51,23 @@ func (db *DB) Listen(ctx context.Context) {
 // Hears tells whether this node has proved within the last three seconds that it hears
 // what others change. While it doesn't, copies are stale: ask the database.
 func (db *DB) Hears() bool {
-	return time.Since(db.start)-time.Duration(db.heardAt.Load()) < Silence
+	_, hears := db.Heard()
+	return hears
+}
+
+// Heard returns how long ago that was proved, and Hears.
+func (db *DB) Heard() (ago time.Duration, hears bool) {
+	ago = time.Since(db.start) - time.Duration(db.heardAt.Load())
+	return ago, ago < Silence
+}
+
+// Lag returns how long another node on the same database may take to hear of a change, or
+// not to trust its copies any more. With SQLite there is no other one.
+func (db *DB) Lag() time.Duration {
+	if db.pool == nil {
+		return 0
+	}
+	return Silence
 }
 
 // heard notes the proof that whatever was committed before at has been passed on.

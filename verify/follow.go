@@ -11,52 +11,53 @@ import (
 
 // Changed drops what a change touches. See store.Follower.
 func (c *Checker) Changed(change store.Change) {
-	noun, _, _ := strings.Cut(string(change.Name), ".")
-	switch noun {
-	case "session", "identity_provider": // no call depends on them
-	case "token":
-		if change.Name == keyporter.EventTokenCreate || change.Name == keyporter.EventTokenImport {
-			c.learn(change.TokenID)
-			return
-		}
-		c.cache.dropToken(change.TokenID)
-	case "access_token", "grant", "connection", "app":
-		c.changedAccess(noun, change)
-	case "user":
-		// An organization token may speak for any user of the organization.
-		c.cache.dropIf(func(e *entry) bool {
-			return e.UserID == change.UserID || e.ofOrganization() && e.OrganizationID == change.OrganizationID
-		})
-	case "organization", "flag", "role":
-		if change.Name == keyporter.EventOrganizationApps {
-			c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.OrganizationID == change.OrganizationID })
-			return
-		}
-		c.cache.dropIf(func(e *entry) bool { return e.OrganizationID == change.OrganizationID })
-	default:
-		c.Reset()
+	switch change.Name {
+	case keyporter.EventTokenCreate, keyporter.EventTokenImport, keyporter.EventAccessTokenCreate:
+		c.learn(change.TokenID)
+		return
+	}
+	if d, any := touched(change); any {
+		c.drop(d)
 	}
 }
 
-// changedAccess drops what a change touches that is about access tokens.
-func (c *Checker) changedAccess(noun string, change store.Change) {
+// touched says what a change touches, and whether anything. It is the one place that
+// does: what the cache drops is what is told to those who watch.
+func touched(change store.Change) (d Drop, any bool) {
+	noun, _, _ := strings.Cut(string(change.Name), ".")
+	switch noun {
+	case "session", "identity_provider": // no check asks about these
+		return Drop{}, false
+	case "token":
+		return Drop{Credential: change.TokenID}, true
+	case "access_token", "grant", "connection", "app":
+		return touchedAccess(noun, change)
+	case "user":
+		// An organization token may speak for any user of the organization.
+		return Drop{User: change.UserID, Organization: change.OrganizationID}, true
+	case "organization", "flag", "role":
+		if change.OrganizationID == "" {
+			return Drop{}, true
+		}
+		return Drop{Organization: change.OrganizationID, AccessTokens: change.Name == keyporter.EventOrganizationApps}, true
+	}
+	return Drop{}, true
+}
+
+// touchedAccess says what a change touches that is about access tokens: everything, if it
+// doesn't say what it is about.
+func touchedAccess(noun string, change store.Change) (d Drop, any bool) {
 	switch change.Name {
-	case keyporter.EventAccessTokenCreate:
-		c.learn(change.TokenID)
-		return
 	case keyporter.EventAppCreate, keyporter.EventAppSecretAdd, keyporter.EventAppSecretDelete, keyporter.EventAppPeople:
-		return // no check asks about these
+		return Drop{}, false // no check asks about these
 	}
 	switch {
 	case noun == "access_token" && change.TokenID != "":
-		c.cache.dropToken(change.TokenID)
+		return Drop{Credential: change.TokenID}, true
 	case noun != "app" && change.ConnectionID != "":
-		c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.Access.ConnectionID == change.ConnectionID })
-	case change.AppID != "":
-		c.cache.dropIf(func(e *entry) bool { return e.Access != nil && e.Access.AppID == change.AppID })
-	default: // it doesn't say what it touches
-		c.Reset()
+		return Drop{Connection: change.ConnectionID}, true
 	}
+	return Drop{App: change.AppID}, true
 }
 
 // learn makes the secrets of a new token known.
@@ -72,10 +73,7 @@ func (c *Checker) learn(token keyporter.ID) {
 }
 
 // Reset drops everything. See store.Follower.
-func (c *Checker) Reset() {
-	c.cache.dropIf(func(*entry) bool { return true })
-	c.known.reset()
-}
+func (c *Checker) Reset() { c.drop(Drop{}) }
 
 // Complete tells whether the Checker knows every secret that was issued, so that it
 // refuses others without asking the database.

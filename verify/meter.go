@@ -23,6 +23,7 @@ const (
 	// maxCallers is how many callers of one token are told apart in one interval.
 	maxCallers = 64
 	maxAgent   = 200 // bytes of a User-Agent that are kept
+	maxAddress = 64  // of an address
 )
 
 // meter counts the calls made with one token until they are written. The usual call,

@@ -20,14 +20,15 @@ import (
 
 // Checker checks calls. It is safe for concurrent use.
 type Checker struct {
-	db     *store.DB
-	apis   []*API
-	soap   bool // one of them is a SOAP API
-	now    func() time.Time
-	log    *slog.Logger
-	cache  *cache
-	known  *known
-	meters meters
+	db      *store.DB
+	apis    []*API
+	soap    bool // one of them is a SOAP API
+	now     func() time.Time
+	log     *slog.Logger
+	cache   *cache
+	known   *known
+	meters  meters
+	watches watches
 
 	lookups atomic.Int64
 }

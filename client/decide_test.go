@@ -1,0 +1,395 @@
+package client_test
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/client"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// line is a line of the network between middleware and Keyporter.
+type line struct {
+	address string
+	to      string
+
+	mu    sync.Mutex
+	gone  bool
+	stuck map[net.Conn]bool // connections that are held up: nothing passes, and they don't break
+	open  map[net.Conn]bool
+}
+
+// newLine returns a line to a server.
+func newLine(t testing.TB, to string) *line {
+	t.Helper()
+	l := &line{to: strings.TrimPrefix(to, "http://"), stuck: map[net.Conn]bool{}, open: map[net.Conn]bool{}}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.address = "http://" + listener.Addr().String()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.cut()
+	})
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.carry(in)
+		}
+	}()
+	return l
+}
+
+func (l *line) carry(in net.Conn) {
+	out, err := net.Dial("tcp", l.to)
+	l.mu.Lock()
+	if err != nil || l.gone {
+		l.mu.Unlock()
+		_ = in.Close()
+		return
+	}
+	l.open[in], l.open[out] = true, true
+	l.mu.Unlock()
+	go l.pass(in, in, out)
+	l.pass(in, out, in)
+	_, _ = in.Close(), out.Close()
+}
+
+func (l *line) pass(conn, from, to net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		for l.isStuck(conn) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if n > 0 {
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+	}
+}
+
+func (l *line) isStuck(conn net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stuck[conn] && l.open[conn]
+}
+
+// stall holds up all connections that are open. New ones work.
+func (l *line) stall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.open {
+		l.stuck[conn] = true
+	}
+}
+
+// cut breaks all connections off, and lets none come up until mend.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+	for conn := range l.open {
+		_ = conn.Close()
+	}
+	clear(l.open)
+}
+
+func (l *line) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
+}
+
+// decide returns an API whose middleware decides by itself, at the end of a line.
+func (w *world) decide(t testing.TB, l *line, configure ...func(*client.Config)) http.Handler {
+	t.Helper()
+	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = l.address, client.Decide })...)
+	return c.Handler(client.Rules{Version: 5, Scope: "file.read", Credentials: []string{"user_token", "organization_token", "access_token", "app_token"}}, echo)
+}
+
+// asks tells whether Keyporter is asked about a call, and how it is answered.
+func (w *world) asks(t testing.TB, api http.Handler, headers ...string) (asked bool, status int) {
+	t.Helper()
+	before := w.Arrived.Load()
+	status = call(t, api, headers...).Code
+	return w.Arrived.Load() > before, status
+}
+
+// eventuallyKept waits until calls with a credential cost no question.
+func (w *world) eventuallyKept(t testing.TB, api http.Handler, headers ...string) {
+	t.Helper()
+	keyportertest.Eventually(t, "it is kept", func() bool {
+		asked, status := w.asks(t, api, headers...)
+		return !asked && status == http.StatusOK
+	})
+}
+
+// TestWhatIsNoLongerTrueIsForgotten has each change that ends or narrows a credential,
+// made on this node and, on PostgreSQL, on another one.
+func TestWhatIsNoLongerTrueIsForgotten(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		nodes := map[string]*keyportertest.Node{"here": w.Node}
+		if strings.HasPrefix(url, "postgres") {
+			nodes["there"] = keyportertest.NewNode(t, url)
+		}
+		api := w.decide(t, newLine(t, w.URL))
+		for where, n := range nodes {
+			for name, c := range w.changes(t, n, where) {
+				w.eventuallyKept(t, api, c.headers...)
+				if err := c.change(); err != nil {
+					t.Fatal(name, err)
+				}
+				keyportertest.Eventually(t, name+" "+where, func() bool { return call(t, api, c.headers...).Code == c.status })
+				if asked, status := w.asks(t, api, c.headers...); status != c.status || !asked && status == http.StatusUnauthorized {
+					t.Errorf("%s %s: %d after it was %d", name, where, status, c.status)
+				}
+			}
+		}
+	})
+}
+
+type change struct {
+	headers []string
+	change  func() error
+	status  int
+}
+
+// changes are made on a node, each with users, apps and tokens of its own.
+func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[string]change {
+	t.Helper()
+	me, ctx := keyporter.Command(), t.Context()
+	user := func(name string) keyporter.User {
+		return keyportertest.User(t, w.Control, name+" "+where, strings.ReplaceAll(name, " ", "-")+"@"+where+".example", keyporter.RoleAPIUser)
+	}
+	token := func(u keyporter.User) (keyporter.Token, []string) {
+		token, secret := keyportertest.Token(t, w.Control, u, "Export")
+		return token, []string{"ApiToken", secret.Reveal()}
+	}
+	app := func(u keyporter.User) (keyporter.App, keyporter.Connection, []string) {
+		a := w.App(t, keyporter.App{Name: u.Login, Scopes: keyportertest.Asks("file.read", "file.write")})
+		c := w.Connect(t, u, a)
+		_, secret := w.AccessToken(t, c, keyporter.AccessToken{Scopes: []string{"file.read", "file.write"}})
+		return a, c, []string{"Authorization", "Bearer " + secret.Reveal()}
+	}
+	off, offHeaders := token(user("disabled"))
+	deleted, deletedHeaders := token(user("deleted"))
+	inactive := user("inactive")
+	_, inactiveHeaders := token(inactive)
+	unroled := user("without a role")
+	_, unroledHeaders := token(unroled)
+	suspended := user("suspended organization")
+	_, suspendedHeaders := token(suspended)
+	flagless := user("without the flag")
+	_, flaglessHeaders := token(flagless)
+	owner, named := user("owner"), keyportertest.User(t, w.Control, "owner "+where, "named@"+where+".example", keyporter.RoleAPIUser)
+	_, organization := keyportertest.OrganizationToken(t, w.Control, owner, "Ours")
+	gone, _, goneHeaders := app(user("suspended app"))
+	_, connection, connectionHeaders := app(user("disconnected"))
+	_, narrowed, narrowedHeaders := app(user("scope"))
+	policy := user("policy")
+	_, _, policyHeaders := app(policy)
+	return map[string]change{
+		"token off":              {offHeaders, func() error { _, err := n.Control.DisableToken(ctx, me, off.ID); return err }, 401},
+		"token deleted":          {deletedHeaders, func() error { return n.Control.DeleteToken(ctx, me, deleted.ID) }, 401},
+		"user switched off":      {inactiveHeaders, func() error { return n.Control.DisableUser(ctx, me, inactive.ID) }, 401},
+		"role taken away":        {unroledHeaders, func() error { return n.Control.SetUserRoles(ctx, me, unroled.ID, nil) }, 403},
+		"organization suspended": {suspendedHeaders, func() error { return n.Control.DisableOrganization(ctx, me, suspended.OrganizationID) }, 401},
+		"flag withdrawn":         {flaglessHeaders, func() error { return n.Control.WithdrawFlag(ctx, me, flagless.OrganizationID, keyporter.FlagAPI) }, 403},
+		"named user switched off": {
+			[]string{"OrganizationKey", organization.Reveal(), "UserLoginName", named.Login},
+			func() error { return n.Control.DisableUser(ctx, me, named.ID) }, 401,
+		},
+		"app suspended":    {goneHeaders, func() error { return n.Control.SuspendApp(ctx, me, gone.ID) }, 401},
+		"disconnected":     {connectionHeaders, func() error { return n.Control.Disconnect(ctx, me, connection.ID) }, 401},
+		"scope taken away": {narrowedHeaders, func() error { n.SetScopes(t, narrowed, "file.write"); return nil }, 403},
+		"app policy": {policyHeaders, func() error {
+			n.SetAppPolicy(t, policy.OrganizationID, keyporter.NoApps)
+			return nil
+		}, 403},
+	}
+}
+
+// TestADecisionEndsWithItsExpiry has a token that expires while it is kept.
+func TestADecisionEndsWithItsExpiry(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	const left = 3 * time.Second
+	w.Clock.Advance(left - time.Hour) // an access token works for an hour
+	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
+	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
+	w.Clock.Advance(time.Hour - left)
+	api := w.decide(t, newLine(t, w.URL))
+	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
+	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
+}
+
+// TestAStreamThatIsCutOrStalls wants each call to be asked about until it is back, and what changed meanwhile to count.
+func TestAStreamThatIsCutOrStalls(t *testing.T) {
+	for name, hurt := range map[string]func(*line){
+		"cut":    func(l *line) { l.cut(); l.mend() },
+		"stalls": (*line).stall,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, keyportertest.SQLite(t))
+			l := newLine(t, w.URL)
+			const silence = time.Second
+			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence = silence })
+			headers := []string{"ApiToken", w.secret.Reveal()}
+			w.eventuallyKept(t, api, headers...)
+			hurt(l)
+			began := time.Now()
+			if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
+				t.Fatal(err)
+			}
+			keyportertest.Eventually(t, "what was kept isn't used any more", func() bool { return call(t, api, headers...).Code != http.StatusOK })
+			t.Logf("%s: not allowed %v after; the bound is %v, and a question may take 3s", name, time.Since(began).Round(time.Millisecond), silence)
+			keyportertest.Eventually(t, "what changed meanwhile counts", func() bool { return call(t, api, headers...).Code == http.StatusUnauthorized })
+			if _, err := w.Control.EnableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
+				t.Fatal(err)
+			}
+			w.eventuallyKept(t, api, headers...) // it is back
+		})
+	}
+}
+
+// TestKeyporterIsGone has the bound that the owner chose: none, and some.
+func TestKeyporterIsGone(t *testing.T) {
+	for _, grace := range []time.Duration{0, 4 * time.Second} {
+		t.Run(grace.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, keyportertest.SQLite(t))
+			l := newLine(t, w.URL)
+			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence, cfg.Grace = time.Second, grace })
+			headers := []string{"ApiToken", w.secret.Reveal()}
+			w.eventuallyKept(t, api, headers...)
+			other, otherSecret := keyportertest.Token(t, w.Control, w.grace, "Never seen")
+			l.cut()
+			began := time.Now()
+			if grace > 0 {
+				keyportertest.Eventually(t, "what isn't kept is refused", func() bool {
+					return call(t, api, "ApiToken", otherSecret.Reveal()).Code == http.StatusServiceUnavailable
+				})
+				for time.Since(began) < 2*time.Second { // longer than the stream may be silent
+					if rec := call(t, api, headers...); rec.Code != http.StatusOK {
+						t.Fatalf("%v after: %d", time.Since(began), rec.Code)
+					}
+				}
+			}
+			keyportertest.Eventually(t, "it is refused", func() bool { return call(t, api, headers...).Code == http.StatusServiceUnavailable })
+			t.Logf("refused %v after; silence may last 1s, grace %v", time.Since(began).Round(time.Millisecond), grace)
+			l.mend()
+			w.eventuallyKept(t, api, headers...)
+			if read(t, call(t, api, "ApiToken", otherSecret.Reveal())).Caller.Credential != string(other.ID) {
+				t.Error("another one is not let through")
+			}
+		})
+	}
+}
+
+// TestAFloodOfTokensIsNotKept wants neither made-up tokens nor more than the size to take memory.
+func TestAFloodOfTokensIsNotKept(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	api := w.decide(t, newLine(t, w.URL), func(cfg *client.Config) { cfg.Size = 1 })
+	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal())
+	for range 200 {
+		if rec := call(t, api, "ApiToken", keyporter.NewSecret(keyporter.SecretUserToken).Reveal()); rec.Code != http.StatusUnauthorized {
+			t.Fatal(rec.Code)
+		}
+	}
+	if asked, status := w.asks(t, api, "ApiToken", w.secret.Reveal()); asked || status != http.StatusOK {
+		t.Error("made-up tokens drive out what is kept")
+	}
+}
+
+// TestALoginNameIsPartOfTheQuestion wants no answer to be given to another question.
+func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	_, ours := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
+	api := w.decide(t, newLine(t, w.URL))
+	for range 2 {
+		for _, u := range []keyporter.User{w.ada, w.grace} {
+			w.eventuallyKept(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)
+			if is := read(t, call(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)).Caller.Login; is != u.Login {
+				t.Errorf("%s, want %s", is, u.Login)
+			}
+		}
+		if code := call(t, api, "OrganizationKey", ours.Reveal()).Code; code != http.StatusUnauthorized {
+			t.Error("for nobody:", code)
+		}
+	}
+}
+
+// TestUsesAreCounted wants calls of which Keyporter heard nothing to be seen in the token's row.
+func TestUsesAreCounted(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	c := w.client(t, func(cfg *client.Config) { cfg.Mode = client.Decide })
+	api := c.Handler(client.Rules{Version: 6}, echo)
+	apps := c.Handler(client.Rules{Credentials: []string{"access_token"}}, echo)
+	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", "waits")
+	for range 30 {
+		call(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", "export/1.0")
+	}
+	call(t, apps, "ApiToken", w.secret.Reveal(), "User-Agent", "export/1.0")
+	c.Close()
+	use, err := w.DB.UseOf(t.Context(), w.token.ID, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(use.Clients, func(u keyporter.ClientUse) bool { return u.Agent == "export/1.0" })
+	if i < 0 || use.Clients[i].Allowed != 30 || use.Clients[i].Refused != 1 || use.Clients[i].Address != "192.0.2.1" || !strings.HasPrefix(use.Clients[i].Version, "drive") {
+		t.Errorf("%+v", use.Clients)
+	}
+	if rec := call(t, api, "ApiToken", w.secret.Reveal()); rec.Code != http.StatusOK {
+		t.Error("a closed client doesn't ask any more:", rec.Code)
+	}
+}
+
+// TestHowLongAfterDisableACallIsRefused measures it over the stream, 200 times on each database.
+func TestHowLongAfterDisableACallIsRefused(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		api := w.decide(t, newLine(t, w.URL))
+		const tries = 200
+		headers, took := make([][]string, tries), make([]time.Duration, tries)
+		ids := make([]keyporter.ID, tries)
+		for i := range tries {
+			token, secret := keyportertest.Token(t, w.Control, w.ada, "Token "+time.Duration(i).String())
+			ids[i], headers[i] = token.ID, []string{"ApiToken", secret.Reveal()}
+		}
+		for _, h := range headers {
+			w.eventuallyKept(t, api, h...)
+		}
+		for i := range tries {
+			if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), ids[i]); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			for call(t, api, headers[i]...).Code == http.StatusOK && time.Since(began) < 10*time.Second {
+				time.Sleep(50 * time.Microsecond)
+			}
+			took[i] = time.Since(began)
+		}
+		slices.Sort(took)
+		if took[tries-1] >= 10*time.Second {
+			t.Error("a token that is switched off still works")
+		}
+		t.Logf("from the end of DisableToken to the first refused call: p50 %v, p99 %v, longest %v", took[tries/2], took[tries*99/100], took[tries-1])
+	})
+}

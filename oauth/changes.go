@@ -1,0 +1,159 @@
+package oauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
+)
+
+const (
+	// beatEvery is how often a stream says that it hears.
+	beatEvery = 500 * time.Millisecond
+	// sendTime is how long a line may take to be sent: who reads no faster is cut off.
+	sendTime = 5 * time.Second
+	// maxStreams are open for a gateway at a time on a node.
+	maxStreams = 64
+)
+
+// line is one line of a stream.
+type line struct {
+	Hello bool         `json:"hello,omitempty"`  // all that was kept from before is over
+	LagMS int64        `json:"lag_ms,omitempty"` // with it: for how long after a change another node may answer from before
+	Beat  bool         `json:"beat,omitempty"`
+	AgoMS int64        `json:"ago_ms,omitempty"` // with a beat: all that was changed before has been told
+	Reset bool         `json:"reset,omitempty"`  // anything may have changed
+	Drop  *droppedLine `json:"drop,omitempty"`
+}
+
+// droppedLine is a verify.Drop as gateways hear of it.
+type droppedLine struct {
+	Credential   keyporter.ID             `json:"credential,omitempty"`
+	Connection   keyporter.ID             `json:"connection,omitempty"`
+	App          keyporter.ID             `json:"app,omitempty"`
+	User         keyporter.ID             `json:"user,omitempty"`
+	Organization keyporter.ID             `json:"organization,omitempty"`
+	Kind         keyporter.CredentialKind `json:"kind,omitempty"`
+}
+
+func lineOf(d verify.Drop) line {
+	if d == (verify.Drop{}) {
+		return line{Reset: true}
+	}
+	out := &droppedLine{Credential: d.Credential, Connection: d.Connection, App: d.App, User: d.User, Organization: d.Organization}
+	if d.AccessTokens {
+		out.Kind = keyporter.CredentialAccessToken
+	}
+	return line{Drop: out}
+}
+
+// changes tells a gateway what is no longer true of what it was told by introspection, as
+// it happens, one JSON object a line. While this node can't be sure that it hears of
+// changes it says nothing, and the gateway has to ask about each call.
+func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) {
+	if !s.streams.enter(g) {
+		w.Header().Set("Retry-After", "10")
+		s.fail(w, r, fault{status: http.StatusTooManyRequests, code: temporarily, description: "This gateway has too many streams open."})
+		return
+	}
+	defer s.streams.leave(g)
+	watch := s.Checker.Watch()
+	defer watch.End()
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Time{}) // nothing more is to come, and that is no fault
+	out := &stream{w: w, conn: conn, checker: s.Checker, watch: watch}
+
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for err := out.beat(); err == nil; {
+		select {
+		case <-r.Context().Done():
+			return
+		case <-s.Stopping:
+			return
+		case <-watch.Ready():
+			err = out.drops()
+		case <-beat.C:
+			err = out.beat()
+		}
+	}
+}
+
+// stream is what goes to one gateway.
+type stream struct {
+	w       http.ResponseWriter
+	conn    *http.ResponseController
+	checker *verify.Checker
+	watch   *verify.Watch
+	greeted bool
+}
+
+// beat says that this node hears, if it does. What it heard before it says first.
+func (s *stream) beat() error {
+	ago, hears := s.checker.Heard()
+	if !hears {
+		return nil
+	}
+	if err := s.drops(); err != nil {
+		return err
+	}
+	if !s.greeted {
+		s.greeted = true
+		return s.send(line{Hello: true, LagMS: s.checker.Lag().Milliseconds(), AgoMS: ago.Milliseconds()})
+	}
+	return s.send(line{Beat: true, AgoMS: ago.Milliseconds()})
+}
+
+// drops says what was dropped. Before the hello nothing that is kept elsewhere can be touched.
+func (s *stream) drops() error {
+	var lines []line
+	for _, d := range s.watch.Take() {
+		lines = append(lines, lineOf(d))
+	}
+	if !s.greeted || len(lines) == 0 {
+		return nil
+	}
+	return s.send(lines...)
+}
+
+func (s *stream) send(lines ...line) error {
+	if err := s.conn.SetWriteDeadline(time.Now().Add(sendTime)); err != nil {
+		return err
+	}
+	e := json.NewEncoder(s.w)
+	for _, l := range lines {
+		if err := e.Encode(l); err != nil {
+			return err
+		}
+	}
+	return s.conn.Flush()
+}
+
+// streams counts those that are open for each gateway.
+type streams struct {
+	mu   sync.Mutex
+	open map[*Gateway]int
+}
+
+func (s *streams) enter(g *Gateway) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[*Gateway]int{}
+	}
+	if s.open[g] >= maxStreams {
+		return false
+	}
+	s.open[g]++
+	return true
+}
+
+func (s *streams) leave(g *Gateway) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[g]--
+}

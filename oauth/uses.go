@@ -1,0 +1,89 @@
+package oauth
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// maxCalls is how many calls of one row are believed.
+const maxCalls = 1_000_000_000
+
+// use are calls that a gateway decided about by itself.
+type use struct {
+	Credential keyporter.ID `json:"credential"`
+	Connection keyporter.ID `json:"connection"` // with an access token that acts for a user
+	App        keyporter.ID `json:"app"`        // with an access token
+	Login      string       `json:"login"`      // with an organization token: of the user for whom it spoke
+	Agent      string       `json:"agent"`
+	Address    string       `json:"address"`
+	API        string       `json:"api"`
+	Version    int          `json:"version"`
+	LastAt     time.Time    `json:"last_at"`
+	Allowed    int          `json:"allowed"`
+	Refused    int          `json:"refused"`
+}
+
+// uses counts calls of which Keyporter heard nothing, because a gateway decided about
+// them out of what it had been told: people are shown by these counts what uses a token.
+func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
+	var in struct {
+		Uses []use `json:"uses"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		s.fail(w, r, asFault(err))
+		return
+	}
+	if in.Uses == nil || len(in.Uses) > maxBatch {
+		s.fail(w, r, invalid(fmt.Sprintf("uses has to be a list of up to %d.", maxBatch)))
+		return
+	}
+	all := make([]verify.Use, 0, len(in.Uses))
+	for i, u := range in.Uses {
+		out, err := s.useOf(g, u)
+		if err != nil {
+			s.fail(w, r, invalid(fmt.Sprintf("uses[%d]: %s", i, err)))
+			return
+		}
+		all = append(all, out)
+	}
+	if err := s.Checker.Record(r.Context(), all); err != nil {
+		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// useOf reads a row, or says what is wrong with it. A gateway counts calls of its own APIs only.
+func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
+	apis := s.Checker.APIs()
+	i := slices.IndexFunc(apis, func(a *verify.API) bool { return a.Name == u.API && g.mayName(a) })
+	switch {
+	case i < 0:
+		return verify.Use{}, fmt.Errorf("this gateway stands before no API %q", u.API)
+	case u.Credential == "":
+		return verify.Use{}, fmt.Errorf("credential is missing")
+	case u.Allowed < 0 || u.Refused < 0 || u.Allowed > maxCalls || u.Refused > maxCalls:
+		return verify.Use{}, fmt.Errorf("allowed and refused are 0 to %d", maxCalls)
+	case u.Version < 0 || u.Version > maxVersion:
+		return verify.Use{}, fmt.Errorf("version is 0 to %d", maxVersion)
+	}
+	counted := u.Credential
+	switch {
+	case u.Connection != "":
+		counted = u.Connection
+	case u.App != "":
+		counted = u.App
+	}
+	return verify.Use{
+		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: apis[i], Version: u.Version,
+		LastAt: u.LastAt, Allowed: u.Allowed, Refused: u.Refused,
+	}, nil
+}
+
+// maxVersion is the last version that an API can have.
+const maxVersion = 999
