@@ -27,7 +27,7 @@ func kept(t testing.TB) (*Client, func() *Refusal) {
 	r.Header.Set("User-Agent", "export/1.0")
 	rules := Rules{Scope: "file.read", Credentials: []string{userToken, accessToken}}
 	return c, func() *Refusal {
-		_, refused := c.check(r, &rules)
+		_, refused := c.Check(r, rules)
 		return refused
 	}
 }
