@@ -42,7 +42,7 @@ func mayImport() map[string][]string {
 
 		"keyportertest":       slices.Concat(mounts, []string{"server"}),
 		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign", "examples/app"},
-		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server"},
+		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server", "client"},
 
 		// An API knows the headers it gets, and nothing else of Keyporter.
 		"examples/esign":           {},

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -21,12 +22,12 @@ func kept(t testing.TB) (*Client, func() *Refusal) {
 	c.memory.put(key{secret: keyporter.HashSecret(secret)}, newDecision(Introspection{
 		Active: true, ID: "1", Kind: accessToken, Subject: "2", App: "3", Connection: "4", Scopes: []string{"file.read"}, ExpiresAt: time.Now().Add(time.Hour),
 	}), time.Now())
-	r := httptest.NewRequest("GET", "/files/1", nil)
+	r := httptest.NewRequest(http.MethodGet, "/files/1", nil)
 	r.Header.Set("Authorization", "Bearer "+secret)
 	r.Header.Set("User-Agent", "export/1.0")
 	rules := Rules{Scope: "file.read", Credentials: []string{userToken, accessToken}}
 	return c, func() *Refusal {
-		_, refused := c.check(r, &rules)
+		_, refused := c.Check(r, rules)
 		return refused
 	}
 }

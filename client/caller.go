@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -31,15 +32,7 @@ type Caller struct {
 // Has tells whether the caller may do what a scope permits: an app may if it has the
 // scope, and anybody else in any case.
 func (c Caller) Has(scope string) bool {
-	if c.App == "" {
-		return true
-	}
-	for _, s := range c.Scopes {
-		if s == scope {
-			return true
-		}
-	}
-	return false
+	return c.App == "" || slices.Contains(c.Scopes, scope)
 }
 
 type callerKey struct{}

@@ -33,9 +33,6 @@ const maxOrganizationTokenVersion = 5
 // Authorization: Bearer. A token that is bound to a key (RFC 9449) is refused: whether
 // its proof was shown before only Keyporter's own gateway can know.
 func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
-	if len(rules.Credentials) == 0 {
-		rules.Credentials = []string{userToken, accessToken}
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, refused := c.check(r, &rules)
 		if refused != nil {
@@ -44,6 +41,16 @@ func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, passedOn(r, d))
 	})
+}
+
+// Check decides about a call, for who has no use for a Handler: it returns who calls, or
+// why he may not. The headers of r are left as they are, credential and forged ones too.
+func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
+	d, refused := c.check(r, &rules)
+	if refused != nil {
+		return Caller{}, refused
+	}
+	return d.caller, nil
 }
 
 // check decides about a call, and counts it.
@@ -128,6 +135,13 @@ func refusalOf(i *Introspection) *Refusal {
 	}
 }
 
+func (rules *Rules) accepts(kind string) bool {
+	if len(rules.Credentials) == 0 {
+		return kind == userToken || kind == accessToken
+	}
+	return slices.Contains(rules.Credentials, kind)
+}
+
 // refuse tells why a credential that works isn't taken here, nil if it is.
 func (rules *Rules) refuse(d *decision) *Refusal {
 	switch {
@@ -135,7 +149,7 @@ func (rules *Rules) refuse(d *decision) *Refusal {
 		return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: string(keyporter.ReasonBound), Message: "This API can't take tokens that are bound to a key."}
 	case d.Kind == organizationToken && (rules.Version < 1 || rules.Version > maxOrganizationTokenVersion):
 		return refusal(keyporter.ReasonVersion)
-	case !slices.Contains(rules.Credentials, d.Kind):
+	case !rules.accepts(d.Kind):
 		return refusal(keyporter.ReasonNotAccepted)
 	case d.Kind == organizationToken && d.Subject == "":
 		return refusal(keyporter.ReasonNoLoginName)

@@ -71,7 +71,7 @@ func (c *Client) follow(ctx context.Context) {
 		c.log.Warn("the stream of changes from Keyporter has ended; each call is asked about until it is back", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause + rand.N(pause)): // all middlewares lose a node at the same moment
+		case <-time.After(pause + rand.N(pause)): //nolint:gosec // all middlewares lose a node at the same moment; nobody gains by guessing
 		}
 		pause = min(2*pause, maxPause)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -81,9 +82,7 @@ func (u *uses) take() map[use]*counts {
 		counted := u[i].counts
 		u[i].counts = nil
 		u[i].mu.Unlock()
-		for x, n := range counted {
-			all[x] = n
-		}
+		maps.Copy(all, counted)
 	}
 	return all
 }

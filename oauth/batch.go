@@ -28,7 +28,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 	if err := d.Decode(in); err != nil {
 		return invalid(misread(err))
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // it isn't wrapped
+	if _, err := d.Token(); err != io.EOF {
 		return invalid("Something comes after the JSON object.")
 	}
 	return nil

@@ -98,7 +98,7 @@ func TestABatchHasBounds(t *testing.T) {
 		t.Errorf("of none: %v", got)
 	}
 	for what, body := range map[string]string{
-		"1001":                  questions(append(tokens, "x")...),
+		"1001":                  questions(slices.Concat(tokens, []string{"x"})...),
 		"a huge body":           questions(strings.Repeat("x", 256<<10)),
 		"no JSON":               "token=" + user.Reveal(),
 		"nothing":               "",

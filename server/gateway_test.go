@@ -1,11 +1,16 @@
 package server_test
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/server"
@@ -52,5 +57,41 @@ func TestFaultsOfGateways(t *testing.T) {
 	}
 	if _, err := load(file("gateways:", "  - {name: a, secret: "+secret.Reveal()+"}")); err == nil || strings.Contains(err.Error(), secret.Reveal()) {
 		t.Errorf("an unknown setting: %v", err)
+	}
+}
+
+// TestAnOpenStreamDoesNotDelayTheEnd stops a server to which a gateway listens.
+func TestAnOpenStreamDoesNotDelayTheEnd(t *testing.T) {
+	secret := keyporter.NewSecret(keyporter.SecretGateway)
+	s, err := server.Start(t.Context(), server.Config{
+		Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db"),
+		Gateways: []server.Gateway{{Name: "shop-api", SecretSHA256: fmt.Sprintf("%x", secret.Hash())}},
+	}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/oauth2/introspect/changes", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secret.Reveal())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "hello") {
+		t.Fatal(res.StatusCode, lines.Text(), lines.Err())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() {
+	}
+	if lines.Err() != nil {
+		t.Error("the stream breaks off:", lines.Err())
 	}
 }

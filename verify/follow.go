@@ -16,14 +16,14 @@ func (c *Checker) Changed(change store.Change) {
 		c.learn(change.TokenID)
 		return
 	}
-	if d, any := touched(change); any {
+	if d, some := touched(change); some {
 		c.drop(d)
 	}
 }
 
-// touched says what a change touches, and whether anything. It is the one place that
+// touched says what a change touches, and whether that is something. It is the one place that
 // does: what the cache drops is what is told to those who watch.
-func touched(change store.Change) (d Drop, any bool) {
+func touched(change store.Change) (d Drop, some bool) {
 	noun, _, _ := strings.Cut(string(change.Name), ".")
 	switch noun {
 	case "session", "identity_provider": // no check asks about these
@@ -46,7 +46,7 @@ func touched(change store.Change) (d Drop, any bool) {
 
 // touchedAccess says what a change touches that is about access tokens: everything, if it
 // doesn't say what it is about.
-func touchedAccess(noun string, change store.Change) (d Drop, any bool) {
+func touchedAccess(noun string, change store.Change) (d Drop, some bool) {
 	switch change.Name {
 	case keyporter.EventAppCreate, keyporter.EventAppSecretAdd, keyporter.EventAppSecretDelete, keyporter.EventAppPeople:
 		return Drop{}, false // no check asks about these

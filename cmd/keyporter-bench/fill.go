@@ -71,9 +71,11 @@ func insertUsed(ctx context.Context, tx *store.Tx, n int) ([]string, error) {
 const appID = "06c00000000000000000000app"
 
 // appSecret is the same in each run: it opens nothing but the bench's own database.
-func appSecret() keyporter.Secret {
+func appSecret() keyporter.Secret { return derived(keyporter.SecretApp) }
+
+func derived(kind keyporter.SecretKind) keyporter.Secret {
 	s, _ := keyporter.NewSealer([keyporter.SealingKeyLen]byte{}) // fails without a key only
-	return keyporter.DeriveSecret(keyporter.SecretApp, s, "bench")
+	return keyporter.DeriveSecret(kind, s, "bench")
 }
 
 func insertApp(ctx context.Context, tx *store.Tx, now time.Time) error {

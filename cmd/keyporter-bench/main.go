@@ -1,8 +1,8 @@
 //go:build linux
 
-// Keyporter-bench measures what a check, the reverse proxy, introspection and the token
-// endpoint cost, against programs that
-// do nothing else, in one run on one machine.
+// Keyporter-bench measures what a check, the reverse proxy, the middleware, introspection
+// and the token endpoint cost, against programs that do nothing else, in one run on one
+// machine.
 //
 // It starts itself again for each program, drives them in interleaved rounds over
 // loopback, and prints ratios with their spread. It judges nothing that noise has

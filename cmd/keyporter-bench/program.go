@@ -19,22 +19,26 @@ import (
 
 // The names of the programs.
 const (
-	emptyProgram     = "empty"
-	fixedProgram     = "fixed"
-	proxyProgram     = "proxy"
-	upstreamProgram  = "upstream"
-	keyporterProgram = "keyporter"
+	emptyProgram      = "empty"
+	fixedProgram      = "fixed"
+	proxyProgram      = "proxy"
+	upstreamProgram   = "upstream"
+	keyporterProgram  = "keyporter"
+	middlewareProgram = "middleware"
 )
 
 // runChild is one of the programs, until its input ends.
 func runChild(name string, args []string) error {
-	if name == keyporterProgram {
+	switch name {
+	case keyporterProgram:
 		return runKeyporter(args[0], args[1])
+	case middlewareProgram:
+		return runMiddleware(args[0])
 	}
 	var h http.Handler
 	switch name {
 	case emptyProgram:
-		h = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+		h = http.HandlerFunc(empty)
 	case fixedProgram:
 		h = fixed()
 	case upstreamProgram:
@@ -48,14 +52,23 @@ func runChild(name string, args []string) error {
 	default:
 		return fmt.Errorf("there is no program %q", name)
 	}
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	addr, err := serve(h)
 	if err != nil {
 		return err
+	}
+	return obey(addr, map[string]func(order) (any, error){"usage": func(order) (any, error) { return usageNow(), nil }})
+}
+
+// serve serves h until the process ends, and returns where.
+func serve(h http.Handler) (addr string, err error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
 	// The limits are those that any server needs, and Keyporter's has.
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() { _ = s.Serve(l) }() // until the process ends
-	return obey(l.Addr().String(), map[string]func(order) (any, error){"usage": func(order) (any, error) { return usageNow(), nil }})
+	return l.Addr().String(), nil
 }
 
 // obey says where the program serves, and does what it is told until the input ends.
@@ -80,6 +93,8 @@ func obey(addr string, orders map[string]func(order) (any, error)) error {
 		}
 	}
 }
+
+func empty(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 // fixed writes headers such as /verify writes, without asking anything.
 func fixed() http.Handler {

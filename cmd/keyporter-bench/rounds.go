@@ -42,6 +42,9 @@ func (r *run) measure(ctx context.Context) error {
 	if err := r.keyporter.ask(order{Do: "inProcess", Known: r.known, Unknown: r.unknown, Time: r.benchTime}, &r.inside); err != nil {
 		return err
 	}
+	if err := r.api.ask(order{Do: "inProcess", Known: r.known, Time: r.benchTime}, &r.decides); err != nil {
+		return err
+	}
 	for i := range r.rounds {
 		if err := r.closedRound(ctx, i); err != nil {
 			return err

@@ -23,7 +23,8 @@ type run struct {
 
 	children  []*child
 	keyporter *child
-	programs  []*program // a, b, c, u, d, e, i, t
+	api       *child     // with the middleware
+	programs  []*program // a, b, c, u, d, e, m, i, t
 	known     []string
 	unknown   []string
 
@@ -33,6 +34,7 @@ type run struct {
 	last    usage
 	written int // times that counts were written
 	inside  inProcess
+	decides inProcess // in the middleware
 }
 
 func (r *run) start(database string, secrets []string) error {
@@ -63,6 +65,9 @@ func (r *run) start(database string, secrets []string) error {
 	if r.keyporter, err = start(keyporterProgram, database, upstream.addr); err != nil {
 		return err
 	}
+	if r.api, err = start(middlewareProgram, r.keyporter.addr); err != nil {
+		return err
+	}
 	asks, tries, calls := requestTexts(question, r.known), requestTexts(question, r.unknown), requestTexts(call, r.known)
 	add := func(letter, title string, c *child, requests [][]byte, status int) {
 		r.programs = append(r.programs, &program{letter: letter, title: title, child: c, load: load{addr: c.addr, requests: requests, status: status, conns: r.conns}})
@@ -73,6 +78,7 @@ func (r *run) start(database string, secrets []string) error {
 	add("u", "/verify, unknown tokens: 401", r.keyporter, tries, http.StatusUnauthorized)
 	add("d", "httputil.ReverseProxy, bare", proxy, calls, http.StatusOK)
 	add("e", "Keyporter's reverse proxy", r.keyporter, calls, http.StatusOK)
+	add("m", "an API with the Go middleware", r.api, calls, http.StatusOK)
 	add("i", "introspection, known tokens", r.keyporter, requestTexts(form("/oauth2/introspect", "token=%s"), r.known), http.StatusOK)
 	add("t", "token endpoint, client credentials", r.keyporter, [][]byte{[]byte(form("/oauth2/token", "grant_type=client_credentials"))}, http.StatusOK)
 	return nil
