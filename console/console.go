@@ -37,8 +37,15 @@ type console struct {
 	providers providers
 }
 
+// Pages are the pages, served where no other door claims a path.
+type Pages struct {
+	http.Handler
+
+	console *console
+}
+
 // New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
-func New(cfg Config) http.Handler {
+func New(cfg Config) *Pages {
 	c := &console{Config: cfg, static: loadStatic()}
 	c.pages = loadPages(c.static)
 	mux := http.NewServeMux()
@@ -47,13 +54,13 @@ func New(cfg Config) http.Handler {
 	}
 	mux.Handle("GET "+staticPath, c.static)
 	nothing := c.handler(func(w http.ResponseWriter, r *http.Request) error { return c.noRoute(w, r, mux) })
-	return c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return &Pages{console: c, Handler: c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
 			nothing.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
-	}))
+	}))}
 }
 
 // noRoute answers what no route is for: the address isn't one, or not for this method.

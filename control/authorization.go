@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -199,9 +200,16 @@ func (c *Control) Judge(ctx context.Context, actor keyporter.Actor, a Authorizat
 	return Verdict{
 		Connection: conn,
 		SignIn:     a.Asked.signInFirst(actor),
-		// A device's code may have come to him from anybody, so he is asked each time (RFC 8628 §5.4).
-		Ask: a.Asked.Consent || a.Asked.Device || conn.ID == "" || len(unheld(app, a.Asked.Scopes, conn.Scopes)) > 0,
+		// A device's code may have come to him from anybody, so he is asked each time (RFC 8628
+		// §5.4); and any program on his machine can say that it is an app which lives there (RFC 8252 §8.6).
+		Ask: a.Asked.Consent || a.Asked.Device || anybodys(app, a.Asked.RedirectURI) || conn.ID == "" || len(unheld(app, a.Asked.Scopes, conn.Scopes)) > 0,
 	}, nil
+}
+
+// anybodys tells whether another program could take the app's part: it has no secret to
+// prove itself by, and its answers go to no address of the web, which has one owner.
+func anybodys(app keyporter.App, redirectURI string) bool {
+	return app.Authentication == keyporter.AppPublic && !strings.HasPrefix(strings.ToLower(redirectURI), "https://")
 }
 
 // unheld returns the scopes asked for that the connection has not and the user couldn't

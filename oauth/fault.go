@@ -10,7 +10,6 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/web"
 )
 
 // fault is an error as apps are told of it (RFC 6749 §5.2).
@@ -170,7 +169,5 @@ func (s *server) page(w http.ResponseWriter, r *http.Request, f fault) {
 	if f.status >= http.StatusInternalServerError {
 		status = f.status
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_ = faultPage.Execute(w, struct{ Text, Code, RequestID string }{f.description, f.code, web.RequestID(r.Context())})
+	s.FaultPage(w, r, status, f.code, f.description)
 }

@@ -475,3 +475,27 @@ func TestResources(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 }
+
+// TestAnAppOnSomebodysMachineIsAskedAboutEachTime (RFC 8252 §8.6): another program there
+// could take its part, and would get a code without anybody seeing it. What is at an
+// address of the web, or proves itself by a secret, is asked about once.
+func TestAnAppOnSomebodysMachineIsAskedAboutEachTime(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	w.app(keyporter.App{ID: "phone", Authentication: keyporter.AppPublic, RedirectURIs: []string{"com.example.app:/cb"}})
+	for _, c := range []struct {
+		app, redirect string
+		asked         bool
+	}{
+		{"public", "http://127.0.0.1:4711/cb", true},
+		{"public", callback, false},
+		{"phone", "com.example.app:/cb", true},
+		{"confidential", "http://127.0.0.1/cb", false},
+	} {
+		verifier := keyportertest.Verifier()
+		w.code(c.app, verifier, "redirect_uri", c.redirect)
+		to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request(c.app, verifier, "redirect_uri", c.redirect).Encode())
+		if asked := strings.HasPrefix(to.Path, "/connect/"); asked != c.asked {
+			t.Errorf("%s at %s: the second time he is sent to %s", c.app, c.redirect, to)
+		}
+	}
+}

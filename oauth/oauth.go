@@ -33,7 +33,9 @@ type Config struct {
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
 	Gateways  []Gateway         // that may ask about credentials
-	Stopping  <-chan struct{}   // is closed when what goes on for long has to end; nil: nothing has to
+	// FaultPage shows a person that an app's request can't be answered, and the error code for the app's developer. Nil: without a page.
+	FaultPage func(w http.ResponseWriter, r *http.Request, status int, code, text string)
+	Stopping  <-chan struct{} // is closed when what goes on for long has to end; nil: nothing has to
 }
 
 type server struct {
@@ -71,6 +73,11 @@ const (
 
 // New returns the authorization server, to be served where Serves says so.
 func New(cfg Config) (http.Handler, error) {
+	if cfg.FaultPage == nil {
+		cfg.FaultPage = func(w http.ResponseWriter, _ *http.Request, status int, code, text string) {
+			http.Error(w, "This app can’t go on: "+text+" ("+code+")", status)
+		}
+	}
 	s := &server{Config: cfg, keys: newKeyring(cfg.Control)}
 	library, err := s.provider()
 	if err != nil {

@@ -7,20 +7,6 @@ import (
 	"net/http"
 )
 
-var faultPage = template.Must(template.New("fault").Parse(`<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>This app can’t go on · Keyporter</title>
-<h1>This app can’t go on</h1>
-<p>{{.Text}}</p>
-<p>You have not been sent back to the app, because the request doesn’t say for sure where it came from. Its developer can tell from this page what is wrong.</p>
-<p><code>{{.Code}}</code> · request <code>{{.RequestID}}</code></p>
-<p><a href="/">To your tokens and apps</a></p>
-</html>
-`))
-
 // formScript sends the form off. The page's policy names its hash; nothing else on the page runs.
 const formScript = `document.forms[0].submit()`
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/web"
@@ -20,7 +21,7 @@ const (
 )
 
 // authorizationServer returns the door for apps, nil when there is no key to seal with.
-func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxies web.Proxies, issuer string) (http.Handler, error) {
+func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
 	if sealer == nil {
 		s.log.Info("there is nothing for apps: key_file is not set, and with PostgreSQL it has to be")
 		return nil, nil //nolint:nilnil // there is none
@@ -28,7 +29,7 @@ func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxi
 	return oauth.New(oauth.Config{
 		Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
 		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
-		Gateways: cfg.gateways(), Stopping: s.stopping,
+		Gateways: cfg.gateways(), FaultPage: pages.AppFault, Stopping: s.stopping,
 	})
 }
 

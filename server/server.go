@@ -97,14 +97,14 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		issuer = s.URL()
 	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
-	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer)
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs)})
+	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer, pages)
 	if err == nil && sealer != nil {
 		err = s.opens(ctx)
 	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs)})
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +38,7 @@ func measureDecisions(c *client.Client, o order) (p inProcess, err error) {
 		return p, err
 	}
 	return measureKnown(o, func(secrets []string) testing.BenchmarkResult {
-		r := httptest.NewRequest(http.MethodGet, callPath, nil)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, callPath, nil)
 		r.RemoteAddr = callFrom + ":1234"
 		r.Header.Set("User-Agent", callAgent)
 		token := []string{""}
