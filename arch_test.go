@@ -44,6 +44,8 @@ func mayImport() map[string][]string {
 		"cmd/keyporter":       {"", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "store", "verify", "control", "web", "gateway", "server", "client"},
 
+		"examples": {"", "server", "verify"}, // tests of the proxies' examples
+
 		// An API knows the headers it gets, and nothing else of Keyporter.
 		"examples/esign":           {},
 		"examples/esign/cmd/esign": {"examples/esign"},

@@ -9,16 +9,44 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Verify answers the question that a proxy asks about a call of its own (nginx
-// auth_request, Caddy forward_auth, Traefik forwardAuth). Method, host and path of the
-// call it takes from X-Forwarded-Method, -Host and -Uri, or X-Original-Method, -Uri or
-// -Url, and from trusted proxies only. Where the method isn't told, routes with methods
-// don't fit.
+// Where proxies ask about their calls: all in the same way, but two that can't.
+const (
+	verifyPath = "/verify"
+	nginxPath  = verifyPath + "/nginx"
+	envoyPath  = verifyPath + "/envoy" // and behind it the path of the call
+)
+
+// Asks tells whether a request is the question of a proxy, for Verify.
+func (g *Gateway) Asks(r *http.Request) bool {
+	return r.URL.Path == verifyPath || strings.HasPrefix(r.URL.Path, verifyPath+"/")
+}
+
+// Verify answers the question that a proxy asks about a call of its own. Caddy
+// (forward_auth), Traefik (forwardAuth) and others ask at /verify: method, host and path
+// of the call are taken from X-Forwarded-Method, -Host and -Uri, or X-Original-Method,
+// -Uri or -Url. Where the method isn't told, routes with methods don't fit. nginx
+// (auth_request) asks in the same way at /verify/nginx, and Envoy (ext_authz over HTTP)
+// at /verify/envoy. All this is believed from trusted proxies only.
 //
 // Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
 // body as the API wants them. A question that can't be understood: 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	web.Hurry(w, r) // a question has no body
+	switch {
+	case r.URL.Path == verifyPath:
+		g.ask(w, r, forwarded)
+	case r.URL.Path == nginxPath:
+		answerNginx(w, func(w http.ResponseWriter) { g.ask(w, r, forwarded) })
+	case strings.HasPrefix(r.URL.Path, envoyPath+"/"):
+		g.askForEnvoy(w, r)
+	default:
+		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, Detail: "Proxies ask at /verify, /verify/nginx and /verify/envoy."})
+	}
+}
+
+// ask answers the question r. Which call it is about, read takes from it. It returns the
+// decision, nil when there was none.
+func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Request, *verify.Request) error) *verify.Decision {
 	id := web.NewRequestID()
 	h := w.Header()
 	h[web.RequestIDHeader] = []string{id}
@@ -28,22 +56,23 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 			Status: http.StatusForbidden, RequestID: id,
 			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies.",
 		})
-		return
+		return nil
 	}
-	if err := forwarded(r, &req); err != nil {
+	if err := read(r, &req); err != nil {
 		web.WriteProblem(w, web.Problem{Status: http.StatusBadRequest, RequestID: id, Detail: err.Error()})
-		return
+		return nil
 	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
 		g.refuse(w, &d, id)
-		return
+		return &d
 	}
 	for _, header := range d.Identity() {
 		h[header.Name] = header.Values
 	}
 	g.notices.Tell(h, &d)
 	w.WriteHeader(http.StatusOK)
+	return &d
 }
 
 // Errors about the question, told to the proxy's owner.

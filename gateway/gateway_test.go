@@ -58,7 +58,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	})
 	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/verify":
+		case g.Asks(r):
 			g.Verify(rw, r)
 		case g.Describes(r):
 			g.Describe(rw, r)

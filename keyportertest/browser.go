@@ -234,19 +234,30 @@ func (b *Browser) picture(name string) {
 	}
 }
 
-// axe returns the text of axe-core, which `make needs` puts into the repository's cache.
+// axe returns the text of axe-core.
 func axe(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(cached(t, "axe/axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// cached is the path of what `make needs` puts into the repository's cache.
+func cached(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if text, err := os.ReadFile(filepath.Join(dir, ".cache", "axe", "axe.min.js")); err == nil {
-			return string(text)
+		path := filepath.Join(dir, ".cache", filepath.FromSlash(name))
+		if _, err := os.Stat(path); err == nil {
+			return path
 		}
 	}
-	t.Fatal("axe-core is missing: make needs fetches it")
+	t.Fatalf("%s is missing: make needs gets it", name)
 	return ""
 }
 

@@ -23,6 +23,8 @@ import (
 type Config struct {
 	// Listen is the address and port on which pages, gateway and /verify are served. Default: 127.0.0.1:8080.
 	Listen string `yaml:"listen"`
+	// EnvoyListen is the address and port on which Envoy's external authorization is answered over gRPC, with the same certificate as pages, if there is one. Only trusted_proxies may ask. Default: none.
+	EnvoyListen string `yaml:"envoy_listen"`
 	// Address is the address under which people reach the pages, such as https://keys.example.com. It is used in links, examples and WSDLs only. Default: that of the request.
 	Address string `yaml:"address"`
 	// Database is the path of an SQLite file, made when it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
@@ -92,6 +94,8 @@ func (c Config) Validate() error {
 	}
 	_, port, err := net.SplitHostPort(c.Listen)
 	bad(err != nil || port == "", "listen: %q has to be like 127.0.0.1:8080", c.Listen)
+	_, port, err = net.SplitHostPort(c.EnvoyListen)
+	bad(c.EnvoyListen != "" && (err != nil || port == ""), "envoy_listen: %q has to be like 127.0.0.1:9001", c.EnvoyListen)
 	u, err := url.Parse(c.Address)
 	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
 		"address: %q has to be like https://keys.example.com", c.Address)

@@ -37,6 +37,7 @@ type Server struct {
 	soap    *soap.Door
 	http    *http.Server
 	addr    net.Addr
+	envoy   *envoy // nil: it isn't served
 	secure  bool
 	log     *slog.Logger
 
@@ -59,7 +60,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: log, stopping: make(chan struct{}), failed: make(chan error, 1), cancel: func() {}}
+	s := &Server{log: log, stopping: make(chan struct{}), failed: make(chan error, 2), cancel: func() {}}
 	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
 		return nil, err
 	}
@@ -108,8 +109,14 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
+	if s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	s.startJobs()
 	go s.serve(listener)
+	if s.envoy != nil {
+		go s.serveEnvoy()
+	}
 	return nil
 }
 
@@ -159,7 +166,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	pages, health := hurried(pageTime, pages), hurried(pageTime, http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/verify":
+		case s.gateway.Asks(r):
 			s.gateway.Verify(w, r)
 		case s.gateway.Describes(r):
 			s.gateway.Describe(w, r)
@@ -247,6 +254,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
+	s.envoy.stop(ctx)
 	s.gateway.Close()
 	s.soap.Close()
 	s.cancel()

@@ -21,6 +21,11 @@ const (
 	HeaderActor          = HeaderPrefix + "Actor"
 )
 
+// IdentityHeaders are the names of all of them.
+func IdentityHeaders() []string {
+	return []string{HeaderUser, HeaderLogin, HeaderOrganization, HeaderCredential, HeaderCredentialKind, HeaderApp, HeaderScopes, HeaderActor}
+}
+
 // Header is a header that is ready to be put into a http.Header.
 type Header struct {
 	Name   string   // in canonical form

@@ -24,7 +24,7 @@ func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id str
 	h := p.Out.Header
 	fromProxy := proxies.Trusts(p.In)
 	for name := range h {
-		if foreign(name, fromProxy) {
+		if Foreign(name, fromProxy) {
 			delete(h, name)
 		}
 	}
@@ -42,11 +42,16 @@ func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id str
 	h[RequestIDHeader] = []string{id}
 }
 
-// foreign tells headers that must not reach an API: those of Keyporter's own, those
+// Credentials are the names of the headers that can carry a credential, or belong to one.
+func Credentials() []string {
+	return []string{"Apitoken", "Authorization", "Organizationkey", "Userloginname", "Dpop"}
+}
+
+// Foreign tells headers that must not reach an API: those of Keyporter's own, those
 // by which some servers let a client name another path or method than the one that was
 // checked, and, unless they come from a trusted proxy, those that say where a call came
-// from. In any spelling, see keyporter.IsOwnHeader.
-func foreign(name string, fromProxy bool) bool {
+// from. In any spelling, see keyporter.IsOwnHeader. The name is in canonical form.
+func Foreign(name string, fromProxy bool) bool {
 	if keyporter.IsOwnHeader(name) {
 		return true
 	}

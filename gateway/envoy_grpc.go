@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// maxQuestion is how long a question of Envoy's may be, in bytes: headers, and no body.
+const maxQuestion = 128 << 10
+
+// EnvoyServer returns a gRPC server with Envoy's external authorization
+// (envoy.service.auth.v3.Authorization). It answers trusted proxies only, as Verify does.
+func (g *Gateway) EnvoyServer(options ...grpc.ServerOption) *grpc.Server {
+	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.ConnectionTimeout(10*time.Second))...)
+	authv3.RegisterAuthorizationServer(s, authorization{gateway: g})
+	return s
+}
+
+// authorization makes of a question in protobuf one as it comes over HTTP, and of the
+// answer one in protobuf. It decides nothing.
+type authorization struct {
+	authv3.UnimplementedAuthorizationServer
+
+	gateway *Gateway
+}
+
+// Check answers about one call. It is an answer in any case: an error would be Envoy's to
+// judge, and may be set up to let the call through.
+func (s authorization) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+	r := requestOf(ctx, in.GetAttributes().GetRequest().GetHttp())
+	a, d := s.gateway.askEnvoy(r)
+	if d != nil && d.Allowed {
+		return allowed(r, a, d), nil
+	}
+	return &authv3.CheckResponse{
+		Status: &status.Status{Code: int32(codes.PermissionDenied)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(a.status)},
+			Body:   a.body.String(), Headers: overwriting(a.Header()),
+		}},
+	}, nil
+}
+
+// allowed sets who calls, and takes off what the API must not get.
+func allowed(r *http.Request, a *answer, d *verify.Decision) *authv3.CheckResponse {
+	toAPI, toClient := http.Header{}, http.Header{}
+	for name, values := range a.Header() {
+		if strings.HasPrefix(name, verify.HeaderPrefix) {
+			toAPI[name] = values
+		}
+		if name == web.RequestIDHeader || name == "Deprecation" || name == "Sunset" {
+			toClient[name] = values
+		}
+	}
+	return &authv3.CheckResponse{
+		Status: &status.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers: overwriting(toAPI), HeadersToRemove: toRemove(r.Header, d), ResponseHeadersToAdd: overwriting(toClient),
+		}},
+	}
+}
+
+// overwriting are headers that take the place of what is there under their names.
+func overwriting(h http.Header) (all []*corev3.HeaderValueOption) {
+	for name, values := range h {
+		for _, value := range values {
+			all = append(all, &corev3.HeaderValueOption{
+				Header:       &corev3.HeaderValue{Key: strings.ToLower(name), Value: value},
+				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+			})
+		}
+	}
+	return all
+}
+
+// requestOf is a question as it would have come over HTTP. Of a header that came twice
+// Envoy makes one with a comma in it, which is no secret that was ever issued.
+func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *http.Request {
+	r := &http.Request{
+		Method: h.GetMethod(), Host: h.GetHost(), URL: &url.URL{Path: envoyPath + "/"}, RequestURI: envoyPath + h.GetPath(),
+		Header: make(http.Header, len(h.GetHeaders())+1),
+	}
+	if p, ok := peer.FromContext(ctx); ok {
+		r.RemoteAddr = p.Addr.String()
+	}
+	for name, value := range h.GetHeaders() {
+		if !strings.HasPrefix(name, ":") {
+			name = http.CanonicalHeaderKey(name)
+			r.Header[name] = append(r.Header[name], value)
+		}
+	}
+	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
+		r.Header.Set("X-Forwarded-Proto", h.GetScheme())
+	}
+	return r.WithContext(ctx)
+}

@@ -1,0 +1,123 @@
+package keyportertest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Addresses as they stand in the examples of proxies.
+const (
+	exampleKeyporter = "127.0.0.1:8080"
+	exampleAPI       = "127.0.0.1:9000"
+)
+
+// Example reads one of the example configurations, with the addresses of this test in it.
+func Example(t testing.TB, path, keyporter, api string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(exampleKeyporter)) {
+		t.Fatalf("%s names no %s", path, exampleKeyporter)
+	}
+	return strings.NewReplacer(exampleKeyporter, keyporter, exampleAPI, api).Replace(string(text))
+}
+
+// cacheLine is what an example wants outside of its server block.
+var cacheLine = regexp.MustCompile(`(?m)^# +(proxy_cache_path )\S+(.*;)$`)
+
+// StartNginx runs nginx with what is to stand in a server block until the test has ended,
+// and returns its address.
+func StartNginx(t testing.TB, server string) (address string) {
+	t.Helper()
+	address = FreeAddress(t)
+	dir := t.TempDir()
+	outside := ""
+	if m := cacheLine.FindStringSubmatch(server); m != nil {
+		outside = m[1] + filepath.Join(dir, "cache") + m[2]
+	}
+	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr; worker_processes 1;
+		events { worker_connections 256; }
+		http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
+		%[3]s server { listen %[2]s; %[4]s } }`, dir, address, outside, server)
+	path := filepath.Join(dir, "nginx.conf")
+	write(t, path, conf)
+	startProxy(t, address, os.Interrupt, find("nginx"), "-p", dir, "-c", path)
+	return address
+}
+
+// StartCaddy runs Caddy with a Caddyfile until the test has ended. The file's site is at
+// :8000, in place of which it gets the address that is returned.
+func StartCaddy(t testing.TB, caddyfile string) (address string) {
+	t.Helper()
+	address = FreeAddress(t)
+	dir := t.TempDir()
+	_, port, _ := net.SplitHostPort(address)
+	head := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\tgrace_period 1s\n\tstorage file_system %s\n}\n", dir)
+	path := filepath.Join(dir, "Caddyfile")
+	write(t, path, head+strings.Replace(caddyfile, ":8000 {", ":"+port+" {", 1))
+	startProxy(t, address, os.Interrupt, find("caddy"), "run", "--adapter", "caddyfile", "--config", path)
+	return address
+}
+
+// StartTraefik runs Traefik's middlewares with a dynamic configuration until the test has
+// ended, and returns the address. tools/needs builds the program, from the folder traefik.
+func StartTraefik(t testing.TB, dynamic string) (address string) {
+	t.Helper()
+	address = FreeAddress(t)
+	path := filepath.Join(t.TempDir(), "dynamic.yaml")
+	write(t, path, dynamic)
+	startProxy(t, address, os.Interrupt, cached(t, "traefik/traefik"), address, path)
+	return address
+}
+
+// startProxy starts a program, waits until it listens, and has it end with the test.
+func startProxy(t testing.TB, address string, stop os.Signal, program string, args ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	// Not with the test's context, which ends before the program is asked to: killed, it could leave children behind.
+	cmd := exec.CommandContext(context.Background(), program, args...)
+	cmd.Stderr = &out
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=") // Caddy writes there what it was told
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", program, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(stop)
+		if err := <-ended; t.Failed() {
+			t.Log(program, err, out.String())
+		}
+	})
+	Eventually(t, program+" answers", func() bool {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("%s ended: %v\n%s", program, err, out.String())
+		default:
+		}
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
+// find finds a program, also where it is off the path of ordinary people.
+func find(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	return "/usr/sbin/" + name
+}
