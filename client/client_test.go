@@ -94,6 +94,7 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 		access, accessSecret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
 		own, ownSecret := w.AccessToken(t, keyporter.Connection{AppID: app.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		ours, oursSecret := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
+		keyportertest.ImportTokens(t, w.Control, w.grace, keyporter.UserToken, "0123456789abcdef-of-another-system")
 		ada, acme := string(w.ada.ID), string(w.ada.OrganizationID)
 		api := w.client(t).Handler(client.Rules{Version: 5, Scope: "file.read", Credentials: []string{"user_token", "organization_token", "access_token", "app_token"}}, echo)
 		for name, c := range map[string]struct {
@@ -105,6 +106,9 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 			}},
 			"user token beside its owner": {[]string{"Authorization", "bearer " + w.secret.Reveal(), "UserLoginName", "ADA@acme.example"}, client.Caller{
 				User: ada, Login: w.ada.Login, Organization: acme, Credential: string(w.token.ID), Kind: "user_token",
+			}},
+			"token of another system": {[]string{"ApiToken", "0123456789abcdef-of-another-system"}, client.Caller{
+				User: string(w.grace.ID), Login: w.grace.Login, Organization: acme, Kind: "user_token",
 			}},
 			"access token": {[]string{"Authorization", "Bearer " + accessSecret.Reveal()}, client.Caller{
 				User: ada, Login: w.ada.Login, Organization: acme, Credential: string(access.ID), Kind: "access_token", App: string(app.ID), Scopes: []string{"file.read"},
@@ -118,6 +122,9 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 		} {
 			forged := append(c.headers, "X-Keyporter-User", "mallory", "X_Keyporter_Login", "mallory", "x-keyporter-scopes", "all", "X-Keyporter-Actor", "mallory", "X-Keyporter-Request-Id", "1", "Accept", "*/*")
 			g := read(t, call(t, api, forged...))
+			if name == "token of another system" { // its ID isn't known before
+				c.want.Credential = g.Caller.Credential
+			}
 			want, _ := json.Marshal(c.want)
 			if caller, _ := json.Marshal(g.Caller); string(caller) != string(want) || !g.OK {
 				t.Errorf("%s: %s, want %s", name, caller, want)

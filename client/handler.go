@@ -80,7 +80,7 @@ func unreadable(p keyporter.Presented) *Refusal {
 	case p.TwoLogins:
 		return refusal(keyporter.ReasonTwoLoginNames)
 	}
-	if _, ok := keyporter.ParseSecret(p.Secret); !ok { // a typing error needs no question
+	if !keyporter.IsSecret(p.Secret) { // a typing error needs no question
 		return refusal(keyporter.ReasonUnknown)
 	}
 	return nil
