@@ -32,7 +32,7 @@ func newProgram() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(serveCommand(), demoCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), versionCommand())
+	root.AddCommand(serveCommand(), demoCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), doctorCommand(), versionCommand())
 	return root
 }
 

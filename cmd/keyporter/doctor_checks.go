@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// examination is one thing that is looked at.
+type examination struct {
+	name  string
+	echo  bool // it needs to see what the API receives
+	first bool // without it the others say nothing
+	look  func(context.Context) ([]fault, error)
+}
+
+func (d *doctor) examinations() []examination {
+	return []examination{
+		{name: "a good token is let through", first: true, look: d.goodToken},
+		{name: "without a good token there is a refusal, and the client learns of it", look: d.refusals},
+		{name: "no other spelling of the path is open, and no other method", look: d.paths},
+		{name: "the client can't say which path he calls", look: d.forgedPath},
+		{name: "no answer is given to another call's sender", look: d.cache},
+		{name: "the API is told who calls, by Keyporter only", echo: true, look: d.forgedIdentity},
+		{name: "the API gets no credential", echo: true, look: d.credentials},
+	}
+}
+
+func (d *doctor) withToken() string { return "ApiToken: " + d.token }
+
+func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
+	a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken())
+	switch {
+	case err != nil:
+		return nil, err
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusNotFound && a.header.Get("X-Keyporter-Request-Id") != "":
+		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Ask `keyporter explain` why, or take another token or path: the path has to be on a route of Keyporter's configuration."}}, nil
+	case a.status >= http.StatusInternalServerError:
+		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "The proxy reaches Keyporter or the API not at all, or isn't in trusted_proxies. Its log says which."}}, nil
+	case d.echo != nil && got == nil:
+		return []fault{{"A call with the token doesn't reach the address of --echo.", "It has to be the address at which the proxy expects the API."}}, nil
+	case d.echo != nil && got.Header.Get("X-Keyporter-User") == "" && got.Header.Get("X-Keyporter-App") == "":
+		return []fault{{"The API isn't told who calls: there is no X-Keyporter-User.", "Have the proxy pass on the headers of Keyporter's answer; each of the examples does."}}, nil
+	}
+	return nil, nil
+}
+
+func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
+	for what, headers := range map[string][]string{
+		"no token": nil, "a token with a typing error": {d.withToken() + "x"}, "a made-up token": {"Authorization: Bearer " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
+	} {
+		a, got, err := d.through(ctx, http.MethodGet, d.path, headers...)
+		if err != nil {
+			return nil, err
+		}
+		bad := func(wrong bool, what, fix string) {
+			if wrong {
+				faults = append(faults, fault{what, fix})
+			}
+		}
+		switch {
+		case d.letThrough(a, got):
+			bad(true, "A call with "+what+" reaches the API.", "The proxy has to ask Keyporter about this path before it passes a call on, and take every answer but 200 for a no.")
+		case a.status >= http.StatusInternalServerError:
+			bad(true, fmt.Sprintf("A call with %s is answered %d: the proxy takes Keyporter's refusal for a fault.", what, a.status), "nginx has to ask at /verify/nginx and have error_page 403 and 500, as in the example.")
+		default:
+			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s is answered %d, and Keyporter said 401.", what, a.status), "Have the proxy pass on the status of the refusal.")
+			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, by which clients learn what is wanted.", "Have the proxy pass on that header of the refusal.")
+			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has a page of the proxy's in the place of Keyporter's answer.", "Have the proxy pass on the body of the refusal.")
+		}
+	}
+	return faults, nil
+}
+
+// spellings are the path in other words, and some that lead away and back.
+func (d *doctor) spellings() []string {
+	dir, last := d.path[:strings.LastIndexByte(d.path, '/')+1], d.path[strings.LastIndexByte(d.path, '/')+1:]
+	return []string{
+		strings.ToUpper(d.path), strings.ToLower(d.path), "/" + d.path, d.path + "/", d.path + "//", d.path + "/.", d.path + "%20", d.path + ";x", d.path + "?x=/../..",
+		dir + "./" + last, dir + "%2e/" + last, dir + "x/../" + last, dir + "x/%2e%2e/" + last, dir + "x%2f..%2f" + last, "/x/.." + d.path, dir + "/" + last, "/%2f" + d.path[1:], d.path + "%00", d.path + ".",
+	}
+}
+
+func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
+	calls := [][2]string{}
+	for _, path := range d.spellings() {
+		calls = append(calls, [2]string{http.MethodGet, path})
+	}
+	for _, method := range []string{http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, "FOO"} {
+		calls = append(calls, [2]string{method, d.path})
+	}
+	for _, c := range calls {
+		a, got, err := d.through(ctx, c[0], c[1])
+		if err != nil {
+			return nil, err
+		}
+		if d.letThrough(a, got) && a.status != http.StatusMovedPermanently && a.status != http.StatusPermanentRedirect {
+			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Have the proxy ask about every path and method, and not by a pattern that this one doesn't fit. What is public belongs into Keyporter's configuration."})
+		}
+	}
+	return faults, nil
+}
+
+// forgedPath says in headers that another path is called, one that is on no route: whoever
+// believes it gets another answer than for the path itself.
+func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
+	nowhere := "/doctor-" + strings.ToLower(rand.Text())
+	for _, header := range []string{"X-Forwarded-Uri: " + nowhere, "X-Original-Uri: " + nowhere, "X-Original-Url: " + nowhere, "X-Forwarded-Method: FOO", "X-Original-Method: FOO"} {
+		a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), header)
+		if err != nil {
+			return nil, err
+		}
+		if !d.letThrough(a, got) {
+			name, _, _ := strings.Cut(header, ":")
+			faults = append(faults, fault{fmt.Sprintf("What the client sends as %s gets to Keyporter: he can say that he calls another path than he does. The call was answered %d.", name, a.status), "Have the proxy set this header itself when it asks, or take it off."})
+		}
+	}
+	return faults, nil
+}
+
+// cache sends calls in turn whose answers a cache could take for one another.
+func (d *doctor) cache(ctx context.Context) (faults []fault, err error) {
+	bad := "ApiToken: " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()
+	for range 2 {
+		for _, c := range []struct {
+			what    string
+			headers []string
+			allowed bool
+		}{
+			{"a good token", []string{d.withToken()}, true},
+			{"no token, after a good one", nil, false},
+			{"a made-up token, after a good one", []string{bad}, false},
+			{"a made-up token as Authorization, after a good one", []string{"Authorization: Bearer " + bad[len("ApiToken: "):]}, false},
+			{"a good token beside another's login name", []string{d.withToken(), "UserLoginName: nobody@doctor.invalid"}, false},
+			{"a good token, after bad ones", []string{d.withToken()}, true},
+		} {
+			a, got, err := d.through(ctx, http.MethodGet, d.path, c.headers...)
+			if err != nil {
+				return nil, err
+			}
+			f := fault{fmt.Sprintf("The proxy answers %s with the answer to another call: %d.", c.what, a.status), "Its cache has to tell calls apart by every header that can carry a credential, method, host and path: see examples/nginx/keyporter-cached.conf."}
+			if d.letThrough(a, got) != c.allowed && !slices.Contains(faults, f) {
+				faults = append(faults, f)
+			}
+		}
+	}
+	return faults, nil
+}
+
+// forgedIdentity says in each spelling who one is. None of it may arrive, and what
+// Keyporter says has to, whatever the client names in Connection.
+func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error) {
+	mark := "doctor-" + strings.ToLower(rand.Text())
+	for _, name := range []string{
+		"X-Keyporter-User", "x-keyporter-login", "X-KEYPORTER-ORGANIZATION", "X-Keyporter-Credential", "X-Keyporter-Credential-Kind", "X-Keyporter-App", "X-Keyporter-Scopes", "X-Keyporter-Actor",
+		"X_Keyporter_User", "X-Keyporter_Login", "X_KEYPORTER_ACTOR", "X.Keyporter.Scopes", "X-Keyporter-Request-Id",
+	} {
+		_, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), name+": "+mark, name+": "+mark)
+		if err != nil {
+			return nil, err
+		}
+		if got != nil && carries(got, mark) {
+			faults = append(faults, fault{"A client that sends " + name + " is believed: it gets to the API as he sent it.", "Have the proxy take off, or set itself, every header that begins with X-Keyporter-, also those that Keyporter doesn't send this time."})
+		}
+	}
+	a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), "Connection: close, X-Keyporter-User, X-Keyporter-Credential-Kind")
+	if err == nil && a.status < http.StatusBadRequest && (got == nil || got.Header.Get("X-Keyporter-Credential-Kind") == "") {
+		faults = append(faults, fault{"A client can have the headers taken off that say who calls, by naming them in Connection.", "Have the proxy take off what is named in Connection before it asks, or take off Connection."})
+	}
+	return faults, err
+}
+
+func carries(r *http.Request, mark string) bool {
+	for _, values := range r.Header {
+		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, mark) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *doctor) credentials(ctx context.Context) (faults []fault, err error) {
+	for _, header := range []string{d.withToken(), "Authorization: Bearer " + d.token, "OrganizationKey: " + d.token} {
+		_, got, err := d.through(ctx, http.MethodGet, d.path, header)
+		if err != nil {
+			return nil, err
+		}
+		if got != nil && carries(got, d.token) {
+			name, _, _ := strings.Cut(header, ":")
+			faults = append(faults, fault{"The API gets the token that came as " + name + ". Whoever reads its log can use it.", "Have the proxy take " + name + " off once it has asked."})
+		}
+	}
+	return faults, nil
+}

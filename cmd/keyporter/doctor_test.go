@@ -1,0 +1,150 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/server"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// examined is a Keyporter that proxies ask, and a token.
+type examined struct {
+	keyporter, api, token string
+}
+
+func newExamined(t *testing.T) examined {
+	t.Helper()
+	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t), APIs: []verify.API{
+		{Name: "shop", Routes: []verify.Route{{Path: "/shop/public", Public: true}, {Path: "/shop/{rest...}"}}},
+	}}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop(t.Context()) })
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, secret := keyportertest.Token(t, s.Control, ada, "Doctor")
+	return examined{keyporter: strings.TrimPrefix(s.URL(), "http://"), api: keyportertest.FreeAddress(t), token: secret.Reveal()}
+}
+
+// examine runs the command on a proxy, and returns what it prints.
+func (e examined) examine(t *testing.T, proxy string, args ...string) (text string, err error) {
+	t.Helper()
+	var out strings.Builder
+	cmd := newProgram()
+	cmd.SetArgs(append([]string{"doctor", "--url", "http://" + proxy + "/shop/orders", "--echo", e.api}, args...))
+	cmd.SetIn(strings.NewReader(e.token + "\n"))
+	cmd.SetOut(&out)
+	err = cmd.ExecuteContext(t.Context())
+	if strings.Contains(out.String(), e.token) {
+		t.Error("the token is printed")
+	}
+	return out.String(), err
+}
+
+// TestTheDoctorHasNothingAgainstTheExamples of this repository.
+func TestTheDoctorHasNothingAgainstTheExamples(t *testing.T) {
+	e := newExamined(t)
+	example := func(path string) string {
+		return keyportertest.Example(t, "../../examples/"+path, e.keyporter, e.api)
+	}
+	for name, proxy := range map[string]string{
+		"nginx":         keyportertest.StartNginx(t, example("nginx/keyporter.conf")),
+		"nginx, cached": keyportertest.StartNginx(t, example("nginx/keyporter-cached.conf")),
+		"Caddy":         keyportertest.StartCaddy(t, example("caddy/Caddyfile")),
+		"Traefik":       keyportertest.StartTraefik(t, example("traefik/dynamic.yaml")),
+	} {
+		if text, err := e.examine(t, proxy); err != nil || !strings.Contains(text, "All is well.") || strings.Contains(text, "!!") {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// TestTheDoctorFindsFaults has configurations that are the examples but for one fault each.
+func TestTheDoctorFindsFaults(t *testing.T) {
+	e := newExamined(t)
+	for _, c := range []struct {
+		name, file string
+		old, with  string
+		says       []string
+	}{
+		{
+			"a forged header arrives", "nginx/keyporter.conf", `proxy_set_header X-Keyporter-Actor           $keyporter_actor;`, "",
+			[]string{"A client that sends X-Keyporter-Actor is believed"},
+		},
+		{
+			"the token arrives", "nginx/keyporter.conf", `proxy_set_header Authorization   "";`, "",
+			[]string{"The API gets the token that came as Authorization"},
+		},
+		{
+			"a refusal is lost", "nginx/keyporter.conf", "error_page 403 = @keyporter_refused;", "",
+			[]string{"is answered 403, and Keyporter said 401", "without WWW-Authenticate", "a page of the proxy's"},
+		},
+		{
+			"one path isn't guarded", "nginx/keyporter.conf", "location = /keyporter {", "location ~ /$ { proxy_pass http://" + e.api + "; }\nlocation = /keyporter {",
+			[]string{"GET /shop/orders/ reaches the API without a token"},
+		},
+		{
+			"the cache takes one call for another", "nginx/keyporter-cached.conf", `"$http_apitoken\n$http_authorization\n$http_organizationkey\n$http_userloginname\n`, `"`,
+			[]string{"answers no token, after a good one with the answer to another call", "answers a made-up token, after a good one"},
+		},
+		{
+			"the client says which path he calls", "nginx/keyporter.conf", `proxy_set_header X-Forwarded-Uri    "";`, "",
+			[]string{"What the client sends as X-Forwarded-Uri gets to Keyporter"},
+		},
+		{
+			"Caddy, a forged header arrives", "caddy/Caddyfile", "request_header -*Keyporter*", "request_header -X-Keyporter-User",
+			[]string{"A client that sends X.Keyporter.Scopes is believed"},
+		},
+		{
+			"nobody is asked", "nginx/keyporter.conf", "auth_request /keyporter;", "",
+			[]string{"The API isn't told who calls"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := keyportertest.Example(t, "../../examples/"+c.file, e.keyporter, e.api)
+			if !strings.Contains(text, c.old) {
+				t.Fatalf("%s has no %q any more", c.file, c.old)
+			}
+			start := keyportertest.StartNginx
+			if strings.HasPrefix(c.file, "caddy") {
+				start = keyportertest.StartCaddy
+			}
+			out, err := e.examine(t, start(t, strings.Replace(text, c.old, c.with, 1)))
+			t.Log(out)
+			if err == nil || !strings.Contains(out, "!!") {
+				t.Error("nothing is found")
+			}
+			for _, says := range c.says {
+				if !strings.Contains(out, says) {
+					t.Errorf("it isn't said that %q", says)
+				}
+			}
+		})
+	}
+}
+
+// TestTheDoctorWantsToKnow has what it can't work with.
+func TestTheDoctorWantsToKnow(t *testing.T) {
+	e := newExamined(t)
+	file := t.TempDir() + "/token"
+	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for says, args := range map[string][]string{
+		"there is no token":         {"--token-file", file},
+		"no such file":              {"--token-file", file + "x"},
+		"--url has to be like":      {"--url", "http://127.0.0.1:1/"},
+		"connection refused":        {"--url", "http://127.0.0.1:1/shop/orders"},
+		"take the API's place":      {"--echo", e.keyporter},
+		"unknown command \"kpu_x\"": {"kpu_x"},
+	} {
+		if _, err := e.examine(t, "127.0.0.1:1", args...); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}

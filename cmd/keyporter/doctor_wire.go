@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// proxy is the proxy that is examined. Calls are written byte by byte: no client library
+// would send such paths and headers.
+type proxy struct {
+	host, address string
+	tls           bool
+}
+
+// reply is what a client gets.
+type reply struct {
+	status int
+	header http.Header
+}
+
+// callTime is how long a call may take.
+const callTime = 15 * time.Second
+
+// call sends a call, with headers as whole lines.
+func (p proxy) call(ctx context.Context, method, path string, headers ...string) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	var conn net.Conn
+	var err error
+	if p.tls {
+		conn, err = (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}).DialContext(ctx, "tcp", p.address)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(callTime))
+	head := append([]string{method + " " + path + " HTTP/1.1", "Host: " + p.host, "User-Agent: keyporter-doctor", "Content-Length: 0"}, headers...)
+	if !hasConnection(headers) {
+		head = append(head, "Connection: close")
+	}
+	if _, err := io.WriteString(conn, strings.Join(head, "\r\n")+"\r\n\r\n"); err != nil {
+		return reply{}, err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		return reply{}, err
+	}
+	_ = res.Body.Close()
+	return reply{res.StatusCode, res.Header}, nil
+}
+
+func hasConnection(headers []string) bool {
+	for _, h := range headers {
+		if strings.HasPrefix(h, "Connection:") {
+			return true
+		}
+	}
+	return false
+}
+
+// echo stands where the API would, and remembers what came.
+type echo struct {
+	server *http.Server
+
+	mu   sync.Mutex
+	came []*http.Request
+}
+
+// listen takes the API's place at an address.
+func (d *doctor) listen(ctx context.Context, address string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("take the API's place, which has to be stopped: %w", err)
+	}
+	d.echo = &echo{}
+	d.echo.server = &http.Server{Handler: d.echo, ReadHeaderTimeout: callTime}
+	go func() { _ = d.echo.server.Serve(l) }() // until it is closed
+	return nil
+}
+
+func (d *doctor) close() { _ = d.echo.server.Close() }
+
+// ServeHTTP remembers a call, and answers that all is well.
+func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.came = append(e.came, r)
+	w.WriteHeader(http.StatusOK)
+}
+
+// take returns what has come since it was last called.
+func (e *echo) take() []*http.Request {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	came := e.came
+	e.came = nil
+	return came
+}
+
+// through sends a call and returns what the client gets, and what the API got of it:
+// one request, if it was let through. Without an echo it is nil in any case.
+func (d *doctor) through(ctx context.Context, method, path string, headers ...string) (reply, *http.Request, error) {
+	if d.echo != nil {
+		d.echo.take()
+	}
+	a, err := d.proxy.call(ctx, method, path, headers...)
+	if err != nil || d.echo == nil {
+		return a, nil, err
+	}
+	came := d.echo.take()
+	if len(came) > 1 {
+		return a, nil, errors.New("the API got more than one call for one; is somebody else calling it?")
+	}
+	if len(came) == 0 {
+		return a, nil, nil
+	}
+	return a, came[0], nil
+}
+
+// letThrough tells whether a call has reached the API.
+func (d *doctor) letThrough(a reply, got *http.Request) bool {
+	if d.echo != nil {
+		return got != nil
+	}
+	return a.status < http.StatusBadRequest
+}
