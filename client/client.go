@@ -26,6 +26,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -83,8 +84,10 @@ type Client struct {
 	log    *slog.Logger
 	memory *memory
 	uses   uses
-	stop   context.CancelFunc
-	jobs   sync.WaitGroup
+
+	complained atomic.Int64 // Unix seconds, last
+	stop       context.CancelFunc
+	jobs       sync.WaitGroup
 }
 
 // New returns a Client. It doesn't wait for Keyporter, which may come up later; until

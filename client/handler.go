@@ -105,8 +105,16 @@ func (c *Client) decide(ctx context.Context, k key, secret string, now time.Time
 			return d, nil
 		}
 	}
-	c.log.Error("can't ask Keyporter about a call", "error", err)
+	c.complain(err, now)
 	return nil, refusal(keyporter.ReasonUnavailable)
+}
+
+// complain logs, once a second at the most, that calls are refused because Keyporter can't be asked.
+func (c *Client) complain(err error, now time.Time) {
+	last := c.complained.Load()
+	if now.Unix() > last && c.complained.CompareAndSwap(last, now.Unix()) {
+		c.log.Error("calls are refused: Keyporter can't be asked about them", "error", err)
+	}
 }
 
 // ask asks Keyporter, and keeps what it says if that can be kept true.

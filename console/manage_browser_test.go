@@ -32,7 +32,7 @@ func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
 	b.Look("organization-with-provider")
 	b.Open(s.url + "/sign-in?anew=1")
 	b.Wait("document.querySelector('form #login')")
-	says(t, b, "form", "Use your organization’s account")
+	says(t, b, "form", "Your organization’s account")
 	b.Look("sign-in-with-provider")
 }
 

@@ -18,7 +18,7 @@ const (
 
 // Asks tells whether a request is the question of a proxy, for Verify.
 func (g *Gateway) Asks(r *http.Request) bool {
-	return r.URL.Path == verifyPath || strings.HasPrefix(r.URL.Path, verifyPath+"/")
+	return r.URL.Path == verifyPath || r.URL.Path == nginxPath || strings.HasPrefix(r.URL.Path, envoyPath+"/")
 }
 
 // Verify answers the question that a proxy asks about a call of its own. Caddy
@@ -32,15 +32,13 @@ func (g *Gateway) Asks(r *http.Request) bool {
 // body as the API wants them. A question that can't be understood: 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	web.Hurry(w, r) // a question has no body
-	switch {
-	case r.URL.Path == verifyPath:
+	switch r.URL.Path {
+	case verifyPath:
 		g.ask(w, r, forwarded)
-	case r.URL.Path == nginxPath:
+	case nginxPath:
 		answerNginx(w, func(w http.ResponseWriter) { g.ask(w, r, forwarded) })
-	case strings.HasPrefix(r.URL.Path, envoyPath+"/"):
-		g.askForEnvoy(w, r)
 	default:
-		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, Detail: "Proxies ask at /verify, /verify/nginx and /verify/envoy."})
+		g.askForEnvoy(w, r)
 	}
 }
 

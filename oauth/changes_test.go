@@ -172,6 +172,7 @@ func TestUsesThatAreReported(t *testing.T) {
 		a := w.report(t, w.esign, `{"uses":[`+strings.Join([]string{
 			row(`"credential":"` + string(token.ID) + `","version":6,"allowed":12,"refused":3`),
 			row(`"credential":"` + string(ours.ID) + `","version":4,"login":"grace@acme.example","allowed":2,"refused":0`),
+			row(`"credential":"` + string(ours.ID) + `","version":4,"login":"eve@evil.example","allowed":2,"refused":0`),
 			row(`"credential":"of an access token","connection":"` + string(connection.ID) + `","app":"x","allowed":1,"refused":0`),
 			row(`"credential":"there is none","allowed":1,"refused":0`),
 		}, ",")+`]}`)

@@ -11,7 +11,7 @@ import (
 // Use is a batch of calls made with one credential by one client.
 type Use struct {
 	CredentialID keyporter.ID // token, connection, or app that acts for itself
-	SpokeFor     string       // login name, with an organization token and allowed calls
+	SpokeFor     string       // login name of a user of its organization, with an organization token and allowed calls; another is dropped
 	keyporter.ClientUse
 }
 
@@ -65,11 +65,12 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO token_logins (token_id, login, version, last_at, calls)
-		SELECT id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT) FROM tokens WHERE id = $1
+		SELECT id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT) FROM tokens t
+		WHERE id = $1 AND EXISTS (SELECT 1 FROM users u WHERE u.login_key = $6 AND u.organization_id = t.organization_id)
 		ON CONFLICT (token_id, login, version) DO UPDATE
 		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
 			calls = token_logins.calls + excluded.calls`,
-		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed)
+		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed, keyporter.Fold(u.SpokeFor))
 	return err
 }
 
