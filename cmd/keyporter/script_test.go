@@ -34,7 +34,7 @@ func (s stopped) Run() int {
 // testscript knows they have these commands:
 //
 //	ready                               waits until Keyporter answers at $URL
-//	call STATUS [METHOD] PATH [H...] [=B]  sends a request with headers "Name: value" and a body; the answer is in stdout
+//	call STATUS [METHOD] PATH [H...] [=B] [~T]  sends a request with headers "Name: value" and a body, until the answer has T in it; it is in stdout
 //	secret NAME                         sets the variable NAME to the last secret in stdout, and MISTYPED to the same with another last letter
 //	nosecrets FILE...                   looks for anything that could be used as a token
 func TestScripts(t *testing.T) {
@@ -91,10 +91,10 @@ func ready(ts *testscript.TestScript, neg bool, _ []string) {
 	ts.Fatalf("Keyporter doesn't answer")
 }
 
-// call sends a request: call STATUS [METHOD] PATH [HEADER...] [=BODY].
+// call sends a request: call STATUS [METHOD] PATH [HEADER...] [=BODY] [~TEXT].
 func call(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: call STATUS [METHOD] PATH [HEADER...] [=BODY]")
+		ts.Fatalf("usage: call STATUS [METHOD] PATH [HEADER...] [=BODY] [~TEXT]")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -108,7 +108,12 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	req, err := http.NewRequest(method, ts.Getenv("URL")+path, nil)
 	ts.Check(err)
+	text := ""
 	for _, a := range args[1:] {
+		if has, ok := strings.CutPrefix(a, "~"); ok {
+			text = has
+			continue
+		}
 		if body, ok := strings.CutPrefix(a, "="); ok {
 			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
 			req.ContentLength = int64(len(body))
@@ -121,12 +126,12 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	// The commands are another process than the one that is called: it hears of what they change within a second.
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(20 * time.Millisecond) {
 		status, told := send(ts, req)
-		if status == want {
+		if status == want && strings.Contains(told, text) {
 			_, _ = io.WriteString(ts.Stdout(), told)
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("want status %d\n%s", want, told)
+			ts.Fatalf("want status %d and %q\n%s", want, text, told)
 		}
 	}
 }
