@@ -258,6 +258,9 @@ func TestIntrospection(t *testing.T) {
 		if i%2 == 1 {
 			queries[i].Login = w.grace.Login
 		}
+		if i%4 == 3 {
+			queries[i].Login = strings.Repeat("<", 250)
+		}
 	}
 	all, err := c.IntrospectAll(t.Context(), queries)
 	if err != nil || len(all) != len(queries) {

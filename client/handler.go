@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -61,7 +60,7 @@ func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
 	}
 	now := time.Now()
 	k := key{keyporter.HashSecret(p.Secret), p.Login}
-	d, refused := c.decide(r.Context(), k, p.Secret, now)
+	d, refused := c.decide(r, rules, k, p.Secret, now)
 	if refused != nil {
 		return nil, refused
 	}
@@ -87,14 +86,14 @@ func unreadable(p keyporter.Presented) *Refusal {
 }
 
 // decide says what a secret opens, out of memory if that can be trusted, else by asking.
-func (c *Client) decide(ctx context.Context, k key, secret string, now time.Time) (*decision, *Refusal) {
+func (c *Client) decide(r *http.Request, rules *Rules, k key, secret string, now time.Time) (*decision, *Refusal) {
 	silent, ever := c.memory.silentFor(now)
 	if ever && silent < c.cfg.Silence {
 		if d := c.memory.get(k, now); d != nil {
 			return d, nil
 		}
 	}
-	d, err := c.ask(ctx, k, secret, now)
+	d, err := c.ask(r, rules, k, secret, now)
 	switch {
 	case err == nil && d.Active:
 		return d, nil
@@ -118,8 +117,8 @@ func (c *Client) complain(err error, now time.Time) {
 }
 
 // ask asks Keyporter, and keeps what it says if that can be kept true.
-func (c *Client) ask(ctx context.Context, k key, secret string, now time.Time) (*decision, error) {
-	i, err := c.Introspect(ctx, secret, k.login)
+func (c *Client) ask(r *http.Request, rules *Rules, k key, secret string, now time.Time) (*decision, error) {
+	i, err := c.introspectCall(r, secret, k.login, rules.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -133,14 +132,15 @@ func (c *Client) ask(ctx context.Context, k key, secret string, now time.Time) (
 // refusalOf is what the caller is told about a credential that isn't active. A Keyporter
 // that is newer than this package may have reasons that it doesn't know.
 func refusalOf(i *Introspection) *Refusal {
-	switch f := refusal(keyporter.Reason(i.Reason)); {
+	f := refusal(keyporter.Reason(i.Reason))
+	switch {
 	case i.Reason == "":
 		return refusal(keyporter.ReasonUnknown)
 	case f.Status == http.StatusServiceUnavailable && f.Reason != string(keyporter.ReasonUnavailable):
-		return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: i.Reason, Message: "The token doesn't work here."}
-	default:
-		return f
+		f = &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: i.Reason, Message: "The token doesn't work here."}
 	}
+	f.RequestID = i.requestID
+	return f
 }
 
 func (rules *Rules) accepts(kind string) bool {

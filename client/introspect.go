@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,12 +34,21 @@ type Introspection struct {
 
 	Reason  string // why it isn't active, if the secret is right, such as token.disabled
 	Message string // the same as a sentence
+
+	requestID string // of the question
 }
 
 // Query is a question about a credential.
 type Query struct {
 	Token string `json:"token"`
 	Login string `json:"login,omitempty"` // the login name that came beside it; an organization token needs one
+}
+
+// wireQuery is a Query as Keyporter takes it.
+type wireQuery struct {
+	Query
+
+	API string `json:"api"`
 }
 
 // wire is an Introspection as Keyporter writes it.
@@ -89,36 +99,54 @@ const (
 	pathChanges    = pathIntrospect + "/changes"
 	pathUses       = pathIntrospect + "/uses"
 
-	maxBatch  = 1000    // rows that Keyporter takes at once
+	maxBatch  = 500     // rows of a request: Keyporter takes twice as many, but no more than 1 MiB
 	maxAnswer = 4 << 20 // bytes of an answer that are read
+
+	requestIDHeader = "X-Keyporter-Request-Id"
 )
 
 // ErrUnavailable is what errors are when Keyporter can't be asked, or can't tell.
 var ErrUnavailable = errors.New("keyporter can't be asked")
 
-// Introspect asks what a credential is, and whether it works now. login is the login
-// name that came beside it, empty if there was none. It always asks, and isn't counted
-// as a call. An error is an ErrUnavailable, or ctx has ended.
+// Introspect asks what a credential is, and whether it works now and at this API. login
+// is the login name that came beside it, empty if there was none. It always asks, and
+// isn't counted as a call. An error is an ErrUnavailable, or ctx has ended.
 func (c *Client) Introspect(ctx context.Context, token, login string) (Introspection, error) {
-	form := url.Values{"token": {token}}
-	if login != "" {
-		form.Set("login", login)
-	}
-	var out wire
-	err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
-	return out.introspection(), err
+	return c.introspect(ctx, url.Values{"token": {token}, "login": {login}})
 }
 
-// IntrospectAll asks about many credentials, by one request for each thousand of them.
+func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection, error) {
+	form.Set("api", c.cfg.API)
+	var out wire
+	header, err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
+	i := out.introspection()
+	i.requestID = header.Get(requestIDHeader)
+	return i, err
+}
+
+// introspectCall asks about the credential of a call. Keyporter counts the call if the
+// credential doesn't work, and can tell later why it didn't.
+func (c *Client) introspectCall(r *http.Request, secret, login string, version int) (Introspection, error) {
+	return c.introspect(r.Context(), url.Values{
+		"token": {secret}, "login": {text(login, maxLogin)}, "method": {text(r.Method, maxMethod)}, "path": {text(r.URL.EscapedPath(), maxPath)},
+		"agent": {text(r.UserAgent(), maxAgent)}, "address": {text(c.cfg.ClientIP(r), maxAddress)}, "version": {strconv.Itoa(version)},
+	})
+}
+
+// IntrospectAll asks about many credentials, by one request for each five hundred of them.
 // The answers are in the order of the questions. When one of them can't be had, none is.
 func (c *Client) IntrospectAll(ctx context.Context, queries []Query) ([]Introspection, error) {
 	all := make([]Introspection, 0, len(queries))
 	for len(queries) > 0 {
 		n := min(len(queries), maxBatch)
+		rows := make([]wireQuery, n)
+		for i, q := range queries[:n] {
+			rows[i] = wireQuery{q, c.cfg.API}
+		}
 		var out struct {
 			Tokens []wire `json:"tokens"`
 		}
-		if err := c.postJSON(ctx, pathBatch, map[string][]Query{"tokens": queries[:n]}, &out); err != nil {
+		if err := c.postJSON(ctx, pathBatch, map[string][]wireQuery{"tokens": rows}, &out); err != nil {
 			return nil, err
 		}
 		if len(out.Tokens) != n {
@@ -133,20 +161,23 @@ func (c *Client) IntrospectAll(ctx context.Context, queries []Query) ([]Introspe
 }
 
 func (c *Client) postJSON(ctx context.Context, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false) // it would make some names six times as long
+	if err := e.Encode(in); err != nil {
 		return err
 	}
-	return c.post(ctx, path, "application/json", body, out)
+	_, err := c.post(ctx, path, "application/json", body.Bytes(), out)
+	return err
 }
 
-// post sends a body and reads the answer into out, unless that is nil.
-func (c *Client) post(ctx context.Context, path, contentType string, body []byte, out any) error {
+// post sends a body and reads the answer into out, unless that is nil. It returns the answer's header.
+func (c *Client) post(ctx context.Context, path, contentType string, body []byte, out any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	r, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Header.Set("Content-Type", contentType)
 	if out != nil {
@@ -154,19 +185,16 @@ func (c *Client) post(ctx context.Context, path, contentType string, body []byte
 	}
 	res, err := c.http.Do(r)
 	if err != nil {
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
 	defer res.Body.Close()
-	if err := refusedUs(res); err != nil {
-		return err
-	}
-	if out == nil {
-		return nil
+	if err := refusedUs(res); err != nil || out == nil {
+		return nil, err
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
-		return unavailable(err)
+		return nil, unavailable(err)
 	}
-	return nil
+	return res.Header, nil
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
@@ -186,6 +214,8 @@ func refusedUs(res *http.Response) error {
 		return nil
 	case http.StatusUnauthorized:
 		return fmt.Errorf("%w: it doesn't know the secret of this gateway", ErrUnavailable)
+	case http.StatusBadRequest:
+		return fmt.Errorf("%w: it doesn't take the question; the name of the API has to be one that this gateway stands before", ErrUnavailable)
 	}
 	return fmt.Errorf("%w: it answers %d", ErrUnavailable, res.StatusCode)
 }

@@ -14,6 +14,11 @@ type Refusal struct {
 	Reason  string // for programs, such as token.disabled
 	Message string // for people, one sentence
 	Scope   string // that an access token needs, when that is the reason
+
+	// RequestID is by what Keyporter can explain the refusal, on its pages and with
+	// `keyporter explain`. Empty: it knows nothing of the call, because the credential is no
+	// good or works, but not here.
+	RequestID string
 }
 
 // refusal is the Refusal for a reason of Keyporter's own.
@@ -44,6 +49,9 @@ func (c *Client) refuse(w http.ResponseWriter, r *http.Request, f Refusal) {
 	if challenge := f.Challenge(); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
+	if f.RequestID != "" {
+		h.Set(requestIDHeader, f.RequestID)
+	}
 	if f.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
 	}
@@ -57,9 +65,10 @@ func writeProblem(w http.ResponseWriter, _ *http.Request, f Refusal) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(f.Status)
 	_ = json.NewEncoder(w).Encode(struct { // the client is gone, or it works
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-		Code   string `json:"code,omitempty"`
-	}{http.StatusText(f.Status), f.Status, f.Message, f.Reason})
+		Title     string `json:"title"`
+		Status    int    `json:"status"`
+		Detail    string `json:"detail"`
+		Code      string `json:"code,omitempty"`
+		RequestID string `json:"request_id,omitempty"`
+	}{http.StatusText(f.Status), f.Status, f.Message, f.Reason, f.RequestID})
 }

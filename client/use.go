@@ -6,14 +6,34 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"github.com/keyporter/keyporter"
 )
 
 const (
 	reportEvery = 10 * time.Second
 	// maxUses is how many uses are told apart in a part between two reports; what comes beyond is counted without its client.
-	maxUses  = 1000
-	maxAgent = 200 // bytes of a User-Agent that are told
+	maxUses = 1000
+
+	// Bytes that are told of what a caller sent.
+	maxAgent   = 200
+	maxAddress = 64
+	maxMethod  = 20
+	maxPath    = 500
+	maxLogin   = keyporter.MaxLoginLen + 1 // nobody has one so long
 )
+
+// text is what is told of something that a caller sent, which can be any bytes. Two login
+// names don't become one by it: nobody's has the sign in it that stands for what is no text.
+func text(s string, limit int) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s[:min(len(s), limit)], string(utf8.RuneError)))
+}
 
 // use is by what calls are told apart when they are counted: whose they are, and where they came from.
 type use struct {
@@ -65,7 +85,7 @@ func (u *uses) first(k key, x use) *counts {
 		x.agent, x.address = "", ""
 	}
 	// The strings of a request keep all of its headers in memory.
-	x.agent, x.address, x.login = strings.Clone(x.agent), strings.Clone(x.address), strings.Clone(x.login)
+	x.agent, x.address, x.login = strings.Clone(x.agent), strings.Clone(x.address[:min(len(x.address), maxAddress)]), strings.Clone(x.login)
 	n := p.counts[x]
 	if n == nil {
 		n = &counts{}
@@ -130,7 +150,7 @@ func (c *Client) reportUses(ctx context.Context) {
 	}
 	for x, n := range c.uses.take() {
 		rows = append(rows, wireUse{
-			Credential: x.credential, Connection: x.connection, App: x.app, Login: x.login, Agent: strings.ToValidUTF8(x.agent, "?"), Address: x.address,
+			Credential: x.credential, Connection: x.connection, App: x.app, Login: x.login, Agent: text(x.agent, maxAgent), Address: text(x.address, maxAddress),
 			API: c.cfg.API, Version: x.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
 		})
 		if len(rows) == maxBatch {

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/keyporter/keyporter/verify"
 )
 
 const (
-	maxBatch      = 1000      // rows of a request
-	maxBatchBytes = 256 << 10 // of its body
+	maxBatch      = 1000    // rows of a request
+	maxBatchBytes = 1 << 20 // of its body
 )
 
 // readJSON reads a body that is one JSON object with nothing in it that in has no field
@@ -86,10 +88,17 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, invalid(fmt.Sprintf("tokens has to be a list of up to %d.", maxBatch)))
 		return
 	}
+	all := make([]verify.Question, len(in.Tokens))
+	for i, q := range in.Tokens {
+		if all[i], err = s.asked(who, q); err != nil {
+			s.fail(w, r, asFault(err))
+			return
+		}
+	}
 	out := struct {
 		Tokens []introspection `json:"tokens"`
 	}{make([]introspection, len(in.Tokens))}
-	for i, q := range in.Tokens {
+	for i, q := range all {
 		if out.Tokens[i], err = s.inspect(r.Context(), who, q); err != nil {
 			s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
 			return

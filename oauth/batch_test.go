@@ -99,7 +99,7 @@ func TestABatchHasBounds(t *testing.T) {
 	}
 	for what, body := range map[string]string{
 		"1001":                  questions(slices.Concat(tokens, []string{"x"})...),
-		"a huge body":           questions(strings.Repeat("x", 256<<10)),
+		"a huge body":           questions(strings.Repeat("x", 1<<20)),
 		"no JSON":               "token=" + user.Reveal(),
 		"nothing":               "",
 		"half of it":            `{"tokens":[{"token":"`,

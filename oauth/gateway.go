@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,6 +98,18 @@ func (s *server) gateway(r *http.Request) (*Gateway, error) {
 func (g *Gateway) mayName(api *verify.API) bool {
 	return len(g.APIs) == 0 || slices.Contains(g.APIs, api.Name)
 }
+
+// apiOf returns the API of that name, nil if there is none before which the gateway stands. Apps stand before none.
+func (s *server) apiOf(g *Gateway, name string) *verify.API {
+	apis := s.Checker.APIs()
+	i := slices.IndexFunc(apis, func(a *verify.API) bool { return a.Name == name && g != nil && g.mayName(a) })
+	if i < 0 {
+		return nil
+	}
+	return apis[i]
+}
+
+func noAPI(name string) string { return fmt.Sprintf("Who asks stands before no API %q.", name) }
 
 // isFor tells whether a credential is for an API that the gateway stands before (RFC 8707).
 // What isn't issued for certain resources is for all.

@@ -203,6 +203,66 @@ func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 	}
 }
 
+// TestAGatewaySaysWhichAPIItIs has an access token for drive, of which a gateway before more than one API asks for another.
+func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
+	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
+	_, access := w.AccessToken(t, w.Connect(t, w.ada, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
+	wantText(t, "before drive", w.ask(t, w.all, access, "api", "drive"), nil)
+	wantInactive(t, "before esign", w.ask(t, w.all, access, "api", "esign"), keyporter.ReasonAudience)
+	wantText(t, "a user token", w.ask(t, w.all, user, "api", "esign"), nil)
+	rows := each(t, post(t, w.URL+"/oauth2/introspect/batch", `{"tokens":[{"token":"`+access.Reveal()+`","api":"esign"},{"token":"`+access.Reveal()+`","api":"drive"}]}`, bearer(w.all)...))
+	wantInactive(t, "before esign, in a batch", rows[0], keyporter.ReasonAudience)
+	wantText(t, "before drive, in a batch", rows[1], nil)
+
+	w.PutApp(t, keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
+	asApp := url.Values{"token": {user.Reveal()}, "client_id": {"rs"}, "client_secret": {w.AppSecret(t, "rs").Reveal()}, "api": {"esign"}}
+	for what, a := range map[string]keyportertest.Answer{
+		"another's":             w.ask(t, w.esign, user, "api", "drive"),
+		"none":                  w.ask(t, w.all, user, "api", "shop"),
+		"in other letters":      w.ask(t, w.all, user, "api", "Drive"),
+		"of an app":             w.Post(t, "/oauth2/introspect", asApp),
+		"in a batch":            post(t, w.URL+"/oauth2/introspect/batch", `{"tokens":[{"token":"x","api":"drive"},{"token":"x","api":"shop"}]}`, bearer(w.all)...),
+		"a version of no API":   w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "1000"),
+		"a version less than 0": w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "-1"),
+		"no version":            w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "six"),
+	} {
+		if a.Status != http.StatusBadRequest || a.Text("error") != "invalid_request" || a.Body["active"] != nil {
+			t.Errorf("%s: %d %v", what, a.Status, a.Body)
+		}
+	}
+}
+
+// TestAQuestionIsNoCall wants only those counted of which the gateway says that they are, at an API of its own, and are refused.
+func TestAQuestionIsNoCall(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		w := newGatewayWorld(t, database)
+		on, user := keyportertest.Token(t, w.Control, w.ada, "On")
+		disabled, off := keyportertest.Token(t, w.Control, w.ada, "Off")
+		if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), disabled.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.ask(t, w.all, off)
+		w.ask(t, w.all, off, "api", "drive")
+		w.ask(t, w.all, off, "method", "GET", "path", "/x")
+		w.ask(t, w.all, user, "api", "drive", "method", "GET", "path", "/x")
+		w.ask(t, w.all, off, "api", "drive", "method", strings.Repeat("M", 1000), "path", "/"+strings.Repeat("x", 5000), "agent", strings.Repeat("ü", 1000), "address", "a"+strings.Repeat("\U0001F600", 1000), "version", "2")
+		if err := w.Checker.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		use, err := w.DB.UseOf(t.Context(), disabled.ID, w.Clock.Now())
+		if err != nil || use.Refused != 1 || len(use.Clients) != 1 || use.Clients[0].Version != "drive 2" || len(use.Clients[0].Address) > 70 {
+			t.Errorf("%+v %v", use, err)
+		}
+		if kept, err := w.DB.RefusalsOf(t.Context(), disabled.ID); err != nil || len(kept) != 1 || len(kept[0].Path) > 500 || len(kept[0].Agent) > 210 || len(kept[0].Address) > 70 {
+			t.Errorf("%+v %v", kept, err)
+		}
+		if use, err = w.DB.UseOf(t.Context(), on.ID, w.Clock.Now()); err != nil || use.Allowed+use.Refused != 0 {
+			t.Errorf("%+v %v", use, err)
+		}
+	})
+}
+
 // TestWhoIsNoGateway shows wrong secrets, none, and more than one.
 func TestWhoIsNoGateway(t *testing.T) {
 	var log bytes.Buffer

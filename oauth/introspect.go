@@ -3,8 +3,10 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -68,7 +70,15 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, invalid("token is missing."))
 		return
 	}
-	out, err := s.inspect(r.Context(), who, question{Token: in.Get("token"), Login: in.Get("login")})
+	q, err := s.asked(who, question{Token: in.Get("token"), Login: in.Get("login"), API: in.Get("api")})
+	if err == nil {
+		err = tellCall(&q, r, in)
+	}
+	if err != nil {
+		s.fail(w, r, asFault(err))
+		return
+	}
+	out, err := s.inspect(r.Context(), who, q)
 	if err != nil {
 		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
 		return
@@ -117,14 +127,42 @@ func (s *server) showsSecret(r *http.Request, in url.Values) bool {
 type question struct {
 	Token string `json:"token"`
 	Login string `json:"login"`
+	API   string `json:"api"` // of a gateway: by name, the one that it stands before here; empty: any of its own
 }
 
-func (s *server) inspect(ctx context.Context, who asker, q question) (introspection, error) {
-	kind, ok := keyporter.ParseSecret(q.Token)
-	if ok && kind == keyporter.SecretRefreshToken && who.app != nil {
-		return s.inspectRefreshToken(ctx, who.app, q.Token)
+func (s *server) asked(who asker, q question) (verify.Question, error) {
+	out := verify.Question{Secret: q.Token, Login: q.Login}
+	if q.API != "" {
+		if out.API = s.apiOf(who.gateway, q.API); out.API == nil {
+			return out, invalid(noAPI(q.API))
+		}
 	}
-	i, err := s.Checker.InspectFor(ctx, q.Token, q.Login)
+	return out, nil
+}
+
+// tellCall reads what a gateway tells of the call about which it asks, if it does. The
+// call gets the ID of this request, which the gateway finds in the answer.
+func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
+	if q.API == nil || !in.Has("method") {
+		return nil
+	}
+	if v := in.Get("version"); v != "" {
+		if q.Version, err = strconv.Atoi(v); err != nil || q.Version < 0 || q.Version > maxVersion {
+			return invalid(fmt.Sprintf("version is 0 to %d.", maxVersion))
+		}
+	}
+	q.Call = &verify.Request{
+		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: flowOf(r.Context()).requestID,
+	}
+	return nil
+}
+
+func (s *server) inspect(ctx context.Context, who asker, q verify.Question) (introspection, error) {
+	kind, ok := keyporter.ParseSecret(q.Secret)
+	if ok && kind == keyporter.SecretRefreshToken && who.app != nil {
+		return s.inspectRefreshToken(ctx, who.app, q.Secret)
+	}
+	i, err := s.Checker.Inspect(ctx, q)
 	switch p := i.Principal; {
 	case err != nil || p == nil:
 		return introspection{}, err

@@ -1,9 +1,9 @@
 package oauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -60,11 +60,10 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
 
 // useOf reads a row, or says what is wrong with it. A gateway counts calls of its own APIs only.
 func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
-	apis := s.Checker.APIs()
-	i := slices.IndexFunc(apis, func(a *verify.API) bool { return a.Name == u.API && g.mayName(a) })
+	api := s.apiOf(g, u.API)
 	switch {
-	case i < 0:
-		return verify.Use{}, fmt.Errorf("this gateway stands before no API %q", u.API)
+	case api == nil:
+		return verify.Use{}, errors.New(noAPI(u.API))
 	case u.Credential == "":
 		return verify.Use{}, fmt.Errorf("credential is missing")
 	case u.Allowed < 0 || u.Refused < 0 || u.Allowed > maxCalls || u.Refused > maxCalls:
@@ -80,7 +79,7 @@ func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
 		counted = u.App
 	}
 	return verify.Use{
-		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: apis[i], Version: u.Version,
+		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: api, Version: u.Version,
 		LastAt: u.LastAt, Allowed: u.Allowed, Refused: u.Refused,
 	}, nil
 }

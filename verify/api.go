@@ -27,6 +27,12 @@ type API struct {
 	Routes []Route `yaml:"routes"`
 
 	target *url.URL
+	any    Route // for calls of which only the API is known
+}
+
+// kinds are those of all credentials.
+var kinds = []keyporter.CredentialKind{
+	keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken,
 }
 
 // Route is a part of an API and what it asks of a call.
@@ -132,6 +138,7 @@ func compile(apis []API) ([]*API, error) {
 		out = append(out, &a)
 	}
 	for _, a := range out {
+		a.any = Route{Credentials: kinds, api: a}
 		for i := range a.Routes {
 			a.Routes[i].api = a
 		}
@@ -218,9 +225,7 @@ func (r *Route) compile() (faults []error) {
 		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
 	}
 	for _, k := range r.Credentials {
-		switch k {
-		case keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken:
-		default:
+		if !slices.Contains(kinds, k) {
 			faults = append(faults, fmt.Errorf("there are no credentials of kind %q", k))
 		}
 	}

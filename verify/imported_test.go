@@ -44,7 +44,7 @@ func TestTokensOfAnotherSystemGoOn(t *testing.T) {
 			mustReason(t, node.Checker.Check(t.Context(), &verify.Request{
 				Method: "GET", Path: "/Api/v5/user/me", OrganizationKey: []string{key}, UserLoginName: []string{ada.Login},
 			}), keyporter.Allowed)
-			i, err := node.Checker.Inspect(t.Context(), mine[0])
+			i, err := node.Checker.Inspect(t.Context(), verify.Question{Secret: mine[0]})
 			if err != nil || !i.Allowed || i.Principal.UserID != ada.ID {
 				t.Errorf("an inspection says %+v, %v", i, err)
 			}

@@ -20,42 +20,58 @@ type Inspection struct {
 	ExpiresAt          time.Time    // zero: never
 }
 
-// Inspect inspects the credential that a secret opens. It is no call, and isn't counted.
-// When the state can't be had, that is an error.
-func (c *Checker) Inspect(ctx context.Context, secret string) (Inspection, error) {
-	return c.InspectFor(ctx, secret, "")
+// Question is about a credential, and what is known of the call that carries it.
+type Question struct {
+	Secret string
+	Login  string // the login name in the call: an organization token then speaks for that user
+	API    *API   // to which the call goes, and which the credential has to be for (RFC 8707); nil: not known
+
+	// Call is the call, if there is one and the API is known. Of it Method, Path, ClientIP, Agent and
+	// RequestID are kept, and it is counted, if it is refused here: who asks can count those only that he knows whose they are.
+	Call    *Request
+	Version int // of the API, 0 when there is none
 }
 
-// InspectFor inspects a credential as Inspect does, beside the login name of a call: an
-// organization token then speaks for that user.
-func (c *Checker) InspectFor(ctx context.Context, secret, login string) (Inspection, error) {
-	k := call{now: c.now(), dry: true, secret: secret, login: single{value: keyporter.TrimHeader(login), ok: true}, proof: notConcerned}
+// Inspect inspects the credential that a secret opens. When the state can't be had, that
+// is an error.
+func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
+	k := call{now: c.now(), dry: true, secret: q.Secret, login: single{value: keyporter.TrimHeader(q.Login), ok: true}, proof: notConcerned}
+	if q.API != nil {
+		k.route, k.version = &q.API.any, q.Version
+	}
 	var d Decision
-	if !d.ask(&k, keyporter.RuleSecret, keyporter.RuleKnown) {
-		return Inspection{Decision: d.Decision}, nil
+	err := c.inspect(ctx, &k, &d)
+	if err != nil || k.entry == nil {
+		return Inspection{Decision: d.Decision}, err
 	}
-	var err error
-	if k.entry, err = c.entryOf(ctx, secret); err != nil {
-		return Inspection{}, err
-	}
-	if !d.ask(&k, keyporter.RuleKnown, keyporter.RuleProof) {
-		return Inspection{Decision: d.Decision}, nil
-	}
-	d.Principal = &k.entry.principal
-	end := keyporter.RuleNamedUser
-	if k.ofOrganization() && k.login.value == "" {
-		end = keyporter.RuleLoginName
-	}
-	if d.Allowed = d.ask(&k, keyporter.RuleProof, end); d.Allowed && end == keyporter.RuleNamedUser {
-		if err := c.inspectNamed(ctx, &k, &d); err != nil {
-			return Inspection{}, err
-		}
+	if !d.Allowed && q.API != nil && q.Call != nil {
+		k.req = *q.Call
+		k.req.ClientIP = text(cut(k.req.ClientIP, maxAddress))
+		c.meters.count(&k, &d)
 	}
 	i := Inspection{Decision: d.Decision, CreatedAt: k.entry.CreatedAt, ExpiresAt: k.entry.ExpiresAt}
 	if a := k.entry.Access; a != nil {
 		i.ConnectionID, i.Resources, i.KeyHash = a.ConnectionID, a.Resources, a.KeyHash
 	}
 	return i, nil
+}
+
+func (c *Checker) inspect(ctx context.Context, k *call, d *Decision) (err error) {
+	if !d.ask(k, keyporter.RuleSecret, keyporter.RuleKnown) {
+		return nil
+	}
+	if k.entry, err = c.entryOf(ctx, k.secret); err != nil || !d.ask(k, keyporter.RuleKnown, keyporter.RuleProof) {
+		return err
+	}
+	d.Principal = &k.entry.principal
+	end := keyporter.RuleNamedUser
+	if k.ofOrganization() && k.login.value == "" {
+		end = keyporter.RuleLoginName
+	}
+	if d.Allowed = d.ask(k, keyporter.RuleProof, end); d.Allowed && end == keyporter.RuleNamedUser {
+		return c.inspectNamed(ctx, k, d)
+	}
+	return nil
 }
 
 // inspectNamed goes on with the user for whom an organization token speaks.

@@ -7,6 +7,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // TestInspect asks about every kind of credential, working and not, and wants no call counted.
@@ -21,37 +22,37 @@ func TestInspect(t *testing.T) {
 		_, own := w.AccessToken(t, keyporter.Connection{AppID: w.app.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		w.SetScopes(t, w.connection, "file.read")
 
-		got, err := w.Checker.Inspect(t.Context(), access.Reveal())
+		got, err := w.Checker.Inspect(t.Context(), verify.Question{Secret: access.Reveal()})
 		p := got.Principal
 		if err != nil || !got.Allowed || p.UserID != w.ada.ID || p.AppID != w.app.ID || p.CredentialID != token.ID || len(p.Scopes) != 1 || got.KeyHash != w.key.Hash() ||
 			len(got.Resources) != 1 || got.ConnectionID != w.connection.ID || got.ExpiresAt.Sub(got.CreatedAt) != time.Hour {
 			t.Errorf("an access token: %+v, %+v, %v", got, p, err)
 		}
-		if got, err = w.Checker.Inspect(t.Context(), own.Reveal()); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.CredentialKind != keyporter.CredentialAppToken || got.ConnectionID != "" {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: own.Reveal()}); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.CredentialKind != keyporter.CredentialAppToken || got.ConnectionID != "" {
 			t.Errorf("an app's own: %+v, %v", got, err)
 		}
-		if got, err = w.Checker.Inspect(t.Context(), ofUser.Reveal()); err != nil || !got.Allowed || got.Principal.Login != w.ada.Login || got.Principal.CredentialID != user.ID || got.CreatedAt.IsZero() || !got.ExpiresAt.IsZero() {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofUser.Reveal()}); err != nil || !got.Allowed || got.Principal.Login != w.ada.Login || got.Principal.CredentialID != user.ID || got.CreatedAt.IsZero() || !got.ExpiresAt.IsZero() {
 			t.Errorf("a user token: %+v, %v", got, err)
 		}
-		if got, err = w.Checker.InspectFor(t.Context(), ofUser.Reveal(), grace.Login); err != nil || got.Reason != keyporter.ReasonLoginName {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofUser.Reveal(), Login: grace.Login}); err != nil || got.Reason != keyporter.ReasonLoginName {
 			t.Errorf("a user token beside another's name: %+v, %v", got, err)
 		}
-		if got, err = w.Checker.Inspect(t.Context(), ofOrganization.Reveal()); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.ActorID != w.ada.ID {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofOrganization.Reveal()}); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.ActorID != w.ada.ID {
 			t.Errorf("an organization token: %+v, %v", got, err)
 		}
-		if got, err = w.Checker.InspectFor(t.Context(), ofOrganization.Reveal(), "GRACE@acme.example"); err != nil || !got.Allowed || got.Principal.UserID != grace.ID || got.Principal.ActorID != w.ada.ID {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofOrganization.Reveal(), Login: "GRACE@acme.example"}); err != nil || !got.Allowed || got.Principal.UserID != grace.ID || got.Principal.ActorID != w.ada.ID {
 			t.Errorf("an organization token for grace: %+v, %v", got, err)
 		}
-		if got, err = w.Checker.InspectFor(t.Context(), ofOrganization.Reveal(), "nobody@acme.example"); err != nil || got.Reason != keyporter.ReasonNamedUnknown {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofOrganization.Reveal(), Login: "nobody@acme.example"}); err != nil || got.Reason != keyporter.ReasonNamedUnknown {
 			t.Errorf("an organization token for nobody: %+v, %v", got, err)
 		}
 		for _, unknown := range []string{"", "kpa_", keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(), keyporter.NewSecret(keyporter.SecretRefreshToken).Reveal()} {
-			if got, err = w.Checker.Inspect(t.Context(), unknown); err != nil || got.Reason != keyporter.ReasonUnknown || got.Principal != nil {
+			if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: unknown}); err != nil || got.Reason != keyporter.ReasonUnknown || got.Principal != nil {
 				t.Errorf("%.4q: %+v, %v", unknown, got, err)
 			}
 		}
 		w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
-		if got, err = w.Checker.Inspect(t.Context(), access.Reveal()); err != nil || got.Allowed || got.Reason != keyporter.ReasonAppSuspended {
+		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: access.Reveal()}); err != nil || got.Allowed || got.Reason != keyporter.ReasonAppSuspended {
 			t.Errorf("of a suspended app: %+v, %v", got, err)
 		}
 		if err := w.Checker.Flush(t.Context()); err != nil {
@@ -71,7 +72,7 @@ func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	s.Stop()
 	keyportertest.Eventually(t, "an error", func() bool {
-		_, err := n.Checker.Inspect(t.Context(), secret.Reveal())
+		_, err := n.Checker.Inspect(t.Context(), verify.Question{Secret: secret.Reveal()})
 		return keyporter.KindOf(err) == keyporter.Unavailable
 	})
 }

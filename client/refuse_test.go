@@ -1,0 +1,116 @@
+package client_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/client"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestARefusalIsExplained wants a refusal out of the API's process to be found on Keyporter's pages as those of the gateway are.
+func TestARefusalIsExplained(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		disabled, off := keyportertest.Token(t, w.Control, w.ada, "Off")
+		if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), disabled.ID); err != nil {
+			t.Fatal(err)
+		}
+		api := w.client(t).Handler(client.Rules{Version: 6}, echo)
+		r := httptest.NewRequest(http.MethodPatch, "/files/a%2Fb?secret="+off.Reveal(), nil)
+		r.Header.Set("ApiToken", off.Reveal())
+		r.Header.Set("User-Agent", "export/1.0 \xff\x1b[2J")
+		r.RemoteAddr = "192.0.2.7:4711"
+		rec := httptest.NewRecorder()
+		api.ServeHTTP(rec, r)
+		id := rec.Header().Get("X-Keyporter-Request-Id")
+		if rec.Code != 401 || id == "" || !strings.Contains(rec.Body.String(), `"request_id":"`+id+`"`) {
+			t.Fatal(rec.Code, rec.Header(), rec.Body)
+		}
+		kept, of, err := w.Control.Refusal(t.Context(), keyportertest.Session(w.ada), id)
+		if err != nil || of.ID != disabled.ID || kept.Reason != keyporter.ReasonDisabled || !strings.Contains(kept.Cause, "switched off") ||
+			kept.Method != http.MethodPatch || kept.Path != "/files/a%2Fb" || kept.Version != "drive 6" || kept.Address != "192.0.2.7" || !strings.HasPrefix(kept.Agent, "export/1.0 ") || strings.Contains(kept.Agent, "\x1b") {
+			t.Errorf("%+v %v", kept, err)
+		}
+		if use, err := w.DB.UseOf(t.Context(), disabled.ID, w.Clock.Now()); err != nil || use.Refused != 1 || use.Allowed != 0 || len(use.Clients) != 1 {
+			t.Errorf("%+v %v", use, err)
+		}
+		for name, headers := range map[string][]string{
+			"an unknown token": {"ApiToken", keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
+			"none":             nil,
+		} {
+			if rec := call(t, api, headers...); rec.Code != 401 || rec.Header().Get("X-Keyporter-Request-Id") != "" {
+				t.Errorf("%s: %d %v", name, rec.Code, rec.Header())
+			}
+		}
+		if rec := call(t, api, "ApiToken", w.secret.Reveal()); rec.Code != 200 || rec.Header().Get("X-Keyporter-Request-Id") != "" {
+			t.Error(rec.Code, rec.Header())
+		}
+		if err := w.Checker.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if use, err := w.DB.UseOf(t.Context(), w.token.ID, w.Clock.Now()); err != nil || use.Allowed+use.Refused != 0 {
+			t.Errorf("a call that is allowed is counted twice, when it is reported: %+v %v", use, err)
+		}
+	})
+}
+
+// TestATokenIsForOneAPI has an app's token for drive, at the API beside it that asks with the same secret.
+func TestATokenIsForOneAPI(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
+	resource := w.Checker.APIs()[1].Resource
+	if w.Checker.APIs()[1].Name != "drive" || resource == "" {
+		t.Fatal("drive has moved")
+	}
+	_, access := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{resource}})
+	drive, esign := w.client(t), w.client(t, func(cfg *client.Config) { cfg.API = "esign" })
+	if rec := call(t, drive.Handler(client.Rules{}, echo), "ApiToken", access.Reveal()); rec.Code != 200 {
+		t.Error(rec.Code, rec.Body)
+	}
+	rec := call(t, esign.Handler(client.Rules{}, echo), "ApiToken", access.Reveal())
+	if rec.Code != 401 || !strings.Contains(rec.Body.String(), string(keyporter.ReasonAudience)) || rec.Header().Get("X-Keyporter-Request-Id") == "" {
+		t.Error(rec.Code, rec.Body)
+	}
+	if all, err := esign.IntrospectAll(t.Context(), []client.Query{{Token: access.Reveal()}, {Token: w.secret.Reveal()}}); err != nil || all[0].Active || !all[1].Active {
+		t.Errorf("%+v %v", all, err)
+	}
+	if rec := call(t, w.client(t, func(cfg *client.Config) { cfg.API = "shop" }).Handler(client.Rules{}, echo), "ApiToken", w.secret.Reveal()); rec.Code != 503 {
+		t.Error("an API that there isn't:", rec.Code, rec.Body)
+	}
+}
+
+// TestManyClientsAreReported has so many clients with such long names that they fill more than one report.
+func TestManyClientsAreReported(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	c := w.client(t)
+	api := c.Handler(client.Rules{}, echo)
+	const calls = 1200
+	for i := range calls {
+		if rec := call(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", fmt.Sprintf("%04d", i)+strings.Repeat("<", 196)); rec.Code != 200 {
+			t.Fatal(rec.Code)
+		}
+	}
+	c.Close()
+	if use, err := w.DB.UseOf(t.Context(), w.token.ID, w.Clock.Now()); err != nil || use.Allowed != calls {
+		t.Error(use.Allowed, err)
+	}
+}
+
+// TestALoginNameThatIsNoText is no reason to say that Keyporter can't be asked.
+func TestALoginNameThatIsNoText(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
+	api := w.client(t).Handler(client.Rules{Version: 5, Credentials: []string{"user_token", "organization_token"}}, echo)
+	for _, login := range []string{"\xff", "ada@acme.example\xff", "ada\t@acme.example", strings.Repeat("a", 100_000)} {
+		for _, secret := range []string{w.secret.Reveal(), organization.Reveal()} {
+			if rec := call(t, api, "ApiToken", secret, "UserLoginName", login); rec.Code != 401 {
+				t.Errorf("%.40q: %d %s", login, rec.Code, rec.Body)
+			}
+		}
+	}
+}
