@@ -137,6 +137,23 @@ func (w *world) faults(f front, r row, got answer, calls int64) (all []string) {
 	return all
 }
 
+// TestNoProxyOpensATunnel asks for another protocol. An API that goes over to HTTP/2 in clear
+// text would take further calls through the same connection, with whatever is forged in
+// them, which nobody checks.
+func TestNoProxyOpensATunnel(t *testing.T) {
+	w := newWorld(t)
+	for _, f := range w.fronts(t) {
+		for _, protocol := range []string{"h2c", "H2C", "websocket", "h2c, websocket", "websocket, h2c", "h2c\nUpgrade: websocket", "TLS/1.0"} {
+			got := exchange(t, f.address, "GET /shop/1 HTTP/1.1\nHost: api.example\nConnection: Upgrade, HTTP2-Settings, close\nUpgrade: "+protocol+"\nHTTP2-Settings: AAMAAABkAAQAAP__\nApiToken: "+w.secret+"\n\n")
+			// Caddy lets a WebSocket through.
+			passed := strings.Replace(got.body, "\nUpgrade: websocket\r\n", "\n", 1)
+			if got.status != http.StatusOK || strings.Contains(passed, "Upgrade:") {
+				t.Errorf("%s, %s: %d\n%s", f.name, protocol, got.status, got.body)
+			}
+		}
+	}
+}
+
 // TestABodyStreamsThroughEachProxy sends 100 MB, and never more than 8 MB of it before the
 // API has read what came before: nobody on the way can have waited for the whole. To
 // Keyporter nothing of it is sent.

@@ -28,6 +28,7 @@ func (d *doctor) examinations() []examination {
 		{name: "no answer is given to another call's sender", look: d.cache},
 		{name: "the API is told who calls, by Keyporter only", echo: true, look: d.forgedIdentity},
 		{name: "the API gets no credential", echo: true, look: d.credentials},
+		{name: "the API takes no call for another, and no tunnel is opened to it", echo: true, look: d.misleading},
 	}
 }
 
@@ -110,7 +111,7 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 // believes it gets another answer than for the path itself.
 func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 	nowhere := "/doctor-" + strings.ToLower(rand.Text())
-	for _, header := range []string{"X-Forwarded-Uri: " + nowhere, "X-Original-Uri: " + nowhere, "X-Original-Url: " + nowhere, "X-Forwarded-Method: FOO", "X-Original-Method: FOO"} {
+	for _, header := range []string{"X-Forwarded-Uri: " + nowhere, "X-Original-Uri: " + nowhere, "X-Original-Url: " + nowhere, "X-Forwarded-Host: doctor.invalid", "X-Forwarded-Method: FOO", "X-Original-Method: FOO"} {
 		a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), header)
 		if err != nil {
 			return nil, err
@@ -171,6 +172,26 @@ func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error)
 	a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), "Connection: close, X-Keyporter-User, X-Keyporter-Credential-Kind")
 	if err == nil && a.status < http.StatusBadRequest && (got == nil || got.Header.Get("X-Keyporter-Credential-Kind") == "") {
 		faults = append(faults, fault{"A client can have the headers taken off that say who calls, by naming them in Connection.", "Have the proxy take off what is named in Connection before it asks, or take off Connection."})
+	}
+	return faults, err
+}
+
+// misleading sends what some APIs take for another method or path than the one that was
+// checked, and asks for a protocol by which they would take calls that nobody checks.
+func (d *doctor) misleading(ctx context.Context) (faults []fault, err error) {
+	mark := "doctor-" + strings.ToLower(rand.Text())
+	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"} {
+		_, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), name+": "+mark)
+		if err != nil {
+			return nil, err
+		}
+		if got != nil && carries(got, mark) {
+			faults = append(faults, fault{"The API gets " + name + ": some take it for the method or path that is called, and another one was checked.", "Have the proxy take this header off."})
+		}
+	}
+	_, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+	if err == nil && got != nil && got.Header.Get("Upgrade") != "" {
+		faults = append(faults, fault{"The API is asked for HTTP/2 in clear text (Upgrade: h2c). If it goes over to that, the client sends it further calls that nobody checks, and says in them who he is.", "Have the proxy take off Upgrade, unless it is a WebSocket."})
 	}
 	return faults, err
 }

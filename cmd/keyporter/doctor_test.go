@@ -101,6 +101,14 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 			[]string{"A client that sends X.Keyporter.Scopes is believed"},
 		},
 		{
+			"Caddy, a tunnel is opened", "caddy/Caddyfile", "request_header @no-websocket -Upgrade", "",
+			[]string{"asked for HTTP/2 in clear text"},
+		},
+		{
+			"the API takes another method", "nginx/keyporter.conf", `proxy_set_header X-Http-Method-Override "";`, "",
+			[]string{"The API gets X-Http-Method-Override"},
+		},
+		{
 			"nobody is asked", "nginx/keyporter.conf", "auth_request /keyporter;", "",
 			[]string{"The API isn't told who calls"},
 		},
