@@ -44,6 +44,10 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 	return &a, d
 }
 
+// misleading are the usual spellings of what some servers take for another path or method
+// than the one that was checked. Over HTTP Keyporter isn't told of them.
+var misleading = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+
 // toRemove lists what Envoy has to take off an allowed call: credentials, and what the
 // client sent that only Keyporter may say or that no API should believe. Envoy removes
 // after it has set, so that what the answer sets is not among them.
@@ -52,7 +56,7 @@ func toRemove(sent http.Header, d *verify.Decision) []string {
 	for _, header := range d.Identity() {
 		set[strings.ToLower(header.Name)] = true
 	}
-	names := slices.Concat(web.Credentials(), verify.IdentityHeaders())
+	names := slices.Concat(web.Credentials(), verify.IdentityHeaders(), misleading)
 	for name := range sent {
 		names = append(names, name)
 	}

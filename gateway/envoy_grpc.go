@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -19,13 +21,15 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// maxQuestion is how long a question of Envoy's may be, in bytes: headers, and no body.
-const maxQuestion = 128 << 10
+const (
+	maxQuestion  = 128 << 10 // bytes of a question of Envoy's: headers, and no body
+	maxQuestions = 1000      // at a time on one connection
+)
 
 // EnvoyServer returns a gRPC server with Envoy's external authorization
 // (envoy.service.auth.v3.Authorization). It answers trusted proxies only, as Verify does.
 func (g *Gateway) EnvoyServer(options ...grpc.ServerOption) *grpc.Server {
-	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.ConnectionTimeout(10*time.Second))...)
+	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions), grpc.ConnectionTimeout(10*time.Second))...)
 	authv3.RegisterAuthorizationServer(s, authorization{gateway: g})
 	return s
 }
@@ -39,20 +43,30 @@ type authorization struct {
 }
 
 // Check answers about one call. It is an answer in any case: an error would be Envoy's to
-// judge, and may be set up to let the call through.
-func (s authorization) Check(ctx context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+// judge, and may be set up to let the call through. A panic would end the program.
+func (s authorization) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, _ error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.gateway.log.Error("panic", "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			out = denied(&answer{status: http.StatusInternalServerError})
+		}
+	}()
 	r := requestOf(ctx, in.GetAttributes().GetRequest().GetHttp())
 	a, d := s.gateway.askEnvoy(r)
 	if d != nil && d.Allowed {
 		return allowed(r, a, d), nil
 	}
+	return denied(a), nil
+}
+
+func denied(a *answer) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &status.Status{Code: int32(codes.PermissionDenied)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
 			Status: &typev3.HttpStatus{Code: typev3.StatusCode(a.status)},
 			Body:   a.body.String(), Headers: overwriting(a.Header()),
 		}},
-	}, nil
+	}
 }
 
 // allowed sets who calls, and takes off what the API must not get.
