@@ -21,7 +21,7 @@ func kept(t testing.TB) (*Client, func() *Refusal) {
 	secret := keyporter.NewSecret(keyporter.SecretAccessToken).Reveal()
 	c.memory.put(key{secret: keyporter.HashSecret(secret)}, newDecision(Introspection{
 		Active: true, ID: "1", Kind: accessToken, Subject: "2", App: "3", Connection: "4", Scopes: []string{"file.read"}, ExpiresAt: time.Now().Add(time.Hour),
-	}), time.Now())
+	}, time.Now()), time.Now())
 	r := httptest.NewRequest(http.MethodGet, "/files/1", nil)
 	r.Header.Set("Authorization", "Bearer "+secret)
 	r.Header.Set("User-Agent", "export/1.0")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -53,8 +54,9 @@ type header struct {
 	values []string
 }
 
-func newDecision(i Introspection) *decision {
-	d := &decision{Introspection: i, caller: Caller{
+// newDecision is what an answer comes to that was asked for at some time.
+func newDecision(i Introspection, asked time.Time) *decision {
+	d := &decision{Introspection: i, ends: i.ends(asked), caller: Caller{
 		User: i.Subject, Login: i.Username, Organization: i.Organization, Credential: i.ID, Kind: i.Kind, App: i.App, Scopes: i.Scopes, Actor: i.Actor,
 	}}
 	if i.Kind == appToken {

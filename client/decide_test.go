@@ -3,6 +3,9 @@ package client_test
 import (
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -235,6 +238,30 @@ func TestADecisionEndsWithItsExpiry(t *testing.T) {
 	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
 	w.Clock.Advance(time.Hour - left)
 	api := w.decide(t, newLine(t, w.URL))
+	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
+	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
+}
+
+// TestAnAPIWhoseClockIsSlow asks a Keyporter whose clock is an hour ahead of its own.
+func TestAnAPIWhoseClockIsSlow(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	const left = 4 * time.Second
+	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
+	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
+	w.Clock.Advance(time.Hour - left) // an access token works for an hour
+	at, err := url.Parse(w.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(at) }, FlushInterval: -1,
+		ModifyResponse: func(res *http.Response) error {
+			res.Header.Set("Date", w.Clock.Now().UTC().Format(http.TimeFormat))
+			return nil
+		},
+	})
+	t.Cleanup(keys.Close)
+	api := w.decide(t, newLine(t, keys.URL))
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
 	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }

@@ -104,7 +104,9 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, secret string, now
 			return d, nil
 		}
 	}
-	c.complain(err, now)
+	if r.Context().Err() == nil { // else it is the caller who didn't wait
+		c.complain(err, now)
+	}
 	return nil, refusal(keyporter.ReasonUnavailable)
 }
 
@@ -122,7 +124,7 @@ func (c *Client) ask(r *http.Request, rules *Rules, k key, secret string, now ti
 	if err != nil {
 		return nil, err
 	}
-	d := newDecision(i)
+	d := newDecision(i, now)
 	if i.Active && i.ID != "" {
 		c.memory.put(k, d, now)
 	}

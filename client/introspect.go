@@ -35,7 +35,17 @@ type Introspection struct {
 	Reason  string // why it isn't active, if the secret is right, such as token.disabled
 	Message string // the same as a sentence
 
-	requestID string // of the question
+	requestID string    // of the question
+	at        time.Time // when it was answered, by Keyporter's clock; zero: not told
+}
+
+// ends is when an active credential that was asked about expires, by this machine's clock.
+// That one may be wrong: what counts is how long the credential had left by Keyporter's.
+func (i *Introspection) ends(asked time.Time) time.Time {
+	if i.ExpiresAt.IsZero() || i.at.IsZero() {
+		return i.ExpiresAt
+	}
+	return asked.Add(i.ExpiresAt.Sub(i.at) - time.Second) // both are told in whole seconds
 }
 
 // Query is a question about a credential.
@@ -121,6 +131,7 @@ func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection
 	header, err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
 	i := out.introspection()
 	i.requestID = header.Get(requestIDHeader)
+	i.at, _ = http.ParseTime(header.Get("Date"))
 	return i, err
 }
 

@@ -26,6 +26,7 @@ type decision struct {
 
 	caller   Caller
 	identity []header
+	ends     time.Time // zero: never
 }
 
 // memory keeps decisions for as long as they are true.
@@ -83,7 +84,7 @@ func (m *memory) get(k key, now time.Time) *decision {
 }
 
 func (d *decision) ended(now time.Time) bool {
-	return !d.ExpiresAt.IsZero() && !now.Before(d.ExpiresAt)
+	return !d.ends.IsZero() && !now.Before(d.ends)
 }
 
 // put keeps a decision that was asked for at some time, unless it may be no longer true.

@@ -36,7 +36,7 @@ func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
 		m.lags(lag)
 		m.drop(x.drop, now)
 		k := key{secret: keyporter.HashSecret("secret")}
-		m.put(k, newDecision(ada), now.Add(x.asked))
+		m.put(k, newDecision(ada, now), now.Add(x.asked))
 		if kept := m.get(k, now) != nil; kept != x.kept {
 			t.Errorf("%s: kept is %v", x.name, kept)
 		}
@@ -59,7 +59,7 @@ func TestAfterAResetNothingOldIsKept(t *testing.T) {
 		m.hears(now)
 		befall(m)
 		k := key{secret: keyporter.HashSecret("secret")}
-		m.put(k, newDecision(Introspection{Active: true, ID: "token"}), now.Add(-time.Millisecond))
+		m.put(k, newDecision(Introspection{Active: true, ID: "token"}, now), now.Add(-time.Millisecond))
 		if m.get(k, now) != nil {
 			t.Errorf("%s: it is kept", name)
 		}
@@ -72,7 +72,7 @@ func TestTheMemoryIsBounded(t *testing.T) {
 	m := newMemory(2 * shards)
 	m.hears(now)
 	for i := range 100 * shards {
-		m.put(key{secret: keyporter.HashSecret(fmt.Sprint(i))}, newDecision(Introspection{Active: true, ID: "token"}), now)
+		m.put(key{secret: keyporter.HashSecret(fmt.Sprint(i))}, newDecision(Introspection{Active: true, ID: "token"}, now), now)
 	}
 	decisions := 0
 	for i := range m.parts {
@@ -82,7 +82,7 @@ func TestTheMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d decisions", decisions)
 	}
 	var u uses
-	k, d := key{}, newDecision(Introspection{ID: "token"})
+	k, d := key{}, newDecision(Introspection{ID: "token"}, time.Now())
 	for i := range 3 * maxUses {
 		u.count(k, d, use{agent: fmt.Sprint(i)}, now, true)
 	}

@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -112,5 +114,20 @@ func TestALoginNameThatIsNoText(t *testing.T) {
 				t.Errorf("%.40q: %d %s", login, rec.Code, rec.Body)
 			}
 		}
+	}
+}
+
+// TestACallerWhoLeavesIsNoOutage has a call whose sender is gone before Keyporter was asked.
+func TestACallerWhoLeavesIsNoOutage(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	var log strings.Builder
+	api := w.client(t, func(cfg *client.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) }).Handler(client.Rules{}, echo)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/files/1", nil)
+	r.Header.Set("ApiToken", w.secret.Reveal())
+	rec := httptest.NewRecorder()
+	if api.ServeHTTP(rec, r); rec.Code != http.StatusServiceUnavailable || log.Len() > 0 {
+		t.Errorf("%d %s", rec.Code, log.String())
 	}
 }
