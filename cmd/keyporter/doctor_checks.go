@@ -39,16 +39,31 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusNotFound && a.header.Get("X-Keyporter-Request-Id") != "":
-		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Ask `keyporter explain` why, or take another token or path: the path has to be on a route of Keyporter's configuration."}}, nil
+	case a.problem.RequestID != "":
+		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), mend(a)}}, nil
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
+		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Take another token, or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
 		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "The proxy reaches Keyporter or the API not at all, or isn't in trusted_proxies. Its log says which."}}, nil
+	case d.echo == nil && a.status >= http.StatusBadRequest:
+		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Take a path to which it answers 200: else it can't be seen who gets there. Or give --echo."}}, nil
 	case d.echo != nil && got == nil:
 		return []fault{{"A call with the token doesn't reach the address of --echo.", "It has to be the address at which the proxy expects the API."}}, nil
 	case d.echo != nil && got.Header.Get("X-Keyporter-User") == "" && got.Header.Get("X-Keyporter-App") == "":
 		return []fault{{"The API isn't told who calls: there is no X-Keyporter-User.", "Have the proxy pass on the headers of Keyporter's answer; each of the examples does."}}, nil
 	}
 	return nil, nil
+}
+
+// mend is what helps when Keyporter refuses the call that should be let through.
+func mend(a reply) string {
+	switch a.problem.Code {
+	case "": // it isn't about the call, but about the question
+		return "Have the proxy ask as the example does: from an address in trusted_proxies, and with the method and path of the call."
+	case string(keyporter.ReasonNoRoute):
+		return "Take a path that is on a route of Keyporter's configuration, or add the route."
+	}
+	return "Take another token, or another path. `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
 }
 
 func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -36,7 +38,7 @@ func (e examined) examine(t *testing.T, proxy string, args ...string) (text stri
 	t.Helper()
 	var out strings.Builder
 	cmd := newProgram()
-	cmd.SetArgs(append([]string{"doctor", "--url", "http://" + proxy + "/shop/orders", "--echo", e.api}, args...))
+	cmd.SetArgs(append([]string{"doctor", "--url", "http://" + proxy + "/shop/orders", "--echo", e.api}, args...)) // the last of each counts
 	cmd.SetIn(strings.NewReader(e.token + "\n"))
 	cmd.SetOut(&out)
 	err = cmd.ExecuteContext(t.Context())
@@ -133,6 +135,28 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheDoctorSaysWhyNothingGetsThrough has calls with the token that are refused, and an API that has no such path.
+func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
+	e := newExamined(t)
+	api := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(api.Close)
+	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, strings.TrimPrefix(api.URL, "http://"))
+	good := keyportertest.StartNginx(t, text)
+	silent := keyportertest.StartNginx(t, strings.Replace(text, "proxy_set_header X-Original-Uri    $request_uri;", "", 1))
+	e.api = "" // without an echo
+	for _, c := range []struct{ name, proxy, path, token, says string }{
+		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy has to say which path is called"},
+		{"no route", good, "/nowhere", e.token, "Take a path that is on a route"},
+		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid."},
+		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404."},
+	} {
+		e.token = c.token
+		if out, err := e.examine(t, c.proxy, "--url", "http://"+c.proxy+c.path); err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, c.says) {
+			t.Errorf("%s: %v\n%s", c.name, err, out)
+		}
 	}
 }
 

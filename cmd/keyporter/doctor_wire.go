@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,8 +24,16 @@ type proxy struct {
 
 // reply is what a client gets.
 type reply struct {
-	status int
-	header http.Header
+	status  int
+	header  http.Header
+	problem problem // if it is one of Keyporter's
+}
+
+// problem is Keyporter's answer to a call that isn't let through (RFC 9457).
+type problem struct {
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
 }
 
 // callTime is how long a call may take.
@@ -57,8 +66,15 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	if err != nil {
 		return reply{}, err
 	}
-	_ = res.Body.Close()
-	return reply{res.StatusCode, res.Header}, nil
+	defer res.Body.Close()
+	a := reply{status: res.StatusCode, header: res.Header}
+	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+		_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a.problem) // what isn't one stays empty
+	}
+	if a.problem.RequestID != a.header.Get("X-Keyporter-Request-Id") {
+		a.problem = problem{} // an API's own
+	}
+	return a, nil
 }
 
 func hasConnection(headers []string) bool {
