@@ -1,14 +1,12 @@
 package client_test
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,112 +15,16 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// line is a line of the network between middleware and Keyporter.
-type line struct {
-	address string
-	to      string
-
-	mu    sync.Mutex
-	gone  bool
-	stuck map[net.Conn]bool // connections that are held up: nothing passes, and they don't break
-	open  map[net.Conn]bool
-}
-
-// newLine returns a line to a server.
-func newLine(t testing.TB, to string) *line {
+// line is one to Keyporter.
+func (w *world) line(t testing.TB) *keyportertest.Line {
 	t.Helper()
-	l := &line{to: strings.TrimPrefix(to, "http://"), stuck: map[net.Conn]bool{}, open: map[net.Conn]bool{}}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.address = "http://" + listener.Addr().String()
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.cut()
-	})
-	go func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go l.carry(in)
-		}
-	}()
-	return l
-}
-
-func (l *line) carry(in net.Conn) {
-	out, err := net.Dial("tcp", l.to)
-	l.mu.Lock()
-	if err != nil || l.gone {
-		l.mu.Unlock()
-		_ = in.Close()
-		return
-	}
-	l.open[in], l.open[out] = true, true
-	l.mu.Unlock()
-	go l.pass(in, in, out)
-	l.pass(in, out, in)
-	_, _ = in.Close(), out.Close()
-}
-
-func (l *line) pass(conn, from, to net.Conn) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		for l.isStuck(conn) {
-			time.Sleep(5 * time.Millisecond)
-		}
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-	}
-}
-
-func (l *line) isStuck(conn net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stuck[conn] && l.open[conn]
-}
-
-// stall holds up all connections that are open. New ones work.
-func (l *line) stall() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for conn := range l.open {
-		l.stuck[conn] = true
-	}
-}
-
-// cut breaks all connections off, and lets none come up until mend.
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = true
-	for conn := range l.open {
-		_ = conn.Close()
-	}
-	clear(l.open)
-}
-
-func (l *line) mend() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gone = false
+	return keyportertest.NewLine(t, "tcp", strings.TrimPrefix(w.URL, "http://"))
 }
 
 // decide returns an API whose middleware decides by itself, at the end of a line.
-func (w *world) decide(t testing.TB, l *line, configure ...func(*client.Config)) http.Handler {
+func (w *world) decide(t testing.TB, l *keyportertest.Line, configure ...func(*client.Config)) http.Handler {
 	t.Helper()
-	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = l.address, client.Decide })...)
+	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = "http://"+l.Address, client.Decide })...)
 	return c.Handler(client.Rules{Version: 5, Scope: "file.read", Credentials: []string{"user_token", "organization_token", "access_token", "app_token"}}, echo)
 }
 
@@ -152,7 +54,7 @@ func TestWhatIsNoLongerTrueIsForgotten(t *testing.T) {
 		if strings.HasPrefix(url, "postgres") {
 			nodes["there"] = keyportertest.NewNode(t, url)
 		}
-		api := w.decide(t, newLine(t, w.URL))
+		api := w.decide(t, w.line(t))
 		for where, n := range nodes {
 			for name, c := range w.changes(t, n, where) {
 				w.eventuallyKept(t, api, c.headers...)
@@ -237,7 +139,7 @@ func TestADecisionEndsWithItsExpiry(t *testing.T) {
 	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
 	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
 	w.Clock.Advance(time.Hour - left)
-	api := w.decide(t, newLine(t, w.URL))
+	api := w.decide(t, w.line(t))
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
 	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }
@@ -261,21 +163,21 @@ func TestAnAPIWhoseClockIsSlow(t *testing.T) {
 		},
 	})
 	t.Cleanup(keys.Close)
-	api := w.decide(t, newLine(t, keys.URL))
+	api := w.decide(t, keyportertest.NewLine(t, "tcp", strings.TrimPrefix(keys.URL, "http://")))
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
 	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }
 
 // TestAStreamThatIsCutOrStalls wants each call to be asked about until it is back, and what changed meanwhile to count.
 func TestAStreamThatIsCutOrStalls(t *testing.T) {
-	for name, hurt := range map[string]func(*line){
-		"cut":    func(l *line) { l.cut(); l.mend() },
-		"stalls": (*line).stall,
+	for name, hurt := range map[string]func(*keyportertest.Line){
+		"cut":    func(l *keyportertest.Line) { l.Cut() },
+		"stalls": (*keyportertest.Line).Stall,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, keyportertest.SQLite(t))
-			l := newLine(t, w.URL)
+			l := w.line(t)
 			const silence = time.Second
 			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence = silence })
 			headers := []string{"ApiToken", w.secret.Reveal()}
@@ -302,12 +204,12 @@ func TestKeyporterIsGone(t *testing.T) {
 		t.Run(grace.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, keyportertest.SQLite(t))
-			l := newLine(t, w.URL)
+			l := w.line(t)
 			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence, cfg.Grace = time.Second, grace })
 			headers := []string{"ApiToken", w.secret.Reveal()}
 			w.eventuallyKept(t, api, headers...)
 			other, otherSecret := keyportertest.Token(t, w.Control, w.grace, "Never seen")
-			l.cut()
+			l.Down()
 			began := time.Now()
 			if grace > 0 {
 				keyportertest.Eventually(t, "what isn't kept is refused", func() bool {
@@ -321,7 +223,7 @@ func TestKeyporterIsGone(t *testing.T) {
 			}
 			keyportertest.Eventually(t, "it is refused", func() bool { return call(t, api, headers...).Code == http.StatusServiceUnavailable })
 			t.Logf("refused %v after; silence may last 1s, grace %v", time.Since(began).Round(time.Millisecond), grace)
-			l.mend()
+			l.Mend()
 			w.eventuallyKept(t, api, headers...)
 			if read(t, call(t, api, "ApiToken", otherSecret.Reveal())).Caller.Credential != string(other.ID) {
 				t.Error("another one is not let through")
@@ -333,7 +235,7 @@ func TestKeyporterIsGone(t *testing.T) {
 // TestAFloodOfTokensIsNotKept wants neither made-up tokens nor more than the size to take memory.
 func TestAFloodOfTokensIsNotKept(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
-	api := w.decide(t, newLine(t, w.URL), func(cfg *client.Config) { cfg.Size = 1 })
+	api := w.decide(t, w.line(t), func(cfg *client.Config) { cfg.Size = 1 })
 	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal())
 	for range 200 {
 		if rec := call(t, api, "ApiToken", keyporter.NewSecret(keyporter.SecretUserToken).Reveal()); rec.Code != http.StatusUnauthorized {
@@ -349,7 +251,7 @@ func TestAFloodOfTokensIsNotKept(t *testing.T) {
 func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	_, ours := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
-	api := w.decide(t, newLine(t, w.URL))
+	api := w.decide(t, w.line(t))
 	for range 2 {
 		for _, u := range []keyporter.User{w.ada, w.grace} {
 			w.eventuallyKept(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)
@@ -392,7 +294,7 @@ func TestUsesAreCounted(t *testing.T) {
 func TestHowLongAfterDisableACallIsRefused(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		api := w.decide(t, newLine(t, w.URL))
+		api := w.decide(t, w.line(t))
 		const tries = 200
 		headers, took := make([][]string, tries), make([]time.Duration, tries)
 		ids := make([]keyporter.ID, tries)

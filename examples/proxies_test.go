@@ -163,7 +163,7 @@ func TestABodyStreamsThroughEachProxy(t *testing.T) {
 	for _, f := range w.fronts(t) {
 		t.Run(f.name, func(t *testing.T) {
 			w.api.read.Store(0)
-			before := w.keyporter.carried.Load()
+			before := w.keyporter.Carried.Load()
 			conn, err := net.Dial("tcp", f.address)
 			if err != nil {
 				t.Fatal(err)
@@ -182,7 +182,7 @@ func TestABodyStreamsThroughEachProxy(t *testing.T) {
 			if err != nil || !strings.Contains(string(answer), fmt.Sprintf("%d bytes <nil>", size)) {
 				t.Errorf("%v\n%.500s", err, answer)
 			}
-			if n := w.keyporter.carried.Load() - before; n == 0 || n > 4<<10 {
+			if n := w.keyporter.Carried.Load() - before; n == 0 || n > 4<<10 {
 				t.Errorf("Keyporter was sent %d bytes", n)
 			}
 		})
@@ -198,7 +198,7 @@ func TestNoProxyIsOpenWhenKeyporterIsDown(t *testing.T) {
 			t.Fatalf("%s: %d", f.name, got.status)
 		}
 	}
-	w.keyporter.cut()
+	w.keyporter.Down()
 	before := w.api.calls.Load()
 	for _, f := range fronts {
 		for _, header := range []string{"ApiToken: " + w.secret, "X: y", "X-Keyporter-User: evil"} {

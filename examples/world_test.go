@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,7 +25,7 @@ type world struct {
 	*server.Server
 
 	api       *api
-	keyporter *wire // between the proxies and Keyporter
+	keyporter *keyportertest.Line // between the proxies and Keyporter
 
 	ada     keyporter.User
 	secret  string // of a token of hers
@@ -48,7 +47,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Stop(t.Context()) })
-	w.keyporter = newWire(t, strings.TrimPrefix(w.URL(), "http://"))
+	w.keyporter = keyportertest.NewLine(t, "tcp", strings.TrimPrefix(w.URL(), "http://"))
 	w.ada = keyportertest.User(t, w.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, w.Control, w.ada, "Export")
 	_, company := keyportertest.OrganizationToken(t, w.Control, w.ada, "Company")
@@ -72,7 +71,7 @@ type front struct {
 func (w *world) fronts(t *testing.T) []front {
 	t.Helper()
 	example := func(path string) string {
-		return keyportertest.Example(t, path, w.keyporter.address, w.api.address())
+		return keyportertest.Example(t, path, w.keyporter.Address, w.api.address())
 	}
 	return []front{
 		{name: "nginx", address: keyportertest.StartNginx(t, example("nginx/keyporter.conf")), down: 503},
@@ -113,63 +112,6 @@ type counter struct{ n *atomic.Int64 }
 func (c counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(len(p)))
 	return len(p), nil
-}
-
-// wire passes on what comes to an address, counts it, and can be cut.
-type wire struct {
-	address string
-	carried atomic.Int64 // bytes towards the address
-
-	listener net.Listener
-	mu       sync.Mutex
-	open     map[net.Conn]bool
-}
-
-func newWire(t *testing.T, to string) *wire {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{address: l.Addr().String(), listener: l, open: map[net.Conn]bool{}}
-	t.Cleanup(w.cut)
-	go func() {
-		for {
-			from, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.carry(from, to)
-		}
-	}()
-	return w
-}
-
-func (w *wire) carry(from net.Conn, to string) {
-	there, err := net.Dial("tcp", to)
-	if err != nil {
-		_ = from.Close()
-		return
-	}
-	w.mu.Lock()
-	w.open[from], w.open[there] = true, true
-	w.mu.Unlock()
-	go func() {
-		_, _ = io.Copy(from, there)
-		_ = from.Close()
-	}()
-	_, _ = io.Copy(io.MultiWriter(there, counter{&w.carried}), from)
-	_ = there.Close()
-}
-
-// cut ends all connections, and takes none any more.
-func (w *wire) cut() {
-	_ = w.listener.Close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c := range w.open {
-		_ = c.Close()
-	}
 }
 
 // answer is what came back.

@@ -2,8 +2,6 @@ package verify_test
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -120,89 +118,8 @@ func TestAQueryThatIsOvertaken(t *testing.T) {
 	})
 }
 
-// wire stands between a node and PostgreSQL, and can be cut, or made to swallow everything.
-type wire struct {
-	net.Listener
-	target string
-
-	mu    sync.Mutex
-	conns []net.Conn
-	mute  bool
-}
-
-func newWire(t *testing.T, s *keyportertest.PostgresServer) *wire {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{Listener: l, target: s.Socket()}
-	t.Cleanup(func() { _ = l.Close(); w.cut() })
-	go w.serve()
-	return w
-}
-
-func (w *wire) serve() {
-	for {
-		client, err := w.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("unix", w.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		w.mu.Lock()
-		w.conns = append(w.conns, client, server)
-		w.mu.Unlock()
-		go w.copy(client, server)
-		go w.copy(server, client)
-	}
-}
-
-func (w *wire) copy(to, from net.Conn) {
-	defer func() { _, _ = to.Close(), from.Close() }()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		w.mu.Lock()
-		mute := w.mute
-		w.mu.Unlock()
-		if mute {
-			_, _ = io.Copy(io.Discard, from)
-			return
-		}
-		if err != nil {
-			return
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range w.conns {
-		_ = c.Close()
-	}
-	w.conns = nil
-}
-
-func (w *wire) setMute(mute bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mute = mute
-}
-
-func (w *wire) url(database string) string {
-	return fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", w.Addr(), database)
-}
-
-// distant returns a node that reaches its database over a wire, and one that is beside it.
-func distant(t *testing.T) (far, near *keyportertest.Node, w *wire, s *keyportertest.PostgresServer) {
+// distant returns a node that reaches its database over a line, and one that is beside it.
+func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line, s *keyportertest.PostgresServer) {
 	t.Helper()
 	s = keyportertest.StartPostgres(t)
 	url := s.Database(t)
@@ -210,8 +127,8 @@ func distant(t *testing.T) (far, near *keyportertest.Node, w *wire, s *keyporter
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = newWire(t, s)
-	return keyportertest.NewNode(t, w.url(cfg.Database)), keyportertest.NewNode(t, url), w, s
+	w = keyportertest.NewLine(t, "unix", s.Socket())
+	return keyportertest.NewNode(t, fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", w.Address, cfg.Database)), keyportertest.NewNode(t, url), w, s
 }
 
 func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
@@ -220,7 +137,7 @@ func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
 	for range 5 {
-		w.cut()
+		w.Cut()
 		if _, err := near.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -240,15 +157,15 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
-	w.setMute(true)
+	w.Mute()
 	if _, err := near.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
 	keyportertest.Eventually(t, "not trusting its memory", func() bool { return !far.DB.Hears() })
 	t.Logf("the silence was noticed after %v", time.Since(start))
-	w.setMute(false)
-	w.cut()
+	w.Mend()
+	w.Cut()
 	keyportertest.Eventually(t, "refused", func() bool { return ask(far, secret.Reveal()).Reason == keyporter.ReasonDisabled })
 	keyportertest.Eventually(t, "hearing again", far.DB.Hears)
 	mustReason(t, ask(far, secret.Reveal()), keyporter.ReasonDisabled)
@@ -267,7 +184,7 @@ func TestASilentDatabaseIsNoAnswer(t *testing.T) {
 	// Who has heard of the last has heard of all: else the far node may say, rightly, that it knows of no such secret.
 	last := len(secrets) - 1
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secrets[last]).Allowed })
-	w.setMute(true)
+	w.Mute()
 	answers := make(chan verify.Decision, len(secrets))
 	for _, s := range secrets[:last] { // not in memory yet
 		go func() { answers <- ask(far, s) }()
@@ -278,7 +195,7 @@ func TestASilentDatabaseIsNoAnswer(t *testing.T) {
 		case d := <-answers:
 			mustReason(t, d, keyporter.ReasonUnavailable)
 		case <-late:
-			w.cut()
+			w.Cut()
 			t.Fatal("no answer")
 		}
 	}
