@@ -51,7 +51,7 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 		return err
 	}
 	if !r.URL.Query().Has("path") {
-		p.Path, p.Login = c.likelyCall(t, p.Refusals)
+		p.Path, p.Login = c.likelyCall(r, t, p.Refusals)
 	}
 	return c.showExplanation(w, r, actor, p)
 }
@@ -71,7 +71,7 @@ func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, acto
 	}
 	if !r.URL.Query().Has("path") {
 		if p.Path = c.Example; len(p.Refusals) > 0 {
-			p.Path = p.Refusals[0].Path
+			p.Path = c.pathOnRoute(r, p.Refusals[0])
 		}
 	}
 	return c.showExplanation(w, r, actor, p)
@@ -106,9 +106,9 @@ func (c *console) explanation(r *http.Request, of control.Credential, req *verif
 }
 
 // likelyCall is the one that somebody who asks about a token may have in mind.
-func (c *console) likelyCall(t control.TokenWithUse, refusals []keyporter.RefusedCall) (path, login string) {
+func (c *console) likelyCall(r *http.Request, t control.TokenWithUse, refusals []keyporter.RefusedCall) (path, login string) {
 	if len(refusals) > 0 {
-		return refusals[0].Path, refusals[0].LoginName
+		return c.pathOnRoute(r, refusals[0]), refusals[0].LoginName
 	}
 	if t.Kind == keyporter.UserToken {
 		return c.Example, ""
@@ -117,6 +117,15 @@ func (c *console) likelyCall(t control.TokenWithUse, refusals []keyporter.Refuse
 		login = t.Use.SpokeFor[0].Login
 	}
 	return "", login
+}
+
+// pathOnRoute is the path of a refused call, empty if it isn't decided about here: then only
+// what doesn't depend on it can be explained.
+func (c *console) pathOnRoute(r *http.Request, call keyporter.RefusedCall) string {
+	if !c.Checker.OnRoute(call.Method, r.Host, call.Path) {
+		return ""
+	}
+	return call.Path
 }
 
 func (c *console) call(r *http.Request, path, login string) *verify.Request {
@@ -179,15 +188,16 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	if t.AppID != "" {
 		of = "/connections/"
 	}
-	p := refusalPage{RefusedCall: call, Token: t, Explain: of + string(t.ID) + "/explain?" + url.Values{"path": {call.Path}, "login": {call.LoginName}}.Encode()}
-	req := c.call(r, call.Path, call.LoginName)
+	path := c.pathOnRoute(r, call)
+	p := refusalPage{RefusedCall: call, Token: t, Explain: of + string(t.ID) + "/explain?" + url.Values{"path": {path}, "login": {call.LoginName}}.Encode()}
+	req := c.call(r, path, call.LoginName)
 	req.Method = call.Method
 	x, err := c.explanation(r, t, req)
 	if err != nil {
 		return err
 	}
 	p.Works = x.Allowed
-	if p.Steps, err = c.steps(r, actor, t, asItWas(call, t)); err != nil {
+	if p.Steps, err = c.steps(r, actor, t, asItWas(call, t, path != "")); err != nil {
 		return err
 	}
 	l, err := c.layoutFor(r, actor, "Refused call", p)
@@ -197,12 +207,15 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	return c.show(w, r, http.StatusOK, "refusal", l)
 }
 
-// asItWas are the rules of a call that was refused: those before the one that said no had passed.
-func asItWas(call keyporter.RefusedCall, t control.Credential) (steps []keyporter.Step) {
+// asItWas are the rules of a call that was refused: those before the one that said no had
+// passed. What the path decides was asked only if it is on a route.
+func asItWas(call keyporter.RefusedCall, t control.Credential, onRoute bool) (steps []keyporter.Step) {
 	failed := call.Reason.Rule()
 	for rule := range keyporter.Rule(keyporter.NumRules) {
 		s := keyporter.Step{Rule: rule, Outcome: keyporter.Passed}
 		switch {
+		case !onRoute && (rule == keyporter.RulePath || rule == keyporter.RuleAccepted):
+			continue
 		case !keyporter.Concerns(rule, t.Kind) || rule == keyporter.RuleProof && rule != failed: // what the key of the token was isn't kept
 			continue
 		case rule == failed:

@@ -28,6 +28,33 @@ func TestARefusedCallIsFoundByItsRequestID(t *testing.T) {
 	other.get("/refusals?request=r1").want(t, http.StatusNotFound, "No refused call with this request id is known")
 }
 
+// TestACallThatTheAPIRefusedItself has one that a middleware asked about: its path is on no route here.
+func TestACallThatTheAPIRefusedItself(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly")
+	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Checker.Inspect(t.Context(), verify.Question{
+		Secret: secret.Reveal(), API: s.Checker.APIs()[0], Call: &verify.Request{Method: "GET", Path: "/orders/7", Agent: "export/1.0", ClientIP: "192.0.2.7", RequestID: "r1"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.enter(t, ada)
+	page := v.get("/refusals/r1")
+	page.want(t, http.StatusOK, "GET /orders/7", "Is the token switched on?", "The same call would be refused now, too")
+	page.wantNot(t, "Does the path belong to an API?")
+	explain := "/tokens/" + string(token.ID) + "/explain"
+	v.get(explain).want(t, http.StatusOK, "The token “Nightly” is switched off.", "/refusals/r1")
+	v.get(explain).wantNot(t, "No API here has this path")
+	if _, err := s.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	v.get("/refusals/r1").want(t, http.StatusOK, "The cause is gone")
+	v.get(explain).want(t, http.StatusOK, "It works")
+}
+
 func TestWhoMayNotUseTheAPIIsToldWhyAndWhereToGo(t *testing.T) {
 	s := newSite(t)
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)

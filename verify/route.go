@@ -26,6 +26,13 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	return nil, 0, keyporter.ReasonNoRoute
 }
 
+// OnRoute tells whether a call is decided about here. One that isn't was decided about in the
+// API itself, which asked what its credential is.
+func (c *Checker) OnRoute(method, host, path string) bool {
+	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
+	return r != nil
+}
+
 // SOAPRoute returns the route to which a call belongs when that is one of a SOAP API, else
 // nil. A path that only messages are sent to, by POST, is its route for every method: it is
 // asked for its WSDL there.
