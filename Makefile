@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit clients bench fuzz docs clean
+.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit clients tables bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,9 +21,13 @@ run: ## start Keyporter with example data; needs only Go
 build: ## build bin/keyporter, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter
 
-test: needs check unit clients ## everything that CI runs; installs what is missing
+test: needs check unit clients tables ## everything that CI runs; installs what is missing
 
 check: fmt-check vet lint vuln ## what needs no running code: format, vet, lint, known vulnerabilities
+
+tables: ## print what each proxy makes of calls, and how long a disable takes
+	@echo "== what tests print"
+	@go test -v -count=1 -run '^(TestProxies|TestHowLong.*)$$' ./examples ./client ./verify | grep -v '^=== '
 
 bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
