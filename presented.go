@@ -11,6 +11,10 @@ type Presented struct {
 	TwoLogins  bool   // likewise
 }
 
+// ProofAlgorithms are those by which proofs of keys (DPoP, RFC 9449) may be signed:
+// asymmetric ones, named one by one.
+func ProofAlgorithms() []string { return []string{"ES256", "EdDSA", "PS256", "RS256"} }
+
 // ReadHeaders reads the values of the headers ApiToken, OrganizationKey, Authorization and
 // UserLoginName. An empty one counts as absent, and the same value twice as once.
 func ReadHeaders(apiToken, organizationKey, authorization, userLoginName []string) (p Presented) {

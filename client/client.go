@@ -61,6 +61,10 @@ type Config struct {
 	// ClientIP says from where a call comes, for the list of who uses a token. Nil: from
 	// r.RemoteAddr. Behind a proxy it has to be read out of what that one says.
 	ClientIP func(r *http.Request) string
+	// Origin says to which scheme, host and port a call was sent, such as
+	// https://api.example.com: the proof of a key (RFC 9449) names it. Nil: as the call
+	// arrives here. Behind a proxy it has to be said.
+	Origin func(r *http.Request) string
 	// Refuse answers a call that is refused. Nil: as a problem document (RFC 9457). The
 	// header WWW-Authenticate is set before.
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
@@ -114,6 +118,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteIP
 	}
+	if cfg.Origin == nil {
+		cfg.Origin = origin
+	}
 	if cfg.Refuse == nil {
 		cfg.Refuse = writeProblem
 	}
@@ -137,6 +144,13 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.jobs.Go(func() { c.report(ctx) })
 	return c, nil
+}
+
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 func remoteIP(r *http.Request) string {

@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 		"organization token for nobody":     {five, []string{"OrganizationKey", organization.Reveal()}, 401, "invalid_token", keyporter.ReasonNoLoginName},
 		"organization token for a stranger": {five, []string{"OrganizationKey", organization.Reveal(), "UserLoginName", "eve@evil.example"}, 401, "invalid_token", keyporter.ReasonNamedUnknown},
 		"scope":                             {six, []string{"ApiToken", access.Reveal()}, 403, "insufficient_scope", keyporter.ReasonScope},
-		"bound":                             {five, []string{"Authorization", "DPoP " + bound.Reveal()}, 401, "invalid_token", keyporter.ReasonBound},
+		"bound":                             {five, []string{"Authorization", "DPoP " + bound.Reveal()}, 401, "invalid_dpop_proof", keyporter.ReasonProof},
 		"bound, bare":                       {five, []string{"ApiToken", bound.Reveal()}, 401, "invalid_token", keyporter.ReasonBound},
 		"elsewhere":                         {five, []string{"ApiToken", elsewhere.Reveal()}, 401, "invalid_token", keyporter.ReasonAudience},
 		"kind":                              {apps, []string{"ApiToken", w.secret.Reveal()}, 403, "insufficient_scope", keyporter.ReasonNotAccepted},
@@ -204,8 +204,11 @@ func TestRefusals(t *testing.T) {
 		if err := json.Unmarshal(rec.Body.Bytes(), &problem); err != nil {
 			t.Fatal(err)
 		}
-		challenge := rec.Header().Get("WWW-Authenticate")
-		if rec.Code != x.status || problem.Code != string(x.reason) || problem.Detail == "" || !strings.HasPrefix(challenge, `Bearer realm="keyporter"`) ||
+		challenge, scheme := rec.Header().Get("WWW-Authenticate"), "Bearer"
+		if x.reason == keyporter.ReasonProof || x.reason == keyporter.ReasonBound {
+			scheme = "DPoP"
+		}
+		if rec.Code != x.status || problem.Code != string(x.reason) || problem.Detail == "" || !strings.HasPrefix(challenge, scheme+` realm="keyporter"`) ||
 			strings.Contains(challenge, "error=") != (x.code != "") || x.code != "" && !strings.Contains(challenge, `error="`+x.code+`"`) ||
 			rec.Header().Get("Cache-Control") != "no-store" || rec.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %s %s", name, rec.Code, challenge, rec.Body)

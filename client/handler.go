@@ -29,8 +29,9 @@ const maxOrganizationTokenVersion = 5
 // client sent under these names. CallerOf has the same.
 //
 // The credential is read from ApiToken, OrganizationKey with UserLoginName, or
-// Authorization: Bearer. A token that is bound to a key (RFC 9449) is refused: whether
-// its proof was shown before only Keyporter's own gateway can know.
+// Authorization: Bearer. A token that is bound to a key (RFC 9449) comes as Authorization:
+// DPoP, with a proof, and Keyporter is asked about each such call: only there it is known
+// whether the proof was shown before.
 func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, refused := c.check(r, &rules)
@@ -60,11 +61,12 @@ func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
 	}
 	now := time.Now()
 	k := key{keyporter.HashSecret(p.Secret), p.Login}
-	d, refused := c.decide(r, rules, k, p.Secret, now)
+	d, refused := c.decide(r, rules, k, &p, now)
 	if refused != nil {
+		refused.dpop = p.DPoP
 		return nil, refused
 	}
-	refused = rules.refuse(d)
+	refused = rules.refuse(d, p.DPoP)
 	c.uses.count(k, d, use{agent: r.UserAgent(), address: c.cfg.ClientIP(r), version: rules.Version}, now, refused == nil)
 	return d, refused
 }
@@ -86,20 +88,20 @@ func unreadable(p keyporter.Presented) *Refusal {
 }
 
 // decide says what a secret opens, out of memory if that can be trusted, else by asking.
-func (c *Client) decide(r *http.Request, rules *Rules, k key, secret string, now time.Time) (*decision, *Refusal) {
+func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Presented, now time.Time) (*decision, *Refusal) {
 	silent, ever := c.memory.silentFor(now)
-	if ever && silent < c.cfg.Silence {
+	if ever && silent < c.cfg.Silence && !p.DPoP {
 		if d := c.memory.get(k, now); d != nil {
 			return d, nil
 		}
 	}
-	d, err := c.ask(r, rules, k, secret, now)
+	d, err := c.ask(r, rules, k, p, now)
 	switch {
 	case err == nil && d.Active:
 		return d, nil
 	case err == nil:
 		return nil, refusalOf(&d.Introspection)
-	case ever && silent < c.cfg.Grace:
+	case ever && silent < c.cfg.Grace && !p.DPoP:
 		if d := c.memory.get(k, time.Now()); d != nil {
 			return d, nil
 		}
@@ -119,13 +121,13 @@ func (c *Client) complain(err error, now time.Time) {
 }
 
 // ask asks Keyporter, and keeps what it says if that can be kept true.
-func (c *Client) ask(r *http.Request, rules *Rules, k key, secret string, now time.Time) (*decision, error) {
-	i, err := c.introspectCall(r, secret, k.login, rules.Version)
+func (c *Client) ask(r *http.Request, rules *Rules, k key, p *keyporter.Presented, now time.Time) (*decision, error) {
+	i, err := c.introspectCall(r, p, rules.Version)
 	if err != nil {
 		return nil, err
 	}
 	d := newDecision(i, now)
-	if i.Active && i.ID != "" {
+	if i.Active && i.ID != "" && !p.DPoP {
 		c.memory.put(k, d, now)
 	}
 	return d, nil
@@ -152,11 +154,14 @@ func (rules *Rules) accepts(kind string) bool {
 	return slices.Contains(rules.Credentials, kind)
 }
 
-// refuse tells why a credential that works isn't taken here, nil if it is.
-func (rules *Rules) refuse(d *decision) *Refusal {
+// refuse tells why a credential that works isn't taken here, nil if it is. One that is bound
+// to a key was proven if it was shown as such.
+func (rules *Rules) refuse(d *decision, proven bool) *Refusal {
 	switch {
-	case d.KeyHash != "":
-		return &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: string(keyporter.ReasonBound), Message: "This API can't take tokens that are bound to a key."}
+	case d.KeyHash != "" && !proven:
+		f := refusal(keyporter.ReasonBound)
+		f.dpop = true
+		return f
 	case d.Kind == organizationToken && (rules.Version < 1 || rules.Version > maxOrganizationTokenVersion):
 		return refusal(keyporter.ReasonVersion)
 	case !rules.accepts(d.Kind):

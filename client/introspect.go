@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/keyporter/keyporter"
 )
 
 // Introspection is what a credential is (RFC 7662 §2.2). Of one that doesn't work only
@@ -137,11 +139,32 @@ func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection
 
 // introspectCall asks about the credential of a call. Keyporter counts the call if the
 // credential doesn't work, and can tell later why it didn't.
-func (c *Client) introspectCall(r *http.Request, secret, login string, version int) (Introspection, error) {
-	return c.introspect(r.Context(), url.Values{
-		"token": {secret}, "login": {text(login, maxLogin)}, "method": {text(r.Method, maxMethod)}, "path": {text(r.URL.EscapedPath(), maxPath)},
+func (c *Client) introspectCall(r *http.Request, p *keyporter.Presented, version int) (Introspection, error) {
+	form := url.Values{
+		"token": {p.Secret}, "login": {text(p.Login, maxLogin)}, "method": {text(r.Method, maxMethod)}, "path": {text(calledPath(r), maxPath)},
 		"agent": {text(r.UserAgent(), maxAgent)}, "address": {text(c.cfg.ClientIP(r), maxAddress)}, "version": {strconv.Itoa(version)},
-	})
+	}
+	if p.DPoP {
+		proof := "none" // nor are two
+		if proofs := r.Header["Dpop"]; len(proofs) == 1 && proofs[0] != "" {
+			proof = text(proofs[0], maxProof)
+		}
+		form["dpop"], form["origin"] = []string{proof}, []string{text(c.cfg.Origin(r), maxOrigin)}
+	}
+	return c.introspect(r.Context(), form)
+}
+
+// calledPath is the path of a call as it was sent, whatever was made of it on the way to the handler.
+func calledPath(r *http.Request) string {
+	uri, _, _ := strings.Cut(r.RequestURI, "?")
+	if _, rest, whole := strings.Cut(uri, "://"); whole { // RFC 9112 §3.2.2
+		_, path, _ := strings.Cut(rest, "/")
+		uri = "/" + path
+	}
+	if strings.HasPrefix(uri, "/") {
+		return uri
+	}
+	return r.URL.EscapedPath()
 }
 
 // IntrospectAll asks about many credentials, by one request for each five hundred of them.

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -19,6 +20,8 @@ type Refusal struct {
 	// `keyporter explain`. Empty: it knows nothing of the call, because the credential is no
 	// good or works, but not here.
 	RequestID string
+
+	dpop bool // the credential is to be shown with the scheme DPoP
 }
 
 // refusal is the Refusal for a reason of Keyporter's own.
@@ -27,17 +30,24 @@ func refusal(r keyporter.Reason) *Refusal {
 	return &Refusal{Status: x.Status, Code: x.Code, Reason: string(r), Message: x.Text}
 }
 
-// Challenge is the value of WWW-Authenticate (RFC 6750 §3), empty where the answer has none.
+// Challenge is the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1), empty where the answer has none.
 func (f Refusal) Challenge() string {
 	if f.Code == "" && f.Status != http.StatusUnauthorized {
 		return ""
 	}
-	c := `Bearer realm="keyporter"`
+	scheme := "Bearer"
+	if f.dpop && f.Reason != string(keyporter.ReasonNotBound) {
+		scheme = "DPoP"
+	}
+	c := scheme + ` realm="keyporter"`
 	if f.Code != "" {
 		c += `, error="` + f.Code + `", error_description="` + f.Message + `"`
 	}
 	if f.Scope != "" {
 		c += `, scope="` + f.Scope + `"`
+	}
+	if scheme == "DPoP" {
+		c += `, algs="` + strings.Join(keyporter.ProofAlgorithms(), " ") + `"` // RFC 9449 §7.1
 	}
 	return c
 }

@@ -20,7 +20,9 @@ const (
 	maxAgent   = 200
 	maxAddress = 64
 	maxMethod  = 20
-	maxPath    = 500
+	maxPath    = 4 << 10 // a proof names it
+	maxProof   = 8 << 10
+	maxOrigin  = 300
 	maxLogin   = keyporter.MaxLoginLen + 1 // nobody has one so long
 )
 

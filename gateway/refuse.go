@@ -53,7 +53,7 @@ func (g *Gateway) challenge(d *verify.Decision, r keyporter.Refusal) string {
 		c += `, scope="` + d.Route.Scope + `"`
 	}
 	if dpop {
-		c += `, algs="` + strings.Join(verify.ProofAlgorithms(), " ") + `"` // RFC 9449 §7.1
+		c += `, algs="` + strings.Join(keyporter.ProofAlgorithms(), " ") + `"` // RFC 9449 §7.1
 	}
 	if about != nil {
 		c += `, resource_metadata="` + about.address + `"` // RFC 9728 §5.1

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -46,7 +47,7 @@ func resources(apis []*verify.API, issuer string) map[*verify.API]*resource {
 		r.address = u.Scheme + "://" + u.Host + wellKnown + path
 		r.document, _ = json.Marshal(metadata{
 			Resource: api.Resource, AuthorizationServers: []string{issuer}, ScopesSupported: api.Scopes(),
-			BearerMethods: []string{"header"}, ProofAlgorithms: verify.ProofAlgorithms(), Name: api.Name,
+			BearerMethods: []string{"header"}, ProofAlgorithms: keyporter.ProofAlgorithms(), Name: api.Name,
 		})
 		all[api] = r
 	}

@@ -225,6 +225,8 @@ func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
 		"in a batch":            post(t, w.URL+"/oauth2/introspect/batch", `{"tokens":[{"token":"x","api":"drive"},{"token":"x","api":"shop"}]}`, bearer(w.all)...),
 		"a version of no API":   w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "1000"),
 		"a version less than 0": w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "-1"),
+		"a proof of no call":    w.ask(t, w.all, user, "dpop", "x"),
+		"a proof of no API":     w.ask(t, w.all, user, "dpop", "x", "method", "GET"),
 		"no version":            w.ask(t, w.all, user, "api", "drive", "method", "GET", "version", "six"),
 	} {
 		if a.Status != http.StatusBadRequest || a.Text("error") != "invalid_request" || a.Body["active"] != nil {

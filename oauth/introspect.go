@@ -144,6 +144,9 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 // call gets the ID of this request, which the gateway finds in the answer.
 func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
 	if q.API == nil || !in.Has("method") {
+		if in.Has("dpop") { // who sends a proof counts on its being checked
+			return invalid("A proof needs api, method, path and origin of the call.")
+		}
 		return nil
 	}
 	if v := in.Get("version"); v != "" {
@@ -153,6 +156,7 @@ func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
 	}
 	q.Call = &verify.Request{
 		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: flowOf(r.Context()).requestID,
+		DPoP: in["dpop"], Origin: in.Get("origin"),
 	}
 	return nil
 }

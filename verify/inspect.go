@@ -7,10 +7,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Inspection is what a credential is, and whether it works now, without a call: the
-// Decision is that of all rules that don't ask about one. What can't be known without it,
-// the path and its scope, the audience, the proof of a key, is left to who asks, by what
-// else is told. With an unknown secret nothing but the Reason is.
+// Inspection is what a credential is, and whether it works now: the Decision is that of all
+// rules that can be asked with what the Question tells of the call. The others, as that
+// about the scope, are left to who asks. With an unknown secret nothing but the Reason is.
 type Inspection struct {
 	keyporter.Decision              // its Principal has app and scopes; of an organization token, who acts, and no user unless one was named
 	ConnectionID       keyporter.ID // with an access token that acts for a user
@@ -26,8 +25,10 @@ type Question struct {
 	Login  string // the login name in the call: an organization token then speaks for that user
 	API    *API   // to which the call goes, and which the credential has to be for (RFC 8707); nil: not known
 
-	// Call is the call, if there is one and the API is known. Of it Method, Path, ClientIP, Agent and
-	// RequestID are kept, and it is counted, if it is refused here: who asks can count those only that he knows whose they are.
+	// Call is the call, if there is one and the API is known. Of it Method, Path, ClientIP,
+	// Agent and RequestID are kept, and it is counted, if it is refused here: who asks can
+	// count those only that he knows whose they are. With DPoP, and with it Origin, the
+	// secret was shown with the scheme DPoP, and the proof counts as shown.
 	Call    *Request
 	Version int // of the API, 0 when there is none
 }
@@ -39,14 +40,19 @@ func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
 	if q.API != nil {
 		k.route, k.version = &q.API.any, q.Version
 	}
+	counts := q.API != nil && q.Call != nil
+	if counts {
+		k.req = *q.Call
+		k.req.ClientIP = text(cut(k.req.ClientIP, maxAddress))
+		k.dpop = len(k.req.DPoP) > 0
+		k.dry = false
+	}
 	var d Decision
 	err := c.inspect(ctx, &k, &d)
 	if err != nil || k.entry == nil {
 		return Inspection{Decision: d.Decision}, err
 	}
-	if !d.Allowed && q.API != nil && q.Call != nil {
-		k.req = *q.Call
-		k.req.ClientIP = text(cut(k.req.ClientIP, maxAddress))
+	if !d.Allowed && counts {
 		c.meters.count(&k, &d)
 	}
 	i := Inspection{Decision: d.Decision, CreatedAt: k.entry.CreatedAt, ExpiresAt: k.entry.ExpiresAt}
@@ -62,6 +68,11 @@ func (c *Checker) inspect(ctx context.Context, k *call, d *Decision) (err error)
 	}
 	if k.entry, err = c.entryOf(ctx, k.secret); err != nil || !d.ask(k, keyporter.RuleKnown, keyporter.RuleProof) {
 		return err
+	}
+	if k.dpop { // else who asks is told that there is a key
+		if err = c.prove(ctx, k); err != nil {
+			return err
+		}
 	}
 	d.Principal = &k.entry.principal
 	end := keyporter.RuleNamedUser

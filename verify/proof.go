@@ -28,9 +28,6 @@ const (
 	maxProof = 8 << 10
 )
 
-// ProofAlgorithms are those by which proofs may be signed: asymmetric ones, named one by one.
-func ProofAlgorithms() []string { return []string{"ES256", "EdDSA", "PS256", "RS256"} }
-
 func proofAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256}
 }
@@ -77,7 +74,7 @@ func ReadProof(headers []string, of Proven) (Proof, error) {
 	}
 	signed, err := jose.ParseSignedCompact(headers[0], proofAlgorithms()) // 2, 5
 	if err != nil {
-		return Proof{}, noProof("The proof is no JWT that is signed with " + strings.Join(ProofAlgorithms(), ", ") + ".")
+		return Proof{}, noProof("The proof is no JWT that is signed with " + strings.Join(keyporter.ProofAlgorithms(), ", ") + ".")
 	}
 	header := signed.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, "dpop+jwt") { // 4
