@@ -157,12 +157,12 @@ func (c *Client) introspectCall(r *http.Request, p *keyporter.Presented, version
 // calledPath is the path of a call as it was sent, whatever was made of it on the way to the handler.
 func calledPath(r *http.Request) string {
 	uri, _, _ := strings.Cut(r.RequestURI, "?")
-	if _, rest, whole := strings.Cut(uri, "://"); whole { // RFC 9112 §3.2.2
-		_, path, _ := strings.Cut(rest, "/")
-		uri = "/" + path
-	}
 	if strings.HasPrefix(uri, "/") {
 		return uri
+	}
+	_, rest, _ := strings.Cut(uri, "://") // RFC 9112 §3.2.2
+	if _, path, ok := strings.Cut(rest, "/"); ok {
+		return "/" + path
 	}
 	return r.URL.EscapedPath()
 }
