@@ -67,8 +67,16 @@ func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
 		return nil, refused
 	}
 	refused = rules.refuse(d, p.DPoP)
-	c.uses.count(k, d, use{agent: r.UserAgent(), address: c.cfg.ClientIP(r), version: rules.Version}, now, refused == nil)
+	c.uses.count(k, d, use{agent: agentOf(r), address: c.cfg.ClientIP(r), version: rules.Version}, now, refused == nil)
 	return d, refused
+}
+
+// agentOf is r.UserAgent, which makes the name of the header canonical on each call.
+func agentOf(r *http.Request) string {
+	if agents := r.Header["User-Agent"]; len(agents) > 0 {
+		return agents[0]
+	}
+	return ""
 }
 
 // unreadable tells what is wrong with what a call carries, without asking.
@@ -81,9 +89,6 @@ func unreadable(p keyporter.Presented) *Refusal {
 	case p.TwoLogins:
 		return refusal(keyporter.ReasonTwoLoginNames)
 	}
-	if !keyporter.IsSecret(p.Secret) { // a typing error needs no question
-		return refusal(keyporter.ReasonUnknown)
-	}
 	return nil
 }
 
@@ -94,6 +99,9 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Prese
 		if d := c.memory.get(k, now); d != nil {
 			return d, nil
 		}
+	}
+	if !keyporter.IsSecret(p.Secret) { // a typing error needs no question
+		return nil, refusal(keyporter.ReasonUnknown)
 	}
 	d, err := c.ask(r, rules, k, p, now)
 	switch {
