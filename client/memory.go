@@ -27,6 +27,7 @@ type decision struct {
 	caller   Caller
 	identity []header
 	ends     time.Time // zero: never
+	counts   *counts   // of the last call, under the lock of uses; nil: none yet
 }
 
 // memory keeps decisions for as long as they are true.

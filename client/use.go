@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,9 @@ type use struct {
 }
 
 type counts struct {
+	use
+
+	reports          int // that were taken before it was begun
 	allowed, refused int64
 	last             time.Time
 }
@@ -52,11 +56,12 @@ type counts struct {
 // uses are calls that aren't reported to Keyporter yet. It shows people by them what
 // uses a token, and what breaks without it.
 type uses [shards]struct {
-	mu     sync.Mutex
-	counts map[use]*counts
+	mu      sync.Mutex
+	counts  map[use]*counts
+	reports int // that were taken
 }
 
-// count counts a call.
+// count counts a call. The usual one, from the same client as the one before, looks nothing up.
 func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
 	x.credential, x.connection, x.app = d.ID, d.Connection, d.App
 	if d.Actor != "" {
@@ -66,9 +71,12 @@ func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
 	p := &u[k.shard()]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := p.counts[x]
-	if n == nil {
-		n = u.first(k, x)
+	n := d.counts
+	if n == nil || n.reports != p.reports || n.use != x {
+		if n = p.counts[x]; n == nil {
+			n = u.first(k, x)
+		}
+		d.counts = n
 	}
 	if n.last = now; allowed {
 		n.allowed++
@@ -90,21 +98,20 @@ func (u *uses) first(k key, x use) *counts {
 	x.agent, x.address, x.login = strings.Clone(x.agent), strings.Clone(x.address[:min(len(x.address), maxAddress)]), strings.Clone(x.login)
 	n := p.counts[x]
 	if n == nil {
-		n = &counts{}
+		n = &counts{use: x, reports: p.reports}
 		p.counts[x] = n
 	}
 	return n
 }
 
 // take takes what was counted out.
-func (u *uses) take() map[use]*counts {
-	all := map[use]*counts{}
+func (u *uses) take() (all []*counts) {
 	for i := range u {
-		u[i].mu.Lock()
-		counted := u[i].counts
-		u[i].counts = nil
-		u[i].mu.Unlock()
-		maps.Copy(all, counted)
+		p := &u[i]
+		p.mu.Lock()
+		all = slices.AppendSeq(all, maps.Values(p.counts))
+		p.counts, p.reports = nil, p.reports+1
+		p.mu.Unlock()
 	}
 	return all
 }
@@ -150,10 +157,10 @@ func (c *Client) reportUses(ctx context.Context) {
 		}
 		rows = rows[:0]
 	}
-	for x, n := range c.uses.take() {
+	for _, n := range c.uses.take() {
 		rows = append(rows, wireUse{
-			Credential: x.credential, Connection: x.connection, App: x.app, Login: x.login, Agent: text(x.agent, maxAgent), Address: text(x.address, maxAddress),
-			API: c.cfg.API, Version: x.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
+			Credential: n.credential, Connection: n.connection, App: n.app, Login: n.login, Agent: text(n.agent, maxAgent), Address: text(n.address, maxAddress),
+			API: c.cfg.API, Version: n.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
 		})
 		if len(rows) == maxBatch {
 			send()
