@@ -2,6 +2,8 @@ package examples_test
 
 import (
 	"net/http"
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/keyporter/keyporter/keyportertest"
@@ -22,5 +24,16 @@ func TestTheCacheOfNginxKeepsNothingForOthers(t *testing.T) {
 	send(t, nginx, "GET /Api/v5/x", company, "UserLoginName: ", "UserLoginName: ada@acme.example")
 	if got := send(t, nginx, "GET /Api/v5/x", company, "UserLoginName: "); got.status == http.StatusOK {
 		t.Errorf("without a login name, after two: %d\n%s", got.status, got.body)
+	}
+}
+
+// TestTheCacheOfNginxIsOnNoDisk: nginx writes the key of what it keeps beside it, and there are secrets in it.
+func TestTheCacheOfNginxIsOnNoDisk(t *testing.T) {
+	text, err := os.ReadFile("nginx/keyporter-cached.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path := regexp.MustCompile(`proxy_cache_path (/run/\S+ use_temp_path=off )`).Find(text); path == nil {
+		t.Error("the cache, or what it is made of, is somewhere else than in /run")
 	}
 }
