@@ -13,6 +13,10 @@ const (
 	// shownFrom is how long a secret must be for eight of its characters to be shown: of a
 	// shorter one too much would be given away.
 	shownFrom = 32
+
+	// minRuns is how many characters a secret must have when each that is repeated counts
+	// once. Many systems export stars or so in the place of all but both ends of a secret.
+	minRuns = 10
 )
 
 // ImportedSecret is what is kept of a secret that another system made.
@@ -22,8 +26,9 @@ type ImportedSecret struct {
 }
 
 // ReadImportedSecret checks a secret that another system, or another Keyporter, made for a
-// token of a kind: 16 to 512 visible ASCII characters without blanks. One that begins as
-// ours do has to be one, since its checksum is asked before anything else is.
+// token of a kind: 16 to 512 visible ASCII characters without blanks, and not the same one
+// over and over. One that begins as ours do has to be one, since its checksum is asked
+// before anything else is.
 func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 	s := ImportedSecret{Hash: HashSecret(text)}
 	switch own, ok := ParseSecret(text); {
@@ -40,6 +45,8 @@ func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 		return ImportedSecret{}, InvalidField("token", "The token is too long: 512 characters at most.")
 	case !isVisible(text):
 		return ImportedSecret{}, InvalidField("token", "The token has blanks in it, or characters other than those of ASCII that can be seen.")
+	case runs(text) < minRuns:
+		return ImportedSecret{}, InvalidField("token", "Nearly all of the token is one character. If the other system hides its tokens, it has to give the SHA-256 of them.")
 	case len(text) >= shownFrom:
 		s.First, s.Last = strings.Clone(text[:4]), strings.Clone(text[len(text)-4:])
 	}
@@ -86,6 +93,16 @@ func hasOwnPrefix(text string) bool {
 		return true
 	}
 	return false
+}
+
+// runs counts characters that differ from the one before.
+func runs(text string) (n int) {
+	for i := range len(text) {
+		if i == 0 || text[i] != text[i-1] {
+			n++
+		}
+	}
+	return n
 }
 
 func isVisible(text string) bool {

@@ -21,14 +21,18 @@ func TestSecretsOfOtherSystems(t *testing.T) {
 		{old, keyporter.UserToken, "asdf…lroe"},
 		{"4647688a-1b2c-4d5e-8f90-a1b2c3d4e5f6", keyporter.OrganizationToken, "4647…e5f6"},
 		{strings.Repeat("!~", 256), keyporter.UserToken, "!~!~…!~!~"},
-		{strings.Repeat("x", 31), keyporter.UserToken, "imported"}, // too short to show any of it
-		{strings.Repeat("x", 16), keyporter.UserToken, "imported"},
+		{strings.Repeat("x", 22) + "123456789", keyporter.UserToken, "imported"}, // too short to show any of it
+		{"1234567890123456", keyporter.UserToken, "imported"},
+		{"AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0BuSeid4ULvsea4JtiGRiSDSJSI", keyporter.UserToken, "AAAA…SJSI"},
 		{own, keyporter.UserToken, own[:8] + "…" + own[49:]}, // of another Keyporter
 		{organization, keyporter.OrganizationToken, organization[:8] + "…" + organization[49:]},
 		{"KPU_" + own[4:], keyporter.UserToken, "KPU_…" + own[49:]},
 
 		{"", keyporter.UserToken, ""},
 		{strings.Repeat("x", 15), keyporter.UserToken, ""},
+		{strings.Repeat("*", 64), keyporter.UserToken, ""}, // an export that shows no secrets
+		{strings.Repeat("x", 28) + "lroe", keyporter.UserToken, ""},
+		{"asd" + strings.Repeat(".", 57) + "lroe", keyporter.UserToken, ""},
 		{strings.Repeat("x", 513), keyporter.UserToken, ""},
 		{old + " " + old, keyporter.UserToken, ""},
 		{old + "\t", keyporter.UserToken, ""},

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Import struct {
 	New     int // tokens that were imported, or would be
 	Enabled int // of these
 	There   int // that were there already: the same secret of the same owner, by the same name
+	Deleted int // that were there, and were deleted: they stay so
 	Faults  []LineFault
 }
 
@@ -45,19 +47,17 @@ type Import struct {
 var errNotImported = errors.New("not imported")
 
 // ImportTokens takes over tokens of another system, all of them or, if one can't be taken, none.
-// Those that are there already stay as they are, so that an import can be repeated. Only
-// the owner of the machine may: whoever brings secrets knows them.
+// Those that are there already stay as they are, and those that were deleted stay deleted,
+// so that an import can be repeated. Only the owner of the machine may: whoever brings secrets knows them.
 func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, tokens []ImportedToken, o ImportOptions) (Import, error) {
 	if !actor.Trusted() {
 		return Import{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are imported by the owner of the machine.")
 	}
 	var done Import
 	err := c.db.Do(ctx, func(tx *store.Tx) error {
-		i := importing{Control: c, tx: tx, actor: actor, options: o, owners: map[string]keyporter.User{}, seen: map[keyporter.SecretHash]int{}}
-		for n := range tokens {
-			if err := i.take(ctx, &tokens[n]); err != nil {
-				return err
-			}
+		i := importing{Control: c, tx: tx, actor: actor, options: o, owners: map[string]keyporter.User{}, seen: map[keyporter.SecretHash]int{}, deleted: map[keyporter.SecretHash]bool{}}
+		if err := i.takeAll(ctx, tokens); err != nil {
+			return err
 		}
 		if done = i.Import; len(done.Faults) > 0 || o.DryRun {
 			return errNotImported
@@ -80,6 +80,27 @@ type importing struct {
 	options ImportOptions
 	owners  map[string]keyporter.User    // by folded login; without an ID: there is none
 	seen    map[keyporter.SecretHash]int // lines by their secret
+	deleted map[keyporter.SecretHash]bool
+}
+
+func (i *importing) takeAll(ctx context.Context, tokens []ImportedToken) error {
+	deleted, err := i.tx.DeletedSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, hash := range deleted {
+		i.deleted[hash] = true
+	}
+	for n := range tokens {
+		if err := i.take(ctx, &tokens[n]); err != nil {
+			return err
+		}
+	}
+	// Somebody may have deleted one since. He has committed that: its secret could be written.
+	if revived, err := i.tx.CountRevived(ctx); err != nil || revived > 0 {
+		return cmp.Or(err, keyporter.Refuse(keyporter.Conflict, "A token was deleted meanwhile. Import the file again."))
+	}
+	return nil
 }
 
 func (i *importing) take(ctx context.Context, in *ImportedToken) error {
@@ -96,6 +117,10 @@ func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, 
 		return fmt.Sprintf("The same secret stands in line %d.", line), nil
 	}
 	i.seen[in.Secret.Hash] = in.Line
+	if i.deleted[in.Secret.Hash] {
+		i.Deleted++
+		return "", nil
+	}
 	owner, err := i.owner(ctx, in.Login)
 	switch {
 	case err != nil:

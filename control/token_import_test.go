@@ -25,7 +25,7 @@ func imported(line int, login, name string) control.ImportedToken {
 func mustImport(t *testing.T, c *control.Control, tokens []control.ImportedToken, o control.ImportOptions, want control.Import) {
 	t.Helper()
 	got, err := c.ImportTokens(t.Context(), keyporter.Command(), tokens, o)
-	if err != nil || got.New != want.New || got.Enabled != want.Enabled || got.There != want.There || !slices.Equal(got.Faults, want.Faults) {
+	if err != nil || got.New != want.New || got.Enabled != want.Enabled || got.There != want.There || got.Deleted != want.Deleted || !slices.Equal(got.Faults, want.Faults) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
 	}
 }
@@ -154,4 +154,26 @@ func TestWhoMayImport(t *testing.T) {
 		_, err := w.Control.ImportTokens(t.Context(), actor, []control.ImportedToken{imported(1, "ada@acme.example", "Export")}, control.ImportOptions{})
 		kindOf(t, err, keyporter.Forbidden)
 	}
+}
+
+// TestWhatWasDeletedIsNotImportedAgain: who deletes a token has his reason, and the file still has it switched on.
+func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		file := []control.ImportedToken{imported(2, "ada@acme.example", "Leaked"), imported(4, "ada@acme.example", "Export")}
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{New: 2, Enabled: 2})
+		leaked, err := w.DB.TokenBySecret(t.Context(), file[0].Secret.Hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Control.DeleteToken(t.Context(), keyportertest.Session(w.ada), leaked.ID); err != nil {
+			t.Fatal(err)
+		}
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 1, Deleted: 1})
+		file[0].Login, file[0].Name = "grace@acme.example", "Renamed" // it is the secret that may be known
+		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 1, Deleted: 1})
+		if _, err := w.DB.TokenBySecret(t.Context(), file[0].Secret.Hash); keyporter.KindOf(err) != keyporter.NotFound {
+			t.Errorf("the secret opens a token again: %v", err)
+		}
+	})
 }

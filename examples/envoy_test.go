@@ -15,9 +15,7 @@ import (
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"                          // likewise
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/goccy/go-yaml"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/keyporter/keyporter"
@@ -50,12 +48,7 @@ func TestTheExamplesOfEnvoyAreWhatEnvoyReads(t *testing.T) {
 // TestEnvoyOverGRPC asks by Envoy's own protocol.
 func TestEnvoyOverGRPC(t *testing.T) {
 	w := newWorld(t)
-	conn, err := grpc.NewClient(w.EnvoyAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	envoy := authv3.NewAuthorizationClient(conn)
+	envoy := authv3.NewAuthorizationClient(w.dialEnvoy(t))
 	ask := func(method, path string, headers ...string) *authv3.CheckResponse {
 		t.Helper()
 		h := map[string]string{":authority": "api.example", "x-forwarded-for": "192.0.2.7"}

@@ -75,7 +75,8 @@ func forged(more ...string) []string {
 		"X-Keyporter-User: evil", "x-keyporter-login: evil", "X-KEYPORTER-ACTOR: evil", "X-Keyporter-App: evil", "X-Keyporter-Scopes: evil", "X-Keyporter-Organization: evil",
 		"X_Keyporter_User: evil", "X-Keyporter_Login: evil", "x_keyporter-actor: evil", "X.Keyporter.Scopes: evil", "X-Keyporter-Credential-Kind: evil", "X-Keyporter-Credential: evil",
 		"X-Keyporter-User: evil\nX-Keyporter-User: evil", "X-Keyporter-Request-Id: evil", "Connection: X-Keyporter-User, x-keyporter-login",
-		"X-Original-Url: /evil", "X-Rewrite-Url: /evil", "X-Http-Method-Override: EVIL",
+		"X-Original-Url: /evil", "X-Rewrite-Url: /evil", "X-Http-Method-Override: EVIL", "X_Original_Url: /evil", "X_HTTP_Method_Override: EVIL", "X-Original-Uri: /evil",
+		"X-Forwarded-For: evil", "X-Forwarded-Host: evil", "X-Forwarded-Proto: evil", "X-Forwarded-Prefix: /evil", "X-Forwarded-Uri: /evil", "X-Real-Ip: evil", "Forwarded: for=evil",
 	}, more...)
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -15,7 +16,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/tap"
 
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -24,14 +27,24 @@ import (
 const (
 	maxQuestion  = 128 << 10 // bytes of a question of Envoy's: headers, and no body
 	maxQuestions = 1000      // at a time on one connection
+	questionTime = 10 * time.Second
+	idleTime     = 2 * time.Minute // of a connection
 )
 
 // EnvoyServer returns a gRPC server with Envoy's external authorization
 // (envoy.service.auth.v3.Authorization). It answers trusted proxies only, as Verify does.
 func (g *Gateway) EnvoyServer(options ...grpc.ServerOption) *grpc.Server {
-	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions), grpc.ConnectionTimeout(10*time.Second))...)
+	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions), grpc.ConnectionTimeout(questionTime),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime}), grpc.InTapHandle(inTime))...)
 	authv3.RegisterAuthorizationServer(s, authorization{gateway: g})
 	return s
+}
+
+// inTime ends a question that has begun and doesn't come: anybody who reaches the listener can begin one.
+func inTime(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	ctx, cancel := context.WithTimeout(ctx, questionTime)
+	context.AfterFunc(ctx, cancel)
+	return ctx, nil
 }
 
 // authorization makes of a question in protobuf one as it comes over HTTP, and of the
@@ -102,7 +115,8 @@ func overwriting(h http.Header) (all []*corev3.HeaderValueOption) {
 }
 
 // requestOf is a question as it would have come over HTTP. Of a header that came twice
-// Envoy makes one with a comma in it, which is no secret that was ever issued.
+// Envoy makes one with a comma in it, which is no secret that was ever issued. With
+// encode_raw_headers it tells them as they came, in a field of their own.
 func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *http.Request {
 	r := &http.Request{
 		Method: h.GetMethod(), Host: h.GetHost(), URL: &url.URL{Path: envoyPath + "/"}, RequestURI: envoyPath + h.GetPath(),
@@ -112,11 +126,12 @@ func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *htt
 		r.RemoteAddr = p.Addr.String()
 	}
 	for name, value := range h.GetHeaders() {
-		if !strings.HasPrefix(name, ":") {
-			name = http.CanonicalHeaderKey(name)
-			r.Header[name] = append(r.Header[name], value)
-		}
+		r.Header.Add(name, value)
 	}
+	for _, raw := range h.GetHeaderMap().GetHeaders() {
+		r.Header.Add(raw.GetKey(), string(raw.GetRawValue()))
+	}
+	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") }) // of HTTP/2
 	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
 		r.Header.Set("X-Forwarded-Proto", h.GetScheme())
 	}

@@ -69,8 +69,18 @@ func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Re
 		h[header.Name] = header.Values
 	}
 	g.notices.Tell(h, &d)
+	if onlyOnce(&req) {
+		h["Cache-Control"] = noStore
+	}
 	w.WriteHeader(http.StatusOK)
 	return &d
+}
+
+// onlyOnce tells calls whose answer no proxy may keep for the next one: a proof is good for
+// one call, and of two headers of a name some proxies know the first only, by which another
+// call would be the same.
+func onlyOnce(req *verify.Request) bool {
+	return len(req.DPoP) > 0 || len(req.APIToken) > 1 || len(req.Authorization) > 1 || len(req.OrganizationKey) > 1 || len(req.UserLoginName) > 1
 }
 
 // Errors about the question, told to the proxy's owner.

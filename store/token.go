@@ -47,6 +47,17 @@ func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return err == nil && n > 0, explain(err)
 }
 
+// DeletedSecrets returns the hashes of the secrets of tokens that were deleted.
+func (q queries) DeletedSecrets(ctx context.Context) ([]keyporter.SecretHash, error) {
+	return list(ctx, q.q, scanHash, `SELECT hash FROM deleted_secrets ORDER BY hash`)
+}
+
+// CountRevived returns how many secrets are there that were deleted: none, unless one was
+// deleted while it was imported.
+func (q queries) CountRevived(ctx context.Context) (int, error) {
+	return one(ctx, q.q, scanInt, `SELECT count(*) FROM token_secrets s JOIN deleted_secrets d ON d.hash = s.hash`)
+}
+
 // CountTokens returns how many tokens a user has, and has others who count them wait until
 // this transaction has ended.
 func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) {
@@ -77,10 +88,17 @@ func (tx *Tx) SetTokenOwner(ctx context.Context, id, owner keyporter.ID) error {
 	return tx.must(ctx, `UPDATE tokens SET owner_id = $2 WHERE id = $1`, id, owner)
 }
 
-// DeleteToken deletes a token with its secrets and its counts.
+// DeleteToken deletes a token with its secrets and its counts. What remains is that its
+// secrets were deleted.
 func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
 	if err := tx.forgetUses(ctx, id); err != nil {
 		return err
+	}
+	if _, err := tx.exec(ctx, `
+		INSERT INTO deleted_secrets (hash)
+		SELECT hash FROM token_secrets WHERE token_id = $1
+		ON CONFLICT DO NOTHING`, id); err != nil {
+		return explain(err)
 	}
 	return tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
 }

@@ -117,9 +117,16 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 		}
 		if d.letThrough(a, got) && a.status != http.StatusMovedPermanently && a.status != http.StatusPermanentRedirect {
 			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Have the proxy ask about every path and method, and not by a pattern that this one doesn't fit. What is public belongs into Keyporter's configuration."})
+		} else if d.echo == nil && c[1] == d.path && c[0] != "FOO" && !byKeyporter(a) {
+			faults = append(faults, fault{fmt.Sprintf("%s %s is answered %d without a token, and not by Keyporter: if that was the API, it is open.", c[0], c[1], a.status), "Have the proxy ask about every method. If it refuses this one by itself, --echo shows that."})
 		}
 	}
 	return faults, nil
+}
+
+// byKeyporter tells answers to calls that Keyporter was asked about.
+func byKeyporter(a reply) bool {
+	return a.header.Get("X-Keyporter-Request-Id") != "" || strings.Contains(a.header.Get("WWW-Authenticate"), `realm="keyporter"`)
 }
 
 // forgedPath says in headers that another path is called, one that is on no route: whoever

@@ -180,3 +180,24 @@ func TestTheDoctorWantsToKnow(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDoctorKnowsWhoRefuses has a method that the proxy doesn't ask about, and an API that has no use for it.
+func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
+	e := newExamined(t)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+	}))
+	t.Cleanup(api.Close)
+	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, strings.TrimPrefix(api.URL, "http://"))
+	e.api = "" // without an echo
+	if out, err := e.examine(t, keyportertest.StartNginx(t, text)); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	open := "location @open { proxy_pass " + api.URL + "; }\nlocation / { error_page 418 = @open; if ($request_method = POST) { return 418; }"
+	out, err := e.examine(t, keyportertest.StartNginx(t, strings.Replace(text, "location / {", open, 1)))
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "POST /shop/orders is answered 422 without a token, and not by Keyporter") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -50,8 +50,8 @@ JSON object in each line. Its fields:
   expires   2027-01-31, 2027-01-31T12:00:00Z or never; missing: never
   kind      user or organization (deprecated); missing: user
 
-All lines are taken or none. Those that are there already stay as they are, so that
-the same file can be imported again.`
+All lines are taken or none. Those that are there already stay as they are, and those
+that were deleted stay deleted, so that the same file can be imported again.`
 	cmd.Flags().StringVar(&format, "format", "", "`csv` or jsonl (default: what the file's name, or else its first character, says)")
 	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization to which every owner has to belong")
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "change nothing, but tell what would be")
@@ -90,6 +90,10 @@ func sayImport(cmd *cobra.Command, done control.Import, dry bool) error {
 	if dry {
 		verb = "to import"
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d %s (%d switched on, %d off), %d there already\n", done.New, verb, done.Enabled, done.New-done.Enabled, done.There)
+	deleted := ""
+	if done.Deleted > 0 {
+		deleted = fmt.Sprintf(", %d deleted since they were imported", done.Deleted)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d %s (%d switched on, %d off), %d there already%s\n", done.New, verb, done.Enabled, done.New-done.Enabled, done.There, deleted)
 	return nil
 }
