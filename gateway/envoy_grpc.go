@@ -132,6 +132,7 @@ func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *htt
 		r.Header.Add(raw.GetKey(), string(raw.GetRawValue()))
 	}
 	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") }) // of HTTP/2
+	r.Header.Del("X-Forwarded-Port") // the client's: Envoy has the port in the host
 	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
 		r.Header.Set("X-Forwarded-Proto", h.GetScheme())
 	}

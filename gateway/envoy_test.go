@@ -26,3 +26,13 @@ func TestAFaultOfOursLetsNobodyThrough(t *testing.T) {
 		t.Errorf("%v %v\n%s", out, err, log.String())
 	}
 }
+
+// TestEnvoySaysWhereACallWent has a client say that he called another port, for which he has somebody's proof of a key.
+func TestEnvoySaysWhereACallWent(t *testing.T) {
+	r := requestOf(t.Context(), &authv3.AttributeContext_HttpRequest{
+		Method: "GET", Host: "api.example", Path: "/x", Scheme: "http", Headers: map[string]string{"x-forwarded-proto": "https", "x-forwarded-port": "8443", "X-Forwarded-Port": "1"},
+	})
+	if got := origin(r.Header.Get("X-Forwarded-Proto"), r.Host, r); got != "https://api.example" {
+		t.Errorf("the call went to %s", got)
+	}
+}

@@ -25,6 +25,7 @@ func (d *doctor) examinations() []examination {
 		{name: "without a good token there is a refusal, and the client learns of it", look: d.refusals},
 		{name: "no other spelling of the path is open, and no other method", look: d.paths},
 		{name: "the client can't say which path he calls", look: d.forgedPath},
+		{name: "the client can't say which API he calls", look: d.forgedHost},
 		{name: "no answer is given to another call's sender", look: d.cache},
 		{name: "the API is told who calls, by Keyporter only", echo: true, look: d.forgedIdentity},
 		{name: "the API gets no credential", echo: true, look: d.credentials},
@@ -144,6 +145,18 @@ func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 		}
 	}
 	return faults, nil
+}
+
+// forgedHost calls by a name that is no API's. If Keyporter is asked by it, and knows APIs
+// by their names, it would be asked by another API's name, too, about a call to this one.
+func (d *doctor) forgedHost(ctx context.Context) ([]fault, error) {
+	other := *d
+	other.proxy.host = "doctor.invalid"
+	a, _, err := other.through(ctx, http.MethodGet, d.path, d.withToken())
+	if err != nil || a.problem.Code != string(keyporter.ReasonNoRoute) {
+		return nil, ctx.Err() // some end the connection when they don't know a name
+	}
+	return []fault{{"The proxy takes calls by any host name, and asks Keyporter by that name: who calls by another API's name is asked by the other's routes, and gets to this one.", "Have the proxy take calls by the names of its API only, or say the name itself when it asks."}}, nil
 }
 
 // cache sends calls in turn whose answers a cache could take for one another.

@@ -19,10 +19,10 @@ type examined struct {
 	keyporter, api, token string
 }
 
-func newExamined(t *testing.T) examined {
+func newExamined(t *testing.T, hosts ...string) examined {
 	t.Helper()
 	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t), APIs: []verify.API{
-		{Name: "shop", Routes: []verify.Route{{Path: "/shop/public", Public: true}, {Path: "/shop/{rest...}"}}},
+		{Name: "shop", Hosts: hosts, Routes: []verify.Route{{Path: "/shop/public", Public: true}, {Path: "/shop/{rest...}"}}},
 	}}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -199,5 +199,21 @@ func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	out, err := e.examine(t, keyportertest.StartNginx(t, strings.Replace(text, "location / {", open, 1)))
 	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "POST /shop/orders is answered 422 without a token, and not by Keyporter") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTheDoctorLooksForCatchAlls: who calls an API's proxy by the name of another API is asked by the other's routes.
+func TestTheDoctorLooksForCatchAlls(t *testing.T) {
+	e := newExamined(t, "127.0.0.1")
+	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, e.api)
+	out, err := e.examine(t, keyportertest.StartNginx(t, text))
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "by any host name") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, change := range [][2]string{{"Host              $host;", "Host 127.0.0.1;"}, {"location / {", "if ($host != 127.0.0.1) { return 444; }\nlocation / {"}} {
+		named := strings.Replace(text, change[0], change[1], 1)
+		if out, err := e.examine(t, keyportertest.StartNginx(t, named)); err != nil || named == text {
+			t.Errorf("%v\n%s", err, out)
+		}
 	}
 }

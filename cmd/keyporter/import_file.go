@@ -153,6 +153,9 @@ func (r *importRow) token() (t control.ImportedToken, err error) {
 	if t.Secret, err = r.secret(t.Kind); err != nil {
 		return t, err
 	}
+	if token := r[columnToken]; token != "" && strings.Contains(t.Name, token) || keyporter.HashSecret(t.Name) == t.Secret.Hash {
+		return t, lineFault("The name has the token in it: all who see the name could use it.")
+	}
 	if t.Enabled, err = r.enabled(); err != nil {
 		return t, err
 	}

@@ -82,6 +82,7 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		"ada@acme.example,Name," + foreign + " " + foreign:    "blanks",
 		"ada@acme.example,Name," + foreign + "ü":              "blanks",
 		"ada@acme.example,Name,kpu_" + foreign[:49]:           "length or checksum",
+		"ada@acme.example,Old " + foreign + "," + foreign:     "has the token in it",
 	} {
 		told(t, "login,name,token\n"+good+foreign+"a\n"+line+"\n"+good+foreign+"b\n", line, 3, why)
 	}
@@ -111,6 +112,8 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		const good = `{"login":"ada@acme.example","name":"Export",`
 		told(t, good+`"token":"`+foreign+`a"}`+"\n"+good+line+"}\n"+good+`"token":"`+foreign+`b"}`+"\n", line, 2, why)
 	}
+	hash := keyporter.HashSecret(foreign)
+	told(t, "login,name,sha256\n"+good+strings.Repeat("0", 64)+"\n"+fmt.Sprintf("ada@acme.example,%s,%x\n", foreign, hash)+good+strings.Repeat("1", 64)+"\n", "the token as its name", 3, "has the token in it")
 	told(t, `{"login":"a@b.example","name":"Export","token":"`+foreign+`"}`+"\n"+`["`+foreign+`"]`+"\n"+`{"login":"a@b.example","name":"Two","token":"`+foreign+`"}`, "array", 2, "not one JSON object")
 }
 
