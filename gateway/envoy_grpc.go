@@ -131,8 +131,8 @@ func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *htt
 	for _, raw := range h.GetHeaderMap().GetHeaders() {
 		r.Header.Add(raw.GetKey(), string(raw.GetRawValue()))
 	}
-	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") }) // of HTTP/2
-	r.Header.Del("X-Forwarded-Port") // the client's: Envoy has the port in the host
+	// What HTTP/2 says besides, and what the client says of his port, which Envoy has in the host.
+	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") || name == "X-Forwarded-Port" })
 	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
 		r.Header.Set("X-Forwarded-Proto", h.GetScheme())
 	}
