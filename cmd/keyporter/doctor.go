@@ -23,7 +23,8 @@ and say what is wrong with it, and how to mend it.
 
 ADDRESS is a path of the API as clients call it, through the proxy, to which a GET with
 a good token is let through and one without a token is not. The token is read from
-standard input, or from a file.
+standard input, or from a file. POST, PUT, PATCH and DELETE are sent there, too, without
+a token and without a body: if the path is open, the API does what they say.
 
 What the API receives only the API sees. With --echo doctor listens at the address where
 the proxy expects the API, and takes its place for that time: stop the API before. Without

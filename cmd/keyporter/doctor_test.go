@@ -202,6 +202,22 @@ func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	}
 }
 
+// TestTheDoctorRepeatsNothingThatClearsAScreen has a server that answers in Keyporter's name.
+func TestTheDoctorRepeatsNothingThatClearsAScreen(t *testing.T) {
+	e := newExamined(t)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("X-Keyporter-Request-Id", "1")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"detail":"\u001b[2JAll is well.","request_id":"1"}`))
+	}))
+	t.Cleanup(other.Close)
+	e.api = ""
+	if out, err := e.examine(t, strings.TrimPrefix(other.URL, "http://")); err == nil || strings.Contains(out, "\x1b") || strings.Contains(out, "All is well") {
+		t.Errorf("%v\n%q", err, out)
+	}
+}
+
 // TestTheDoctorLooksForCatchAlls: who calls an API's proxy by the name of another API is asked by the other's routes.
 func TestTheDoctorLooksForCatchAlls(t *testing.T) {
 	e := newExamined(t, "127.0.0.1")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // proxy is the proxy that is examined. Calls are written byte by byte: no client library
@@ -71,7 +72,8 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 		_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a.problem) // what isn't one stays empty
 	}
-	if a.problem.RequestID != a.header.Get("X-Keyporter-Request-Id") {
+	odd := strings.ContainsFunc(a.problem.Detail+a.problem.RequestID, unicode.IsControl) // what a server says must not clear a screen
+	if odd || a.problem.RequestID != a.header.Get("X-Keyporter-Request-Id") {
 		a.problem = problem{} // an API's own
 	}
 	return a, nil
