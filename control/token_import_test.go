@@ -177,3 +177,41 @@ func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestATokenThatIsDeletedWhileItIsImported has the owner delete it while the import is
+// under way, on its last line. Each of the two may win; the token is gone in any case.
+func TestATokenThatIsDeletedWhileItIsImported(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		for round := range 4 {
+			leaked := imported(2, "grace@acme.example", fmt.Sprint("Leaked ", round))
+			mustImport(t, w.Control, []control.ImportedToken{leaked}, control.ImportOptions{}, control.Import{New: 1, Enabled: 1})
+			token, err := w.DB.TokenBySecret(t.Context(), leaked.Secret.Hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var file []control.ImportedToken
+			for i := range 200 {
+				file = append(file, imported(i, "ada@acme.example", fmt.Sprint("Export ", round, " ", i)))
+			}
+			file = append(file, leaked)
+			var both sync.WaitGroup
+			both.Go(func() {
+				_, err := w.Control.ImportTokens(t.Context(), keyporter.Command(), file, control.ImportOptions{})
+				if err != nil && keyporter.KindOf(err) != keyporter.Conflict {
+					t.Error(err)
+				}
+			})
+			both.Go(func() {
+				time.Sleep(time.Duration(10*(round+1)) * time.Millisecond)
+				if err := w.Control.DeleteToken(t.Context(), keyportertest.Session(w.grace), token.ID); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
+			if _, err := w.DB.TokenBySecret(t.Context(), leaked.Secret.Hash); keyporter.KindOf(err) != keyporter.NotFound {
+				t.Errorf("round %d: the token is there again: %v", round, err)
+			}
+		}
+	})
+}
