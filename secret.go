@@ -53,13 +53,13 @@ func NewSecret(kind SecretKind) Secret {
 	return makeSecret(kind, func(pool []byte) { _, _ = rand.Read(pool) }) // never fails, see crypto/rand
 }
 
-// DeriveSecret makes the secret of the given kind that follows from text: always the same
-// one, which nobody can tell who has not the Sealer's first key.
-func DeriveSecret(kind SecretKind, s *Sealer, text string) Secret {
+// DeriveSecret makes the secret of the given kind that follows from text, the same one each
+// time. Nobody can predict it unless they can call derive, see package seal.
+func DeriveSecret(kind SecretKind, derive func(purpose, text string) [sha256.Size]byte, text string) Secret {
 	round := 0
 	return makeSecret(kind, func(pool []byte) {
 		for i := 0; i < len(pool); i += 32 {
-			bits := s.Derive("secret "+string(kind)+" "+strconv.Itoa(round), text)
+			bits := derive("secret "+string(kind)+" "+strconv.Itoa(round), text)
 			copy(pool[i:], bits[:])
 			round++
 		}

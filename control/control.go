@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -24,7 +25,7 @@ type Control struct {
 	flush  func(context.Context) error
 	hashes chan struct{} // one for each password hash that may be computed at once
 	images chan struct{} // one for the picture that may be worked on
-	sealer *keyporter.Sealer
+	sealer *seal.Sealer
 
 	lasting bool // the sealer's key outlives this process
 	scopes  []keyporter.Scope
@@ -39,7 +40,7 @@ type Options struct {
 	// listings are up to date. Nil writes nothing.
 	FlushUses func(context.Context) error
 	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
-	Sealer *keyporter.Sealer
+	Sealer *seal.Sealer
 	// Scopes are those that the operator named.
 	Scopes []keyporter.Scope
 	// Lifetimes are how long what apps get works.
@@ -72,7 +73,7 @@ func New(db *store.DB, o Options) *Control {
 		c.now = time.Now
 	}
 	if c.lasting = c.sealer != nil; !c.lasting {
-		c.sealer, _ = keyporter.NewSealer(keyporter.NewSealingKey()) // fails without a key only
+		c.sealer, _ = seal.New(seal.NewKey()) // fails without a key only
 	}
 	if c.flush == nil {
 		c.flush = func(context.Context) error { return nil }

@@ -181,7 +181,7 @@ func tooLate(t keyporter.RefreshToken, arrived time.Time) bool {
 // Successor is the refresh token that takes the place of the one presented. It is
 // computed from that, so that who asks again gets the same without our keeping it in clear.
 func (c *Control) Successor(presented string) keyporter.Secret {
-	return keyporter.DeriveSecret(keyporter.SecretRefreshToken, c.sealer, presented)
+	return keyporter.DeriveSecret(keyporter.SecretRefreshToken, c.sealer.Derive, presented)
 }
 
 // Refresh has the successor take the place of a refresh token. Of several who try at once

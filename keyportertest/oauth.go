@@ -18,14 +18,15 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/web"
 )
 
 // Sealer is that of every node in tests.
-func Sealer(t testing.TB) *keyporter.Sealer {
+func Sealer(t testing.TB) *seal.Sealer {
 	t.Helper()
-	s, err := keyporter.NewSealer(sha256.Sum256([]byte("keyportertest")))
+	s, err := seal.New(sha256.Sum256([]byte("keyportertest")))
 	if err != nil {
 		t.Fatal(err)
 	}

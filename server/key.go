@@ -8,14 +8,14 @@ import (
 	"os"
 	"strings"
 
-	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 )
 
 // Sealer returns what seals, with the keys in key_file. Beside an SQLite database that
 // file is made when it is missing; with PostgreSQL, which several nodes share, it is
 // nobody's to make, and without one there is no sealer, and nothing for apps.
-func (c Config) Sealer() (*keyporter.Sealer, error) {
+func (c Config) Sealer() (*seal.Sealer, error) {
 	c = c.withDefaults()
 	path := c.KeyFile
 	if path == "" {
@@ -35,7 +35,7 @@ func (c Config) Sealer() (*keyporter.Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key_file %s: %w", path, err)
 	}
-	return keyporter.NewSealer(keys...)
+	return seal.New(keys...)
 }
 
 // makeKey makes a file with a new key, unless there is one.
@@ -47,7 +47,7 @@ func makeKey(path string) error {
 	if err != nil {
 		return fmt.Errorf("make a key_file: %w", err)
 	}
-	key := keyporter.NewSealingKey()
+	key := seal.NewKey()
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
 	if err == nil {
 		err = f.Sync() // what is sealed from now on opens by this key only
@@ -56,16 +56,16 @@ func makeKey(path string) error {
 }
 
 // parseKeys reads keys in base64, one in a line. Errors have none of them in it.
-func parseKeys(text string) (keys [][keyporter.SealingKeyLen]byte, err error) {
+func parseKeys(text string) (keys []seal.Key, err error) {
 	for i, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != keyporter.SealingKeyLen {
-			return nil, fmt.Errorf("line %d has to be a key of %d bytes in base64, such as `openssl rand -base64 32` prints", i+1, keyporter.SealingKeyLen)
+		if err != nil || len(key) != seal.KeyLen {
+			return nil, fmt.Errorf("line %d has to be a key of %d bytes in base64, such as `openssl rand -base64 32` prints", i+1, seal.KeyLen)
 		}
-		keys = append(keys, [keyporter.SealingKeyLen]byte(key))
+		keys = append(keys, seal.Key(key))
 	}
 	if len(keys) == 0 {
 		return nil, errors.New("there is no key in it")

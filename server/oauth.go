@@ -11,6 +11,7 @@ import (
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -21,7 +22,7 @@ const (
 )
 
 // authorizationServer returns the door for apps, nil when there is no key to seal with.
-func (s *Server) authorizationServer(cfg Config, sealer *keyporter.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
+func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
 	if sealer == nil {
 		s.log.Info("there is nothing for apps: key_file is not set, and with PostgreSQL it has to be")
 		return nil, nil //nolint:nilnil // there is none

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -74,8 +75,8 @@ const appID = "06c00000000000000000000app"
 func appSecret() keyporter.Secret { return derived(keyporter.SecretApp) }
 
 func derived(kind keyporter.SecretKind) keyporter.Secret {
-	s, _ := keyporter.NewSealer([keyporter.SealingKeyLen]byte{}) // fails without a key only
-	return keyporter.DeriveSecret(kind, s, "bench")
+	s, _ := seal.New(seal.Key{}) // fails without a key only
+	return keyporter.DeriveSecret(kind, s.Derive, "bench")
 }
 
 func insertApp(ctx context.Context, tx *store.Tx, now time.Time) error {

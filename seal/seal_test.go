@@ -1,25 +1,25 @@
-package keyporter_test
+package seal_test
 
 import (
 	"bytes"
 	"testing"
 
-	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/seal"
 )
 
-func TestWhatIsSealedOpensForItsPurposeOnly(t *testing.T) {
-	old, current := keyporter.NewSealingKey(), keyporter.NewSealingKey()
-	before, err := keyporter.NewSealer(old)
+func TestSealedBytesOpenForTheirPurposeOnly(t *testing.T) {
+	old, current := seal.NewKey(), seal.NewKey()
+	before, err := seal.New(old)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := keyporter.NewSealer(current, old)
+	after, err := seal.New(current, old)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sealed := before.Seal("letter", []byte("hello"))
 	if bytes.Contains(sealed, []byte("hello")) {
-		t.Fatal("the text is in what was sealed")
+		t.Fatal("the sealed bytes contain the text")
 	}
 	if plain, err := after.Open("letter", sealed); err != nil || string(plain) != "hello" {
 		t.Errorf("with the key replaced: %q, %v", plain, err)
@@ -32,13 +32,13 @@ func TestWhatIsSealedOpensForItsPurposeOnly(t *testing.T) {
 	}
 	sealed[len(sealed)-1] ^= 1
 	if _, err := before.Open("letter", sealed); err == nil {
-		t.Error("it opens although it was changed")
+		t.Error("it opens after it was changed")
 	}
 	first, again := before.Derive("a", "x"), before.Derive("a", "x")
 	if first != again || first == before.Derive("b", "x") || first == after.Derive("a", "x") {
-		t.Error("what is derived depends on key, purpose and text, and on nothing else")
+		t.Error("derived bits have to depend on the key, the purpose and the text, and on nothing else")
 	}
-	if _, err := keyporter.NewSealer(); err == nil {
+	if _, err := seal.New(); err == nil {
 		t.Error("a sealer without a key")
 	}
 }
