@@ -163,7 +163,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 func (s *site) ask(t *testing.T, b *keyportertest.Browser, a keyporter.App, change ...func(*control.Authorization)) string {
 	t.Helper()
 	request, browser := s.Ask(t, a, change...)
-	keyportertest.Eval[string](b, fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", browser))
+	b.Run(fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", browser))
 	return s.url + "/connect/" + request
 }
 
@@ -281,7 +281,7 @@ func TestAppsAndConnections(t *testing.T) {
 	says(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
 	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Somebody else may have had a key")
 	says(t, b, ".connections", "This app is suspended")
-	keyportertest.Eval[string](b, "document.querySelector('#connections').scrollIntoView() ?? ''")
+	b.Run("document.querySelector('#connections').scrollIntoView()")
 	b.Look("connections")
 	b.Click("#connection-" + string(used.ID) + " [href*='scope=envelope.send']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")

@@ -90,8 +90,9 @@ func (b *Browser) Click(selector string) {
 func (b *Browser) Fill(selector, text string) {
 	b.t.Helper()
 	field := chromedp.CSS(selector)
-	b.do("fill "+selector, chromedp.WaitVisible(field), chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.querySelector(%q).select()", selector)),
-		chromedp.SendKeys(field, text))
+	b.do("fill "+selector, chromedp.WaitVisible(field))
+	b.Run(fmt.Sprintf("document.querySelector(%q).select()", selector))
+	b.do("fill "+selector, chromedp.SendKeys(field, text))
 }
 
 // Press types keys, such as kb.Tab, to where the focus is.
@@ -165,6 +166,13 @@ func Eval[T any](b *Browser, expression string) T {
 		b.t.Fatalf("evaluate %.60s: %v", expression, err)
 	}
 	return v
+}
+
+// Run runs JavaScript in the page. Whatever it returns is dropped: a function that returns nothing in one version
+// of Chromium returns a promise in the next.
+func (b *Browser) Run(script string) {
+	b.t.Helper()
+	b.do(fmt.Sprintf("run %.60s", script), chromedp.Evaluate[chromedp.Void]("{"+script+"}; undefined"))
 }
 
 // Look looks at the page as it is: light and dark, as wide as a desk's screen and as narrow as a phone's. In each axe-core must

@@ -144,7 +144,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Look("role-predefined")
 	open(b, info, "/users")
 	b.Wait("document.querySelector('.row')")
-	keyportertest.Eval[bool](b, "[...document.querySelectorAll('.row a')].find(a => a.innerText.startsWith('olivia')).click(), true")
+	b.Run("[...document.querySelectorAll('.row a')].find(a => a.innerText.startsWith('olivia')).click()")
 	b.Wait("document.querySelector('.results')")
 	b.Click("[name=role][value=administrator]")
 	b.Wait("document.querySelector('.preview .error')")
