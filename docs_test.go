@@ -46,10 +46,10 @@ func suite() []string {
 }
 
 func TestDocumentsSpeakOfEachModuleOfTheSuite(t *testing.T) {
-	text := document(t, "docs/conformance.md")
+	text := document(t, "docs/reference/conformance.md")
 	for _, module := range suite() {
 		if !strings.Contains(text, "\n| "+module+" | ") {
-			t.Errorf("docs/conformance.md has no line for %s", module)
+			t.Errorf("docs/reference/conformance.md has no line for %s", module)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestDocumentsSpeakOfEachModuleOfTheSuite(t *testing.T) {
 // folder of it. A part of a test has its name after a slash, as it stands in the source.
 func TestDocumentsNameTestsThatThereAre(t *testing.T) {
 	tests := namedTests(t)
-	for _, path := range []string{"docs/security.md", "docs/conformance.md"} {
+	for _, path := range []string{"docs/explanation/security.md", "docs/reference/conformance.md"} {
 		for _, match := range regexp.MustCompile("`(Test[^`]*)`").FindAllStringSubmatch(document(t, path), -1) {
 			name, part, hasPart := strings.Cut(match[1], "/")
 			begins, cut := strings.CutSuffix(name, "…")

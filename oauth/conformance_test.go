@@ -17,7 +17,7 @@ import (
 
 // conformance is what the modules of the OpenID conformance suite run in. They are ours,
 // written anew by what each is for, under the names that they have there; which there are,
-// and which are left out, docs/conformance.md says.
+// and which are left out, docs/reference/conformance.md says.
 type conformance struct {
 	*world
 

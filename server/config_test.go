@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the documents that are made from the code")
 
-// TestTheConfigurationIsDocumented makes docs/configuration.md from the comments of the
+// TestTheConfigurationIsDocumented makes docs/reference/configuration.md from the comments of the
 // fields and wants it to be as it is.
 func TestTheConfigurationIsDocumented(t *testing.T) {
 	var doc bytes.Buffer
@@ -46,14 +46,14 @@ is wrong is told at once.
 	fmt.Fprint(&doc, "\n## One of gateways\n\n")
 	fields(t, &doc, "gateway.go", "Gateway", none)
 	fmt.Fprint(&doc, "\n## An example\n\n```yaml\n"+exampleFile+"```\n")
-	const path = "../docs/configuration.md"
+	const path = "../docs/reference/configuration.md"
 	if *update {
 		if err := os.WriteFile(path, doc.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, doc.Bytes()) {
-		t.Errorf("docs/configuration.md is not what the code says (%v); run make docs", err)
+		t.Errorf("docs/reference/configuration.md is not what the code says (%v); run make docs", err)
 	}
 }
 

@@ -124,7 +124,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 // sign-ins at providers would fail one by one, and nobody would think of the key.
 func (s *Server) opens(ctx context.Context) error {
 	if _, err := s.Control.SigningKeys(ctx); err != nil {
-		return fmt.Errorf("key_file isn't the one that this database was used with; restore it, or see “If the key is lost” in docs/security.md: %w", err)
+		return fmt.Errorf("key_file isn't the one that this database was used with; restore it, or see “If the key is lost” in docs/explanation/security.md: %w", err)
 	}
 	return nil
 }

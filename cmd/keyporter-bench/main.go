@@ -6,7 +6,7 @@
 //
 // It starts itself again for each program, drives them in interleaved rounds over
 // loopback, and prints ratios with their spread. It judges nothing that noise has
-// spoilt. docs/performance.md says how to read it.
+// spoilt. docs/explanation/performance.md says how to read it.
 package main
 
 import (

@@ -246,7 +246,7 @@ func FuzzImport(f *testing.F) {
 
 func TestTheExamplesOfTheDocumentCanBeImported(t *testing.T) {
 	examples := 0
-	for _, b := range blocks(t, "../../docs/import.md") {
+	for _, b := range blocks(t, "../../docs/how-to/import-tokens.md") {
 		if b.language != "csv" && b.language != "json" {
 			continue
 		}

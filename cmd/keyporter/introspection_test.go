@@ -19,7 +19,7 @@ func alike(s string) string {
 	return regexp.MustCompile(`"\w{26}"|"iat":\d+|http://127\.0\.0\.1:\d+`).ReplaceAllString(strings.TrimSpace(s), "…")
 }
 
-// TestTheDocumentOnIntrospection runs each command as it stands in docs/introspection.md,
+// TestTheDocumentOnIntrospection runs each command as it stands in docs/how-to/introspection.md,
 // as the gateway that is configured there, and wants the answers that stand there.
 func TestTheDocumentOnIntrospection(t *testing.T) {
 	gateway := keyporter.NewSecret(keyporter.SecretGateway)
@@ -35,7 +35,7 @@ func TestTheDocumentOnIntrospection(t *testing.T) {
 	token, secret := keyportertest.Token(t, s.Control, keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
 
 	sh, printed, compared := newShell(t), "", 0
-	for _, b := range blocks(t, "../../docs/introspection.md") {
+	for _, b := range blocks(t, "../../docs/how-to/introspection.md") {
 		switch b.language {
 		case "sh":
 			commands := strings.ReplaceAll(b.text, "http://127.0.0.1:8080", s.URL())

@@ -39,12 +39,12 @@ func switchOn(b *keyportertest.Browser) {
 	b.Wait("document.querySelector('.token:has(.secret) .switch[aria-checked=true]')")
 }
 
-// TestTheRESTTutorial follows docs/tutorial-rest.md, from the page on.
+// TestTheRESTTutorial follows docs/tutorials/rest.md, from the page on.
 func TestTheRESTTutorial(t *testing.T) {
 	_, info := runDemo(t)
 	b := keyportertest.NewBrowser(t)
 	secret := addToken(t, b, info, "Hello World")
-	tutorial{path: "../../docs/tutorial-rest.md", answers: 14}.follow(t, info, secret, func() { switchOn(b) })
+	tutorial{path: "../../docs/tutorials/rest.md", answers: 14}.follow(t, info, secret, func() { switchOn(b) })
 	for name := range found(t, info, secret) {
 		if strings.HasPrefix(name, "Hello") {
 			t.Errorf("the tutorial left %q behind", name)
@@ -52,7 +52,7 @@ func TestTheRESTTutorial(t *testing.T) {
 	}
 }
 
-// TestThePostmanCollection has newman send the requests of docs/postman as the tutorial
+// TestThePostmanCollection has newman send the requests of docs/tutorials/postman as the tutorial
 // says: without a token, with one that is switched off, and with one that works.
 func TestThePostmanCollection(t *testing.T) {
 	_, info := runDemo(t)
@@ -102,7 +102,7 @@ type newmanRun struct {
 func newman(t *testing.T, info demoInfo, token string) (r newmanRun) {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")
-	const postman = "../../docs/postman/keyporter.postman_"
+	const postman = "../../docs/tutorials/postman/keyporter.postman_"
 	cmd := exec.CommandContext(t.Context(), "node", "../../.cache/newman/node_modules/newman/bin/newman.js", "run", postman+"collection.json",
 		"-e", postman+"environment.json", "--env-var", "address="+info.URL, "--env-var", "token="+token,
 		"--color", "off", "--disable-unicode", "--reporters", "cli,json", "--reporter-json-export", report)

@@ -22,7 +22,7 @@ func serveCommand() *cobra.Command {
 		Long: `Serve the console, the gateway and /verify.
 
 The first start makes the database and prints a one-time link, by which the
-operator makes his account. Every setting is described in docs/configuration.md.`,
+operator makes his account. Every setting is described in docs/reference/configuration.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load(cmd)

@@ -104,11 +104,11 @@ func pythonWithZeep(t *testing.T) string {
 	return ""
 }
 
-// TestTheSOAPTutorial follows docs/tutorial-soap.md, with the requests in docs/soap.
+// TestTheSOAPTutorial follows docs/tutorials/soap.md, with the requests in docs/tutorials/soap-requests.
 func TestTheSOAPTutorial(t *testing.T) {
 	d, info := runDemo(t)
 	token, secret := newToken(t, d, "ada@acme.example", "Hello World")
-	tutorial{path: "../../docs/tutorial-soap.md", answers: 8}.follow(t, info, secret, func() {
+	tutorial{path: "../../docs/tutorials/soap.md", answers: 8}.follow(t, info, secret, func() {
 		if _, err := d.srv.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestTheSOAPTutorial(t *testing.T) {
 	}
 }
 
-// TestTheRequestWithAnOrganizationToken sends docs/soap/organization.xml.
+// TestTheRequestWithAnOrganizationToken sends docs/tutorials/soap-requests/organization.xml.
 func TestTheRequestWithAnOrganizationToken(t *testing.T) {
 	d, info := runDemo(t)
 	ada, err := d.srv.Control.UserByLogin(t.Context(), keyporter.Command(), "ada@acme.example")
@@ -136,7 +136,7 @@ func TestTheRequestWithAnOrganizationToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	sh := newShell(t)
-	for _, b := range blocks(t, "../../docs/tutorial-soap.md") {
+	for _, b := range blocks(t, "../../docs/tutorials/soap.md") {
 		if strings.HasPrefix(b.text, "API=") || strings.HasPrefix(b.text, "call()") {
 			sh.run(strings.ReplaceAll(b.text, "http://127.0.0.1:8080", info.URL), "")
 		}
