@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -137,7 +138,7 @@ func (c *Control) disconnect(ctx context.Context, tx *store.Tx, actor keyporter.
 	}
 	e := c.connectionEvent(keyporter.EventConnectionDelete, actor, conn)
 	e.Detail = map[string]string{"app": a.Name, "scopes": strings.Join(conn.Scopes, " ")}
-	if err := c.tellEnd(ctx, tx, a, conn); err != nil {
+	if err := notify.ConnectionEnded(ctx, tx, a, conn, c.now()); err != nil {
 		return e, err
 	}
 	return e, tx.DeleteConnection(ctx, conn.ID)

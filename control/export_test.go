@@ -1,12 +1,6 @@
 package control
 
-import (
-	"context"
-	"net/netip"
-)
-
-// PublicOnly tells addresses that webhooks may be at.
-func PublicOnly(a netip.Addr) bool { return publicOnly(a) }
+import "context"
 
 // Shrink makes of an uploaded file what is kept.
 func Shrink(ctx context.Context, file []byte) ([]byte, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/gateway"
+	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/soap"
 	"github.com/keyporter/keyporter/store"
@@ -33,6 +34,7 @@ type Server struct {
 	Checker *verify.Checker
 
 	db      *store.DB
+	notify  *notify.Sender
 	gateway *gateway.Gateway
 	soap    *soap.Door
 	http    *http.Server
@@ -79,6 +81,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return err
 	}
 	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush, Sealer: sealer, Scopes: cfg.Scopes, Lifetimes: cfg.lifetimes()})
+	s.notify = notify.NewSender(s.db, notify.Options{Now: now, Sealer: sealer, Log: s.log})
 	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
 		return err
@@ -198,7 +201,7 @@ func (s *Server) startJobs() {
 	s.jobs.Go(func() { s.db.Listen(ctx) })
 	s.jobs.Go(func() { s.Checker.Run(ctx) })
 	s.jobs.Go(func() { s.prune(ctx) })
-	s.jobs.Go(func() { s.Control.RunWebhooks(ctx, s.log) })
+	s.jobs.Go(func() { s.notify.Run(ctx) })
 }
 
 func (s *Server) prune(ctx context.Context) {

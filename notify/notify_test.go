@@ -1,4 +1,4 @@
-package control_test
+package notify_test
 
 import (
 	"bytes"
@@ -18,18 +18,18 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/notify"
 )
 
-// publisher is who is told, and what he was told.
+// publisher receives webhooks.
 type publisher struct {
 	*httptest.Server
 
-	mu     sync.Mutex
-	status int
-	told   []*http.Request
-	bodies []string
+	mu       sync.Mutex
+	status   int
+	requests []*http.Request
+	bodies   []string
 }
 
 func newPublisher(t *testing.T) *publisher {
@@ -39,7 +39,7 @@ func newPublisher(t *testing.T) *publisher {
 		body, _ := io.ReadAll(r.Body)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.told, p.bodies = append(p.told, r), append(p.bodies, string(body))
+		p.requests, p.bodies = append(p.requests, r), append(p.bodies, string(body))
 		w.Header().Set("Location", p.URL+"/elsewhere")
 		w.WriteHeader(p.status)
 	}))
@@ -47,9 +47,9 @@ func newPublisher(t *testing.T) *publisher {
 	return p
 }
 
-// client calls webhooks at any address, and trusts the publisher's certificate.
+// client calls any address and trusts the publisher's certificate.
 func (p *publisher) client() *http.Client {
-	c := control.WebhookClient(func(netip.Addr) bool { return true })
+	c := notify.GuardedClient(func(netip.Addr) bool { return true })
 	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig //nolint:errcheck // they are what they are
 	return c
 }
@@ -60,16 +60,41 @@ func (p *publisher) answers(status int) {
 	p.status = status
 }
 
-func (p *publisher) heard() int {
+func (p *publisher) calls() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.told)
+	return len(p.requests)
 }
 
-func TestAPublisherIsToldWhenAConnectionEnds(t *testing.T) {
+// world is a node with a user who connects apps.
+type world struct {
+	*keyportertest.Node
+
+	ada keyporter.User
+}
+
+func newWorld(t *testing.T, url string) *world {
+	t.Helper()
+	n := keyportertest.NewNode(t, url)
+	n.Clock.Stop()
+	return &world{Node: n, ada: keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)}
+}
+
+func (p *publisher) sender(t *testing.T, n *keyportertest.Node, log *slog.Logger) *notify.Sender {
+	t.Helper()
+	return notify.NewSender(n.DB, notify.Options{Now: n.Clock.Now, Sealer: keyportertest.Sealer(t), Client: p.client(), Log: log})
+}
+
+func fine(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
-		d := newDevelopers(t, url)
-		d.Clock.Stop()
+		d := newWorld(t, url)
 		ctx, p := t.Context(), newPublisher(t)
 		app := d.App(t, keyporter.App{Webhook: p.URL + "/hook"})
 		secret, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID)
@@ -79,25 +104,26 @@ func TestAPublisherIsToldWhenAConnectionEnds(t *testing.T) {
 		conn := d.Connect(t, d.ada, app)
 		var logged bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&logged, nil))
-		deliver := func(want int) {
+		sender := p.sender(t, d.Node, log)
+		send := func(want int) {
 			t.Helper()
-			if err := d.Control.Deliver(ctx, p.client(), log); err != nil {
+			if err := sender.Send(ctx); err != nil {
 				t.Error(err)
 			}
-			if got := p.heard(); got != want {
-				t.Errorf("he heard %d times, want %d", got, want)
+			if got := p.calls(); got != want {
+				t.Errorf("the publisher was called %d times, want %d", got, want)
 			}
 		}
-		deliver(0)
-		kindOf(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"), fine)
-		deliver(0) // it stands
+		send(0)
+		fine(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"))
+		send(0) // it stands
 		p.answers(http.StatusInternalServerError)
-		kindOf(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID), fine)
-		deliver(1)
-		deliver(1) // not again at once
+		fine(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID))
+		send(1)
+		send(1) // not again at once
 		d.Clock.Advance(time.Minute)
 		p.answers(http.StatusFound)
-		deliver(2) // a redirect isn't followed
+		send(2) // a redirect isn't followed
 		d.Clock.Advance(5 * time.Minute)
 		p.answers(http.StatusNoContent)
 
@@ -106,17 +132,18 @@ func TestAPublisherIsToldWhenAConnectionEnds(t *testing.T) {
 		other.Clock.Stop()
 		other.Clock.Advance(6 * time.Minute)
 		var all sync.WaitGroup
-		for _, c := range []*control.Control{d.Control, other.Control, d.Control, other.Control} {
+		for _, n := range []*keyportertest.Node{d.Node, other, d.Node, other} {
+			sender := p.sender(t, n, log)
 			all.Go(func() {
-				if err := c.Deliver(ctx, p.client(), log); err != nil {
+				if err := sender.Send(ctx); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		all.Wait()
-		deliver(3)
+		send(3)
 		d.Clock.Advance(72 * time.Hour)
-		deliver(3)
+		send(3)
 		p.verify(t, d, app, conn, secret)
 		if strings.Contains(logged.String(), secret) || strings.Contains(logged.String(), strings.TrimPrefix(secret, "whsec_")) {
 			t.Error("the secret is in the log")
@@ -124,60 +151,60 @@ func TestAPublisherIsToldWhenAConnectionEnds(t *testing.T) {
 	})
 }
 
-// verify checks what the publisher was told as the specification has it.
-func (p *publisher) verify(t *testing.T, d *developers, app keyporter.App, conn keyporter.Connection, secret string) {
+// verify checks the requests against the specification.
+func (p *publisher) verify(t *testing.T, d *world, app keyporter.App, conn keyporter.Connection, secret string) {
 	t.Helper()
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 	if err != nil || len(key) < 24 {
 		t.Errorf("the secret has %d bytes, %v", len(key), err)
 	}
-	for i, r := range p.told {
+	for i, r := range p.requests {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(r.Header.Get("webhook-id") + "." + r.Header.Get("webhook-timestamp") + "." + p.bodies[i]))
 		if got, want := r.Header.Get("webhook-signature"), "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)); got != want {
 			t.Errorf("signed %q, want %q", got, want)
 		}
-		if r.Header.Get("webhook-id") != p.told[0].Header.Get("webhook-id") || p.bodies[i] != p.bodies[0] {
+		if r.Header.Get("webhook-id") != p.requests[0].Header.Get("webhook-id") || p.bodies[i] != p.bodies[0] {
 			t.Error("another attempt says something else")
 		}
 	}
-	if at, err := strconv.ParseInt(p.told[len(p.told)-1].Header.Get("webhook-timestamp"), 10, 64); err != nil || at > d.Clock.Now().Unix() {
+	if at, err := strconv.ParseInt(p.requests[len(p.requests)-1].Header.Get("webhook-timestamp"), 10, 64); err != nil || at > d.Clock.Now().Unix() {
 		t.Errorf("at %d, %v", at, err)
 	}
-	var told struct {
+	var body struct {
 		Type string            `json:"type"`
 		Data map[string]string `json:"data"`
 	}
-	if err := json.Unmarshal([]byte(p.bodies[0]), &told); err != nil {
+	if err := json.Unmarshal([]byte(p.bodies[0]), &body); err != nil {
 		t.Fatal(err)
 	}
-	if told.Type != "connection.delete" || told.Data["client_id"] != string(app.ID) || told.Data["connection"] != string(conn.ID) || told.Data["sub"] != string(d.ada.ID) || len(told.Data) != 3 {
-		t.Errorf("told %s", p.bodies[0])
+	if body.Type != "connection.delete" || body.Data["client_id"] != string(app.ID) || body.Data["connection"] != string(conn.ID) || body.Data["sub"] != string(d.ada.ID) || len(body.Data) != 3 {
+		t.Errorf("the body is %s", p.bodies[0])
 	}
 }
 
 func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
-	d := newDevelopers(t, keyportertest.SQLite(t))
-	d.Clock.Stop()
+	d := newWorld(t, keyportertest.SQLite(t))
 	ctx, p := t.Context(), newPublisher(t)
 	p.answers(http.StatusTeapot)
 	app := d.App(t, keyporter.App{Webhook: p.URL})
 	if _, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID); err != nil {
 		t.Fatal(err)
 	}
-	kindOf(t, d.Control.Disconnect(ctx, keyporter.Command(), d.Connect(t, d.ada, app).ID), fine)
+	fine(t, d.Control.Disconnect(ctx, keyporter.Command(), d.Connect(t, d.ada, app).ID))
+	sender := p.sender(t, d.Node, nil)
 	for range 20 {
-		if err := d.Control.Deliver(ctx, p.client(), slog.New(slog.DiscardHandler)); err != nil {
+		if err := sender.Send(ctx); err != nil {
 			t.Error(err)
 		}
 		d.Clock.Advance(24 * time.Hour)
 	}
-	if got := p.heard(); got != 8 {
-		t.Errorf("he was called %d times", got)
+	if got := p.calls(); got != 8 {
+		t.Errorf("the publisher was called %d times", got)
 	}
 }
 
-// TestWebhooksReachNothingOfOurs has a publisher name addresses that only we reach.
+// TestWebhooksReachNothingOfOurs has a publisher name addresses that only we can reach.
 func TestWebhooksReachNothingOfOurs(t *testing.T) {
 	for address, public := range map[string]bool{
 		"93.184.216.34": true, "8.8.8.8": true, "2606:2800:220:1::1": true,
@@ -185,12 +212,12 @@ func TestWebhooksReachNothingOfOurs(t *testing.T) {
 		"100.64.0.1": false, "192.0.2.1": false, "198.18.0.1": false, "224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false,
 		"::1": false, "::": false, "fe80::1": false, "fc00::1": false, "fd12::1": false, "ff02::1": false, "64:ff9b::a00:1": false, "2002:a00:1::": false, "2001:db8::1": false, "fe80::1%eth0": false, "fec0::1": false,
 	} {
-		if got := control.PublicOnly(netip.MustParseAddr(address)); got != public {
+		if got := notify.Public(netip.MustParseAddr(address)); got != public {
 			t.Errorf("%s is public: %v", address, got)
 		}
 	}
 	p := newPublisher(t)
-	c := control.WebhookClient(control.PublicOnly)
+	c := notify.GuardedClient(notify.Public)
 	for _, to := range []string{p.URL, strings.Replace(p.URL, "127.0.0.1", "localhost", 1), strings.Replace(p.URL, "127.0.0.1", "[::ffff:127.0.0.1]", 1)} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, nil)
 		if err != nil {
@@ -200,7 +227,7 @@ func TestWebhooksReachNothingOfOurs(t *testing.T) {
 		if err == nil {
 			_ = res.Body.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), "public address") || p.heard() != 0 {
+		if err == nil || !strings.Contains(err.Error(), "public addresses") || p.calls() != 0 {
 			t.Errorf("%s: %v", to, err)
 		}
 	}
