@@ -1,33 +1,59 @@
 package keyporter
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// ActorKind tells by which way a change was asked for.
+// ActorKind tells in which way somebody asks for a change or a listing.
 type ActorKind string
 
 // The kinds of actors.
 const (
-	ActorSession ActorKind = "session" // a user who is signed in
-	ActorCommand ActorKind = "command" // the owner of the machine, by the command line
-	ActorSystem  ActorKind = "system"  // Keyporter itself
+	ActorSession    ActorKind = "session"    // a user who is signed in
+	ActorCredential ActorKind = "credential" // a program, with a credential of a user's
+	ActorCommand    ActorKind = "command"    // the owner of the machine, on the command line
+	ActorSystem     ActorKind = "system"     // Keyporter itself
 )
 
-// Actor is who asks for a change or a listing. The zero Actor is nobody and may nothing.
+// Actor is who asks for a change or a listing. The zero Actor is nobody, who may sign in and
+// do nothing else. What users may do by their roles isn't in here: that is read anew for each
+// operation, in its transaction.
 type Actor struct {
 	Kind      ActorKind
-	User      User   // with ActorSession
+	User      User   // who is signed in, or whose credential it is
 	Address   string // where the request came from, empty for ActorCommand
-	Agent     string // browser that it came from, with ActorSession
+	Agent     string // the browser or program that it came from
 	RequestID string
 
-	SignedInAt time.Time // when he proved last who he is, with ActorSession
+	SignedInAt   time.Time // when they last proved who they are, for ActorSession; zero: unknown
+	CredentialID ID        // for ActorCredential
+	Rights       Rights    // for ActorCredential
 }
 
-// Command is the actor behind the command line: who can run it owns the database file anyway.
+// Session is a user who has signed in, and proved at that time who they are.
+func Session(u User, signedInAt time.Time) Actor {
+	return Actor{Kind: ActorSession, User: u, SignedInAt: signedInAt}
+}
+
+// Command is the actor behind the command line: whoever can run it owns the database file anyway.
 func Command() Actor { return Actor{Kind: ActorCommand} }
 
-// System is Keyporter itself, as when it makes a user whom an identity provider vouches for.
+// System is Keyporter itself, as when it adds a user whom an identity provider vouches for.
 func System() Actor { return Actor{Kind: ActorSystem} }
 
 // Trusted tells whether the actor stands above the rules of organizations.
 func (a *Actor) Trusted() bool { return a.Kind == ActorCommand || a.Kind == ActorSystem }
+
+// SignedIn tells whether a user acts in person. Only they see and do what is theirs alone:
+// to consent, to add a token for themselves, to run the instance.
+func (a *Actor) SignedIn() bool { return a.Kind == ActorSession }
+
+// Is tells whether the user acts in person.
+func (a *Actor) Is(user ID) bool { return a.SignedIn() && user != "" && a.User.ID == user }
+
+// Can tells whether the way in which the actor asks leaves room for what a permission
+// permits. A credential can do what it was given, and no more than its user may.
+func (a *Actor) Can(p Permission) bool {
+	return a.Trusted() || a.SignedIn() || a.Kind == ActorCredential && slices.Contains(a.Rights.Management, p)
+}

@@ -70,7 +70,7 @@ func (c *console) showDeleteApp(w http.ResponseWriter, r *http.Request, actor ke
 func (c *console) manageable(r *http.Request, actor keyporter.Actor) (appPage, error) {
 	p, err := c.appPage(r, actor)
 	if err == nil && !p.Manages {
-		err = keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+		err = keyporter.Refuse(keyporter.Forbidden, "Only those responsible for this app may change it.")
 	}
 	return p, err
 }

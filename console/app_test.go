@@ -164,7 +164,7 @@ func TestWhoOnlySeesAnAppChangesNothing(t *testing.T) {
 	page.want(t, 200, "You are not responsible for this app", "dev@acme.example", "https://app.example/cb")
 	page.wantNot(t, `method="post" action="`+path, "/secrets/new", "/delete")
 	for _, form := range []string{"", "/suspend", "/resume", "/delete", "/people", "/secrets", "/image/remove", "/webhook"} {
-		other.post(path+form, appFields("DMS", "version", "1", "login", "devi@acme.example")...).want(t, 403, "Only who is responsible")
+		other.post(path+form, appFields("DMS", "version", "1", "login", "devi@acme.example")...).want(t, 403, "Only those responsible")
 	}
 	for _, link := range []string{"/suspend", "/delete", "/secrets/new", "/webhook"} {
 		other.get(path+link).want(t, 403)

@@ -73,8 +73,8 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 
 	maker := keyportertest.User(t, s.Control, "Acme", "maker@acme.example", s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.Grant}).ID)
 	v = s.enter(t, maker)
-	v.post("/roles", "name", "More", "effect.events.read", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself", radio("events.read", "grant"))
-	v.post(path, "version", "1", "name", "Quiet", "effect.events.read", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself")
+	v.post("/roles", "name", "More", "effect.events.read", "grant").want(t, 403, "You can only grant what you have yourself", radio("events.read", "grant"))
+	v.post(path, "version", "1", "name", "Quiet", "effect.events.read", "grant").want(t, 403, "You can only grant what you have yourself")
 	// He sees who holds it, but no links to pages that aren't for him.
 	if a := v.get(path); strings.Contains(a.body, `href="/users/`) || !strings.Contains(a.body, "olivia@acme.example") {
 		t.Error("who makes roles is led to a user's page")
@@ -108,7 +108,7 @@ func TestTheRolePageOffersOnlyWhatTheReaderCanGrant(t *testing.T) {
 	// A copy begins with what can be granted, and can be made as it is shown.
 	v.get("/roles/new?copy=administrator").want(t, 200, radio("api.use", "grant"), radio("users.manage", "open"), grant("users.manage", " disabled"))
 	// Who sends it all the same is refused, and sees what he sent.
-	v.post("/roles", "name", "New", "effect.users.manage", "grant").want(t, 403, "Nobody can give what he doesn’t hold himself", grant("users.manage", " checked"))
+	v.post("/roles", "name", "New", "effect.users.manage", "grant").want(t, 403, "You can only grant what you have yourself", grant("users.manage", " checked"))
 
 	// An administrator can grant everything.
 	s.enter(t, admin).get("/roles/new").wantNot(t, "disabled", "withheld")

@@ -63,12 +63,12 @@ func TestWhoHoldsMoreIsShownAndNotChanged(t *testing.T) {
 	manages := s.role(t, olivia.OrganizationID, "Manages users", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.Grant})
 	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "manager@acme.example", manages.ID))
 	page := v.get("/users/" + string(olivia.ID))
-	page.want(t, 200, "holds what you don’t", "Administrator")
+	page.want(t, 200, "permissions that you don’t have", "Administrator")
 	if strings.Contains(page.body, "<form class=\"padded\"") || strings.Contains(page.body, "/password") {
 		t.Error("the page has forms that can't work")
 	}
-	v.get("/users/"+string(olivia.ID)+"/password").want(t, 403, "holds what you don’t")
-	v.post("/users/"+string(olivia.ID)+"/password", "password", keyportertest.Password).want(t, 403, "holds what you don’t")
+	v.get("/users/"+string(olivia.ID)+"/password").want(t, 403, "permissions that you don’t have")
+	v.post("/users/"+string(olivia.ID)+"/password", "password", keyportertest.Password).want(t, 403, "permissions that you don’t have")
 	v.get("/roles").want(t, 200, "Manages users")
 	if a := v.get("/roles"); strings.Contains(a.body, "/roles/new") {
 		t.Error("who may not make roles is led to the form")

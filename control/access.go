@@ -17,10 +17,11 @@ type Access struct {
 
 // TokenAccess tells whether the actor may have tokens of a kind.
 func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) (Access, error) {
-	if actor.Kind != keyporter.ActorSession {
-		return Access{}, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return Access{}, err
 	}
-	org, err := c.db.OrganizationByID(ctx, actor.User.OrganizationID)
+	org, err := c.db.OrganizationByID(ctx, user.OrganizationID)
 	if err != nil {
 		return Access{}, err
 	}
@@ -29,11 +30,11 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
 		}
 	}
-	roles, err := c.db.RolesOf(ctx, actor.User.ID)
+	roles, err := c.db.RolesOf(ctx, user.ID)
 	if err != nil {
 		return Access{}, err
 	}
-	return useAccess(actor.User, roles), nil
+	return useAccess(user, roles), nil
 }
 
 // flagsOf returns the features without which tokens of a kind don't work.

@@ -11,10 +11,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// RegisterApp adds an app. An operator adds apps of the instance and of organizations, a
-// user with apps.register adds apps of his own organization; he becomes responsible for
-// it. What the app is called is its owner's to say; that it is Verified, or needs no
-// PKCE, only operators say. ID, State, Dynamic, Version and times of a are not looked at.
+// RegisterApp adds an app. Operators add apps of the instance and of organizations, users
+// with apps.register add apps of their own organization, and become responsible for
+// them. What the app is called is its owner's to say; that it is Verified, or needs no
+// PKCE, only operators say. ID, State, Dynamic, Version and times of a are ignored.
 func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
 	now := c.now()
 	a.ID, a.CreatedAt, a.ImageAt, a.Version = keyporter.NewID(now), now, time.Time{}, 1
@@ -43,36 +43,37 @@ func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyp
 }
 
 // mayRegister wants the actor to be allowed to add apps of an organization, or with none
-// of the instance, and tells whether he is an operator.
+// of the instance, and tells whether they are an operator.
 func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) (operator bool, err error) {
-	if actor.Kind == keyporter.ActorSession && actor.User.OrganizationID != organization || actor.Trusted() {
-		if err := operators(actor); err != nil {
-			return false, err
-		}
-		if organization != "" {
-			_, err = q.OrganizationByID(ctx, organization)
-		}
+	a, err := authorityOf(ctx, q, actor)
+	switch {
+	case err != nil:
+		return false, err
+	case a.operates && organization != "":
+		_, err = q.OrganizationByID(ctx, organization)
 		return true, missing(err, "organization")
+	case a.operates:
+		return true, nil
+	case a.user.OrganizationID != organization:
+		return false, operatorsOnly()
+	default:
+		_, err = may(ctx, q, actor, organization, keyporter.PermissionRegisterApps)
+		return false, err
 	}
-	r, err := may(ctx, q, actor, organization, keyporter.PermissionRegisterApps)
-	if r.operator && keyporter.KindOf(err) == keyporter.Forbidden {
-		err = nil
-	}
-	return r.operator, err
 }
 
 // UpdateApp changes what can be changed of the app with a.ID. When the app is not at
 // a.Version any more, it is a Conflict and nothing is changed. Organization, state, image
-// and whether it registered itself stay as they are. When somebody else than an operator
-// changes by what people know the app, it isn't Verified any more.
+// and whether it registered itself stay as they are. When somebody other than an operator
+// changes what people know the app by, it isn't Verified any more.
 func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
-	err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, r appRights) (keyporter.Event, error) {
+	err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if before.Version != a.Version {
 			return keyporter.Event{}, appChanged()
 		}
 		a.OrganizationID, a.State, a.Barred, a.Dynamic = before.OrganizationID, before.State, before.Barred, before.Dynamic
 		a.ImageAt, a.CreatedAt = before.ImageAt, before.CreatedAt
-		if err := c.cleanApp(&a, before, r.operator); err != nil {
+		if err := c.cleanApp(&a, before, over.operates); err != nil {
 			return keyporter.Event{}, err
 		}
 		e := c.appEvent(keyporter.EventAppUpdate, actor, a)
@@ -97,33 +98,36 @@ func appChanged() error {
 	return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed this app meanwhile. Nothing of yours was saved; look at how it is now.")
 }
 
-// appRights are what an actor may do with an app.
-type appRights struct {
-	operator bool // he runs the instance
-	sees     bool
+// appAuthority is what an actor may do with an app. Each includes those before it.
+type appAuthority struct {
+	meets    bool // they come across it where apps are shown to everybody
+	sees     bool // all of it
 	manages  bool
+	operates bool // they run the instance
 }
 
-// rightsOn returns what the actor may do with an app. Its people may change it, wherever
-// they belong; so may operators, and in the app's organization who changes the settings
+// authorityOver returns what the actor may do with an app. Its people may change it, wherever
+// they belong; so may operators, and in the app's organization whoever changes the settings
 // of that. The others there who register apps see it.
-func rightsOn(ctx context.Context, q reader, actor keyporter.Actor, a keyporter.App) (appRights, error) {
-	r, err := rightsIn(ctx, q, actor, actor.User.OrganizationID)
+func authorityOver(ctx context.Context, q reader, actor keyporter.Actor, app keyporter.App) (appAuthority, error) {
+	a, err := authorityIn(ctx, q, actor, actor.User.OrganizationID)
 	if err != nil {
-		return appRights{}, err
+		return appAuthority{}, err
 	}
-	if r.trusted || r.operator {
-		return appRights{operator: true, sees: true, manages: true}, nil
+	if a.operates {
+		return appAuthority{meets: true, sees: true, manages: true, operates: true}, nil
 	}
-	people, err := q.AppPeople(ctx, a.ID)
-	own := a.OrganizationID == r.user.OrganizationID
-	manages := slices.Contains(people, r.user.ID) || own && r.has(keyporter.PermissionManageOrganization)
-	return appRights{manages: manages, sees: manages || own && r.has(keyporter.PermissionRegisterApps)}, err
+	people, err := q.AppPeople(ctx, app.ID)
+	own := app.OrganizationID == a.user.OrganizationID
+	responsible := slices.Contains(people, a.user.ID) && actor.Can(keyporter.PermissionRegisterApps)
+	manages := responsible || own && a.holds(keyporter.PermissionManageOrganization)
+	sees := manages || own && a.holds(keyporter.PermissionRegisterApps)
+	return appAuthority{manages: manages, sees: sees, meets: sees || own || app.OrganizationID == ""}, err
 }
 
 // appChange makes a change to an app that the actor may change. Without a name in the
 // event nothing changed and none is written.
-type appChange func(*store.Tx, keyporter.App, appRights) (keyporter.Event, error)
+type appChange func(*store.Tx, keyporter.App, appAuthority) (keyporter.Event, error)
 
 // changeApp makes one change to an app that the actor may change, while nobody else changes it.
 func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change appChange) error {
@@ -132,16 +136,16 @@ func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keypo
 		if err != nil {
 			return missing(err, "app")
 		}
-		r, err := rightsOn(ctx, tx, actor, a)
+		over, err := authorityOver(ctx, tx, actor, a)
 		switch {
 		case err != nil:
 			return err
-		case !r.sees:
+		case !over.sees:
 			return notFound("app")
-		case !r.manages:
-			return keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+		case !over.manages:
+			return keyporter.Refuse(keyporter.Forbidden, "Only those responsible for this app may change it.")
 		}
-		e, err := change(tx, a, r)
+		e, err := change(tx, a, over)
 		if err != nil || e.Name == "" {
 			return err
 		}

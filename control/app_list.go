@@ -25,14 +25,14 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 	if p.App, err = c.db.AppByID(ctx, id); err != nil {
 		return p, missing(err, "app")
 	}
-	r, err := rightsOn(ctx, c.db, actor, p.App)
-	if err == nil && !r.sees {
+	over, err := authorityOver(ctx, c.db, actor, p.App)
+	if err == nil && !over.sees {
 		err = notFound("app")
 	}
 	if err != nil {
 		return AppProfile{}, err
 	}
-	p.Manages, p.Operates = r.manages, r.operator
+	p.Manages, p.Operates = over.manages, over.operates
 	if p.Organization, err = c.organizationName(ctx, p.OrganizationID); err != nil {
 		return p, err
 	}
@@ -70,13 +70,13 @@ type AppList struct {
 
 // Apps returns the apps that App returns to the actor, the latest first: a page of up to MaxPage.
 func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([]ListedApp, error) {
-	r, err := rightsIn(ctx, c.db, actor, actor.User.OrganizationID)
+	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
-	find := store.AppList{All: r.trusted || r.operator, PersonID: r.user.ID, State: l.State, Before: l.Before, Limit: MaxPage}
-	if r.has(keyporter.PermissionRegisterApps) || r.has(keyporter.PermissionManageOrganization) {
-		find.OrganizationID = r.user.OrganizationID
+	find := store.AppList{All: a.operates, PersonID: a.user.ID, State: l.State, Before: l.Before, Limit: MaxPage}
+	if a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization) {
+		find.OrganizationID = a.user.OrganizationID
 	}
 	apps, err := c.db.Apps(ctx, find)
 	if err != nil {

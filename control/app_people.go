@@ -20,7 +20,7 @@ type AppPeople struct {
 // users of their own organization. When others are responsible than those that were shown,
 // it is a Conflict and nothing is changed.
 func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in AppPeople) error {
-	return c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		before, err := tx.AppPeople(ctx, a.ID)
 		if err != nil {
 			return keyporter.Event{}, err
@@ -29,7 +29,7 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "Somebody else has changed who is responsible for this app meanwhile. Nothing of yours was saved; look at how it is now.")
 		}
 		organization := a.OrganizationID
-		if organization == "" && !r.operator {
+		if organization == "" && !over.operates {
 			organization = actor.User.OrganizationID
 		}
 		var people []keyporter.ID

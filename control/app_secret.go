@@ -15,7 +15,7 @@ func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id ke
 	}
 	secret, now := keyporter.NewSecret(keyporter.SecretApp), c.now()
 	s := keyporter.AppCredential{ID: keyporter.NewID(now), AppID: id, First: secret.First(), Last: secret.Last(), CreatedAt: now}
-	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		if a.Authentication != keyporter.AppSecret {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app proves who it is without a secret.")
 		}
@@ -33,7 +33,7 @@ func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id ke
 
 // DeleteAppSecret deletes a secret of an app: who shows it at the token endpoint is refused from now on.
 func (c *Control) DeleteAppSecret(ctx context.Context, actor keyporter.Actor, app, id keyporter.ID) error {
-	return c.changeApp(ctx, actor, app, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, app, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		return c.secretEvent(keyporter.EventAppSecretDelete, actor, a, id), missing(tx.DeleteAppSecret(ctx, app, id), "secret")
 	})
 }

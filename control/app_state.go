@@ -10,21 +10,21 @@ import (
 // SuspendApp has all tokens of an app refused from the next call on. One that an operator
 // suspends only an operator lets work again: its people must not undo what was done about them.
 func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if a.State == keyporter.AppQuarantined {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app doesn’t work yet: no operator has approved it.")
 		}
-		if a.State == keyporter.AppSuspended && (a.Barred || !r.operator) {
+		if a.State == keyporter.AppSuspended && (a.Barred || !over.operates) {
 			return keyporter.Event{}, nil // nothing happens: no event
 		}
-		if r.operator {
+		if over.operates {
 			if err := tx.SetAppBarred(ctx, id, true); err != nil {
 				return keyporter.Event{}, err
 			}
 		}
 		_, err := tx.SetAppState(ctx, id, keyporter.AppSuspended)
 		e := c.appEvent(keyporter.EventAppSuspend, actor, a)
-		if r.operator {
+		if over.operates {
 			e.Detail["by"] = "operator"
 		}
 		return e, err
@@ -34,11 +34,11 @@ func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyp
 // ResumeApp ends the suspension of an app: its connections stand, and its tokens work as
 // long as they haven't expired.
 func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		switch {
 		case a.State != keyporter.AppSuspended:
 			return keyporter.Event{}, nil
-		case a.Barred && !r.operator:
+		case a.Barred && !over.operates:
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Forbidden, "An operator of this Keyporter has suspended this app. Only an operator can end that.")
 		}
 		if err := tx.SetAppBarred(ctx, id, false); err != nil {
@@ -52,10 +52,13 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 // ApproveApp lets an app work that registered itself. It takes an operator, who has seen it
 // at this version: when the app changed what it says of itself meanwhile, it is a Conflict.
 func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil { // before there is such an app or not
 		return err
 	}
-	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
+		if !over.operates {
+			return keyporter.Event{}, operatorsOnly()
+		}
 		if a.State != keyporter.AppQuarantined {
 			return keyporter.Event{}, nil
 		}
@@ -69,7 +72,7 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 
 // DeleteApp deletes an app for good, with all of its connections and tokens.
 func (c *Control) DeleteApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
-	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id)
 	})
 }

@@ -232,8 +232,8 @@ type connector interface {
 
 // connectable returns the app if the actor may connect it.
 func (c *Control) connectable(ctx context.Context, q connector, actor keyporter.Actor, id keyporter.ID) (keyporter.App, error) {
-	if actor.Kind != keyporter.ActorSession {
-		return keyporter.App{}, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if !actor.SignedIn() {
+		return keyporter.App{}, notSignedIn()
 	}
 	org := actor.User.OrganizationID
 	if _, err := may(ctx, q, actor, org, keyporter.PermissionConnectApps); err != nil {

@@ -23,8 +23,8 @@ type ConnectionWithUse struct {
 // Connections returns the actor's connections with apps, the latest first: a page of up
 // to MaxPage, older than the connection before (empty: from the latest).
 func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
-	if actor.Kind != keyporter.ActorSession {
-		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return nil, err
 	}
 	if err := c.flush(ctx); err != nil {
 		return nil, err
@@ -108,18 +108,10 @@ func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyp
 	return c.withUse(ctx, conn)
 }
 
-// mayEnd lets a user end his own connections, and who manages the tokens of an organization
-// those of its users. Any other doesn't exist, as far as the actor can tell.
+// mayEnd lets users end their own connections, and whoever manages the tokens of an
+// organization those of its users.
 func mayEnd(ctx context.Context, q reader, actor keyporter.Actor, conn keyporter.Connection) error {
-	if actor.Kind == keyporter.ActorSession && actor.User.ID == conn.UserID {
-		return nil
-	}
-	switch _, err := may(ctx, q, actor, conn.OrganizationID, keyporter.PermissionManageTokens); keyporter.KindOf(err) {
-	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
-		return notFound("connection")
-	default:
-		return err
-	}
+	return mayManage(ctx, q, actor, owned{"connection", conn.UserID, conn.OrganizationID}, keyporter.PermissionManageTokens)
 }
 
 // Disconnect ends a connection: its codes, access tokens and refresh tokens are dead from

@@ -95,8 +95,8 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 	if err != nil {
 		return err
 	}
-	if actor.Kind != keyporter.ActorSession {
-		return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if !actor.SignedIn() {
+		return notSignedIn()
 	}
 	// Two consents at once must not lose one another's scopes, nor a permission be taken away in between.
 	return c.locked(ctx, actor, actor.User.OrganizationID, func(tx *store.Tx) error {
@@ -159,6 +159,9 @@ func (c *Control) Decline(ctx context.Context, actor keyporter.Actor, request, b
 	if _, err := c.unanswered(ctx, request, browser); err != nil {
 		return err
 	}
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return err
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		return ended(tx.AnswerAuthorization(ctx, store.Authorization{ID: keyporter.HashSecret(request), Answer: store.Denied, UserID: actor.User.ID}, c.now()))
 	})
@@ -170,8 +173,11 @@ var userCodeLimit = store.Limit{Burst: 10, Every: time.Minute}
 // OpenDevice returns the request of the device that shows the code which the actor typed,
 // for his browser from now on. Attempts are counted: the code is short (RFC 8628 §5.1).
 func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, browser string) (request string, err error) {
-	if actor.Kind != keyporter.ActorSession || browser == "" {
-		return "", keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return "", err
+	}
+	if browser == "" {
+		return "", notSignedIn()
 	}
 	for _, what := range []string{"device user " + string(actor.User.ID), "device address " + network(actor.Address)} {
 		if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, userCodeLimit, c.now()) }); err != nil {

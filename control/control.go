@@ -107,7 +107,7 @@ func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyport
 // organization hold, nor what the actor does. An organization that isn't there is NotFound.
 func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
 	all := []keyporter.ID{organization}
-	if actor.Kind == keyporter.ActorSession && actor.User.Operator {
+	if actor.User.Operator {
 		all = distinct(append(all, actor.User.OrganizationID)) // in order: two who lock the same two never wait for each other
 	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
@@ -115,6 +115,20 @@ func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organizatio
 			if err := tx.LockOrganization(ctx, id); err != nil {
 				return missing(err, "organization")
 			}
+		}
+		return f(tx)
+	})
+}
+
+// asOperator is locked for what operators do. They are asked for before the lock is taken, and
+// again when nobody can dismiss them any more.
+func (c *Control) asOperator(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
+		return err
+	}
+	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+		if err := mayOperate(ctx, tx, actor); err != nil {
+			return err
 		}
 		return f(tx)
 	})
@@ -137,12 +151,4 @@ func distinct(ids []keyporter.ID) []keyporter.ID {
 
 func notFound(what string) error {
 	return keyporter.Refuse(keyporter.NotFound, "There is no such "+what+".")
-}
-
-// operators lets the machine's owner and the operators of the instance pass.
-func operators(actor keyporter.Actor) error {
-	if actor.Trusted() || actor.Kind == keyporter.ActorSession && actor.User.Active && actor.User.Operator {
-		return nil
-	}
-	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
 }

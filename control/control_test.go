@@ -237,7 +237,7 @@ func TestSessions(t *testing.T) {
 			if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
 				t.Fatal(err)
 			}
-			return err == nil && actor.User.ID == w.ada.ID && actor.Kind == keyporter.ActorSession
+			return err == nil && actor.Is(w.ada.ID)
 		}
 		cookie := enter()
 		for c, want := range map[string]bool{cookie: true, "": false, cookie[1:]: false, cookie + "A": false, strings.Repeat("A", 1<<16): false, "\x00\xff": false} {
@@ -430,7 +430,7 @@ func TestAUserHasSoManyTokensAndNoMore(t *testing.T) {
 				switch err := add(keyportertest.Session(w.ada), w.ada); {
 				case err == nil:
 					added.Add(1)
-				case !strings.Contains(keyporter.MessageOf(err), "1000 tokens already"):
+				case !strings.Contains(keyporter.MessageOf(err), "the limit of 1000 tokens"):
 					t.Error(err)
 				}
 			})

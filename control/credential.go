@@ -41,16 +41,9 @@ func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return Credential{}, missing(err, "credential")
 	}
-	if actor.Kind != keyporter.ActorSession || actor.User.ID != conn.UserID {
-		// Who looks after the tokens of an organization looks after its connections.
-		switch _, err := may(ctx, c.db, actor, conn.OrganizationID, keyporter.PermissionManageTokens); keyporter.KindOf(err) {
-		case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
-			return Credential{}, notFound("credential")
-		default:
-			if err != nil {
-				return Credential{}, err
-			}
-		}
+	// Who looks after the tokens of an organization looks after its connections.
+	if err := mayManage(ctx, c.db, actor, owned{"credential", conn.UserID, conn.OrganizationID}, keyporter.PermissionManageTokens); err != nil {
+		return Credential{}, err
 	}
 	app, err := c.db.AppByID(ctx, conn.AppID)
 	return Credential{

@@ -18,7 +18,7 @@ func (c *Control) WithdrawFlag(ctx context.Context, actor keyporter.Actor, id ke
 }
 
 func (c *Control) changeFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag, name keyporter.EventName) error {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return err
 	}
 	if !f.Valid() {

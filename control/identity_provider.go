@@ -20,7 +20,7 @@ type SignInSettings struct {
 
 // SignInSettings returns how users of an organization sign in.
 func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) (s SignInSettings, err error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return s, err
 	}
 	if s.Passwords, err = c.db.Passwords(ctx, organization); err != nil {
@@ -39,7 +39,7 @@ func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, org
 // for operators: who could claim any domain could sign in as anybody of it. An empty
 // secret leaves the one that there is, unless issuer or client id change.
 func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor, p keyporter.IdentityProvider, secret string) (keyporter.IdentityProvider, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return p, err
 	}
 	if err := c.mustLast(); err != nil {
@@ -51,7 +51,7 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	}
 	p.CreatedAt = c.now()
 	p.ID = keyporter.NewID(p.CreatedAt)
-	err = c.locked(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
+	err = c.asOperator(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
 		if err := mayBeRole(ctx, tx, p); err != nil {
 			return err
 		}
@@ -143,10 +143,7 @@ func isIssuer(issuer string) bool {
 
 // DeleteIdentityProvider takes an organization its provider. Passwords let its users in from then on.
 func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
-	if err := operators(actor); err != nil {
-		return err
-	}
-	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
 			return missing(err, "identity provider")
 		}
@@ -157,14 +154,11 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 // SetPasswords sets whether passwords let users of an organization in. They can be
 // switched off only where there is a provider to sign in at.
 func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, on bool) error {
-	if err := operators(actor); err != nil {
-		return err
-	}
 	name := keyporter.EventPasswordsOff
 	if on {
 		name = keyporter.EventPasswordsOn
 	}
-	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
+	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
 		_, err := tx.IdentityProviderOf(ctx, organization)
 		if keyporter.KindOf(err) == keyporter.NotFound && !on {
 			return keyporter.Refuse(keyporter.Conflict, "Without passwords nobody could sign in: the organization has no identity provider.")

@@ -36,7 +36,7 @@ func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id key
 	if p, err := c.App(ctx, actor, id); err != nil {
 		return err
 	} else if !p.Manages {
-		return keyporter.Refuse(keyporter.Forbidden, "Only who is responsible for this app may change it.")
+		return keyporter.Refuse(keyporter.Forbidden, "Only those responsible for this app may change it.")
 	}
 	small, err := c.shrink(ctx, file)
 	if err != nil {
@@ -51,13 +51,13 @@ func (c *Control) RemoveAppImage(ctx context.Context, actor keyporter.Actor, id 
 }
 
 func (c *Control) setImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, small []byte, what string) error {
-	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, r appRights) (keyporter.Event, error) {
+	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if small == nil && a.ImageAt.IsZero() {
 			return keyporter.Event{}, nil
 		}
 		e := c.appEvent(keyporter.EventAppUpdate, actor, a)
 		e.Detail["image"] = what
-		if a.Verified && !r.operator {
+		if a.Verified && !over.operates {
 			e.Detail["verified"] = "false"
 			if err := tx.SetAppVerified(ctx, id, false); err != nil {
 				return e, err
@@ -74,14 +74,12 @@ func (c *Control) AppImage(ctx context.Context, actor keyporter.Actor, id keypor
 	if err != nil {
 		return nil, time.Time{}, missing(err, "image")
 	}
-	if a.OrganizationID != "" && a.OrganizationID != actor.User.OrganizationID {
-		r, err := rightsOn(ctx, c.db, actor, a)
-		if err == nil && !r.sees {
-			err = notFound("image")
-		}
-		if err != nil {
-			return nil, time.Time{}, err
-		}
+	over, err := authorityOver(ctx, c.db, actor, a)
+	if err == nil && !over.meets {
+		err = notFound("image")
+	}
+	if err != nil {
+		return nil, time.Time{}, err
 	}
 	picture, err := c.db.AppImage(ctx, id)
 	return picture, a.ImageAt, missing(err, "image")

@@ -12,8 +12,8 @@ func (c *Control) AppointOperator(ctx context.Context, actor keyporter.Actor, id
 	return c.changeOperator(ctx, actor, id, true)
 }
 
-// DismissOperator takes the running of the instance from a user, who keeps his roles. It is for
-// operators, and none can do it to himself: so there is always one.
+// DismissOperator ends that a user runs the instance; they keep their roles. It is for operators,
+// and none can do it to themselves: so there is always one.
 func (c *Control) DismissOperator(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOperator(ctx, actor, id, false)
 }
@@ -24,7 +24,7 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 		return missing(err, "user")
 	}
 	// Two operators who dismiss each other may be of two organizations. Both lock both of
-	// them, in one order, and the second finds that he is none any more.
+	// them, in one order, and the second finds that they are no operator any more.
 	organizations := []keyporter.ID{u.OrganizationID}
 	if own := actor.User.OrganizationID; own != "" {
 		organizations = append(organizations, own)
@@ -54,12 +54,12 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 }
 
 func mayOperateOn(ctx context.Context, q reader, actor keyporter.Actor, u keyporter.User, on bool) error {
-	r, err := rightsIn(ctx, q, actor, u.OrganizationID)
+	a, err := authorityIn(ctx, q, actor, u.OrganizationID)
 	switch {
 	case err != nil:
 		return missing(err, "user")
-	case !r.trusted && !r.operator:
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+	case !a.operates:
+		return operatorsOnly()
 	case !on && u.ID == actor.User.ID:
 		return keyporter.Refuse(keyporter.Forbidden, "You can’t stop being an operator by yourself. Another operator can do it.")
 	}

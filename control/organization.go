@@ -11,14 +11,16 @@ import (
 
 // CreateOrganization adds an organization with the flags that a new one has.
 func (c *Control) CreateOrganization(ctx context.Context, actor keyporter.Actor, name string) (keyporter.Organization, error) {
-	if err := operators(actor); err != nil {
-		return keyporter.Organization{}, err
-	}
-	o, err := c.newOrganization(name)
-	if err != nil {
-		return o, err
-	}
-	err = c.db.Do(ctx, func(tx *store.Tx) error { return c.insertOrganization(ctx, tx, actor, o) })
+	var o keyporter.Organization
+	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		if err := mayOperate(ctx, tx, actor); err != nil {
+			return err
+		}
+		if o, err = c.newOrganization(name); err != nil {
+			return err
+		}
+		return c.insertOrganization(ctx, tx, actor, o)
+	})
 	return o, err
 }
 
@@ -55,7 +57,7 @@ func (c *Control) EnableOrganization(ctx context.Context, actor keyporter.Actor,
 }
 
 // DisableOrganization suspends an organization: nobody of it signs in and none of its
-// tokens works. An operator can't do that to his own.
+// tokens works. Operators can't do that to their own.
 func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventOrganizationDisable, actor, id, "", ""),
 		func(tx *store.Tx) (bool, error) {
@@ -68,14 +70,7 @@ func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor
 
 // changeOrganization makes one change to an organization. One that is so already is no event.
 func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor, e keyporter.Event, change func(*store.Tx) (bool, error)) error {
-	if err := operators(actor); err != nil {
-		return err
-	}
-	return c.locked(ctx, actor, e.OrganizationID, func(tx *store.Tx) error {
-		// Anew: while this one waited, another operator may have suspended his organization.
-		if _, err := rightsIn(ctx, tx, actor, e.OrganizationID); err != nil {
-			return err
-		}
+	return c.asOperator(ctx, actor, e.OrganizationID, func(tx *store.Tx) error {
 		changed, err := change(tx)
 		if err != nil || !changed {
 			return err
@@ -94,7 +89,7 @@ type OrganizationSummary struct {
 // Organizations returns organizations by name, those whose name has match in it: a page
 // of up to MaxPage behind the organization after.
 func (c *Control) Organizations(ctx context.Context, actor keyporter.Actor, match string, after keyporter.ID) ([]OrganizationSummary, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
 	found, err := c.db.Organizations(ctx, text(strings.TrimSpace(match), keyporter.MaxLoginLen), after, MaxPage)
@@ -118,7 +113,7 @@ func (c *Control) summary(ctx context.Context, o keyporter.Organization) (s Orga
 
 // OrganizationByID returns an organization of the instance.
 func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (OrganizationSummary, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return OrganizationSummary{}, err
 	}
 	o, err := c.db.OrganizationByID(ctx, id)
@@ -129,7 +124,7 @@ func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, i
 }
 
 // TokensInUse returns how many tokens of an organization work and were used lately. That is
-// what an operator is told before he suspends it; which ones they are is not his business.
+// what an operator is shown before suspending it; which ones they are is not for operators to know.
 func (c *Control) TokensInUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (int, error) {
 	tokens, err := c.tokensInUse(ctx, actor, id)
 	return len(tokens), err
@@ -168,7 +163,7 @@ func (c *Control) tokensInUse(ctx context.Context, actor keyporter.Actor, id key
 
 // OrganizationByName returns an organization of the instance.
 func (c *Control) OrganizationByName(ctx context.Context, actor keyporter.Actor, name string) (keyporter.Organization, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return keyporter.Organization{}, err
 	}
 	o, err := c.db.OrganizationByName(ctx, name)
@@ -177,7 +172,11 @@ func (c *Control) OrganizationByName(ctx context.Context, actor keyporter.Actor,
 
 // Organization returns the organization of the actor.
 func (c *Control) Organization(ctx context.Context, actor keyporter.Actor) (keyporter.Organization, error) {
-	return c.db.OrganizationByID(ctx, actor.User.OrganizationID)
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return keyporter.Organization{}, err
+	}
+	return c.db.OrganizationByID(ctx, user.OrganizationID)
 }
 
 func (c *Control) organizationEvent(name keyporter.EventName, actor keyporter.Actor, id keyporter.ID, key, value string) keyporter.Event {

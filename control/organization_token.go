@@ -18,7 +18,7 @@ type OwnedToken struct {
 // and what depends on them, the latest first: a page of up to MaxPage, older than the token
 // before (empty: from the latest). It takes organization_tokens.manage; operators may look everywhere.
 func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) (o keyporter.Organization, all []OwnedToken, err error) {
-	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && operators(actor) != nil {
+	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && mayOperate(ctx, c.db, actor) != nil {
 		return o, nil, err
 	}
 	if o, err = c.db.OrganizationByID(ctx, organization); err != nil {
@@ -45,7 +45,7 @@ type Dependent = store.Dependent
 
 // Dependents returns, for operators, the organizations that have organization tokens, those that used them last first.
 func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Dependent, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
 	if err := c.flush(ctx); err != nil {

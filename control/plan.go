@@ -12,12 +12,12 @@ import (
 // what comes of it, and the change refuses what must not come of it; so they can't differ.
 type plan struct {
 	organization keyporter.Organization
-	rights       rights
+	authority    authority
 	roles        map[keyporter.ID]keyporter.Role // of the organization, as they are now
 	holders      []holder
 }
 
-// holder is a user whom the change touches, with his roles before and after.
+// holder is a user whom the change touches, with their roles before and after.
 type holder struct {
 	keyporter.User
 	before, after []keyporter.Role
@@ -34,7 +34,7 @@ func (h *holder) gains() []keyporter.Permission {
 // newPlan begins the plan of a change that takes the permission.
 func newPlan(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, p keyporter.Permission) (_ plan, err error) {
 	var pl plan
-	if pl.rights, err = may(ctx, q, actor, organization, p); err != nil {
+	if pl.authority, err = may(ctx, q, actor, organization, p); err != nil {
 		return pl, err
 	}
 	if pl.organization, err = q.OrganizationByID(ctx, organization); err != nil {
@@ -96,27 +96,27 @@ func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
 	return roles
 }
 
-// check refuses the change if it gave anybody what the actor doesn't hold himself, be it
-// by a grant or by taking a block away, if it took something from who holds more than he
-// does, or if nobody were left who can undo it. The machine's owner may do all of it; he
-// has other ways back in.
+// check refuses the change if it would give anybody what the actor doesn't hold, by a grant
+// or by taking a block away, if it would take something from a user who holds more than the
+// actor does, or if nobody would be left who can undo it. The machine's owner may do all of
+// it, and has other ways back in.
 func (p *plan) check(ctx context.Context, q reader) error {
-	if p.rights.trusted {
+	if p.authority.trusted {
 		return nil
 	}
 	for _, h := range p.holders {
-		if more := p.rights.lacks(h.gains()); len(more) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s what you don’t hold yourself: %s.", h.Login, words(more)))
+		if more := p.authority.cannotGive(h.gains()); len(more) > 0 {
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", h.Login, words(more)))
 		}
-		// A role reaches all who hold it: else who makes roles could strip administrators by one of theirs.
-		if more := p.rights.lacks(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take something from %s, who holds what you don’t: %s. Only who holds that, too, may do that.", h.Login, words(more)))
+		// A role reaches all who hold it: otherwise whoever makes roles could strip administrators through one of theirs.
+		if more := p.authority.cannotGive(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only somebody who has them can do that.", h.Login, words(more)))
 		}
 	}
 	return p.keepsAdministrator(ctx, q)
 }
 
-// administers tells whether who has these roles can put everything else right.
+// administers tells whether a user with these roles can put everything else right.
 func administers(roles []keyporter.Role) bool {
 	return keyporter.Resolve(roles, keyporter.PermissionManageUsers).Held() && keyporter.Resolve(roles, keyporter.PermissionManageRoles).Held()
 }

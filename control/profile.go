@@ -8,14 +8,14 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Profile is a user with what comes of his roles.
+// Profile is a user with what comes of their roles.
 type Profile struct {
 	keyporter.User
 	Organization keyporter.Organization
 	Roles        []keyporter.Role
 	Permissions  []Permission // all there are
-	WhyNot       string       // the actor may not change him, in a sentence; empty: he may
-	Appoints     bool         // the actor may make him an operator, or end that
+	WhyNot       string       // the actor may not change this user, in a sentence; empty: they may
+	Appoints     bool         // the actor may make them an operator, or end that
 }
 
 // Permission is what the roles of a user say about a permission.
@@ -24,17 +24,17 @@ type Permission struct {
 	keyporter.Resolution
 }
 
-// Profile returns a user, for who manages users.
+// Profile returns a user, for whoever manages users.
 func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Profile, error) {
 	u, err := c.db.UserByID(ctx, id)
 	if err != nil {
 		return Profile{}, missing(err, "user")
 	}
-	r, err := may(ctx, c.db, actor, u.OrganizationID, keyporter.PermissionManageUsers)
+	a, err := may(ctx, c.db, actor, u.OrganizationID, keyporter.PermissionManageUsers)
 	if err != nil {
 		return Profile{}, missing(err, "user")
 	}
-	p := Profile{User: u, Appoints: r.trusted || r.operator}
+	p := Profile{User: u, Appoints: a.operates}
 	if p.Organization, err = c.db.OrganizationByID(ctx, u.OrganizationID); err != nil {
 		return p, err
 	}
@@ -44,7 +44,7 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	for _, info := range keyporter.Permissions() {
 		p.Permissions = append(p.Permissions, Permission{info, keyporter.Resolve(p.Roles, info.Permission)})
 	}
-	p.WhyNot = keyporter.MessageOf(r.mayChange(u, p.Roles))
+	p.WhyNot = keyporter.MessageOf(a.mayChange(u, p.Roles))
 	return p, nil
 }
 
@@ -66,7 +66,7 @@ func (c *Control) UsersOf(ctx context.Context, actor keyporter.Actor, l UserList
 
 // UserByLogin returns a user of the instance.
 func (c *Control) UserByLogin(ctx context.Context, actor keyporter.Actor, login string) (keyporter.User, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return keyporter.User{}, err
 	}
 	u, err := c.db.UserByLogin(ctx, login)
@@ -75,7 +75,7 @@ func (c *Control) UserByLogin(ctx context.Context, actor keyporter.Actor, login 
 
 // Users returns users of the instance by age, a page of up to MaxPage, younger than the user after.
 func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keyporter.ID) ([]keyporter.User, error) {
-	if err := operators(actor); err != nil {
+	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
 	return c.db.Users(ctx, after, MaxPage)

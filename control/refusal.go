@@ -30,8 +30,8 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 // OrganizationRefusals returns the last refused calls in the actor's organization of those
 // tokens and connections that he may manage, the latest first.
 func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
-	if actor.Kind != keyporter.ActorSession {
-		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return nil, err
 	}
 	if err := c.flush(ctx); err != nil {
 		return nil, err

@@ -222,8 +222,8 @@ func (p *plan) mayMake(before, after keyporter.Role) error {
 		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf(
 			"Roles of its own are not part of what %s has: the feature “%s” is not granted to it.", p.organization.Name, keyporter.FlagCustomUserRoles))
 	}
-	if more := p.rights.lacks(without(grants(after), grants(before))); len(more) > 0 {
-		return keyporter.Refuse(keyporter.Forbidden, "Nobody can give what he doesn’t hold himself. This role would grant "+words(more)+".")
+	if more := p.authority.cannotGive(without(grants(after), grants(before))); len(more) > 0 {
+		return keyporter.Refuse(keyporter.Forbidden, "You can only grant what you have yourself. This role would also grant "+words(more)+".")
 	}
 	return nil
 }

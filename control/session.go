@@ -111,7 +111,8 @@ func network(address string) string {
 func (c *Control) openSession(ctx context.Context, user keyporter.User, hash string, in SignIn, proved time.Time) (cookie string, err error) {
 	cookie = rand.Text() + rand.Text() // 260 bits
 	now := c.now()
-	actor := keyporter.Actor{Kind: keyporter.ActorSession, User: user, Address: in.Address}
+	actor := keyporter.Session(user, proved)
+	actor.Address = in.Address
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		// To compare a password takes long enough for it to be changed, which ends the sessions that there are by then.
 		err := tx.KeepPassword(ctx, user.ID, hash)
@@ -181,7 +182,7 @@ func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, 
 	if now.Sub(s.SeenAt) >= sessionTouch {
 		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, hash, now) })
 	}
-	return keyporter.Actor{Kind: keyporter.ActorSession, User: user, SignedInAt: s.CreatedAt}, err
+	return keyporter.Session(user, s.CreatedAt), err
 }
 
 // SignOut ends the session of the cookie.

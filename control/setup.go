@@ -59,7 +59,8 @@ func (c *Control) Setup(ctx context.Context, in Setup) (keyporter.User, error) {
 	if err != nil {
 		return keyporter.User{}, err
 	}
-	actor := keyporter.Actor{Kind: keyporter.ActorSession, User: user, Address: in.Address}
+	actor := keyporter.Session(user, c.now())
+	actor.Address = in.Address
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		err := tx.UseSetupLink(ctx, keyporter.HashSecret(in.Code), c.now())
 		if keyporter.KindOf(err) == keyporter.NotFound {

@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// MaxTokens is how many tokens, of both kinds together, a user can add for himself. A
+// MaxTokens is how many tokens, of both kinds together, users can add for themselves. A
 // program that adds one for each of its runs stops there, and not at the end of the disk.
 const MaxTokens = 1000
 
@@ -22,7 +22,7 @@ type NewToken struct {
 }
 
 // CreateToken adds a token, switched off, and returns its secret: the only time that the
-// secret is ever seen. A user adds tokens for himself; the command line for anybody.
+// secret is ever seen. Users add tokens for themselves; the command line adds them for anybody.
 func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in NewToken) (keyporter.Token, keyporter.Secret, error) {
 	prefix := keyporter.SecretUserToken
 	if in.Kind == "" {
@@ -71,7 +71,7 @@ func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewT
 	if actor.Trusted() {
 		return c.db.UserByID(ctx, in.OwnerID)
 	}
-	if actor.Kind != keyporter.ActorSession || actor.User.ID != in.OwnerID {
+	if !actor.Is(in.OwnerID) {
 		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are added by their owner.")
 	}
 	access, err := c.TokenAccess(ctx, actor, in.Kind)
@@ -81,14 +81,14 @@ func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewT
 	return actor.User, err
 }
 
-// mayHaveMore wants the user to have less than MaxTokens. The machine's owner may bring more.
+// mayHaveMore wants the user to have fewer than MaxTokens. The machine's owner may bring more.
 func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner keyporter.ID) error {
 	if actor.Trusted() {
 		return nil
 	}
 	n, err := tx.CountTokens(ctx, owner)
 	if err == nil && n >= MaxTokens {
-		err = &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: fmt.Sprintf("You have %d tokens already, and more there can’t be. Delete one first.", n)}
+		err = &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: fmt.Sprintf("You have reached the limit of %d tokens. Delete one first.", MaxTokens)}
 	}
 	return err
 }
@@ -173,22 +173,17 @@ func (c *Control) Token(ctx context.Context, actor keyporter.Actor, id keyporter
 	return manageable(ctx, c.db, actor, id)
 }
 
-// manageable returns the token if the actor may manage it: his own, or with tokens.manage
-// (organization_tokens.manage) those of his organization. Any other doesn't exist, as far as he can tell.
+// manageable returns the token if the actor may manage it: their own, or with tokens.manage
+// (organization_tokens.manage) those of their organization. Any other doesn't exist, as far as they can tell.
 func manageable(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
 	t, err := q.TokenByID(ctx, id)
 	if err != nil {
 		return keyporter.Token{}, missing(err, "token")
 	}
-	if actor.Kind == keyporter.ActorSession && actor.User.ID == t.OwnerID {
-		return t, nil
+	if err := mayManage(ctx, q, actor, owned{"token", t.OwnerID, t.OrganizationID}, manages(t.Kind)); err != nil {
+		return keyporter.Token{}, err
 	}
-	switch _, err := may(ctx, q, actor, t.OrganizationID, manages(t.Kind)); keyporter.KindOf(err) {
-	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
-		return keyporter.Token{}, notFound("token")
-	default:
-		return t, err
-	}
+	return t, nil
 }
 
 // manages is the permission to manage tokens of a kind that others added.

@@ -18,8 +18,8 @@ const MaxPage = 100
 // Tokens returns the tokens of a kind that the actor added, the latest first: a page of
 // up to MaxPage, older than the token before (empty: from the latest).
 func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
-	if actor.Kind != keyporter.ActorSession {
-		return nil, keyporter.Refuse(keyporter.Unauthorized, "Sign in first.")
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return nil, err
 	}
 	return c.tokensOf(ctx, actor.User.ID, kind, before)
 }

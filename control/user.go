@@ -42,7 +42,7 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 	if err != nil {
 		return err
 	}
-	if in.Operator && !p.rights.trusted && !p.rights.operator {
+	if in.Operator && !p.authority.operates {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may add another one.")
 	}
 	roles, err := pick(p.roles, in.RoleIDs)
@@ -227,7 +227,7 @@ func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.
 	h := holder{User: u, before: p.rolesOf(u)}
 	h.after = h.before
 	p.holders = []holder{h}
-	return p, p.rights.mayChange(u, h.before)
+	return p, p.authority.mayChange(u, h.before)
 }
 
 // changeUser makes one change to a user whom the actor may change, while nobody else

@@ -164,7 +164,7 @@ func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
 	}
 	manager := keyportertest.User(t, w.Control, "Acme", "manager@acme.example", w.role(t, "Manages", "+users.manage").ID)
 	p, err = w.Control.Profile(ctx, keyportertest.Session(manager), w.admin.ID)
-	if err != nil || !strings.Contains(p.WhyNot, "holds what you don’t") {
+	if err != nil || !strings.Contains(p.WhyNot, "permissions that you don’t have") {
 		t.Errorf("%q, %v", p.WhyNot, err)
 	}
 }

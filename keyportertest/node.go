@@ -161,7 +161,9 @@ func UseAPI(e keyporter.Effect) keyporter.Role {
 
 // Session is the actor whom a session of the user makes, who signed in just now.
 func Session(u keyporter.User) keyporter.Actor {
-	return keyporter.Actor{Kind: keyporter.ActorSession, User: u, Address: "192.0.2.1", SignedInAt: time.Now()}
+	actor := keyporter.Session(u, time.Now())
+	actor.Address = "192.0.2.1"
+	return actor
 }
 
 // Insert writes a user who has no password, without the work of hashing one.

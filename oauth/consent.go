@@ -46,7 +46,7 @@ func (s *server) refusal(r *http.Request, f *flow, as *goidc.AuthnSession) (*goi
 		e := goidc.NewError(code, text)
 		return &e, nil
 	}
-	if f.actor.Kind != keyporter.ActorSession {
+	if !f.actor.SignedIn() {
 		return no(loginRequired, "Nobody is signed in.")
 	}
 	a := control.Authorization{ID: as.ID, AppID: keyporter.ID(as.ClientID), Asked: f.asked}

@@ -1,0 +1,179 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// reader is what questions are asked of: the database, or the transaction that is about to change it.
+type reader interface {
+	OrganizationByID(context.Context, keyporter.ID) (keyporter.Organization, error)
+	TokenByID(context.Context, keyporter.ID) (keyporter.Token, error)
+	UserByID(context.Context, keyporter.ID) (keyporter.User, error)
+	UsersOf(context.Context, store.UserList) ([]keyporter.User, error)
+	RoleByID(context.Context, keyporter.ID) (keyporter.Role, error)
+	RolesIn(context.Context, keyporter.ID) ([]keyporter.Role, error)
+	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
+	AppByID(context.Context, keyporter.ID) (keyporter.App, error)
+	AppPeople(context.Context, keyporter.ID) ([]keyporter.ID, error)
+	ConnectionByID(context.Context, keyporter.ID) (keyporter.Connection, error)
+}
+
+// authority is what an actor may do in an organization, as the database has it now.
+type authority struct {
+	user     keyporter.User // who acts, zero for who is trusted
+	trusted  bool           // above the rules of organizations
+	operates bool           // runs the instance: an operator in person, or who is trusted
+	held     []keyporter.Permission
+}
+
+// holds tells whether the actor may do what p permits. Operators manage users everywhere;
+// anything else they hold, like anybody, by their roles in their own organization.
+func (a *authority) holds(p keyporter.Permission) bool {
+	return a.trusted || a.operates && p == keyporter.PermissionManageUsers || slices.Contains(a.held, p)
+}
+
+// cannotGive returns those of the permissions that the actor can't give to others, because
+// they don't hold them themselves. Operators give any: the first administrator of an
+// organization has to come from somewhere.
+func (a *authority) cannotGive(all []keyporter.Permission) []keyporter.Permission {
+	if a.operates {
+		return nil
+	}
+	return without(all, a.held)
+}
+
+// mayChange wants the actor to hold what the user holds. Otherwise everyone who manages users
+// could become an administrator, by setting an administrator's password.
+func (a *authority) mayChange(u keyporter.User, roles []keyporter.Role) error {
+	if u.Operator && !a.operates {
+		return keyporter.Refuse(keyporter.Forbidden, u.Login+" is an operator of this Keyporter. Only operators can change that account.")
+	}
+	if more := a.cannotGive(keyporter.Held(roles)); len(more) > 0 {
+		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("%s has permissions that you don’t have: %s. Only somebody who has them can change that account.", u.Login, words(more)))
+	}
+	return nil
+}
+
+// authorityOf returns what the actor may do wherever they belong. They are read anew: they may
+// have been switched off since they signed in. Whoever can do nothing at all is nobody.
+func authorityOf(ctx context.Context, q reader, actor keyporter.Actor) (authority, error) {
+	if actor.Trusted() {
+		return authority{trusted: true, operates: true}, nil
+	}
+	if !slices.ContainsFunc(allPermissions(), actor.Can) {
+		return authority{}, notSignedIn()
+	}
+	user, err := q.UserByID(ctx, actor.User.ID)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return authority{}, notSignedIn()
+	}
+	if err == nil {
+		err = mayEnter(ctx, q, user)
+	}
+	if err != nil {
+		return authority{}, err
+	}
+	return authority{user: user, operates: user.Operator && actor.SignedIn()}, nil
+}
+
+// authorityIn returns what the actor may do in an organization. One that isn't theirs doesn't
+// exist, as far as they can tell.
+func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) (authority, error) {
+	a, err := authorityOf(ctx, q, actor)
+	if err != nil || a.trusted {
+		return a, err
+	}
+	if a.user.OrganizationID != organization {
+		if !a.operates {
+			return authority{}, notFound("organization")
+		}
+		return a, nil
+	}
+	roles, err := q.RolesOf(ctx, a.user.ID)
+	a.held = slices.DeleteFunc(keyporter.Held(roles), func(p keyporter.Permission) bool { return !actor.Can(p) })
+	return a, err
+}
+
+// may asks whether the actor may do what one of the permissions permits, in an
+// organization, and returns what else they may do there.
+func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, oneOf ...keyporter.Permission) (authority, error) {
+	a, err := authorityIn(ctx, q, actor, organization)
+	if err == nil && !slices.ContainsFunc(oneOf, a.holds) {
+		err = keyporter.Refuse(keyporter.Forbidden, "You may not do that. It takes the permission to "+oneOf[0].Means()+" ("+string(oneOf[0])+").")
+	}
+	return a, err
+}
+
+// mayManage asks the same about something that belongs to a user, who needs no permission to
+// manage what is theirs. To anybody else who may not, it doesn't exist.
+func mayManage(ctx context.Context, q reader, actor keyporter.Actor, thing owned, p keyporter.Permission) error {
+	var err error
+	if actor.Is(thing.owner) {
+		_, err = authorityOf(ctx, q, actor)
+	} else {
+		_, err = may(ctx, q, actor, thing.organization, p)
+	}
+	switch keyporter.KindOf(err) {
+	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
+		return notFound(thing.noun)
+	default:
+		return err
+	}
+}
+
+// owned is something that belongs to a user.
+type owned struct {
+	noun                string // for people: token
+	owner, organization keyporter.ID
+}
+
+// mayOperate wants the machine's owner, or an operator of the instance in person.
+func mayOperate(ctx context.Context, q reader, actor keyporter.Actor) error {
+	a, err := authorityOf(ctx, q, actor)
+	if err == nil && !a.operates {
+		err = operatorsOnly()
+	}
+	return err
+}
+
+func operatorsOnly() error {
+	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+}
+
+// signedIn wants a user who acts in person, for what is theirs alone, and returns them as they are now.
+func signedIn(ctx context.Context, q reader, actor keyporter.Actor) (keyporter.User, error) {
+	if !actor.SignedIn() {
+		return keyporter.User{}, notSignedIn()
+	}
+	a, err := authorityOf(ctx, q, actor)
+	return a.user, err
+}
+
+func notSignedIn() error { return keyporter.Refuse(keyporter.Unauthorized, "Sign in first.") }
+
+// allPermissions returns every permission, in the order of the list.
+func allPermissions() (all []keyporter.Permission) {
+	for _, info := range keyporter.Permissions() {
+		all = append(all, info.Permission)
+	}
+	return all
+}
+
+// without returns what is in all and not in some.
+func without(all, some []keyporter.Permission) []keyporter.Permission {
+	return slices.DeleteFunc(slices.Clone(all), func(p keyporter.Permission) bool { return slices.Contains(some, p) })
+}
+
+func words[T ~string](all []T) string {
+	texts := make([]string, len(all))
+	for i, p := range all {
+		texts[i] = string(p)
+	}
+	return strings.Join(texts, ", ")
+}
