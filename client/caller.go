@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -36,6 +35,14 @@ func (c Caller) Has(scope string) bool {
 	return c.App == "" || slices.Contains(c.Scopes, scope)
 }
 
+func (c *Caller) principal() *keyporter.Principal {
+	return &keyporter.Principal{
+		UserID: keyporter.ID(c.User), Login: c.Login, OrganizationID: keyporter.ID(c.Organization),
+		CredentialID: keyporter.ID(c.Credential), CredentialKind: keyporter.CredentialKind(c.Kind),
+		AppID: keyporter.ID(c.App), Scopes: c.Scopes, ActorID: keyporter.ID(c.Actor),
+	}
+}
+
 type callerKey struct{}
 
 // CallerOf returns who calls, in the context of a request that a Handler let through. In
@@ -62,19 +69,9 @@ func newDecision(i Introspection, asked time.Time) *decision {
 	if i.Kind == appToken {
 		d.caller.User = ""
 	}
-	c := &d.caller
-	for _, h := range []struct{ name, value string }{
-		{"User", c.User},
-		{"Login", c.Login},
-		{"Organization", c.Organization},
-		{"Credential", c.Credential},
-		{"Credential-Kind", c.Kind},
-		{"App", c.App},
-		{"Scopes", strings.Join(c.Scopes, " ")},
-		{"Actor", c.Actor},
-	} {
-		if h.value != "" {
-			d.identity = append(d.identity, header{"X-Keyporter-" + h.name, []string{h.value}})
+	for _, h := range d.caller.principal().Identity() {
+		if h.Value != "" {
+			d.identity = append(d.identity, header{h.Name, []string{h.Value}})
 		}
 	}
 	return d

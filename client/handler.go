@@ -55,7 +55,8 @@ func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
 
 // check decides about a call, and counts it.
 func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
-	p := keyporter.ReadHeaders(r.Header["Apitoken"], r.Header["Organizationkey"], r.Header["Authorization"], r.Header["Userloginname"])
+	headers := keyporter.CredentialHeadersOf(r.Header)
+	p := headers.Read()
 	if refused := unreadable(p); refused != nil {
 		return nil, refused
 	}

@@ -113,8 +113,6 @@ const (
 
 	maxBatch  = 500     // rows of a request: Keyporter takes twice as many, but no more than 1 MiB
 	maxAnswer = 4 << 20 // bytes of an answer that are read
-
-	requestIDHeader = "X-Keyporter-Request-Id"
 )
 
 // ErrUnavailable is what errors are when Keyporter can't be asked, or can't tell.
@@ -132,7 +130,7 @@ func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection
 	var out wire
 	header, err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
 	i := out.introspection()
-	i.requestID = header.Get(requestIDHeader)
+	i.requestID = header.Get(keyporter.HeaderRequestID)
 	i.at, _ = http.ParseTime(header.Get("Date"))
 	return i, err
 }
@@ -146,7 +144,7 @@ func (c *Client) introspectCall(r *http.Request, p *keyporter.Presented, version
 	}
 	if p.DPoP {
 		proof := "none" // nor are two
-		if proofs := r.Header["Dpop"]; len(proofs) == 1 && proofs[0] != "" {
+		if proofs := keyporter.CredentialHeadersOf(r.Header)[keyporter.HeaderDPoP]; len(proofs) == 1 && proofs[0] != "" {
 			proof = text(proofs[0], maxProof)
 		}
 		form["dpop"], form["origin"] = []string{proof}, []string{text(c.cfg.Origin(r), maxOrigin)}

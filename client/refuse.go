@@ -60,7 +60,7 @@ func (c *Client) refuse(w http.ResponseWriter, r *http.Request, f Refusal) {
 		h.Set("WWW-Authenticate", challenge)
 	}
 	if f.RequestID != "" {
-		h.Set(requestIDHeader, f.RequestID)
+		h.Set(keyporter.HeaderRequestID, f.RequestID)
 	}
 	if f.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -52,11 +53,14 @@ var misleading = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Over
 // client sent that only Keyporter may say or that no API should believe. Envoy removes
 // after it has set, so that what the answer sets is not among them.
 func toRemove(sent http.Header, d *verify.Decision) []string {
-	set := map[string]bool{strings.ToLower(web.RequestIDHeader): true}
+	set := map[string]bool{strings.ToLower(keyporter.HeaderRequestID): true}
 	for _, header := range d.Identity() {
 		set[strings.ToLower(header.Name)] = true
 	}
-	names := slices.Concat(web.Credentials(), verify.IdentityHeaders(), misleading)
+	names := slices.Concat(keyporter.CredentialHeaderNames(), misleading)
+	for _, header := range new(keyporter.Principal).Identity() {
+		names = append(names, header.Name)
+	}
 	for name := range sent {
 		names = append(names, name)
 	}

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
-	"github.com/keyporter/keyporter/web"
 )
 
 const (
@@ -86,10 +86,10 @@ func denied(a *answer) *authv3.CheckResponse {
 func allowed(r *http.Request, a *answer, d *verify.Decision) *authv3.CheckResponse {
 	toAPI, toClient := http.Header{}, http.Header{}
 	for name, values := range a.Header() {
-		if strings.HasPrefix(name, verify.HeaderPrefix) {
+		if strings.HasPrefix(name, keyporter.OwnHeaderPrefix) {
 			toAPI[name] = values
 		}
-		if name == web.RequestIDHeader || name == "Deprecation" || name == "Sunset" {
+		if name == keyporter.HeaderRequestID || name == "Deprecation" || name == "Sunset" {
 			toClient[name] = values
 		}
 	}

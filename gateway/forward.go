@@ -3,8 +3,10 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -47,7 +49,7 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Request, *verify.Request) error) *verify.Decision {
 	id := web.NewRequestID()
 	h := w.Header()
-	h[web.RequestIDHeader] = []string{id}
+	h[keyporter.HeaderRequestID] = []string{id}
 	req, fromProxy := g.request(r, id)
 	if !fromProxy {
 		web.WriteProblem(w, web.Problem{
@@ -80,7 +82,9 @@ func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Re
 // one call, and of two headers of a name some proxies know the first only, by which another
 // call would be the same.
 func onlyOnce(req *verify.Request) bool {
-	return len(req.DPoP) > 0 || len(req.APIToken) > 1 || len(req.Authorization) > 1 || len(req.OrganizationKey) > 1 || len(req.UserLoginName) > 1
+	headers := req.Headers()
+	twice := func(values []string) bool { return len(values) > 1 }
+	return len(req.DPoP) > 0 || slices.ContainsFunc(headers[:], twice)
 }
 
 // Errors about the question, told to the proxy's owner.

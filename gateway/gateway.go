@@ -51,14 +51,7 @@ func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 // request takes from r what doesn't depend on the adapter, and tells whether it comes from a trusted proxy.
 func (g *Gateway) request(r *http.Request, id string) (req verify.Request, fromProxy bool) {
 	addr, fromProxy := g.proxies.Client(r)
-	return verify.Request{
-		APIToken:        r.Header["Apitoken"],
-		Authorization:   r.Header["Authorization"],
-		OrganizationKey: r.Header["Organizationkey"],
-		UserLoginName:   r.Header["Userloginname"],
-		DPoP:            r.Header["Dpop"],
-		ClientIP:        addr,
-		Agent:           r.UserAgent(),
-		RequestID:       id,
-	}, fromProxy
+	req = verify.Request{ClientIP: addr, Agent: r.UserAgent(), RequestID: id}
+	req.SetHeaders(r.Header)
+	return req, fromProxy
 }

@@ -5,13 +5,15 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+
+	"github.com/keyporter/keyporter"
 )
 
 // The headers in which nginx is told a refusal.
 const (
-	refusalHeader       = "X-Keyporter-Refusal"        // the body, one line
-	refusalStatusHeader = "X-Keyporter-Refusal-Status" // the status
-	refusalTypeHeader   = "X-Keyporter-Refusal-Type"   // the type of the body
+	refusalHeader       = keyporter.OwnHeaderPrefix + "Refusal"        // the body, one line
+	refusalStatusHeader = keyporter.OwnHeaderPrefix + "Refusal-Status" // the status
+	refusalTypeHeader   = keyporter.OwnHeaderPrefix + "Refusal-Type"   // the type of the body
 )
 
 // answerNginx has ask answer, and tells nginx what that was in its own way. auth_request

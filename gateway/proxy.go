@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -20,7 +21,7 @@ func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host,
 // away ends the call to the API.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
-	w.Header()[web.RequestIDHeader] = []string{id}
+	w.Header()[keyporter.HeaderRequestID] = []string{id}
 	req, fromProxy := g.request(r, id)
 	// The path as it will be sent: what was checked is what the API gets.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
@@ -43,7 +44,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ModifyResponse: func(res *http.Response) error {
 			web.CleanAnswer(res.Header, len(d.Route.API().Hosts) == 0)
 			g.notices.Tell(res.Header, &d)
-			w.Header()[web.RequestIDHeader] = []string{id} // anew: an early hint clears all headers
+			w.Header()[keyporter.HeaderRequestID] = []string{id} // anew: an early hint clears all headers
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },

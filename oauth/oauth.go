@@ -173,7 +173,7 @@ func allowOrigins(w http.ResponseWriter, r *http.Request, methods string) (prefl
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, "+web.RequestIDHeader)
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, "+keyporter.HeaderRequestID)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/keyporter/keyporter/web"
+	"github.com/keyporter/keyporter"
 )
 
 // pageTime is how long a browser may take to send a form, and to read what it is
@@ -35,7 +35,7 @@ func reported(log *slog.Logger, next http.Handler) http.Handler {
 			}
 			// With ErrAbortHandler the proxy breaks off when an API does.
 			if err, ok := fault.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
-				log.Error("panic", "request_id", w.Header().Get(web.RequestIDHeader), "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
+				log.Error("panic", "request_id", w.Header().Get(keyporter.HeaderRequestID), "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			}
 			panic(http.ErrAbortHandler)
 		}()

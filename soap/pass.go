@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -36,7 +37,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 		ModifyResponse: func(res *http.Response) error {
 			web.CleanAnswer(res.Header, len(api.Hosts) == 0)
 			d.notices.Tell(res.Header, decision)
-			w.Header()[web.RequestIDHeader] = []string{m.id} // anew: an early hint clears all headers
+			w.Header()[keyporter.HeaderRequestID] = []string{m.id} // anew: an early hint clears all headers
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -63,7 +64,7 @@ func (d *Door) route(r *http.Request) *verify.Route {
 // ServeHTTP answers a request that the door claims.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
-	w.Header()[web.RequestIDHeader] = []string{id}
+	w.Header()[keyporter.HeaderRequestID] = []string{id}
 	route := d.route(r)
 	switch {
 	case route == nil:
@@ -149,14 +150,15 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
 		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
 	}
+	headers := keyporter.CredentialHeadersOf(r.Header)
 	// What the headers say is nothing over SOAP, but beside what the message says it is one too many.
 	if said(a.apiToken) || said(a.organizationKey) {
-		req.APIToken = append(req.APIToken, r.Header["Apitoken"]...)
-		req.OrganizationKey = append(req.OrganizationKey, r.Header["Organizationkey"]...)
-		req.Authorization = r.Header["Authorization"]
+		req.APIToken = append(req.APIToken, headers[keyporter.HeaderAPIToken]...)
+		req.OrganizationKey = append(req.OrganizationKey, headers[keyporter.HeaderOrganizationKey]...)
+		req.Authorization = headers[keyporter.HeaderAuthorization]
 	}
 	if said(a.userLoginName) {
-		req.UserLoginName = append(req.UserLoginName, r.Header["Userloginname"]...)
+		req.UserLoginName = append(req.UserLoginName, headers[keyporter.HeaderUserLoginName]...)
 	}
 	decision := d.checker.Check(r.Context(), &req)
 	switch {

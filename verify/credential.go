@@ -2,9 +2,25 @@ package verify
 
 import "github.com/keyporter/keyporter"
 
-// readHeaders reads the one secret and the one login name out of the headers of a call.
+// SetHeaders takes from the headers of a call those that can carry a credential.
+func (r *Request) SetHeaders(h map[string][]string) {
+	c := keyporter.CredentialHeadersOf(h)
+	r.APIToken, r.OrganizationKey, r.Authorization = c[keyporter.HeaderAPIToken], c[keyporter.HeaderOrganizationKey], c[keyporter.HeaderAuthorization]
+	r.UserLoginName, r.DPoP = c[keyporter.HeaderUserLoginName], c[keyporter.HeaderDPoP]
+}
+
+// Headers returns the headers of the call that can carry a credential.
+func (r *Request) Headers() keyporter.CredentialHeaders {
+	return keyporter.CredentialHeaders{
+		keyporter.HeaderAPIToken: r.APIToken, keyporter.HeaderOrganizationKey: r.OrganizationKey, keyporter.HeaderAuthorization: r.Authorization,
+		keyporter.HeaderUserLoginName: r.UserLoginName, keyporter.HeaderDPoP: r.DPoP,
+	}
+}
+
+// readHeaders reads the one secret and the one login name in the headers of a call.
 func (k *call) readHeaders() {
-	p := keyporter.ReadHeaders(k.req.APIToken, k.req.OrganizationKey, k.req.Authorization, k.req.UserLoginName)
+	headers := k.req.Headers()
+	p := headers.Read()
 	k.secret, k.dpop, k.login = p.Secret, p.DPoP, single{value: p.Login, ok: !p.TwoLogins}
 	switch {
 	case p.TwoSecrets:

@@ -1,30 +1,6 @@
 package verify
 
-import (
-	"strings"
-
-	"github.com/keyporter/keyporter"
-)
-
-// The headers by which an API behind Keyporter learns who calls. Which of them a call
-// carries depends on its credential; whatever a client sent under these names, or under
-// any that begin with HeaderPrefix, is taken off before.
-const (
-	HeaderPrefix         = "X-Keyporter-"
-	HeaderUser           = HeaderPrefix + "User"
-	HeaderLogin          = HeaderPrefix + "Login"
-	HeaderOrganization   = HeaderPrefix + "Organization"
-	HeaderCredential     = HeaderPrefix + "Credential"
-	HeaderCredentialKind = HeaderPrefix + "Credential-Kind"
-	HeaderApp            = HeaderPrefix + "App"
-	HeaderScopes         = HeaderPrefix + "Scopes"
-	HeaderActor          = HeaderPrefix + "Actor"
-)
-
-// IdentityHeaders are the names of all of them.
-func IdentityHeaders() []string {
-	return []string{HeaderUser, HeaderLogin, HeaderOrganization, HeaderCredential, HeaderCredentialKind, HeaderApp, HeaderScopes, HeaderActor}
-}
+import "github.com/keyporter/keyporter"
 
 // Header is a header that is ready to be put into a http.Header.
 type Header struct {
@@ -38,28 +14,19 @@ type Header struct {
 // place that it has to look at.
 func identityOf(p *keyporter.Principal) []Header {
 	var made struct {
-		headers [8]Header
-		values  [8]string
+		headers [len(keyporter.IdentityHeaders{})]Header
+		values  [len(keyporter.IdentityHeaders{})]string
 	}
-	given := [8]struct{ name, value string }{
-		{HeaderUser, string(p.UserID)},
-		{HeaderLogin, p.Login},
-		{HeaderOrganization, string(p.OrganizationID)},
-		{HeaderCredential, string(p.CredentialID)},
-		{HeaderCredentialKind, string(p.CredentialKind)},
-		{HeaderApp, string(p.AppID)},
-		{HeaderScopes, strings.Join(p.Scopes, " ")},
-		{HeaderActor, string(p.ActorID)},
-	}
+	given := p.Identity()
 	text := ""
 	for _, h := range given {
-		text += h.value
+		text += h.Value
 	}
 	n := 0
 	for _, h := range given {
-		if h.value != "" {
-			made.values[n], text = text[:len(h.value)], text[len(h.value):]
-			made.headers[n] = Header{Name: h.name, Values: made.values[n : n+1 : n+1]}
+		if h.Value != "" {
+			made.values[n], text = text[:len(h.Value)], text[len(h.Value):]
+			made.headers[n] = Header{Name: h.Name, Values: made.values[n : n+1 : n+1]}
 			n++
 		}
 	}

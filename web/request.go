@@ -7,10 +7,9 @@ import (
 	"encoding/binary"
 	"net/http"
 	"sync/atomic"
-)
 
-// RequestIDHeader carries the request id to whom the answer goes.
-const RequestIDHeader = "X-Keyporter-Request-Id"
+	"github.com/keyporter/keyporter"
+)
 
 var (
 	requestBase  = newRequestBase()
@@ -42,7 +41,7 @@ type requestIDKey struct{}
 func WithRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := NewRequestID()
-		w.Header().Set(RequestIDHeader, id)
+		w.Header().Set(keyporter.HeaderRequestID, id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
 	})
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// headerPrefix is how the names of all headers begin in which Keyporter says something.
-const headerPrefix = "X-Keyporter-"
-
 // Outgoing makes of a call that was checked the request that the API gets, without the
 // identity headers, which the door adds. Hop-by-hop headers, those that the client names
 // in Connection among them, were removed before, so that no client can have the identity
@@ -39,12 +36,7 @@ func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id str
 		h.Set("X-Forwarded-Proto", "https")
 	}
 	p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Opaque, p.Out.Host = target.Scheme, target.Host, "", ""
-	h[RequestIDHeader] = []string{id}
-}
-
-// Credentials are the names of the headers that can carry a credential, or belong to one.
-func Credentials() []string {
-	return []string{"Apitoken", "Authorization", "Organizationkey", "Userloginname", "Dpop"}
+	h[keyporter.HeaderRequestID] = []string{id}
 }
 
 // Foreign tells headers that must not reach an API: those of Keyporter's own, those
@@ -83,7 +75,7 @@ func onlyWebsocket(h http.Header) {
 // shares its origin with the console gets its answers sandboxed.
 func CleanAnswer(h http.Header, sharesOrigin bool) {
 	for name := range h {
-		if strings.HasPrefix(name, headerPrefix) {
+		if strings.HasPrefix(name, keyporter.OwnHeaderPrefix) {
 			delete(h, name)
 		}
 	}
