@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // MaxURLLen is the length of the longest address that an app can have, in bytes.
@@ -85,10 +86,10 @@ func loopback(host string) bool {
 	return err == nil && ip.IsLoopback() && ip.Zone() == "" || strings.EqualFold(host, "localhost")
 }
 
-// cut is a text as far as a message has room for it.
+// cut is a text as far as a message has room for it, without what can't be seen.
 func cut(s string) string {
 	s = strings.ToValidUTF8(strings.Map(func(r rune) rune {
-		if hidden(r) {
+		if !unicode.IsGraphic(r) {
 			return -1
 		}
 		return r

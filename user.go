@@ -1,11 +1,6 @@
 package keyporter
 
-import (
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
-)
+import "time"
 
 // User signs in with a login name and belongs to one organization.
 type User struct {
@@ -18,22 +13,9 @@ type User struct {
 	CreatedAt      time.Time
 }
 
+// MaxNameLen is the length of the longest name of anything, in characters.
+const MaxNameLen = 100
+
 // MaxLoginLen is the length of the longest login name in bytes, that of an e-mail
 // address (RFC 5321 §4.5.3.1.3, less the angle brackets).
 const MaxLoginLen = 254
-
-// ParseLogin checks a login name and returns it without blanks around it.
-func ParseLogin(login string) (string, error) {
-	login = strings.TrimFunc(login, unicode.IsSpace)
-	local, domain, ok := strings.Cut(login, "@")
-	bad := func(r rune) bool { return unicode.IsSpace(r) || hidden(r) || strings.ContainsRune(`<>"',;:()[]\`, r) }
-	switch {
-	case login == "":
-		return "", InvalidField("login", "Enter a login name.")
-	case !ok || local == "" || domain == "" || strings.Contains(domain, "@"):
-		return "", InvalidField("login", "The login name is an e-mail address, such as ada@acme.example.")
-	case len(login) > MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
-		return "", InvalidField("login", "This can't be an e-mail address.")
-	}
-	return login, nil
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // What an app can have at the most: its pages, and the authorization endpoint, go through all of it.
@@ -24,13 +25,13 @@ const (
 // cleanApp checks what a person says of an app, and puts it in order. before is the app
 // as it is, zero when it is new.
 func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool) (err error) {
-	if a.Name, err = keyporter.ParseName(a.Name); err != nil {
+	if a.Name, err = names.Parse("name", a.Name); err != nil {
 		return err
 	}
-	if a.Publisher, err = keyporter.ParseName(a.Publisher); err != nil {
+	if a.Publisher, err = names.Parse("name", a.Publisher); err != nil {
 		return keyporter.InvalidField("publisher", strings.Replace(keyporter.MessageOf(err), "a name", "who publishes it", 1))
 	}
-	if a.Description, err = keyporter.ParseText("description", a.Description, MaxDescriptionLen); err != nil {
+	if a.Description, err = names.ParseText("description", a.Description, MaxDescriptionLen); err != nil {
 		return err
 	}
 	a.HomePage, a.Webhook, a.Keys = strings.TrimSpace(a.HomePage), strings.TrimSpace(a.Webhook), strings.TrimSpace(a.Keys)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // discretion keeps the names of roles from who has no business with them. Who holds an
@@ -26,7 +27,7 @@ func (d discretion) hides(t Credential, rule keyporter.Rule, login string) bool 
 	case keyporter.RulePermission:
 		return !d.all && t.OwnerID != d.actor.User.ID
 	case keyporter.RuleNamedPermission:
-		return !d.all && keyporter.Fold(login) != keyporter.Fold(d.actor.User.Login)
+		return !d.all && !names.Same(login, d.actor.User.Login)
 	}
 	return false
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -108,7 +109,7 @@ func mayBeRole(ctx context.Context, q reader, p keyporter.IdentityProvider) erro
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 
 func checkProvider(p keyporter.IdentityProvider) (_ keyporter.IdentityProvider, err error) {
-	if p.Name, err = keyporter.ParseName(p.Name); err != nil {
+	if p.Name, err = names.Parse("name", p.Name); err != nil {
 		return p, err
 	}
 	p.Issuer = strings.TrimSpace(p.Issuer)

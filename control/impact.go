@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -48,7 +49,7 @@ func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
 			impact.Users = append(impact.Users, u)
 		}
 	}
-	slices.SortFunc(impact.Users, func(a, b UserImpact) int { return cmp.Compare(keyporter.Fold(a.Login), keyporter.Fold(b.Login)) })
+	slices.SortFunc(impact.Users, func(a, b UserImpact) int { return cmp.Compare(names.Key(a.Login), names.Key(b.Login)) })
 	uses := store.Uses{OrganizationID: p.organization.ID}
 	if len(p.holders) == 1 {
 		uses.OwnerID = p.holders[0].ID

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -25,9 +26,9 @@ func (c *Control) CreateOrganization(ctx context.Context, actor keyporter.Actor,
 }
 
 func (c *Control) newOrganization(name string) (keyporter.Organization, error) {
-	name, err := keyporter.ParseName(name)
+	name, err := names.Parse("organization", name)
 	if err != nil {
-		return keyporter.Organization{}, keyporter.InvalidField("organization", keyporter.MessageOf(err))
+		return keyporter.Organization{}, err
 	}
 	now := c.now()
 	o := keyporter.Organization{ID: keyporter.NewID(now), Name: name, Active: true, CreatedAt: now}

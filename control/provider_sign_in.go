@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -147,7 +148,7 @@ func (c *Control) madeBy(ctx context.Context, tx *store.Tx, p keyporter.Identity
 	if err := mayBeRole(ctx, tx, p); err != nil {
 		return keyporter.User{}, err // the role was deleted since
 	}
-	login, err := keyporter.ParseLogin(email)
+	login, err := names.ParseLogin(email)
 	if err != nil {
 		return keyporter.User{}, notLetIn()
 	}

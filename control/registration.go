@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -108,8 +109,8 @@ const maxRegisteredURIs = 20
 // checkRegistered checks what an app says of itself.
 func checkRegistered(a *keyporter.App) error {
 	var err error
-	if a.Name, err = keyporter.ParseName(a.Name); err != nil {
-		return keyporter.InvalidField("client_name", keyporter.MessageOf(err))
+	if a.Name, err = names.Parse("client_name", a.Name); err != nil {
+		return err
 	}
 	if len(a.RedirectURIs) > maxRegisteredURIs {
 		return keyporter.InvalidField("redirect_uris", "There are too many of them.")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -242,11 +243,11 @@ func withEffect(r keyporter.Role, e keyporter.Effect) []keyporter.Permission {
 
 // cleanRole checks what a person says of a role. What is left open has no entry in Effects.
 func cleanRole(r *keyporter.Role) (err error) {
-	if r.Name, err = keyporter.ParseName(r.Name); err != nil {
+	if r.Name, err = names.Parse("name", r.Name); err != nil {
 		return err
 	}
 	for _, p := range keyporter.PredefinedRoles() {
-		if keyporter.Fold(p.Name) == keyporter.Fold(r.Name) {
+		if names.Same(p.Name, r.Name) {
 			return roleNameTaken()
 		}
 	}

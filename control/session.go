@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -88,7 +89,7 @@ func (c *Control) countAttempt(ctx context.Context, in SignIn) error {
 	return nil
 }
 
-func loginKey(login string) string { return keyporter.Fold(text(login, keyporter.MaxLoginLen)) }
+func loginKey(login string) string { return names.Key(text(login, keyporter.MaxLoginLen)) }
 
 // text is what databases take as text out of what a browser sent, n bytes of it at the most.
 func text(s string, n int) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -43,7 +44,7 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 		ID: keyporter.NewID(now), OrganizationID: owner.OrganizationID, OwnerID: owner.ID,
 		Kind: in.Kind, ExpiresAt: in.ExpiresAt, CreatedAt: now,
 	}
-	if t.Name, err = keyporter.ParseName(in.Name); err != nil {
+	if t.Name, err = names.Parse("name", in.Name); err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}
 	if err := c.checkExpiry(in.ExpiresAt); err != nil {
@@ -95,7 +96,7 @@ func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner
 
 // RenameToken gives a token another name.
 func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, name string) (keyporter.Token, error) {
-	name, err := keyporter.ParseName(name)
+	name, err := names.Parse("name", name)
 	if err != nil {
 		return keyporter.Token{}, err
 	}

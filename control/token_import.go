@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -163,7 +164,7 @@ func (i *importing) there(ctx context.Context, t keyporter.Token, hash keyporter
 		return "", err
 	case other.OwnerID != t.OwnerID || other.Kind != t.Kind:
 		return "There is a token with this secret, of another owner or kind.", nil
-	case keyporter.Fold(other.Name) != keyporter.Fold(t.Name):
+	case !names.Same(other.Name, t.Name):
 		return "There is a token with this secret, by another name.", nil
 	}
 	i.There++
@@ -171,7 +172,7 @@ func (i *importing) there(ctx context.Context, t keyporter.Token, hash keyporter
 }
 
 func (i *importing) owner(ctx context.Context, login string) (keyporter.User, error) {
-	key := keyporter.Fold(login)
+	key := names.Key(login)
 	if u, ok := i.owners[key]; ok {
 		return u, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -57,7 +58,7 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 func (c *Control) newUser(ctx context.Context, in NewUser) (u keyporter.User, hash string, err error) {
 	now := c.now()
 	u = keyporter.User{ID: keyporter.NewID(now), OrganizationID: in.OrganizationID, Operator: in.Operator, Active: true, RoleIDs: distinct(in.RoleIDs), CreatedAt: now}
-	if u.Login, err = keyporter.ParseLogin(in.Login); err != nil {
+	if u.Login, err = names.ParseLogin(in.Login); err != nil {
 		return u, "", err
 	}
 	if err := checkPassword(in.Password); err != nil {

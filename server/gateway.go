@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/store"
 )
@@ -55,20 +56,20 @@ func (c Config) validateGateways() (faults []error) {
 	for _, a := range c.APIs {
 		known = append(known, a.Name)
 	}
-	var names []string
+	var taken []string
 	hashes := map[keyporter.SecretHash]bool{}
 	for i, g := range c.Gateways {
 		where := fmt.Sprintf("gateways[%d]", i)
-		name, err := keyporter.ParseName(g.Name)
+		name, err := names.Parse("name", g.Name)
 		bad(err != nil || name != g.Name || len([]rune(name)) > maxGatewayName, "%s: name has to be 1 to %d characters", where, maxGatewayName)
-		bad(slices.Contains(names, g.Name), "%s: there are two of the name %q", where, g.Name)
+		bad(slices.Contains(taken, g.Name), "%s: there are two of the name %q", where, g.Name)
 		hash, err := g.hash()
 		bad(err != nil, "%s: %w", where, err)
 		bad(err == nil && hashes[hash], "%s: another gateway has this secret", where)
 		for _, a := range g.APIs {
 			bad(!slices.Contains(known, a), "%s: %q is none of apis", where, a)
 		}
-		names, hashes[hash] = append(names, g.Name), true
+		taken, hashes[hash] = append(taken, g.Name), true
 	}
 	return faults
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // InsertOrganization writes a new organization with its flags. A name that is taken is a Conflict.
@@ -14,7 +15,7 @@ func (tx *Tx) InsertOrganization(ctx context.Context, o keyporter.Organization) 
 	_, err := tx.exec(ctx, `
 		INSERT INTO organizations (id, name, name_key, active, created_at)
 		VALUES ($1, $2, $3, $4, $5)`,
-		o.ID, o.Name, keyporter.Fold(o.Name), o.Active, millis(o.CreatedAt))
+		o.ID, o.Name, names.Key(o.Name), o.Active, millis(o.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert organization: %w", explain(err))
 	}
@@ -50,7 +51,7 @@ func (q queries) OrganizationByID(ctx context.Context, id keyporter.ID) (keyport
 
 // OrganizationByName returns the organization of that name, letter case ignored.
 func (q queries) OrganizationByName(ctx context.Context, name string) (keyporter.Organization, error) {
-	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE name_key = $1`, keyporter.Fold(name))
+	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE name_key = $1`, names.Key(name))
 }
 
 func (q queries) organization(ctx context.Context, query string, arg any) (keyporter.Organization, error) {

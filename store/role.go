@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // InsertRole writes a new custom role. A name that is taken in the organization is a Conflict.
 func (tx *Tx) InsertRole(ctx context.Context, r keyporter.Role, createdAt time.Time) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO roles (id, organization_id, name, name_key, created_at)
-		VALUES ($1, $2, $3, $4, $5)`, r.ID, r.OrganizationID, r.Name, keyporter.Fold(r.Name), millis(createdAt))
+		VALUES ($1, $2, $3, $4, $5)`, r.ID, r.OrganizationID, r.Name, names.Key(r.Name), millis(createdAt))
 	if err != nil {
 		return fmt.Errorf("insert role: %w", explain(err))
 	}
@@ -33,7 +34,7 @@ func (tx *Tx) insertEffects(ctx context.Context, r keyporter.Role) error {
 // NotFound when the role isn't at r.Version any more, and a Conflict when the name is taken.
 func (tx *Tx) UpdateRole(ctx context.Context, r keyporter.Role) error {
 	err := tx.must(ctx, `UPDATE roles SET name = $3, name_key = $4, version = version + 1 WHERE id = $1 AND version = $2`,
-		r.ID, r.Version, r.Name, keyporter.Fold(r.Name))
+		r.ID, r.Version, r.Name, names.Key(r.Name))
 	if err != nil {
 		return fmt.Errorf("update role: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // Standing is what stands between a user and the APIs, beside his organization.
@@ -52,7 +53,7 @@ func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID,
 	scan := func(row scanner) (s standingRow, err error) { return s, row.Scan(s.dest()...) }
 	row, err := one(ctx, q.q, scan, `SELECT `+standingColumns+`
 		FROM users u WHERE u.login_key = $1 AND u.organization_id = $3`,
-		keyporter.Fold(login), keyporter.PermissionUseAPI, organization)
+		names.Key(login), keyporter.PermissionUseAPI, organization)
 	if err != nil {
 		return Standing{}, fmt.Errorf("find named user: %w", err)
 	}

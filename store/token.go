@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // InsertToken writes a new token and the hash of its secret. A name that the owner uses already is a Conflict.
@@ -13,7 +14,7 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	_, err := tx.exec(ctx, `
 		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, keyporter.Fold(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
+		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, names.Key(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert token: %w", explain(err))
 	}
@@ -33,7 +34,7 @@ func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter
 		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT DO NOTHING`,
-		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, keyporter.Fold(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
+		t.ID, t.OrganizationID, t.OwnerID, t.Kind, t.Name, names.Key(t.Name), t.Enabled, millis(t.ExpiresAt), millis(t.CreatedAt))
 	if err != nil || n == 0 {
 		return false, explain(err)
 	}
@@ -69,7 +70,7 @@ func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) 
 
 // RenameToken gives a token another name. One that the owner uses already is a Conflict.
 func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) error {
-	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, keyporter.Fold(name))
+	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, names.Key(name))
 }
 
 // SetTokenEnabled switches a token on or off and tells whether that changed it.

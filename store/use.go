@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // Use is a batch of calls made with one credential by one client.
@@ -70,7 +71,7 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 		ON CONFLICT (token_id, login, version) DO UPDATE
 		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
 			calls = token_logins.calls + excluded.calls`,
-		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed, keyporter.Fold(u.SpokeFor))
+		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed, names.Key(u.SpokeFor))
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 )
 
 // InsertUser writes a new user with his roles. A login that is taken is a Conflict.
@@ -14,7 +15,7 @@ func (tx *Tx) InsertUser(ctx context.Context, u keyporter.User, passwordHash str
 	_, err := tx.exec(ctx, `
 		INSERT INTO users (id, organization_id, login, login_key, password_hash, operator, active, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		u.ID, u.OrganizationID, u.Login, keyporter.Fold(u.Login), passwordHash, u.Operator, u.Active, millis(u.CreatedAt))
+		u.ID, u.OrganizationID, u.Login, names.Key(u.Login), passwordHash, u.Operator, u.Active, millis(u.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert user: %w", explain(err))
 	}
@@ -71,7 +72,7 @@ func (q queries) UserByID(ctx context.Context, id keyporter.ID) (keyporter.User,
 
 // UserByLogin returns the user with that login name, letter case ignored.
 func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User, error) {
-	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, keyporter.Fold(login))
+	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, names.Key(login))
 }
 
 func (q queries) user(ctx context.Context, query string, args ...any) (keyporter.User, error) {
@@ -121,7 +122,7 @@ func (q queries) users(ctx context.Context, query string, args ...any) ([]keypor
 
 // contains is the LIKE pattern for a login or name key that has part in it.
 func contains(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(keyporter.Fold(part)) + "%"
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(names.Key(part)) + "%"
 }
 
 // PasswordHash returns a user's password hash, empty when he has no password.

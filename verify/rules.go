@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -144,7 +145,7 @@ func saysForWhom(k *call) keyporter.Reason {
 	if k.entry.Kind == keyporter.CredentialAppToken {
 		return unless(login == "", keyporter.ReasonLoginName) // it speaks for nobody
 	}
-	same := login == "" || login == k.entry.Login || keyporter.Fold(login) == keyporter.Fold(k.entry.Login)
+	same := login == "" || login == k.entry.Login || names.Same(login, k.entry.Login)
 	return unless(same, keyporter.ReasonLoginName)
 }
 

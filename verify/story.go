@@ -196,7 +196,7 @@ func userRef(s *store.Standing) []keyporter.Ref {
 func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	switch {
 	case len(s.BlockedBy) > 0:
-		return fmt.Sprintf("%s blocks api.use for %s, whatever other roles grant.", names(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
+		return fmt.Sprintf("%s blocks api.use for %s, whatever other roles grant.", subject(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
 	case len(roles) > 0:
 		refs := keyporter.RoleRefs(roles)
 		return fmt.Sprintf("No role of %s grants api.use; he has %s.", s.Login, quoted(refs)), append(refs, userRef(s)...)
@@ -206,11 +206,11 @@ func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref
 
 func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	refs := keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Granting)
-	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", names(refs), s.Login), append(refs, userRef(s)...)
+	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", subject(refs), s.Login), append(refs, userRef(s)...)
 }
 
-// names are roles as a sentence begins with them.
-func names(refs []keyporter.Ref) string {
+// subject names roles at the beginning of a sentence.
+func subject(refs []keyporter.Ref) string {
 	if len(refs) == 1 {
 		return "The role " + quoted(refs)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/names"
 )
 
 // The limits of an import.
@@ -141,10 +142,10 @@ func (r *importRow) token() (t control.ImportedToken, err error) {
 			return t, lineFault("It has bytes in it that are not UTF-8.")
 		}
 	}
-	if t.Login, err = keyporter.ParseLogin(r[columnLogin]); err != nil {
+	if t.Login, err = names.ParseLogin(r[columnLogin]); err != nil {
 		return t, err
 	}
-	if t.Name, err = keyporter.ParseName(r[columnName]); err != nil {
+	if t.Name, err = names.Parse("name", r[columnName]); err != nil {
 		return t, err
 	}
 	if t.Kind, err = r.kind(); err != nil {

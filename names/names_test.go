@@ -1,0 +1,79 @@
+package names_test
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
+)
+
+func TestNames(t *testing.T) {
+	hundred := strings.Repeat("ä", 100)
+	for in, want := range map[string]string{
+		"Nightly export":   "Nightly export",
+		"  padded\t":       "padded",
+		hundred:            hundred,
+		"<b>markup</b> & ": "<b>markup</b> &",
+		"👩‍👧 family":       "👩‍👧 family",
+		"مفتاح":            "مفتاح",
+		hundred + "ä":      "",
+		"":                 "",
+		" \t\u00a0\u3000":  "",
+		"line\nbreak":      "",
+		"tab\tinside":      "",
+		"nul\x00":          "",
+		"bad \xff bytes":   "",
+		"\u202egnp.exe":    "",
+		"\u200b":           "",
+		"a\u200bb":         "",
+		"\u200d":           "",
+		"para\u2029graph":  "",
+	} {
+		got, err := names.Parse("token", in)
+		if got != want && err == nil || (err == nil) != (want != "") {
+			t.Errorf("Parse(%q) = %q, %v; want %q", in, got, err, want)
+		}
+		if err != nil && (keyporter.KindOf(err) != keyporter.Invalid || keyporter.MessageOf(err) == "") {
+			t.Errorf("Parse(%q): %v is not for people", in, err)
+		}
+	}
+}
+
+func TestLogins(t *testing.T) {
+	for in, ok := range map[string]bool{
+		"ada@acme.example": true, " Ada@Acme.Example ": true, "ünïcode@exämple.de": true, "a+b.c@d": true,
+		"": false, "ada": false, "@acme.example": false, "ada@": false, "a@b@c": false, "ada @acme.example": false, "ada@acme\r\n.example": false,
+		"<ada@acme.example>": false, `"ada"@acme.example`: false, "ada@acme.example\x00": false, strings.Repeat("a", 251) + "@b.c": false, "\xff@b.c": false,
+	} {
+		if _, err := names.ParseLogin(in); (err == nil) != ok {
+			t.Errorf("ParseLogin(%q): %v", in, err)
+		}
+	}
+}
+
+func TestTheKeyIgnoresLetterCaseOnly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.String().Draw(t, "s")
+		if names.Key(s) != names.Key(strings.ToUpper(s)) || names.Key(names.Key(s)) != names.Key(s) {
+			t.Fatalf("%q has the key %q, its capitals to %q", s, names.Key(s), names.Key(strings.ToUpper(s)))
+		}
+	})
+}
+
+// TestStoredKeysStayValid: keys stand in databases, under unique indexes.
+func TestStoredKeysStayValid(t *testing.T) {
+	for name, key := range map[string]string{
+		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "straße", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
+		"ſecret": "secret", "İstanbul": "istanbul", "ı": "i", "\u212aelvin": "kelvin", "ﬁle": "ﬁle", "Ǆ": "ǆ", "e\u0301": "e\u0301", "\u00c9": "\u00e9", "": "",
+	} {
+		if got := names.Key(name); got != key {
+			t.Errorf("%q has the key %q, want %q", name, got, key)
+		}
+	}
+	if !names.Same("Nightly Export", "nightly export") || names.Same("nightly export", "nightly-export") {
+		t.Error("letter case is all that doesn't count")
+	}
+}
