@@ -96,3 +96,15 @@ func OpenIDScopes() []Scope {
 
 // Confidential tells whether the app can prove who it is.
 func (a *App) Confidential() bool { return a.Authentication != AppPublic }
+
+// FindScope returns what there is to say about a scope, one of the operator's or of OpenID's.
+func FindScope(operators []Scope, name string) (Scope, bool) {
+	for _, scopes := range [][]Scope{operators, OpenIDScopes()} {
+		for _, s := range scopes {
+			if s.Name == name {
+				return s, true
+			}
+		}
+	}
+	return Scope{}, false
+}

@@ -2,9 +2,9 @@ package keyporter
 
 import "time"
 
-// AppGrant is one authorization that an app was given: under a connection, or, with client
-// credentials, its own. Codes and tokens come out of it, and end with it.
-type AppGrant struct {
+// Grant is one sign-in of an app under a connection, or, with client credentials, what the
+// app got for itself. Its code, refresh chain and access tokens live and die together.
+type Grant struct {
 	ID             ID
 	AppID          ID
 	ConnectionID   ID // empty: the app's own

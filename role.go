@@ -62,8 +62,8 @@ type Effect int8
 
 // The effects. A block in one role beats every grant in others.
 const (
-	Grant Effect = 1
-	Block Effect = -1
+	EffectGrant Effect = 1
+	EffectBlock Effect = -1
 )
 
 // Role sets permissions to grant, block or nothing, for the users who hold it.
@@ -91,13 +91,13 @@ const (
 func PredefinedRoles() []Role {
 	all := map[Permission]Effect{}
 	for _, p := range Permissions() {
-		all[p.Permission] = Grant
+		all[p.Permission] = EffectGrant
 	}
 	return []Role{
 		{ID: RoleAdministrator, Name: "Administrator", Effects: all},
-		{ID: RoleAPIUser, Name: "Api User", Effects: map[Permission]Effect{PermissionUseAPI: Grant, PermissionConnectApps: Grant}},
-		{ID: RoleDeveloper, Name: "Developer", Effects: map[Permission]Effect{PermissionRegisterApps: Grant}},
-		{ID: RoleAuditor, Name: "Auditor", Effects: map[Permission]Effect{PermissionReadEvents: Grant}},
+		{ID: RoleAPIUser, Name: "Api User", Effects: map[Permission]Effect{PermissionUseAPI: EffectGrant, PermissionConnectApps: EffectGrant}},
+		{ID: RoleDeveloper, Name: "Developer", Effects: map[Permission]Effect{PermissionRegisterApps: EffectGrant}},
+		{ID: RoleAuditor, Name: "Auditor", Effects: map[Permission]Effect{PermissionReadEvents: EffectGrant}},
 		{ID: RoleMember, Name: "Member"},
 	}
 }
@@ -122,9 +122,9 @@ func Resolve(roles []Role, p Permission) Resolution {
 	var res Resolution
 	for _, r := range roles {
 		switch r.Effects[p] {
-		case Grant:
+		case EffectGrant:
 			res.Granting = append(res.Granting, r)
-		case Block:
+		case EffectBlock:
 			res.Blocking = append(res.Blocking, r)
 		}
 	}

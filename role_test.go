@@ -14,7 +14,7 @@ import (
 func anyRole(t *rapid.T) keyporter.Role {
 	r := keyporter.Role{OrganizationID: "org", Effects: map[keyporter.Permission]keyporter.Effect{}}
 	for _, p := range keyporter.Permissions() {
-		if e := rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Block, 0}).Draw(t, string(p.Permission)); e != 0 {
+		if e := rapid.SampledFrom([]keyporter.Effect{keyporter.EffectGrant, keyporter.EffectBlock, 0}).Draw(t, string(p.Permission)); e != 0 {
 			r.Effects[p.Permission] = e
 		}
 	}
@@ -26,7 +26,7 @@ func TestAddingABlockNeverLetsAnyoneHoldMore(t *testing.T) {
 		roles := rapid.SliceOfN(rapid.Custom(anyRole), 1, 5).Draw(t, "roles")
 		before := keyporter.Held(roles)
 		blocked := rapid.SampledFrom(keyporter.Permissions()).Draw(t, "blocked").Permission
-		rapid.SampledFrom(roles).Draw(t, "role").Effects[blocked] = keyporter.Block
+		rapid.SampledFrom(roles).Draw(t, "role").Effects[blocked] = keyporter.EffectBlock
 		after := keyporter.Held(roles)
 		for _, p := range after {
 			if !slices.Contains(before, p) {
@@ -52,7 +52,7 @@ func TestAResolutionTellsWhichRolesSayIt(t *testing.T) {
 				}
 				return all
 			}
-			if !reflect.DeepEqual(res.Granting, with(keyporter.Grant)) || !reflect.DeepEqual(res.Blocking, with(keyporter.Block)) {
+			if !reflect.DeepEqual(res.Granting, with(keyporter.EffectGrant)) || !reflect.DeepEqual(res.Blocking, with(keyporter.EffectBlock)) {
 				t.Errorf("%+v", res)
 			}
 			if res.Held() != slices.Contains(keyporter.Held(roles), p.Permission) {

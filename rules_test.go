@@ -15,12 +15,12 @@ import (
 
 func TestABlockBeatsEveryGrant(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		effect := rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Block, 0})
+		effect := rapid.SampledFrom([]keyporter.Effect{keyporter.EffectGrant, keyporter.EffectBlock, 0})
 		var roles []keyporter.Role
 		var granted, blocked bool
 		for i, e := range rapid.SliceOf(effect).Draw(t, "effects") {
 			roles = append(roles, keyporter.Role{Name: fmt.Sprint(i), Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: e}})
-			granted, blocked = granted || e == keyporter.Grant, blocked || e == keyporter.Block
+			granted, blocked = granted || e == keyporter.EffectGrant, blocked || e == keyporter.EffectBlock
 		}
 		res := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 		if res.Held() != (granted && !blocked) {

@@ -160,7 +160,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 }
 
 // ask has the browser hold a request of an app.
-func (s *site) ask(t *testing.T, b *keyportertest.Browser, a keyporter.App, change ...func(*control.Authorization)) string {
+func (s *site) ask(t *testing.T, b *keyportertest.Browser, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
 	t.Helper()
 	request, browser := s.Ask(t, a, change...)
 	b.Run(fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", browser))
@@ -230,8 +230,8 @@ func TestAnAppAsks(t *testing.T) {
 	b.Wait("document.querySelector('#code[aria-invalid=true]')")
 	b.Look("device-wrong")
 	device := s.App(t, keyporter.App{Name: "Scan station", Device: true})
-	s.Ask(t, device, func(a *control.Authorization) {
-		a.Browser, a.UserCode, a.DeviceCode, a.Asked.Device, a.Asked.RedirectURI = "", control.UserCode("BCDF-GHJK"), "device", true, ""
+	s.Ask(t, device, func(a *keyportertest.Authorization) {
+		a.Browser, a.UserCode, a.DeviceCode, a.Asked.Device, a.Asked.RedirectURI = "", "BCDFGHJK", "device", true, ""
 	})
 	b.Fill("#code", "bcdf ghjk"+kb.Enter)
 	b.Wait("location.pathname.startsWith('/connect/')")

@@ -15,10 +15,10 @@ import (
 func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example")
-	blocks := s.role(t, ada.OrganizationID, "Under notice", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block})
-	grants := s.role(t, ada.OrganizationID, "Works council", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Grant})
+	blocks := s.role(t, ada.OrganizationID, "Under notice", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock})
+	grants := s.role(t, ada.OrganizationID, "Works council", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectGrant})
 	says := s.role(t, ada.OrganizationID, "On sick leave", nil)
-	mine := s.role(t, ada.OrganizationID, "Integrators", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Grant})
+	mine := s.role(t, ada.OrganizationID, "Integrators", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectGrant})
 	keyportertest.User(t, s.Control, "Acme", "blocked@acme.example", grants.ID, blocks.ID)
 	keyportertest.User(t, s.Control, "Acme", "grants@acme.example", grants.ID)
 	keyportertest.User(t, s.Control, "Acme", "nothing@acme.example", says.ID)

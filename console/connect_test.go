@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
@@ -23,7 +22,7 @@ func (v *visitor) holds(t *testing.T, browser string) {
 }
 
 // ask brings a request of an app to the visitor's browser, and returns its page.
-func (v *visitor) ask(t *testing.T, a keyporter.App, change ...func(*control.Authorization)) string {
+func (v *visitor) ask(t *testing.T, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
 	t.Helper()
 	request, browser := v.site.Ask(t, a, change...)
 	v.holds(t, browser)
@@ -110,7 +109,7 @@ func TestWhatIsLeftOutStaysOut(t *testing.T) {
 			s := newSite(t)
 			ada, v := s.ada(t)
 			app := s.App(t, keyporter.App{Scopes: []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}})
-			path := v.ask(t, app, func(a *control.Authorization) { a.Asked.Scopes = []string{"envelope.read", "envelope.send"} })
+			path := v.ask(t, app, func(a *keyportertest.Authorization) { a.Asked.Scopes = []string{"envelope.read", "envelope.send"} })
 			page := v.get(path)
 			app.Scopes = scopes
 			if _, err := s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
@@ -131,7 +130,9 @@ func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
 	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	app := s.App(t, keyporter.App{})
 	s.Clock.Advance(time.Minute)
-	path := v.ask(t, app, func(a *control.Authorization) { a.Asked.FreshSince, a.Asked.LoginHint = s.Clock.Now(), grace.Login })
+	path := v.ask(t, app, func(a *keyportertest.Authorization) {
+		a.Asked.FreshSince, a.Asked.LoginHint = s.Clock.Now(), grace.Login
+	})
 	v.get(path).leads(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
 	v.post(path, "answer", "allow").leads(t, "/sign-in?again=1")
 	page := v.get("/sign-in?anew=1&login=grace%40acme.example&next=" + url.QueryEscape(path))

@@ -90,7 +90,7 @@ func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
 func (c *console) withhold(r *http.Request, actor keyporter.Actor, p *rolePage) error {
 	can, err := c.Control.CanGive(r.Context(), actor)
 	for i, ch := range p.Choices {
-		p.Choices[i].Withheld = p.Effects[ch.Permission] != keyporter.Grant && !slices.Contains(can, ch.Permission)
+		p.Choices[i].Withheld = p.Effects[ch.Permission] != keyporter.EffectGrant && !slices.Contains(can, ch.Permission)
 	}
 	return err
 }
@@ -104,7 +104,7 @@ func roleForm(r *http.Request) keyporter.Role {
 		case "", "open":
 		default:
 			const none = 9
-			effect, ok := map[string]keyporter.Effect{"grant": keyporter.Grant, "block": keyporter.Block}[chosen]
+			effect, ok := map[string]keyporter.Effect{"grant": keyporter.EffectGrant, "block": keyporter.EffectBlock}[chosen]
 			if !ok {
 				effect = none
 			}
@@ -201,7 +201,7 @@ func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporte
 // grantsOnly leaves open what a copy can't grant, so that it can be made as it is shown.
 func (p *rolePage) grantsOnly(can []keyporter.Permission) {
 	for i, ch := range p.Choices {
-		if ch.Effect == keyporter.Grant && !slices.Contains(can, ch.Permission) {
+		if ch.Effect == keyporter.EffectGrant && !slices.Contains(can, ch.Permission) {
 			p.Choices[i].Effect = 0
 		}
 	}
@@ -256,7 +256,7 @@ func (p *rolePage) changedMeanwhile(wanted keyporter.Role) {
 	}
 	for i := range p.Choices {
 		if e := wanted.Effects[p.Choices[i].Permission]; e != p.Choices[i].Effect {
-			p.Choices[i].Yours = map[keyporter.Effect]string{keyporter.Grant: "Grant", keyporter.Block: "Block", 0: "Open"}[e]
+			p.Choices[i].Yours = map[keyporter.Effect]string{keyporter.EffectGrant: "Grant", keyporter.EffectBlock: "Block", 0: "Open"}[e]
 		}
 	}
 }
@@ -330,9 +330,9 @@ func says(r keyporter.Role) string {
 	var granted, blocked []string
 	for _, info := range keyporter.Permissions() {
 		switch r.Effects[info.Permission] {
-		case keyporter.Grant:
+		case keyporter.EffectGrant:
 			granted = append(granted, string(info.Permission))
-		case keyporter.Block:
+		case keyporter.EffectBlock:
 			blocked = append(blocked, string(info.Permission))
 		}
 	}

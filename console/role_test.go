@@ -9,7 +9,7 @@ import (
 )
 
 func blocking(p keyporter.Permission) map[keyporter.Permission]keyporter.Effect {
-	return map[keyporter.Permission]keyporter.Effect{p: keyporter.Block}
+	return map[keyporter.Permission]keyporter.Effect{p: keyporter.EffectBlock}
 }
 
 // radio is one of the three states of a permission in a form, chosen.
@@ -71,7 +71,7 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 	v.post(path+"/preview", lockOut...).want(t, 200, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
 	v.post(path, lockOut...).want(t, 409, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
 
-	maker := keyportertest.User(t, s.Control, "Acme", "maker@acme.example", s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.Grant}).ID)
+	maker := keyportertest.User(t, s.Control, "Acme", "maker@acme.example", s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.EffectGrant}).ID)
 	v = s.enter(t, maker)
 	v.post("/roles", "name", "More", "effect.events.read", "grant").want(t, 403, "You can only grant what you have yourself", radio("events.read", "grant"))
 	v.post(path, "version", "1", "name", "Quiet", "effect.events.read", "grant").want(t, 403, "You can only grant what you have yourself")
@@ -96,8 +96,8 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 func TestTheRolePageOffersOnlyWhatTheReaderCanGrant(t *testing.T) {
 	s := newSite(t)
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	makes := s.role(t, admin.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{"roles.manage": keyporter.Grant, "api.use": keyporter.Grant})
-	reads := s.role(t, admin.OrganizationID, "Reads", map[keyporter.Permission]keyporter.Effect{"events.read": keyporter.Grant})
+	makes := s.role(t, admin.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{"roles.manage": keyporter.EffectGrant, "api.use": keyporter.EffectGrant})
+	reads := s.role(t, admin.OrganizationID, "Reads", map[keyporter.Permission]keyporter.Effect{"events.read": keyporter.EffectGrant})
 	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "maker@acme.example", makes.ID))
 	grant := func(p, state string) string { return `name="effect.` + p + `" value="grant"` + state }
 

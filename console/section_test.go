@@ -59,7 +59,7 @@ func TestWhoIsSentToSignInComesBack(t *testing.T) {
 func TestTheHeaderLeadsToWhatOneMayOpen(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	roles := s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.Grant})
+	roles := s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.EffectGrant})
 	for _, c := range []struct {
 		user keyporter.User
 		want string // paths that the header leads to

@@ -60,7 +60,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 func TestWhoHoldsMoreIsShownAndNotChanged(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	manages := s.role(t, olivia.OrganizationID, "Manages users", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.Grant})
+	manages := s.role(t, olivia.OrganizationID, "Manages users", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.EffectGrant})
 	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "manager@acme.example", manages.ID))
 	page := v.get("/users/" + string(olivia.ID))
 	page.want(t, 200, "permissions that you don’t have", "Administrator")
@@ -125,7 +125,7 @@ func TestAnAdministratorManagesTheTokensOfOthers(t *testing.T) {
 		t.Error("a list leads elsewhere")
 	}
 	// Who manages users alone sees none of them.
-	role := s.role(t, ada.OrganizationID, "Desk", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.Grant})
+	role := s.role(t, ada.OrganizationID, "Desk", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageUsers: keyporter.EffectGrant})
 	desk := s.enter(t, keyportertest.User(t, s.Control, "Acme", "desk@acme.example", role.ID))
 	desk.get(list).want(t, 403)
 	if got := desk.get("/users/" + string(ada.ID)); strings.Contains(got.body, list) {

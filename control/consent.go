@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -50,7 +51,7 @@ func (c *Control) Consent(ctx context.Context, actor keyporter.Actor, request, b
 		Device: a.Asked.Device, Asks: v.Ask, SignInAgain: v.SignIn, LoginHint: a.Asked.LoginHint,
 	}
 	for _, name := range a.Asked.Scopes {
-		s, ok := c.Scope(name)
+		s, ok := keyporter.FindScope(c.scopes, name)
 		if !ok {
 			s = keyporter.Scope{Name: name, Means: name}
 		}
@@ -59,10 +60,10 @@ func (c *Control) Consent(ctx context.Context, actor keyporter.Actor, request, b
 	return out, nil
 }
 
-func (c *Control) unanswered(ctx context.Context, request, browser string) (Authorization, error) {
-	a, err := c.Authorization(ctx, request, browser)
+func (c *Control) unanswered(ctx context.Context, request, browser string) (grants.Authorization, error) {
+	a, err := c.grants.Authorization(ctx, request, browser)
 	if err == nil && (a.Answer.Allowed || a.Answer.Denied) {
-		err = ended(keyporter.Refuse(keyporter.NotFound, ""))
+		err = grants.Ended(keyporter.Refuse(keyporter.NotFound, ""))
 	}
 	return a, err
 }
@@ -104,7 +105,7 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 		if err != nil {
 			return err
 		}
-		if a.Asked.signInFirst(actor) {
+		if signInFirst(a.Asked, actor) {
 			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first: the app asks for it.")
 		}
 		allowed := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(s string) bool {
@@ -115,7 +116,7 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 		if err != nil {
 			return err
 		}
-		return ended(tx.AnswerAuthorization(ctx, store.Authorization{
+		return grants.Ended(tx.AnswerAuthorization(ctx, store.Authorization{
 			ID: keyporter.HashSecret(a.ID), Answer: store.Allowed, UserID: actor.User.ID, ConnectionID: conn.ID, Scopes: allowed, SignedInAt: actor.SignedInAt,
 		}, c.now()))
 	})
@@ -163,7 +164,7 @@ func (c *Control) Decline(ctx context.Context, actor keyporter.Actor, request, b
 		return err
 	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
-		return ended(tx.AnswerAuthorization(ctx, store.Authorization{ID: keyporter.HashSecret(request), Answer: store.Denied, UserID: actor.User.ID}, c.now()))
+		return grants.Ended(tx.AnswerAuthorization(ctx, store.Authorization{ID: keyporter.HashSecret(request), Answer: store.Denied, UserID: actor.User.ID}, c.now()))
 	})
 }
 
@@ -179,33 +180,14 @@ func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, b
 	if browser == "" {
 		return "", notSignedIn()
 	}
-	for _, what := range []string{"device user " + string(actor.User.ID), "device address " + network(actor.Address)} {
+	for _, what := range []string{"device user " + string(actor.User.ID), "device address " + keyporter.Network(actor.Address)} {
 		if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, userCodeLimit, c.now()) }); err != nil {
 			return "", err
 		}
 	}
-	err = c.db.Do(ctx, func(tx *store.Tx) error {
-		row, err := tx.TakeUserCode(ctx, keyporter.HashSecret(UserCode(code)), keyporter.HashSecret(browser), c.now())
-		if keyporter.KindOf(err) == keyporter.NotFound {
-			return keyporter.InvalidField("code", "There is no device with this code. Look at it again; the code may have changed.")
-		}
-		if err != nil {
-			return err
-		}
-		a, err := c.open(row)
-		request = a.ID
-		return err
-	})
-	return request, err
-}
-
-// UserCode is a code of a device as it is compared: without what people put between its
-// letters, and in capitals (RFC 8628 §6.1).
-func UserCode(typed string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, strings.ToUpper(text(typed, 100)))
+	a, err := c.grants.TakeUserCode(ctx, code, browser)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		err = keyporter.InvalidField("code", "There is no device with this code. Look at it again; the code may have changed.")
+	}
+	return a.ID, err
 }

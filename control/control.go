@@ -7,13 +7,13 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"runtime"
 	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 )
@@ -29,7 +29,7 @@ type Control struct {
 
 	lasting bool // the sealer's key outlives this process
 	scopes  []keyporter.Scope
-	lives   Lifetimes
+	grants  *grants.Grants // reads the requests of apps
 }
 
 // Options are what a Control can be given beside the database. The zero value works.
@@ -43,30 +43,14 @@ type Options struct {
 	Sealer *seal.Sealer
 	// Scopes are those that the operator named.
 	Scopes []keyporter.Scope
-	// Lifetimes are how long what apps get works.
-	Lifetimes Lifetimes
-}
-
-// Lifetimes are how long what apps get works. Zero values are the defaults.
-type Lifetimes struct {
-	AccessToken time.Duration // default: an hour
-	RefreshIdle time.Duration // since it was made; default: 30 days
-	Grant       time.Duration // since the consent, however often it is refreshed; default: 180 days
-}
-
-func (l Lifetimes) withDefaults() Lifetimes {
-	const day = 24 * time.Hour
-	return Lifetimes{
-		AccessToken: cmp.Or(l.AccessToken, time.Hour),
-		RefreshIdle: cmp.Or(l.RefreshIdle, 30*day),
-		Grant:       cmp.Or(l.Grant, 180*day),
-	}
+	// Grants reads the requests of apps that users answer. Nil: one of this database, with the same clock and sealer.
+	Grants *grants.Grants
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
-		db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, scopes: o.Scopes, lives: o.Lifetimes.withDefaults(),
+		db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
 		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
 	}
 	if c.now == nil {
@@ -74,6 +58,9 @@ func New(db *store.DB, o Options) *Control {
 	}
 	if c.lasting = c.sealer != nil; !c.lasting {
 		c.sealer, _ = seal.New(seal.NewKey()) // fails without a key only
+	}
+	if c.grants == nil {
+		c.grants = grants.New(db, grants.Options{Now: c.now, Sealer: c.sealer})
 	}
 	if c.flush == nil {
 		c.flush = func(context.Context) error { return nil }

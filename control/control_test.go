@@ -132,7 +132,7 @@ func TestWhoMayAddTokens(t *testing.T) {
 
 func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
-	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block}}
+	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock}}
 	err := w.DB.Do(t.Context(), func(tx *store.Tx) error {
 		return errors.Join(tx.InsertRole(t.Context(), block, time.Now()), tx.SetUserRoles(t.Context(), w.ada.ID, []keyporter.ID{keyporter.RoleAPIUser, "r"}), tx.SetUserRoles(t.Context(), w.grace.ID, nil))
 	})

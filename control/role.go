@@ -223,13 +223,15 @@ func (p *plan) mayMake(before, after keyporter.Role) error {
 		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf(
 			"Roles of its own are not part of what %s has: the feature “%s” is not granted to it.", p.organization.Name, keyporter.FlagCustomUserRoles))
 	}
-	if more := p.authority.cannotGive(without(grants(after), grants(before))); len(more) > 0 {
+	if more := p.authority.cannotGive(without(permissionsGranted(after), permissionsGranted(before))); len(more) > 0 {
 		return keyporter.Refuse(keyporter.Forbidden, "You can only grant what you have yourself. This role would also grant "+words(more)+".")
 	}
 	return nil
 }
 
-func grants(r keyporter.Role) []keyporter.Permission { return withEffect(r, keyporter.Grant) }
+func permissionsGranted(r keyporter.Role) []keyporter.Permission {
+	return withEffect(r, keyporter.EffectGrant)
+}
 
 func withEffect(r keyporter.Role, e keyporter.Effect) []keyporter.Permission {
 	var all []keyporter.Permission
@@ -257,7 +259,7 @@ func cleanRole(r *keyporter.Role) (err error) {
 			return keyporter.InvalidField("permission", "There is no permission “"+text(string(p), keyporter.MaxNameLen)+"”.")
 		}
 		switch e {
-		case keyporter.Grant, keyporter.Block:
+		case keyporter.EffectGrant, keyporter.EffectBlock:
 			effects[p] = e
 		case 0:
 		default:
@@ -295,7 +297,7 @@ func (c *Control) roleEvent(name keyporter.EventName, actor keyporter.Actor, r, 
 	if before.Name != "" && before.Name != r.Name {
 		e.Detail["before"] = before.Name
 	}
-	for word, effect := range map[string]keyporter.Effect{"grants": keyporter.Grant, "blocks": keyporter.Block, "open": 0} {
+	for word, effect := range map[string]keyporter.Effect{"grants": keyporter.EffectGrant, "blocks": keyporter.EffectBlock, "open": 0} {
 		if changed := without(withEffect(r, effect), withEffect(before, effect)); len(changed) > 0 {
 			e.Detail[word] = words(changed)
 		}

@@ -19,7 +19,7 @@ import (
 func effects(words ...string) map[keyporter.Permission]keyporter.Effect {
 	all := map[keyporter.Permission]keyporter.Effect{}
 	for _, w := range words {
-		all[keyporter.Permission(w[1:])] = map[byte]keyporter.Effect{'+': keyporter.Grant, '-': keyporter.Block}[w[0]]
+		all[keyporter.Permission(w[1:])] = map[byte]keyporter.Effect{'+': keyporter.EffectGrant, '-': keyporter.EffectBlock}[w[0]]
 	}
 	return all
 }

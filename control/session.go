@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"crypto/rand"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -80,7 +79,7 @@ func (c *Control) countAttempt(ctx context.Context, in SignIn) error {
 	for _, a := range []struct {
 		what  string
 		limit store.Limit
-	}{{"address " + network(in.Address), addressLimit}, {"login " + loginKey(in.Login), loginLimit}} {
+	}{{"address " + keyporter.Network(in.Address), addressLimit}, {"login " + loginKey(in.Login), loginLimit}} {
 		err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, a.what, a.limit, c.now()) })
 		if err != nil {
 			return err
@@ -94,17 +93,6 @@ func loginKey(login string) string { return names.Key(text(login, keyporter.MaxL
 // text is what databases take as text out of what a browser sent, n bytes of it at the most.
 func text(s string, n int) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s[:min(len(s), n)], "\x00", ""), "")
-}
-
-// network is the address as far as one customer of a provider holds it: IPv6 hands out
-// networks of 64 bits, and who has one has all the addresses in it.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Unmap().Is4() {
-		return address
-	}
-	p, _ := a.Prefix(64)
-	return p.String()
 }
 
 // openSession opens a session for who knew the password of that hash, and proved at that

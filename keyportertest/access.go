@@ -84,7 +84,7 @@ func (n *Node) RevokeGrant(t testing.TB, c keyporter.Connection, grant keyporter
 func (n *Node) AccessToken(t testing.TB, c keyporter.Connection, in keyporter.AccessToken) (keyporter.AccessToken, keyporter.Secret) {
 	t.Helper()
 	now := n.Clock.Now()
-	grant := keyporter.AppGrant{ID: keyporter.NewID(now), AppID: c.AppID, ConnectionID: c.ID, Scopes: in.Scopes, Request: []byte{}, CreatedAt: now, EndsAt: now.Add(24 * time.Hour)}
+	grant := keyporter.Grant{ID: keyporter.NewID(now), AppID: c.AppID, ConnectionID: c.ID, Scopes: in.Scopes, Request: []byte{}, CreatedAt: now, EndsAt: now.Add(24 * time.Hour)}
 	in.ID, in.GrantID, in.CreatedAt, in.ExpiresAt = keyporter.NewID(now), grant.ID, now, now.Add(time.Hour)
 	secret := keyporter.NewSecret(keyporter.SecretAccessToken)
 	e := n.about(keyporter.EventAccessTokenCreate, c)

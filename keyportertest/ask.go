@@ -6,15 +6,18 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
+
+// Authorization is a request of an app.
+type Authorization = grants.Authorization
 
 // Ask has an app ask for all its scopes, as if a browser had brought the request. It
 // returns the request's ID, and what the browser keeps in its cookie.
-func (n *Node) Ask(t testing.TB, a keyporter.App, change ...func(*control.Authorization)) (request, browser string) {
+func (n *Node) Ask(t testing.TB, a keyporter.App, change ...func(*Authorization)) (request, browser string) {
 	t.Helper()
 	now := n.Clock.Now()
-	auth := control.Authorization{ID: rand.Text(), Browser: rand.Text(), AppID: a.ID, CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute)}
+	auth := Authorization{ID: rand.Text(), Browser: rand.Text(), AppID: a.ID, CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute)}
 	for _, s := range a.Scopes {
 		auth.Asked.Scopes = append(auth.Asked.Scopes, s.Name)
 	}
@@ -24,7 +27,7 @@ func (n *Node) Ask(t testing.TB, a keyporter.App, change ...func(*control.Author
 	for _, c := range change {
 		c(&auth)
 	}
-	if err := n.Control.SaveAuthorization(t.Context(), auth); err != nil {
+	if err := n.Grants.SaveAuthorization(t.Context(), auth); err != nil {
 		t.Fatal(err)
 	}
 	return auth.ID, auth.Browser

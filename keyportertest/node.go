@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -18,6 +19,7 @@ import (
 type Node struct {
 	DB      *store.DB
 	Control *control.Control
+	Grants  *grants.Grants
 	Checker *verify.Checker
 	Clock   *Clock
 }
@@ -59,7 +61,8 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Now: n.Clock.Now, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Sealer: Sealer(t), Scopes: Scopes()})
+	n.Grants = grants.New(db, grants.Options{Now: n.Clock.Now, Sealer: Sealer(t)})
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Sealer: Sealer(t), Scopes: Scopes(), Grants: n.Grants})
 	ctx, cancel := context.WithCancel(context.Background())
 	var jobs sync.WaitGroup
 	jobs.Go(func() { db.Listen(ctx) })

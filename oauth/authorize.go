@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -87,7 +87,7 @@ func (s *server) knownApp(w http.ResponseWriter, r *http.Request, id string) (ke
 // authorizePushed takes a request that the app pushed before. Nothing else in the address
 // counts: it could come from anybody (RFC 9126 §4).
 func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, in url.Values, app keyporter.App) {
-	a, err := s.Control.PushedAuthorization(r.Context(), app.ID, strings.TrimPrefix(in.Get("request_uri"), pushedPrefix))
+	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, strings.TrimPrefix(in.Get("request_uri"), pushedPrefix))
 	f := flowOf(r.Context())
 	if err == nil {
 		err = f.resume(a)
@@ -103,7 +103,7 @@ func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, in url.
 func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 	id := strings.TrimPrefix(r.URL.Path, pathAuthorize+"/")
 	f := flowOf(r.Context())
-	a, err := s.Control.Authorization(r.Context(), id, web.Authorize(r, s.Proxies))
+	a, err := s.Grants.Authorization(r.Context(), id, web.Authorize(r, s.Proxies))
 	if err == nil {
 		err = f.resume(a)
 	}
@@ -135,7 +135,7 @@ func (s *server) endedFault(f *flow, err error) fault {
 }
 
 // resume takes a request up again.
-func (f *flow) resume(a control.Authorization) error {
+func (f *flow) resume(a grants.Authorization) error {
 	st, err := readState(a.State)
 	if err != nil {
 		return err

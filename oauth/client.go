@@ -53,7 +53,7 @@ func (s *server) app(ctx context.Context, id string) (keyporter.App, error) {
 	if f.app != nil && string(f.app.ID) == id {
 		return *f.app, nil
 	}
-	app, err := s.Control.Client(ctx, keyporter.ID(id))
+	app, err := s.Grants.App(ctx, keyporter.ID(id))
 	if err == nil {
 		f.app = &app
 	}
@@ -102,7 +102,7 @@ func scopesOf(app *keyporter.App) (names []string) {
 // verifySecret is asked by the library whether an app showed one of its secrets. What it
 // takes for the stored secret is the app's ID: we know a secret by its hash only.
 func (s *server) verifySecret(ctx context.Context, app, presented string) error {
-	ok, err := s.Control.IsAppSecret(ctx, keyporter.ID(app), presented)
+	ok, err := s.Grants.IsAppSecret(ctx, keyporter.ID(app), presented)
 	if err != nil {
 		return flowOf(ctx).failed(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // setUp is asked by the library whether there is a way to ask the user: there is one, for all.
@@ -49,7 +49,7 @@ func (s *server) refusal(r *http.Request, f *flow, as *goidc.AuthnSession) (*goi
 	if !f.actor.SignedIn() {
 		return no(loginRequired, "Nobody is signed in.")
 	}
-	a := control.Authorization{ID: as.ID, AppID: keyporter.ID(as.ClientID), Asked: f.asked}
+	a := grants.Authorization{ID: as.ID, AppID: keyporter.ID(as.ClientID), Asked: f.asked}
 	v, err := s.Control.Judge(r.Context(), f.actor, a)
 	switch {
 	case keyporter.KindOf(err) == keyporter.Forbidden, keyporter.KindOf(err) == keyporter.NotFound:

@@ -306,7 +306,7 @@ func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
 	if err := w.Control.Connect(t.Context(), w.person.Actor, control.ConnectApp{Request: id, Browser: w.person.Cookie()}); err != nil {
 		t.Fatal(err)
 	}
-	app, err := w.Control.Client(t.Context(), "public")
+	app, err := w.Grants.App(t.Context(), "public")
 	if err != nil {
 		t.Fatal(err)
 	}

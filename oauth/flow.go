@@ -9,7 +9,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // flow is what is known of one request, for those whom the library calls back with
@@ -26,21 +26,21 @@ type flow struct {
 	state       string // that the app gets back
 	formPost    bool   // the answer goes back by a form (response_mode=form_post)
 	silent      bool   // the user is to see nothing (prompt=none)
-	asked       control.Asked
-	kept        *control.Authorization // that the request goes on with
-	session     *goidc.AuthnSession    // what the library knows of that
-	browser     string                 // secret in the authorize cookie
-	actor       keyporter.Actor        // who is signed in
-	next        string                 // where the browser goes instead of back to the app
+	asked       grants.Asked
+	kept        *grants.Authorization // that the request goes on with
+	session     *goidc.AuthnSession   // what the library knows of that
+	browser     string                // secret in the authorize cookie
+	actor       keyporter.Actor       // who is signed in
+	next        string                // where the browser goes instead of back to the app
 
-	grant      *keyporter.AppGrant // that the request is about
-	connection keyporter.ID        // that a new grant belongs to
-	signedInAt time.Time           // when its user proved last who he is
-	refresh    keyporter.Secret    // for who redeems a code
-	presented  string              // refresh token that is used
-	redeemed   bool                // this request used the code
-	lost       bool                // another request did
-	device     *control.Authorization
+	grant      *keyporter.Grant // that the request is about
+	connection keyporter.ID     // that a new grant belongs to
+	signedInAt time.Time        // when its user proved last who he is
+	refresh    keyporter.Secret // for who redeems a code
+	presented  string           // refresh token that is used
+	redeemed   bool             // this request used the code
+	lost       bool             // another request did
+	device     *grants.Authorization
 	hasty      bool // the device asks too often
 	token      *keyporter.AccessToken
 	byProof    bool // it came with the scheme DPoP
@@ -65,11 +65,9 @@ func flowOf(ctx context.Context) *flow {
 	return f
 }
 
-// system is who asks for a change on the side of the app.
-func (f *flow) system() keyporter.Actor {
-	a := keyporter.System()
-	a.Address, a.RequestID = f.address, f.requestID
-	return a
+// caller is where the request came from.
+func (f *flow) caller() grants.Caller {
+	return grants.Caller{Address: f.address, RequestID: f.requestID, ArrivedAt: f.arrived}
 }
 
 // failed notes an error of ours, and gives what isn't there the name that the library knows.

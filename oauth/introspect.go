@@ -119,7 +119,7 @@ func (s *server) showsSecret(r *http.Request, in url.Values) bool {
 	if f.basic {
 		_, secret, _ = r.BasicAuth()
 	}
-	ok, err := s.Control.IsAppSecret(r.Context(), f.app.ID, secret)
+	ok, err := s.Grants.IsAppSecret(r.Context(), f.app.ID, secret)
 	return ok && err == nil
 }
 
@@ -219,7 +219,7 @@ func (s *server) described(i verify.Inspection) introspection {
 
 // inspectRefreshToken tells an app about a refresh token of its own. To anybody else it opens nothing.
 func (s *server) inspectRefreshToken(ctx context.Context, app *keyporter.App, token string) (introspection, error) {
-	g, err := s.Control.UnusedRefreshToken(ctx, token)
+	g, err := s.Grants.GrantByUnusedRefreshToken(ctx, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && g.AppID != app.ID {
 		return introspection{}, nil
 	}

@@ -28,7 +28,7 @@ func (s *server) judge(ctx context.Context, in url.Values, app *keyporter.App) (
 	}
 	f := flowOf(ctx)
 	f.asked.Scopes, f.asked.RedirectURI, f.asked.LoginHint = scopes, f.redirectURI, in.Get("login_hint")
-	if err := f.judgePrompt(in, s.Control.Now()); err != nil {
+	if err := f.judgePrompt(in, s.Grants.Now()); err != nil {
 		return nil, err
 	}
 	if f.asked.Subject, err = s.hinted(ctx, in.Get("id_token_hint"), app.ID); err != nil {
@@ -92,7 +92,7 @@ func (s *server) judgeAccess(in url.Values, app *keyporter.App) ([]string, error
 		return nil, err
 	}
 	for _, name := range scopes {
-		if _, ok := s.Control.Scope(name); !ok || !mayAsk(app, name) {
+		if _, ok := keyporter.FindScope(s.Scopes, name); !ok || !mayAsk(app, name) {
 			return nil, fault{code: invalidScope, description: "The app may not ask for the scope " + name + "."}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // A key signs for 90 days. Its successor is published a day before it signs, so that who
@@ -32,14 +32,14 @@ const (
 
 // keyring has the keys that sign ID tokens and JWTs. All nodes share them.
 type keyring struct {
-	control *control.Control
+	grants *grants.Grants
 
 	mu     sync.Mutex
 	readAt time.Time
 	cached goidc.JSONWebKeySet
 }
 
-func newKeyring(c *control.Control) *keyring { return &keyring{control: c} }
+func newKeyring(g *grants.Grants) *keyring { return &keyring{grants: g} }
 
 func algorithms() []goidc.SignatureAlgorithm {
 	return []goidc.SignatureAlgorithm{goidc.RS256, goidc.ES256}
@@ -49,11 +49,11 @@ func algorithms() []goidc.SignatureAlgorithm {
 func (k *keyring) set(ctx context.Context) (goidc.JSONWebKeySet, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.control.Now()
+	now := k.grants.Now()
 	if age := now.Sub(k.readAt); age >= 0 && age < keysReread && len(k.cached.Keys) > 0 {
 		return k.cached, nil
 	}
-	rows, err := k.control.SigningKeys(ctx)
+	rows, err := k.grants.SigningKeys(ctx)
 	if err == nil {
 		rows, err = k.rotate(ctx, rows, now)
 	}
@@ -74,14 +74,14 @@ func (k *keyring) set(ctx context.Context) (goidc.JSONWebKeySet, error) {
 }
 
 // rotate makes the keys that are due, and deletes those by which nothing counts any more.
-func (k *keyring) rotate(ctx context.Context, rows []control.SigningKey, now time.Time) ([]control.SigningKey, error) {
+func (k *keyring) rotate(ctx context.Context, rows []grants.SigningKey, now time.Time) ([]grants.SigningKey, error) {
 	changed := false
 	for _, alg := range algorithms() {
 		keys := of(rows, alg)
 		if len(keys) == 0 || now.Sub(keys[len(keys)-1].CreatedAt) >= keyRotation {
 			key, err := newKey(alg, now)
 			if err == nil {
-				err = k.control.AddSigningKey(ctx, key)
+				err = k.grants.AddSigningKey(ctx, key)
 			}
 			if err != nil {
 				return nil, err
@@ -89,8 +89,8 @@ func (k *keyring) rotate(ctx context.Context, rows []control.SigningKey, now tim
 			changed = true
 		}
 		for i := range max(0, len(keys)-1) {
-			if now.After(signsFrom(keys, i+1).Add(k.control.AccessTokenLifetime() + keyKept)) {
-				if err := k.control.DeleteSigningKey(ctx, keys[i].ID); err != nil {
+			if now.After(signsFrom(keys, i+1).Add(k.grants.AccessTokenLifetime() + keyKept)) {
+				if err := k.grants.DeleteSigningKey(ctx, keys[i].ID); err != nil {
 					return nil, err
 				}
 				changed = true
@@ -98,17 +98,17 @@ func (k *keyring) rotate(ctx context.Context, rows []control.SigningKey, now tim
 		}
 	}
 	if changed {
-		return k.control.SigningKeys(ctx)
+		return k.grants.SigningKeys(ctx)
 	}
 	return rows, nil
 }
 
-func of(rows []control.SigningKey, alg goidc.SignatureAlgorithm) []control.SigningKey {
-	return slices.DeleteFunc(slices.Clone(rows), func(r control.SigningKey) bool { return r.Algorithm != string(alg) })
+func of(rows []grants.SigningKey, alg goidc.SignatureAlgorithm) []grants.SigningKey {
+	return slices.DeleteFunc(slices.Clone(rows), func(r grants.SigningKey) bool { return r.Algorithm != string(alg) })
 }
 
 // signsFrom is when a key begins to sign: the first of all at once.
-func signsFrom(keys []control.SigningKey, i int) time.Time {
+func signsFrom(keys []grants.SigningKey, i int) time.Time {
 	if i == 0 {
 		return keys[i].CreatedAt
 	}
@@ -116,7 +116,7 @@ func signsFrom(keys []control.SigningKey, i int) time.Time {
 }
 
 // signing returns which of the keys signs at now: the latest that has begun.
-func signing(keys []control.SigningKey, now time.Time) int {
+func signing(keys []grants.SigningKey, now time.Time) int {
 	for i := len(keys) - 1; i > 0; i-- {
 		if !now.Before(signsFrom(keys, i)) {
 			return i
@@ -126,7 +126,7 @@ func signing(keys []control.SigningKey, now time.Time) int {
 }
 
 // newKey makes a key. Its ID has the day in it: of nodes that make one at once, one wins.
-func newKey(alg goidc.SignatureAlgorithm, now time.Time) (control.SigningKey, error) {
+func newKey(alg goidc.SignatureAlgorithm, now time.Time) (grants.SigningKey, error) {
 	var private any
 	var err error
 	if alg == goidc.RS256 {
@@ -135,14 +135,14 @@ func newKey(alg goidc.SignatureAlgorithm, now time.Time) (control.SigningKey, er
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	}
 	if err != nil {
-		return control.SigningKey{}, fmt.Errorf("make a signing key: %w", err)
+		return grants.SigningKey{}, fmt.Errorf("make a signing key: %w", err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	id := strings.ToLower(string(alg)) + "-" + now.UTC().Format("20060102")
-	return control.SigningKey{ID: id, Algorithm: string(alg), Key: der, CreatedAt: now}, err
+	return grants.SigningKey{ID: id, Algorithm: string(alg), Key: der, CreatedAt: now}, err
 }
 
-func readKeys(rows []control.SigningKey) ([]goidc.JSONWebKey, error) {
+func readKeys(rows []grants.SigningKey) ([]goidc.JSONWebKey, error) {
 	keys := make([]goidc.JSONWebKey, len(rows))
 	for i, r := range rows {
 		private, err := x509.ParsePKCS8PrivateKey(r.Key)

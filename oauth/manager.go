@@ -9,7 +9,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // manager is the store that the library asks. It loads, lets the library check, and
@@ -23,14 +23,14 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 		if f.kept == nil {
 			return nil // it never waited
 		}
-		return answered(f, m.Control.UseAuthorization(ctx, as.ID))
+		return answered(f, m.Grants.UseAuthorization(ctx, as.ID))
 	}
 	st, err := state{Session: as, FormPost: f.formPost, Silent: f.silent}.bytes()
 	if err != nil {
 		return f.failed(err)
 	}
-	now := m.Control.Now()
-	a := control.Authorization{
+	now := m.Grants.Now()
+	a := grants.Authorization{
 		ID: as.ID, AppID: keyporter.ID(as.ClientID), Asked: f.asked, State: st, Browser: f.browser,
 		CreatedAt: now, ExpiresAt: now.Add(authorizationLifetime),
 	}
@@ -38,14 +38,14 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 	case pathPAR:
 		a.Pushed, a.ExpiresAt = as.PushedAuthReqID, now.Add(pushedLifetime)
 	case pathDevice:
-		a.DeviceCode, a.UserCode, a.ExpiresAt, a.PollEvery = as.DeviceCode, control.UserCode(as.UserCode), now.Add(deviceLifetime), devicePoll
+		a.DeviceCode, a.UserCode, a.ExpiresAt, a.PollEvery = as.DeviceCode, grants.UserCode(as.UserCode), now.Add(deviceLifetime), devicePoll
 	}
 	if f.kept == nil && (f.endpoint == "" || f.app != nil && f.app.Authentication == keyporter.AppPublic) {
-		if err := m.Control.CountAuthorization(ctx, f.address); err != nil {
+		if err := m.Grants.CountAuthorization(ctx, f.caller()); err != nil {
 			return f.failed(err)
 		}
 	}
-	return answered(f, m.Control.SaveAuthorization(ctx, a))
+	return answered(f, m.Grants.SaveAuthorization(ctx, a))
 }
 
 // answered says of a request that another tab of the browser was faster with that it has its answer.
@@ -80,7 +80,7 @@ func (m manager) SessionByUserCode(context.Context, string) (*goidc.AuthnSession
 // GrantByAuthCode returns the grant of a code, with a new refresh token for the case that it is redeemed.
 func (m manager) GrantByAuthCode(ctx context.Context, code string) (*goidc.Grant, error) {
 	f := flowOf(ctx)
-	g, err := m.Control.GrantByCode(ctx, f.system(), code, f.arrived)
+	g, err := m.Grants.GrantByCode(ctx, f.caller(), code)
 	if err != nil {
 		return nil, f.failed(err)
 	}
@@ -88,7 +88,7 @@ func (m manager) GrantByAuthCode(ctx context.Context, code string) (*goidc.Grant
 }
 
 // redeemable is a grant as the library redeems it.
-func (f *flow) redeemable(g *keyporter.AppGrant) (*goidc.Grant, error) {
+func (f *flow) redeemable(g *keyporter.Grant) (*goidc.Grant, error) {
 	out, err := toLibrary(g)
 	if err != nil {
 		return nil, f.failed(err)
@@ -101,13 +101,13 @@ func (f *flow) redeemable(g *keyporter.AppGrant) (*goidc.Grant, error) {
 // GrantByRefreshToken returns the grant of a refresh token that is used, or given back.
 func (m manager) GrantByRefreshToken(ctx context.Context, secret string) (*goidc.Grant, error) {
 	f := flowOf(ctx)
-	var g keyporter.AppGrant
+	var g keyporter.Grant
 	var err error
 	switch f.endpoint {
 	case pathToken:
-		g, err = m.Control.GrantByRefreshToken(ctx, f.system(), secret, f.arrived)
+		g, err = m.Grants.GrantByRefreshToken(ctx, f.caller(), secret)
 	case pathRevoke:
-		g, err = m.Control.GrantToRevoke(ctx, secret)
+		g, err = m.Grants.GrantToRevoke(ctx, secret)
 	default:
 		return nil, goidc.ErrNotFound
 	}
@@ -127,7 +127,7 @@ func (m manager) GrantByRefreshToken(ctx context.Context, secret string) (*goidc
 func (m manager) Grant(ctx context.Context, id string) (*goidc.Grant, error) {
 	f := flowOf(ctx)
 	if f.grant == nil || string(f.grant.ID) != id {
-		g, err := m.Control.GrantByID(ctx, keyporter.ID(id))
+		g, err := m.Grants.GrantByID(ctx, keyporter.ID(id))
 		if err != nil {
 			return nil, f.failed(err)
 		}
@@ -137,7 +137,7 @@ func (m manager) Grant(ctx context.Context, id string) (*goidc.Grant, error) {
 	return out, f.failed(err)
 }
 
-func toLibrary(g *keyporter.AppGrant) (*goidc.Grant, error) {
+func toLibrary(g *keyporter.Grant) (*goidc.Grant, error) {
 	var st grantState
 	if err := json.Unmarshal(g.Request, &st); err != nil {
 		return nil, err
@@ -166,10 +166,10 @@ func (m manager) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 		return m.revoke(ctx, f)
 	case f.presented != "":
 		f.grant.KeyHash = g.JWKThumbprint
-		return m.once(f, m.Control.Refresh(ctx, *f.grant, f.presented, f.arrived))
+		return m.once(f, m.Grants.Refresh(ctx, f.caller(), *f.grant, f.presented))
 	default:
 		f.grant.KeyHash = g.JWKThumbprint
-		err := m.Control.Redeem(ctx, *f.grant, f.refresh)
+		err := m.Grants.Redeem(ctx, *f.grant, f.refresh)
 		f.redeemed = err == nil
 		return m.once(f, err)
 	}
@@ -194,11 +194,11 @@ func (m manager) create(ctx context.Context, f *flow, g *goidc.Grant) error {
 	if err != nil {
 		return f.failed(err)
 	}
-	own := keyporter.AppGrant{
+	own := keyporter.Grant{
 		ID: keyporter.ID(g.ID), AppID: keyporter.ID(g.ClientID), ConnectionID: f.connection,
 		Scopes: strings.Fields(g.Scopes), Resources: g.Resources, KeyHash: g.JWKThumbprint, Request: request,
 	}
-	own, err = m.Control.CreateGrant(ctx, own, control.GrantCode{Code: g.AuthCode})
+	own, err = m.Grants.CreateGrant(ctx, own, grants.Code{Authorization: g.AuthCode})
 	f.grant = &own
 	return f.failed(err)
 }
@@ -209,13 +209,13 @@ func (m manager) create(ctx context.Context, f *flow, g *goidc.Grant) error {
 func (m manager) revoke(ctx context.Context, f *flow) error {
 	switch {
 	case f.endpoint == pathRevoke:
-		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "the app gave it back"))
+		return f.failed(m.Grants.RevokeGrant(ctx, f.caller(), *f.grant, "the app gave it back"))
 	case f.lost || f.fault != nil:
 		return nil //nolint:nilerr // the fault is told by who had it
 	case f.redeemed:
-		return f.failed(m.Control.RevokeGrant(ctx, f.system(), *f.grant, "its tokens could not be made"))
+		return f.failed(m.Grants.RevokeGrant(ctx, f.caller(), *f.grant, "its tokens could not be made"))
 	default:
-		return f.failed(m.Control.RevokeUnused(ctx, f.system(), *f.grant, "its code was shown with something wrong"))
+		return f.failed(m.Grants.RevokeUnused(ctx, f.caller(), *f.grant, "its code was shown with something wrong"))
 	}
 }
 
@@ -223,7 +223,7 @@ func (m manager) revoke(ctx context.Context, f *flow) error {
 // consent, which goes nowhere: there it would have to be kept in clear.
 func (s *server) refreshToken(ctx context.Context) string {
 	if f := flowOf(ctx); f.presented != "" {
-		return s.Control.Successor(f.presented).Reveal()
+		return s.Grants.Successor(f.presented).Reveal()
 	}
 	return random(ctx)
 }
@@ -234,10 +234,10 @@ func (s *server) accessToken(context.Context, *goidc.Grant) string {
 
 // tokenOptions says which kind of access token an app gets, and for how long. None outlives its grant.
 func (s *server) tokenOptions(ctx context.Context, g *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
-	life := s.Control.AccessTokenLifetime()
+	life := s.Grants.AccessTokenLifetime()
 	f := flowOf(ctx)
 	if f.grant != nil {
-		life = min(life, f.grant.EndsAt.Sub(s.Control.Now()))
+		life = min(life, f.grant.EndsAt.Sub(s.Grants.Now()))
 	}
 	seconds := max(1, int(life/time.Second))
 	if f.app != nil && string(f.app.ID) == c.ID && f.app.JWT {
@@ -253,16 +253,16 @@ func (m manager) SaveToken(ctx context.Context, t *goidc.Token) error {
 		return goidc.ErrNotFound
 	}
 	if t.RevokedAt != 0 {
-		return f.failed(m.Control.DeleteAccessToken(ctx, f.system(), *f.grant, t.ID))
+		return f.failed(m.Grants.DeleteAccessToken(ctx, f.caller(), *f.grant, t.ID))
 	}
 	own := keyporter.AccessToken{Scopes: strings.Fields(t.Scopes), Resources: t.Resources, KeyHash: t.JWKThumbprint}
-	return m.once(f, m.Control.IssueAccessToken(ctx, f.system(), *f.grant, own, t.ID))
+	return m.once(f, m.Grants.IssueAccessToken(ctx, f.caller(), *f.grant, own, t.ID))
 }
 
 // Token returns an access token that works.
 func (m manager) Token(ctx context.Context, secret string) (*goidc.Token, error) {
 	f := flowOf(ctx)
-	t, g, err := m.Control.AccessToken(ctx, secret)
+	t, g, err := m.Grants.AccessToken(ctx, secret)
 	if err != nil {
 		return nil, f.failed(err)
 	}

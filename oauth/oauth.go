@@ -2,7 +2,7 @@
 //
 // It owns what goes over the wire. The protocol itself is a library's (github.com/luikyv/go-oidc);
 // here is what the library leaves to others or does otherwise than we want: it loads,
-// checks and saves, and what may happen once is decided by package control in one
+// checks and saves, and what may happen once is decided by package control/grants in one
 // statement; it keeps secrets in clear, and here are their hashes; it judges requests
 // leniently, and here they are judged before it sees them. docs/decisions/0009 says more.
 //
@@ -18,13 +18,15 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
 // Config is what the authorization server needs.
 type Config struct {
-	Control   *control.Control
+	Control   *control.Control // signs users in and asks them
+	Grants    *grants.Grants
 	Checker   *verify.Checker // for introspection
 	Proxies   web.Proxies
 	Log       *slog.Logger
@@ -78,7 +80,7 @@ func New(cfg Config) (http.Handler, error) {
 			http.Error(w, "This app can’t go on: "+text+" ("+code+")", status)
 		}
 	}
-	s := &server{Config: cfg, keys: newKeyring(cfg.Control)}
+	s := &server{Config: cfg, keys: newKeyring(cfg.Grants)}
 	library, err := s.provider()
 	if err != nil {
 		return nil, err
@@ -94,7 +96,7 @@ func Serves(path string) bool {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := &flow{arrived: s.Control.Now(), address: s.Proxies.ClientAddr(r), requestID: web.RequestID(r.Context())}
+	f := &flow{arrived: s.Grants.Now(), address: s.Proxies.ClientAddr(r), requestID: web.RequestID(r.Context())}
 	r = r.WithContext(withFlow(r.Context(), f))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1

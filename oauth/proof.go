@@ -73,10 +73,10 @@ func (s *server) useProof(ctx context.Context, jti string) error {
 			break
 		}
 	}
-	if used.issuedAt != 0 && s.Control.Now().Sub(time.Unix(int64(used.issuedAt), 0)) > proofLifetime+leeway {
+	if used.issuedAt != 0 && s.Grants.Now().Sub(time.Unix(int64(used.issuedAt), 0)) > proofLifetime+leeway {
 		return errors.New("it is too old")
 	}
-	err := s.Control.UseProof(ctx, used.who, jti, used.kept+2*leeway)
+	err := s.Grants.UseProof(ctx, used.who, jti, used.kept+2*leeway)
 	if keyporter.KindOf(err) == keyporter.Conflict {
 		return errors.New("it was used before")
 	}

@@ -61,7 +61,7 @@ func (s *server) provider() (http.Handler, error) {
 		provider.WithDPoP(goidc.ES256, algEdDSA, goidc.PS256, goidc.RS256),
 
 		provider.WithOpaqueTokens(m), provider.WithOpaqueTokenFunc(s.accessToken), provider.WithTokenOptions(s.tokenOptions),
-		provider.WithGrantIDFunc(func(context.Context) string { return string(keyporter.NewID(s.Control.Now())) }),
+		provider.WithGrantIDFunc(func(context.Context) string { return string(keyporter.NewID(s.Grants.Now())) }),
 		provider.WithJWTIDFunc(random), provider.WithTokenClaims(s.tokenClaims),
 		provider.WithIDTokenSignatureAlgs(goidc.RS256, goidc.ES256), provider.WithIDTokenLifetime(int(idTokenLifetime.Seconds())),
 		provider.WithIDTokenClaims(s.idTokenClaims), provider.WithUserInfoClaims(s.userInfoClaims),

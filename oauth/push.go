@@ -11,7 +11,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // push takes a request straight from the app, before a browser brings its name (RFC 9126).
@@ -70,7 +70,7 @@ func (s *server) device(w http.ResponseWriter, r *http.Request) {
 				s.fail(w, r, asFault(err))
 				return
 			}
-			f.asked = control.Asked{Scopes: scopes, Device: true}
+			f.asked = grants.Asked{Scopes: scopes, Device: true}
 			params.Set("scope", strings.Join(scopes, " "))
 			if v, ok := in["resource"]; ok {
 				params["resource"] = v
@@ -102,7 +102,7 @@ func (s *server) device(w http.ResponseWriter, r *http.Request) {
 // made by the first question after that.
 func (m manager) GrantByDeviceCode(ctx context.Context, code string) (*goidc.Grant, error) {
 	f := flowOf(ctx)
-	g, err := m.Control.GrantByDeviceCode(ctx, code)
+	g, err := m.Grants.GrantByDeviceCode(ctx, code)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		g, err = m.deviceGrant(ctx, f, code)
 	}
@@ -116,20 +116,20 @@ func (m manager) GrantByDeviceCode(ctx context.Context, code string) (*goidc.Gra
 	return f.redeemable(&g)
 }
 
-func (m manager) deviceGrant(ctx context.Context, f *flow, code string) (keyporter.AppGrant, error) {
-	a, waited, err := m.Control.PollDevice(ctx, code)
+func (m manager) deviceGrant(ctx context.Context, f *flow, code string) (keyporter.Grant, error) {
+	a, waited, err := m.Grants.PollDevice(ctx, code)
 	if err != nil {
-		return keyporter.AppGrant{}, err
+		return keyporter.Grant{}, err
 	}
 	f.device, f.hasty = &a, !waited
 	st, err := readState(a.State)
 	if err != nil {
-		return keyporter.AppGrant{}, err
+		return keyporter.Grant{}, err
 	}
 	f.session = st.Session
-	now := m.Control.Now()
+	now := m.Grants.Now()
 	if !waited || !a.Answer.Allowed || !now.Before(a.ExpiresAt) {
-		return keyporter.AppGrant{}, goidcNotFound()
+		return keyporter.Grant{}, goidcNotFound()
 	}
 	kept := grantState{Params: st.Session.AuthorizationParameters}
 	if !a.Answer.SignedInAt.IsZero() {
@@ -137,17 +137,17 @@ func (m manager) deviceGrant(ctx context.Context, f *flow, code string) (keyport
 	}
 	request, err := json.Marshal(kept)
 	if err != nil {
-		return keyporter.AppGrant{}, err
+		return keyporter.Grant{}, err
 	}
-	g := keyporter.AppGrant{
+	g := keyporter.Grant{
 		ID: keyporter.NewID(now), AppID: a.AppID, ConnectionID: a.Answer.ConnectionID, UserID: a.Answer.UserID,
 		Scopes: a.Answer.Scopes, Resources: st.Session.Resources, Request: request, DeviceEndsAt: a.ExpiresAt,
 	}
-	_, err = m.Control.CreateGrant(ctx, g, control.GrantCode{Device: code})
+	_, err = m.Grants.CreateGrant(ctx, g, grants.Code{Device: code})
 	if err != nil && keyporter.KindOf(err) != keyporter.Conflict {
 		return g, err
 	}
-	return m.Control.GrantByDeviceCode(ctx, code)
+	return m.Grants.GrantByDeviceCode(ctx, code)
 }
 
 func goidcNotFound() error { return keyporter.Refuse(keyporter.NotFound, "There is no such grant.") }
@@ -163,7 +163,7 @@ func (m manager) SessionByDeviceCode(ctx context.Context, _ string) (*goidc.Auth
 	}
 	as := f.session
 	as.ExpiresAt, as.Status = farAhead(), goidc.StatusPending
-	if !m.Control.Now().Before(f.device.ExpiresAt) {
+	if !m.Grants.Now().Before(f.device.ExpiresAt) {
 		as.ExpiresAt = 1
 	}
 	if f.device.Answer.Denied {

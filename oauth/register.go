@@ -54,7 +54,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 	}
 	id, _ := strings.CutPrefix(r.URL.Path, pathRegister+"/")
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	app, err := s.Control.Registered(r.Context(), keyporter.ID(id), token)
+	app, err := s.Grants.RegisteredApp(r.Context(), keyporter.ID(id), token)
 	if err != nil || !strings.EqualFold(scheme, "Bearer") {
 		if err == nil || keyporter.KindOf(err) == keyporter.NotFound {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
@@ -67,10 +67,10 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) manageApp(w http.ResponseWriter, r *http.Request, app keyporter.App, in registration) {
-	actor := flowOf(r.Context()).system()
+	from := flowOf(r.Context()).caller()
 	switch r.Method {
 	case http.MethodDelete:
-		if err := s.Control.DeleteDynamic(r.Context(), actor, app); err != nil {
+		if err := s.Grants.DeleteRegisteredApp(r.Context(), from, app); err != nil {
 			s.failRegistration(w, r, err)
 			return
 		}
@@ -82,7 +82,7 @@ func (s *server) manageApp(w http.ResponseWriter, r *http.Request, app keyporter
 			err = keyporter.InvalidField("client_id", "client_id has to be that of the app.")
 		}
 		if err == nil {
-			app, err = s.Control.UpdateDynamic(r.Context(), actor, app, changed)
+			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
 		}
 		if err != nil {
 			s.failRegistration(w, r, err)
@@ -98,7 +98,7 @@ func (s *server) registerApp(w http.ResponseWriter, r *http.Request, in registra
 		s.failRegistration(w, r, err)
 		return
 	}
-	made, err := s.Control.RegisterDynamic(r.Context(), flowOf(r.Context()).system(), app)
+	made, err := s.Grants.RegisterApp(r.Context(), flowOf(r.Context()).caller(), app)
 	if err != nil {
 		s.failRegistration(w, r, err)
 		return
@@ -195,7 +195,7 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 		return scopes, nil
 	}
 	for name := range strings.FieldsSeq(names) {
-		if _, ok := s.Control.Scope(name); !ok {
+		if _, ok := keyporter.FindScope(s.Scopes, name); !ok {
 			return nil, keyporter.InvalidField("scope", "scope: there is no scope "+name+".")
 		}
 		scopes = append(scopes, keyporter.AppScope{Name: name})

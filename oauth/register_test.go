@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/oauth"
 )
@@ -90,21 +91,21 @@ func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
 		uris := func(uri string) keyporter.App {
 			return keyporter.App{Name: "Tool", Authentication: keyporter.AppPublic, RedirectURIs: []string{uri}}
 		}
-		made, err := w.Control.RegisterDynamic(ctx, keyporter.System(), uris("https://tool.example/cb"))
+		made, err := w.Grants.RegisterApp(ctx, grants.Caller{}, uris("https://tool.example/cb"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen, err := w.Control.Client(ctx, made.App.ID)
+		seen, err := w.Grants.App(ctx, made.App.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Control.UpdateDynamic(ctx, keyporter.System(), seen, uris("https://evil.example/cb")); err != nil {
+		if _, err := w.Grants.UpdateRegisteredApp(ctx, grants.Caller{}, seen, uris("https://evil.example/cb")); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Control.ApproveApp(ctx, keyporter.Command(), seen.ID, seen.Version); keyporter.KindOf(err) != keyporter.Conflict {
 			t.Errorf("approved unseen: %v", err)
 		}
-		now, err := w.Control.Client(ctx, seen.ID)
+		now, err := w.Grants.App(ctx, seen.ID)
 		if err != nil || now.State != keyporter.AppQuarantined {
 			t.Errorf("%s, %v", now.State, err)
 		}

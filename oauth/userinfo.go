@@ -12,7 +12,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func stateOf(g *keyporter.AppGrant) (st grantState, err error) {
+func stateOf(g *keyporter.Grant) (st grantState, err error) {
 	if g == nil {
 		return st, goidc.ErrNotFound
 	}

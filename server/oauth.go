@@ -9,7 +9,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
-	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/web"
@@ -28,7 +28,7 @@ func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies we
 		return nil, nil //nolint:nilnil // there is none
 	}
 	return oauth.New(oauth.Config{
-		Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
+		Control: s.Control, Grants: s.grants, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
 		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
 		Gateways: cfg.gateways(), FaultPage: pages.AppFault, Stopping: s.stopping,
 	})
@@ -44,9 +44,9 @@ func (c Config) resources() (all []string) {
 	return all
 }
 
-func (c Config) lifetimes() control.Lifetimes {
+func (c Config) lifetimes() grants.Lifetimes {
 	const day = 24 * time.Hour
-	return control.Lifetimes{
+	return grants.Lifetimes{
 		AccessToken: time.Duration(c.AccessTokenMinutes) * time.Minute,
 		RefreshIdle: time.Duration(c.RefreshIdleDays) * day,
 		Grant:       time.Duration(c.RefreshEndDays) * day,

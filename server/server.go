@@ -17,6 +17,7 @@ import (
 
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/gateway"
 	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/oauth"
@@ -35,6 +36,7 @@ type Server struct {
 
 	db      *store.DB
 	notify  *notify.Sender
+	grants  *grants.Grants
 	gateway *gateway.Gateway
 	soap    *soap.Door
 	http    *http.Server
@@ -80,7 +82,8 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	if err != nil {
 		return err
 	}
-	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush, Sealer: sealer, Scopes: cfg.Scopes, Lifetimes: cfg.lifetimes()})
+	s.grants = grants.New(s.db, grants.Options{Now: now, Sealer: sealer, Lifetimes: cfg.lifetimes()})
+	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush, Sealer: sealer, Scopes: cfg.Scopes, Grants: s.grants})
 	s.notify = notify.NewSender(s.db, notify.Options{Now: now, Sealer: sealer, Log: s.log})
 	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
@@ -126,7 +129,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 // opens wants what is in the database to open with the key that there is: else apps and
 // sign-ins at providers would fail one by one, and nobody would think of the key.
 func (s *Server) opens(ctx context.Context) error {
-	if _, err := s.Control.SigningKeys(ctx); err != nil {
+	if _, err := s.grants.SigningKeys(ctx); err != nil {
 		return fmt.Errorf("key_file isn't the one that this database was used with; restore it, or see “If the key is lost” in docs/explanation/security.md: %w", err)
 	}
 	return nil

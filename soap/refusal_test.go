@@ -28,7 +28,7 @@ func TestACallIsRefusedOverSOAPForTheReasonItHasOverREST(t *testing.T) {
 		return verify.Request{OrganizationKey: []string{w.organization}, UserLoginName: logins}
 	}
 	setRoles := func(u keyporter.User, roles ...keyporter.Role) { keyportertest.SetRoles(t, w.Node, u, roles...) }
-	grant, block := func() keyporter.Role { return keyportertest.UseAPI(keyporter.Grant) }, func() keyporter.Role { return keyportertest.UseAPI(keyporter.Block) }
+	grant, block := func() keyporter.Role { return keyportertest.UseAPI(keyporter.EffectGrant) }, func() keyporter.Role { return keyportertest.UseAPI(keyporter.EffectBlock) }
 	for _, c := range []struct {
 		is   keyporter.Reason
 		call verify.Request

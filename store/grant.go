@@ -18,7 +18,7 @@ const selectGrant = `
 
 // InsertGrant writes a new grant, its request sealed. code and device are the hashes of
 // the codes by which it is redeemed, nil when it has none.
-func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.AppGrant, code, device *keyporter.SecretHash) error {
+func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.Grant, code, device *keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO grants (id, app_id, connection_id, scopes, resources, key_hash, request,
 			code, code_expires_at, code_used_at, device, device_expires_at, device_used_at, created_at, ends_at, revoked_at)
@@ -89,21 +89,21 @@ func (tx *Tx) RevokeGrantsOf(ctx context.Context, connection keyporter.ID, at ti
 }
 
 // GrantByID returns a grant, its request sealed.
-func (q queries) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.AppGrant, error) {
+func (q queries) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.id = $1`, id)
 }
 
 // GrantByCode returns the grant of an authorization code, whether or not that works still.
-func (q queries) GrantByCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.AppGrant, error) {
+func (q queries) GrantByCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.code = $1`, hash[:])
 }
 
 // GrantByDeviceCode returns the grant of a device code, whether or not that works still.
-func (q queries) GrantByDeviceCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.AppGrant, error) {
+func (q queries) GrantByDeviceCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.device = $1`, hash[:])
 }
 
-func (q queries) grant(ctx context.Context, query string, arg any) (keyporter.AppGrant, error) {
+func (q queries) grant(ctx context.Context, query string, arg any) (keyporter.Grant, error) {
 	g, err := one(ctx, q.q, scanGrant, query, arg)
 	if err != nil {
 		return g, fmt.Errorf("find grant: %w", err)
@@ -111,7 +111,7 @@ func (q queries) grant(ctx context.Context, query string, arg any) (keyporter.Ap
 	return g, nil
 }
 
-func scanGrant(row scanner) (g keyporter.AppGrant, err error) {
+func scanGrant(row scanner) (g keyporter.Grant, err error) {
 	var scopes, held, resources string
 	var codeEnds, codeUsed, deviceEnds, deviceUsed, created, ends, revoked int64
 	err = row.Scan(&g.ID, &g.AppID, &g.ConnectionID, &g.UserID, &g.OrganizationID, &g.Login, &scopes, &held, &resources, &g.KeyHash, &g.Request,

@@ -33,7 +33,7 @@ func TestAGrantAndWhatComesOfIt(t *testing.T) {
 		ctx, db := t.Context(), open(t, url)
 		conn := connected(t, db)
 		code, refresh, access := keyporter.HashSecret("code"), keyporter.HashSecret("refresh"), keyporter.HashSecret("access")
-		g := keyporter.AppGrant{
+		g := keyporter.Grant{
 			ID: "grant", AppID: "app", ConnectionID: conn.ID, Scopes: []string{"read", "send"}, Resources: []string{"https://api.example"},
 			Request: []byte("sealed"), CodeEndsAt: noon.Add(time.Minute), CreatedAt: noon, EndsAt: noon.Add(time.Hour),
 		}

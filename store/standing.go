@@ -39,10 +39,10 @@ func (s *standingRow) dest() []any {
 }
 
 func (s *standingRow) standing() Standing {
-	s.Granted, s.Blocked = s.highest == keyporter.Grant, s.lowest == keyporter.Block
+	s.Granted, s.Blocked = s.highest == keyporter.EffectGrant, s.lowest == keyporter.EffectBlock
 	for id := range strings.FieldsSeq(s.roles) {
 		r, _ := keyporter.PredefinedRole(keyporter.ID(id))
-		s.Granted = s.Granted || r.Effects[keyporter.PermissionUseAPI] == keyporter.Grant
+		s.Granted = s.Granted || r.Effects[keyporter.PermissionUseAPI] == keyporter.EffectGrant
 	}
 	return s.Standing
 }

@@ -93,7 +93,7 @@ func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
 			return keyporter.Role{ID: id, OrganizationID: ada.OrganizationID, Name: string(id), Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: e}}
 		}
 		do(t, db, func(tx *store.Tx) error {
-			return errors.Join(tx.InsertRole(t.Context(), role("granting", keyporter.Grant), noon), tx.InsertRole(t.Context(), role("blocking", keyporter.Block), noon))
+			return errors.Join(tx.InsertRole(t.Context(), role("granting", keyporter.EffectGrant), noon), tx.InsertRole(t.Context(), role("blocking", keyporter.EffectBlock), noon))
 		})
 		for _, c := range []struct {
 			roles            []keyporter.ID

@@ -104,7 +104,7 @@ func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocked := keyportertest.User(t, w.Control, "Acme", "blocked@acme.example")
-	noAPI := keyportertest.UseAPI(keyporter.Block)
+	noAPI := keyportertest.UseAPI(keyporter.EffectBlock)
 	noAPI.Name = "No API"
 	keyportertest.SetRoles(t, w.Node, blocked, noAPI)
 	keyportertest.User(t, w.Control, "Acme", "member@acme.example", keyporter.RoleMember)

@@ -52,7 +52,7 @@ func decided(s situation) keyporter.Reason {
 }
 
 func rolesFor(says string) []keyporter.Role {
-	grants, blocks := keyportertest.UseAPI(keyporter.Grant), keyportertest.UseAPI(keyporter.Block)
+	grants, blocks := keyportertest.UseAPI(keyporter.EffectGrant), keyportertest.UseAPI(keyporter.EffectBlock)
 	return map[string][]keyporter.Role{"nothing": nil, "grants": {grants}, "blocks": {blocks}, "both": {grants, blocks}}[says]
 }
 
@@ -152,7 +152,7 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 		}
 		return all
 	}
-	anyRoles := rapid.SliceOfN(rapid.SampledFrom([]keyporter.Effect{keyporter.Grant, keyporter.Grant, 0, keyporter.Block}), 0, 4)
+	anyRoles := rapid.SliceOfN(rapid.SampledFrom([]keyporter.Effect{keyporter.EffectGrant, keyporter.EffectGrant, 0, keyporter.EffectBlock}), 0, 4)
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(label string) (roles []keyporter.Role) {
 			for _, e := range anyRoles.Draw(rt, label) {
@@ -177,7 +177,7 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 			}
 			return fresh
 		}
-		keyportertest.SetRoles(t, n, owner, append(renew(ownerRoles), keyportertest.UseAPI(keyporter.Block))...)
+		keyportertest.SetRoles(t, n, owner, append(renew(ownerRoles), keyportertest.UseAPI(keyporter.EffectBlock))...)
 		blocked := allowed()
 		if len(ownerRoles) > 0 {
 			keyportertest.SetRoles(t, n, owner, renew(ownerRoles[1:])...)

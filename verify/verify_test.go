@@ -40,7 +40,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 		token, secret := keyportertest.Token(t, n.Control, ada, "Export")
 		ctx, me := t.Context(), keyporter.Command()
-		role := keyporter.Role{ID: "no-api", OrganizationID: ada.OrganizationID, Name: "No API", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block}}
+		role := keyporter.Role{ID: "no-api", OrganizationID: ada.OrganizationID, Name: "No API", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock}}
 		setRoles := func(ids ...keyporter.ID) error {
 			return n.DB.Do(ctx, func(tx *store.Tx) error {
 				if err := tx.SetUserRoles(ctx, ada.ID, ids); err != nil {

@@ -119,7 +119,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	// A role blocks: the next call is refused, and the section names the role.
 	admin := keyporter.Command()
 	role, err := d.srv.Control.CreateRole(t.Context(), admin, keyporter.Role{
-		OrganizationID: ada.OrganizationID, Name: "No API", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.Block},
+		OrganizationID: ada.OrganizationID, Name: "No API", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock},
 	})
 	if err == nil {
 		err = d.srv.Control.SetUserRoles(t.Context(), admin, ada.ID, append(ada.RoleIDs, role.ID))

@@ -118,7 +118,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	says(t, b, ".preview", "1 user gains", "0 tokens in use stop")
 	b.Look("role-preview")
 	_, err = d.srv.Control.UpdateRole(t.Context(), keyporter.Command(), keyporter.Role{ID: keyporter.ID(role), Version: 1, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{
-		keyporter.PermissionUseAPI: keyporter.Block, keyporter.PermissionConnectApps: keyporter.Block,
+		keyporter.PermissionUseAPI: keyporter.EffectBlock, keyporter.PermissionConnectApps: keyporter.EffectBlock,
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -47,11 +47,11 @@ func (c *mcpClient) fetch(t *testing.T) auth.AuthorizationCodeFetcher {
 		if c.approve {
 			_, id, _ := strings.Cut(args.URL, "client_id=")
 			id, _, _ = strings.Cut(id, "&")
-			app, err := c.keyporter.Control.Client(ctx, keyporter.ID(id))
+			app, err := c.keyporter.Control.App(ctx, keyporter.Command(), keyporter.ID(id))
 			if err != nil {
 				return nil, err
 			}
-			if err := c.keyporter.Control.ApproveApp(ctx, keyporter.Command(), app.ID, app.Version); err != nil {
+			if err := c.keyporter.Control.ApproveApp(ctx, keyporter.Command(), app.App.ID, app.App.Version); err != nil {
 				return nil, err
 			}
 		}

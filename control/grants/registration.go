@@ -1,4 +1,4 @@
-package control
+package grants
 
 import (
 	"context"
@@ -10,37 +10,37 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Anybody can register an app, where that is on: so many from one address, and so many in all.
+// Where registration is on, anybody can register an app: so many from one network, and so many in all.
 var (
 	registrationLimit    = store.Limit{Burst: 10, Every: 10 * time.Minute}
 	allRegistrationLimit = store.Limit{Burst: 200, Every: time.Minute}
 )
 
-// Registration is what an app gets that registered itself (RFC 7591 §3.2.1). Both secrets are seen this once.
+// Registration is what an app gets that registered itself (RFC 7591 §3.2.1). Both secrets are shown only now.
 type Registration struct {
 	App    keyporter.App
 	Secret keyporter.Secret // empty for an app that keeps none
-	Token  string           // by which the app manages its registration (RFC 7592)
+	Token  string           // registration access token, for managing the registration (RFC 7592)
 }
 
-// RegisterDynamic registers an app that asks for it itself. It doesn't work until an
-// operator has approved it: its name and its image could be anybody's.
-func (c *Control) RegisterDynamic(ctx context.Context, actor keyporter.Actor, a keyporter.App) (Registration, error) {
-	for what, limit := range map[string]store.Limit{"register " + network(actor.Address): registrationLimit, "register": allRegistrationLimit} {
-		if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, limit, c.now()) }); err != nil {
+// RegisterApp registers an app that asks for it itself. It doesn't work until an operator
+// has approved it: anybody could have given it its name and its image.
+func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) (Registration, error) {
+	for what, limit := range map[string]store.Limit{"register " + keyporter.Network(from.Address): registrationLimit, "register": allRegistrationLimit} {
+		if err := g.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, limit, g.now()) }); err != nil {
 			return Registration{}, err
 		}
 	}
 	if err := checkRegistered(&a); err != nil {
 		return Registration{}, err
 	}
-	now := c.now()
+	now := g.now()
 	a.ID, a.CreatedAt, a.State, a.Dynamic = keyporter.NewID(now), now, keyporter.AppQuarantined, true
 	out := Registration{App: a, Token: rand.Text() + rand.Text()}
 	if a.Authentication == keyporter.AppSecret {
 		out.Secret = keyporter.NewSecret(keyporter.SecretApp)
 	}
-	err := c.db.Do(ctx, func(tx *store.Tx) error {
+	err := g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertApp(ctx, a); err != nil {
 			return err
 		}
@@ -54,20 +54,23 @@ func (c *Control) RegisterDynamic(ctx context.Context, actor keyporter.Actor, a 
 				return err
 			}
 		}
-		return tx.InsertEvent(ctx, c.registrationEvent(keyporter.EventAppCreate, actor, a))
+		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppCreate, from, a))
 	})
 	return out, err
 }
 
-// Registered returns the app that a registration token is for. Any other is NotFound.
-func (c *Control) Registered(ctx context.Context, id keyporter.ID, token string) (keyporter.App, error) {
-	a, err := c.db.AppByRegistration(ctx, keyporter.ID(text(string(id), maxClientID)), keyporter.HashSecret(token))
+// RegisteredApp returns the app that a registration access token is for. Any other is NotFound.
+func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token string) (keyporter.App, error) {
+	if !canBeID(id) {
+		return keyporter.App{}, notFound("app")
+	}
+	a, err := g.db.AppByRegistration(ctx, id, keyporter.HashSecret(token))
 	return a, missing(err, "app")
 }
 
-// UpdateDynamic changes what an app registered of itself. It has to be approved anew: what
-// an operator approved was something else.
-func (c *Control) UpdateDynamic(ctx context.Context, actor keyporter.Actor, was, a keyporter.App) (keyporter.App, error) {
+// UpdateRegisteredApp changes what an app registered about itself. It has to be approved
+// again: the operator approved something else.
+func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
 	if err := checkRegistered(&a); err != nil {
 		return a, err
 	}
@@ -76,29 +79,29 @@ func (c *Control) UpdateDynamic(ctx context.Context, actor keyporter.Actor, was,
 	}
 	a.ID, a.OrganizationID, a.CreatedAt, a.Dynamic, a.Webhook = was.ID, was.OrganizationID, was.CreatedAt, true, was.Webhook
 	if a.State = keyporter.AppQuarantined; was.State == keyporter.AppSuspended {
-		a.State = was.State // it doesn't get out of that by itself
+		a.State = was.State // an app can't end its own suspension
 	}
-	err := c.db.Do(ctx, func(tx *store.Tx) error {
+	err := g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateApp(ctx, a, was.Version); err != nil {
 			return missing(err, "app")
 		}
-		return tx.InsertEvent(ctx, c.registrationEvent(keyporter.EventAppUpdate, actor, a))
+		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppUpdate, from, a))
 	})
 	return a, err
 }
 
-// DeleteDynamic deletes an app that registered itself, with all that it got.
-func (c *Control) DeleteDynamic(ctx context.Context, actor keyporter.Actor, a keyporter.App) error {
-	return c.db.Do(ctx, func(tx *store.Tx) error {
+// DeleteRegisteredApp deletes an app that registered itself, with everything that it got.
+func (g *Grants) DeleteRegisteredApp(ctx context.Context, from Caller, a keyporter.App) error {
+	return g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.DeleteApp(ctx, a.ID); err != nil {
 			return missing(err, "app")
 		}
-		return tx.InsertEvent(ctx, c.registrationEvent(keyporter.EventAppDelete, actor, a))
+		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppDelete, from, a))
 	})
 }
 
-func (c *Control) registrationEvent(name keyporter.EventName, actor keyporter.Actor, a keyporter.App) keyporter.Event {
-	e := c.event(name, actor)
+func (g *Grants) registrationEvent(name keyporter.EventName, from Caller, a keyporter.App) keyporter.Event {
+	e := g.event(name, from)
 	e.OrganizationID, e.AppID = a.OrganizationID, a.ID
 	e.Detail = map[string]string{"name": a.Name, "by": "the app itself"}
 	return e
@@ -106,7 +109,7 @@ func (c *Control) registrationEvent(name keyporter.EventName, actor keyporter.Ac
 
 const maxRegisteredURIs = 20
 
-// checkRegistered checks what an app says of itself.
+// checkRegistered checks what an app says about itself.
 func checkRegistered(a *keyporter.App) error {
 	var err error
 	if a.Name, err = names.Parse("client_name", a.Name); err != nil {

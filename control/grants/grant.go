@@ -1,0 +1,144 @@
+package grants
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// CodeLifetime is how long an authorization code works.
+const CodeLifetime = time.Minute
+
+func grantPurpose(id keyporter.ID) string { return "grant " + string(id) }
+
+// Code is the code by which a grant is redeemed: an authorization code or a device code.
+// A grant of the app's own has neither, and lives as long as its access token.
+type Code struct{ Authorization, Device string }
+
+// CreateGrant writes a grant that an app got. If there is one with the device code already, it is a Conflict.
+func (g *Grants) CreateGrant(ctx context.Context, grant keyporter.Grant, code Code) (keyporter.Grant, error) {
+	grant.CreatedAt = g.now()
+	grant.EndsAt = grant.CreatedAt.Add(g.lives.Grant)
+	if grant.ConnectionID == "" {
+		grant.EndsAt = grant.CreatedAt.Add(g.lives.AccessToken)
+	}
+	if code.Authorization != "" {
+		grant.CodeEndsAt = grant.CreatedAt.Add(CodeLifetime)
+	}
+	row := grant
+	row.Request = g.sealer.Seal(grantPurpose(grant.ID), grant.Request)
+	err := g.db.Do(ctx, func(tx *store.Tx) error {
+		return tx.InsertGrant(ctx, row, hashOf(code.Authorization), hashOf(code.Device))
+	})
+	return grant, err
+}
+
+// open opens the request that is sealed in a row. A grant that was revoked doesn't exist.
+func (g *Grants) open(row keyporter.Grant, err error) (keyporter.Grant, error) {
+	if err == nil && !row.RevokedAt.IsZero() {
+		err = notFound("grant")
+	}
+	if err == nil {
+		row.Request, err = g.sealer.Open(grantPurpose(row.ID), row.Request)
+	}
+	return row, err
+}
+
+// GrantByID returns a grant. One that was revoked doesn't exist.
+func (g *Grants) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
+	return g.open(g.db.GrantByID(ctx, id))
+}
+
+// GrantByCode returns the grant of an authorization code that can be redeemed. A code that
+// was redeemed before is refused like one that never was. If it had been redeemed when the
+// request arrived, somebody has a copy of it, and what the first request got ends
+// (RFC 6749 §4.1.2); requests that arrived earlier are the app racing with itself, and end nothing.
+func (g *Grants) GrantByCode(ctx context.Context, from Caller, code string) (keyporter.Grant, error) {
+	grant, err := g.open(g.db.GrantByCode(ctx, keyporter.HashSecret(code)))
+	switch {
+	case err != nil:
+		return grant, err
+	case !grant.CodeUsedAt.IsZero():
+		if from.ArrivedAt.UnixMilli() > grant.CodeUsedAt.UnixMilli() {
+			err = g.RevokeGrant(ctx, from, grant, "its code was shown again")
+		}
+		if err == nil {
+			err = notFound("code")
+		}
+	case !g.now().Before(grant.CodeEndsAt):
+		err = notFound("code")
+	default:
+		err = g.stands(ctx, grant)
+	}
+	return grant, err
+}
+
+// GrantByDeviceCode returns the grant of a device code, once its user has allowed it.
+func (g *Grants) GrantByDeviceCode(ctx context.Context, code string) (keyporter.Grant, error) {
+	grant, err := g.open(g.db.GrantByDeviceCode(ctx, keyporter.HashSecret(code)))
+	if err == nil && !g.now().Before(grant.DeviceEndsAt) {
+		err = notFound("code")
+	}
+	if err == nil {
+		err = g.stands(ctx, grant)
+	}
+	return grant, err
+}
+
+// Redeem notes that the code of a grant, or its device code, is used now, and writes the
+// first refresh token of its chain. Whoever comes second gets NotFound.
+func (g *Grants) Redeem(ctx context.Context, grant keyporter.Grant, refresh keyporter.Secret) error {
+	now := g.now()
+	return g.db.Do(ctx, func(tx *store.Tx) error {
+		use := tx.UseCode
+		if !grant.DeviceEndsAt.IsZero() {
+			use = tx.UseDeviceCode
+		}
+		if err := use(ctx, grant.ID, grant.KeyHash, now); err != nil {
+			return missing(err, "code")
+		}
+		return g.insertRefreshToken(ctx, tx, grant, refresh)
+	})
+}
+
+// stands wants user, organization and app of a grant to be active, and the organization to allow the app.
+func (g *Grants) stands(ctx context.Context, grant keyporter.Grant) error {
+	if grant.ConnectionID == "" {
+		return nil
+	}
+	stands, err := g.db.ConnectionStands(ctx, grant.ConnectionID)
+	if err == nil && !stands {
+		err = notFound("connection")
+	}
+	return err
+}
+
+// RevokeGrant ends a grant with its tokens. If it has ended already, that is no error.
+func (g *Grants) RevokeGrant(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
+	return g.revoke(ctx, from, grant, why, false)
+}
+
+// RevokeUnused ends a grant unless its code was redeemed: somebody other than its app tried to redeem it.
+func (g *Grants) RevokeUnused(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
+	return g.revoke(ctx, from, grant, why, true)
+}
+
+func (g *Grants) revoke(ctx context.Context, from Caller, grant keyporter.Grant, why string, unused bool) error {
+	return g.db.Do(ctx, func(tx *store.Tx) error {
+		changed, err := tx.RevokeGrant(ctx, grant.ID, unused, g.now())
+		if err != nil || !changed {
+			return err
+		}
+		e := g.grantEvent(keyporter.EventGrantRevoke, from, grant)
+		e.Detail = map[string]string{"because": why}
+		return tx.InsertEvent(ctx, e)
+	})
+}
+
+func (g *Grants) grantEvent(name keyporter.EventName, from Caller, grant keyporter.Grant) keyporter.Event {
+	e := g.event(name, from)
+	e.OrganizationID, e.UserID, e.AppID, e.ConnectionID = grant.OrganizationID, grant.UserID, grant.AppID, grant.ConnectionID
+	return e
+}
