@@ -40,7 +40,7 @@ func mayImport() map[string][]string {
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
 		"soap":    {"", "verify", "web"},
-		"console": {"", "control", "verify", "web"},
+		"console": {"", "names", "control", "verify", "web"},
 		"oauth":   {"", "control", "control/grants", "verify", "web"},
 		"server":  mounts,
 

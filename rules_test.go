@@ -104,6 +104,33 @@ func TestRefusalsAreForClients(t *testing.T) {
 	}
 }
 
+func TestErrorsAboutInputsAreJoined(t *testing.T) {
+	name, taken := keyporter.InvalidField("name", "Enter a name."), keyporter.ConflictField("login", "Taken.")
+	foreign := errors.New("dial tcp")
+	for _, c := range []struct {
+		errs []error
+		kind keyporter.Kind
+		text string
+	}{
+		{[]error{nil, name}, keyporter.Invalid, "Enter a name."},
+		{[]error{taken, nil, fmt.Errorf("wrapped: %w", name)}, keyporter.Invalid, "Taken. Enter a name."},
+		{[]error{taken, taken}, keyporter.Conflict, "Taken. Taken."},
+		{[]error{name, keyporter.Refuse(keyporter.Forbidden, "You may not."), taken}, keyporter.Forbidden, "You may not."},
+		{[]error{name, foreign}, keyporter.Unknown, ""},
+	} {
+		err := keyporter.JoinFields(c.errs...)
+		if keyporter.KindOf(err) != c.kind || keyporter.MessageOf(err) != c.text || err == nil {
+			t.Errorf("%v make %v", c.errs, err)
+		}
+		if c.text == "" && !errors.Is(err, foreign) {
+			t.Errorf("%v hides what went wrong", err)
+		}
+	}
+	if err := keyporter.JoinFields(nil, nil); err != nil {
+		t.Errorf("nothing is wrong, and it says %v", err)
+	}
+}
+
 func TestErrorsKeepTheirKindWhenWrapped(t *testing.T) {
 	err := fmt.Errorf("rename token: %w", &keyporter.Error{Kind: keyporter.Conflict, Message: "Taken.", Err: errors.New("constraint")})
 	if keyporter.KindOf(err) != keyporter.Conflict || keyporter.MessageOf(err) != "Taken." {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -123,14 +124,17 @@ func setRetryAfter(w http.ResponseWriter, err error) string {
 	return "The next one is possible in " + (time.Duration(seconds) * time.Second).String() + "."
 }
 
-// fieldErrors sorts an error to the field that it is about. Those that forms can't show
-// it returns.
+// fieldErrors returns what is wrong with each field. It returns errors that forms can't show.
 func fieldErrors(err error) (map[string]string, error) {
-	e, ok := errors.AsType[*keyporter.Error](err)
-	if !ok || e.Field == "" || e.Kind != keyporter.Invalid && e.Kind != keyporter.Conflict {
+	all := keyporter.FieldsOf(err)
+	if kind := keyporter.KindOf(err); len(all) == 0 || kind != keyporter.Invalid && kind != keyporter.Conflict {
 		return nil, err
 	}
-	return map[string]string{e.Field: e.Message}, nil
+	fields := map[string]string{}
+	for _, f := range all {
+		fields[f.Field] = strings.TrimPrefix(fields[f.Field]+" "+f.Message, " ")
+	}
+	return fields, nil
 }
 
 // fault is why a form wasn't accepted, to be shown in the form, which keeps what was typed.

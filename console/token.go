@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/names"
 )
 
 // tokensPage is the content of the page "API Tokens and Apps".
@@ -93,7 +94,8 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 	f.Name, f.Expires = r.PostFormValue("name"), r.PostFormValue("expires")
 	expires, err := parseDay(f.Expires)
 	if err != nil {
-		return c.again(w, r, actor, f, err)
+		_, wrongName := names.Parse("name", f.Name)
+		return c.again(w, r, actor, f, keyporter.JoinFields(wrongName, err))
 	}
 	token, secret, err := c.Control.CreateToken(r.Context(), actor, control.NewToken{Kind: f.Kind, OwnerID: actor.User.ID, Name: f.Name, ExpiresAt: expires})
 	if err != nil {

@@ -24,33 +24,28 @@ const (
 
 // cleanApp checks what a person says of an app, and puts it in order. before is the app
 // as it is, zero when it is new.
-func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool) (err error) {
-	if a.Name, err = names.Parse("name", a.Name); err != nil {
-		return err
-	}
-	if a.Publisher, err = names.Parse("name", a.Publisher); err != nil {
-		return keyporter.InvalidField("publisher", strings.Replace(keyporter.MessageOf(err), "a name", "who publishes it", 1))
-	}
-	if a.Description, err = names.ParseText("description", a.Description, MaxDescriptionLen); err != nil {
-		return err
-	}
+func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool) error {
 	a.HomePage, a.Webhook, a.Keys = strings.TrimSpace(a.HomePage), strings.TrimSpace(a.Webhook), strings.TrimSpace(a.Keys)
-	if err := keyporter.CheckHTTPS("home_page", a.HomePage); err != nil {
-		return err
+	return keyporter.JoinFields(
+		cleanAppNames(a),
+		keyporter.CheckHTTPS("home_page", a.HomePage),
+		keyporter.CheckHTTPS("webhook", a.Webhook),
+		cleanAuthentication(a),
+		cleanRedirectURIs(a),
+		c.cleanScopes(a, before),
+		operatorsSay(a, before, operator),
+	)
+}
+
+// cleanAppNames checks what an app and its publisher are called, and what it is said to do.
+func cleanAppNames(a *keyporter.App) error {
+	var wrongName, wrongPublisher, wrongDescription error
+	a.Name, wrongName = names.Parse("name", a.Name)
+	if a.Publisher, wrongPublisher = names.Parse("publisher", a.Publisher); wrongPublisher != nil {
+		wrongPublisher = keyporter.InvalidField("publisher", strings.Replace(keyporter.MessageOf(wrongPublisher), "a name", "who publishes it", 1))
 	}
-	if err := keyporter.CheckHTTPS("webhook", a.Webhook); err != nil {
-		return err
-	}
-	if err := cleanAuthentication(a); err != nil {
-		return err
-	}
-	if err := cleanRedirectURIs(a); err != nil {
-		return err
-	}
-	if err := c.cleanScopes(a, before); err != nil {
-		return err
-	}
-	return operatorsSay(a, before, operator)
+	a.Description, wrongDescription = names.ParseText("description", a.Description, MaxDescriptionLen)
+	return keyporter.JoinFields(wrongName, wrongPublisher, wrongDescription)
 }
 
 // operatorsSay keeps to operators what only they say of an app.
@@ -135,14 +130,13 @@ func checkKeys(text string) error {
 
 func cleanRedirectURIs(a *keyporter.App) error {
 	var uris []string
+	var wrong []error
 	for _, u := range a.RedirectURIs {
 		if u = strings.TrimSpace(u); u == "" || slices.Contains(uris, u) {
 			continue
 		}
-		if err := keyporter.CheckRedirectURI(u, !a.Confidential()); err != nil {
-			return err
-		}
 		uris = append(uris, u)
+		wrong = append(wrong, keyporter.CheckRedirectURI(u, !a.Confidential()))
 	}
 	if len(uris) > maxRedirectURIs {
 		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have %d addresses at the most.", maxRedirectURIs))
@@ -151,7 +145,7 @@ func cleanRedirectURIs(a *keyporter.App) error {
 		return keyporter.InvalidField("redirect_uris", "Enter where answers are sent to. Only an app that uses a device code, or tokens of its own and nothing else, can do without.")
 	}
 	a.RedirectURIs = uris
-	return nil
+	return keyporter.JoinFields(wrong...)
 }
 
 // cleanScopes wants scopes that there are. One that was taken out of the configuration

@@ -216,7 +216,7 @@ func TestBadApps(t *testing.T) {
 				return
 			}
 			kindOf(t, err, keyporter.Invalid)
-			if e, ok := err.(*keyporter.Error); !ok || e.Field != c.field { //nolint:errorlint // it is not wrapped
+			if fieldsOf(err) != c.field {
 				t.Errorf("%v, want it to be about %s", err, c.field)
 			}
 		})

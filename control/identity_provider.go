@@ -46,22 +46,17 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	if err := c.mustLast(); err != nil {
 		return p, err
 	}
-	p, err := checkProvider(p)
-	if err != nil {
-		return p, err
-	}
+	p, wrong := checkProvider(p)
 	p.CreatedAt = c.now()
 	p.ID = keyporter.NewID(p.CreatedAt)
-	err = c.asOperator(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
-		if err := mayBeRole(ctx, tx, p); err != nil {
-			return err
-		}
-		sealed, err := c.providerSecret(ctx, tx, p, secret)
+	err := c.asOperator(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
+		sealed, wrongSecret := c.providerSecret(ctx, tx, p, secret)
+		err := keyporter.JoinFields(wrong, wrongSecret, mayBeRole(ctx, tx, p))
 		if err != nil {
 			return err
 		}
 		if p.ID, err = tx.PutIdentityProvider(ctx, p, sealed); keyporter.KindOf(err) == keyporter.Conflict {
-			return &keyporter.Error{Kind: keyporter.Conflict, Field: "domains", Message: "One of these domains belongs to another organization already."}
+			return keyporter.ConflictField("domains", "One of these domains belongs to another organization already.")
 		}
 		if err != nil {
 			return err
@@ -108,28 +103,32 @@ func mayBeRole(ctx context.Context, q reader, p keyporter.IdentityProvider) erro
 // domainPattern is a domain name of at least two labels.
 var domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$`)
 
-func checkProvider(p keyporter.IdentityProvider) (_ keyporter.IdentityProvider, err error) {
-	if p.Name, err = names.Parse("name", p.Name); err != nil {
-		return p, err
-	}
-	p.Issuer = strings.TrimSpace(p.Issuer)
-	if !isIssuer(p.Issuer) {
-		return p, keyporter.InvalidField("issuer", "Enter the address of the provider, such as https://login.example.com, without query.")
+func checkProvider(p keyporter.IdentityProvider) (keyporter.IdentityProvider, error) {
+	var wrong [4]error
+	p.Name, wrong[0] = names.Parse("name", p.Name)
+	if p.Issuer = strings.TrimSpace(p.Issuer); !isIssuer(p.Issuer) {
+		wrong[1] = keyporter.InvalidField("issuer", "Enter the address of the provider, such as https://login.example.com, without query.")
 	}
 	if p.ClientID = strings.TrimSpace(p.ClientID); p.ClientID == "" || len(p.ClientID) > 500 {
-		return p, keyporter.InvalidField("client", "Enter the client id that the provider gave.")
+		wrong[2] = keyporter.InvalidField("client", "Enter the client id that the provider gave.")
 	}
-	for i, d := range p.Domains {
-		p.Domains[i] = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
-		if len(d) > 253 || !domainPattern.MatchString(p.Domains[i]) {
-			return p, keyporter.InvalidField("domains", "“"+text(d, 60)+"” is no domain. Enter domains such as example.com, separated by blanks.")
+	p.Domains, wrong[3] = cleanDomains(p.Domains)
+	return p, keyporter.JoinFields(wrong[:]...)
+}
+
+// cleanDomains puts the domains of e-mail addresses in order.
+func cleanDomains(domains []string) ([]string, error) {
+	for i, d := range domains {
+		domains[i] = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
+		if len(d) > 253 || !domainPattern.MatchString(domains[i]) {
+			return domains, keyporter.InvalidField("domains", "“"+text(d, 60)+"” is no domain. Enter domains such as example.com, separated by blanks.")
 		}
 	}
-	slices.Sort(p.Domains)
-	if p.Domains = slices.Compact(p.Domains); len(p.Domains) == 0 {
-		return p, keyporter.InvalidField("domains", "Enter the domains of the e-mail addresses that the provider answers for.")
+	slices.Sort(domains)
+	if domains = slices.Compact(domains); len(domains) == 0 {
+		return nil, keyporter.InvalidField("domains", "Enter the domains of the e-mail addresses that the provider answers for.")
 	}
-	return p, nil
+	return domains, nil
 }
 
 // isIssuer tells whether issuer is an address that a provider can have. Plain HTTP is for one's own machine.

@@ -43,7 +43,7 @@ func (c *Control) newOrganization(name string) (keyporter.Organization, error) {
 func (c *Control) insertOrganization(ctx context.Context, tx *store.Tx, actor keyporter.Actor, o keyporter.Organization) error {
 	err := tx.InsertOrganization(ctx, o)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return &keyporter.Error{Kind: keyporter.Conflict, Field: "organization", Message: "There is an organization of this name already."}
+		return keyporter.ConflictField("organization", "There is an organization of this name already.")
 	}
 	if err != nil {
 		return err

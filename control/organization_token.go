@@ -132,7 +132,7 @@ func heirHasName(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
-	return &keyporter.Error{Kind: keyporter.Conflict, Field: "login", Message: "This user has an organization token of the same name. Rename one of them first."}
+	return keyporter.ConflictField("login", "This user has an organization token of the same name. Rename one of them first.")
 }
 
 // mayManageAll wants the actor to manage the organization tokens of others, too.

@@ -244,15 +244,18 @@ func withEffect(r keyporter.Role, e keyporter.Effect) []keyporter.Permission {
 }
 
 // cleanRole checks what a person says of a role. What is left open has no entry in Effects.
-func cleanRole(r *keyporter.Role) (err error) {
-	if r.Name, err = names.Parse("name", r.Name); err != nil {
-		return err
-	}
+func cleanRole(r *keyporter.Role) error {
+	var wrongName error
+	r.Name, wrongName = names.Parse("name", r.Name)
 	for _, p := range keyporter.PredefinedRoles() {
 		if names.Same(p.Name, r.Name) {
-			return roleNameTaken()
+			wrongName = roleNameTaken()
 		}
 	}
+	return keyporter.JoinFields(wrongName, cleanEffects(r))
+}
+
+func cleanEffects(r *keyporter.Role) error {
 	effects := map[keyporter.Permission]keyporter.Effect{}
 	for p, e := range r.Effects {
 		if !p.Valid() {
@@ -286,7 +289,7 @@ func roleChanged() error {
 }
 
 func roleNameTaken() error {
-	return &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: "There is a role of this name already. Choose another name."}
+	return keyporter.ConflictField("name", "There is a role of this name already. Choose another name.")
 }
 
 // roleEvent tells of a change of a role: what it grants, blocks and leaves open that it didn't before.

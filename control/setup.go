@@ -48,14 +48,15 @@ func (c *Control) Setup(ctx context.Context, in Setup) (keyporter.User, error) {
 	if err := c.SetupOpen(ctx, in.Code); err != nil {
 		return keyporter.User{}, err
 	}
-	org, err := c.newOrganization(in.Organization)
-	if err != nil {
-		return keyporter.User{}, err
-	}
-	user, hash, err := c.newUser(ctx, NewUser{
+	org, wrongOrganization := c.newOrganization(in.Organization)
+	user, wrongUser := c.newUser(NewUser{
 		OrganizationID: org.ID, Login: in.Login, Password: in.Password,
 		Operator: true, RoleIDs: []keyporter.ID{keyporter.RoleAdministrator},
 	})
+	if err := keyporter.JoinFields(wrongOrganization, wrongUser); err != nil {
+		return keyporter.User{}, err
+	}
+	hash, err := c.hashPassword(ctx, in.Password)
 	if err != nil {
 		return keyporter.User{}, err
 	}

@@ -44,10 +44,8 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 		ID: keyporter.NewID(now), OrganizationID: owner.OrganizationID, OwnerID: owner.ID,
 		Kind: in.Kind, ExpiresAt: in.ExpiresAt, CreatedAt: now,
 	}
-	if t.Name, err = names.Parse("name", in.Name); err != nil {
-		return keyporter.Token{}, keyporter.Secret{}, err
-	}
-	if err := c.checkExpiry(in.ExpiresAt); err != nil {
+	t.Name, err = names.Parse("name", in.Name)
+	if err := keyporter.JoinFields(err, c.checkExpiry(in.ExpiresAt)); err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}
 	secret := keyporter.NewSecret(prefix)
@@ -89,7 +87,7 @@ func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner
 	}
 	n, err := tx.CountTokens(ctx, owner)
 	if err == nil && n >= MaxTokens {
-		err = &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: fmt.Sprintf("You have reached the limit of %d tokens. Delete one first.", MaxTokens)}
+		err = keyporter.ConflictField("name", fmt.Sprintf("You have reached the limit of %d tokens. Delete one first.", MaxTokens))
 	}
 	return err
 }
@@ -220,5 +218,5 @@ func nameTaken(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
-	return &keyporter.Error{Kind: keyporter.Conflict, Field: "name", Message: "There is a token of this name already. Choose another name."}
+	return keyporter.ConflictField("name", "There is a token of this name already. Choose another name.")
 }

@@ -21,10 +21,12 @@ type NewUser struct {
 // CreateUser adds an active user.
 func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewUser) (keyporter.User, error) {
 	// Asked before the work of hashing, and again when nobody can change the answer any more.
-	if err := mayCreateUser(ctx, c.db, actor, in); err != nil {
+	refused := mayCreateUser(ctx, c.db, actor, in)
+	u, wrong := c.newUser(in)
+	if err := keyporter.JoinFields(refused, wrong); err != nil {
 		return keyporter.User{}, err
 	}
-	u, hash, err := c.newUser(ctx, in)
+	hash, err := c.hashPassword(ctx, in.Password)
 	if err != nil {
 		return keyporter.User{}, err
 	}
@@ -54,24 +56,18 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 	return p.check(ctx, q)
 }
 
-// newUser checks the input of a new user and hashes his password.
-func (c *Control) newUser(ctx context.Context, in NewUser) (u keyporter.User, hash string, err error) {
+// newUser checks the input of a new user.
+func (c *Control) newUser(in NewUser) (u keyporter.User, err error) {
 	now := c.now()
 	u = keyporter.User{ID: keyporter.NewID(now), OrganizationID: in.OrganizationID, Operator: in.Operator, Active: true, RoleIDs: distinct(in.RoleIDs), CreatedAt: now}
-	if u.Login, err = names.ParseLogin(in.Login); err != nil {
-		return u, "", err
-	}
-	if err := checkPassword(in.Password); err != nil {
-		return u, "", err
-	}
-	hash, err = c.hashPassword(ctx, in.Password)
-	return u, hash, err
+	u.Login, err = names.ParseLogin(in.Login)
+	return u, keyporter.JoinFields(err, checkPassword(in.Password))
 }
 
 func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.Actor, u keyporter.User, hash string) error {
 	err := tx.InsertUser(ctx, u, hash)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return &keyporter.Error{Kind: keyporter.Conflict, Field: "login", Message: "There is a user with this login name already."}
+		return keyporter.ConflictField("login", "There is a user with this login name already.")
 	}
 	if err == nil && u.Operator {
 		err = tx.EndSetupLinks(ctx) // it is for the first one, and may stand in a log

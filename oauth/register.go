@@ -235,11 +235,11 @@ func (s *server) failRegistration(w http.ResponseWriter, r *http.Request, err er
 		s.fail(w, r, own)
 	case known && e.Kind == keyporter.TooMany:
 		w.Header().Set("Retry-After", strconv.Itoa(1+int(e.RetryAfter.Seconds())))
-		s.fail(w, r, fault{status: http.StatusTooManyRequests, code: "slow_down", description: e.Message})
-	case known && e.Field == "redirect_uris":
-		s.fail(w, r, fault{code: "invalid_redirect_uri", description: e.Message})
+		s.fail(w, r, fault{status: http.StatusTooManyRequests, code: "slow_down", description: keyporter.MessageOf(err)})
+	case known && len(e.Fields) > 0 && e.Fields[0].Field == "redirect_uris":
+		s.fail(w, r, fault{code: "invalid_redirect_uri", description: keyporter.MessageOf(err)})
 	case known && e.Kind == keyporter.Invalid:
-		s.fail(w, r, fault{code: "invalid_client_metadata", description: e.Message})
+		s.fail(w, r, fault{code: "invalid_client_metadata", description: keyporter.MessageOf(err)})
 	case known && e.Kind == keyporter.NotFound:
 		s.fail(w, r, fault{status: http.StatusConflict, code: invalidRequest, description: "The app was changed meanwhile."})
 	default:

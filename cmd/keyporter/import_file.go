@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/keyporter/keyporter"
@@ -142,31 +143,43 @@ func (r *importRow) token() (t control.ImportedToken, err error) {
 			return t, lineFault("It has bytes in it that are not UTF-8.")
 		}
 	}
-	if t.Login, err = names.ParseLogin(r[columnLogin]); err != nil {
-		return t, err
-	}
-	if t.Name, err = names.Parse("name", r[columnName]); err != nil {
-		return t, err
-	}
-	if t.Kind, err = r.kind(); err != nil {
-		return t, err
-	}
-	if t.Secret, err = r.secret(t.Kind); err != nil {
-		return t, err
-	}
+	var wrong [7]error
+	t.Login, wrong[0] = names.ParseLogin(r[columnLogin])
+	t.Name, wrong[1] = names.Parse("name", r[columnName])
+	t.Kind, wrong[2] = r.kind()
+	t.Secret, wrong[3] = r.secret(t.Kind)
 	if token := r[columnToken]; token != "" && strings.Contains(t.Name, token) || keyporter.HashSecret(t.Name) == t.Secret.Hash {
-		return t, lineFault("The name has the token in it: all who see the name could use it.")
+		wrong[4] = lineFault("The name has the token in it: all who see the name could use it.")
 	}
-	if t.Enabled, err = r.enabled(); err != nil {
-		return t, err
-	}
-	if expires := r[columnExpires]; expires != "" {
-		if t.ExpiresAt, err = parseExpiry(expires); err != nil {
-			return t, lineFault("The expiry is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never.")
+	t.Enabled, wrong[5] = r.enabled()
+	t.ExpiresAt, wrong[6] = r.expires()
+	t.Login, t.Name = strings.Clone(t.Login), strings.Clone(t.Name) // they keep the secret beside them in memory
+	return t, joinFaults(wrong[:])
+}
+
+// joinFaults makes one fault of all that is wrong with a line, nil if nothing is.
+func joinFaults(errs []error) error {
+	var all []string
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err.Error())
 		}
 	}
-	t.Login, t.Name = strings.Clone(t.Login), strings.Clone(t.Name) // they keep the secret beside them in memory
-	return t, nil
+	if len(all) == 0 {
+		return nil
+	}
+	return lineFault(strings.Join(all, " "))
+}
+
+func (r *importRow) expires() (time.Time, error) {
+	if r[columnExpires] == "" {
+		return time.Time{}, nil
+	}
+	at, err := parseExpiry(r[columnExpires])
+	if err != nil {
+		return at, lineFault("The expiry is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never.")
+	}
+	return at, nil
 }
 
 func (r *importRow) secret(kind keyporter.TokenKind) (keyporter.ImportedSecret, error) {
