@@ -83,10 +83,19 @@ func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.Serv
 // handler answers a request, or returns why it can't.
 type handler func(http.ResponseWriter, *http.Request) error
 
+// routes are those of all sections, and of the open pages.
 func (c *console) routes() map[string]handler {
-	all := map[string]handler{
-		"GET /{$}": redirect("/tokens"),
+	all := map[string]handler{}
+	for _, s := range append(sections(), openPages()) {
+		maps.Copy(all, s.routes(c))
+	}
+	return all
+}
 
+// openRoutes are those of pages that are open to everybody.
+func (c *console) openRoutes() map[string]handler {
+	return map[string]handler{
+		"GET /{$}":               redirect("/tokens"),
 		"GET /sign-in":           c.showSignIn,
 		"POST /sign-in":          c.signIn,
 		"POST /sign-in/provider": c.signInElsewhere,
@@ -94,45 +103,56 @@ func (c *console) routes() map[string]handler {
 		"POST /sign-out":         c.signedIn(c.signOut),
 		"GET /setup/{code}":      c.showSetup,
 		"POST /setup/{code}":     c.setUp,
-
-		"GET /tokens":                   c.signedIn(c.listTokens),
-		"GET /tokens/new":               c.signedIn(c.newToken),
-		"POST /tokens":                  c.signedIn(c.createToken),
-		"POST /tokens/{id}/enable":      c.signedIn(c.enableToken),
-		"POST /tokens/{id}/disable":     c.signedIn(c.disableToken),
-		"GET /tokens/{id}/rename":       c.signedIn(c.showRename),
-		"POST /tokens/{id}/rename":      c.signedIn(c.renameToken),
-		"GET /tokens/{id}/expiry":       c.signedIn(c.showExpiry),
-		"POST /tokens/{id}/expiry":      c.signedIn(c.setExpiry),
-		"GET /tokens/{id}/delete":       c.signedIn(c.showDelete),
-		"POST /tokens/{id}/delete":      c.signedIn(c.deleteToken),
-		"GET /tokens/{id}/explain":      c.signedIn(c.explainToken),
-		"GET /connections/{id}/explain": c.signedIn(c.explainConnection),
-		"GET /tokens/{id}/hand-over":    c.signedIn(c.showHandOver),
-		"POST /tokens/{id}/hand-over":   c.signedIn(c.handOver),
-
-		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
-		"GET /refusals":            c.signedIn(c.listRefusals),
-		"GET /refusals/{request}":  c.signedIn(c.showRefusal),
 	}
-	maps.Copy(all, c.manageRoutes())
-	maps.Copy(all, c.appRoutes())
-	return all
 }
 
-// appRoutes are those about apps and connections with them.
-func (c *console) appRoutes() map[string]handler {
+// tokenRoutes are those of one's own tokens and connections.
+func (c *console) tokenRoutes() map[string]handler {
 	return map[string]handler{
-		"GET /connect/{id}":  c.signedIn(c.showConnect),
-		"POST /connect/{id}": c.signedIn(c.answerConnect),
-		"GET /device":        c.signedIn(c.showDevice),
-		"POST /device":       c.signedIn(c.openDevice),
-
+		"GET /tokens":                       c.signedIn(c.listTokens),
+		"GET /tokens/new":                   c.signedIn(c.newToken),
+		"POST /tokens":                      c.signedIn(c.createToken),
+		"POST /tokens/{id}/enable":          c.signedIn(c.enableToken),
+		"POST /tokens/{id}/disable":         c.signedIn(c.disableToken),
+		"GET /tokens/{id}/rename":           c.signedIn(c.showRename),
+		"POST /tokens/{id}/rename":          c.signedIn(c.renameToken),
+		"GET /tokens/{id}/expiry":           c.signedIn(c.showExpiry),
+		"POST /tokens/{id}/expiry":          c.signedIn(c.setExpiry),
+		"GET /tokens/{id}/delete":           c.signedIn(c.showDelete),
+		"POST /tokens/{id}/delete":          c.signedIn(c.deleteToken),
+		"GET /tokens/{id}/explain":          c.signedIn(c.explainToken),
+		"GET /connections/{id}/explain":     c.signedIn(c.explainConnection),
+		"GET /tokens/{id}/hand-over":        c.signedIn(c.showHandOver),
+		"POST /tokens/{id}/hand-over":       c.signedIn(c.handOver),
+		"GET /connect/{id}":                 c.signedIn(c.showConnect),
+		"POST /connect/{id}":                c.signedIn(c.answerConnect),
+		"GET /device":                       c.signedIn(c.showDevice),
+		"POST /device":                      c.signedIn(c.openDevice),
 		"GET /connections/{id}/disconnect":  c.signedIn(c.showDisconnect),
 		"POST /connections/{id}/disconnect": c.signedIn(c.disconnect),
 		"GET /connections/{id}/remove":      c.signedIn(c.showRemoveScope),
 		"POST /connections/{id}/remove":     c.signedIn(c.removeScope),
+	}
+}
 
+// refusalRoutes are those of calls that were refused.
+func (c *console) refusalRoutes() map[string]handler {
+	return map[string]handler{
+		"GET /refusals":           c.signedIn(c.listRefusals),
+		"GET /refusals/{request}": c.signedIn(c.showRefusal),
+	}
+}
+
+// organizationTokenRoutes are those of all organization tokens.
+func (c *console) organizationTokenRoutes() map[string]handler {
+	return map[string]handler{
+		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
+	}
+}
+
+// appRoutes are those of apps, and of the connections of others.
+func (c *console) appRoutes() map[string]handler {
+	return map[string]handler{
 		"GET /apps":                               c.signedIn(c.listApps),
 		"GET /apps/connections":                   c.signedIn(c.listConnections),
 		"GET /apps/policy":                        c.signedIn(c.showPolicy),
@@ -160,8 +180,7 @@ func (c *console) appRoutes() map[string]handler {
 	}
 }
 
-// manageRoutes are those of administrators and operators.
-func (c *console) manageRoutes() map[string]handler {
+func (c *console) userRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /users":                     c.signedIn(c.listUsers),
 		"GET /users/new":                 c.signedIn(c.newUser),
@@ -179,7 +198,11 @@ func (c *console) manageRoutes() map[string]handler {
 		"POST /users/{id}/appoint":       c.signedIn(c.appoint),
 		"GET /users/{id}/dismiss":        c.signedIn(c.showDismiss),
 		"POST /users/{id}/dismiss":       c.signedIn(c.dismiss),
+	}
+}
 
+func (c *console) roleRoutes() map[string]handler {
+	return map[string]handler{
 		"GET /roles":               c.signedIn(c.listRoles),
 		"GET /roles/new":           c.signedIn(c.newRole),
 		"POST /roles":              c.signedIn(c.createRole),
@@ -188,7 +211,11 @@ func (c *console) manageRoutes() map[string]handler {
 		"POST /roles/{id}/preview": c.signedIn(c.previewRole),
 		"GET /roles/{id}/delete":   c.signedIn(c.showDeleteRole),
 		"POST /roles/{id}/delete":  c.signedIn(c.deleteRole),
+	}
+}
 
+func (c *console) organizationRoutes() map[string]handler {
+	return map[string]handler{
 		"GET /organizations":                             c.signedIn(c.listOrganizations),
 		"GET /organizations/new":                         c.signedIn(c.newOrganization),
 		"POST /organizations":                            c.signedIn(c.createOrganization),

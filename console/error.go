@@ -19,7 +19,7 @@ type errorPage struct {
 	Heading   string
 	Message   string
 	RequestID string
-	Back      section // where to go from here
+	Back      sectionLink // where to go from here
 }
 
 // fail answers with an error. Who isn't signed in is asked to; an error that nobody
@@ -52,7 +52,7 @@ func (c *console) showError(w http.ResponseWriter, r *http.Request, code int, me
 
 // errorLayout is the frame of an error page: for who is signed in the usual one, as far as it can be had.
 func (c *console) errorLayout(r *http.Request, p errorPage) layout {
-	p.Back = section{Path: "/tokens", Name: "Tokens"}
+	p.Back = sectionLink{Path: "/tokens", Name: "Tokens"}
 	bare := layout{Title: p.Heading, Page: p}
 	if p.Status >= http.StatusInternalServerError || wantsFragment(r) {
 		return bare // what went wrong would go wrong again

@@ -25,10 +25,10 @@ type layout struct {
 	Title        string
 	Login        string // of who is signed in; empty: nobody is
 	Organization string
-	Sections     []section // what the header leads to
-	Done         string    // what the form before has done
-	Refresh      string    // address where the page goes on by itself
-	Page         any       // the content, a struct of its own for each page
+	Sections     []sectionLink // what the header leads to
+	Done         string        // what the form before has done
+	Refresh      string        // address where the page goes on by itself
+	Page         any           // the content, a struct of its own for each page
 }
 
 func loadPages(static staticFiles) pages {
@@ -77,6 +77,6 @@ func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string
 	}
 	l.Organization = org.Name
 	powers, err := c.Control.Powers(r.Context(), actor)
-	l.Sections = sections(powers, r)
+	l.Sections = navigation(powers, r)
 	return l, err
 }

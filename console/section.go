@@ -10,57 +10,94 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// section is a part of the console that the header leads to.
+// section is a part of the console: pages whose paths begin with one of its segments.
 type section struct {
-	Path    string // of its first page, without a second segment
-	Name    string
-	Current string // of aria-current: "page" on that page, "true" on those below, else empty
+	name     string                      // in the header
+	segments []string                    // the first one is that of its first page
+	entry    func(control.Powers) string // path that the header leads to; empty: nowhere
+	routes   func(*console) map[string]handler
 }
 
-// sections returns what there is for somebody with these powers.
-func sections(p control.Powers, r *http.Request) []section {
-	all := []section{{Path: "/tokens", Name: "Tokens"}}
-	if p.ManageUsers {
-		all = append(all, section{Path: "/users", Name: "Users"})
+// sections is the one table of them, in the order of the header. Navigation, routes, the
+// pages that a sign-in may lead to and the paths that package server reserves come from it.
+func sections() []section {
+	return []section{
+		{"Tokens", []string{"tokens", "connections", "connect", "device"}, func(control.Powers) string { return "/tokens" }, (*console).tokenRoutes},
+		{"Users", []string{"users"}, func(p control.Powers) string { return only(p.ManageUsers, "/users") }, (*console).userRoutes},
+		{"Roles", []string{"roles"}, func(p control.Powers) string { return only(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
+		{"Apps", []string{"apps"}, appsPath, (*console).appRoutes},
+		{"Organization tokens", []string{"organization-tokens"}, func(p control.Powers) string {
+			return only(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
+		}, (*console).organizationTokenRoutes},
+		{"Refusals", []string{"refusals"}, func(control.Powers) string { return "" }, (*console).refusalRoutes},
+		{"Organizations", []string{"organizations"}, func(p control.Powers) string { return only(p.Operate, "/organizations") }, (*console).organizationRoutes},
 	}
-	if p.ManageUsers || p.ManageRoles {
-		all = append(all, section{Path: "/roles", Name: "Roles"})
-	}
-	if p.SeeApps || p.ManageTokens {
-		all = append(all, section{Path: appsPath(p), Name: "Apps"})
-	}
-	if p.ManageOrganizationTokens || p.Operate {
-		all = append(all, section{Path: allOrganizationTokens, Name: "Organization tokens"})
-	}
-	if p.Operate {
-		all = append(all, section{Path: "/organizations", Name: "Organizations"})
-	}
-	for i := range all {
-		switch all[i].Path {
-		case r.URL.Path:
-			all[i].Current = "page"
-		case sectionOf(r.URL.Path), sectionOf(r.URL.Path) + "/connections":
-			all[i].Current = "true"
-		}
+}
+
+// openPages are the pages of whoever isn't signed in, which belong to no section.
+func openPages() section {
+	return section{segments: []string{"sign-in", "sign-out", "setup", "static"}, routes: (*console).openRoutes}
+}
+
+// Segments returns the first segments of the paths of all pages, which no API can have.
+func Segments() (all []string) {
+	for _, s := range append(sections(), openPages()) {
+		all = append(all, s.segments...)
 	}
 	return all
 }
 
-// appsPath is the first page about apps: who sees none looks after the connections of others.
+func only(allowed bool, path string) string {
+	if allowed {
+		return path
+	}
+	return ""
+}
+
+// appsPath is the first page about apps: whoever sees none looks after the connections of others.
 func appsPath(p control.Powers) string {
 	if p.SeeApps {
 		return "/apps"
 	}
-	return allConnections
+	return only(p.ManageTokens, allConnections)
 }
 
-// sectionOf returns the first page of the section that a path belongs to, and of no
-// section that of tokens.
-func sectionOf(path string) string {
-	if first := firstOf(path); slices.Contains([]string{"users", "roles", "organizations", "organization-tokens", "refusals", "apps"}, first) {
-		return "/" + first
+// sectionLink is a link in the header.
+type sectionLink struct {
+	Path    string
+	Name    string
+	Current string // of aria-current: "page" on that page, "true" on others of the section, else empty
+}
+
+// navigation returns where the header leads somebody with these powers.
+func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
+	here := sectionOf(r.URL.Path)
+	for _, s := range sections() {
+		path := s.entry(p)
+		if path == "" {
+			continue
+		}
+		l := sectionLink{Path: path, Name: s.name}
+		switch {
+		case path == r.URL.Path:
+			l.Current = "page"
+		case s.name == here.name:
+			l.Current = "true"
+		}
+		all = append(all, l)
 	}
-	return "/tokens"
+	return all
+}
+
+// sectionOf returns the section that a path belongs to, and for all others that of tokens.
+func sectionOf(path string) section {
+	all := sections()
+	for _, s := range all {
+		if slices.Contains(s.segments, firstOf(path)) {
+			return s
+		}
+	}
+	return all[0]
 }
 
 func firstOf(path string) string {
@@ -75,12 +112,8 @@ func local(next string) string {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
 		return "/tokens"
 	}
-	s := sectionOf(u.Path)
-	if first := firstOf(u.Path); first == "connect" || first == "device" || first == "connections" {
-		s = "/" + first // pages of ours that the header doesn't lead to
-	}
-	// The list is closed: who signs in is sent to none but these.
-	if u.Path != s && !strings.HasPrefix(u.Path, s+"/") {
+	// The list is closed: a sign-in leads to the pages of sections and nowhere else.
+	if first := firstOf(u.Path); !strings.HasPrefix(u.Path, "/"+first) || !slices.Contains(sectionOf(u.Path).segments, first) {
 		return "/tokens"
 	}
 	return u.RequestURI()
@@ -96,7 +129,7 @@ func returnTo(r *http.Request) string {
 	case first == "apps" && strings.HasSuffix(r.URL.Path, "/webhook"):
 		return local(r.URL.Path)
 	}
-	return sectionOf(r.URL.Path)
+	return "/" + sectionOf(r.URL.Path).segments[0]
 }
 
 // doneField is the query parameter by which the page after a form knows what to say. It

@@ -110,3 +110,27 @@ func TestALinkPutsNoWordsIntoOurMouth(t *testing.T) {
 		t.Error("the page says what the link says")
 	}
 }
+
+func TestEveryPageBelongsToASectionOrIsOpen(t *testing.T) {
+	used := map[string]bool{"static": true} // files, which are no pages
+	for _, route := range console.Routes() {
+		_, path, _ := strings.Cut(route, " ")
+		if path == "/{$}" {
+			continue
+		}
+		name, open, ok := console.SectionOf(path)
+		if !ok {
+			t.Errorf("%s: no section has this path", route)
+		}
+		if lands := console.Local(path) == path; lands == open && !strings.Contains(path, "{") {
+			t.Errorf("%s: a sign-in leads there: %v, and its section is %q", route, lands, name)
+		}
+		first, _, _ := strings.Cut(path[1:], "/")
+		used[first] = true
+	}
+	for _, segment := range console.Segments() {
+		if !used[segment] {
+			t.Errorf("no page has a path that begins with /%s", segment)
+		}
+	}
+}

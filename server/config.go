@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -61,8 +62,10 @@ type Config struct {
 	Gateways []Gateway `yaml:"gateways"`
 }
 
-// reserved are the first segments of paths that Keyporter answers itself.
-var reserved = []string{"verify", "healthz", "tokens", "organization-tokens", "refusals", "users", "roles", "organizations", "sign-in", "sign-out", "setup", "static", "apps", "connections", "connect", "device", "oauth2", ".well-known", "auth", "apitoken"}
+// reserved returns the first segments of the paths that Keyporter answers itself.
+func reserved() []string {
+	return append(console.Segments(), "verify", "healthz", "oauth2", ".well-known", "auth", "apitoken")
+}
 
 // withDefaults returns the configuration with defaults in place of zero values.
 func (c Config) withDefaults() Config {
@@ -131,7 +134,7 @@ func (c Config) validateAPIs() (faults []error) {
 	for _, a := range c.APIs {
 		for _, r := range a.Routes {
 			first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
-			for _, own := range reserved {
+			for _, own := range reserved() {
 				if len(a.Hosts) == 0 && (strings.HasPrefix(first, "{") || first == "" || strings.EqualFold(first, own)) {
 					faults = append(faults, fmt.Errorf("API %q: path %q takes the place of Keyporter's own pages; give the API hosts, or another first segment", a.Name, r.Path))
 					break

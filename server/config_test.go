@@ -11,6 +11,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/verify"
 )
 
 //go:generate go test -run TestTheConfigurationIsDocumented -update .
@@ -124,4 +127,21 @@ func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(ke
 		return false
 	})
 	doc.Truncate(doc.Len() - 1)
+}
+
+func TestNoAPITakesThePlaceOfAPage(t *testing.T) {
+	api := func(path string, hosts ...string) error {
+		return Config{APIs: []verify.API{{Name: "a", Upstream: "http://127.0.0.1:1", Hosts: hosts, Routes: []verify.Route{{Path: path, Public: true}}}}}.Validate()
+	}
+	for _, segment := range append(console.Segments(), "verify", "healthz", "oauth2", ".well-known", "Auth", "ApiToken", "TOKENS") {
+		if err := api("/" + segment + "/{rest...}"); err == nil || !strings.Contains(err.Error(), "takes the place") {
+			t.Errorf("an API can have /%s: %v", segment, err)
+		}
+		if err := api("/"+segment+"/{rest...}", "api.example"); err != nil {
+			t.Errorf("an API with a host of its own can't have /%s: %v", segment, err)
+		}
+	}
+	if err := api("/api/{rest...}"); err != nil {
+		t.Error(err)
+	}
 }
