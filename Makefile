@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run build test check fmt fmt-check vet lint vuln needs unit clients tables bench fuzz docs clean
+.PHONY: help run build test check fmt fmt-check vet lint prose vuln needs unit clients tables bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ build: ## build bin/keyporter, a static binary
 
 test: needs check unit clients tables ## everything that CI runs; installs what is missing
 
-check: fmt-check vet lint vuln ## what needs no running code: format, vet, lint, known vulnerabilities
+check: fmt-check vet lint prose vuln ## what needs no running code: format, vet, lint, prose, known vulnerabilities
 
 tables: ## print what each proxy makes of calls, and how long a disable takes
 	@echo "== what tests print"
@@ -66,6 +66,11 @@ vet:
 lint:
 	@echo "== lint (golangci-lint)"
 	@$(TOOL) golangci-lint run
+
+# Vale checks documents and templates; TestSentencesInGoArePlainEnglish checks Go strings by the same rules.
+prose:
+	@echo "== prose (vale)"
+	@tools/prose
 
 vuln:
 	@echo "== known vulnerabilities (govulncheck)"

@@ -87,10 +87,10 @@ const (
 // built in, and concern who the user is, not what can be done with an API.
 func OpenIDScopes() []Scope {
 	return []Scope{
-		{Name: "openid", Means: "recognise you, so that you can sign in to it"},
+		{Name: "openid", Means: "recognize you, so you can sign in to it"},
 		{Name: "profile", Means: "see your login name and your organization"},
-		{Name: "email", Means: "see your e-mail address"},
-		{Name: "offline_access", Means: "act in your name also while you are away, until you disconnect it"},
+		{Name: "email", Means: "see your email address"},
+		{Name: "offline_access", Means: "act on your behalf even while you are away, until you disconnect it"},
 	}
 }
 

@@ -39,24 +39,24 @@ func (r Rule) String() string {
 		RulePath:               "Does the path belong to an API?",
 		RuleCredential:         "Does the call carry exactly one credential?",
 		RuleSecret:             "Is it well-formed?",
-		RuleKnown:              "Was it issued, and not deleted since?",
-		RuleProof:              "Does the call prove that it has the key of the token?",
-		RuleAccepted:           "Does this API version take credentials of its kind?",
+		RuleKnown:              "Was it issued, and does it still exist?",
+		RuleProof:              "Does the call prove that it has the token’s key?",
+		RuleAccepted:           "Does this API version accept this kind of credential?",
 		RuleEnabled:            "Is the token switched on?",
-		RuleNotExpired:         "Is it before the token’s expiry?",
+		RuleNotExpired:         "Is the token unexpired?",
 		RuleAppActive:          "Is its app active?",
 		RuleUserActive:         "Is its owner active?",
 		RuleOrganization:       "Is the organization active?",
-		RuleFlag:               "Has the organization the flag Api?",
-		RuleOrganizationTokens: "Has the organization the flag OrganizationApiToken?",
+		RuleFlag:               "Does the organization have API access (Api)?",
+		RuleOrganizationTokens: "Does the organization have the feature Organization tokens (OrganizationApiToken)?",
 		RuleAppAllowed:         "Does the organization let its users connect the app?",
-		RulePermission:         "Do the owner’s roles grant api.use, and does none block it?",
-		RuleLoginName:          "Does the call say for whom the token speaks?",
+		RulePermission:         "Does a role of the owner grant Use the API (api.use), and does none block it?",
+		RuleLoginName:          "Does the call say who the token acts for?",
 		RuleAudience:           "Is the token for this API?",
-		RuleScope:              "Has it the scope that the call needs?",
-		RuleNamedUser:          "Is the named user one of the organization?",
+		RuleScope:              "Does it have the scope the call needs?",
+		RuleNamedUser:          "Is the named user in the organization?",
 		RuleNamedActive:        "Is the named user active?",
-		RuleNamedPermission:    "Do the named user’s roles grant api.use, and does none block it?",
+		RuleNamedPermission:    "Does a role of the named user grant Use the API (api.use), and does none block it?",
 	}[r]
 }
 
@@ -186,15 +186,15 @@ func (r Reason) Refusal() Refusal {
 	case ReasonNoRoute:
 		return Refusal{404, "", "There is no API at this address."}
 	case ReasonBadPath:
-		return Refusal{400, "invalid_request", "The path can be read in more than one way; send it without dot segments, doubled slashes or encoded separators."}
+		return Refusal{400, "invalid_request", "The path is ambiguous. Send it without dot segments, double slashes, or encoded separators."}
 	case ReasonNoCredential:
 		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without credential
 	case ReasonAmbiguous:
-		return Refusal{400, "invalid_request", "The request carries more than one credential; send one."}
+		return Refusal{400, "invalid_request", "The request carries more than one credential. Send only one."}
 	case ReasonUnknown:
 		return Refusal{401, "invalid_token", "The token is not valid."}
 	case ReasonNotAccepted:
-		return Refusal{403, "insufficient_scope", "This API version doesn't take this kind of credential."}
+		return Refusal{403, "insufficient_scope", "This API version doesn't accept this kind of credential."}
 	case ReasonDisabled:
 		return Refusal{401, "invalid_token", "This token is switched off. Its owner can switch it on under API Tokens and Apps."}
 	case ReasonExpired:
@@ -204,13 +204,13 @@ func (r Reason) Refusal() Refusal {
 	case ReasonOrganization:
 		return Refusal{401, "invalid_token", "The organization of this token is suspended."}
 	case ReasonFlag:
-		return Refusal{403, "insufficient_scope", "The organization of this token has no API access: the feature Api is not granted to it."}
+		return Refusal{403, "insufficient_scope", "The token's organization doesn't have API access (Api)."}
 	case ReasonNotGranted:
-		return Refusal{403, "insufficient_scope", "The owner of this token may not use the API: none of his roles grants api.use."}
+		return Refusal{403, "insufficient_scope", "The token's owner can't use the API: none of their roles grants Use the API (api.use)."}
 	case ReasonBlocked:
-		return Refusal{403, "insufficient_scope", "The owner of this token may not use the API: one of his roles blocks api.use."}
+		return Refusal{403, "insufficient_scope", "The token's owner can't use the API: one of their roles blocks Use the API (api.use)."}
 	case ReasonLoginName:
-		return Refusal{401, "invalid_token", "The login name in the request is not that of the token's owner."}
+		return Refusal{401, "invalid_token", "The login name in the request doesn't match the token's owner."}
 	}
 	return r.accessTokenRefusal()
 }
@@ -219,19 +219,19 @@ func (r Reason) Refusal() Refusal {
 func (r Reason) accessTokenRefusal() Refusal {
 	switch r {
 	case ReasonProof:
-		return Refusal{401, "invalid_dpop_proof", "The DPoP proof is missing, doesn't fit this call, this token or this time, or was used before."}
+		return Refusal{401, "invalid_dpop_proof", "The DPoP proof is missing, was used before, or doesn't match this call, this token, or the current time."}
 	case ReasonBound:
-		return Refusal{401, "invalid_token", "This token is bound to a key; send it with the scheme DPoP, and a proof."}
+		return Refusal{401, "invalid_token", "This token is bound to a key. Send it with the DPoP scheme and a proof."}
 	case ReasonNotBound:
-		return Refusal{401, "invalid_token", "This token is not bound to a key; send it with the scheme Bearer."}
+		return Refusal{401, "invalid_token", "This token is not bound to a key. Send it with the Bearer scheme."}
 	case ReasonAppSuspended:
-		return Refusal{401, "invalid_token", "The app that this token was issued to is suspended, or not approved yet."}
+		return Refusal{401, "invalid_token", "The app this token was issued to is suspended or not yet approved."}
 	case ReasonAppNotAllowed:
-		return Refusal{403, "insufficient_scope", "The organization of the user doesn't allow this app."}
+		return Refusal{403, "insufficient_scope", "The user's organization doesn't allow this app."}
 	case ReasonAudience:
 		return Refusal{401, "invalid_token", "This token is for another API."}
 	case ReasonScope:
-		return Refusal{403, "insufficient_scope", "The token hasn't the scope that this call needs."}
+		return Refusal{403, "insufficient_scope", "The token doesn't have the scope this call needs."}
 	}
 	return r.organizationTokenRefusal()
 }
@@ -240,23 +240,23 @@ func (r Reason) accessTokenRefusal() Refusal {
 func (r Reason) organizationTokenRefusal() Refusal {
 	switch r {
 	case ReasonVersion:
-		return Refusal{403, "insufficient_scope", "An organization token works on REST versions 1 to 5 only. Use a user token or an app for this one."}
+		return Refusal{403, "insufficient_scope", "Organization tokens only work on REST versions 1 to 5. Use a user token or an app for this version."}
 	case ReasonNoOrganizationTokens:
-		return Refusal{403, "insufficient_scope", "Organization tokens are off: the feature OrganizationApiToken is not granted to the organization. Use a user token or an app."}
+		return Refusal{403, "insufficient_scope", "The organization doesn't have the feature Organization tokens (OrganizationApiToken). Use a user token or an app."}
 	case ReasonNoLoginName:
-		return Refusal{401, "invalid_token", "An organization token needs the login name of the user for whom it speaks, in the header UserLoginName, or over SOAP in userLoginName."}
+		return Refusal{401, "invalid_token", "An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP."}
 	case ReasonTwoLoginNames:
-		return Refusal{401, "invalid_token", "The request carries more than one login name; send one."}
+		return Refusal{401, "invalid_token", "The request carries more than one login name. Send only one."}
 	case ReasonNamedUnknown:
-		return Refusal{401, "invalid_token", "No user of the organization has the login name in the request."}
+		return Refusal{401, "invalid_token", "No user in the organization has the login name in the request."}
 	case ReasonNamedInactive:
 		return Refusal{401, "invalid_token", "The user named in the request is not active."}
 	case ReasonNamedNotGranted:
-		return Refusal{403, "insufficient_scope", "The user named in the request may not use the API: none of his roles grants api.use."}
+		return Refusal{403, "insufficient_scope", "The user named in the request can't use the API: none of their roles grants Use the API (api.use)."}
 	case ReasonNamedBlocked:
-		return Refusal{403, "insufficient_scope", "The user named in the request may not use the API: one of his roles blocks api.use."}
+		return Refusal{403, "insufficient_scope", "The user named in the request can't use the API: one of their roles blocks Use the API (api.use)."}
 	default:
-		return Refusal{503, "", "The request can't be checked now. Try again soon."}
+		return Refusal{503, "", "The request can't be checked right now. Try again soon."}
 	}
 }
 

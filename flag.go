@@ -16,20 +16,31 @@ const (
 // FlagInfo describes a flag for people.
 type FlagInfo struct {
 	Flag    Flag
-	Default bool // granted to a new organization
+	Name    string // "API access"
+	Default bool   // granted to a new organization
 	Means   string
 }
 
 // Flags lists every flag, in the order in which pages show them.
 func Flags() []FlagInfo {
 	return []FlagInfo{
-		{FlagAPI, true, "Users of the organization may call the APIs."},
-		{FlagOrganizationAPIToken, false, "Organization API tokens (deprecated) exist and work: each speaks for any user of the organization."},
-		{FlagCustomUserRoles, true, "Administrators of the organization make roles of their own."},
+		{FlagAPI, "API access", true, "Users of the organization can call the APIs."},
+		{FlagOrganizationAPIToken, "Organization tokens", false, "Users can add organization API tokens (deprecated), each of which acts for any user of the organization."},
+		{FlagCustomUserRoles, "Custom roles", true, "Administrators of the organization can create their own roles."},
 	}
 }
 
 // Valid tells whether the flag is on the list.
 func (f Flag) Valid() bool {
 	return slices.ContainsFunc(Flags(), func(info FlagInfo) bool { return info.Flag == f })
+}
+
+// Name is what people call the feature: "API access".
+func (f Flag) Name() string {
+	for _, info := range Flags() {
+		if info.Flag == f {
+			return info.Name
+		}
+	}
+	return string(f)
 }

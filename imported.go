@@ -33,20 +33,20 @@ func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 	s := ImportedSecret{Hash: HashSecret(text)}
 	switch own, ok := ParseSecret(text); {
 	case ok && own != secretOf(kind):
-		return ImportedSecret{}, InvalidField("token", "Its prefix says that it is a secret of another kind.")
+		return ImportedSecret{}, InvalidField("token", "Its prefix belongs to another kind of secret.")
 	case ok:
 		own := Secret{text: text}
 		s.First, s.Last = strings.Clone(own.First()), strings.Clone(own.Last())
 	case hasOwnPrefix(text):
-		return ImportedSecret{}, InvalidField("token", "It begins as the secrets of Keyporter do, and its length or checksum is wrong.")
+		return ImportedSecret{}, InvalidField("token", "It starts like a Keyporter secret, but its length or checksum is wrong.")
 	case len(text) < MinImportedLen:
-		return ImportedSecret{}, InvalidField("token", "The token is too short: somebody could guess it. It has to have at least 16 characters.")
+		return ImportedSecret{}, InvalidField("token", "The token is too short and could be guessed. It needs at least 16 characters.")
 	case len(text) > MaxImportedLen:
-		return ImportedSecret{}, InvalidField("token", "The token is too long: 512 characters at most.")
+		return ImportedSecret{}, InvalidField("token", "The token is too long. The limit is 512 characters.")
 	case !isVisible(text):
-		return ImportedSecret{}, InvalidField("token", "The token has blanks in it, or characters other than those of ASCII that can be seen.")
+		return ImportedSecret{}, InvalidField("token", "The token contains spaces, or characters other than visible ASCII.")
 	case runs(text) < minRuns:
-		return ImportedSecret{}, InvalidField("token", "Nearly all of the token is one character. If the other system hides its tokens, it has to give the SHA-256 of them.")
+		return ImportedSecret{}, InvalidField("token", "The token is almost entirely one character. If the other system hides its tokens, export their SHA-256 instead.")
 	case len(text) >= shownFrom:
 		s.First, s.Last = strings.Clone(text[:4]), strings.Clone(text[len(text)-4:])
 	}
@@ -60,7 +60,7 @@ func ReadSecretHash(digits string) (ImportedSecret, error) {
 		return ImportedSecret{}, InvalidField("sha256", "A SHA-256 has 64 hexadecimal digits.")
 	}
 	if s.Hash == HashSecret("") {
-		return ImportedSecret{}, InvalidField("sha256", "This is the SHA-256 of nothing.")
+		return ImportedSecret{}, InvalidField("sha256", "This is the SHA-256 of an empty string.")
 	}
 	return s, nil
 }

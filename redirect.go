@@ -22,15 +22,15 @@ func CheckRedirectURI(uri string, public bool) error {
 	case len(uri) > MaxURLLen:
 		return bad("is too long.")
 	case strings.ContainsFunc(uri, notInURI) || err != nil:
-		return bad("can’t be an address: write it as browsers send it, without blanks and with other letters than a to z encoded.")
+		return bad("isn’t a valid address. Write it the way browsers send it: no spaces, and with letters other than a to z encoded.")
 	case u.Scheme == "":
-		return bad("has to be a whole address, such as https://app.example.com/callback.")
+		return bad("must be a complete address, such as https://app.example.com/callback.")
 	case strings.Contains(uri, "#"):
-		return bad("must not have a fragment (#).")
+		return bad("must not contain a fragment (#).")
 	case strings.Contains(uri, "*"):
-		return bad("must not have a wildcard: answers are sent to exactly this address.")
+		return bad("must not contain a wildcard: responses go to exactly this address.")
 	case u.User != nil || strings.Contains(u.Host, "@"):
-		return bad("must not have a user name or password in it.")
+		return bad("must not contain a username or password.")
 	case !goodPort(u):
 		return bad("has a port that doesn’t exist.")
 	}
@@ -41,15 +41,15 @@ func CheckRedirectURI(uri string, public bool) error {
 		}
 	case "http":
 		if !loopback(u.Hostname()) {
-			return bad("has to begin with https://. Only an app on one’s own machine can do without, at 127.0.0.1, [::1] or localhost.")
+			return bad("must start with https://. The only exception is an app on the user’s own machine, at 127.0.0.1, [::1], or localhost.")
 		}
 	default:
 		// Else an app could take javascript: or mailto:, or the scheme of a well-known program.
 		if !strings.Contains(scheme, ".") || strings.Trim(u.Opaque+u.Host+u.Path, "/") == "" {
-			return bad("has to begin with https://, or with a domain name of the app’s own turned round, such as com.example.app:/callback.")
+			return bad("must start with https://, or with the app’s own domain name in reverse, such as com.example.app:/callback.")
 		}
 		if !public {
-			return bad("can only be the address of an app that keeps no secret.")
+			return bad("is only allowed for an app that keeps no secret.")
 		}
 	}
 	return nil
@@ -63,7 +63,7 @@ func CheckHTTPS(field, address string) error {
 	u, err := url.Parse(address)
 	bad := err != nil || len(address) > MaxURLLen || strings.ContainsFunc(address, notInURI)
 	if bad || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(address, "#") || !goodPort(u) {
-		return InvalidField(field, "This has to be an address that begins with https://, without a user name and without #.")
+		return InvalidField(field, "This must be an address that starts with https://, without a username and without #.")
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package keyporter
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Permission is something that a role can grant or block. The list is closed.
 type Permission string
@@ -24,21 +21,22 @@ const (
 // PermissionInfo describes a permission for people.
 type PermissionInfo struct {
 	Permission Permission
+	Name       string // "Use the API"
 	Means      string
 }
 
 // Permissions lists every permission, in the order in which pages show them.
 func Permissions() []PermissionInfo {
 	return []PermissionInfo{
-		{PermissionUseAPI, "Call the APIs with API tokens and apps."},
-		{PermissionConnectApps, "Let apps act in one’s own name."},
-		{PermissionRegisterApps, "Register apps for the organization."},
-		{PermissionManageTokens, "See and manage the API tokens of other users."},
-		{PermissionManageOrganizationTokens, "See and manage the organization tokens that others added."},
-		{PermissionManageUsers, "Add users, switch them off and give them roles."},
-		{PermissionManageRoles, "Make and change roles."},
-		{PermissionReadEvents, "Read the audit log."},
-		{PermissionManageOrganization, "Change the settings of the organization."},
+		{PermissionUseAPI, "Use the API", "Call the APIs with API tokens and apps."},
+		{PermissionConnectApps, "Connect apps", "Let apps act on your behalf."},
+		{PermissionRegisterApps, "Register apps", "Register apps for the organization."},
+		{PermissionManageTokens, "Manage tokens", "See and manage other users’ API tokens."},
+		{PermissionManageOrganizationTokens, "Manage organization tokens", "See and manage organization tokens that others added."},
+		{PermissionManageUsers, "Manage users", "Add users, switch them off, and give them roles."},
+		{PermissionManageRoles, "Manage roles", "Create and change roles."},
+		{PermissionReadEvents, "Read the activity log", "See what changed in the organization."},
+		{PermissionManageOrganization, "Manage the organization", "Change the organization’s settings."},
 	}
 }
 
@@ -47,14 +45,14 @@ func (p Permission) Valid() bool {
 	return slices.ContainsFunc(Permissions(), func(info PermissionInfo) bool { return info.Permission == p })
 }
 
-// Means says what who holds the permission may do: "add users, switch them off and give them roles".
-func (p Permission) Means() string {
+// Name is what people call the permission: "Use the API".
+func (p Permission) Name() string {
 	for _, info := range Permissions() {
 		if info.Permission == p {
-			return strings.ToLower(info.Means[:1]) + strings.TrimSuffix(info.Means[1:], ".")
+			return info.Name
 		}
 	}
-	return ""
+	return string(p)
 }
 
 // Effect is what one role says about one permission. Zero says nothing.

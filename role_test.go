@@ -62,16 +62,18 @@ func TestAResolutionTellsWhichRolesSayIt(t *testing.T) {
 	})
 }
 
-func TestPermissionsAreAClosedListWithSentences(t *testing.T) {
+func TestPermissionsAndFlagsHaveNames(t *testing.T) {
 	for _, info := range keyporter.Permissions() {
-		if !info.Permission.Valid() || info.Permission.Means() == "" {
-			t.Errorf("%s means %q", info.Permission, info.Permission.Means())
+		if !info.Permission.Valid() || info.Name == "" || info.Means == "" || info.Permission.Name() != info.Name {
+			t.Errorf("%s is called %q and means %q", info.Permission, info.Permission.Name(), info.Means)
 		}
 	}
-	if p := keyporter.Permission("everything"); p.Valid() || p.Means() != "" {
-		t.Errorf("%s is on the list", p)
+	for _, info := range keyporter.Flags() {
+		if !info.Flag.Valid() || info.Name == "" || info.Means == "" || info.Flag.Name() != info.Name {
+			t.Errorf("%s is called %q and means %q", info.Flag, info.Flag.Name(), info.Means)
+		}
 	}
-	if got := keyporter.PermissionManageUsers.Means(); got != "add users, switch them off and give them roles" {
-		t.Errorf("users.manage means %q", got)
+	if p, f := keyporter.Permission("everything"), keyporter.Flag("everything"); p.Valid() || p.Name() != "everything" || f.Valid() || f.Name() != "everything" {
+		t.Errorf("%s is on a list", p)
 	}
 }

@@ -100,13 +100,13 @@ func New(cfg Config) (*Client, error) {
 	address, err := url.Parse(cfg.Address)
 	switch {
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil || address.RawQuery != "" || address.Fragment != "":
-		return nil, fmt.Errorf("the address of Keyporter has to be like https://keys.example.com: %q", cfg.Address)
+		return nil, fmt.Errorf("Keyporter's address must look like https://keys.example.com: %q", cfg.Address)
 	case cfg.Secret == "":
-		return nil, errors.New("the secret of the gateway is missing; `keyporter gateway secret` makes one")
+		return nil, errors.New("the gateway's secret is missing; `keyporter gateway secret` creates one")
 	case cfg.API == "":
-		return nil, errors.New("the name of the API is missing, as Keyporter's configuration has it")
+		return nil, errors.New("the API's name, as in Keyporter's configuration, is missing")
 	case cfg.Silence < 0 || cfg.Grace < 0 || cfg.Size < 0:
-		return nil, errors.New("silence, grace and size can't be less than nothing")
+		return nil, errors.New("silence, grace, and size can't be negative")
 	}
 	cfg.Address = strings.TrimSuffix(cfg.Address, "/")
 	if cfg.Silence == 0 {

@@ -125,7 +125,7 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Prese
 func (c *Client) complain(err error, now time.Time) {
 	last := c.complained.Load()
 	if now.Unix() > last && c.complained.CompareAndSwap(last, now.Unix()) {
-		c.log.Error("calls are refused: Keyporter can't be asked about them", "error", err)
+		c.log.Error("calls are refused because Keyporter can't be reached", "error", err)
 	}
 }
 

@@ -116,7 +116,7 @@ const (
 )
 
 // ErrUnavailable is what errors are when Keyporter can't be asked, or can't tell.
-var ErrUnavailable = errors.New("keyporter can't be asked")
+var ErrUnavailable = errors.New("keyporter can't be reached")
 
 // Introspect asks what a credential is, and whether it works now and at this API. login
 // is the login name that came beside it, empty if there was none. It always asks, and
@@ -247,7 +247,7 @@ func refusedUs(res *http.Response) error {
 	case http.StatusUnauthorized:
 		return fmt.Errorf("%w: it doesn't know the secret of this gateway", ErrUnavailable)
 	case http.StatusBadRequest:
-		return fmt.Errorf("%w: it doesn't take the question; the name of the API has to be one that this gateway stands before", ErrUnavailable)
+		return fmt.Errorf("%w: it rejects the question; this gateway must be configured for the API it names", ErrUnavailable)
 	}
 	return fmt.Errorf("%w: it answers %d", ErrUnavailable, res.StatusCode)
 }

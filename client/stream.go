@@ -68,7 +68,7 @@ func (c *Client) follow(ctx context.Context) {
 		if time.Since(began) > maxPause {
 			pause = minPause
 		}
-		c.log.Warn("the stream of changes from Keyporter has ended; each call is asked about until it is back", "error", err)
+		c.log.Warn("the stream of changes from Keyporter has ended; asking about each call until it is back", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause + rand.N(pause)): //nolint:gosec // all middlewares lose a node at the same moment; nobody gains by guessing
@@ -78,7 +78,7 @@ func (c *Client) follow(ctx context.Context) {
 }
 
 // errSilent ends a stream on which nothing comes any more.
-var errSilent = errors.New("nothing has come for too long")
+var errSilent = errors.New("nothing has arrived for too long")
 
 // stream reads the stream until it ends. One that is silent for twice its bound is given
 // up: a connection may be dead without anybody having said so.
@@ -107,7 +107,7 @@ func (c *Client) stream(ctx context.Context) error {
 	for lines.Scan() {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || !greeted && !l.Hello {
-			return fmt.Errorf("%w: what comes isn't its stream of changes", ErrUnavailable)
+			return fmt.Errorf("%w: the response isn't its stream of changes", ErrUnavailable)
 		}
 		if !greeted {
 			c.log.Info("the stream of changes from Keyporter is open")

@@ -29,7 +29,7 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 		return err
 	}
 	if !powers.SeeApps {
-		return keyporter.Refuse(keyporter.Forbidden, "There are no apps here that you may see. To register some takes the permission to "+keyporter.PermissionRegisterApps.Means()+".")
+		return keyporter.Refuse(keyporter.Forbidden, "There are no apps here for you to see. To register one, you need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
 	}
 	before := keyporter.ID(r.URL.Query().Get("before"))
 	p := appsPage{Registers: powers.RegisterApps, Policy: powers.ManageOrganization, Connections: powers.ManageTokens, Operates: powers.Operate, Newer: before != ""}
@@ -81,7 +81,7 @@ func (c *console) scopeChoices(chosen []keyporter.AppScope) (all []scopeChoice) 
 	known := c.Control.Scopes()
 	for _, s := range chosen {
 		if !slices.ContainsFunc(known, func(k keyporter.Scope) bool { return k.Name == s.Name }) {
-			all = append(all, scopeChoice{Scope: keyporter.Scope{Name: s.Name, Means: "not configured any more"}, Asks: true, Optional: s.Optional, Gone: true})
+			all = append(all, scopeChoice{Scope: keyporter.Scope{Name: s.Name, Means: "no longer configured"}, Asks: true, Optional: s.Optional, Gone: true})
 		}
 	}
 	for _, k := range known {
@@ -142,7 +142,7 @@ func (c *console) newAppPage(r *http.Request, actor keyporter.Actor) (p appPage,
 		return p, err
 	}
 	if !powers.RegisterApps {
-		return p, keyporter.Refuse(keyporter.Forbidden, "You may not register apps. It takes the permission to "+keyporter.PermissionRegisterApps.Means()+".")
+		return p, keyporter.Refuse(keyporter.Forbidden, "You can’t register apps. You need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
 	}
 	p.Operates, p.Manages = powers.Operate, true
 	p.Own, err = c.Control.Organization(r.Context(), actor)

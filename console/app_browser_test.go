@@ -76,7 +76,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Click("input[name='scope.envelope.send'][value=optional]")
 	b.Click("form.settings button.main")
 	b.Wait("document.querySelector('#redirect_uris[aria-invalid=true]')")
-	says(t, b, "#about-redirect_uris", "must not have a fragment")
+	says(t, b, "#about-redirect_uris", "must not contain a fragment")
 	if !keyportertest.Eval[bool](b, "document.querySelector(\"input[name='scope.envelope.send'][value=optional]\").checked") {
 		t.Error("what was chosen is lost")
 	}
@@ -148,14 +148,14 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	s.Quarantine(t, waiting)
 	ob := s.look(t, s.operator(t, dev.OrganizationID, "otto@acme.example"))
 	ob.Open(s.url + "/apps")
-	says(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waits for approval")
+	says(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waiting for approval")
 	ob.Look("apps-operator")
 	ob.Open(s.url + "/apps/" + string(waiting.ID))
 	ob.Look("app-quarantined")
 	ob.Click("form[action$='/approve'] button")
 	ob.Wait("document.querySelector('.app-head .state.on')")
 	ob.Open(s.url + "/apps/" + string(app.ID))
-	says(t, ob, "main", "exempted from PKCE", "they live until they expire")
+	says(t, ob, "main", "exempt from PKCE", "they work until they expire")
 	ob.Look("app-operator")
 }
 
@@ -188,8 +188,8 @@ func TestAnAppAsks(t *testing.T) {
 		t.Errorf("the buttons take a click at once: %s", got)
 	}
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
-	says(t, b, "main", "DMS tagging service wants to act in your name", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognise you", "ead your envelopes",
-		"app.example", "Apps and Connections", "And, if you like")
+	says(t, b, "main", "DMS tagging service wants to act in your name", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
+		"app.example", "Apps and Connections", "And, if you want")
 	b.Look("consent")
 	b.Click("input[type=checkbox][value='template.read']")
 	b.Click(".allow")
@@ -206,7 +206,7 @@ func TestAnAppAsks(t *testing.T) {
 		RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []keyporter.AppScope{{Name: "envelope.read"}},
 	})
 	b.Open(s.ask(t, b, long))
-	says(t, b, "main", "Not verified", "Nobody has checked", "http://127.0.0.1", "on your own machine")
+	says(t, b, "main", "Not verified", "Nobody has verified", "http://127.0.0.1", "on your own machine")
 	b.Look("consent-long")
 	b.Click("button[value=deny]")
 	b.Wait("location.pathname.startsWith('/oauth2/authorize/')")
@@ -235,7 +235,7 @@ func TestAnAppAsks(t *testing.T) {
 	})
 	b.Fill("#code", "bcdf ghjk"+kb.Enter)
 	b.Wait("location.pathname.startsWith('/connect/')")
-	says(t, b, "main", "Scan station", "If somebody sent you the code")
+	says(t, b, "main", "Scan station", "If someone gave you the code")
 	b.Look("consent-device")
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
 	b.Click(".allow")
@@ -247,7 +247,7 @@ func TestAnAppAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Open(s.ask(t, b, app))
-	says(t, b, "main", "You can’t connect this app", "doesn’t let apps be connected")
+	says(t, b, "main", "You can’t connect this app", "doesn’t allow apps")
 	b.Look("consent-refused")
 }
 
@@ -279,7 +279,7 @@ func TestAppsAndConnections(t *testing.T) {
 	s.Replayed(t, stolen, time.Now().Add(-3*time.Hour))
 	b := s.look(t, ada)
 	says(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
-	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Somebody else may have had a key")
+	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Someone else may have had one of this app’s keys")
 	says(t, b, ".connections", "This app is suspended")
 	b.Run("document.querySelector('#connections').scrollIntoView()")
 	b.Look("connections")

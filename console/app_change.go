@@ -43,9 +43,9 @@ func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor k
 	if err != nil {
 		return err
 	}
-	texts := []string{"All of its tokens are refused from the next call on, and nobody can connect it.", "Nothing is deleted: when the suspension ends, everything works again."}
+	texts := []string{"Its tokens are refused starting with the next call, and nobody can connect it.", "Nothing is deleted. When the suspension is lifted, everything works again."}
 	if p.JWT {
-		texts = append(texts, "Its access tokens are JWTs: where an API checks them alone, they live until they expire.")
+		texts = append(texts, "Its access tokens are JWTs: an API that checks them on its own accepts them until they expire.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Suspend “" + p.Name + "”?", Action: appPath(p.ID) + "/suspend", Submit: "Suspend app", Back: appPath(p.ID), Texts: texts,
@@ -60,8 +60,8 @@ func (c *console) showDeleteApp(w http.ResponseWriter, r *http.Request, actor ke
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Delete “" + p.Name + "”?", Action: appPath(p.ID) + "/delete", Submit: "Delete app", Back: appPath(p.ID),
 		Texts: []string{
-			several(p.Connections, "user") + " " + map[bool]string{true: "has", false: "have"}[p.Connections == 1] + " connected it. All of its connections and tokens end, and its client_id never works again.",
-			"This can’t be undone. Not sure? Suspend it first and see who complains: a suspension can be ended.",
+			several(p.Connections, "user") + " " + map[bool]string{true: "has", false: "have"}[p.Connections == 1] + " connected it. All of its connections and tokens end, and its client_id will never work again.",
+			"This can’t be undone. Not sure? Suspend it first and see who complains. You can lift a suspension at any time.",
 		},
 	})
 }
@@ -84,9 +84,9 @@ func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor ke
 	if !c.Control.Fresh(actor) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
-	texts := []string{"It is shown once. Have the configuration of the app ready."}
+	texts := []string{"You’ll see it once. Have the app’s configuration ready."}
 	if len(p.Secrets) == 1 {
-		texts = append(texts, "The one that there is goes on working, until you delete it: put the new one into the app first.")
+		texts = append(texts, "The current one keeps working until you delete it, so put the new one into the app first.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Add a secret to “" + p.Name + "”", Action: appPath(p.ID) + "/secrets", Submit: "Add secret", Harmless: true, Back: appPath(p.ID), Texts: texts,
@@ -115,12 +115,12 @@ func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, acto
 	if !c.Control.Fresh(actor) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
-	texts := []string{"It is shown once. What the webhook is told is signed with it, as Standard Webhooks has it."}
+	texts := []string{"You’ll see it once. Notifications to the webhook are signed with it, following Standard Webhooks."}
 	if p.Signs {
-		texts = append(texts, "The one before ends at once: until the app has the new one, it has to refuse what it is told. It is told again then.")
+		texts = append(texts, "The previous one stops working right away. The app has to reject notifications until it has the new one; Keyporter sends them again later.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Make a secret for the webhook of “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.Signs, Back: appPath(p.ID), Texts: texts,
+		Heading: "Create a webhook secret for “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.Signs, Back: appPath(p.ID), Texts: texts,
 	})
 }
 
@@ -146,9 +146,9 @@ func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor
 	if i < 0 {
 		return keyporter.Refuse(keyporter.NotFound, "There is no such secret.")
 	}
-	texts := []string{"An app that still shows it can’t get or refresh tokens from now on. Tokens that were issued go on working until they expire."}
+	texts := []string{"An app that still uses it can’t get or refresh tokens anymore. Tokens already issued keep working until they expire."}
 	if len(p.Secrets) == 1 {
-		texts = append(texts, "It is the only one.")
+		texts = append(texts, "This is the app’s only secret.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Delete the secret " + p.Secrets[i].First + "…" + p.Secrets[i].Last + "?", Submit: "Delete secret",
@@ -219,7 +219,7 @@ func (c *console) uploadImage(w http.ResponseWriter, r *http.Request, actor keyp
 
 // readImage reads the file that was chosen, into memory only. None is no bytes.
 func readImage(r *http.Request) ([]byte, error) {
-	damaged := keyporter.InvalidField("image", "The file arrived damaged, or is too large: 1 MiB at most.")
+	damaged := keyporter.InvalidField("image", "The file is damaged or too large. The limit is 1 MiB.")
 	parts, err := r.MultipartReader()
 	if errors.Is(err, http.ErrNotMultipart) {
 		return nil, nil

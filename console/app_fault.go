@@ -13,7 +13,7 @@ type appFaultPage struct{ Text, Code, RequestID string }
 // answered, and that he isn't sent back. code is an error code of OAuth's for its developer.
 func (p *Pages) AppFault(w http.ResponseWriter, r *http.Request, status int, code, text string) {
 	id := web.RequestID(r.Context())
-	l := layout{Title: "This app can’t go on", Page: appFaultPage{Text: text, Code: code, RequestID: id}}
+	l := layout{Title: "This app can’t continue", Page: appFaultPage{Text: text, Code: code, RequestID: id}}
 	if err := p.console.render(w, status, "app-fault", "layout", l); err != nil {
 		p.console.fail(w, r, err)
 	}

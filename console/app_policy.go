@@ -34,7 +34,7 @@ func (c *console) showPolicyPage(w http.ResponseWriter, r *http.Request, actor k
 	for _, a := range p.Apps {
 		p.Choices = append(p.Choices, appChoice{a, slices.Contains(p.Listed, a.ID)})
 	}
-	l, err := c.layoutFor(r, actor, "Which apps may be connected", p)
+	l, err := c.layoutFor(r, actor, "Which apps users can connect", p)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func TestAnAppWithoutScripts(t *testing.T) {
 			t.Fatalf("%+v, %v", all, err)
 		}
 		page = v.submit(v.follow(page, path+"/secrets/new"), path+"/secrets")
-		page.want(t, 201, "will not be shown again")
+		page.want(t, 201, "You won’t see it again")
 		secret := appSecrets.FindString(page.body)
 		if found, err := s.DB.AppBySecret(t.Context(), keyporter.HashSecret(secret)); err != nil || found.ID != all[0].ID {
 			t.Errorf("%q is the secret of %v, %v", secret, found.ID, err)
@@ -56,12 +56,12 @@ func TestAnAppWithoutScripts(t *testing.T) {
 		v.get(path).wantNot(t, secret)
 		v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201)
 		v.get(path).wantNot(t, "/secrets/new")
-		v.post(path+"/secrets").want(t, 409, "There are two secrets already")
+		v.post(path+"/secrets").want(t, 409, "An app can have only two secrets")
 
 		// Two who change it: the second is told, and sees how it is.
 		v.get(path).want(t, 200, `name="version" value="1"`)
 		v.post(path, appFields("First", "version", "1")...).leads(t, path)
-		v.post(path, appFields("Second", "version", "1")...).want(t, 409, "Somebody else has changed this app meanwhile", `value="First"`)
+		v.post(path, appFields("Second", "version", "1")...).want(t, 409, "Someone else has changed this app in the meantime", `value="First"`)
 
 		// What only an operator says he doesn't get by a form.
 		v.post(path, appFields("Third", "version", "2", "verified", "1", "without_pkce", "1", "introspects", "1", "for", "instance")...).leads(t, path)
@@ -87,10 +87,10 @@ func TestASecretOfAnAppTakesAFreshSignIn(t *testing.T) {
 		v.post(path+strings.TrimSuffix(what, "/new")).leads(t, "/sign-in?again=1&ended=1&next=%2Fapps%2F")
 	}
 	page := v.get(v.get(path + "/secrets/new").location)
-	page.want(t, 200, "Confirm that it is you")
+	page.want(t, 200, "Confirm it’s you")
 	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path+"/secrets/new")
 	v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201, "kpc_")
-	v.submit(v.get(path+"/webhook"), path+"/webhook").want(t, 201, "whsec_", "will not be shown again")
+	v.submit(v.get(path+"/webhook"), path+"/webhook").want(t, 201, "whsec_", "You won’t see it again")
 	v.get(path).wantNot(t, "whsec_")
 }
 
@@ -161,7 +161,7 @@ func TestWhoOnlySeesAnAppChangesNothing(t *testing.T) {
 	other := s.enter(t, keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper))
 	other.get("/apps").want(t, 200, path)
 	page := other.get(path)
-	page.want(t, 200, "You are not responsible for this app", "dev@acme.example", "https://app.example/cb")
+	page.want(t, 200, "You aren’t responsible for this app", "dev@acme.example", "https://app.example/cb")
 	page.wantNot(t, `method="post" action="`+path, "/secrets/new", "/delete")
 	for _, form := range []string{"", "/suspend", "/resume", "/delete", "/people", "/secrets", "/image/remove", "/webhook"} {
 		other.post(path+form, appFields("DMS", "version", "1", "login", "devi@acme.example")...).want(t, 403, "Only those responsible")
@@ -187,7 +187,7 @@ func (s *site) user(t *testing.T, login string) keyporter.ID {
 func TestAppsAndConnectionsWithoutScripts(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
-	v.get("/tokens").want(t, 200, "Apps and Connections", "No app acts in your name")
+	v.get("/tokens").want(t, 200, "Apps and Connections", "No apps connected")
 	app := s.App(t, keyporter.App{Name: "<i>DMS</i>"})
 	conn := s.Connect(t, ada, app)
 	path := "/connections/" + string(conn.ID)
@@ -199,6 +199,6 @@ func TestAppsAndConnectionsWithoutScripts(t *testing.T) {
 	v.get(path+"/remove?scope=envelope.send").want(t, 404)
 	v.follow(page, path+"/remove?scope=envelope.read").leads(t, path+"/disconnect")
 	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").leads(t, "/tokens?done=disconnected")
-	v.get("/tokens").want(t, 200, "No app acts in your name")
+	v.get("/tokens").want(t, 200, "No apps connected")
 	v.post(path+"/disconnect").want(t, 404)
 }

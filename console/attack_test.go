@@ -29,9 +29,9 @@ func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 	token, secret := keyportertest.OrganizationToken(t, s.Control, ada, "Archive")
 	owner, admin := s.enter(t, ada), s.enter(t, olivia)
 	for login, c := range map[string]struct{ role, words string }{
-		"blocked@acme.example": {"Under notice", "one of his roles blocks api.use"},
-		"nothing@acme.example": {"On sick leave", "none of his roles grants api.use"},
-		"grants@acme.example":  {"Works council", "One of his roles grants it, and none blocks it."},
+		"blocked@acme.example": {"Under notice", "one of their roles blocks Use the API"},
+		"nothing@acme.example": {"On sick leave", "none of their roles grants Use the API"},
+		"grants@acme.example":  {"Works council", "One of their roles grants it, and none blocks it."},
 	} {
 		s.Checker.Check(t.Context(), &verify.Request{
 			Method: "GET", Path: "/Api/v5/x", OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{login}, RequestID: "call-" + login,
@@ -42,7 +42,7 @@ func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 				t.Errorf("%s tells the owner of the role %q", page, c.role)
 			}
 		}
-		owner.get(explain).want(t, http.StatusOK, c.words, "The role “Integrators” grants api.use to ada@acme.example")
+		owner.get(explain).want(t, http.StatusOK, c.words, "The role “Integrators” grants Use the API (api.use) to ada@acme.example")
 		admin.get(explain).want(t, http.StatusOK, c.role)
 	}
 	admin.get("/refusals/call-blocked@acme.example").want(t, http.StatusOK, "Under notice")
@@ -54,6 +54,6 @@ func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 	s.Checker.Check(t.Context(), &verify.Request{
 		Method: "GET", Path: "/Api/v5/x", OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{ada.Login}, RequestID: "own",
 	})
-	owner.get("/tokens/"+string(token.ID)+"/explain?path=/Api/v5/x&login="+ada.Login).want(t, http.StatusOK, "The role “Under notice” blocks api.use")
-	owner.get("/refusals/own").want(t, http.StatusOK, "The role “Under notice” blocks api.use")
+	owner.get("/tokens/"+string(token.ID)+"/explain?path=/Api/v5/x&login="+ada.Login).want(t, http.StatusOK, "The role “Under notice” blocks Use the API (api.use)")
+	owner.get("/refusals/own").want(t, http.StatusOK, "The role “Under notice” blocks Use the API (api.use)")
 }

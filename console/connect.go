@@ -90,7 +90,7 @@ func (c *console) answerConnect(w http.ResponseWriter, r *http.Request, actor ke
 	case "deny":
 		err = c.Control.Decline(r.Context(), actor, request, browser)
 	default:
-		err = keyporter.Refuse(keyporter.Invalid, "Choose whether to allow this or to deny it. Nothing was changed.")
+		err = keyporter.Refuse(keyporter.Invalid, "Choose whether to allow or deny this. Nothing has changed.")
 	}
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
 	v.get(path).leads(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
 	v.post(path, "answer", "allow").leads(t, "/sign-in?again=1")
 	page := v.get("/sign-in?anew=1&login=grace%40acme.example&next=" + url.QueryEscape(path))
-	page.want(t, 200, "grace@acme.example", "signed in already")
+	page.want(t, 200, "grace@acme.example", "already signed in")
 	v.submit(page, "/sign-in", "password", "wrong").want(t, 401, "grace@acme.example", `name="anew"`)
 	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path)
 	v.get(path).want(t, 200, "grace@acme.example", `value="allow"`)
@@ -159,7 +159,7 @@ func TestWhoMayNotConnectIsToldAndCanGoBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := v.get(path)
-	page.want(t, 403, "You can’t connect this app", "doesn’t let apps be connected")
+	page.want(t, 403, "You can’t connect this app", "doesn’t allow apps")
 	v.post(path, "answer", "allow").want(t, 403)
 	v.submit(page, path, "answer", "deny").want(t, 200, `http-equiv="refresh"`)
 }
@@ -170,7 +170,7 @@ func TestCodesOfDevices(t *testing.T) {
 	_, v := s.ada(t)
 	v.get("/device?user_code=%22%3Ebcdf-ghjk").want(t, 200, `value="&#34;&gt;bcdf-ghjk"`)
 	for range 10 {
-		v.post("/device", "code", "BCDF-GHJK").want(t, 422, "There is no device with this code", `value="BCDF-GHJK"`)
+		v.post("/device", "code", "BCDF-GHJK").want(t, 422, "No device has this code", `value="BCDF-GHJK"`)
 	}
-	v.post("/device", "code", "BCDF-GHJK").want(t, 429, "The next one is possible in")
+	v.post("/device", "code", "BCDF-GHJK").want(t, 429, "Try again in")
 }

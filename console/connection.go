@@ -127,18 +127,18 @@ func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor k
 
 // endTexts say what happens when a connection ends.
 func endTexts(conn control.ConnectionWithUse, actor keyporter.Actor) []string {
-	whose := "your name"
+	whom := "you"
 	if conn.UserID != actor.User.ID {
-		whose = "the name of " + conn.User.Login
+		whom = conn.User.Login
 	}
-	texts := []string{"It can’t act in " + whose + " any more: all of its tokens are refused from the next call on, and it can’t get new ones."}
+	texts := []string{"It can no longer act for " + whom + ": all of its tokens are refused, starting with the next call, and it can’t get new ones."}
 	if conn.App.JWT {
-		texts = append(texts, "Its access tokens are JWTs: an API that checks them alone, without asking Keyporter, takes them until they expire.")
+		texts = append(texts, "Its access tokens are JWTs: an API that checks them on its own, without asking Keyporter, accepts them until they expire.")
 	}
 	if n := conn.Use.Allowed; n > 0 {
-		texts = append(texts, several(n, "call")+" in the last 7 days. What the app does for "+map[bool]string{true: "you", false: "him"}[conn.UserID == actor.User.ID]+" stops.")
+		texts = append(texts, several(n, "call")+" in the last 7 days. Whatever the app does for "+whom+" stops.")
 	}
-	return append(texts, "What the app has fetched already stays with it. To connect it again, begin in the app.")
+	return append(texts, "The app keeps what it has already fetched. To connect it again, start from the app.")
 }
 
 func (c *console) disconnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -155,7 +155,7 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 	}
 	scope := r.URL.Query().Get("scope")
 	if !slices.Contains(conn.Scopes, scope) {
-		return keyporter.Refuse(keyporter.NotFound, "The app doesn’t have this permission any more.")
+		return keyporter.Refuse(keyporter.NotFound, "The app no longer has this permission.")
 	}
 	if len(conn.Scopes) == 1 {
 		return redirect(connectionPath(conn, "disconnect", r))(w, r)
@@ -163,8 +163,8 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: connectionsOf(r),
 		Texts: []string{
-			"It may no longer " + c.Control.ScopeMeans(scope) + ".",
-			"That counts from the next call on. Everything else it may do stays; the app can ask for this again.",
+			"It can no longer " + c.Control.ScopeMeans(scope) + ".",
+			"This takes effect on the next call. The app keeps everything else, and it can ask for this again.",
 		},
 	})
 }

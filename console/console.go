@@ -77,7 +77,7 @@ func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.Serv
 		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	return c.showError(w, r, http.StatusMethodNotAllowed, "There is something at this address, but it can’t be asked for in this way ("+r.Method+"). Nothing was changed.")
+	return c.showError(w, r, http.StatusMethodNotAllowed, "This address doesn’t accept this method ("+r.Method+"). Nothing has changed.")
 }
 
 // handler answers a request, or returns why it can't.
@@ -243,7 +243,7 @@ func (c *console) handler(h handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, sizeLimit(r))
 		if err := r.ParseForm(); err != nil {
-			err = keyporter.Refuse(keyporter.Invalid, "The form arrived damaged, or is too large. Nothing was changed.")
+			err = keyporter.Refuse(keyporter.Invalid, "The form is damaged or too large. Nothing has changed.")
 			c.fail(w, r, err)
 			return
 		}
@@ -261,7 +261,7 @@ func (c *console) sameOrigin(next http.Handler) http.Handler {
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
 	guard.SetDenyHandler(c.handler(func(http.ResponseWriter, *http.Request) error {
-		return keyporter.Refuse(keyporter.Forbidden, "This form came from another site. Nothing was changed.")
+		return keyporter.Refuse(keyporter.Forbidden, "This form came from another site. Nothing has changed.")
 	}))
 	return guard.Handler(next)
 }

@@ -34,10 +34,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
-		message += " Nothing was changed. Try again soon."
+		message += " Nothing has changed. Try again soon."
 		c.Log.Error("unavailable", "request_id", requestID, "error", err)
 	case http.StatusInternalServerError:
-		message = "It is not your fault, and we know of it. If it stays, tell the people who run this Keyporter the number below."
+		message = "It isn’t your fault, and it has been logged. If it keeps happening, give the number below to the people who run this Keyporter."
 		c.Log.Error("unforeseen", "request_id", requestID, "error", err)
 	}
 	if err := c.showError(w, r, code, message); err != nil {
@@ -101,14 +101,14 @@ func status(err error) int {
 
 func headings() map[int]string {
 	return map[int]string{
-		http.StatusUnprocessableEntity: "That can’t be read",
+		http.StatusUnprocessableEntity: "We can’t read that",
 		http.StatusUnauthorized:        "Sign in again",
-		http.StatusForbidden:           "That is not allowed",
+		http.StatusForbidden:           "You can’t do that",
 		http.StatusNotFound:            "Not found",
-		http.StatusMethodNotAllowed:    "Not in this way",
-		http.StatusConflict:            "That has changed meanwhile",
+		http.StatusMethodNotAllowed:    "Method not allowed",
+		http.StatusConflict:            "That has changed in the meantime",
 		http.StatusTooManyRequests:     "Too often",
-		http.StatusServiceUnavailable:  "Not available now",
+		http.StatusServiceUnavailable:  "Not available right now",
 		http.StatusInternalServerError: "Something went wrong",
 	}
 }
@@ -121,7 +121,7 @@ func setRetryAfter(w http.ResponseWriter, err error) string {
 	}
 	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return "The next one is possible in " + (time.Duration(seconds) * time.Second).String() + "."
+	return "Try again in " + (time.Duration(seconds) * time.Second).String() + "."
 }
 
 // fieldErrors returns what is wrong with each field. It returns errors that forms can't show.

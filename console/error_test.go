@@ -34,7 +34,7 @@ func TestAWrongMethodIsNotAMissingPage(t *testing.T) {
 			}
 		}
 	}
-	ada.send(http.MethodPut, "/tokens", "").want(t, http.StatusMethodNotAllowed, "Not in this way", "PUT", "Nothing was changed", "Back to Tokens")
+	ada.send(http.MethodPut, "/tokens", "").want(t, http.StatusMethodNotAllowed, "Method not allowed", "PUT", "Nothing has changed", "Back to Tokens")
 }
 
 func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
@@ -46,12 +46,12 @@ func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
 	page := s.nobody(t).post("/setup/"+code, "organization", "a\nb", "login", "ada", "password", "short")
 	page.want(t, 422,
 		`<p id="about-organization"><span class="error">The name has control characters`,
-		`<p id="about-login"><span class="error">The login name is an e-mail address`,
+		`<p id="about-login"><span class="error">The login name must be an email address`,
 		`<p id="about-password"><span class="error">The password needs`,
 	)
 	olivia := s.enter(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
 	olivia.post("/users", "login", "ada", "password", "short", "role", "none").want(t, 422,
-		`<p id="about-login"><span class="error">The login name is an e-mail address`,
+		`<p id="about-login"><span class="error">The login name must be an email address`,
 		`<p id="about-password"><span class="error">The password needs`,
 		`<span class="error">There is no role`,
 	)

@@ -33,7 +33,7 @@ func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationTok
 func newTokenForm(kind keyporter.TokenKind) form {
 	f := form{
 		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
-		Said: "Added. Copy it now: it will not be shown again.", AskName: true, AskExpires: true,
+		Said: "Added. Copy it now. You won’t see it again.", AskName: true, AskExpires: true,
 	}
 	if f.OfOrganization() {
 		f.Heading = "Add new Organization API Token"
@@ -58,7 +58,7 @@ func renameForm(r *http.Request, name string) form {
 
 func expiryForm(r *http.Request, t keyporter.Token) form {
 	f := formOf(r, "expiry")
-	f.Heading, f.Submit, f.Said, f.AskExpires = "Expiry of “"+t.Name+"”", "Save", "Saved.", true
+	f.Heading, f.Submit, f.Said, f.AskExpires = "Change expiry of “"+t.Name+"”", "Save", "Saved.", true
 	if !t.ExpiresAt.IsZero() {
 		f.Expires = t.ExpiresAt.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 	}
@@ -67,7 +67,7 @@ func expiryForm(r *http.Request, t keyporter.Token) form {
 
 func deleteForm(r *http.Request, row tokenRow) form {
 	f := formOf(r, "delete")
-	f.Heading, f.Submit, f.Said, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are refused from now on.", &row
+	f.Heading, f.Submit, f.Said, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are now refused.", &row
 	return f
 }
 
@@ -159,7 +159,7 @@ func parseDay(day string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
-		return t, keyporter.InvalidField("expires", "Enter a day as in 2027-01-31, or leave it empty.")
+		return t, keyporter.InvalidField("expires", "Enter a day such as 2027-01-31, or leave it empty.")
 	}
 	return t.AddDate(0, 0, 1), nil
 }

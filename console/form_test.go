@@ -22,7 +22,7 @@ func TestFormsFromOtherSitesChangeNothing(t *testing.T) {
 		for _, route := range console.Routes() {
 			if path, ok := strings.CutPrefix(route, "POST "); ok {
 				path = strings.NewReplacer("{id}", string(token.ID), "{code}", "none").Replace(path)
-				v.send(http.MethodPost, path, form).want(t, 403, "This form came from another site. Nothing was changed.")
+				v.send(http.MethodPost, path, form).want(t, 403, "This form came from another site. Nothing has changed.")
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func TestAFormAfterTheSessionEnded(t *testing.T) {
 	s.Clock.Advance(24 * time.Hour)
 	a := v.post("/tokens", "name", "Too late")
 	a.leads(t, "/sign-in")
-	v.get(a.location).want(t, 200, "Your session has ended. Sign in to go on.")
+	v.get(a.location).want(t, 200, "Your session has ended. Sign in to continue.")
 	v.header.Set("Keyporter-Fragment", "1")
 	v.post("/tokens", "name", "Too late").want(t, 401)
 	v.header.Del("Keyporter-Fragment")
@@ -59,7 +59,7 @@ func TestWrongPasswordsTellNothingAndAreLimited(t *testing.T) {
 	ada, _ := s.ada(t)
 	v := s.nobody(t)
 	known := v.post("/sign-in", "login", ada.Login, "password", "wrong")
-	known.want(t, 401, "The login name or the password is wrong.")
+	known.want(t, 401, "The login name or password is wrong.")
 	unknown := v.post("/sign-in", "login", "nobody@acme.example", "password", "wrong")
 	if unknown.status != 401 || strings.ReplaceAll(unknown.body, "nobody@acme.example", ada.Login) != known.body {
 		t.Errorf("a login that doesn't exist looks different: %d\n%s\n%s", unknown.status, unknown.body, known.body)
@@ -68,7 +68,7 @@ func TestWrongPasswordsTellNothingAndAreLimited(t *testing.T) {
 	for range 20 {
 		last = v.post("/sign-in", "login", ada.Login, "password", "wrong")
 	}
-	last.want(t, 429, "Too many attempts", "The next one is possible in 30s")
+	last.want(t, 429, "Too many attempts", "Try again in 30s")
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password).want(t, 429)
 }
 
@@ -80,10 +80,10 @@ func TestWithoutADatabaseThePagesSaySo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/tokens", "/tokens/new"} {
-		v.get(path).want(t, 503, "The database can&#39;t be reached. Nothing was changed. Try again soon.", "Request <code>")
+		v.get(path).want(t, 503, "The database can&#39;t be reached. Nothing has changed. Try again soon.", "Request <code>")
 	}
 	a := v.post("/tokens", "name", "Lost")
-	a.want(t, 503, "Nothing was changed")
+	a.want(t, 503, "Nothing has changed")
 	for _, words := range []string{"sql", "goroutine", ".go:"} {
 		if strings.Contains(a.body, words) {
 			t.Errorf("the page has %q in it:\n%s", words, a.body)

@@ -11,8 +11,8 @@ func (c *console) showAppoint(w http.ResponseWriter, r *http.Request, actor keyp
 	return c.askOperator(w, r, actor, confirmPage{
 		Heading: "Make %s an operator?", Submit: "Make operator", Action: "appoint",
 		Texts: []string{
-			"An operator runs this Keyporter: he sees all organizations, adds and suspends them, grants them features and takes these away, and manages the users of all of them.",
-			"He can also make others operators, and end that for anybody but himself: for you, too.",
+			"Operators run this Keyporter: they see all organizations, add and suspend them, grant and withdraw their features, and manage all of their users.",
+			"They can also make other people operators, and remove any operator but themselves, including you.",
 		},
 	})
 }
@@ -26,8 +26,8 @@ func (c *console) appoint(w http.ResponseWriter, r *http.Request, actor keyporte
 
 func (c *console) showDismiss(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	return c.askOperator(w, r, actor, confirmPage{
-		Heading: "Should %s be an operator no longer?", Submit: "End it", Action: "dismiss",
-		Texts: []string{"He sees and does from now on what his roles in his own organization allow, and no more. His tokens go on working."},
+		Heading: "Remove %s as an operator?", Submit: "End it", Action: "dismiss",
+		Texts: []string{"From now on, they can see and do only what their roles in their own organization allow. Their tokens keep working."},
 	})
 }
 
@@ -45,7 +45,7 @@ func (c *console) askOperator(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	if !u.Appoints {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 	}
 	p.Heading, p.Back = fmt.Sprintf(p.Heading, u.Login), "/users/"+string(u.ID)
 	p.Action = p.Back + "/" + p.Action

@@ -21,13 +21,13 @@ func TestAnOperatorMakesAnotherOne(t *testing.T) {
 	operator.get(page).want(t, http.StatusOK, "Make an operator…")
 	operator.get(page+"/appoint").want(t, http.StatusOK, "Make ada@acme.example an operator?", "all organizations")
 	operator.post(page+"/appoint").leads(t, page+"?done=appointed")
-	operator.get(page+"?done=appointed").want(t, http.StatusOK, "He is an operator now.", "End that…")
+	operator.get(page+"?done=appointed").want(t, http.StatusOK, "This user is now an operator.", "Remove operator…")
 	her.get("/organizations").want(t, http.StatusOK) // in the session that she had
 
 	own := her.get(page)
-	own.want(t, http.StatusOK, "You run this Keyporter")
-	own.wantNot(t, "End that…")
-	her.post(page+"/dismiss").want(t, http.StatusForbidden, "Another operator can do it")
+	own.want(t, http.StatusOK, "You are an operator of this Keyporter")
+	own.wantNot(t, "Remove operator…")
+	her.post(page+"/dismiss").want(t, http.StatusForbidden, "Another operator can.")
 
 	operator.get(page+"/dismiss").want(t, http.StatusOK, "Should ada@acme.example be an operator no longer?")
 	operator.post(page+"/dismiss").leads(t, page+"?done=dismissed")

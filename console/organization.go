@@ -49,7 +49,7 @@ func (c *console) newOrganization(w http.ResponseWriter, r *http.Request, actor 
 
 func (c *console) askOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
 	if !actor.User.Operator {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 	}
 	f, other := faultOf(err)
 	if other != nil {
@@ -140,8 +140,8 @@ func (c *console) showDisableOrganization(w http.ResponseWriter, r *http.Request
 		Heading: "Suspend “" + o.Name + "”?", Action: organizationPath(o.ID) + "/disable", Submit: "Suspend", Back: organizationPath(o.ID),
 		Texts: []string{
 			several(o.ActiveUsers, "active user") + " will be signed out and can’t sign in.",
-			several(tokens, "token") + " used in the last 30 days will stop.",
-			"Nothing is deleted: when the suspension ends, everything works again.",
+			several(tokens, "token") + " used in the last 30 days will stop working.",
+			"Nothing is deleted. When the suspension is lifted, everything works again.",
 		},
 	})
 }
@@ -183,12 +183,12 @@ func (c *console) showWithdrawFlag(w http.ResponseWriter, r *http.Request, actor
 		return err
 	}
 	p := confirmPage{
-		Heading: "Withdraw “" + string(flag(r)) + "” from “" + o.Name + "”?", Submit: "Withdraw",
+		Heading: "Withdraw “" + flag(r).Name() + "” from “" + o.Name + "”?", Submit: "Withdraw",
 		Action: organizationPath(o.ID) + "/flags/" + string(flag(r)) + "/withdraw", Back: organizationPath(o.ID),
-		Texts: []string{several(tokens, "token") + " used in the last 30 days will stop.", "Nothing is deleted: granted again, it is as it was."},
+		Texts: []string{several(tokens, "token") + " used in the last 30 days will stop working.", "Nothing is deleted. Grant it again, and everything is as it was."},
 	}
 	if flag(r) == keyporter.FlagCustomUserRoles {
-		p.Texts[0] = "Roles of its own keep their effect. They can be deleted, and neither made nor changed."
+		p.Texts[0] = "Its custom roles stay in effect. They can be deleted, but not created or changed."
 	}
 	return c.confirm(w, r, actor, http.StatusOK, p)
 }

@@ -34,7 +34,7 @@ func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 	case !t.Owner.Active:
 		row.Suspended = "Suspended: its owner is switched off."
 	case !t.OwnerHolds:
-		row.Suspended = "Suspended: its owner may not use the API."
+		row.Suspended = "Suspended: its owner can’t use the API."
 	}
 	return row
 }

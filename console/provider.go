@@ -60,7 +60,7 @@ func (p *providers) of(ctx context.Context, issuer string) (*oidc.Provider, erro
 // providerContext has requests to a provider end in time, and not be led elsewhere.
 func providerContext(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTime, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return errors.New("a provider answers itself, it doesn't redirect")
+		return errors.New("the provider redirected instead of answering")
 	}})
 }
 
@@ -140,7 +140,7 @@ func (c *console) identity(r *http.Request, p control.ProviderClient, pending co
 	q := r.URL.Query()
 	// RFC 9207 §2.4: an answer of another provider isn't taken for this one's.
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
-		return in, keyporter.Refuse(keyporter.Invalid, "This sign-in began elsewhere. Begin again.")
+		return in, keyporter.Refuse(keyporter.Invalid, "This sign-in started elsewhere. Start over.")
 	}
 	if code := q.Get("error"); code != "" {
 		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t sign you in.")
@@ -205,13 +205,13 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 		return who, err
 	}
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(pending.Nonce)) != 1 {
-		return who, errors.New("the nonce is another one")
+		return who, errors.New("the nonce doesn't match")
 	}
 	if err := id.Claims(&who); err != nil {
 		return who, err
 	}
 	if pending.Again && who.AuthTime != 0 && time.Unix(who.AuthTime, 0).Before(pending.At.Add(-time.Minute)) {
-		return who, errors.New("it was asked to sign in anew, and did not")
+		return who, errors.New("it was asked for a fresh sign-in and didn't do one")
 	}
 	if who.Email != "" {
 		return who, nil
@@ -222,7 +222,7 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 		return who, err
 	}
 	if info.Subject != who.Subject {
-		return who, errors.New("userinfo is about somebody else") // OpenID Connect Core §5.3.2
+		return who, errors.New("userinfo is about another user") // OpenID Connect Core §5.3.2
 	}
 	return who, info.Claims(&who)
 }
@@ -234,5 +234,5 @@ func (c *console) providerFailed(r *http.Request, p control.ProviderClient, err 
 		err = fmt.Errorf("the token endpoint answers %s %q", e.Response.Status, e.ErrorCode)
 	}
 	c.Log.Warn("sign-in through a provider failed", "request_id", web.RequestID(r.Context()), "issuer", p.Issuer, "error", err)
-	return keyporter.Refuse(keyporter.Forbidden, p.Name+" can’t be reached, or gave an answer that can’t be trusted. Try again soon.")
+	return keyporter.Refuse(keyporter.Forbidden, p.Name+" can’t be reached or gave an answer we can’t trust. Try again soon.")
 }

@@ -121,7 +121,7 @@ func TestSigningInAtAProvider(t *testing.T) {
 		t.Error("without a provider there is no other way to sign in")
 	}
 	operator.get(settings).want(t, 200, "Add a provider", s.url+"/sign-in/callback")
-	operator.post(settings, "name", "Acme login", "issuer", "http://login.example", "client", "keyporter", "secret", "x", "domains", "acme.example").want(t, 422, "Enter the address of the provider")
+	operator.post(settings, "name", "Acme login", "issuer", "http://login.example", "client", "keyporter", "secret", "x", "domains", "acme.example").want(t, 422, "Enter the provider’s address")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme").want(t, 422, "“acme” is no domain")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "domains", "acme.example").want(t, 422, "Enter the client secret")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "very-secret", "domains", "Acme.example, acme.test", "role", "api_user").leads(t, settings+"?done=provider")
@@ -178,7 +178,7 @@ func TestSigningInAtAProvider(t *testing.T) {
 	}
 	t.Run("passwords can be switched off", func(t *testing.T) {
 		operator.post(settings+"/passwords").leads(t, settings+"?done=sign-in")
-		s.nobody(t).post("/sign-in", "login", "ada@acme.example", "password", keyportertest.Password).want(t, 403, "doesn’t sign in with passwords")
+		s.nobody(t).post("/sign-in", "login", "ada@acme.example", "password", keyportertest.Password).want(t, 403, "doesn’t use passwords")
 		op.who = person{"2", "ada@acme.example", true}
 		_, a := enter("ada@acme.example")
 		a.leads(t, "/tokens")
@@ -205,9 +205,9 @@ func TestASignInAtAProviderThatIsForged(t *testing.T) {
 	}
 	v, back := begin()
 	stranger, _ := begin()
-	s.nobody(t).get(back).want(t, 422, "began in another browser")
-	stranger.get(back).want(t, 422, "began elsewhere")
-	v.get(strings.Replace(back, "iss=", "iss=https%3A%2F%2Fevil.example%2F&x=", 1)).want(t, 422, "began elsewhere")
+	s.nobody(t).get(back).want(t, 422, "started in another browser")
+	stranger.get(back).want(t, 422, "started elsewhere")
+	v.get(strings.Replace(back, "iss=", "iss=https%3A%2F%2Fevil.example%2F&x=", 1)).want(t, 422, "started elsewhere")
 
 	v, back = begin()
 	s.Clock.Advance(11 * time.Minute)
@@ -230,7 +230,7 @@ func TestASignInAtAProviderThatIsForged(t *testing.T) {
 		_, _ = w.Write([]byte(`{"access_token":"x","token_type":"Bearer","id_token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."}`))
 		return true
 	}
-	v.get(back).want(t, 403, "an answer that can’t be trusted")
+	v.get(back).want(t, 403, "an answer we can’t trust")
 }
 
 // TestAProviderThatAsksNothingMakesNobodyFresh has somebody sit down at a browser whose
@@ -279,8 +279,8 @@ func TestAnOrganizationTokenWantsAFreshSignIn(t *testing.T) {
 	v.get("/tokens/new?kind=organization").leads(t, "/sign-in?again=1")
 	refused := v.post("/tokens", "kind", "organization", "name", "New")
 	refused.leads(t, "/sign-in")
-	v.get(refused.location).want(t, 200, "Confirm that it is you", `value="ada@acme.example"`)
-	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm that it is you")
+	v.get(refused.location).want(t, 200, "Confirm it’s you", `value="ada@acme.example"`)
+	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm it’s you")
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").leads(t, "/tokens/new?kind=organization")
 	v.post("/tokens", "kind", "organization", "name", "New").want(t, 201, "kpo_")
 }

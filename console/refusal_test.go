@@ -13,7 +13,7 @@ func TestARefusedCallIsFoundByItsRequestID(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	v := s.enter(t, ada)
-	v.get("/refusals").want(t, http.StatusOK, "No call was refused.")
+	v.get("/refusals").want(t, http.StatusOK, "No refused calls.")
 	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly")
 	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 		t.Fatal(err)
@@ -23,9 +23,9 @@ func TestARefusedCallIsFoundByItsRequestID(t *testing.T) {
 	v.get("/refusals/r1").want(t, http.StatusOK, "Nightly", "Why it was refused")
 
 	// One that isn't known is told where it was asked for, beside those that are.
-	v.get("/refusals?request=r2").want(t, http.StatusNotFound, "No refused call with this request id is known", `value="r2"`, `href="/refusals/r1"`)
+	v.get("/refusals?request=r2").want(t, http.StatusNotFound, "There is no refused call with this request ID", `value="r2"`, `href="/refusals/r1"`)
 	other := s.enter(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
-	other.get("/refusals?request=r1").want(t, http.StatusNotFound, "No refused call with this request id is known")
+	other.get("/refusals?request=r1").want(t, http.StatusNotFound, "There is no refused call with this request ID")
 }
 
 // TestACallThatTheAPIRefusedItself has one that a middleware asked about: its path is on no route here.
@@ -43,7 +43,7 @@ func TestACallThatTheAPIRefusedItself(t *testing.T) {
 	}
 	v := s.enter(t, ada)
 	page := v.get("/refusals/r1")
-	page.want(t, http.StatusOK, "GET /orders/7", "Is the token switched on?", "The same call would be refused now, too")
+	page.want(t, http.StatusOK, "GET /orders/7", "Is the token switched on?", "The same call would still be refused now")
 	page.wantNot(t, "Does the path belong to an API?")
 	explain := "/tokens/" + string(token.ID) + "/explain"
 	v.get(explain).want(t, http.StatusOK, "The token “Nightly” is switched off.", "/refusals/r1")
@@ -67,7 +67,7 @@ func TestWhoMayNotUseTheAPIIsToldWhyAndWhereToGo(t *testing.T) {
 	}
 	v := s.enter(t, ada)
 	page := v.get("/tokens")
-	page.want(t, http.StatusOK, "the role “Interns” blocks it for you", "As long as that is so, the tokens below don’t work", `href="/refusals"`)
+	page.want(t, http.StatusOK, "the role “Interns” blocks it for you", "Until that changes, the tokens below don’t work", `href="/refusals"`)
 	page.wantNot(t, "/roles/"+string(blocks.ID), "Calling the API")
 	v.get("/tokens/new").want(t, http.StatusForbidden, "the role “Interns” blocks it for you") // not after the form is filled in
 	s.enter(t, both).get("/tokens").want(t, http.StatusOK, `<a href="/roles/`+string(blocks.ID)+`"><bdi>Interns</bdi></a>`)
@@ -96,7 +96,7 @@ func TestARefusedCallOfAnAppIsForWhoConnectedIt(t *testing.T) {
 	for _, u := range []keyporter.User{ada, admin} {
 		v := w.enter(t, u)
 		v.get("/refusals").want(t, http.StatusOK, "/refusals/by-app", "The app “Tagger” is suspended")
-		v.get("/refusals/by-app").want(t, http.StatusOK, "<dt>App</dt><dd><bdi>Tagger</bdi>", "Is its app active?", "The same call would be refused now, too", explain)
+		v.get("/refusals/by-app").want(t, http.StatusOK, "<dt>App</dt><dd><bdi>Tagger</bdi>", "Is its app active?", "The same call would still be refused now", explain)
 		v.get(explain).want(t, http.StatusOK, "Why doesn’t “<bdi>Tagger</bdi>” work?", "The app “Tagger” is suspended", "/refusals/by-app")
 	}
 	other := w.enter(t, grace)

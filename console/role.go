@@ -50,7 +50,7 @@ func (c *console) makesRoles(r *http.Request, actor keyporter.Actor) (bool, keyp
 }
 
 func noCustomRoles(o keyporter.Organization) string {
-	return "Roles of its own are not part of what " + o.Name + " has: the feature “" + string(keyporter.FlagCustomUserRoles) + "” is not granted to it."
+	return o.Name + " doesn’t have the feature “" + keyporter.FlagCustomUserRoles.Name() + "” (" + string(keyporter.FlagCustomUserRoles) + ")."
 }
 
 // rolePage is the content of the page of one role, also of one that is to be made.
@@ -163,7 +163,7 @@ func (c *console) rolePage(r *http.Request, actor keyporter.Actor) (p rolePage, 
 	case !p.Copies:
 		p.WhyNot = noCustomRoles(org)
 	case p.Predefined():
-		p.WhyNot = "Predefined roles are the same in every organization and can’t be changed. Make a copy, and change that."
+		p.WhyNot = "Predefined roles are the same in every organization and can’t be changed. Make a copy and change that instead."
 	}
 	p.Edits = p.WhyNot == ""
 	return p, err
@@ -179,7 +179,7 @@ func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporte
 	case err != nil:
 		return err
 	case !makes:
-		return keyporter.Refuse(keyporter.Forbidden, "You may not make roles. It takes the permission to "+keyporter.PermissionManageRoles.Means()+".")
+		return keyporter.Refuse(keyporter.Forbidden, "You can’t create roles. You need the “"+keyporter.PermissionManageRoles.Name()+"” permission.")
 	case !org.Has(keyporter.FlagCustomUserRoles):
 		return keyporter.Refuse(keyporter.Forbidden, noCustomRoles(org))
 	}
@@ -252,7 +252,7 @@ func (c *console) updateRole(w http.ResponseWriter, r *http.Request, actor keypo
 // reader wanted, so that he can choose again.
 func (p *rolePage) changedMeanwhile(wanted keyporter.Role) {
 	if name := strings.TrimSpace(wanted.Name); name != p.Name {
-		p.Fault.Fields = map[string]string{"name": "You had written “" + name + "”."}
+		p.Fault.Fields = map[string]string{"name": "You had entered “" + name + "”."}
 	}
 	for i := range p.Choices {
 		if e := wanted.Effects[p.Choices[i].Permission]; e != p.Choices[i].Effect {
@@ -310,11 +310,11 @@ func (c *console) askDeleteRole(w http.ResponseWriter, r *http.Request, actor ke
 func heldBy(n int) string {
 	switch n {
 	case 0:
-		return "Nobody holds it."
+		return "Nobody has it."
 	case 1:
-		return "It is taken from the one user who holds it."
+		return "The one user who has it loses it."
 	}
-	return "It is taken from the " + count(n) + " users who hold it."
+	return "The " + count(n) + " users who have it lose it."
 }
 
 func (c *console) deleteRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -331,9 +331,9 @@ func says(r keyporter.Role) string {
 	for _, info := range keyporter.Permissions() {
 		switch r.Effects[info.Permission] {
 		case keyporter.EffectGrant:
-			granted = append(granted, string(info.Permission))
+			granted = append(granted, info.Name)
 		case keyporter.EffectBlock:
-			blocked = append(blocked, string(info.Permission))
+			blocked = append(blocked, info.Name)
 		}
 	}
 	var parts []string

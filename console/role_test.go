@@ -24,14 +24,14 @@ func TestRoleFormsWithoutAScript(t *testing.T) {
 
 	// A mistake keeps what was typed and chosen.
 	v.post("/roles", "name", "Auditor", "effect.api.use", "block", "effect.events.read", "grant").
-		want(t, 409, "There is a role of this name already", `value="Auditor"`, radio("api.use", "block"), radio("events.read", "grant"), radio("apps.connect", "open"))
+		want(t, 409, "A role with this name already exists", `value="Auditor"`, radio("api.use", "block"), radio("events.read", "grant"), radio("apps.connect", "open"))
 	v.post("/roles", "name", " ").want(t, 422, "Enter a name.")
-	v.post("/roles", "name", "New", "effect.api.use", "everything").want(t, 422, "grants a permission, blocks it or leaves it open")
+	v.post("/roles", "name", "New", "effect.api.use", "everything").want(t, 422, "grants a permission, blocks it, or leaves it open")
 	made := v.post("/roles", "name", `<b>"Interns"</b>`, "effect.api.use", "block", "effect.roles.manage", "open", "effect.nonsense", "grant")
 	made.leads(t, "/roles/0")
 	path, _, _ := strings.Cut(made.location, "?")
 	v.get(made.location).want(t, 200, "Added.", "&lt;b&gt;&#34;Interns&#34;&lt;/b&gt;", radio("api.use", "block"), `name="version" value="1"`, "Nobody yet.")
-	v.get("/roles").want(t, 200, "&lt;b&gt;", "blocks api.use", "Held by nobody")
+	v.get("/roles").want(t, 200, "&lt;b&gt;", "blocks Use the API", "Nobody has it")
 	id := keyporter.ID(strings.TrimPrefix(path, "/roles/"))
 
 	// Looking changes nothing and keeps the form; saving does what was looked at.
@@ -44,16 +44,16 @@ func TestRoleFormsWithoutAScript(t *testing.T) {
 
 	// The second of two who saw the same version is told, beside how it is now.
 	v.post(path, "version", "1", "name", "Mine", "effect.api.use", "grant").
-		want(t, 409, "Somebody else has changed this role meanwhile", "You had written “Mine”.", "You had chosen: Grant", "You had chosen: Open", radio("apps.connect", "block"), `name="version" value="2"`, `value="Interns"`)
-	v.post(path+"/preview", "version", "1", "name", "Mine").want(t, 200, "Somebody else has changed this role meanwhile")
-	v.post(path+"/delete", "version", "1").want(t, 409, "Somebody else has changed this role meanwhile")
+		want(t, 409, "Someone else has changed this role in the meantime", "You had entered “Mine”.", "You had chosen: Grant", "You had chosen: Open", radio("apps.connect", "block"), `name="version" value="2"`, `value="Interns"`)
+	v.post(path+"/preview", "version", "1", "name", "Mine").want(t, 200, "Someone else has changed this role in the meantime")
+	v.post(path+"/delete", "version", "1").want(t, 409, "Someone else has changed this role in the meantime")
 	v.post(path, "version", "nonsense", "name", "Mine").want(t, 409)
 
 	v.get("/roles/new?copy="+string(id)).want(t, 200, `value="Copy of Interns"`, radio("apps.connect", "block"))
 	v.get("/roles/new?copy=administrator").want(t, 200, radio("organization.manage", "grant"))
 	v.get("/roles/administrator").want(t, 200, "Predefined", "Make a copy", "Grants")
 	v.post("/roles/administrator", "name", "Mine").want(t, 403)
-	v.get(path+"/delete").want(t, 200, "Delete “Interns”?", "the one user who holds it", "1</strong> user gains", `name="version" value="2"`)
+	v.get(path+"/delete").want(t, 200, "Delete “Interns”?", "The one user who has it", "1</strong> user gains", `name="version" value="2"`)
 	v.post(path+"/delete", "version", "2").leads(t, "/roles?done=deleted")
 	v.get(path).want(t, 404, "There is no such role.")
 }
@@ -101,7 +101,7 @@ func TestTheRolePageOffersOnlyWhatTheReaderCanGrant(t *testing.T) {
 	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "maker@acme.example", makes.ID))
 	grant := func(p, state string) string { return `name="effect.` + p + `" value="grant"` + state }
 
-	v.get("/roles/new").want(t, 200, grant("api.use", ">"), grant("events.read", " disabled"), `aria-describedby="withheld-events.read"`, "You don’t hold this yourself")
+	v.get("/roles/new").want(t, 200, grant("api.use", ">"), grant("events.read", " disabled"), `aria-describedby="withheld-events.read"`, "You can’t grant this, because you don’t have it yourself")
 	// What a role grants already it may go on granting.
 	v.get("/roles/"+string(reads.ID)).want(t, 200, grant("events.read", " checked>"), grant("users.manage", " disabled"))
 	v.post("/roles/"+string(reads.ID)+"/preview", "version", "1", "name", "Reads", "effect.events.read", "open").want(t, 200, grant("events.read", ">"))

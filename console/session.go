@@ -28,14 +28,14 @@ type signInPage struct {
 	Next      string // where to go then
 	Ended     bool   // the session has
 	Again     bool   // who is signed in is asked to prove it once more
-	Anew      bool   // he is asked even if he just did, or to be somebody else
+	Fresh     bool   // he is asked even if he just did, or to be somebody else
 	Elsewhere bool   // there are organizations that sign in through a provider
 	Error     string
 }
 
 // signInForm takes in what the form sends along.
 func (c *console) signInForm(r *http.Request) (p signInPage, err error) {
-	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: local(r.FormValue("next")), Again: r.FormValue("again") != "", Anew: r.FormValue("anew") != ""}
+	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: local(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("anew") != ""}
 	p.Elsewhere, err = c.Control.HasProviders(r.Context())
 	return p, err
 }
@@ -47,7 +47,7 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
 	switch {
-	case err == nil && p.Anew:
+	case err == nil && p.Fresh:
 		if p.Login == "" {
 			p.Login = actor.User.Login
 		}
@@ -56,7 +56,7 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	case err == nil:
 		p.Login = actor.User.Login
 	default:
-		p.Again, p.Anew = false, false
+		p.Again, p.Fresh = false, false
 		p.Ended = r.FormValue("ended") != "" && web.Session(r, c.Proxies) != ""
 	}
 	return c.show(w, r, http.StatusOK, "sign-in", layout{Title: "Sign in", Page: p})

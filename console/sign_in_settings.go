@@ -111,8 +111,8 @@ func (c *console) showDeleteProvider(w http.ResponseWriter, r *http.Request, act
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Remove “" + s.Provider.Name + "”?", Action: signInPath(o.ID) + "/delete", Submit: "Remove", Back: signInPath(o.ID),
 		Texts: []string{
-			"Users of " + o.Name + " sign in with passwords from then on. Those whom the provider made have none until somebody who manages users gives them one.",
-			"Nobody is signed out, and no token stops.",
+			"Users of " + o.Name + " sign in with passwords from then on. Users whom the provider created have no password until someone who manages users sets one.",
+			"Nobody is signed out, and no token stops working.",
 		},
 	})
 }

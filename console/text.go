@@ -58,7 +58,7 @@ func count(n int) string {
 // brackets. Browsers all call themselves Mozilla; what they are stands further on.
 func clientName(agent string) string {
 	if agent == "" {
-		return "a client without a name"
+		return "an unnamed client"
 	}
 	for _, browser := range []struct{ mark, name string }{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}} {
 		if _, version, ok := strings.Cut(agent, browser.mark); ok && strings.HasPrefix(agent, "Mozilla/") {

@@ -43,7 +43,7 @@ func TestATokenWithoutScripts(t *testing.T) {
 			return a
 		}
 		made := v.submit(v.follow(list("No tokens yet", "Switch it on"), "/tokens/new"), "/tokens", "name", "Billing <b>sync</b>")
-		made.want(t, 201, "Billing &lt;b&gt;sync&lt;/b&gt;", "will not be shown again", "as soon as you switch it on", `aria-checked="false"`)
+		made.want(t, 201, "Billing &lt;b&gt;sync&lt;/b&gt;", "You won’t see it again", "as soon as you switch it on", `aria-checked="false"`)
 		secret := secrets.FindString(made.body)
 		path := "/tokens/" + string(s.tokensOf(t, ada)[0].ID)
 		refusedFor := func(want keyporter.Reason) {
@@ -111,14 +111,14 @@ func TestNamesThatAreRefused(t *testing.T) {
 		}{
 			{"", 422, "Enter a name."},
 			{" \t\u00a0 ", 422, "Enter a name."},
-			{strings.Repeat("ä", 101), 422, "100 characters at most"},
+			{strings.Repeat("ä", 101), 422, "The limit is 100 characters"},
 			{"a\x00b", 422, "control characters"},
 			{"a\nb", 422, "control characters"},
 			{"\x1b[31mred", 422, "control characters"},
 			{"a\u202eb", 422, "invisible characters"},
-			{"\xff\xfe", 422, "not text"},
-			{"IMPORT", 409, "There is a token of this name already"},
-			{" Import ", 409, "There is a token of this name already"},
+			{"\xff\xfe", 422, "aren't text"},
+			{"IMPORT", 409, "You already have a token with this name"},
+			{" Import ", 409, "You already have a token with this name"},
 		} {
 			for _, action := range []string{"/tokens", "/tokens/" + string(token.ID) + "/rename"} {
 				v.post(action, "name", tt.name).want(t, tt.status, tt.words, `aria-invalid="true"`)
@@ -139,7 +139,7 @@ func TestFormsThatCannotBeRead(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	for _, body := range []string{"name=" + strings.Repeat("x", console.MaxForm), "name=%zz", "name=a;b"} {
-		v.send(http.MethodPost, "/tokens", body).want(t, 422, "damaged, or is too large", "Nothing was changed")
+		v.send(http.MethodPost, "/tokens", body).want(t, 422, "damaged or too large", "Nothing has changed")
 	}
 	if got := s.tokensOf(t, ada); len(got) != 0 {
 		t.Errorf("added %+v", got)

@@ -294,12 +294,12 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 	i.Users = nil // that he loses everything is what the question says
 	p := confirmPage{
 		Heading: "Switch off " + u.Login + "?", Action: "/users/" + string(u.ID) + "/disable", Submit: "Switch off", Back: "/users/" + string(u.ID),
-		Texts: []string{"He is signed out at once and can’t sign in, and his tokens stop. Nothing is deleted: switched on again, he has it all back."},
+		Texts: []string{"They are signed out right away and can’t sign in, and their tokens stop working. Nothing is deleted: switch the user on again to bring everything back."},
 	}
 	if len(i.Tokens)+len(i.Silenced) > 0 || err != nil {
 		p.Impact, other = c.previewOf(i, err)
 	} else {
-		p.Texts = append(p.Texts, "No token that was used in the last 30 days stops.")
+		p.Texts = append(p.Texts, "No token used in the last 30 days stops working.")
 	}
 	if other != nil {
 		return other

@@ -16,10 +16,10 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	v := s.enter(t, olivia)
 	blocks := s.role(t, olivia.OrganizationID, "Interns", blocking(keyporter.PermissionUseAPI))
 
-	v.get("/users/new").want(t, 200, `value="api_user" checked`, "Interns", "blocks api.use")
-	v.post("/users", "login", "nonsense", "password", keyportertest.Password, "role", "auditor").want(t, 422, "The login name is an e-mail address", `value="nonsense"`, `value="auditor" checked`)
+	v.get("/users/new").want(t, 200, `value="api_user" checked`, "Interns", "blocks Use the API")
+	v.post("/users", "login", "nonsense", "password", keyportertest.Password, "role", "auditor").want(t, 422, "The login name must be an email address", `value="nonsense"`, `value="auditor" checked`)
 	v.post("/users", "login", "ada@acme.example", "password", "short").want(t, 422, "12 characters or more", `value="ada@acme.example"`)
-	v.post("/users", "login", "OLIVIA@acme.example", "password", keyportertest.Password).want(t, 409, "There is a user with this login name already")
+	v.post("/users", "login", "OLIVIA@acme.example", "password", keyportertest.Password).want(t, 409, "A user with this login name already exists")
 	v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "root").want(t, 422, "There is no role “root”")
 	made := v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "api_user", "role", "api_user")
 	made.leads(t, "/users/0")
@@ -31,7 +31,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	v.post(path+"/roles/preview", change...).want(t, 200, "1</strong> user loses something", `value="`+string(blocks.ID)+`" checked`)
 	v.post(path+"/roles", change...).leads(t, path+"?done=saved")
 	v.get(path).want(t, 200, `<a class="blocks" href="/roles/`+string(blocks.ID))
-	v.post(path+"/roles", "shown", "api_user", "role", "auditor").want(t, 409, "Somebody else has changed the roles of this user meanwhile", `value="`+string(blocks.ID)+`" checked`)
+	v.post(path+"/roles", "shown", "api_user", "role", "auditor").want(t, 409, "Someone else has changed this user’s roles in the meantime", `value="`+string(blocks.ID)+`" checked`)
 	v.post(path+"/roles", "shown", "api_user", "shown", string(blocks.ID), "role", "root").want(t, 422, "There is no role “root”")
 
 	v.get("/users?q=ADA").want(t, 200, "ada@acme.example", "Interns")
@@ -44,7 +44,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	v.post(path+"/password", "password", "another long password").leads(t, path+"?done=password")
 	ada.get("/tokens").leads(t, "/sign-in")
 	asked := v.get(path + "/disable")
-	asked.want(t, 200, "Switch off ada@acme.example?", "No token that was used in the last 30 days stops.")
+	asked.want(t, 200, "Switch off ada@acme.example?", "No token used in the last 30 days stops working.")
 	asked.wantNot(t, "changes nothing") // he is to lose everything
 	v.post(path+"/disable").leads(t, path+"?done=disabled")
 	v.get(path).want(t, 200, "Switched off", "Switch on")
@@ -54,7 +54,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	v.get(self+"/disable").want(t, 403, "You can’t switch yourself off")
 	v.post(self+"/disable").want(t, 403, "You can’t switch yourself off")
 	v.post(self+"/roles", "shown", "administrator", "role", "member").want(t, 409, "nobody could manage users and roles of Acme any more")
-	v.get(self).want(t, 200, "You can’t switch yourself off. Somebody else")
+	v.get(self).want(t, 200, "You can’t switch yourself off. Someone else")
 }
 
 func TestWhoHoldsMoreIsShownAndNotChanged(t *testing.T) {
@@ -86,7 +86,7 @@ func TestPagesOfUsers(t *testing.T) {
 	_, rest, _ := strings.Cut(first.body, `<a href="/users?after=`)
 	next, _, _ := strings.Cut(rest, `"`)
 	second := v.get("/users?after=" + strings.ReplaceAll(next, "&amp;", "&"))
-	second.want(t, 200, "← First", "There is nobody further down.")
+	second.want(t, 200, "← First", "No more users.")
 	if !strings.Contains(next, "q=%40new") {
 		t.Errorf("the next page forgets the search: %s", next)
 	}
@@ -98,7 +98,7 @@ func TestWhoSwitchesAUserOffIsToldWhoseCallsStop(t *testing.T) {
 	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.OrganizationToken(t, s.Control, olivia, "Archive")
 	page, admin := "/users/"+string(grace.ID)+"/disable", s.enter(t, olivia)
-	admin.get(page).want(t, 200, "No token that was used in the last 30 days stops.")
+	admin.get(page).want(t, 200, "No token used in the last 30 days stops working.")
 	if !s.Allows(keyportertest.Call{Token: secret, Login: grace.Login}) {
 		t.Fatal("the token doesn't work")
 	}
@@ -119,7 +119,7 @@ func TestAnAdministratorManagesTheTokensOfOthers(t *testing.T) {
 	}
 	olivia.get(path+"/delete?list="+string(ada.ID)).want(t, 200, `action="`+path+"/delete?list="+string(ada.ID)+`"`, `href="`+list+`"`)
 	olivia.post(path+"/delete?list="+string(ada.ID)).leads(t, list)
-	olivia.get(list).want(t, 200, "There are none.")
+	olivia.get(list).want(t, 200, "No tokens.")
 	olivia.get(path+"/delete?list=//evil.example").want(t, 404)
 	if got := olivia.get("/tokens/new?list=https://evil.example/"); strings.Contains(got.body, "evil") {
 		t.Error("a list leads elsewhere")

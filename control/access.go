@@ -27,7 +27,7 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 	}
 	for _, f := range flagsOf(kind) {
 		if !org.Has(f) {
-			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("The feature “%s” is not granted to %s. Only the operator of this Keyporter can grant it.", f, org.Name)}, nil
+			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("%s doesn’t have the feature “%s” (%s). Only the operator of this Keyporter can grant it.", org.Name, f.Name(), f)}, nil
 		}
 	}
 	roles, err := c.db.RolesOf(ctx, user.ID)
@@ -49,9 +49,9 @@ func useAccess(u keyporter.User, roles []keyporter.Role) Access {
 	use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 	switch {
 	case len(use.Blocking) > 0:
-		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You may not use the API: %s for you.", blocks(use.Blocking))}
+		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You can’t use the API: %s for you.", blocks(use.Blocking))}
 	case !use.Held():
-		return Access{About: []keyporter.Ref{{Noun: "user", ID: u.ID, Name: "Your roles"}}, Why: "You may not use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
+		return Access{About: []keyporter.Ref{{Noun: "user", ID: u.ID, Name: "Your roles"}}, Why: "You can’t use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
 	}
 	return Access{Allowed: true}
 }

@@ -95,7 +95,7 @@ func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keypor
 }
 
 func appChanged() error {
-	return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed this app meanwhile. Nothing of yours was saved; look at how it is now.")
+	return keyporter.Refuse(keyporter.Conflict, "Someone else has changed this app in the meantime. Your changes weren’t saved. Review the current version and try again.")
 }
 
 // appAuthority is what an actor may do with an app. Each includes those before it.

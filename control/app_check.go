@@ -52,15 +52,15 @@ func cleanAppNames(a *keyporter.App) error {
 func operatorsSay(a *keyporter.App, before keyporter.App, operator bool) error {
 	if operator {
 		if a.WithoutPKCE && !a.Confidential() {
-			return keyporter.InvalidField("without_pkce", "An app that can’t keep a secret has nothing but PKCE.")
+			return keyporter.InvalidField("without_pkce", "An app that can’t keep a secret needs PKCE.")
 		}
 		if a.Introspects && !a.Confidential() {
-			return keyporter.InvalidField("introspects", "Only an app that can prove who it is may ask about tokens.")
+			return keyporter.InvalidField("introspects", "Only an app that can prove its identity can look up tokens.")
 		}
 		return nil
 	}
 	if a.Verified && !before.Verified || a.WithoutPKCE && !before.WithoutPKCE || a.Introspects && !before.Introspects {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter vouches for an app, exempts it from PKCE, or lets it ask about tokens of others.")
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can verify an app, exempt it from PKCE, or let it look up other apps’ tokens.")
 	}
 	a.WithoutPKCE, a.Introspects = a.WithoutPKCE && a.Confidential(), a.Introspects && a.Confidential()
 	// Else an app could be vouched for under one name, and ask people under another.
@@ -72,7 +72,7 @@ func cleanAuthentication(a *keyporter.App) error {
 	switch a.Authentication {
 	case keyporter.AppPublic:
 		if a.OwnTokens {
-			return keyporter.InvalidField("own_tokens", "Only an app that can prove who it is gets tokens of its own (RFC 6749 §4.4).")
+			return keyporter.InvalidField("own_tokens", "Only an app that can prove its identity gets its own tokens (RFC 6749 §4.4).")
 		}
 		a.Keys = ""
 	case keyporter.AppSecret:
@@ -80,7 +80,7 @@ func cleanAuthentication(a *keyporter.App) error {
 	case keyporter.AppKey:
 		return checkKeys(a.Keys)
 	default:
-		return keyporter.InvalidField("authentication", "Choose how the app proves who it is.")
+		return keyporter.InvalidField("authentication", "Choose how the app proves its identity.")
 	}
 	return nil
 }
@@ -92,21 +92,21 @@ func checkKeys(text string) error {
 		return keyporter.InvalidField("keys", fmt.Sprintf(format, args...))
 	}
 	if text == "" {
-		return bad("Enter the public keys of the app, as a JWK Set: {\"keys\": […]}.")
+		return bad("Enter the app’s public keys as a JWK Set: {\"keys\": […]}.")
 	}
 	if len(text) > maxKeysLen {
-		return bad("The keys are too long: %d KiB at most.", maxKeysLen>>10)
+		return bad("The keys are too long. The limit is %d KiB.", maxKeysLen>>10)
 	}
 	var raw struct {
 		Keys []map[string]any `json:"keys"`
 	}
 	if err := json.Unmarshal([]byte(text), &raw); err != nil || len(raw.Keys) == 0 {
-		return bad("This isn’t a JWK Set: {\"keys\": […]} with one key at least.")
+		return bad("This isn’t a JWK Set: {\"keys\": […]} with at least one key.")
 	}
 	for i, k := range raw.Keys {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
 			if _, has := k[private]; has {
-				return bad("Key %d has a secret part (%q). Enter public keys only, and make a new key: this one was shown to somebody else.", i+1, private)
+				return bad("Key %d has a secret part (%q). Enter public keys only, and create a new key: this one has been exposed.", i+1, private)
 			}
 		}
 	}
@@ -115,14 +115,14 @@ func checkKeys(text string) error {
 		return bad("One of the keys can’t be read.")
 	}
 	if len(set.Keys) > maxKeys || len(set.Keys) != len(raw.Keys) {
-		return bad("The set may have %d keys at the most, and none of a kind that can’t be read.", maxKeys)
+		return bad("The set can have at most %d keys, all of a known kind.", maxKeys)
 	}
 	for i, k := range set.Keys {
 		if !k.Valid() || !k.IsPublic() {
-			return bad("Key %d isn’t a public key of kind RSA, EC or OKP.", i+1)
+			return bad("Key %d isn’t an RSA, EC, or OKP public key.", i+1)
 		}
 		if r, ok := k.Key.(*rsa.PublicKey); ok && r.N.BitLen() < minRSABits {
-			return bad("Key %d has %d bits: %d at least.", i+1, r.N.BitLen(), minRSABits)
+			return bad("Key %d has %d bits. It needs at least %d.", i+1, r.N.BitLen(), minRSABits)
 		}
 	}
 	return nil
@@ -139,10 +139,10 @@ func cleanRedirectURIs(a *keyporter.App) error {
 		wrong = append(wrong, keyporter.CheckRedirectURI(u, !a.Confidential()))
 	}
 	if len(uris) > maxRedirectURIs {
-		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have %d addresses at the most.", maxRedirectURIs))
+		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have at most %d addresses.", maxRedirectURIs))
 	}
 	if len(uris) == 0 && !a.Device && !a.OwnTokens {
-		return keyporter.InvalidField("redirect_uris", "Enter where answers are sent to. Only an app that uses a device code, or tokens of its own and nothing else, can do without.")
+		return keyporter.InvalidField("redirect_uris", "Enter where responses go. Only an app that uses just a device code or its own tokens can leave this empty.")
 	}
 	a.RedirectURIs = uris
 	return keyporter.JoinFields(wrong...)
@@ -164,7 +164,7 @@ func (c *Control) cleanScopes(a *keyporter.App, before keyporter.App) error {
 		scopes = append(scopes, s)
 	}
 	if len(scopes) == 0 {
-		return keyporter.InvalidField("scopes", "Choose what the app may ask for, one thing at least.")
+		return keyporter.InvalidField("scopes", "Choose at least one thing the app can ask for.")
 	}
 	a.Scopes = scopes
 	return nil

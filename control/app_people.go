@@ -26,7 +26,7 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 			return keyporter.Event{}, err
 		}
 		if !slices.Equal(before, distinct(in.Shown)) {
-			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "Somebody else has changed who is responsible for this app meanwhile. Nothing of yours was saved; look at how it is now.")
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "Someone else has changed who is responsible for this app in the meantime. Your changes weren’t saved. Review the current list and try again.")
 		}
 		organization := a.OrganizationID
 		if organization == "" && !over.operates {
@@ -45,7 +45,7 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 			people = append(people, u.ID)
 		}
 		if people = distinct(people); len(people) == 0 {
-			return keyporter.Event{}, keyporter.InvalidField("people", "Somebody has to be responsible. Name another one first.")
+			return keyporter.Event{}, keyporter.InvalidField("people", "Someone has to be responsible. Add another person first.")
 		}
 		if slices.Equal(before, people) {
 			return keyporter.Event{}, nil

@@ -37,12 +37,12 @@ func (c *Control) AppPolicy(ctx context.Context, actor keyporter.Actor) (p AppPo
 // What is listed counts with ListedApps only, and is kept with the others, too.
 func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, policy keyporter.AppPolicy, listed []keyporter.ID) error {
 	if !slices.Contains([]keyporter.AppPolicy{keyporter.AllApps, keyporter.ListedApps, keyporter.NoApps}, policy) {
-		return keyporter.InvalidField("policy", "Choose which apps your users may connect.")
+		return keyporter.InvalidField("policy", "Choose which apps your users can connect.")
 	}
 	organization := actor.User.OrganizationID
 	listed = distinct(listed)
 	if len(listed) > MaxListedApps {
-		return keyporter.InvalidField("app", "These are too many.")
+		return keyporter.InvalidField("app", "That’s too many.")
 	}
 	return c.locked(ctx, actor, organization, func(tx *store.Tx) error {
 		if _, err := may(ctx, tx, actor, organization, keyporter.PermissionManageOrganization); err != nil {
@@ -55,7 +55,7 @@ func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, polic
 		for _, id := range listed {
 			a, err := tx.AppByID(ctx, id)
 			if keyporter.KindOf(err) == keyporter.NotFound || err == nil && a.OrganizationID != "" && a.OrganizationID != organization {
-				return keyporter.InvalidField("app", "One of the apps isn’t there any more.")
+				return keyporter.InvalidField("app", "One of the apps no longer exists.")
 			}
 			if err != nil {
 				return err

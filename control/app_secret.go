@@ -17,11 +17,11 @@ func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id ke
 	s := keyporter.AppCredential{ID: keyporter.NewID(now), AppID: id, First: secret.First(), Last: secret.Last(), CreatedAt: now}
 	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		if a.Authentication != keyporter.AppSecret {
-			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app proves who it is without a secret.")
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app proves its identity without a secret.")
 		}
 		err := tx.InsertAppSecret(ctx, s, secret.Hash())
 		if keyporter.KindOf(err) == keyporter.NotFound {
-			err = keyporter.Refuse(keyporter.Conflict, "There are two secrets already, and more there can’t be. Delete the one that isn’t used any more.")
+			err = keyporter.Refuse(keyporter.Conflict, "An app can have only two secrets. Delete the one you no longer use.")
 		}
 		return c.secretEvent(keyporter.EventAppSecretAdd, actor, a, s.ID), err
 	})

@@ -39,7 +39,7 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 		case a.State != keyporter.AppSuspended:
 			return keyporter.Event{}, nil
 		case a.Barred && !over.operates:
-			return keyporter.Event{}, keyporter.Refuse(keyporter.Forbidden, "An operator of this Keyporter has suspended this app. Only an operator can end that.")
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Forbidden, "An operator of this Keyporter has suspended this app. Only an operator can lift the suspension.")
 		}
 		if err := tx.SetAppBarred(ctx, id, false); err != nil {
 			return keyporter.Event{}, err
@@ -63,7 +63,7 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 			return keyporter.Event{}, nil
 		}
 		if a.Version != version {
-			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "The app has changed what it says of itself meanwhile. Look at it again before you approve it.")
+			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "The app has changed its details in the meantime. Review it again before you approve it.")
 		}
 		_, err := tx.SetAppState(ctx, id, keyporter.AppActive)
 		return c.appEvent(keyporter.EventAppApprove, actor, a), err

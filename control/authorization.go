@@ -88,11 +88,11 @@ func (c *Control) connectable(ctx context.Context, q connector, actor keyporter.
 	case app.State != keyporter.AppActive:
 		return app, keyporter.Refuse(keyporter.Forbidden, "This app is switched off.")
 	case app.OrganizationID != "" && app.OrganizationID != org:
-		return app, keyporter.Refuse(keyporter.Forbidden, "This app is for the users of another organization.")
+		return app, keyporter.Refuse(keyporter.Forbidden, "This app is for users of another organization.")
 	case policy == keyporter.NoApps:
-		return app, keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t let apps be connected.")
+		return app, keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t allow apps.")
 	case policy == keyporter.ListedApps && !slices.Contains(listed, id):
-		return app, keyporter.Refuse(keyporter.Forbidden, "This app is not among those that your organization allows.")
+		return app, keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t allow this app.")
 	}
 	return app, nil
 }

@@ -84,11 +84,11 @@ func (c *Control) stopped(ctx context.Context, a keyporter.App, organization key
 	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
 	switch {
 	case a.State != keyporter.AppActive:
-		return "This app is suspended: none of its calls is let through.", err
+		return "This app is suspended. All of its calls are refused.", err
 	case policy == keyporter.NoApps:
-		return "The organization doesn’t allow apps: none of its calls is let through.", err
+		return "The organization doesn’t allow apps. All of its calls are refused.", err
 	case policy == keyporter.ListedApps && !slices.Contains(listed, a.ID):
-		return "The organization doesn’t allow this app: none of its calls is let through.", err
+		return "The organization doesn’t allow this app. All of its calls are refused.", err
 	}
 	return "", err
 }

@@ -106,7 +106,7 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 			return err
 		}
 		if signInFirst(a.Asked, actor) {
-			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first: the app asks for it.")
+			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first. The app requires it.")
 		}
 		allowed := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(s string) bool {
 			// What he left out stays out: the app's people may have made it one that can't be left out while he read.
@@ -187,7 +187,7 @@ func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, b
 	}
 	a, err := c.grants.TakeUserCode(ctx, code, browser)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		err = keyporter.InvalidField("code", "There is no device with this code. Look at it again; the code may have changed.")
+		err = keyporter.InvalidField("code", "No device has this code. Check your device: the code may have changed.")
 	}
 	return a.ID, err
 }

@@ -73,7 +73,7 @@ func (c *Control) mustLast() error {
 	if c.lasting {
 		return nil
 	}
-	return keyporter.Refuse(keyporter.Conflict, "There is no key to encrypt this with: set key_file in the configuration of this Keyporter first.")
+	return keyporter.Refuse(keyporter.Conflict, "There is no key to encrypt this with. Set key_file in this Keyporter’s configuration first.")
 }
 
 // Now returns the time by the clock that changes are made by.

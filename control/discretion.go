@@ -52,7 +52,7 @@ func (c *Control) Told(ctx context.Context, actor keyporter.Actor, t Credential,
 		if s.Outcome == keyporter.NotAsked || !d.hides(t, s.Rule, login) {
 			continue
 		}
-		s.About, s.Cause = nil, "One of his roles grants it, and none blocks it."
+		s.About, s.Cause = nil, "One of their roles grants it, and none blocks it."
 		if s.Outcome == keyporter.Failed {
 			s.Cause = x.Reason.Refusal().Text
 		}

@@ -56,7 +56,7 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 			return err
 		}
 		if p.ID, err = tx.PutIdentityProvider(ctx, p, sealed); keyporter.KindOf(err) == keyporter.Conflict {
-			return keyporter.ConflictField("domains", "One of these domains belongs to another organization already.")
+			return keyporter.ConflictField("domains", "One of these domains already belongs to another organization.")
 		}
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (c *Control) providerSecret(ctx context.Context, tx *store.Tx, p keyporter.
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound || err == nil && (old.Issuer != p.Issuer || old.ClientID != p.ClientID):
 		// The secret of one provider must not be sent to another.
-		return nil, keyporter.InvalidField("secret", "Enter the client secret that the provider gave for this client id.")
+		return nil, keyporter.InvalidField("secret", "Enter the client secret the provider gave you for this client ID.")
 	case err != nil:
 		return nil, err
 	}
@@ -107,10 +107,10 @@ func checkProvider(p keyporter.IdentityProvider) (keyporter.IdentityProvider, er
 	var wrong [4]error
 	p.Name, wrong[0] = names.Parse("name", p.Name)
 	if p.Issuer = strings.TrimSpace(p.Issuer); !isIssuer(p.Issuer) {
-		wrong[1] = keyporter.InvalidField("issuer", "Enter the address of the provider, such as https://login.example.com, without query.")
+		wrong[1] = keyporter.InvalidField("issuer", "Enter the provider’s address, such as https://login.example.com, without a query.")
 	}
 	if p.ClientID = strings.TrimSpace(p.ClientID); p.ClientID == "" || len(p.ClientID) > 500 {
-		wrong[2] = keyporter.InvalidField("client", "Enter the client id that the provider gave.")
+		wrong[2] = keyporter.InvalidField("client", "Enter the client ID the provider gave you.")
 	}
 	p.Domains, wrong[3] = cleanDomains(p.Domains)
 	return p, keyporter.JoinFields(wrong[:]...)
@@ -121,12 +121,12 @@ func cleanDomains(domains []string) ([]string, error) {
 	for i, d := range domains {
 		domains[i] = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
 		if len(d) > 253 || !domainPattern.MatchString(domains[i]) {
-			return domains, keyporter.InvalidField("domains", "“"+text(d, 60)+"” is no domain. Enter domains such as example.com, separated by blanks.")
+			return domains, keyporter.InvalidField("domains", "“"+text(d, 60)+"” isn’t a domain. Enter domains such as example.com, separated by spaces.")
 		}
 	}
 	slices.Sort(domains)
 	if domains = slices.Compact(domains); len(domains) == 0 {
-		return nil, keyporter.InvalidField("domains", "Enter the domains of the e-mail addresses that the provider answers for.")
+		return nil, keyporter.InvalidField("domains", "Enter the email domains the provider is responsible for.")
 	}
 	return domains, nil
 }

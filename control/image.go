@@ -137,7 +137,7 @@ func (f format) matches(file []byte) bool {
 	return true
 }
 
-const unreadable = "This picture can’t be read: it may be damaged. Open it in a program for pictures and save it anew as PNG."
+const unreadable = "This picture can’t be read and may be damaged. Open it in an image editor and save it again as PNG."
 
 func badImage(message string) error { return keyporter.InvalidField("image", message) }
 
@@ -153,7 +153,7 @@ func decodeImage(file []byte) (picture image.Image, err error) {
 	case len(file) == 0:
 		return nil, badImage("Choose a picture.")
 	case len(file) > MaxImageLen:
-		return nil, badImage("This file is too large: 1 MiB at most.")
+		return nil, badImage("This file is too large. The limit is 1 MiB.")
 	}
 	for _, f := range formats() {
 		if !f.matches(file) {
@@ -164,7 +164,7 @@ func decodeImage(file []byte) (picture image.Image, err error) {
 			return nil, badImage(unreadable)
 		}
 		if config.Width > maxImageSide || config.Height > maxImageSide {
-			return nil, badImage(fmt.Sprintf("This picture has %d × %d pixels: %d × %d at most.", config.Width, config.Height, maxImageSide, maxImageSide))
+			return nil, badImage(fmt.Sprintf("This picture has %d × %d pixels. The limit is %d × %d.", config.Width, config.Height, maxImageSide, maxImageSide))
 		}
 		if bytes.Count(file, []byte("\xff\xda")) > maxJPEGScans && f.begins[0] == '\xff' {
 			return nil, badImage(unreadable)
@@ -176,7 +176,7 @@ func decodeImage(file []byte) (picture image.Image, err error) {
 		return picture, nil
 	}
 	if t := bytes.TrimLeft(file, "\xef\xbb\xbf \t\r\n"); len(t) > 0 && t[0] == '<' {
-		return nil, badImage("This is a drawing or a document that can hold scripts (SVG, HTML), and isn’t taken. Save it as PNG.")
+		return nil, badImage("Files that can contain scripts (SVG, HTML) aren’t allowed. Save it as PNG.")
 	}
-	return nil, badImage("This isn’t a picture of a kind that is taken: PNG, JPEG, GIF or WebP.")
+	return nil, badImage("This isn’t a PNG, JPEG, GIF, or WebP picture.")
 }

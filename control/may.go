@@ -55,7 +55,7 @@ func (a *authority) mayChange(u keyporter.User, roles []keyporter.Role) error {
 		return keyporter.Refuse(keyporter.Forbidden, u.Login+" is an operator of this Keyporter. Only operators can change that account.")
 	}
 	if more := a.cannotGive(keyporter.Held(roles)); len(more) > 0 {
-		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("%s has permissions that you don’t have: %s. Only somebody who has them can change that account.", u.Login, words(more)))
+		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("%s has permissions that you don’t have: %s. Only someone who has them can change that account.", u.Login, named(more)))
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organizat
 func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, oneOf ...keyporter.Permission) (authority, error) {
 	a, err := authorityIn(ctx, q, actor, organization)
 	if err == nil && !slices.ContainsFunc(oneOf, a.holds) {
-		err = keyporter.Refuse(keyporter.Forbidden, "You may not do that. It takes the permission to "+oneOf[0].Means()+" ("+string(oneOf[0])+").")
+		err = keyporter.Refuse(keyporter.Forbidden, "You can’t do that. You need the “"+oneOf[0].Name()+"” permission ("+string(oneOf[0])+").")
 	}
 	return a, err
 }
@@ -143,7 +143,7 @@ func mayOperate(ctx context.Context, q reader, actor keyporter.Actor) error {
 }
 
 func operatorsOnly() error {
-	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may do that.")
+	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 }
 
 // signedIn wants a user who acts in person, for what is theirs alone, and returns them as they are now.
@@ -168,6 +168,15 @@ func allPermissions() (all []keyporter.Permission) {
 // without returns what is in all and not in some.
 func without(all, some []keyporter.Permission) []keyporter.Permission {
 	return slices.DeleteFunc(slices.Clone(all), func(p keyporter.Permission) bool { return slices.Contains(some, p) })
+}
+
+// named are the names of permissions, in a sentence.
+func named(permissions []keyporter.Permission) string {
+	names := make([]string, len(permissions))
+	for i, p := range permissions {
+		names[i] = p.Name()
+	}
+	return strings.Join(names, ", ")
 }
 
 func words[T ~string](all []T) string {

@@ -61,7 +61,7 @@ func mayOperateOn(ctx context.Context, q reader, actor keyporter.Actor, u keypor
 	case !a.operates:
 		return operatorsOnly()
 	case !on && u.ID == actor.User.ID:
-		return keyporter.Refuse(keyporter.Forbidden, "You can’t stop being an operator by yourself. Another operator can do it.")
+		return keyporter.Refuse(keyporter.Forbidden, "You can’t remove yourself as an operator. Another operator can.")
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (c *Control) newOrganization(name string) (keyporter.Organization, error) {
 func (c *Control) insertOrganization(ctx context.Context, tx *store.Tx, actor keyporter.Actor, o keyporter.Organization) error {
 	err := tx.InsertOrganization(ctx, o)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return keyporter.ConflictField("organization", "There is an organization of this name already.")
+		return keyporter.ConflictField("organization", "An organization with this name already exists.")
 	}
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor
 	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventOrganizationDisable, actor, id, "", ""),
 		func(tx *store.Tx) (bool, error) {
 			if actor.User.OrganizationID == id {
-				return false, keyporter.Refuse(keyporter.Forbidden, "You can’t suspend your own organization: you would lock yourself out.")
+				return false, keyporter.Refuse(keyporter.Forbidden, "You can’t suspend your own organization, because you would lock yourself out.")
 			}
 			return tx.SetOrganizationActive(ctx, id, false)
 		})

@@ -121,9 +121,9 @@ func heir(ctx context.Context, tx *store.Tx, organization keyporter.ID, login st
 	case err != nil:
 		return s, err
 	case !s.UserActive:
-		return s, keyporter.InvalidField("login", "This user is switched off. The token would not work with him as owner.")
+		return s, keyporter.InvalidField("login", "This user is switched off. The token wouldn’t work with them as its owner.")
 	case s.Blocked || !s.Granted:
-		return s, keyporter.InvalidField("login", "This user may not use the API. The token would not work with him as owner.")
+		return s, keyporter.InvalidField("login", "This user can’t use the API. The token wouldn’t work with them as its owner.")
 	}
 	return s, nil
 }
@@ -132,7 +132,7 @@ func heirHasName(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
-	return keyporter.ConflictField("login", "This user has an organization token of the same name. Rename one of them first.")
+	return keyporter.ConflictField("login", "This user already has an organization token with this name. Rename one of them first.")
 }
 
 // mayManageAll wants the actor to manage the organization tokens of others, too.

@@ -33,7 +33,7 @@ const (
 func checkPassword(password string) error {
 	switch {
 	case utf8.RuneCountInString(password) < MinPasswordLen:
-		return keyporter.InvalidField("password", fmt.Sprintf("The password needs %d characters or more.", MinPasswordLen))
+		return keyporter.InvalidField("password", fmt.Sprintf("The password needs at least %d characters.", MinPasswordLen))
 	case len(password) > maxPasswordLen || !utf8.ValidString(password):
 		return keyporter.InvalidField("password", "The password is too long.")
 	}

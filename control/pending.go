@@ -38,7 +38,7 @@ func (c *Control) Seal(p PendingSignIn) (string, error) {
 
 // Unseal returns what Seal sealed. After ten minutes, and for anything else, it is Invalid.
 func (c *Control) Unseal(sealed string) (p PendingSignIn, err error) {
-	ended := keyporter.Refuse(keyporter.Invalid, "This sign-in took too long, or began in another browser. Begin again.")
+	ended := keyporter.Refuse(keyporter.Invalid, "This sign-in took too long, or started in another browser. Start over.")
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
 		return p, ended

@@ -106,11 +106,11 @@ func (p *plan) check(ctx context.Context, q reader) error {
 	}
 	for _, h := range p.holders {
 		if more := p.authority.cannotGive(h.gains()); len(more) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", h.Login, words(more)))
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", h.Login, named(more)))
 		}
 		// A role reaches all who hold it: otherwise whoever makes roles could strip administrators through one of theirs.
 		if more := p.authority.cannotGive(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only somebody who has them can do that.", h.Login, words(more)))
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only someone who has them can do that.", h.Login, named(more)))
 		}
 	}
 	return p.keepsAdministrator(ctx, q)
@@ -145,5 +145,5 @@ func (p *plan) keepsAdministrator(ctx context.Context, q reader) error {
 		}
 	}
 	return keyporter.Refuse(keyporter.Conflict, fmt.Sprintf(
-		"After this nobody could manage users and roles of %s any more. Let somebody else do that first, for example by the role “Administrator”.", p.organization.Name))
+		"After this, nobody could manage the users and roles of %s. Let someone else do that first, for example with the role “Administrator”.", p.organization.Name))
 }

@@ -29,7 +29,7 @@ func (c *Control) ProviderFor(ctx context.Context, login, address string) (Provi
 	}
 	p, err := c.db.IdentityProviderByDomain(ctx, domainOf(login))
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return ProviderClient{}, keyporter.InvalidField("login", "Nobody with this e-mail domain signs in through a provider. Use your password.")
+		return ProviderClient{}, keyporter.InvalidField("login", "No provider is set up for this email domain. Use your password.")
 	}
 	if err != nil {
 		return ProviderClient{}, err
@@ -104,7 +104,7 @@ func notLetIn() error {
 // gave it, says who he is; and a user whom it knows under another subject is somebody else.
 func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.User, err error) {
 	if !in.Verified || in.Subject == "" || len(in.Subject) > 255 {
-		return user, keyporter.Refuse(keyporter.Forbidden, "The provider doesn’t vouch for your e-mail address. Confirm the address there, then sign in again.")
+		return user, keyporter.Refuse(keyporter.Forbidden, "The provider hasn’t verified your email address. Confirm the address there, then sign in again.")
 	}
 	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
 		// As it is now, not as it was when the sign-in began.
@@ -174,5 +174,5 @@ func (c *Control) mustBeFresh(actor keyporter.Actor) error {
 	if c.Fresh(actor) {
 		return nil
 	}
-	return keyporter.Refuse(keyporter.Unauthorized, "Your sign-in is too old for this. Sign in again; nothing was changed.")
+	return keyporter.Refuse(keyporter.Unauthorized, "You signed in too long ago for this. Sign in again. Nothing has changed.")
 }

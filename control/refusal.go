@@ -87,5 +87,5 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 }
 
 func noRefusal() error {
-	return keyporter.Refuse(keyporter.NotFound, "No refused call with this request id is known. The last 100 of each token, each connection and each organization are kept, and only those with a good token.")
+	return keyporter.Refuse(keyporter.NotFound, "There is no refused call with this request ID. Keyporter keeps the last 100 for each token, connection, and organization, and only calls with a valid token.")
 }

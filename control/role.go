@@ -88,7 +88,7 @@ func (c *Control) CreateRole(ctx context.Context, actor keyporter.Actor, r keypo
 			return err
 		}
 		if len(p.roles) >= MaxRoles+len(keyporter.PredefinedRoles()) {
-			return keyporter.InvalidField("name", fmt.Sprintf("There are %d roles already, and more there can't be. Delete one first.", MaxRoles))
+			return keyporter.InvalidField("name", fmt.Sprintf("You have reached the limit of %d roles. Delete one you no longer use.", MaxRoles))
 		}
 		if err := tx.InsertRole(ctx, r, now); err != nil {
 			return roleFault(err)
@@ -211,7 +211,7 @@ func (c *Control) changeRole(ctx context.Context, actor keyporter.Actor, id keyp
 
 func editable(id keyporter.ID) error {
 	if _, ok := keyporter.PredefinedRole(id); ok {
-		return keyporter.Refuse(keyporter.Forbidden, "Predefined roles are the same in every organization and can’t be changed. Make a copy, and change that.")
+		return keyporter.Refuse(keyporter.Forbidden, "Predefined roles are the same in every organization and can’t be changed. Make a copy and change that instead.")
 	}
 	return nil
 }
@@ -221,10 +221,10 @@ func editable(id keyporter.ID) error {
 func (p *plan) mayMake(before, after keyporter.Role) error {
 	if !p.organization.Has(keyporter.FlagCustomUserRoles) {
 		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf(
-			"Roles of its own are not part of what %s has: the feature “%s” is not granted to it.", p.organization.Name, keyporter.FlagCustomUserRoles))
+			"%s doesn’t have the feature “%s” (%s).", p.organization.Name, keyporter.FlagCustomUserRoles.Name(), keyporter.FlagCustomUserRoles))
 	}
 	if more := p.authority.cannotGive(without(permissionsGranted(after), permissionsGranted(before))); len(more) > 0 {
-		return keyporter.Refuse(keyporter.Forbidden, "You can only grant what you have yourself. This role would also grant "+words(more)+".")
+		return keyporter.Refuse(keyporter.Forbidden, "You can only grant what you have yourself. This role would also grant "+named(more)+".")
 	}
 	return nil
 }
@@ -266,7 +266,7 @@ func cleanEffects(r *keyporter.Role) error {
 			effects[p] = e
 		case 0:
 		default:
-			return keyporter.InvalidField("permission", "A role grants a permission, blocks it or leaves it open.")
+			return keyporter.InvalidField("permission", "A role grants a permission, blocks it, or leaves it open.")
 		}
 	}
 	r.Effects = effects
@@ -285,11 +285,11 @@ func roleFault(err error) error {
 }
 
 func roleChanged() error {
-	return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed this role meanwhile. Nothing of yours was saved; look at how it is now.")
+	return keyporter.Refuse(keyporter.Conflict, "Someone else has changed this role in the meantime. Your changes weren’t saved. Review the current version and try again.")
 }
 
 func roleNameTaken() error {
-	return keyporter.ConflictField("name", "There is a role of this name already. Choose another name.")
+	return keyporter.ConflictField("name", "A role with this name already exists. Choose another name.")
 }
 
 // roleEvent tells of a change of a role: what it grants, blocks and leaves open that it didn't before.

@@ -66,13 +66,13 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {
 	on, err := c.db.Passwords(ctx, user.OrganizationID)
 	if err == nil && !on {
-		err = keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t sign in with passwords. Sign in with your organization’s account instead.")
+		err = keyporter.Refuse(keyporter.Forbidden, "Your organization doesn’t use passwords. Sign in with your organization’s account instead.")
 	}
 	return err
 }
 
 func wrongPassword() error {
-	return keyporter.Refuse(keyporter.Unauthorized, "The login name or the password is wrong.")
+	return keyporter.Refuse(keyporter.Unauthorized, "The login name or password is wrong.")
 }
 
 func (c *Control) countAttempt(ctx context.Context, in SignIn) error {

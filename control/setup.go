@@ -79,5 +79,5 @@ func (c *Control) Setup(ctx context.Context, in Setup) (keyporter.User, error) {
 }
 
 func setupEnded() error {
-	return keyporter.Refuse(keyporter.NotFound, "This link was used already, or has ended. Restart Keyporter to get a new one, as long as there is no operator.")
+	return keyporter.Refuse(keyporter.NotFound, "This link has been used or has expired. As long as there is no operator, restart Keyporter to get a new one.")
 }

@@ -71,7 +71,7 @@ func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewT
 		return c.db.UserByID(ctx, in.OwnerID)
 	}
 	if !actor.Is(in.OwnerID) {
-		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are added by their owner.")
+		return keyporter.User{}, keyporter.Refuse(keyporter.Forbidden, "Only the owner can add their tokens.")
 	}
 	access, err := c.TokenAccess(ctx, actor, in.Kind)
 	if err == nil && !access.Allowed {
@@ -199,9 +199,9 @@ func (c *Control) checkExpiry(at time.Time) error {
 	case at.IsZero():
 		return nil
 	case !at.After(c.now()):
-		return keyporter.InvalidField("expires", "The expiry has to lie in the future.")
+		return keyporter.InvalidField("expires", "The expiry must be in the future.")
 	case at.Year() > 9999:
-		return keyporter.InvalidField("expires", "The expiry lies too far in the future.")
+		return keyporter.InvalidField("expires", "The expiry is too far in the future.")
 	}
 	return nil
 }
@@ -218,5 +218,5 @@ func nameTaken(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
-	return keyporter.ConflictField("name", "There is a token of this name already. Choose another name.")
+	return keyporter.ConflictField("name", "You already have a token with this name. Choose another name.")
 }

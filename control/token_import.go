@@ -32,7 +32,7 @@ type LineFault struct {
 // ImportOptions are how ImportTokens goes about it. The zero value imports.
 type ImportOptions struct {
 	Organization keyporter.ID // to which every owner has to belong; empty: any
-	DryRun       bool         // change nothing, but tell what would be
+	DryRun       bool         // change nothing, but report what would change
 }
 
 // Import is what came of ImportTokens.
@@ -52,7 +52,7 @@ var errNotImported = errors.New("not imported")
 // so that an import can be repeated. Only the owner of the machine may: whoever brings secrets knows them.
 func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, tokens []ImportedToken, o ImportOptions) (Import, error) {
 	if !actor.Trusted() {
-		return Import{}, keyporter.Refuse(keyporter.Forbidden, "Tokens are imported by the owner of the machine.")
+		return Import{}, keyporter.Refuse(keyporter.Forbidden, "Only the owner of the machine can import tokens.")
 	}
 	var done Import
 	err := c.db.Do(ctx, func(tx *store.Tx) error {
@@ -99,7 +99,7 @@ func (i *importing) takeAll(ctx context.Context, tokens []ImportedToken) error {
 	}
 	// Somebody may have deleted one since. He has committed that: its secret could be written.
 	if revived, err := i.tx.CountRevived(ctx); err != nil || revived > 0 {
-		return cmp.Or(err, keyporter.Refuse(keyporter.Conflict, "A token was deleted meanwhile. Import the file again."))
+		return cmp.Or(err, keyporter.Refuse(keyporter.Conflict, "A token was deleted in the meantime. Import the file again."))
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (i *importing) take(ctx context.Context, in *ImportedToken) error {
 // insert writes a token, or tells why it can't be.
 func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, err error) {
 	if line, again := i.seen[in.Secret.Hash]; again {
-		return fmt.Sprintf("The same secret stands in line %d.", line), nil
+		return fmt.Sprintf("Line %d has the same secret.", line), nil
 	}
 	i.seen[in.Secret.Hash] = in.Line
 	if i.deleted[in.Secret.Hash] {
@@ -159,13 +159,13 @@ func (i *importing) there(ctx context.Context, t keyporter.Token, hash keyporter
 	other, err := i.tx.TokenBySecret(ctx, hash)
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound:
-		return "The owner has another token of this name, there or in a line before.", nil
+		return "The owner has another token with this name, in Keyporter or in an earlier line.", nil
 	case err != nil:
 		return "", err
 	case other.OwnerID != t.OwnerID || other.Kind != t.Kind:
-		return "There is a token with this secret, of another owner or kind.", nil
+		return "A token with this secret exists, with another owner or kind.", nil
 	case !names.Same(other.Name, t.Name):
-		return "There is a token with this secret, by another name.", nil
+		return "A token with this secret exists, under another name.", nil
 	}
 	i.There++
 	return "", nil

@@ -101,19 +101,19 @@ func TestAnImportTakesAllOrNothing(t *testing.T) {
 		}
 		want := control.Import{New: 2, Enabled: 2, Faults: []control.LineFault{
 			{3, "There is no user with this login name."},
-			{4, "The owner has another token of this name, there or in a line before."},
+			{4, "The owner has another token with this name, in Keyporter or in an earlier line."},
 			{5, "The owner belongs to another organization."},
-			{6, "There is a token with this secret, of another owner or kind."},
+			{6, "A token with this secret exists, with another owner or kind."},
 			{7, "The same secret stands in line 6."},
-			{8, "The owner has another token of this name, there or in a line before."},
+			{8, "The owner has another token with this name, in Keyporter or in an earlier line."},
 			{9, "The same secret stands in line 2."},
-			{10, "The expiry has to lie in the future."},
+			{10, "The expiry must be in the future."},
 			{14, "The same secret stands in line 6."},
 		}}
 		for _, dry := range []bool{true, false} {
 			mustImport(t, w.Control, file, control.ImportOptions{Organization: w.ada.OrganizationID, DryRun: dry}, want)
 		}
-		mustImport(t, w.Control, file[5:6], control.ImportOptions{}, control.Import{Faults: []control.LineFault{{7, "There is a token with this secret, by another name."}}})
+		mustImport(t, w.Control, file[5:6], control.ImportOptions{}, control.Import{Faults: []control.LineFault{{7, "A token with this secret exists, under another name."}}})
 		for _, u := range []keyporter.User{w.ada, w.grace, w.eve} {
 			_, tokens, err := w.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
 			if want := map[string]int{w.ada.Login: 2}[u.Login]; err != nil || len(tokens) != want {

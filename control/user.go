@@ -46,7 +46,7 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 		return err
 	}
 	if in.Operator && !p.authority.operates {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter may add another one.")
+		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can add another one.")
 	}
 	roles, err := pick(p.roles, in.RoleIDs)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *Control) newUser(in NewUser) (u keyporter.User, err error) {
 func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.Actor, u keyporter.User, hash string) error {
 	err := tx.InsertUser(ctx, u, hash)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return keyporter.ConflictField("login", "There is a user with this login name already.")
+		return keyporter.ConflictField("login", "A user with this login name already exists.")
 	}
 	if err == nil && u.Operator {
 		err = tx.EndSetupLinks(ctx) // it is for the first one, and may stand in a log
@@ -116,7 +116,7 @@ func (c *Control) PreviewDisable(ctx context.Context, actor keyporter.Actor, id 
 // disables plans that the user holds nothing any more.
 func (p *plan) disables(ctx context.Context, q reader, actor keyporter.Actor) error {
 	if p.holders[0].ID == actor.User.ID {
-		return keyporter.Refuse(keyporter.Forbidden, "You can’t switch yourself off. Somebody else who manages users can.")
+		return keyporter.Refuse(keyporter.Forbidden, "You can’t switch yourself off. Someone else who manages users can.")
 	}
 	p.holders[0].after = nil
 	return p.check(ctx, q)
@@ -203,7 +203,7 @@ func (c *Control) PreviewUserRoles(ctx context.Context, actor keyporter.Actor, i
 func (p *plan) setRoles(ctx context.Context, q reader, in UserRoles) (err error) {
 	h := &p.holders[0]
 	if !slices.Equal(h.RoleIDs, distinct(in.Shown)) {
-		return keyporter.Refuse(keyporter.Conflict, "Somebody else has changed the roles of this user meanwhile. Nothing of yours was saved; look at how they are now.")
+		return keyporter.Refuse(keyporter.Conflict, "Someone else has changed this user’s roles in the meantime. Your changes weren’t saved. Review the current roles and try again.")
 	}
 	if h.after, err = pick(p.roles, in.RoleIDs); err != nil {
 		return err

@@ -34,7 +34,7 @@ func rows(w *world) []row {
 	company := "OrganizationKey: " + w.company
 	const bare, invalid, request = `Bearer realm="keyporter"`, `error="invalid_token"`, `error="invalid_request"`
 	all := []row{
-		{"a good token", "GET /shop/1?q=1", []string{token}, 200, "", "", "GET /shop/1?q=1\n"},
+		{"a valid token", "GET /shop/1?q=1", []string{token}, 200, "", "", "GET /shop/1?q=1\n"},
 		{"a good token, for whom it speaks", "GET /shop/1?q=1", []string{token}, 200, "", "", ada},
 		{"as a bearer token", "DELETE /shop/1", []string{"Authorization: Bearer " + w.secret}, 200, "", "", ada},
 		{"a path in UTF-8", "GET /shop/%C3%A4%20b?x=%2F..;", []string{token}, 200, "", "", "GET /shop/%C3%A4%20b?x=%2F..;\n"},
@@ -46,7 +46,7 @@ func rows(w *world) []row {
 
 		{"no token", "GET /shop/1", nil, 401, bare, `"status":401`, ""},
 		{"no token, and a body", "POST /shop/1", []string{"Content-Length: 2", "", "hi"}, 401, bare, `"code":"credential.missing"`, ""},
-		{"a token with a typing error", "GET /shop/1", []string{token + "x"}, 401, invalid, `"detail":"The token is not valid."`, ""},
+		{"a token with a typo", "GET /shop/1", []string{token + "x"}, 401, invalid, `"detail":"The token is not valid."`, ""},
 		{"a token that is switched off", "GET /shop/1", []string{"ApiToken: " + w.disabled}, 401, "switched off", `"code":"token.disabled"`, ""},
 		{"two tokens", "GET /shop/1", []string{token, "Authorization: Bearer " + w.company}, 400, request, `"code":"credential.ambiguous"`, ""},
 		{"an API that takes no such token", "GET /Api/v6/x", []string{company, "UserLoginName: ada@acme.example"}, 403, `error="insufficient_scope"`, `"ErrorId":"ERR0010"`, ""},

@@ -67,13 +67,13 @@ func TestChallengesOfAccessTokens(t *testing.T) {
 		challenge       string
 	}{
 		{"GET /drive/1", "X: y", 401, `Bearer realm="keyporter", scope="file.read"` + metadata},
-		{"POST /drive/1", bearer, 403, `Bearer realm="keyporter", error="insufficient_scope", error_description="The token hasn't the scope that this call needs.", scope="file.write"` + metadata},
+		{"POST /drive/1", bearer, 403, `Bearer realm="keyporter", error="insufficient_scope", error_description="The token doesn't have the scope this call needs.", scope="file.write"` + metadata},
 		{"GET /drive/1", another, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is for another API."` + metadata},
 		{"GET /drive/1", "Authorization: Bearer kpa_x", 401, `Bearer realm="keyporter", error="invalid_token", error_description="The token is not valid."` + metadata},
 		{"GET /drive/1", "Authorization: DPoP kpa_x", 401, `DPoP realm="keyporter", error="invalid_token", error_description="The token is not valid."` + algs + metadata},
-		{"GET /drive/1", "Authorization: DPoP " + w.secret, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is not bound to a key; send it with the scheme Bearer."` + metadata},
-		{"GET /drive/1", "Authorization: Bearer " + bound, 401, `DPoP realm="keyporter", error="invalid_token", error_description="This token is bound to a key; send it with the scheme DPoP, and a proof."` + algs + metadata},
-		{"GET /drive/1", "Authorization: DPoP " + bound, 401, `DPoP realm="keyporter", error="invalid_dpop_proof", error_description="The DPoP proof is missing, doesn't fit this call, this token or this time, or was used before."` + algs + metadata},
+		{"GET /drive/1", "Authorization: DPoP " + w.secret, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is not bound to a key. Send it with the Bearer scheme."` + metadata},
+		{"GET /drive/1", "Authorization: Bearer " + bound, 401, `DPoP realm="keyporter", error="invalid_token", error_description="This token is bound to a key. Send it with the DPoP scheme and a proof."` + algs + metadata},
+		{"GET /drive/1", "Authorization: DPoP " + bound, 401, `DPoP realm="keyporter", error="invalid_dpop_proof", error_description="The DPoP proof is missing, was used before, or doesn't match this call, this token, or the current time."` + algs + metadata},
 		{"GET /other/1", bearer, 200, ""},
 		{"GET /other/1", another, 401, `Bearer realm="keyporter", error="invalid_token", error_description="This token is for another API."`},
 		{"GET /other/1", "X: y", 401, `Bearer realm="keyporter"`},

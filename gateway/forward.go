@@ -54,7 +54,7 @@ func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Re
 	if !fromProxy {
 		web.WriteProblem(w, web.Problem{
 			Status: http.StatusForbidden, RequestID: id,
-			Detail: "Only a trusted proxy may ask here. Add its address to trusted_proxies.",
+			Detail: "Only trusted proxies can ask here. Add the proxy's address to trusted_proxies.",
 		})
 		return nil
 	}
@@ -89,9 +89,9 @@ func onlyOnce(req *verify.Request) bool {
 
 // Errors about the question, told to the proxy's owner.
 var (
-	errNoURI      = errors.New("the proxy has to say which path is called, in X-Forwarded-Uri or X-Original-Uri")
-	errTwoValues  = errors.New("the headers X-Forwarded-… and X-Original-… say different things about the call; the proxy has to set each of them itself, once")
-	errUnreadable = errors.New("X-Original-Url can't be read as an address")
+	errNoURI      = errors.New("the proxy must send the path of the call in X-Forwarded-Uri or X-Original-Uri")
+	errTwoValues  = errors.New("the X-Forwarded-… and X-Original-… headers disagree about the call; the proxy must set each of them itself, once")
+	errUnreadable = errors.New("X-Original-Url isn't a valid address")
 )
 
 // forwarded reads the headers by which a proxy describes a call.

@@ -173,8 +173,8 @@ func TestHowRefusalsLook(t *testing.T) {
 		{"/Api/v5/x", "X: y", 401, `Bearer realm="keyporter"`, ""},
 		{"/other/x", "X: y", 401, `Bearer realm="keyporter"`, `"code":"credential.missing"`},
 		{"/other/x", "ApiToken: kpu_", 401, `error_description="The token is not valid."`, `"code":"credential.unknown"`},
-		{"/Api/v5/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `error="invalid_request", error_description="The request carries more than one credential; send one."`, ""},
-		{"/Api/v6/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `send one."`, `{"ErrorId":"ERR0011","Message":"ERR0011 - The request carries`},
+		{"/Api/v5/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `error="invalid_request", error_description="The request carries more than one credential. Send only one."`, ""},
+		{"/Api/v6/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `Send only one."`, `{"ErrorId":"ERR0011","Message":"ERR0011 - The request carries`},
 		{"/Api/v6/a//b", off, 400, `encoded separators."`, `"code":"path.ambiguous"`},
 		{"/elsewhere", off, 404, "", `"code":"path.unknown"`},
 	} {
@@ -200,7 +200,7 @@ func TestAPermissionMissingIsForbiddenWhereTheAPIKnowsIt(t *testing.T) {
 		if res.StatusCode != want || (want == 401) != (got == "") {
 			t.Errorf("%s: %d %s", path, res.StatusCode, got)
 		}
-		if want == 403 && !strings.Contains(got, "none of his roles grants api.use") {
+		if want == 403 && !strings.Contains(got, "none of their roles grants Use the API") {
 			t.Errorf("%s: %s", path, got)
 		}
 	}

@@ -36,7 +36,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if d.Route.API().Target() == nil {
 		web.Hurry(w, r)
-		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API is not reached through Keyporter."})
+		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
 	proxy := httputil.ReverseProxy{
@@ -73,5 +73,5 @@ func (g *Gateway) badGateway(w http.ResponseWriter, r *http.Request, d *verify.D
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		status = http.StatusGatewayTimeout
 	}
-	write(w, d.Route.Refusals, web.Problem{Status: status, Detail: "The API can't be reached now.", RequestID: id})
+	write(w, d.Route.Refusals, web.Problem{Status: status, Detail: "The API can't be reached right now.", RequestID: id})
 }

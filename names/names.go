@@ -34,13 +34,13 @@ func Parse(field, name string) (string, error) {
 	case name == "":
 		return "", keyporter.InvalidField(field, "Enter a name.")
 	case !utf8.ValidString(name):
-		return "", keyporter.InvalidField(field, "The name has bytes in it that are not text.")
+		return "", keyporter.InvalidField(field, "The name contains bytes that aren't text.")
 	case utf8.RuneCountInString(name) > keyporter.MaxNameLen:
-		return "", keyporter.InvalidField(field, "The name is too long: 100 characters at most.")
+		return "", keyporter.InvalidField(field, "The name is too long. The limit is 100 characters.")
 	case strings.ContainsFunc(name, invisible):
-		return "", keyporter.InvalidField(field, "The name has control characters or invisible characters in it.")
+		return "", keyporter.InvalidField(field, "The name contains control characters or invisible characters.")
 	case !strings.ContainsFunc(name, unicode.IsGraphic):
-		return "", keyporter.InvalidField(field, "Enter a name that can be seen.")
+		return "", keyporter.InvalidField(field, "Enter a visible name.")
 	}
 	return name, nil
 }
@@ -56,9 +56,9 @@ func ParseLogin(login string) (string, error) {
 	case login == "":
 		return "", keyporter.InvalidField("login", "Enter a login name.")
 	case !ok || local == "" || domain == "" || strings.Contains(domain, "@"):
-		return "", keyporter.InvalidField("login", "The login name is an e-mail address, such as ada@acme.example.")
+		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
-		return "", keyporter.InvalidField("login", "This can't be an e-mail address.")
+		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
 	}
 	return login, nil
 }
@@ -69,11 +69,11 @@ func ParseText(field, text string, limit int) (string, error) {
 	text = strings.TrimFunc(strings.ReplaceAll(text, "\r\n", "\n"), unicode.IsSpace)
 	switch {
 	case !utf8.ValidString(text):
-		return "", keyporter.InvalidField(field, "The text has bytes in it that are not text.")
+		return "", keyporter.InvalidField(field, "The text contains bytes that aren't text.")
 	case utf8.RuneCountInString(text) > limit:
 		return "", keyporter.InvalidField(field, "The text is too long: "+strconv.Itoa(limit)+" characters at most.")
 	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && invisible(r) }):
-		return "", keyporter.InvalidField(field, "The text has control characters or invisible characters in it.")
+		return "", keyporter.InvalidField(field, "The text contains control characters or invisible characters.")
 	}
 	return text, nil
 }

@@ -33,7 +33,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !registered(&app, in.Get("redirect_uri")) {
-		s.page(w, r, invalid("redirect_uri is missing, comes twice, or is none of the addresses that the app is registered with, character by character."))
+		s.page(w, r, invalid("redirect_uri is missing, appears twice, or doesn't exactly match an address the app is registered with."))
 		return
 	}
 	f.redirectURI, f.state, f.formPost = in.Get("redirect_uri"), in.Get("state"), in.Get("response_mode") == "form_post"
@@ -58,7 +58,7 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 	case http.MethodPost:
 		return readForm(w, r)
 	default:
-		return nil, invalid("This address takes GET and POST only.")
+		return nil, invalid("This address accepts only GET and POST.")
 	}
 }
 
@@ -68,13 +68,13 @@ func (s *server) knownApp(w http.ResponseWriter, r *http.Request, id string) (ke
 	f := fault{code: invalidClient}
 	switch {
 	case id == "":
-		f.description = "client_id is missing, or comes twice."
+		f.description = "client_id is missing or appears twice."
 	case keyporter.KindOf(err) == keyporter.NotFound:
 		f.description = "There is no app with this client_id."
 	case err != nil:
 		f = s.unforeseen(flowOf(r.Context()), err)
 	case app.State == keyporter.AppQuarantined:
-		f.description = "This app registered itself, and nobody has approved it yet."
+		f.description = "This app registered itself and hasn't been approved yet."
 	case app.State != keyporter.AppActive:
 		f.description = "This app is switched off."
 	default:
@@ -111,7 +111,7 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.page(w, r, s.endedFault(f, err))
 	case r.Method != http.MethodGet:
-		s.page(w, r, invalid("This address takes GET only."))
+		s.page(w, r, invalid("This address accepts only GET."))
 	case a.Asked.Device:
 		http.Redirect(w, r, "/connect/"+id, http.StatusSeeOther)
 	default:

@@ -68,7 +68,7 @@ func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 			"POST": func() (*url.URL, int, string) { return w.post(w.person, params) },
 		} {
 			to, status, body := bring()
-			if status != http.StatusBadRequest || to.String() != "" || !strings.Contains(body, "This app can’t go on") {
+			if status != http.StatusBadRequest || to.String() != "" || !strings.Contains(body, "This app can’t continue") {
 				t.Errorf("%s, %s: %d, to %q", what, way, status, to)
 			}
 		}
@@ -257,7 +257,7 @@ func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 	}
 	refused(t, w.Post(t, "/oauth2/token", form("code_verifier", keyportertest.Verifier())), 400, "invalid_grant")
 	if a := w.Post(t, "/oauth2/token", form()); a.Status != 200 {
-		t.Errorf("exempted from PKCE: %v", a)
+		t.Errorf("exempt from PKCE: %v", a)
 	}
 	if to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+with(params, "client_id", "oldpublic").Encode()); to.Query().Get("error") != "invalid_request" {
 		t.Errorf("a public app can't be exempted: %s", to)

@@ -23,7 +23,7 @@ const (
 func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
-		return invalid("The body has to be application/json.")
+		return invalid("The body must be application/json.")
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBatchBytes))
 	d.DisallowUnknownFields()
@@ -31,7 +31,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 		return invalid(misread(err))
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return invalid("Something comes after the JSON object.")
+		return invalid("The JSON object is followed by more data.")
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func misread(err error) string {
 		return fmt.Sprintf("The body is longer than %d KiB.", maxBatchBytes>>10)
 	}
 	if strings.HasPrefix(err.Error(), "json: unknown field") {
-		return "The body has a field that there isn't."
+		return "The body has an unknown field."
 	}
 	return "The body isn't JSON."
 }
@@ -85,7 +85,7 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.Tokens == nil || len(in.Tokens) > maxBatch {
-		s.fail(w, r, invalid(fmt.Sprintf("tokens has to be a list of up to %d.", maxBatch)))
+		s.fail(w, r, invalid(fmt.Sprintf("tokens must be a list of up to %d.", maxBatch)))
 		return
 	}
 	all := make([]verify.Question, len(in.Tokens))

@@ -107,7 +107,7 @@ func (s *server) verifySecret(ctx context.Context, app, presented string) error 
 		return flowOf(ctx).failed(err)
 	}
 	if !ok {
-		return errors.New("this is not a secret of the app")
+		return errors.New("this isn't one of the app's secrets")
 	}
 	return nil
 }

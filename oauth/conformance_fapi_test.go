@@ -206,7 +206,7 @@ func (c *conformance) longState(t *testing.T) {
 func (c *conformance) longNonce(t *testing.T) {
 	long := strings.Repeat("n", 384)
 	if _, a := c.bound("nonce", long); c.idToken(a, "fapi")["nonce"] != long {
-		t.Error("the nonce is another one")
+		t.Error("the nonce doesn't match")
 	}
 }
 

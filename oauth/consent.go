@@ -59,7 +59,7 @@ func (s *server) refusal(r *http.Request, f *flow, as *goidc.AuthnSession) (*goi
 	case v.SignIn:
 		return no(loginRequired, "The user has to sign in again.")
 	case v.Ask:
-		return no(consentRequired, "The user has to be asked.")
+		return no(consentRequired, "The user must be asked.")
 	}
 	held := slices.DeleteFunc(slices.Clone(f.asked.Scopes), func(scope string) bool { return !slices.Contains(v.Connection.Scopes, scope) })
 	f.signedInAt = f.actor.SignedInAt

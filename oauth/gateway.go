@@ -32,7 +32,7 @@ func (s *server) asker(w http.ResponseWriter, r *http.Request, in url.Values) (a
 	if showsBearer(r) {
 		g, err := s.gateway(r)
 		if err == nil && (in.Has("client_id") || in.Has("client_secret") || in.Has("client_assertion")) {
-			err = invalid("Who asks says in more than one way who he is.")
+			err = invalid("The client authenticates in more than one way.")
 		}
 		if err != nil {
 			s.fail(w, r, asFault(err))
@@ -49,7 +49,7 @@ func (s *server) asker(w http.ResponseWriter, r *http.Request, in url.Values) (a
 	}
 	app := flowOf(r.Context()).app
 	if app == nil || app.Authentication == keyporter.AppPublic {
-		s.fail(w, r, fault{code: invalidClient, description: "Only an app that can prove who it is may ask."})
+		s.fail(w, r, fault{code: invalidClient, description: "Only an app that can prove its identity can ask."})
 		return asker{}, false
 	}
 	return asker{app: app}, true
@@ -76,7 +76,7 @@ func showsBearer(r *http.Request) bool {
 // them in constant time: how long it takes tells nothing about any.
 func (s *server) gateway(r *http.Request) (*Gateway, error) {
 	if len(r.Header["Authorization"]) > 1 {
-		return nil, invalid("The Authorization header comes twice.")
+		return nil, invalid("There is more than one Authorization header.")
 	}
 	_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	secret = strings.Trim(secret, " ")
@@ -89,7 +89,7 @@ func (s *server) gateway(r *http.Request) (*Gateway, error) {
 	}
 	kind, ok := keyporter.ParseSecret(secret)
 	if found == nil || !ok || kind != keyporter.SecretGateway || !showsBearer(r) {
-		return nil, fault{code: invalidToken, description: "This is not the secret of a gateway."}
+		return nil, fault{code: invalidToken, description: "This isn't a gateway's secret."}
 	}
 	return found, nil
 }
@@ -109,7 +109,9 @@ func (s *server) apiOf(g *Gateway, name string) *verify.API {
 	return apis[i]
 }
 
-func noAPI(name string) string { return fmt.Sprintf("Who asks stands before no API %q.", name) }
+func noAPI(name string) string {
+	return fmt.Sprintf("This gateway isn't configured for an API %q.", name)
+}
 
 // isFor tells whether a credential is for an API that the gateway stands before (RFC 8707).
 // What isn't issued for certain resources is for all.

@@ -145,13 +145,13 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
 	if q.API == nil || !in.Has("method") {
 		if in.Has("dpop") { // who sends a proof counts on its being checked
-			return invalid("A proof needs api, method, path and origin of the call.")
+			return invalid("A proof needs the api, method, path, and origin of the call.")
 		}
 		return nil
 	}
 	if v := in.Get("version"); v != "" {
 		if q.Version, err = strconv.Atoi(v); err != nil || q.Version < 0 || q.Version > maxVersion {
-			return invalid(fmt.Sprintf("version is 0 to %d.", maxVersion))
+			return invalid(fmt.Sprintf("version must be 0 to %d.", maxVersion))
 		}
 	}
 	q.Call = &verify.Request{

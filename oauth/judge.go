@@ -48,15 +48,15 @@ func (s *server) judge(ctx context.Context, in url.Values, app *keyporter.App) (
 func unsupported(in url.Values) error {
 	switch {
 	case in.Has("request"):
-		return fault{code: requestNotSupported, description: "Send the parameters as they are, or push them."}
+		return fault{code: requestNotSupported, description: "Either send the parameters or push them."}
 	case in.Has("request_uri"):
-		return fault{code: requestURIUnsupport, description: "Only a request_uri that was pushed is taken."}
+		return fault{code: requestURIUnsupport, description: "Only a pushed request_uri is accepted."}
 	case in.Get("response_type") == "":
 		return invalid("response_type is missing.")
 	case in.Get("response_type") != "code":
-		return fault{code: unsupportedResponse, description: "The only response_type is code."}
+		return fault{code: unsupportedResponse, description: "response_type must be code."}
 	case !slices.Contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
-		return invalid("response_mode is query or form_post.")
+		return invalid("response_mode must be query or form_post.")
 	}
 	return nil
 }
@@ -71,9 +71,9 @@ func judgePKCE(in url.Values, app *keyporter.App) error {
 	case challenge == "":
 		return invalid("code_challenge is missing: PKCE is required.")
 	case method != "S256":
-		return invalid("code_challenge_method has to be S256.")
+		return invalid("code_challenge_method must be S256.")
 	case !thumbprint(challenge):
-		return invalid("code_challenge has to be 43 characters of base64url.")
+		return invalid("code_challenge must be 43 characters of base64url.")
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (s *server) judgeAccess(in url.Values, app *keyporter.App) ([]string, error
 	}
 	for _, name := range scopes {
 		if _, ok := keyporter.FindScope(s.Scopes, name); !ok || !mayAsk(app, name) {
-			return nil, fault{code: invalidScope, description: "The app may not ask for the scope " + name + "."}
+			return nil, fault{code: invalidScope, description: "The app can't ask for the scope " + name + "."}
 		}
 	}
 	for _, r := range in["resource"] {
@@ -102,7 +102,7 @@ func (s *server) judgeAccess(in url.Values, app *keyporter.App) ([]string, error
 		}
 	}
 	if jkt := in.Get("dpop_jkt"); jkt != "" && !thumbprint(jkt) {
-		return nil, invalid("dpop_jkt has to be 43 characters of base64url.")
+		return nil, invalid("dpop_jkt must be 43 characters of base64url.")
 	}
 	return scopes, nil
 }
@@ -120,16 +120,16 @@ func (f *flow) judgePrompt(in url.Values, now time.Time) error {
 		case "consent":
 			f.asked.Consent = true
 		default:
-			return invalid("prompt is none, or of login, consent and select_account.")
+			return invalid("prompt must be none, or any of login, consent, and select_account.")
 		}
 	}
 	if f.silent && len(prompts) > 1 {
-		return invalid("prompt=none doesn't go with others.")
+		return invalid("prompt=none can't be combined with others.")
 	}
 	if text := in.Get("max_age"); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || seconds < 0 {
-			return invalid("max_age is a number of seconds.")
+			return invalid("max_age must be a number of seconds.")
 		}
 		if since := now.Add(-time.Duration(seconds) * time.Second); since.After(f.asked.FreshSince) {
 			f.asked.FreshSince = since
@@ -144,7 +144,7 @@ func (s *server) hinted(ctx context.Context, hint string, app keyporter.ID) (key
 	if hint == "" {
 		return "", nil
 	}
-	bad := invalid("id_token_hint is not an ID token that the app got here.")
+	bad := invalid("id_token_hint isn't an ID token issued to the app here.")
 	token, err := jwt.ParseSigned(hint, algorithms())
 	if err != nil || len(token.Headers) != 1 {
 		return "", bad

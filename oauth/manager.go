@@ -51,7 +51,7 @@ func (m manager) SaveSession(ctx context.Context, as *goidc.AuthnSession) error 
 // answered says of a request that another tab of the browser was faster with that it has its answer.
 func answered(f *flow, err error) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "This request has its answer already.")
+		return goidc.NewError(goidc.ErrorCodeInvalidRequest, "This request has already been answered.")
 	}
 	return f.failed(err)
 }
@@ -179,7 +179,7 @@ func (m manager) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 func (m manager) once(f *flow, err error) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		f.lost = true
-		return goidc.NewError(goidc.ErrorCodeInvalidGrant, "It was used by another request meanwhile.")
+		return goidc.NewError(goidc.ErrorCodeInvalidGrant, "Another request has used it in the meantime.")
 	}
 	return f.failed(err)
 }
@@ -215,7 +215,7 @@ func (m manager) revoke(ctx context.Context, f *flow) error {
 	case f.redeemed:
 		return f.failed(m.Grants.RevokeGrant(ctx, f.caller(), *f.grant, "its tokens could not be made"))
 	default:
-		return f.failed(m.Grants.RevokeUnused(ctx, f.caller(), *f.grant, "its code was shown with something wrong"))
+		return f.failed(m.Grants.RevokeUnused(ctx, f.caller(), *f.grant, "its code was sent with something wrong"))
 	}
 }
 

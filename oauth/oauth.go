@@ -77,7 +77,7 @@ const (
 func New(cfg Config) (http.Handler, error) {
 	if cfg.FaultPage == nil {
 		cfg.FaultPage = func(w http.ResponseWriter, _ *http.Request, status int, code, text string) {
-			http.Error(w, "This app can’t go on: "+text+" ("+code+")", status)
+			http.Error(w, "This app can’t continue: "+text+" ("+code+")", status)
 		}
 	}
 	s := &server{Config: cfg, keys: newKeyring(cfg.Grants)}
@@ -131,7 +131,7 @@ func (s *server) direct(w http.ResponseWriter, r *http.Request) {
 	methods := strings.Fields(e.methods)
 	if !slices.Contains(methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		s.fail(w, r, fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address takes " + strings.Join(methods, ", ") + " only."})
+		s.fail(w, r, fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address accepts " + strings.Join(methods, ", ") + " only."})
 		return
 	}
 	flowOf(r.Context()).endpoint = path

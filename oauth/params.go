@@ -24,11 +24,11 @@ func repeatable(name string) bool { return name == "resource" || name == "audien
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, invalid("The body has to be application/x-www-form-urlencoded.")
+		return nil, invalid("The body must be application/x-www-form-urlencoded.")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		return nil, invalid("The body is too large, or not a form.")
+		return nil, invalid("The body is too large or isn't a form.")
 	}
 	return r.PostForm, nil
 }
@@ -47,10 +47,10 @@ func checked(in url.Values) (url.Values, error) {
 		case len(values) == 0:
 			continue
 		case len(values) > 1 && !repeatable(name):
-			fault = invalid("A parameter comes twice: " + name + ".")
+			fault = invalid("A parameter appears twice: " + name + ".")
 			continue // neither of them counts
 		case slices.ContainsFunc(values, malformed):
-			fault = invalid("A parameter is too long, or has characters in it that are not text: " + name + ".")
+			fault = invalid("A parameter is too long or contains characters that aren't text: " + name + ".")
 			continue
 		}
 		out[name] = values
@@ -91,7 +91,7 @@ func scopesAsked(params url.Values, app *keyporter.App) ([]string, error) {
 			continue
 		}
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
-			return nil, fault{code: invalidScope, description: "A scope has characters in it that scopes don't have."}
+			return nil, fault{code: invalidScope, description: "A scope contains characters that scopes can't have."}
 		}
 		out = append(out, s)
 	}

@@ -103,5 +103,5 @@ var noFetching = &http.Client{Transport: refuseAll{}}
 type refuseAll struct{}
 
 func (refuseAll) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("this server fetches nothing that a request names")
+	return nil, errors.New("this server never fetches a URL from a request")
 }

@@ -35,10 +35,10 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) judgePushed(ctx context.Context, f *flow, in url.Values) (url.Values, error) {
 	if in.Has("request_uri") {
-		return nil, invalid("A pushed request doesn't have a request_uri (RFC 9126 section 2.1).")
+		return nil, invalid("A pushed request can't contain a request_uri (RFC 9126 section 2.1).")
 	}
 	if !registered(f.app, in.Get("redirect_uri")) {
-		return nil, invalid("redirect_uri is missing, or none of the addresses that the app is registered with, character by character.")
+		return nil, invalid("redirect_uri is missing or doesn't exactly match an address the app is registered with.")
 	}
 	f.redirectURI, f.state, f.formPost = in.Get("redirect_uri"), in.Get("state"), in.Get("response_mode") == "form_post"
 	return s.judge(ctx, in, f.app)
@@ -159,7 +159,7 @@ func (m manager) SessionByDeviceCode(ctx context.Context, _ string) (*goidc.Auth
 	case f.device == nil:
 		return nil, goidc.ErrNotFound
 	case f.hasty:
-		return nil, goidc.NewError(goidc.ErrorCodeSlowDown, "Wait five seconds longer between two questions from now on.")
+		return nil, goidc.NewError(goidc.ErrorCodeSlowDown, "Wait five seconds longer between requests from now on.")
 	}
 	as := f.session
 	as.ExpiresAt, as.Status = farAhead(), goidc.StatusPending

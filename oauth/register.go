@@ -44,7 +44,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost || r.Method == http.MethodPut {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			s.fail(w, r, invalid("The body has to be a JSON object with client metadata, of 64 KiB at the most."))
+			s.fail(w, r, invalid("The body must be a JSON object with client metadata, of at most 64 KiB."))
 			return
 		}
 	}
@@ -58,7 +58,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request) {
 	if err != nil || !strings.EqualFold(scheme, "Bearer") {
 		if err == nil || keyporter.KindOf(err) == keyporter.NotFound {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
-			err = fault{code: invalidToken, description: "The registration access token is not that of the app."}
+			err = fault{code: invalidToken, description: "The registration access token doesn't belong to the app."}
 		}
 		s.failRegistration(w, r, err)
 		return
@@ -79,7 +79,7 @@ func (s *server) manageApp(w http.ResponseWriter, r *http.Request, app keyporter
 	case http.MethodPut:
 		changed, err := s.registered(in)
 		if err == nil && in.ID != app.ID {
-			err = keyporter.InvalidField("client_id", "client_id has to be that of the app.")
+			err = keyporter.InvalidField("client_id", "client_id must be the app's own.")
 		}
 		if err == nil {
 			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
@@ -129,7 +129,7 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 		in.GrantTypes = []string{"authorization_code"}
 	}
 	if in.Name == "" {
-		in.Name = "App without a name"
+		in.Name = "Unnamed app"
 	}
 	a := keyporter.App{
 		Name: in.Name, HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: string(in.Keys),
@@ -150,13 +150,13 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	case slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(known, g) }):
 		return bad("grant_types", "there is another one than "+strings.Join(known, ", ")+".")
 	case slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }):
-		return bad("response_types", "the only one is code.")
+		return bad("response_types", "it must be code.")
 	case a.OwnTokens && a.Authentication == keyporter.AppPublic:
-		return bad("grant_types", "client_credentials is for apps that can prove who they are.")
+		return bad("grant_types", "client_credentials is for apps that can prove their identity.")
 	case slices.Contains(in.GrantTypes, "authorization_code") && len(a.RedirectURIs) == 0:
 		return bad("redirect_uris", "there is none.")
 	case in.KeysURI != "":
-		return bad("jwks_uri", "keys are registered as they are, in jwks; nothing is fetched.")
+		return bad("jwks_uri", "keys must be sent in jwks; nothing is fetched.")
 	}
 	if err := checkKeys(a); err != nil {
 		return bad("jwks", err.Error()+".")
@@ -175,11 +175,11 @@ func checkKeys(a keyporter.App) error {
 	}
 	keys, err := publicKeys(a.Keys)
 	if err != nil {
-		return errors.New("it has to be a JWK Set with public keys")
+		return errors.New("it must be a JWK Set with public keys")
 	}
 	for _, k := range keys.Keys {
 		if !k.IsPublic() || !k.Valid() {
-			return errors.New("only public keys are taken")
+			return errors.New("only public keys are accepted")
 		}
 	}
 	return nil
@@ -241,7 +241,7 @@ func (s *server) failRegistration(w http.ResponseWriter, r *http.Request, err er
 	case known && e.Kind == keyporter.Invalid:
 		s.fail(w, r, fault{code: "invalid_client_metadata", description: keyporter.MessageOf(err)})
 	case known && e.Kind == keyporter.NotFound:
-		s.fail(w, r, fault{status: http.StatusConflict, code: invalidRequest, description: "The app was changed meanwhile."})
+		s.fail(w, r, fault{status: http.StatusConflict, code: invalidRequest, description: "The app has changed in the meantime."})
 	default:
 		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
 	}

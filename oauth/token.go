@@ -44,7 +44,7 @@ func (s *server) identify(r *http.Request, in url.Values) error {
 		f.basic = true
 		r.SetBasicAuth(id, secret)
 		if other := in.Get("client_id"); other != "" && other != id {
-			return invalid("client_id is another one than in the Authorization header.")
+			return invalid("client_id doesn't match the Authorization header.")
 		}
 		if in.Set("client_id", id); secret != "" {
 			ways++
@@ -89,7 +89,7 @@ func basicAuth(r *http.Request) (id, secret string, ok bool, err error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {
 		if scheme != "" {
-			return "", "", false, fault{code: invalidClient, description: "The Authorization header is not of the scheme Basic."}
+			return "", "", false, fault{code: invalidClient, description: "The Authorization header doesn't use the Basic scheme."}
 		}
 		return "", "", false, nil
 	}
@@ -149,7 +149,7 @@ func (s *server) judgeGrant(f *flow, in url.Values) error {
 		f.presented = in.Get("refresh_token")
 	case goidc.GrantAuthorizationCode:
 		if v := in.Get("code_verifier"); v != "" && !verifier(v) {
-			return fault{code: invalidGrant, description: "code_verifier has to be 43 to 128 letters, digits and -._~."}
+			return fault{code: invalidGrant, description: "code_verifier must be 43 to 128 letters, digits, and -._~."}
 		}
 	case goidc.GrantClientCredentials:
 		if f.app == nil {

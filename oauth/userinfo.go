@@ -32,20 +32,20 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request) {
 		}
 		if tokens := in["access_token"]; len(tokens) > 0 {
 			if len(tokens) > 1 || r.Header.Get("Authorization") != "" {
-				s.fail(w, r, invalid("The token comes in more than one way."))
+				s.fail(w, r, invalid("The token is sent in more than one way."))
 				return
 			}
 			r.Header.Set("Authorization", "Bearer "+tokens[0])
 		}
 	}
 	if len(r.Header["Dpop"]) > 1 || len(r.Header["Authorization"]) > 1 {
-		s.fail(w, r, invalid("A header comes twice."))
+		s.fail(w, r, invalid("A header appears twice."))
 		return
 	}
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	f.byProof, f.proofs = strings.EqualFold(scheme, "DPoP"), proofsOf(r.Header.Get("DPoP"), "")
 	if scheme != "" && !f.byProof && !strings.EqualFold(scheme, "Bearer") {
-		s.fail(w, r, fault{code: invalidToken, description: "The scheme has to be Bearer or DPoP."})
+		s.fail(w, r, fault{code: invalidToken, description: "The scheme must be Bearer or DPoP."})
 		return
 	}
 	rec := newRecorder()
@@ -58,7 +58,7 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request) {
 	out := s.faultOf(f)
 	switch {
 	case out.code == accessDenied:
-		out.code, out.description = insufficientScope, "The token hasn't the scope openid."
+		out.code, out.description = insufficientScope, "The token doesn't have the openid scope."
 	case out.code == invalidProof:
 		out.status = http.StatusUnauthorized
 	}

@@ -39,7 +39,7 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
 		return
 	}
 	if in.Uses == nil || len(in.Uses) > maxBatch {
-		s.fail(w, r, invalid(fmt.Sprintf("uses has to be a list of up to %d.", maxBatch)))
+		s.fail(w, r, invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch)))
 		return
 	}
 	all := make([]verify.Use, 0, len(in.Uses))
@@ -67,9 +67,9 @@ func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
 	case u.Credential == "":
 		return verify.Use{}, fmt.Errorf("credential is missing")
 	case u.Allowed < 0 || u.Refused < 0 || u.Allowed > maxCalls || u.Refused > maxCalls:
-		return verify.Use{}, fmt.Errorf("allowed and refused are 0 to %d", maxCalls)
+		return verify.Use{}, fmt.Errorf("allowed and refused must be 0 to %d", maxCalls)
 	case u.Version < 0 || u.Version > maxVersion:
-		return verify.Use{}, fmt.Errorf("version is 0 to %d", maxVersion)
+		return verify.Use{}, fmt.Errorf("version must be 0 to %d", maxVersion)
 	}
 	counted := u.Credential
 	switch {

@@ -96,22 +96,22 @@ func (c Config) Validate() error {
 		}
 	}
 	_, port, err := net.SplitHostPort(c.Listen)
-	bad(err != nil || port == "", "listen: %q has to be like 127.0.0.1:8080", c.Listen)
+	bad(err != nil || port == "", "listen: %q must look like 127.0.0.1:8080", c.Listen)
 	_, port, err = net.SplitHostPort(c.EnvoyListen)
-	bad(c.EnvoyListen != "" && (err != nil || port == ""), "envoy_listen: %q has to be like 127.0.0.1:9001", c.EnvoyListen)
+	bad(c.EnvoyListen != "" && (err != nil || port == ""), "envoy_listen: %q must look like 127.0.0.1:9001", c.EnvoyListen)
 	u, err := url.Parse(c.Address)
 	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
-		"address: %q has to be like https://keys.example.com", c.Address)
+		"address: %q must look like https://keys.example.com", c.Address)
 	// Taken for a path, it would become a folder with an empty database in it. It isn't quoted: there may be a password in it.
-	bad(strings.Contains(c.Database, "://") && !store.IsPostgres(c.Database), "database: has to be the path of an SQLite file, or begin with postgres://")
-	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together: one of them is missing")
+	bad(strings.Contains(c.Database, "://") && !store.IsPostgres(c.Database), "database: must be the path of an SQLite file, or start with postgres://")
+	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together, and one is missing")
 	_, err = web.ParseProxies(c.TrustedProxies)
 	bad(err != nil, "trusted_proxies: %w", err)
 	_, err = c.sunset()
-	bad(err != nil, "organization_tokens_end: %q has to be a day like 2027-12-31", c.OrganizationTokensEnd)
-	bad(c.CacheSize < 0, "cache_size: %d is less than nothing", c.CacheSize)
-	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q is none of debug, info, warn, error", c.LogLevel)
-	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q is neither text nor json", c.LogFormat)
+	bad(err != nil, "organization_tokens_end: %q must be a day such as 2027-12-31", c.OrganizationTokensEnd)
+	bad(c.CacheSize < 0, "cache_size: %d is negative", c.CacheSize)
+	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q must be debug, info, warn, or error", c.LogLevel)
+	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q must be text or json", c.LogFormat)
 	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
 	faults = append(faults, c.validateGateways()...)
@@ -136,7 +136,7 @@ func (c Config) validateAPIs() (faults []error) {
 			first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
 			for _, own := range reserved() {
 				if len(a.Hosts) == 0 && (strings.HasPrefix(first, "{") || first == "" || strings.EqualFold(first, own)) {
-					faults = append(faults, fmt.Errorf("API %q: path %q takes the place of Keyporter's own pages; give the API hosts, or another first segment", a.Name, r.Path))
+					faults = append(faults, fmt.Errorf("API %q: path %q would replace Keyporter's own pages; give the API hosts or another first segment", a.Name, r.Path))
 					break
 				}
 			}

@@ -29,7 +29,7 @@ const maxGatewayName = 64
 func (g Gateway) hash() (keyporter.SecretHash, error) {
 	b, err := hex.DecodeString(g.SecretSHA256)
 	if err != nil || len(b) != len(keyporter.SecretHash{}) {
-		return keyporter.SecretHash{}, errors.New("secret_sha256 has to be 64 hexadecimal digits, as `keyporter gateway secret` prints them")
+		return keyporter.SecretHash{}, errors.New("secret_sha256 must be 64 hexadecimal digits, as printed by `keyporter gateway secret`")
 	}
 	return keyporter.SecretHash(b), nil
 }
@@ -51,7 +51,7 @@ func (c Config) validateGateways() (faults []error) {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	bad(len(c.Gateways) > 0 && c.KeyFile == "" && store.IsPostgres(c.Database), "gateways: key_file is missing; with PostgreSQL there is nothing for gateways without one")
+	bad(len(c.Gateways) > 0 && c.KeyFile == "" && store.IsPostgres(c.Database), "gateways: key_file is missing; gateways need one when the database is PostgreSQL")
 	known := make([]string, 0, len(c.APIs))
 	for _, a := range c.APIs {
 		known = append(known, a.Name)
@@ -61,13 +61,13 @@ func (c Config) validateGateways() (faults []error) {
 	for i, g := range c.Gateways {
 		where := fmt.Sprintf("gateways[%d]", i)
 		name, err := names.Parse("name", g.Name)
-		bad(err != nil || name != g.Name || len([]rune(name)) > maxGatewayName, "%s: name has to be 1 to %d characters", where, maxGatewayName)
-		bad(slices.Contains(taken, g.Name), "%s: there are two of the name %q", where, g.Name)
+		bad(err != nil || name != g.Name || len([]rune(name)) > maxGatewayName, "%s: name must have 1 to %d characters", where, maxGatewayName)
+		bad(slices.Contains(taken, g.Name), "%s: two have the name %q", where, g.Name)
 		hash, err := g.hash()
 		bad(err != nil, "%s: %w", where, err)
 		bad(err == nil && hashes[hash], "%s: another gateway has this secret", where)
 		for _, a := range g.APIs {
-			bad(!slices.Contains(known, a), "%s: %q is none of apis", where, a)
+			bad(!slices.Contains(known, a), "%s: %q isn't one of apis", where, a)
 		}
 		taken, hashes[hash] = append(taken, g.Name), true
 	}

@@ -45,7 +45,7 @@ func TestFaultsOfGateways(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		`gateways[1]: there are two of the name "shop-api"`, "gateways[1]: secret_sha256 has to be 64", "gateways[2]: name has to be 1 to 64",
+		`gateways[1]: there are two have the name "shop-api"`, "gateways[1]: secret_sha256 has to be 64", "gateways[2]: name has to be 1 to 64",
 		"gateways[2]: another gateway has this secret", `gateways[2]: "bakery" is none of apis`, "gateways[3]: name has to", "gateways[3]: secret_sha256 has to", "gateways: key_file is missing",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -45,7 +45,7 @@ func makeKey(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("make a key_file: %w", err)
+		return fmt.Errorf("create a key_file: %w", err)
 	}
 	key := seal.NewKey()
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
@@ -63,12 +63,12 @@ func parseKeys(text string) (keys []seal.Key, err error) {
 		}
 		key, err := base64.StdEncoding.DecodeString(line)
 		if err != nil || len(key) != seal.KeyLen {
-			return nil, fmt.Errorf("line %d has to be a key of %d bytes in base64, such as `openssl rand -base64 32` prints", i+1, seal.KeyLen)
+			return nil, fmt.Errorf("line %d must be a key of %d bytes in base64, as printed by `openssl rand -base64 32`", i+1, seal.KeyLen)
 		}
 		keys = append(keys, seal.Key(key))
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("there is no key in it")
+		return nil, errors.New("it contains no key")
 	}
 	return keys, nil
 }

@@ -51,7 +51,7 @@ func TestWhatIsWrongWithSettingsForApps(t *testing.T) {
 		"name":                 {Scopes: []keyporter.Scope{{Name: "a b", Means: "x"}}},
 		"means is missing":     {Scopes: []keyporter.Scope{{Name: "a"}}},
 		"OpenID Connect":       {Scopes: []keyporter.Scope{{Name: "openid", Means: "x"}}},
-		"two of the name":      {Scopes: []keyporter.Scope{{Name: "a", Means: "x"}, {Name: "a", Means: "y"}}},
+		"two have the name":    {Scopes: []keyporter.Scope{{Name: "a", Means: "x"}, {Name: "a", Means: "y"}}},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

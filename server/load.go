@@ -51,7 +51,7 @@ func Load(path string, getenv func(string) string, flags map[string]string) (Con
 	}
 	faults = append(faults, c.Validate())
 	if err := errors.Join(faults...); err != nil {
-		return Config{}, fmt.Errorf("the configuration has faults:\n%w", err)
+		return Config{}, fmt.Errorf("the configuration has errors:\n%w", err)
 	}
 	return c, nil
 }
@@ -86,7 +86,7 @@ func misfitsOf(file *ast.File) (faults []error) {
 		case i == 0:
 			faults = misfits("the configuration", doc.Body, reflect.TypeFor[Config]())
 		case doc.Body != nil:
-			faults = append(faults, fmt.Errorf("line %d: a second document begins here; put all settings into one", line(doc.Body)))
+			faults = append(faults, fmt.Errorf("line %d: a second document starts here; put all settings into one", line(doc.Body)))
 		}
 	}
 	return faults

@@ -25,7 +25,7 @@ func misfits(what string, node ast.Node, t reflect.Type) []error {
 		if m, isMap := node.(ast.MapNode); isMap {
 			return misfitsOfMap(m, t)
 		}
-		want = "settings, each with its name"
+		want = "a list of named settings"
 	case reflect.Slice:
 		if list, isList := node.(*ast.SequenceNode); isList {
 			return misfitsOfList(what, list, t.Elem())
@@ -44,7 +44,7 @@ func misfits(what string, node ast.Node, t reflect.Type) []error {
 	if ok {
 		return nil
 	}
-	return []error{fmt.Errorf("line %d: %s has to be %s", line(node), what, want)}
+	return []error{fmt.Errorf("line %d: %s must be %s", line(node), what, want)}
 }
 
 func misfitsOfList(what string, list *ast.SequenceNode, t reflect.Type) (faults []error) {
@@ -65,7 +65,7 @@ func misfitsOfMap(m ast.MapNode, t reflect.Type) (faults []error) {
 		key := entry.Key().GetToken()
 		setting, ok := known[key.Value]
 		if !ok {
-			faults = append(faults, fmt.Errorf("line %d: there is no setting %q", key.Position.Line, key.Value))
+			faults = append(faults, fmt.Errorf("line %d: unknown setting %q", key.Position.Line, key.Value))
 			continue
 		}
 		faults = append(faults, misfits(key.Value, entry.Value(), setting)...)

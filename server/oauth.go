@@ -24,7 +24,7 @@ const (
 // authorizationServer returns the door for apps, nil when there is no key to seal with.
 func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
 	if sealer == nil {
-		s.log.Info("there is nothing for apps: key_file is not set, and with PostgreSQL it has to be")
+		s.log.Info("apps can't connect: key_file isn't set, and PostgreSQL requires it")
 		return nil, nil //nolint:nilnil // there is none
 	}
 	return oauth.New(oauth.Config{
@@ -60,20 +60,20 @@ func (c Config) validateApps() (faults []error) {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	bad(c.AppRegistration != registrationOff && c.AppRegistration != registrationQuarantine, "app_registration: %q is neither off nor quarantine", c.AppRegistration)
-	bad(c.AccessTokenMinutes < 0 || c.RefreshIdleDays < 0 || c.RefreshEndDays < 0, "access_token_minutes, refresh_idle_days and refresh_end_days can't be less than nothing")
+	bad(c.AppRegistration != registrationOff && c.AppRegistration != registrationQuarantine, "app_registration: %q must be off or quarantine", c.AppRegistration)
+	bad(c.AccessTokenMinutes < 0 || c.RefreshIdleDays < 0 || c.RefreshEndDays < 0, "access_token_minutes, refresh_idle_days, and refresh_end_days can't be negative")
 	var names []string
 	for i, scope := range c.Scopes {
 		where := fmt.Sprintf("scopes[%d]", i)
-		bad(!goodScope(scope.Name), "%s: name %q has to be a word such as envelope.read", where, scope.Name)
-		bad(strings.TrimSpace(scope.Means) == "", "%s: means is missing: say what it permits, as it goes on after “may”", where)
-		bad(slices.ContainsFunc(keyporter.OpenIDScopes(), func(o keyporter.Scope) bool { return o.Name == scope.Name }), "%s: %q is one of OpenID Connect’s own", where, scope.Name)
-		bad(slices.Contains(names, scope.Name), "%s: there are two of the name %q", where, scope.Name)
+		bad(!goodScope(scope.Name), "%s: name %q must be one word, such as envelope.read", where, scope.Name)
+		bad(strings.TrimSpace(scope.Means) == "", "%s: means is missing: say what the scope permits, in words that continue “It can …”", where)
+		bad(slices.ContainsFunc(keyporter.OpenIDScopes(), func(o keyporter.Scope) bool { return o.Name == scope.Name }), "%s: %q is reserved by OpenID Connect", where, scope.Name)
+		bad(slices.Contains(names, scope.Name), "%s: two have the name %q", where, scope.Name)
 		names = append(names, scope.Name)
 	}
 	for _, a := range c.APIs {
 		for _, need := range a.Scopes() {
-			bad(!slices.Contains(names, need), "API %q: its scope %q is none of scopes", a.Name, need)
+			bad(!slices.Contains(names, need), "API %q: its scope %q isn't one of scopes", a.Name, need)
 		}
 	}
 	return faults

@@ -130,7 +130,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 // sign-ins at providers would fail one by one, and nobody would think of the key.
 func (s *Server) opens(ctx context.Context) error {
 	if _, err := s.grants.SigningKeys(ctx); err != nil {
-		return fmt.Errorf("key_file isn't the one that this database was used with; restore it, or see “If the key is lost” in docs/explanation/security.md: %w", err)
+		return fmt.Errorf("key_file doesn't match this database; restore the right one, or see “If the key is lost” in docs/explanation/security.md: %w", err)
 	}
 	return nil
 }
@@ -212,7 +212,7 @@ func (s *Server) prune(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := s.Control.Prune(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("can't delete what has ended", "error", err)
+			s.log.Warn("can't delete expired rows", "error", err)
 		}
 		select {
 		case <-ctx.Done():

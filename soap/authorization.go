@@ -19,7 +19,7 @@ const maxAuthorization = 8 << 10
 
 // errAuthorization is told to who sends an authorization that can't be read. It doesn't
 // say more: there may be a secret in it.
-const errAuthorization = malformed("authorizationXml has to be like <authorization><apiToken>…</apiToken></authorization>, each < written as &lt;")
+const errAuthorization = malformed("authorizationXml must look like <authorization><apiToken>…</apiToken></authorization>, with each < written as &lt;")
 
 // readAuthorization reads the content of the parameter, as it stands in the message: XML
 // in the text of XML. In namespaces, attributes and order it takes what serializers write.

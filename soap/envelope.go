@@ -38,9 +38,9 @@ func (e *envelope) start(el element, depth int, content int64) error {
 	case e.within:
 		return malformed("authorizationXml is a string: write &lt; for each < in it")
 	case isParameter && !(depth == 4 && e.inBody && el.local == parameter):
-		return malformed("authorizationXml stands elsewhere than right in the operation")
+		return malformed("authorizationXml isn't directly inside the operation")
 	case isParameter && e.authorized:
-		return malformed("it has two authorizationXml")
+		return malformed("it has more than one authorizationXml")
 	case isParameter:
 		e.authorized, e.within, e.from = true, true, content
 	case depth == 1:
@@ -52,7 +52,7 @@ func (e *envelope) start(el element, depth int, content int64) error {
 		return e.part(el)
 	case depth == 3 && e.inBody:
 		if e.operation.local != "" || len(el.local) > maxOperation {
-			return malformed("its body has to have one operation")
+			return malformed("its body must have one operation")
 		}
 		e.operation = el
 	}
@@ -70,7 +70,7 @@ func (e *envelope) part(el element) error {
 		e.hasBody, e.inBody = true, true
 		return nil
 	}
-	return malformed("an envelope has a Header, which may be missing, and a Body")
+	return malformed("an envelope has an optional Header and a Body")
 }
 
 func (e *envelope) end(depth int, content int64) error {
@@ -80,10 +80,10 @@ func (e *envelope) end(depth int, content int64) error {
 	case depth == 2 && e.inBody:
 		e.inBody = false
 		if e.operation.local == "" {
-			return malformed("its body has to have one operation")
+			return malformed("its body must have one operation")
 		}
 	case depth == 1 && !e.hasBody:
-		return malformed("an envelope has a Header, which may be missing, and a Body")
+		return malformed("an envelope has an optional Header and a Body")
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 	api := m.route.API()
 	if api.Target() == nil {
 		web.Hurry(w, r)
-		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API is not reached through Keyporter."})
+		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an upload takes its time
@@ -72,7 +72,7 @@ func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err er
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		status = http.StatusGatewayTimeout
 	}
-	write(w, &m.envelope, status, failed(status, "The API can't be reached now.", m.id))
+	write(w, &m.envelope, status, failed(status, "The API can't be reached right now.", m.id))
 }
 
 // rest is what comes of a message after its head. It goes through the scanner: what the

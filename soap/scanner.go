@@ -114,7 +114,7 @@ func plainText(p []byte) int {
 // close is called at the end of the message.
 func (s *scanner) close() error {
 	if !s.rooted || len(s.open) > 0 || s.state != inText || len(s.pending) > 0 {
-		return s.malformed("it ends too early")
+		return s.malformed("it ends too soon")
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (s *scanner) checkLetters(p []byte) error {
 	for i := 0; i < len(p); {
 		if c := p[i]; c < utf8.RuneSelf {
 			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-				return s.malformed("it has control characters in it")
+				return s.malformed("it contains control characters")
 			}
 			i++
 			continue
@@ -203,7 +203,7 @@ func (s *scanner) text(c byte) error {
 		s.enter(inReference)
 		return nil
 	case c == '>' && s.brackets == 2:
-		return s.malformed("]]> stands in a text") // XML 1.0 §2.4
+		return s.malformed("a text contains ]]>") // XML 1.0 §2.4
 	}
 	s.countBrackets(c)
 	return nil
@@ -226,11 +226,11 @@ func (s *scanner) beginMarkup(c byte) error {
 		s.enter(inCDATA)
 	case m == "!-", len(m) < 8 && m == "![CDATA["[:len(m)]:
 	case m[0] == '!':
-		return s.malformed("it has a document type, which is not taken")
+		return s.malformed("it has a document type, which isn't allowed")
 	case m == "?" && s.begin == s.first:
 		s.enter(inDeclaration)
 	case m[0] == '?':
-		return s.malformed("it has processing instructions, which are not taken")
+		return s.malformed("it has processing instructions, which aren't allowed")
 	default:
 		s.enter(inTag)
 		return s.tag(c)
@@ -243,7 +243,7 @@ func (s *scanner) comment(c byte) error {
 	case s.dashes == 2 && c == '>':
 		s.state = inText
 	case s.dashes == 2:
-		return s.malformed("-- stands in a comment") // XML 1.0 §2.5
+		return s.malformed("a comment contains --") // XML 1.0 §2.5
 	case c == '-':
 		s.dashes++
 	default:
@@ -268,13 +268,13 @@ func (s *scanner) reference(c byte) error {
 	if c != ';' {
 		s.markup = append(s.markup, c)
 		if len(s.markup) > 10 {
-			return s.malformed("it has an entity that XML doesn't have")
+			return s.malformed("it has an unknown entity")
 		}
 		return nil
 	}
 	s.state = inText
 	if _, ok := resolve(string(s.markup)); !ok {
-		return s.malformed("it has an entity that XML doesn't have")
+		return s.malformed("it has an unknown entity")
 	}
 	return nil
 }
@@ -282,7 +282,7 @@ func (s *scanner) reference(c byte) error {
 func (s *scanner) tag(c byte) error {
 	switch {
 	case c == '<':
-		return s.malformed("< stands in a tag")
+		return s.malformed("a tag contains <")
 	case s.quote != 0:
 		if c == s.quote {
 			s.quote = 0

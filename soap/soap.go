@@ -77,7 +77,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		web.Hurry(w, r)
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		web.WriteProblem(w, web.Problem{Status: http.StatusMethodNotAllowed, RequestID: id, Detail: "Messages are sent here by POST."})
+		web.WriteProblem(w, web.Problem{Status: http.StatusMethodNotAllowed, RequestID: id, Detail: "Send messages here with POST."})
 	}
 }
 
@@ -109,7 +109,7 @@ type message struct {
 }
 
 // errTooLate tells that a client took too long over the part that has to be read first.
-var errTooLate = errors.New("the message didn't come in time")
+var errTooLate = errors.New("the message didn't arrive in time")
 
 // call handles a message.
 func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
@@ -183,12 +183,12 @@ func said(values []string) bool { return strings.Join(values, "") != "" }
 
 // notTaken answers what isn't a message, and what isn't taken as one.
 func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
-	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to its end."}
+	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to the end."}
 	if why, ok := errors.AsType[malformed](err); ok {
 		p.Detail = why.Error()
 	}
 	if errors.Is(err, errTooLate) {
-		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't come in time."
+		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't arrive in time."
 	} else { // who was too late had his time
 		web.Hurry(w, r)
 	}
@@ -208,9 +208,9 @@ func (m *message) readHeaders(h http.Header) (problem string) {
 	charset, given := params["charset"]
 	switch {
 	case err != nil || m.mediaType != mediaType(soap11) && m.mediaType != mediaType(soap12):
-		return "A message is text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)."
+		return "A message must be text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)."
 	case given && !strings.EqualFold(charset, "utf-8"):
-		return "A message has to be in UTF-8."
+		return "A message must be in UTF-8."
 	case len(h["Content-Encoding"]) > 0:
 		return "A message must not be compressed."
 	}
@@ -260,11 +260,11 @@ func (m *message) read(body io.Reader) error {
 func (m *message) check() error {
 	switch {
 	case m.operation.local == "" || m.within:
-		return malformed("it has too much before the end of authorizationXml")
+		return malformed("it has too much content before the end of authorizationXml")
 	case m.mediaType != mediaType(m.version):
-		return malformed("its media type is that of another version of SOAP")
+		return malformed("its media type belongs to another version of SOAP")
 	case m.action != "" && m.action != m.operation.space+m.operation.local && m.action != strings.TrimSuffix(m.operation.space, "/")+"/"+m.operation.local:
-		return malformed("its action names another operation than its body")
+		return malformed("its action and its body name different operations")
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (s *scanner) startTag(text string) error {
 	e := element{empty: empty}
 	var ok bool
 	if e.space, e.local, ok = s.resolveName(name); !ok {
-		return s.malformed("it has a prefix that stands for no namespace")
+		return s.malformed("it has a prefix without a namespace")
 	}
 	if err := s.handler.start(e, len(s.open), s.pos+1); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (s *scanner) startTag(text string) error {
 func (s *scanner) endTag(text string) error {
 	name := strings.TrimRight(text, " \t\r\n")
 	if len(s.open) == 0 || s.open[len(s.open)-1].name != name {
-		return s.malformed("a tag ends what did not begin")
+		return s.malformed("an end tag has no start tag")
 	}
 	return s.endElement(s.begin)
 }
@@ -87,14 +87,14 @@ func (s *scanner) bind(attributes []attribute) error {
 			continue
 		}
 		if prefix == "xml" || prefix == "xmlns" || prefix != "" && a.value == "" {
-			return s.malformed("it has a namespace that can't be declared")
+			return s.malformed("it declares a reserved namespace")
 		}
 		s.bindings = append(s.bindings, binding{prefix, a.value})
 	}
 	for _, a := range attributes {
 		if prefix, _, ok := strings.Cut(a.name, ":"); ok && prefix != "xmlns" {
 			if _, _, ok := s.resolveName(a.name); !ok {
-				return s.malformed("it has a prefix that stands for no namespace")
+				return s.malformed("it has a prefix without a namespace")
 			}
 		}
 	}
@@ -213,20 +213,20 @@ func checkDeclaration(text string) error {
 	rest, ok := strings.CutPrefix(text, "xml")
 	attributes, err := readAttributes(rest)
 	if !ok || err != nil || len(attributes) == 0 || attributes[0] != (attribute{"version", "1.0"}) {
-		return malformed("it doesn't begin as XML 1.0 does")
+		return malformed("it doesn't start like XML 1.0")
 	}
 	rest = "encoding standalone"
 	for _, a := range attributes[1:] {
 		switch {
 		case a.name == "encoding" && strings.HasPrefix(rest, "encoding"):
 			if !strings.EqualFold(a.value, "utf-8") {
-				return malformed("it has to be in UTF-8")
+				return malformed("it must be in UTF-8")
 			}
 			rest = "standalone"
 		case a.name == "standalone" && rest != "" && (a.value == "yes" || a.value == "no"):
 			rest = ""
 		default:
-			return malformed("it doesn't begin as XML 1.0 does")
+			return malformed("it doesn't start like XML 1.0")
 		}
 	}
 	return nil

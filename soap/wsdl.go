@@ -22,7 +22,7 @@ func (d *Door) describe(w http.ResponseWriter, r *http.Request, route *verify.Ro
 		return
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, "This is a SOAP API. Messages are sent here by POST; add ?WSDL to the address for their description.\n")
+	_, _ = io.WriteString(w, "This is a SOAP API. Send messages here with POST. Add ?WSDL to the address for the description.\n")
 }
 
 // asksForWSDL: clients write ?WSDL, ?wsdl, and ?wsdl=.

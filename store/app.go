@@ -163,7 +163,7 @@ func (tx *Tx) SetAppPeople(ctx context.Context, app keyporter.ID, users []keypor
 	}
 	for _, u := range users {
 		if _, err := tx.exec(ctx, `INSERT INTO app_people (app_id, user_id) VALUES ($1, $2)`, app, u); err != nil {
-			return fmt.Errorf("make responsible for app: %w", explain(err))
+			return fmt.Errorf("add person responsible for app: %w", explain(err))
 		}
 	}
 	return nil

@@ -27,8 +27,8 @@ func explain(err error) error {
 
 const (
 	gone    = "The database can't be reached."
-	noFile  = "The database file can't be opened: does its folder exist, and may it be written?"
-	notOurs = "This isn't a database of Keyporter: it has tables of another program. Name another one, and Keyporter makes it."
+	noFile  = "The database file can't be opened. Does its folder exist, and is it writable?"
+	notOurs = "This database has another program's tables. Choose another one, and Keyporter will create it."
 )
 
 // cantOpen explains an error of the operating system about the database's file, which
@@ -59,22 +59,22 @@ func classify(err error) (keyporter.Kind, string) {
 func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
 	switch e.Code() {
 	case sqlitelib.SQLITE_CONSTRAINT_UNIQUE, sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY:
-		return keyporter.Conflict, "There is one already."
+		return keyporter.Conflict, "It already exists."
 	}
 	const primary = 0xff // the code without its extension
 	switch e.Code() & primary {
 	case sqlitelib.SQLITE_BUSY, sqlitelib.SQLITE_LOCKED:
 		return keyporter.Unavailable, "The database is locked by another process."
 	case sqlitelib.SQLITE_FULL:
-		return keyporter.Unavailable, "The disk that the database is on is full."
+		return keyporter.Unavailable, "The database's disk is full."
 	case sqlitelib.SQLITE_READONLY:
-		return keyporter.Unavailable, "The database can't be written: its file or folder is read-only."
+		return keyporter.Unavailable, "The database can't be written, because its file or folder is read-only."
 	case sqlitelib.SQLITE_CANTOPEN:
 		return keyporter.Unavailable, noFile
 	case sqlitelib.SQLITE_IOERR:
-		return keyporter.Unavailable, "The disk that the database is on reports an error."
+		return keyporter.Unavailable, "The database's disk reports an error."
 	case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
-		return keyporter.Unavailable, "The database file is damaged, or is not a database of Keyporter."
+		return keyporter.Unavailable, "The database file is damaged or isn't a Keyporter database."
 	}
 	return keyporter.Unknown, ""
 }
@@ -83,17 +83,17 @@ func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
 func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 	switch {
 	case e.Code == "23505":
-		return keyporter.Conflict, "There is one already."
+		return keyporter.Conflict, "It already exists."
 	case e.Code == "22021":
-		return keyporter.Invalid, "The input has bytes in it that are not text."
+		return keyporter.Invalid, "The input contains bytes that aren't text."
 	case e.Code == "53100":
-		return keyporter.Unavailable, "The disk that the database is on is full."
+		return keyporter.Unavailable, "The database's disk is full."
 	case e.Code == "25006":
 		return keyporter.Unavailable, "The database is read-only."
 	case e.Code == "42P07": // a migration would make a table that is there
 		return keyporter.Unavailable, notOurs
 	case e.Code == "3D000":
-		return keyporter.Unavailable, "The database doesn't exist on this server. Make it first, with createdb."
+		return keyporter.Unavailable, "The database doesn't exist on this server. Create it first with createdb."
 	case strings.HasPrefix(e.Code, "28"):
 		return keyporter.Unavailable, "The database refuses this user or password."
 	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57P"):

@@ -60,7 +60,7 @@ func (db *DB) listenPostgres(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		db.log.Warn("not hearing what other nodes change; asking the database on every call until it is back", "error", err)
+		db.log.Warn("can't hear changes from other nodes; asking the database on every call until that works again", "error", err)
 		wait = min(wait*2+50*time.Millisecond, time.Second)
 		select {
 		case <-ctx.Done():

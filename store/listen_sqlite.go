@@ -59,7 +59,7 @@ func (db *DB) replaced(before os.FileInfo) bool {
 	}
 	db.deaf()
 	db.reset()
-	db.log.Error("the database file was removed or replaced while Keyporter ran; restart Keyporter", "path", db.path)
+	db.log.Error("the database file was removed or replaced while Keyporter was running; restart Keyporter", "path", db.path)
 	if err := db.Close(); err != nil {
 		db.log.Error("close the database", "error", fmt.Errorf("after its file was gone: %w", err))
 	}

@@ -28,7 +28,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	}
 	if current > target {
 		return keyporter.Refuse(keyporter.Conflict, fmt.Sprintf(
-			"The database has schema %d, and this Keyporter knows schemas up to %d. Run a newer Keyporter, or restore a backup.", current, target))
+			"The database has schema %d, but this Keyporter only knows schemas up to %d. Run a newer Keyporter or restore a backup.", current, target))
 	}
 	_, err = p.Up(ctx)
 	if err != nil && db.pool == nil {

@@ -316,7 +316,7 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 		}
 		before, _ := os.ReadFile(url)
 		_, err = store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
-		if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "isn't a database of Keyporter") {
+		if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "has another program's tables") {
 			t.Errorf("Open = %v", err)
 		}
 		if after, _ := os.ReadFile(url); !bytes.Equal(after, before) {
@@ -338,8 +338,8 @@ func TestDatabasesThatCannotBeOpened(t *testing.T) {
 		return path
 	}
 	for url, want := range map[string]string{
-		write("text.db", strings.Repeat("not a database ", 1000)): "damaged",
-		dir: "The database file can't be opened: does its folder exist, and may it be written? (open " + dir + ": is a directory)",
+		write("text.db", strings.Repeat("isn't a Keyporter database ", 1000)): "damaged",
+		dir: "The database file can't be opened. Does its folder exist, and is it writable? (open " + dir + ": is a directory)",
 		filepath.Join(write("file", ""), "keyporter.db"):                                      "not a directory",
 		"postgres://nobody:secretword@127.0.0.1:1/none":                                       "can't be reached",
 		"postgres://%zz:secretword@":                                                          "can't be read",

@@ -14,24 +14,24 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	case keyporter.ReasonProof:
 		return s.fault, s.appRef()
 	case keyporter.ReasonBound:
-		return fmt.Sprintf("The token is bound to a key of %s, and was sent as a bearer token, without a proof that who calls has the key. It may have been stolen.", s.theApp()), s.appRef()
+		return fmt.Sprintf("The token is bound to a key of %s, but it was sent as a bearer token, without proof that the caller has the key. It may have been stolen.", s.theApp()), s.appRef()
 	case keyporter.ReasonNotBound:
-		return "The call has the scheme DPoP, and the token is bound to no key. It is sent with the scheme Bearer.", nil
+		return "The call uses the DPoP scheme, but the token isn’t bound to a key. Send it with the Bearer scheme.", nil
 	case keyporter.ReasonAppSuspended:
 		if a.AppState == keyporter.AppQuarantined {
 			return capital(s.theApp()) + " registered itself, and no operator has approved it yet.", s.appRef()
 		}
-		return capital(s.theApp()) + " is suspended, and with it all of its tokens.", s.appRef()
+		return capital(s.theApp()) + " is suspended, along with all of its tokens.", s.appRef()
 	case keyporter.ReasonAppNotAllowed:
-		return fmt.Sprintf("%s doesn’t let its users connect %s, not any more. An administrator can allow it again.", s.theOrganization(), s.theApp()),
+		return fmt.Sprintf("%s doesn’t let its users connect %s anymore. An administrator can allow it again.", s.theOrganization(), s.theApp()),
 			append(s.appRef(), s.organizationRef()...)
 	case keyporter.ReasonAudience:
-		return fmt.Sprintf("The token was issued for %s, and %s.", strings.Join(a.Resources, ", "), s.resource()), s.appRef()
+		return fmt.Sprintf("The token was issued for %s, but %s.", strings.Join(a.Resources, ", "), s.resource()), s.appRef()
 	case keyporter.ReasonLoginName:
 		if s.entry.UserID == "" {
-			return fmt.Sprintf("The call names “%s”, and %s acts for itself, for no user.", s.login.value, s.theApp()), s.appRef()
+			return fmt.Sprintf("The call names “%s”, but %s acts for itself, not for a user.", s.login.value, s.theApp()), s.appRef()
 		}
-		return fmt.Sprintf("The call names “%s”, and here %s acts for %s only.", s.login.value, s.theApp(), s.entry.Login), append(s.appRef(), s.userRef()...)
+		return fmt.Sprintf("The call names “%s”, but here %s acts only for %s.", s.login.value, s.theApp(), s.entry.Login), append(s.appRef(), s.userRef()...)
 	}
 	return s.scopeCause()
 }
@@ -40,7 +40,7 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 func (s *story) scopeCause() (string, []keyporter.Ref) {
 	refs := append(s.appRef(), s.userRef()...)
 	if slices.Contains(s.entry.Access.Issued, s.route.Scope) {
-		return fmt.Sprintf("The call needs the scope %s. %s had it, and it was taken away from the connection of %s.", s.route.Scope, capital(s.theApp()), s.entry.Login), refs
+		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from the connection of %s.", s.route.Scope, capital(s.theApp()), s.entry.Login), refs
 	}
 	has := "none"
 	if issued := s.entry.Access.Issued; len(issued) > 0 {
@@ -53,7 +53,7 @@ func (s *story) scopeCause() (string, []keyporter.Ref) {
 func (s *story) accessPassed(r keyporter.Rule) (string, []keyporter.Ref) {
 	switch r {
 	case keyporter.RuleProof:
-		return "The proof is for this call, and signed with the key that the token is bound to.", nil
+		return "The proof is for this call and signed with the key the token is bound to.", nil
 	case keyporter.RuleAppActive:
 		return capital(s.theApp()) + " is active.", s.appRef()
 	case keyporter.RuleAppAllowed:

@@ -130,10 +130,10 @@ func compile(apis []API) ([]*API, error) {
 		}
 		faults = append(faults, a.compile(where)...)
 		if slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name }) {
-			faults = append(faults, fmt.Errorf("%s: there are two of this name", where))
+			faults = append(faults, fmt.Errorf("%s: two have this name", where))
 		}
 		if a.Resource != "" && slices.ContainsFunc(out, func(b *API) bool { return b.Resource == a.Resource }) {
-			faults = append(faults, fmt.Errorf("%s: another one has this resource", where))
+			faults = append(faults, fmt.Errorf("%s: another API has this resource", where))
 		}
 		out = append(out, &a)
 	}
@@ -150,22 +150,22 @@ func (a *API) compile(where string) (faults []error) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			faults = append(faults, fmt.Errorf("%s: upstream has to be like http://127.0.0.1:9090, without path, query or user", where))
+			faults = append(faults, fmt.Errorf("%s: upstream must look like http://127.0.0.1:9090, without a path, query, or user", where))
 		}
 		a.target = u
 	}
 	if a.Resource != "" && !validResource(a.Resource) {
-		faults = append(faults, fmt.Errorf("%s: resource has to be an address such as https://api.example.com, without query, fragment or user", where))
+		faults = append(faults, fmt.Errorf("%s: resource must be an address such as https://api.example.com, without a query, fragment, or user", where))
 	}
 	if path, ok := readPath(a.Example); a.Example != "" && (!ok || path != a.Example) {
-		faults = append(faults, fmt.Errorf("%s: example has to be a plain path such as /Api/v6/authorization/whoami", where))
+		faults = append(faults, fmt.Errorf("%s: example must be a plain path such as /Api/v6/authorization/whoami", where))
 	}
 	if len(a.Routes) == 0 && (a.Upstream != "" || len(a.Hosts) > 0 || a.Example != "") {
 		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
 	}
 	for _, h := range a.Hosts {
 		if h == "" || strings.ContainsAny(h, "/@* ") || strings.Contains(h, ":") && !strings.HasSuffix(h, "]") {
-			faults = append(faults, fmt.Errorf("%s: hosts: %q has to be a host name such as api.example.com, without scheme, port or wildcard", where, h))
+			faults = append(faults, fmt.Errorf("%s: hosts: %q must be a host name such as api.example.com, without a scheme, port, or wildcard", where, h))
 		}
 	}
 	for i := range a.Routes {
@@ -174,7 +174,7 @@ func (a *API) compile(where string) (faults []error) {
 		}
 		for j := range i {
 			if a.Routes[j].hides(&a.Routes[i]) {
-				faults = append(faults, fmt.Errorf("%s: routes[%d] is never reached: routes[%d] takes all of its calls", where, i, j))
+				faults = append(faults, fmt.Errorf("%s: routes[%d] is never reached: routes[%d] matches all of its calls", where, i, j))
 			}
 		}
 	}
@@ -226,31 +226,31 @@ func (r *Route) compile() (faults []error) {
 	}
 	for _, k := range r.Credentials {
 		if !slices.Contains(kinds, k) {
-			faults = append(faults, fmt.Errorf("there are no credentials of kind %q", k))
+			faults = append(faults, fmt.Errorf("%q isn't a kind of credential", k))
 		}
 	}
 	if r.Scope != "" && !r.accepts(keyporter.CredentialAccessToken) && !r.accepts(keyporter.CredentialAppToken) {
-		faults = append(faults, errors.New("a scope is for access tokens, and none are taken"))
+		faults = append(faults, errors.New("a scope applies to access tokens, and this route accepts none"))
 	}
 	if !validScope(r.Scope) {
 		faults = append(faults, fmt.Errorf("scope %q is not one word", r.Scope))
 	}
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
-		faults = append(faults, errors.New("organization tokens are for versions within 1-5, and for soap"))
+		faults = append(faults, errors.New("organization tokens work only for versions within 1-5 and for soap"))
 	}
 	// Else soap would be the word by which they are taken on version 6, too.
 	if r.SOAP && slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
-		faults = append(faults, errors.New("soap has no {version} in its path"))
+		faults = append(faults, errors.New("a soap path can't contain {version}"))
 	}
 	if r.SOAP && r.Public {
-		faults = append(faults, errors.New("soap can't be public: it tells whether a credential is good, and its GetVersion_v1 is for everybody as it is"))
+		faults = append(faults, errors.New("soap can't be public: it reveals whether a credential works, and its GetVersion_v1 is already open to everyone"))
 	}
 	switch r.Refusals {
 	case "":
 		r.Refusals = RefuseProblem
 	case RefuseProblem, RefuseEmpty, RefuseError:
 	default:
-		faults = append(faults, fmt.Errorf("there are no refusals %q", r.Refusals))
+		faults = append(faults, fmt.Errorf("%q isn't a form of refusals", r.Refusals))
 	}
 	return faults
 }
@@ -270,7 +270,7 @@ func validResource(s string) bool {
 
 func parsePattern(pattern string) ([]segment, error) {
 	if path, ok := readPath(pattern); !ok || path != pattern {
-		return nil, fmt.Errorf("path %q has to be a plain path such as /Api/{version}/{rest...}", pattern)
+		return nil, fmt.Errorf("path %q must be a plain path such as /Api/{version}/{rest...}", pattern)
 	}
 	var segments []segment
 	parts := strings.Split(pattern[1:], "/")
@@ -281,13 +281,13 @@ func parsePattern(pattern string) ([]segment, error) {
 		case !isVar && !strings.ContainsAny(p, "{}"):
 			segments = append(segments, segment{literal: p})
 		case !isVar || !closed || strings.ContainsAny(name, "{}"):
-			return nil, fmt.Errorf("path %q: a placeholder is a whole segment", pattern)
+			return nil, fmt.Errorf("path %q: a placeholder must be a whole segment", pattern)
 		case name == "version":
 			segments = append(segments, segment{kind: version})
 		case !strings.HasSuffix(name, "..."):
 			segments = append(segments, segment{kind: anything})
 		case i != len(parts)-1:
-			return nil, fmt.Errorf("path %q: %s has to be the last segment", pattern, p)
+			return nil, fmt.Errorf("path %q: %s must be the last segment", pattern, p)
 		default:
 			segments = append(segments, segment{kind: rest})
 		}
@@ -309,7 +309,7 @@ func parseVersions(s string) (first, last int, err error) {
 		}
 	}
 	if err != nil || first < 1 || last != 0 && last < first {
-		return 0, 0, fmt.Errorf("versions %q have to be like 4, 1-5 or 6-", s)
+		return 0, 0, fmt.Errorf("versions %q must look like 4, 1-5, or 6-", s)
 	}
 	return first, last, nil
 }

@@ -114,7 +114,7 @@ func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
 		rule   keyporter.Rule
 		words  string
 	}{
-		{[]string{"GRACE@ACME.EXAMPLE"}, keyporter.Allowed, keyporter.RuleLoginName, "Letter case doesn’t count"},
+		{[]string{"GRACE@ACME.EXAMPLE"}, keyporter.Allowed, keyporter.RuleLoginName, "Letter case doesn’t matter"},
 		{[]string{"grace@acme.example "}, keyporter.Allowed, keyporter.RuleNamedUser, "Grace@acme.example"},
 		{nil, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "names nobody"},
 		{[]string{"  "}, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "names nobody"},

@@ -141,8 +141,8 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		"name is missing", "upstream has to", "plain path", "last segment", "whole segment", "need a {version}", "have to be like 4, 1-5 or 6-",
-		"contradict", "soap has no {version}", "soap can't be public", `kind "cookie"`, `refusals "html"`, "routes are missing", "two of this name",
+		"name is missing", "upstream must", "plain path", "last segment", "whole segment", "need a {version}", "must look like 4, 1-5, or 6-",
+		"contradict", "a soap path can't contain {version}", "soap can't be public", `kind "cookie"`, `refusals "html"`, "routes are missing", "two have this name",
 		`"https://api.example.com" has to be a host name`, `"api.example.com:8080" has to be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {

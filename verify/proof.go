@@ -66,36 +66,36 @@ type proofClaims struct {
 func ReadProof(headers []string, of Proven) (Proof, error) {
 	switch { // 1
 	case len(headers) == 0 || headers[0] == "":
-		return Proof{}, noProof("The call has no header DPoP with a proof.")
+		return Proof{}, noProof("The call has no DPoP header with a proof.")
 	case len(headers) > 1:
-		return Proof{}, noProof("The call has more than one header DPoP.")
+		return Proof{}, noProof("The call has more than one DPoP header.")
 	case len(headers[0]) > maxProof:
 		return Proof{}, noProof("The proof is too long.")
 	}
 	signed, err := jose.ParseSignedCompact(headers[0], proofAlgorithms()) // 2, 5
 	if err != nil {
-		return Proof{}, noProof("The proof is no JWT that is signed with " + strings.Join(keyporter.ProofAlgorithms(), ", ") + ".")
+		return Proof{}, noProof("The proof isn't a JWT signed with " + strings.Join(keyporter.ProofAlgorithms(), ", ") + ".")
 	}
 	header := signed.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); !strings.EqualFold(typ, "dpop+jwt") { // 4
-		return Proof{}, noProof("The typ of the proof is not dpop+jwt.")
+		return Proof{}, noProof("The proof's typ isn't dpop+jwt.")
 	}
 	key := header.JSONWebKey
 	if key == nil || !key.Valid() || !key.IsPublic() || !goodKey(header.Algorithm, key.Key) { // 3, 7
-		return Proof{}, noProof("The header jwk of the proof has no public key that is good for its algorithm.")
+		return Proof{}, noProof("The proof's jwk header has no public key that fits its algorithm.")
 	}
 	payload, err := signed.Verify(key) // 6
 	if err != nil {
-		return Proof{}, noProof("The signature of the proof is wrong.")
+		return Proof{}, noProof("The proof's signature is wrong.")
 	}
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return Proof{}, noProof("The key of the proof has no thumbprint.")
+		return Proof{}, noProof("The proof's key has no thumbprint.")
 	}
 	p := Proof{KeyHash: base64.RawURLEncoding.EncodeToString(thumbprint)}
 	var claims proofClaims
 	if json.Unmarshal(payload, &claims) != nil {
-		return Proof{}, noProof("The claims of the proof can't be read.")
+		return Proof{}, noProof("The proof's claims can't be read.")
 	}
 	if err := claims.hold(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
 		return Proof{}, err
@@ -131,11 +131,11 @@ func (c *proofClaims) hold(of Proven) error {
 	case c.Method != of.Method:
 		return noProof("The proof is for another method.")
 	case !sameURL(c.URL, of.URL):
-		return noProof("The proof is for another address. Behind a proxy, the proxy has to say which one the client called.")
+		return noProof("The proof is for another address. Behind a proxy, the proxy must pass on the address the client called.")
 	case of.Now.Sub(seconds(*c.IssuedAt)) > proofAge:
-		return noProof("The proof is too old; make one for each call.")
+		return noProof("The proof is too old. Create one for each call.")
 	case early(c.IssuedAt) || early(c.NotBefore) || late(c.Expires):
-		return noProof("The proof is not for this time. Is the client's clock right?")
+		return noProof("The proof is from the future. Is the client's clock right?")
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 	if err != nil {
 		return err
 	}
-	if k.fault = "The proof was shown before; each call needs one of its own."; fresh {
+	if k.fault = "The proof was used before. Each call needs a new one."; fresh {
 		k.proof, k.fault = keyporter.Allowed, ""
 	}
 	return nil
@@ -45,7 +45,7 @@ func (k *call) readProof(bound string) (p Proof, fault string) {
 	case err != nil:
 		return p, keyporter.MessageOf(err)
 	case !p.isFor(k.secret, bound):
-		return p, "The proof is for another token, or signed with another key than the token is bound to."
+		return p, "The proof is for another token, or signed with a key other than the one the token is bound to."
 	}
 	return p, ""
 }

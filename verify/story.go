@@ -22,27 +22,27 @@ type story struct {
 func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch reason {
 	case keyporter.ReasonNoRoute:
-		return "No API here has this path, with this method and version.", nil
+		return "No API here has this path with this method and version.", nil
 	case keyporter.ReasonUnavailable:
-		return "The database can’t be reached, and without it nothing is allowed.", nil
+		return "The database can’t be reached. Without it, nothing is allowed.", nil
 	case keyporter.ReasonUnknown:
 		if r == keyporter.RuleSecret {
-			return "This is no secret that Keyporter made, since prefix, length or checksum is wrong, nor can it be an imported one. Most often it was cut, or typed by hand.", nil
+			return "Keyporter didn’t create this secret, because its prefix, length, or checksum is wrong, and it can’t be an imported one. It was probably cut off or mistyped.", nil
 		}
-		return "No token with this secret exists: it was deleted, or belongs to another Keyporter.", nil
+		return "No token has this secret. It was deleted, or belongs to another Keyporter.", nil
 	case keyporter.ReasonNotAccepted:
-		return fmt.Sprintf("%s doesn’t take %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
+		return fmt.Sprintf("%s doesn’t accept %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
 	case keyporter.ReasonVersion:
-		return fmt.Sprintf("Organization tokens work on REST versions 1 to 5 only, and this is %s. A user token or an app works there.", s.api()), nil
+		return fmt.Sprintf("Organization tokens only work on REST versions 1 to 5, and this is %s. A user token or an app works there.", s.api()), nil
 	case keyporter.ReasonDisabled:
 		return s.theToken() + " is switched off.", s.tokenRef()
 	case keyporter.ReasonExpired:
 		return fmt.Sprintf("%s expired on %s.", s.theToken(), s.expiry()), s.tokenRef()
 	case keyporter.ReasonUserInactive:
 		if s.entry.Access != nil {
-			return s.entry.Login + ", in whose name the app acts, is switched off.", userRef(&s.entry.Standing)
+			return s.entry.Login + ", for whom the app acts, is switched off.", userRef(&s.entry.Standing)
 		}
-		return fmt.Sprintf("The owner, %s, is switched off. The token is suspended until he is active again, or until it is handed over.", s.entry.Login), userRef(&s.entry.Standing)
+		return fmt.Sprintf("The owner, %s, is switched off. The token is suspended until they are active again or it is handed over.", s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonOrganization:
 		return s.theOrganization() + " is suspended.", s.organizationRef()
 	case keyporter.ReasonFlag:
@@ -67,15 +67,15 @@ func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 		if s.entry.Access != nil {
 			return s.accessCause(reason)
 		}
-		return fmt.Sprintf("The call names “%s”, and a user token speaks for its owner, %s, only.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
+		return fmt.Sprintf("The call names “%s”, but a user token acts only for its owner, %s.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonNoLoginName:
-		return "The call names nobody. An organization token needs the header UserLoginName, or over SOAP userLoginName, with the login name of the user for whom it speaks.", nil
+		return "The call names nobody. An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP.", nil
 	case keyporter.ReasonTwoLoginNames:
-		return "The call has two different login names, and it can’t be known which one was meant.", nil
+		return "The call has two different login names, so it’s unclear which one was meant.", nil
 	case keyporter.ReasonNamedUnknown:
-		return fmt.Sprintf("Nobody has the login name “%s” here. An organization token speaks for users of its own organization only.", s.login.value), nil
+		return fmt.Sprintf("Nobody here has the login name “%s”. An organization token acts only for users of its own organization.", s.login.value), nil
 	case keyporter.ReasonNamedInactive:
-		return fmt.Sprintf("%s, whom the call names, is switched off.", s.named.Login), userRef(&s.named.Standing)
+		return fmt.Sprintf("%s, the user named in the call, is switched off.", s.named.Login), userRef(&s.named.Standing)
 	}
 	return reason.Refusal().Text, nil
 }
@@ -88,17 +88,17 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleCredential:
 		return "It carries one.", nil
 	case keyporter.RuleSecret:
-		return "Nothing about it says that it was cut, or typed by hand.", nil
+		return "Nothing suggests that it was cut off or mistyped.", nil
 	case keyporter.RuleKnown:
 		return fmt.Sprintf("It is %s.", "the"+strings.TrimPrefix(s.theToken(), "The")), s.tokenRef()
 	case keyporter.RuleAccepted:
-		return fmt.Sprintf("%s takes %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
+		return fmt.Sprintf("%s accepts %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
 	case keyporter.RuleEnabled:
 		return "It is switched on.", nil
 	case keyporter.RuleNotExpired:
 		switch {
 		case s.entry.Access != nil && s.entry.ExpiresAt.IsZero(): // a connection is explained
-			return "Access tokens expire soon, and the app gets new ones.", nil
+			return "Access tokens expire quickly, and the app gets new ones.", nil
 		case s.entry.ExpiresAt.IsZero():
 			return "It doesn’t expire.", nil
 		}
@@ -131,11 +131,11 @@ func (s *story) loginPassed() (string, []keyporter.Ref) {
 	case login == "" && s.entry.Kind == keyporter.CredentialAppToken:
 		return "It names nobody: the app acts for itself.", nil
 	case login == "" && s.entry.Access != nil:
-		return fmt.Sprintf("The app acts for %s; no name is needed.", s.entry.Login), nil
+		return fmt.Sprintf("The app acts for %s. No name is needed.", s.entry.Login), nil
 	case login == "":
-		return fmt.Sprintf("A user token speaks for its owner, %s; no name is needed.", s.entry.Login), nil
+		return fmt.Sprintf("A user token acts for its owner, %s. No name is needed.", s.entry.Login), nil
 	case s.named != nil && s.named.Login != login, s.named == nil && !s.ofOrganization() && s.entry.Login != login:
-		return fmt.Sprintf("It names “%s”. Letter case doesn’t count.", login), nil
+		return fmt.Sprintf("It names “%s”. Letter case doesn’t matter.", login), nil
 	}
 	return fmt.Sprintf("It names “%s”.", login), nil
 }
@@ -184,8 +184,8 @@ func (s *story) organizationRef() []keyporter.Ref {
 }
 
 func (s *story) lacks(f keyporter.Flag) (string, []keyporter.Ref) {
-	return fmt.Sprintf("%s hasn’t the feature %s. The operator of this Keyporter grants it.", s.theOrganization(), f),
-		[]keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: string(f)}}
+	return fmt.Sprintf("%s doesn’t have the feature %s (%s). The operator of this Keyporter can grant it.", s.theOrganization(), f.Name(), f),
+		[]keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: f.Name()}}
 }
 
 func userRef(s *store.Standing) []keyporter.Ref {
@@ -196,17 +196,17 @@ func userRef(s *store.Standing) []keyporter.Ref {
 func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	switch {
 	case len(s.BlockedBy) > 0:
-		return fmt.Sprintf("%s blocks api.use for %s, whatever other roles grant.", subject(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
+		return fmt.Sprintf("%s blocks Use the API (api.use) for %s, whatever other roles grant.", subject(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
 	case len(roles) > 0:
 		refs := keyporter.RoleRefs(roles)
-		return fmt.Sprintf("No role of %s grants api.use; he has %s.", s.Login, quoted(refs)), append(refs, userRef(s)...)
+		return fmt.Sprintf("No role of %s grants Use the API (api.use). They have %s.", s.Login, quoted(refs)), append(refs, userRef(s)...)
 	}
-	return fmt.Sprintf("No role of %s grants api.use.", s.Login), userRef(s)
+	return fmt.Sprintf("No role of %s grants Use the API (api.use).", s.Login), userRef(s)
 }
 
 func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	refs := keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Granting)
-	return fmt.Sprintf("%s grants api.use to %s, and no role blocks it.", subject(refs), s.Login), append(refs, userRef(s)...)
+	return fmt.Sprintf("%s grants Use the API (api.use) to %s, and no role blocks it.", subject(refs), s.Login), append(refs, userRef(s)...)
 }
 
 // subject names roles at the beginning of a sentence.

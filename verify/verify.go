@@ -190,7 +190,7 @@ func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 
 // unavailable refuses because the state can't be had: who can't tell must not let through.
 func (c *Checker) unavailable(d *Decision, r keyporter.Rule, err error) {
-	c.log.Error("can't look a credential up", "error", err)
+	c.log.Error("can't look up a credential", "error", err)
 	d.refuse(r, keyporter.ReasonUnavailable)
 }
 

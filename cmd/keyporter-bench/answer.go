@@ -48,7 +48,7 @@ func wholeAnswer(b []byte, status int) (bool, error) {
 	}
 	head := b[:end+2]
 	if len(head) < 12 || !bytes.HasPrefix(head, []byte("HTTP/1.1 ")) {
-		return false, fmt.Errorf("this is no answer: %q", head)
+		return false, fmt.Errorf("not a response: %q", head)
 	}
 	if got, err := strconv.Atoi(string(head[9:12])); err != nil || got != status {
 		return false, fmt.Errorf("the answer is %q, and not %d", head[:bytes.IndexByte(head, '\r')], status)

@@ -27,7 +27,7 @@ func TestARunSaysAllThatItHasTo(t *testing.T) {
 	}
 	for _, want := range []string{
 		"300 tokens stored", "GOGC=100", "\na  net/http", "\nb  ", "\nc  /verify", "\nd  httputil", "\ne  Keyporter", "\nm  an API", "\ni  introspection", "\nt  token endpoint", "\nc/a", "\nc/b", "\ne/d", "\nm/a", "\ni/a", "\nt/a", "statements a token",
-		"INCONCLUSIVE", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 look-ups when 100 tokens", " in the rounds: 0 look-ups",
+		"INCONCLUSIVE", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 lookups when 100 tokens", " in the rounds: 0 lookups",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -148,8 +148,8 @@ func (r *run) reportStatements(w io.Writer) {
 		}
 	}
 	lookups := r.last.Lookups - r.warm.Lookups
-	fmt.Fprintf(w, "\nSQL statements: %d look-ups when %d tokens were asked for the first time, in front of the rounds\n", r.warm.Lookups-r.first.Lookups, r.used)
-	fmt.Fprintf(w, "%d and more checks in the rounds: %d look-ups, and %d statements in %d batches that wrote the counts\n",
+	fmt.Fprintf(w, "\nSQL statements: %d lookups when %d tokens were used for the first time, before the rounds\n", r.warm.Lookups-r.first.Lookups, r.used)
+	fmt.Fprintf(w, "at least %d checks in the rounds: %d lookups, and %d statements in %d batches that wrote the counts\n",
 		checks, lookups, r.last.Statements-r.warm.Statements-lookups-issuing, r.written)
 	fmt.Fprintf(w, "writing the counts of %d tokens every %v takes %.1f %% of the machine; c and e are charged with it\n", r.used, flushEvery, 100*median(charges))
 }

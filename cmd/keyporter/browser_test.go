@@ -128,7 +128,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	if got := b.Text(".token h3"); got != "Billing <b>sync</b>" {
 		t.Errorf("the row shows the name as %q", got)
 	}
-	for _, words := range []string{"will not be shown again", "switch it on"} {
+	for _, words := range []string{"You won’t see it again", "switch it on"} {
 		if !strings.Contains(b.Text(".token .secret"), words) {
 			t.Errorf("the new row doesn't say %q: %s", words, b.Text(".token .secret"))
 		}

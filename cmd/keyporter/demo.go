@@ -28,14 +28,14 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Serve Keyporter with example users in front of an example API",
 		Long: `Serve Keyporter with the organization Acme, three users and a token, in front of
-an e-signature API that has some envelopes of theirs. Not for real use: whoever
-reads the terminal has the passwords.`,
+an e-signature API that holds a few of their envelopes. Don't use it for anything
+real: the passwords are printed on the terminal.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "`address` to listen on")
-	cmd.Flags().StringVar(&d.data, "data", "", "`folder` to keep the databases in (default: one that is removed in the end)")
-	cmd.Flags().BoolVar(&d.json, "json", false, "print one line of JSON instead of a text")
+	cmd.Flags().StringVar(&d.data, "data", "", "`folder` to keep the databases in (default: a temporary one, removed at the end)")
+	cmd.Flags().BoolVar(&d.json, "json", false, "print one line of JSON instead of text")
 	return cmd
 }
 
@@ -135,13 +135,13 @@ func (d *demo) claim() error {
 	}
 	for _, file := range []string{demoDatabase, demoAPI} {
 		if _, err := os.Lstat(d.path(file)); err == nil {
-			return fmt.Errorf("the demo didn't make %s, and leaves it alone; name another folder with --data", d.path(file))
+			return fmt.Errorf("the demo didn't create %s, so it leaves it alone; choose another folder with --data", d.path(file))
 		}
 	}
 	if err := os.MkdirAll(d.data, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(d.path(demoMark), []byte("The databases here are those of “keyporter demo”, and not for real use.\n"), 0o600)
+	return os.WriteFile(d.path(demoMark), []byte("These databases belong to “keyporter demo”. Don't use them for anything real.\n"), 0o600)
 }
 
 // The scopes of the example API.
@@ -153,9 +153,9 @@ const (
 
 func esignScopes() []keyporter.Scope {
 	return []keyporter.Scope{
-		{Name: accountRead, Means: "see your name and your e-mail address"},
-		{Name: envelopeRead, Means: "read your envelopes, drafts and templates, and download their files"},
-		{Name: envelopeSend, Means: "upload files, and make, send, cancel and delete envelopes in your name"},
+		{Name: accountRead, Means: "see your name and your email address"},
+		{Name: envelopeRead, Means: "read your envelopes, drafts, and templates, and download their files"},
+		{Name: envelopeSend, Means: "upload files, and create, send, cancel, and delete envelopes on your behalf"},
 	}
 }
 
@@ -203,7 +203,7 @@ func (d *demo) fill(ctx context.Context) (demoInfo, error) {
 		u.OrganizationID, u.Password = org.ID, strings.ToLower(rand.Text())
 		user, err := d.user(ctx, u)
 		if err != nil {
-			return info, fmt.Errorf("make %s: %w", u.Login, err)
+			return info, fmt.Errorf("create %s: %w", u.Login, err)
 		}
 		info.Users = append(info.Users, demoUser{Login: u.Login, Password: u.Password, Roles: roleNames(u)})
 		switch {
@@ -277,12 +277,12 @@ func (d *demo) print(out io.Writer, info demoInfo) error {
 	for _, u := range info.Users {
 		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
 	}
-	_, err := fmt.Fprintf(out, "\nor find ada's envelopes with her token, which is switched on:\n\n  %s\n\n", info.Curl)
+	_, err := fmt.Fprintf(out, "\nor list Ada's envelopes with a token that is switched on:\n\n  %s\n\n", info.Curl)
 	if err == nil {
-		_, err = fmt.Fprintf(out, "An app that you can connect is at %s\n\n", info.App)
+		_, err = fmt.Fprintf(out, "Connect an example app at %s\n\n", info.App)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(out, "The commands user, token, organization and explain work on it with\n\n  --config %s\n\nStop with Ctrl-C.\n", info.File)
+		_, err = fmt.Fprintf(out, "To use the user, token, organization, and explain commands on it, add\n\n  --config %s\n\nPress Ctrl-C to stop.\n", info.File)
 	}
 	return err
 }

@@ -17,18 +17,18 @@ func doctorCommand() *cobra.Command {
 	var address, tokenFile, echo string
 	cmd := &cobra.Command{
 		Use:   "doctor --url ADDRESS",
-		Short: "Send forged headers, bad tokens and odd paths through a proxy, and say what is wrong with it",
-		Long: `Send forged headers, bad tokens and odd paths through a proxy that asks Keyporter,
-and say what is wrong with it, and how to mend it.
+		Short: "Send forged headers, bad tokens, and odd paths through a proxy, and report what is wrong",
+		Long: `Send forged headers, bad tokens, and odd paths through a proxy that asks Keyporter,
+and report what is wrong with it and how to fix it.
 
-ADDRESS is a path of the API as clients call it, through the proxy, to which a GET with
-a good token is let through and one without a token is not. The token is read from
-standard input, or from a file. POST, PUT, PATCH and DELETE are sent there, too, without
-a token and without a body: if the path is open, the API does what they say.
+ADDRESS is an API path as clients call it, through the proxy. A GET with a valid token
+must get through there, and one without a token must not. The token is read from
+standard input or from a file. The doctor also sends POST, PUT, PATCH, and DELETE there,
+without a token and without a body: if the path is open, the API will carry them out.
 
-What the API receives only the API sees. With --echo doctor listens at the address where
-the proxy expects the API, and takes its place for that time: stop the API before. Without
-it, what reaches the API is not looked at.`,
+Only the API can see what reaches it. With --echo, the doctor takes the API's place and
+listens at the address where the proxy expects it, so stop the API first. Without --echo,
+the doctor doesn't check what reaches the API.`,
 		Example: `  keyporter doctor --url https://api.example.com/orders --echo 127.0.0.1:9000 < token`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,7 +38,7 @@ it, what reaches the API is not looked at.`,
 			}
 			at, err := url.Parse(address)
 			if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.Path == "" || at.Path == "/" {
-				return fmt.Errorf("--url has to be like https://api.example.com/orders: %q", address)
+				return fmt.Errorf("--url must look like https://api.example.com/orders: %q", address)
 			}
 			d := &doctor{proxy: proxyAt(at), path: at.EscapedPath(), token: token}
 			if echo != "" {
@@ -50,9 +50,9 @@ it, what reaches the API is not looked at.`,
 			return d.examine(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&address, "url", "", "`address` of a path of the API, through the proxy")
-	cmd.Flags().StringVar(&tokenFile, "token-file", "-", "`file` with a good token in its first line; -: standard input")
-	cmd.Flags().StringVar(&echo, "echo", "", "`address` at which the proxy expects the API, to take its place")
+	cmd.Flags().StringVar(&address, "url", "", "`address` of an API path, through the proxy")
+	cmd.Flags().StringVar(&tokenFile, "token-file", "-", "`file` with a valid token in its first line; - for standard input")
+	cmd.Flags().StringVar(&echo, "echo", "", "`address` where the proxy expects the API, to take its place")
 	_ = cmd.MarkFlagRequired("url") // it is there
 	return cmd
 }
@@ -73,7 +73,7 @@ func doctorToken(stdin io.Reader, file string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	if line = strings.TrimSpace(line); line == "" {
-		return "", errors.New("there is no token; give a good one by standard input or --token-file")
+		return "", errors.New("there is no token; pass a valid one on standard input or with --token-file")
 	}
 	return line, nil
 }
@@ -97,7 +97,7 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 	wrong, left := false, 0
 	for _, x := range d.examinations() {
 		if x.echo && d.echo == nil {
-			fmt.Fprintf(out, "  ?   %s: not looked at, without --echo\n", x.name)
+			fmt.Fprintf(out, "  ?   %s: not checked; add --echo\n", x.name)
 			left++
 			continue
 		}
@@ -121,7 +121,7 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 		return errFaults
 	}
 	if left > 0 {
-		fmt.Fprintln(out, "All is well, as far as a client can see. What reaches the API can be looked at with --echo.")
+		fmt.Fprintln(out, "All is well, as far as a client can see. Add --echo to check what reaches the API.")
 		return nil
 	}
 	fmt.Fprintln(out, "All is well.")

@@ -21,15 +21,15 @@ type examination struct {
 
 func (d *doctor) examinations() []examination {
 	return []examination{
-		{name: "a good token is let through", first: true, look: d.goodToken},
-		{name: "without a good token there is a refusal, and the client learns of it", look: d.refusals},
-		{name: "no other spelling of the path is open, and no other method", look: d.paths},
-		{name: "the client can't say which path he calls", look: d.forgedPath},
-		{name: "the client can't say which API he calls", look: d.forgedHost},
-		{name: "no answer is given to another call's sender", look: d.cache},
-		{name: "the API is told who calls, by Keyporter only", echo: true, look: d.forgedIdentity},
+		{name: "a valid token gets through", first: true, look: d.goodToken},
+		{name: "without a valid token, the call is refused, and the client sees the refusal", look: d.refusals},
+		{name: "no other spelling of the path is open, nor any other method", look: d.paths},
+		{name: "the client can't fake the path of the call", look: d.forgedPath},
+		{name: "the client can't fake the API of the call", look: d.forgedHost},
+		{name: "no answer goes to the sender of another call", look: d.cache},
+		{name: "the API learns who is calling, from Keyporter only", echo: true, look: d.forgedIdentity},
 		{name: "the API gets no credential", echo: true, look: d.credentials},
-		{name: "the API takes no call for another, and no tunnel is opened to it", echo: true, look: d.misleading},
+		{name: "the API can't mistake one call for another, and no tunnel opens to it", echo: true, look: d.misleading},
 	}
 }
 
@@ -43,15 +43,15 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	case a.problem.RequestID != "":
 		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), mend(a)}}, nil
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Take another token, or another path."}}, nil
+		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
-		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "The proxy reaches Keyporter or the API not at all, or isn't in trusted_proxies. Its log says which."}}, nil
+		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "The proxy can't reach Keyporter or the API, or isn't in trusted_proxies. Its log says which."}}, nil
 	case d.echo == nil && a.status >= http.StatusBadRequest:
-		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Take a path to which it answers 200: else it can't be seen who gets there. Or give --echo."}}, nil
+		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Choose a path that answers 200, so that it shows which calls get through. Or add --echo."}}, nil
 	case d.echo != nil && got == nil:
-		return []fault{{"A call with the token doesn't reach the address of --echo.", "It has to be the address at which the proxy expects the API."}}, nil
+		return []fault{{"A call with the token doesn't reach the address of --echo.", "Use the address where the proxy expects the API."}}, nil
 	case d.echo != nil && got.Header.Get("X-Keyporter-User") == "" && got.Header.Get("X-Keyporter-App") == "":
-		return []fault{{"The API isn't told who calls: there is no X-Keyporter-User.", "Have the proxy pass on the headers of Keyporter's answer; each of the examples does."}}, nil
+		return []fault{{"The API doesn't learn who is calling: X-Keyporter-User is missing.", "Make the proxy pass on the headers of Keyporter's answer, as each example does."}}, nil
 	}
 	return nil, nil
 }
@@ -60,16 +60,16 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 func mend(a reply) string {
 	switch a.problem.Code {
 	case "": // it isn't about the call, but about the question
-		return "Have the proxy ask as the example does: from an address in trusted_proxies, and with the method and path of the call."
+		return "Make the proxy ask the way the example does: from an address in trusted_proxies, with the method and path of the call."
 	case string(keyporter.ReasonNoRoute):
-		return "Take a path that is on a route of Keyporter's configuration, or add the route."
+		return "Choose a path that is on a route in Keyporter's configuration, or add the route."
 	}
-	return "Take another token, or another path. `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
+	return "Try another token or another path. `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
 }
 
 func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
 	for what, headers := range map[string][]string{
-		"no token": nil, "a token with a typing error": {d.withToken() + "x"}, "a made-up token": {"Authorization: Bearer " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
+		"no token": nil, "a token with a typo": {d.withToken() + "x"}, "a made-up token": {"Authorization: Bearer " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
 	} {
 		a, got, err := d.through(ctx, http.MethodGet, d.path, headers...)
 		if err != nil {
@@ -82,13 +82,13 @@ func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
 		}
 		switch {
 		case d.letThrough(a, got):
-			bad(true, "A call with "+what+" reaches the API.", "The proxy has to ask Keyporter about this path before it passes a call on, and take every answer but 200 for a no.")
+			bad(true, "A call with "+what+" reaches the API.", "The proxy must ask Keyporter about this path before it passes a call on, and treat every answer except 200 as a refusal.")
 		case a.status >= http.StatusInternalServerError:
-			bad(true, fmt.Sprintf("A call with %s is answered %d: the proxy takes Keyporter's refusal for a fault.", what, a.status), "nginx has to ask at /verify/nginx and have error_page 403 and 500, as in the example.")
+			bad(true, fmt.Sprintf("A call with %s is answered %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example.")
 		default:
-			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s is answered %d, and Keyporter said 401.", what, a.status), "Have the proxy pass on the status of the refusal.")
-			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, by which clients learn what is wanted.", "Have the proxy pass on that header of the refusal.")
-			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has a page of the proxy's in the place of Keyporter's answer.", "Have the proxy pass on the body of the refusal.")
+			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s is answered %d, although Keyporter said 401.", what, a.status), "Make the proxy pass on the refusal's status.")
+			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, which tells clients what is needed.", "Make the proxy pass on that header.")
+			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has one of the proxy's pages in place of Keyporter's answer.", "Make the proxy pass on the refusal's body.")
 		}
 	}
 	return faults, nil
@@ -117,9 +117,9 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 			return nil, err
 		}
 		if d.letThrough(a, got) && a.status != http.StatusMovedPermanently && a.status != http.StatusPermanentRedirect {
-			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Have the proxy ask about every path and method, and not by a pattern that this one doesn't fit. What is public belongs into Keyporter's configuration."})
+			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Make the proxy ask about every path and method, not just those that match a pattern. Configure public paths in Keyporter instead."})
 		} else if d.echo == nil && c[1] == d.path && c[0] != "FOO" && !byKeyporter(a) {
-			faults = append(faults, fault{fmt.Sprintf("%s %s is answered %d without a token, and not by Keyporter: if that was the API, it is open.", c[0], c[1], a.status), "Have the proxy ask about every method. If it refuses this one by itself, --echo shows that."})
+			faults = append(faults, fault{fmt.Sprintf("%s %s is answered %d without a token, and not by Keyporter. If that was the API, it is open.", c[0], c[1], a.status), "Make the proxy ask about every method. If the proxy itself refuses this one, --echo shows it."})
 		}
 	}
 	return faults, nil
@@ -141,7 +141,7 @@ func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 		}
 		if !d.letThrough(a, got) {
 			name, _, _ := strings.Cut(header, ":")
-			faults = append(faults, fault{fmt.Sprintf("What the client sends as %s gets to Keyporter: he can say that he calls another path than he does. The call was answered %d.", name, a.status), "Have the proxy set this header itself when it asks, or take it off."})
+			faults = append(faults, fault{fmt.Sprintf("The client's own %s reaches Keyporter, so the client can claim to call a path other than the real one. The call was answered %d.", name, a.status), "Make the proxy set this header itself when it asks, or strip it."})
 		}
 	}
 	return faults, nil
@@ -156,7 +156,7 @@ func (d *doctor) forgedHost(ctx context.Context) ([]fault, error) {
 	if err != nil || a.problem.Code != string(keyporter.ReasonNoRoute) {
 		return nil, ctx.Err() // some end the connection when they don't know a name
 	}
-	return []fault{{"The proxy takes calls by any host name, and asks Keyporter by that name: who calls by another API's name is asked by the other's routes, and gets to this one.", "Have the proxy take calls by the names of its API only, or say the name itself when it asks."}}, nil
+	return []fault{{"The proxy accepts calls for any host name, and asks Keyporter under that name: a call under another API's name is checked against that API's routes, but reaches this one.", "Make the proxy accept calls only for its API's own names, or set the name itself when it asks."}}, nil
 }
 
 // cache sends calls in turn whose answers a cache could take for one another.
@@ -168,18 +168,18 @@ func (d *doctor) cache(ctx context.Context) (faults []fault, err error) {
 			headers []string
 			allowed bool
 		}{
-			{"a good token", []string{d.withToken()}, true},
-			{"no token, after a good one", nil, false},
-			{"a made-up token, after a good one", []string{bad}, false},
-			{"a made-up token as Authorization, after a good one", []string{"Authorization: Bearer " + bad[len("ApiToken: "):]}, false},
-			{"a good token beside another's login name", []string{d.withToken(), "UserLoginName: nobody@doctor.invalid"}, false},
-			{"a good token, after bad ones", []string{d.withToken()}, true},
+			{"a valid token", []string{d.withToken()}, true},
+			{"no token, after a valid one", nil, false},
+			{"a made-up token, after a valid one", []string{bad}, false},
+			{"a made-up token as Authorization, after a valid one", []string{"Authorization: Bearer " + bad[len("ApiToken: "):]}, false},
+			{"a valid token with another user's login name", []string{d.withToken(), "UserLoginName: nobody@doctor.invalid"}, false},
+			{"a valid token, after bad ones", []string{d.withToken()}, true},
 		} {
 			a, got, err := d.through(ctx, http.MethodGet, d.path, c.headers...)
 			if err != nil {
 				return nil, err
 			}
-			f := fault{fmt.Sprintf("The proxy answers %s with the answer to another call: %d.", c.what, a.status), "Its cache has to tell calls apart by every header that can carry a credential, method, host and path: see examples/nginx/keyporter-cached.conf."}
+			f := fault{fmt.Sprintf("The proxy answers %s with the answer to another call: %d.", c.what, a.status), "Its cache key must include every header that can carry a credential, the method, the host, and the path: see examples/nginx/keyporter-cached.conf."}
 			if d.letThrough(a, got) != c.allowed && !slices.Contains(faults, f) {
 				faults = append(faults, f)
 			}
@@ -201,12 +201,12 @@ func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error)
 			return nil, err
 		}
 		if got != nil && carries(got, mark) {
-			faults = append(faults, fault{"A client that sends " + name + " is believed: it gets to the API as he sent it.", "Have the proxy take off, or set itself, every header that begins with X-Keyporter-, also those that Keyporter doesn't send this time."})
+			faults = append(faults, fault{"A client that sends " + name + " is believed: the header reaches the API as sent.", "Make the proxy strip or set every header that starts with X-Keyporter-, including those that Keyporter doesn't send this time."})
 		}
 	}
 	a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), "Connection: close, X-Keyporter-User, X-Keyporter-Credential-Kind")
 	if err == nil && a.status < http.StatusBadRequest && (got == nil || got.Header.Get("X-Keyporter-Credential-Kind") == "") {
-		faults = append(faults, fault{"A client can have the headers taken off that say who calls, by naming them in Connection.", "Have the proxy take off what is named in Connection before it asks, or take off Connection."})
+		faults = append(faults, fault{"A client can remove the headers that say who is calling, by naming them in Connection.", "Make the proxy strip the headers named in Connection before it asks, or strip Connection."})
 	}
 	return faults, err
 }
@@ -221,12 +221,12 @@ func (d *doctor) misleading(ctx context.Context) (faults []fault, err error) {
 			return nil, err
 		}
 		if got != nil && carries(got, mark) {
-			faults = append(faults, fault{"The API gets " + name + ": some take it for the method or path that is called, and another one was checked.", "Have the proxy take this header off."})
+			faults = append(faults, fault{"The API gets " + name + ": some APIs treat it as the method or path of the call, but Keyporter checked another one.", "Make the proxy strip this header."})
 		}
 	}
 	_, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), "Connection: Upgrade, HTTP2-Settings, close", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 	if err == nil && got != nil && got.Header.Get("Upgrade") != "" {
-		faults = append(faults, fault{"The API is asked for HTTP/2 in clear text (Upgrade: h2c). If it goes over to that, the client sends it further calls that nobody checks, and says in them who he is.", "Have the proxy take off Upgrade, unless it is a WebSocket."})
+		faults = append(faults, fault{"The API is asked to switch to plaintext HTTP/2 (Upgrade: h2c). If it does, the client can send it more calls that nobody checks, and claim to be anyone in them.", "Make the proxy strip Upgrade, unless it is for a WebSocket."})
 	}
 	return faults, err
 }
@@ -248,7 +248,7 @@ func (d *doctor) credentials(ctx context.Context) (faults []fault, err error) {
 		}
 		if got != nil && carries(got, d.token) {
 			name, _, _ := strings.Cut(header, ":")
-			faults = append(faults, fault{"The API gets the token that came as " + name + ". Whoever reads its log can use it.", "Have the proxy take " + name + " off once it has asked."})
+			faults = append(faults, fault{"The API gets the token sent as " + name + ". Anyone who reads its log can use it.", "Have the proxy take " + name + " off once it has asked."})
 		}
 	}
 	return faults, nil

@@ -80,11 +80,11 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"the token arrives", "nginx/keyporter.conf", `proxy_set_header Authorization   "";`, "",
-			[]string{"The API gets the token that came as Authorization"},
+			[]string{"The API gets the token sent as Authorization"},
 		},
 		{
 			"a refusal is lost", "nginx/keyporter.conf", "error_page 403 = @keyporter_refused;", "",
-			[]string{"is answered 403, and Keyporter said 401", "without WWW-Authenticate", "a page of the proxy's"},
+			[]string{"is answered 403, and Keyporter said 401", "without WWW-Authenticate", "one of the proxy's pages"},
 		},
 		{
 			"one path isn't guarded", "nginx/keyporter.conf", "location = /keyporter {", "location ~ /$ { proxy_pass http://" + e.api + "; }\nlocation = /keyporter {",
@@ -104,7 +104,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"Caddy, a tunnel is opened", "caddy/Caddyfile", "request_header @no-websocket -Upgrade", "",
-			[]string{"asked for HTTP/2 in clear text"},
+			[]string{"asked to switch to plaintext HTTP/2"},
 		},
 		{
 			"the API takes another method", "nginx/keyporter.conf", `proxy_set_header X-Http-Method-Override "";`, "",
@@ -112,7 +112,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"nobody is asked", "nginx/keyporter.conf", "auth_request /keyporter;", "",
-			[]string{"The API isn't told who calls"},
+			[]string{"The API doesn't learn who is calling"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	e.api = "" // without an echo
 	for _, c := range []struct{ name, proxy, path, token, says string }{
 		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy has to say which path is called"},
-		{"no route", good, "/nowhere", e.token, "Take a path that is on a route"},
+		{"no route", good, "/nowhere", e.token, "Choose a path that is on a route"},
 		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid."},
 		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404."},
 	} {
@@ -170,7 +170,7 @@ func TestTheDoctorWantsToKnow(t *testing.T) {
 	for says, args := range map[string][]string{
 		"there is no token":         {"--token-file", file},
 		"no such file":              {"--token-file", file + "x"},
-		"--url has to be like":      {"--url", "http://127.0.0.1:1/"},
+		"--url must look like":      {"--url", "http://127.0.0.1:1/"},
 		"connection refused":        {"--url", "http://127.0.0.1:1/shop/orders"},
 		"take the API's place":      {"--echo", e.keyporter},
 		"unknown command \"kpu_x\"": {"kpu_x"},
@@ -223,7 +223,7 @@ func TestTheDoctorLooksForCatchAlls(t *testing.T) {
 	e := newExamined(t, "127.0.0.1")
 	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, e.api)
 	out, err := e.examine(t, keyportertest.StartNginx(t, text))
-	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "by any host name") {
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "for any host name") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for _, change := range [][2]string{{"Host              $host;", "Host 127.0.0.1;"}, {"location / {", "if ($host != 127.0.0.1) { return 444; }\nlocation / {"}} {

@@ -100,7 +100,7 @@ type echo struct {
 func (d *doctor) listen(ctx context.Context, address string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("take the API's place, which has to be stopped: %w", err)
+		return fmt.Errorf("take the API's place (stop the API first): %w", err)
 	}
 	d.echo = &echo{}
 	d.echo.server = &http.Server{Handler: d.echo, ReadHeaderTimeout: callTime}
@@ -139,7 +139,7 @@ func (d *doctor) through(ctx context.Context, method, path string, headers ...st
 	}
 	came := d.echo.take()
 	if len(came) > 1 {
-		return a, nil, errors.New("the API got more than one call for one; is somebody else calling it?")
+		return a, nil, errors.New("the API got more than one call; is someone else calling it?")
 	}
 	if len(came) == 0 {
 		return a, nil, nil

@@ -25,23 +25,23 @@ type explain struct {
 
 func explainCommand() *cobra.Command {
 	var x explain
-	cmd := x.command("explain [ID]", "Say which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := x.command("explain [ID]", "Show which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
 		return x.run(cmd, args)
 	})
-	cmd.Long = `Say which rule refuses a token or a call, and why: every rule in order, with its
-answer and what that rests on. It is decided as the gateway decides, from the
-database and the configuration file, and nothing is counted.
+	cmd.Long = `Show which rule refuses a token or a call, and why: every rule in order, with its
+answer and the reason for it. The decision is the gateway's, from the database and
+the configuration file, and nothing is counted.
 
   keyporter explain TOKEN-ID --path /Api/v5/envelope/1 --login grace@acme.example
-  keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, in the name of who connected it
-  keyporter explain --request REQUEST-ID     a call that was refused, as it was told
-  keyporter explain --secret < file          the token in clear, on standard input`
+  keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, on behalf of the user who connected it
+  keyporter explain --request REQUEST-ID     a refused call
+  keyporter explain --secret < file          the token itself, on standard input`
 	x.add(cmd, "database")
 	flags := cmd.Flags()
-	flags.StringVar(&x.request, "request", "", "request `id` of a refused call")
+	flags.StringVar(&x.request, "request", "", "request `ID` of a refused call")
 	flags.BoolVar(&x.secret, "secret", false, "read the token itself from standard input")
 	flags.StringVar(&x.method, "method", "GET", "HTTP `method` of the call")
-	flags.StringVar(&x.path, "path", "", "`path` of the call; without one, what the path decides is left out")
+	flags.StringVar(&x.path, "path", "", "`path` of the call; without one, rules that depend on the path are skipped")
 	flags.StringVar(&x.host, "host", "", "`host` name of the call")
 	flags.StringVar(&x.login, "login", "", "login `name` in the call, with an organization token")
 	cmd.MarkFlagsMutuallyExclusive("request", "secret")
@@ -51,7 +51,7 @@ database and the configuration file, and nothing is counted.
 func (x *explain) run(cmd *cobra.Command, args []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	if x.path != "" && len(x.config.APIs) == 0 {
-		return errors.New("no API is configured, so no path belongs to one: name the file that “keyporter serve” reads with --config, or leave out --path")
+		return errors.New("no API is configured, so no path belongs to one: pass the file that “keyporter serve” reads with --config, or leave out --path")
 	}
 	checker, err := verify.New(x.db, verify.Options{APIs: x.config.APIs})
 	if err != nil {
@@ -64,7 +64,7 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 	case x.secret:
 		return x.bySecret(ctx, cmd.InOrStdin(), out, checker, req)
 	case len(args) == 0:
-		return errors.New("name a token or a connection by its ID, a call by --request, or give the token itself with --secret")
+		return errors.New("give the ID of a token or a connection, a call with --request, or the token itself with --secret")
 	}
 	id := keyporter.ID(args[0])
 	got, err := checker.ExplainToken(ctx, id, req)
@@ -72,7 +72,7 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 		got, err = checker.ExplainConnection(ctx, id, req)
 	}
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return fmt.Errorf("there is no token and no connection with the ID %s", id)
+		return fmt.Errorf("no token or connection has the ID %s", id)
 	}
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, che
 		return fmt.Errorf("read the token: %w", err)
 	}
 	if req.Path == "" {
-		return errors.New("with --secret, say which --path is called")
+		return errors.New("with --secret, add the --path of the call")
 	}
 	req.APIToken = []string{strings.TrimSpace(line)}
 	got, err := checker.Explain(ctx, req)
@@ -122,7 +122,7 @@ func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explan
 func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 	call, t, err := x.Refusal(ctx, keyporter.Command(), x.request)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return fmt.Errorf("%w A Keyporter that runs writes them every ten seconds", err)
+		return fmt.Errorf("%w A running Keyporter writes them every ten seconds", err)
 	}
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (l *limited) Read(p []byte) (n int, err error) {
 
 // errHeader is told of a file that doesn't name its columns. It quotes nothing: without a
 // header the first line is one with a secret.
-var errHeader = errors.New("the first line has to name the columns, with commas between: login, name, token or sha256, and if you like enabled, expires and kind; each once, and no others")
+var errHeader = errors.New("the first line must name the columns, separated by commas: login, name, token or sha256, and optionally enabled, expires, and kind; each once, and no others")
 
 func newCSVReader(in *bufio.Reader) (*csvReader, error) {
 	l := &limited{in: in, limit: maxImportLine}
@@ -65,9 +65,9 @@ func (r *csvReader) next() (line int, row importRow, err error) {
 	var at *csv.ParseError
 	switch {
 	case errors.As(err, &at):
-		r.line, err = at.StartLine, lineFault("It has quotation marks where there can be none, or lacks one.")
+		r.line, err = at.StartLine, lineFault("It has a stray quotation mark, or one is missing.")
 		if errors.Is(at, csv.ErrFieldCount) {
-			err = lineFault("It has more or fewer fields than the first line has columns.")
+			err = lineFault("It doesn't have as many fields as the first line has columns.")
 		}
 	case err != nil:
 		r.line++

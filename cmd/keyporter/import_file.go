@@ -59,13 +59,13 @@ type lineFault string
 func (f lineFault) Error() string { return string(f) }
 
 // errLongLine is the one after which nothing more is read.
-const errLongLine = lineFault("It is longer than 64 KB. What follows wasn't read.")
+const errLongLine = lineFault("It is longer than 64 KB. Nothing after it was read.")
 
 // The faults of a file.
 var (
-	errManyLines = fmt.Errorf("there are more than %d lines; import them in several files", maxImportLines)
+	errManyLines = fmt.Errorf("there are more than %d lines; split the file", maxImportLines)
 	errUTF16     = errors.New("the file is in UTF-16; save it as UTF-8")
-	errFormat    = errors.New("the format is csv or jsonl")
+	errFormat    = errors.New("the format must be csv or jsonl")
 )
 
 // newImportReader reads in a format: csv, jsonl, or, empty, what the name of the file or
@@ -140,7 +140,7 @@ func readImport(r importReader) (tokens []control.ImportedToken, faults []contro
 func (r *importRow) token() (t control.ImportedToken, err error) {
 	for _, text := range r {
 		if !utf8.ValidString(text) {
-			return t, lineFault("It has bytes in it that are not UTF-8.")
+			return t, lineFault("It contains bytes that aren't UTF-8.")
 		}
 	}
 	var wrong [7]error
@@ -149,7 +149,7 @@ func (r *importRow) token() (t control.ImportedToken, err error) {
 	t.Kind, wrong[2] = r.kind()
 	t.Secret, wrong[3] = r.secret(t.Kind)
 	if token := r[columnToken]; token != "" && strings.Contains(t.Name, token) || keyporter.HashSecret(t.Name) == t.Secret.Hash {
-		wrong[4] = lineFault("The name has the token in it: all who see the name could use it.")
+		wrong[4] = lineFault("The name contains the token: anyone who sees the name could use it.")
 	}
 	t.Enabled, wrong[5] = r.enabled()
 	t.ExpiresAt, wrong[6] = r.expires()
@@ -177,7 +177,7 @@ func (r *importRow) expires() (time.Time, error) {
 	}
 	at, err := parseExpiry(r[columnExpires])
 	if err != nil {
-		return at, lineFault("The expiry is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never.")
+		return at, lineFault("The expiry must look like 2027-01-31, 2027-01-31T12:00:00Z, or never.")
 	}
 	return at, nil
 }
@@ -185,9 +185,9 @@ func (r *importRow) expires() (time.Time, error) {
 func (r *importRow) secret(kind keyporter.TokenKind) (keyporter.ImportedSecret, error) {
 	switch token, hash := r[columnToken], r[columnSHA256]; {
 	case token == "" && hash == "":
-		return keyporter.ImportedSecret{}, lineFault("It has neither a token nor the SHA-256 of one.")
+		return keyporter.ImportedSecret{}, lineFault("It has neither a token nor a token's SHA-256.")
 	case token != "" && hash != "":
-		return keyporter.ImportedSecret{}, lineFault("It has a token and a SHA-256. One of them is enough.")
+		return keyporter.ImportedSecret{}, lineFault("It has both a token and a SHA-256. Keep one of them.")
 	case hash != "":
 		return keyporter.ReadSecretHash(hash)
 	default:
@@ -202,7 +202,7 @@ func (r *importRow) kind() (keyporter.TokenKind, error) {
 	case string(keyporter.OrganizationToken):
 		return keyporter.OrganizationToken, nil
 	}
-	return "", lineFault("The kind is neither user nor organization.")
+	return "", lineFault("The kind must be user or organization.")
 }
 
 func (r *importRow) enabled() (bool, error) {
@@ -212,5 +212,5 @@ func (r *importRow) enabled() (bool, error) {
 	case "false", "":
 		return false, nil
 	}
-	return false, lineFault("What is under enabled is neither true nor false.")
+	return false, lineFault("The value of enabled must be true or false.")
 }

@@ -30,7 +30,7 @@ func (r *jsonReader) next() (line int, row importRow, err error) {
 			continue
 		}
 		if !utf8.Valid(text) { // the decoder would put something in its place
-			return r.line, row, lineFault("It has bytes in it that are not UTF-8.")
+			return r.line, row, lineFault("It contains bytes that aren't UTF-8.")
 		}
 		return r.line, row, row.readJSON(json.NewDecoder(bytes.NewReader(text)))
 	}
@@ -44,8 +44,8 @@ func (r *jsonReader) next() (line int, row importRow, err error) {
 }
 
 const (
-	noObject = lineFault("It is not one JSON object with texts in it, and true or false under enabled.")
-	noMember = lineFault("It has a member that isn't one of login, name, token, sha256, enabled, expires and kind, or has one of them twice.")
+	noObject = lineFault("It must be one JSON object with strings in it, and true or false for enabled.")
+	noMember = lineFault("It has a member other than login, name, token, sha256, enabled, expires, and kind, or has one of them twice.")
 )
 
 // readJSON reads an object. It is stricter than encoding/json is by itself: names in any

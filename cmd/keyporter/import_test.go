@@ -66,7 +66,7 @@ func TestLinesThatCantBeImported(t *testing.T) {
 	const good = "ada@acme.example,Export,"
 	for line, why := range map[string]string{
 		",Name," + foreign:                                    "Enter a login name.",
-		foreign + ",ada@acme.example,Name":                    "The login name is an e-mail address",
+		foreign + ",ada@acme.example,Name":                    "The login name must be an email address",
 		"ada\xff@acme.example,Name," + foreign:                "not UTF-8",
 		"ada@acme.example,N\xffme," + foreign:                 "not UTF-8",
 		"ada@acme.example,," + foreign:                        "Enter a name.",
@@ -74,47 +74,47 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		"ada@acme.example,N\x00me," + foreign:                 "control characters",
 		"ada@acme.example," + foreign + foreign + "," + good:  "fields",
 		"ada@acme.example," + foreign:                         "fields",
-		"ada@acme.example,Na\"me," + foreign:                  "quotation marks",
-		"ada@acme.example,Name,\"" + foreign + "\"x":          "quotation marks",
+		"ada@acme.example,Na\"me," + foreign:                  "stray quotation mark",
+		"ada@acme.example,Name,\"" + foreign + "\"x":          "stray quotation mark",
 		"ada@acme.example,Name,":                              "neither a token nor",
 		"ada@acme.example,Name," + foreign[:15]:               "too short",
 		"ada@acme.example,Name," + strings.Repeat(foreign, 9): "too long",
 		"ada@acme.example,Name," + foreign + " " + foreign:    "blanks",
 		"ada@acme.example,Name," + foreign + "ü":              "blanks",
 		"ada@acme.example,Name,kpu_" + foreign[:49]:           "length or checksum",
-		"ada@acme.example,Old " + foreign + "," + foreign:     "has the token in it",
+		"ada@acme.example,Old " + foreign + "," + foreign:     "contains the token",
 	} {
 		told(t, "login,name,token\n"+good+foreign+"a\n"+line+"\n"+good+foreign+"b\n", line, 3, why)
 	}
 	for line, why := range map[string]string{
-		foreign + ",yes,,":                  "neither true nor false",
-		foreign + ",true,31.01.2030,":       "not a time like",
-		foreign + ",true,2030-02-30,":       "not a time like",
-		foreign + ",true,2030-01-31 12:00,": "not a time like",
-		foreign + ",true,,team":             "neither user nor organization",
+		foreign + ",yes,,":                  "must be true or false",
+		foreign + ",true,31.01.2030,":       "must look like",
+		foreign + ",true,2030-02-30,":       "must look like",
+		foreign + ",true,2030-01-31 12:00,": "must look like",
+		foreign + ",true,,team":             "must be user or organization",
 	} {
 		told(t, "login,name,token,enabled,expires,kind\n"+good+foreign+"a,,,\n"+good+line+"\n"+good+foreign+"b,,,\n", line, 3, why)
 	}
 	for line, why := range map[string]string{
 		`"sha256":"` + foreign + `"`: "64 hexadecimal digits",
-		`"token":"` + foreign + `","sha256":"` + strings.Repeat("0", 64) + `"`: "One of them is enough",
+		`"token":"` + foreign + `","sha256":"` + strings.Repeat("0", 64) + `"`: "Keep one of them",
 		`"token":"` + foreign + `","token":"` + foreign + `"`:                  "twice",
 		`"token":"` + foreign + `","Token":"` + foreign + `"`:                  "twice",
 		`"token":"` + foreign + `","` + foreign + `":1`:                        "isn't one of",
-		`"token":"` + foreign + `","enabled":1`:                                "not one JSON object",
-		`"token":"` + foreign + `","kind":true`:                                "not one JSON object",
-		`"token":["` + foreign + `"]`:                                          "not one JSON object",
-		`"token":"` + foreign + `"}{"x":"` + foreign + `"`:                     "not one JSON object",
-		`"token":"` + foreign:                                                  "not one JSON object",
+		`"token":"` + foreign + `","enabled":1`:                                "must be one JSON object",
+		`"token":"` + foreign + `","kind":true`:                                "must be one JSON object",
+		`"token":["` + foreign + `"]`:                                          "must be one JSON object",
+		`"token":"` + foreign + `"}{"x":"` + foreign + `"`:                     "must be one JSON object",
+		`"token":"` + foreign:                                                  "must be one JSON object",
 		`"token":"` + foreign + "\xff\"":                                       "not UTF-8",
-		`"token":123456789012345678901234567890`:                               "not one JSON object",
+		`"token":123456789012345678901234567890`:                               "must be one JSON object",
 	} {
 		const good = `{"login":"ada@acme.example","name":"Export",`
 		told(t, good+`"token":"`+foreign+`a"}`+"\n"+good+line+"}\n"+good+`"token":"`+foreign+`b"}`+"\n", line, 2, why)
 	}
 	hash := keyporter.HashSecret(foreign)
-	told(t, "login,name,sha256\n"+good+strings.Repeat("0", 64)+"\n"+fmt.Sprintf("ada@acme.example,%s,%x\n", foreign, hash)+good+strings.Repeat("1", 64)+"\n", "the token as its name", 3, "has the token in it")
-	told(t, `{"login":"a@b.example","name":"Export","token":"`+foreign+`"}`+"\n"+`["`+foreign+`"]`+"\n"+`{"login":"a@b.example","name":"Two","token":"`+foreign+`"}`, "array", 2, "not one JSON object")
+	told(t, "login,name,sha256\n"+good+strings.Repeat("0", 64)+"\n"+fmt.Sprintf("ada@acme.example,%s,%x\n", foreign, hash)+good+strings.Repeat("1", 64)+"\n", "the token as its name", 3, "contains the token")
+	told(t, `{"login":"a@b.example","name":"Export","token":"`+foreign+`"}`+"\n"+`["`+foreign+`"]`+"\n"+`{"login":"a@b.example","name":"Two","token":"`+foreign+`"}`, "array", 2, "must be one JSON object")
 }
 
 func told(t *testing.T, file, what string, line int, why string) {

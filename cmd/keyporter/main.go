@@ -1,4 +1,4 @@
-// Keyporter is API tokens and the check of every API call, beside any product.
+// Keyporter is API tokens, and the check on every API call, for any product.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 func newProgram() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "keyporter",
-		Short:         "API tokens and the check of every API call, beside any product",
+		Short:         "API tokens, and the check on every API call, for any product",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -56,7 +56,7 @@ func (s *settings) add(cmd *cobra.Command, only ...string) {
 	flags.StringVarP(&s.file, "config", "c", os.Getenv("KEYPORTER_CONFIG"), "configuration `file` (KEYPORTER_CONFIG)")
 	for _, setting := range server.Settings() {
 		if len(only) == 0 || only[0] == setting.Key {
-			flags.String(setting.Flag, "", fmt.Sprintf("%s in the file, %s as variable", setting.Key, setting.Env))
+			flags.String(setting.Flag, "", fmt.Sprintf("%s in the file, %s as a variable", setting.Key, setting.Env))
 		}
 	}
 }

@@ -13,25 +13,25 @@ import (
 )
 
 func organizationCommand() *cobra.Command {
-	cmd := group("organization", "Manage organizations and their features, as the machine's owner")
+	cmd := group("organization", "Manage organizations and their features as the owner of the machine")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(
 		o.organizationList(),
-		o.changing("grant ORGANIZATION FEATURE", "Grant a feature, such as OrganizationApiToken", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.changing("grant ORGANIZATION FEATURE", "Grant a feature, such as OrganizationApiToken (Organization tokens)", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return o.changeFlag(cmd, args, o.GrantFlag, "granted to")
 		}),
-		o.changing("withdraw ORGANIZATION FEATURE", "Take a feature away", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.changing("withdraw ORGANIZATION FEATURE", "Withdraw a feature", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return o.changeFlag(cmd, args, o.WithdrawFlag, "withdrawn from")
 		}),
-		o.changing("enable ORGANIZATION", "End a suspension", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.changing("enable ORGANIZATION", "Lift a suspension", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.EnableOrganization, "enabled")
 		}),
-		o.changing("disable ORGANIZATION", "Suspend: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.changing("disable ORGANIZATION", "Suspend an organization: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
 		}),
-		o.changing("passwords ORGANIZATION", "Let passwords in again, when the identity provider is out of reach", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return o.changeOrganization(cmd, args[0], o.letPasswordsIn, "lets passwords in")
+		o.changing("passwords ORGANIZATION", "Allow passwords again, when the identity provider can't be reached", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeOrganization(cmd, args[0], o.letPasswordsIn, "allows passwords")
 		}),
 	)
 	return cmd

@@ -51,7 +51,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 
 	// Ada has not the feature, and is told which it is.
 	signIn(b, info, "ada@acme.example")
-	says(t, b, "[aria-labelledby=organization-tokens]", "deprecated", "every user of Acme", "“OrganizationApiToken” is not granted to Acme")
+	says(t, b, "[aria-labelledby=organization-tokens]", "deprecated", "every user of Acme", "the feature “Organization tokens” (OrganizationApiToken)")
 	if b.Text("a[href='/tokens/new?kind=organization']") != "" {
 		t.Error("without the feature a token can be added")
 	}
@@ -62,8 +62,8 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	// The operator grants it.
 	signIn(b, info, "olivia@acme.example")
 	open(b, info, "/organizations/"+string(ada.OrganizationID))
-	b.Click("[aria-label=OrganizationApiToken]")
-	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
+	b.Click(`[aria-label="Organization tokens"]`)
+	b.Wait(`document.querySelector('[aria-label="Organization tokens"][aria-checked=true]')`)
 	b.Click("header .account button")
 	onPage(b, "/sign-in")
 
@@ -100,18 +100,18 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	}
 
 	// Why, by the request id and by the token.
-	if told := explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")); !strings.Contains(told, "Does this API version take") || !strings.Contains(told, "versions 1 to 5 only") {
+	if told := explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")); !strings.Contains(told, "Does this API version accept") || !strings.Contains(told, "REST versions 1 to 5") {
 		t.Errorf("explained as %s", told)
 	}
 	open(b, info, "/refusals")
 	b.Look("refusals")
 	b.Fill("#request", res.Header.Get("X-Keyporter-Request-Id")+kb.Enter)
 	b.Wait("document.querySelector('.steps')")
-	says(t, b, ".steps .failed", "Does this API version take credentials of its kind?", "versions 1 to 5 only")
+	says(t, b, ".steps .failed", "Does this API version accept this kind of credential?", "REST versions 1 to 5")
 	b.Look("refusal")
 	b.Click("[aria-labelledby=why] .panel-head a")
 	b.Wait("location.pathname.endsWith('/explain')")
-	says(t, b, ".steps .failed", "versions 1 to 5 only")
+	says(t, b, ".steps .failed", "REST versions 1 to 5")
 	b.Fill("#path", find5+kb.Enter)
 	b.Wait("document.querySelector('#verdict')?.innerText === 'It works'")
 	b.Look("explain-works")
@@ -128,14 +128,14 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, _ = speakFor(t, info, secret, "grace@acme.example", find5)
-	if res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "blocks api.use") {
+	if res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "blocks Use the API") {
 		t.Errorf("blocked, the call got %d %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
 	}
 	for _, told := range []string{
 		explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")),
 		explained(t, d, tokenID(b), "--login", "grace@acme.example"),
 	} {
-		if !strings.Contains(told, "Do the owner’s roles grant api.use") || !strings.Contains(told, "The role “No API” blocks api.use for ada@acme.example") {
+		if !strings.Contains(told, "Does a role of the owner grant Use the API") || !strings.Contains(told, "The role “No API” blocks Use the API (api.use) for ada@acme.example") {
 			t.Errorf("explained as %s", told)
 		}
 	}
@@ -147,7 +147,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Look("organization-tokens-blocked")
 	b.Click("#organization-list [title^=Why]")
 	b.Wait("document.querySelector('.steps .failed')")
-	says(t, b, ".steps .failed", "The role “No API” blocks api.use for ada@acme.example")
+	says(t, b, ".steps .failed", "The role “No API” blocks Use the API (api.use) for ada@acme.example")
 	b.Look("explain-blocked")
 	b.Click("header .account button")
 	onPage(b, "/sign-in")
@@ -156,7 +156,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	signIn(b, info, "olivia@acme.example")
 	b.Click(".sections a[href='/organization-tokens']")
 	onPage(b, "/organization-tokens")
-	says(t, b, ".token", "Of ada@acme.example", "may not use the API")
+	says(t, b, ".token", "Of ada@acme.example", "can’t use the API")
 	b.Click(".depends summary")
 	says(t, b, ".depends", "grace@acme.example", "esign 5", "archiver 1.4")
 	b.Look("organization-tokens-all")
@@ -172,7 +172,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	}
 	b.Click("[title=Delete]")
 	b.Wait("document.querySelector('dialog[open] .clients')")
-	says(t, b, "dialog", "archiver 1.4", "It spoke for", "grace@acme.example")
+	says(t, b, "dialog", "archiver 1.4", "It acted for", "grace@acme.example")
 	b.Look("organization-token-delete")
 	b.Click("dialog .destroy")
 	b.Wait("!document.querySelector('.token')")

@@ -53,7 +53,7 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	}
 	o.sqlite = !store.IsPostgres(cfg.Database)
 	if _, err := os.Stat(cfg.Database); o.sqlite && err != nil {
-		return fmt.Errorf("there is no database at %s; make it with “keyporter serve”, or name another one with --database", cfg.Database)
+		return fmt.Errorf("there is no database at %s; create it with “keyporter serve”, or choose another one with --database", cfg.Database)
 	}
 	db, err := store.Open(cmd.Context(), cfg.Database, slog.New(slog.DiscardHandler))
 	if err != nil {

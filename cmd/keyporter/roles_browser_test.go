@@ -98,12 +98,12 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Look("user")
 	b.Click("[name=role][value='" + role + "']")
 	b.Wait("document.querySelector('.preview .stop')")
-	says(t, b, ".preview", "1 user loses", "1 token in use stops", "Demo", "of ada@acme.example", "billing-sync 2.4", "api.use")
+	says(t, b, ".preview", "1 user loses", "1 token in use stops working", "Demo", "of ada@acme.example", "billing-sync 2.4", "api.use")
 	b.Look("user-preview")
 	answered(t, info, info.Token, "ada@acme.example")
 	b.Click("form[data-preview] .main")
 	b.Wait("document.querySelector('.done')")
-	if status, told := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(told, "blocks api.use") {
+	if status, told := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(told, "blocks Use the API") {
 		t.Errorf("the call got %d %s", status, told)
 	}
 	says(t, b, ".results tbody tr", "Call the APIs", "No", "Api User", "Interns of the summer")
@@ -125,7 +125,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	}
 	b.Click("form.panel .buttons .main")
 	b.Wait("document.querySelector('main [role=alert]')")
-	says(t, b, "form.panel", "Somebody else has changed this role", "You had chosen: Open", "You had written “Interns of the summer”")
+	says(t, b, "form.panel", "Someone else has changed this role", "You had chosen: Open", "You had entered “Interns of the summer”")
 	b.Look("role-changed-meanwhile")
 	b.Click("[name='effect.api.use'][value=open]")
 	b.Click("form.panel .buttons .main")
@@ -171,14 +171,14 @@ func TestAnOrganizationsDays(t *testing.T) {
 	b.Wait("document.querySelector('.done')")
 	b.Look("organization-made")
 
-	b.Click("[aria-label=OrganizationApiToken]")
-	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
-	b.Click("[aria-label=OrganizationApiToken]")
+	b.Click(`[aria-label="Organization tokens"]`)
+	b.Wait(`document.querySelector('[aria-label="Organization tokens"][aria-checked=true]')`)
+	b.Click(`[aria-label="Organization tokens"]`)
 	b.Wait("document.querySelector('h1').textContent.startsWith('Withdraw')")
-	says(t, b, "main", "No token used in the last 30 days will stop.")
+	says(t, b, "main", "No token used in the last 30 days will stop working.")
 	b.Look("flag-withdraw")
 	b.Click(".buttons a")
-	b.Wait("document.querySelector('[aria-label=OrganizationApiToken][aria-checked=true]')")
+	b.Wait(`document.querySelector('[aria-label="Organization tokens"][aria-checked=true]')`)
 	b.Click("[aria-labelledby=users] .button")
 	b.Wait("document.activeElement.id === 'login'")
 	b.Fill("#login", "ada@acme.example")
@@ -224,6 +224,6 @@ func TestAnOrganizationsDays(t *testing.T) {
 		t.Errorf("grace is led to %s", b.Text(".sections"))
 	}
 	open(b, info, "/organizations")
-	says(t, b, "main", "That is not allowed", "operator")
+	says(t, b, "main", "You can’t do that", "operator")
 	b.Look("forbidden")
 }

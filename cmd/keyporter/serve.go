@@ -18,11 +18,11 @@ func serveCommand() *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the console, the gateway and /verify",
-		Long: `Serve the console, the gateway and /verify.
+		Short: "Serve the console, the gateway, and /verify",
+		Long: `Serve the console, the gateway, and /verify.
 
-The first start makes the database and prints a one-time link, by which the
-operator makes his account. Every setting is described in docs/reference/configuration.md.`,
+The first start creates the database and prints a one-time link that lets the
+operator create an account. Every setting is described in docs/reference/configuration.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load(cmd)
@@ -50,7 +50,7 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 		if base == "" {
 			base = srv.URL()
 		}
-		fmt.Fprintf(out, "\nNobody runs this Keyporter yet. Make the operator's account here; the link works once, until tomorrow:\n\n  %s/setup/%s\n\n", base, code)
+		fmt.Fprintf(out, "\nThis Keyporter has no operator yet. Create the operator's account here; the link works once, until tomorrow:\n\n  %s/setup/%s\n\n", base, code)
 	}
 	if err == nil {
 		err = wait(cmd.Context(), srv)

@@ -141,7 +141,7 @@ func TestTheRequestWithAnOrganizationToken(t *testing.T) {
 			sh.run(strings.ReplaceAll(b.text, "http://127.0.0.1:8080", info.URL), "")
 		}
 	}
-	for login, want := range map[string]string{"grace@acme.example": "<baseResult>ok</baseResult>", "eve@rival.example": "No user of the organization has the login name in the request."} {
+	for login, want := range map[string]string{"grace@acme.example": "<baseResult>ok</baseResult>", "eve@rival.example": "No user in the organization has the login name in the request."} {
 		if got := sh.run(fmt.Sprintf("ORGANIZATION_TOKEN=%s LOGIN_NAME=%s\ncall organization\n", secret.Reveal(), login), ""); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", login, got)
 		}

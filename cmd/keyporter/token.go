@@ -12,7 +12,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	cmd := group("token", "Manage the API tokens of users, as the machine's owner")
+	cmd := group("token", "Manage users' API tokens as the owner of the machine")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.tokenAdd(), o.tokenList(), o.tokenImport(),
@@ -22,10 +22,10 @@ func tokenCommand() *cobra.Command {
 		o.changing("disable ID", "Switch a token off", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return saidToken(cmd, "off")(o.DisableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
-		o.changing("rename ID NAME", "Give a token another name", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.changing("rename ID NAME", "Rename a token", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return saidToken(cmd, "renamed")(o.RenameToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), args[1]))
 		}),
-		o.changing("expire ID WHEN", "Set when a token ends: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.changing("expire ID WHEN", "Set when a token expires: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			at, err := parseExpiry(args[1])
 			if err != nil {
 				return err
@@ -74,12 +74,12 @@ func (o *owner) tokenAdd() *cobra.Command {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), secret.Reveal())
-		fmt.Fprintf(cmd.ErrOrStderr(), "Token %s of %s is %s. Its secret, above, is not shown again.\n", t.ID, user.Login, onOff(t.Enabled))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Token %s of %s is %s. Its secret, above, won't be shown again.\n", t.ID, user.Login, onOff(t.Enabled))
 		return nil
 	})
-	cmd.Flags().StringVar(&expires, "expires", "never", "when the token ends: 2027-01-31, 2027-01-31T12:00:00Z, or never")
-	cmd.Flags().BoolVar(&organization, "organization", false, "add an organization token (deprecated), which speaks for any user of the organization")
-	cmd.Flags().BoolVar(&enable, "enable", false, "switch it on at once")
+	cmd.Flags().StringVar(&expires, "expires", "never", "when the token expires: 2027-01-31, 2027-01-31T12:00:00Z, or never")
+	cmd.Flags().BoolVar(&organization, "organization", false, "add an organization token (deprecated), which acts for any user of the organization")
+	cmd.Flags().BoolVar(&enable, "enable", false, "switch it on right away")
 	return cmd
 }
 
@@ -133,7 +133,7 @@ func parseExpiry(s string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return at, fmt.Errorf("%q is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never", s)
+		return at, fmt.Errorf("%q must look like 2027-01-31, 2027-01-31T12:00:00Z, or never", s)
 	}
 	return at, nil
 }

@@ -17,7 +17,7 @@ import (
 func (o *owner) tokenImport() *cobra.Command {
 	var format, organization string
 	var in control.ImportOptions
-	cmd := o.changing("import FILE", "Take over tokens of another system, so that what uses them goes on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.changing("import FILE", "Import tokens from another system, so that programs that use them keep working", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		if organization != "" {
 			org, err := o.OrganizationByName(cmd.Context(), keyporter.Command(), organization)
 			if err != nil {
@@ -37,7 +37,7 @@ func (o *owner) tokenImport() *cobra.Command {
 		done.Faults = append(done.Faults, faults...)
 		return sayImport(cmd, done, in.DryRun)
 	})
-	cmd.Long = `Take over tokens of another system, so that what uses them goes on.
+	cmd.Long = `Import tokens from another system, so that programs that use them keep working.
 
 FILE (- is standard input) is CSV whose first line names the columns, or has a
 JSON object in each line. Its fields:
@@ -52,9 +52,9 @@ JSON object in each line. Its fields:
 
 All lines are taken or none. Those that are there already stay as they are, and those
 that were deleted stay deleted, so that the same file can be imported again.`
-	cmd.Flags().StringVar(&format, "format", "", "`csv` or jsonl (default: what the file's name, or else its first character, says)")
-	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization to which every owner has to belong")
-	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "change nothing, but tell what would be")
+	cmd.Flags().StringVar(&format, "format", "", "`csv` or jsonl (default: from the file's name, or else its first character)")
+	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization that every owner must belong to")
+	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "change nothing, but report what would change")
 	return cmd
 }
 
@@ -82,9 +82,9 @@ func sayImport(cmd *cobra.Command, done control.Import, dry bool) error {
 	}
 	switch n := len(done.Faults); {
 	case n == 1:
-		return errors.New("one line can't be taken, so nothing was imported")
+		return errors.New("one line can't be imported, so nothing was")
 	case n > 1:
-		return fmt.Errorf("%d lines can't be taken, so nothing was imported", n)
+		return fmt.Errorf("%d lines can't be imported, so nothing was", n)
 	}
 	verb := "imported"
 	if dry {

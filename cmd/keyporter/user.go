@@ -15,22 +15,22 @@ import (
 )
 
 func userCommand() *cobra.Command {
-	cmd := group("user", "Manage users, as the machine's owner")
+	cmd := group("user", "Manage users as the owner of the machine")
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.userAdd(), o.userList(), o.userPassword(),
-		o.changing("enable LOGIN", "Let a user sign in and his tokens work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.changing("enable LOGIN", "Switch a user on: they can sign in and their tokens work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.EnableUser, "enabled")
 		}),
-		o.changing("disable LOGIN", "Keep a user from signing in and his tokens from working", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.changing("disable LOGIN", "Switch a user off: they can't sign in and their tokens don't work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.DisableUser, "disabled")
 		}),
 		o.userRoles(),
-		o.changing("appoint LOGIN", "Let a user run the instance, as an operator", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return o.changeUser(cmd, args[0], o.AppointOperator, "is an operator")
+		o.changing("appoint LOGIN", "Make a user an operator of the instance", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.AppointOperator, "is now an operator")
 		}),
-		o.changing("dismiss LOGIN", "Let an operator run the instance no longer", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return o.changeUser(cmd, args[0], o.DismissOperator, "is no operator")
+		o.changing("dismiss LOGIN", "Remove an operator", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			return o.changeUser(cmd, args[0], o.DismissOperator, "is no longer an operator")
 		}),
 	)
 	return cmd
@@ -51,7 +51,7 @@ func (o *owner) userAdd() *cobra.Command {
 	var organization string
 	var roles []string
 	var operator, stdin bool
-	cmd := o.changing("add LOGIN", "Add a user; without --password-stdin a password is made and printed", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.changing("add LOGIN", "Add a user; without --password-stdin, a password is generated and printed", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		org, err := o.organization(ctx, organization)
 		if err != nil {
@@ -69,9 +69,9 @@ func (o *owner) userAdd() *cobra.Command {
 		}
 		return err
 	})
-	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization, made if there is none of that name")
-	cmd.Flags().StringSliceVar(&roles, "role", []string{string(keyporter.RoleAPIUser)}, "administrator, api_user, developer, auditor or member; may be repeated")
-	cmd.Flags().BoolVar(&operator, "operator", false, "let the user run the instance")
+	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization, created if it doesn't exist")
+	cmd.Flags().StringSliceVar(&roles, "role", []string{string(keyporter.RoleAPIUser)}, "administrator, api_user, developer, auditor, or member; repeatable")
+	cmd.Flags().BoolVar(&operator, "operator", false, "make the user an operator")
 	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from the first line of standard input")
 	_ = cmd.MarkFlagRequired("organization")
 	return cmd
@@ -108,7 +108,7 @@ func password(cmd *cobra.Command, stdin bool) (text string, made bool, err error
 
 func (o *owner) userPassword() *cobra.Command {
 	var stdin bool
-	cmd := o.changing("password LOGIN", "Give a user another password and end his sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.changing("password LOGIN", "Set a user's password and end their sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func (o *owner) userPassword() *cobra.Command {
 }
 
 func (o *owner) userRoles() *cobra.Command {
-	return o.changing("roles LOGIN [ROLE...]", "Give a user these roles and no others", cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+	return o.changing("roles LOGIN [ROLE...]", "Set a user's roles to exactly these", cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
 		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ func (g *Grants) GrantByCode(ctx context.Context, from Caller, code string) (key
 		return grant, err
 	case !grant.CodeUsedAt.IsZero():
 		if from.ArrivedAt.UnixMilli() > grant.CodeUsedAt.UnixMilli() {
-			err = g.RevokeGrant(ctx, from, grant, "its code was shown again")
+			err = g.RevokeGrant(ctx, from, grant, "its code was used again")
 		}
 		if err == nil {
 			err = notFound("code")

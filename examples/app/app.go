@@ -116,7 +116,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	state, nonce, verifier := s.state, s.nonce, s.verifier
 	s.state, s.nonce, s.verifier = "", "", ""
 	if state == "" || q.Get("state") != state || q.Get("iss") != a.Issuer {
-		http.Error(w, "This answer isn't one to a question of ours.", http.StatusBadRequest)
+		http.Error(w, "This answer doesn't belong to any request of ours.", http.StatusBadRequest)
 		return
 	}
 	if code := q.Get("error"); code != "" {
@@ -146,7 +146,7 @@ func (a *App) exchange(ctx context.Context, s *session, code, nonce, verifier st
 		return err
 	}
 	if id.Nonce != nonce {
-		return fmt.Errorf("the nonce is another one")
+		return fmt.Errorf("the nonce doesn't match")
 	}
 	var claims struct {
 		Name string `json:"name"`

@@ -116,7 +116,7 @@ func story5(version string) []step {
 		},
 		{
 			"POST /Api/v5/envelope/sendFromTemplate", `{"TemplateId":"<recipe>","EnvelopeOverrideOptions":{"Recipients":[{"Email":"nobody@example.com"}]}}`,
-			400, shape("/v5", invalid("The template has no recipient with the Email that is to be replaced.")),
+			400, shape("/v5", invalid("The template has no recipient with the Email to replace.")),
 		},
 		{"POST /Api/v5/envelope/sendFromTemplate", `{"TemplateId":"<cake>"}`, 404, shape("/v5", errNoTemplate)},
 		{"GET /Api/v5/envelope/<recipe>/cancel", "", 400, shape("/v5", errNotActive)},
@@ -162,7 +162,7 @@ func story6() []step {
 		{"GET /Api/v6/envelope/<envelope>/files", "", 200, `{"Documents":[{"FileId":"<doc>","FileName":"lease.pdf","DocumentNumber":1}]}`},
 		{"POST /Api/v6/envelope/find", `{"Status":"Active"}`, 200, `{"Envelopes":[{"Status":"Active","Id":"<envelope>","Name":"Lease"}]}`},
 		{"POST /Api/v6/envelope/cancel", `{"EnvelopeId":"<envelope>"}`, 200, ``},
-		{"POST /Api/v6/envelope/find", `{"Status":"InProgress"}`, 400, shape("/v6", invalid("Nothing can be found by this Status."))},
+		{"POST /Api/v6/envelope/find", `{"Status":"InProgress"}`, 400, shape("/v6", invalid("You can't search by this Status."))},
 		{"POST /Api/v6/envelope/find", `{"Status":"Canceled"}`, 200, `{"Envelopes":[{"Status":"Canceled","Id":"<envelope>","Name":"Lease"}]}`},
 		{"POST /Api/v6/envelope/cancel", `{"EnvelopeId":"<envelope>"}`, 400, shape("/v6", errNotActive)},
 		{"POST /Api/v6/envelope/delete", `{"EnvelopeId":"<envelope>"}`, 200, ``},

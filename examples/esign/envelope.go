@@ -58,7 +58,7 @@ func (e envelope) check() error {
 	}
 	for _, r := range e.recipients {
 		if !strings.Contains(r.email, "@") {
-			return invalid("Each recipient needs an e-mail address.")
+			return invalid("Each recipient needs an email address.")
 		}
 	}
 	return nil

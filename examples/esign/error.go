@@ -21,13 +21,13 @@ var (
 	errNoFile      = fault{http.StatusNotFound, "ERR0008", "There is no such file."}
 	errNoDraft     = fault{http.StatusNotFound, "ERR0250", "There is no such draft."}
 	errNoTemplate  = fault{http.StatusNotFound, "ERR0260", "There is no such template."}
-	errNotActive   = fault{http.StatusBadRequest, "ERR0013", "Only an active envelope can be cancelled."}
-	errNoFileName  = fault{http.StatusBadRequest, "ERR0023", "A file name is needed, in Content-Disposition."}
+	errNotActive   = fault{http.StatusBadRequest, "ERR0013", "Only an active envelope can be canceled."}
+	errNoFileName  = fault{http.StatusBadRequest, "ERR0023", "Content-Disposition must contain a file name."}
 	errTooBig      = fault{http.StatusBadRequest, "ERR0055", "The file is too big."}
 	errEmptyFile   = fault{http.StatusBadRequest, "ERR0097", "The file is empty."}
 	errTooLong     = fault{http.StatusRequestEntityTooLarge, "ERR0011", "The request is too long."}
-	errNoOperation = fault{http.StatusNotFound, "ERR0001", "There is no such operation here."}
-	errOurs        = fault{http.StatusInternalServerError, "ERR0001", "The call failed for a reason of ours."}
+	errNoOperation = fault{http.StatusNotFound, "ERR0001", "There is no such operation."}
+	errOurs        = fault{http.StatusInternalServerError, "ERR0001", "The call failed because of a problem on our side."}
 )
 
 func missing(parameter string) fault {

@@ -31,9 +31,9 @@ type findRequest struct {
 func (s *Service) find(ctx context.Context, c Caller, q findRequest, known ...status) (page []envelope, err error) {
 	switch {
 	case q.Status != "" && !slices.Contains(known, q.Status):
-		return nil, invalid("Nothing can be found by this Status.")
+		return nil, invalid("You can't search by this Status.")
 	case q.Limit < 0 || q.Limit > maxLimit:
-		return nil, invalid(fmt.Sprintf("Limit has to be between 1 and %d.", maxLimit))
+		return nil, invalid(fmt.Sprintf("Limit must be between 1 and %d.", maxLimit))
 	case q.Limit == 0:
 		q.Limit = defaultLimit
 	}

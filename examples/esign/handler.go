@@ -55,9 +55,9 @@ func read[Q any](w http.ResponseWriter, r *http.Request) (q Q, err error) {
 	case errors.As(err, &tooLong):
 		return q, errTooLong
 	case err != nil:
-		return q, invalid("The body can't be read to its end.")
+		return q, invalid("The body can't be read to the end.")
 	case json.Unmarshal(body, &q) != nil:
-		return q, invalid("The body is not the JSON that is expected here.")
+		return q, invalid("The body isn't the expected JSON.")
 	}
 	return q, nil
 }

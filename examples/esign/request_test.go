@@ -79,7 +79,7 @@ func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
 func TestBadBodies(t *testing.T) {
 	w := newWorld(t)
 	file := w.upload(ada, "a.pdf", "%PDF")
-	notJSON := invalid("The body is not the JSON that is expected here.")
+	notJSON := invalid("The body isn't the expected JSON.")
 	for _, tc := range []struct {
 		do, body string
 		want     fault
@@ -92,8 +92,8 @@ func TestBadBodies(t *testing.T) {
 		{"POST /Api/v6/envelope/find", `{"StartDate":"yesterday"}`, notJSON},
 		{"POST /Api/v6/envelope/find", `{"Limit":-1}`, invalid("Limit has to be between 1 and 1000.")},
 		{"POST /Api/v6/envelope/find", `{"Limit":1001}`, invalid("Limit has to be between 1 and 1000.")},
-		{"POST /Api/v6/envelope/find", `{"Status":"Template"}`, invalid("Nothing can be found by this Status.")},
-		{"POST /Api/v5/envelope/find", `{"Status":"Lost"}`, invalid("Nothing can be found by this Status.")},
+		{"POST /Api/v6/envelope/find", `{"Status":"Template"}`, invalid("You can't search by this Status.")},
+		{"POST /Api/v5/envelope/find", `{"Status":"Lost"}`, invalid("You can't search by this Status.")},
 		{"POST /Api/v5/envelope/find", `{"SearchText":"` + strings.Repeat("x", maxBody) + `"}`, errTooLong},
 		{"POST /Api/v6/envelope/find", `{"SearchText":"` + strings.Repeat("x", maxBody) + `"}`, errTooLong},
 		{"POST /Api/v6/envelope/cancel", `{}`, errNoEnvelope},
@@ -103,12 +103,12 @@ func TestBadBodies(t *testing.T) {
 		{"POST /Api/v5/envelope/send", body5(" ", file), missing("Name")},
 		{"POST /Api/v5/envelope/send", `{"SendEnvelopeDescription":{"Name":"x"}}`, missing("A document")},
 		{"POST /Api/v5/envelope/send", `{"SspFileIds":["` + file + `"],"SendEnvelopeDescription":{"Name":"x"}}`, missing("A recipient")},
-		{"POST /Api/v5/envelope/send", strings.Replace(body5("x", file), "Signer", "Automatic", 1), invalid("A RecipientType is Signer, Acknowledge or Cc.")},
-		{"POST /Api/v5/envelope/send", strings.Replace(body5("x", file), "grace@acme.example", "", 1), invalid("Each recipient needs an e-mail address.")},
+		{"POST /Api/v5/envelope/send", strings.Replace(body5("x", file), "Signer", "Automatic", 1), invalid("RecipientType must be Signer, Acknowledge, or Cc.")},
+		{"POST /Api/v5/envelope/send", strings.Replace(body5("x", file), "grace@acme.example", "", 1), invalid("Each recipient needs an email address.")},
 		{"POST /Api/v6/envelope/send", `{"Name":"x"}`, missing("A document")},
 		{"POST /Api/v6/envelope/send", `{"Name":"x","Documents":[{"FileId":"` + file + `"}]}`, missing("A recipient")},
-		{"POST /Api/v6/envelope/send", strings.Replace(body6("x", file), `"Sign"`, `"SignAutomatic"`, 1), invalid("The Action of an activity is one of Sign, View and SendCopy.")},
-		{"POST /Api/v6/envelope/send", strings.Replace(body6("x", file), `{"Sign"`, `{"View":{},"Sign"`, 1), invalid("The Action of an activity is one of Sign, View and SendCopy.")},
+		{"POST /Api/v6/envelope/send", strings.Replace(body6("x", file), `"Sign"`, `"SignAutomatic"`, 1), invalid("The Action of an activity must be Sign, View, or SendCopy.")},
+		{"POST /Api/v6/envelope/send", strings.Replace(body6("x", file), `{"Sign"`, `{"View":{},"Sign"`, 1), invalid("The Action of an activity must be Sign, View, or SendCopy.")},
 		{
 			"POST /Api/v6/envelope/send", strings.Replace(body6("x", file), `"Documents":[`, `"Documents":[`+strings.Repeat(`{"FileId":"`+file+`"},`, maxParts), 1),
 			invalid("An envelope has up to 50 documents and 50 recipients."),

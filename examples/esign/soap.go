@@ -128,7 +128,7 @@ func readXML(text, parameter string, to any) error {
 		return missing(parameter)
 	}
 	if xml.Unmarshal([]byte(text), to) != nil {
-		return invalid(parameter + " is not the XML that is expected here.")
+		return invalid(parameter + " isn't the expected XML.")
 	}
 	return nil
 }

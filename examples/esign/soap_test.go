@@ -102,7 +102,7 @@ func TestAnEnvelopeOverSOAP(t *testing.T) {
 func TestFaultsOverSOAP(t *testing.T) {
 	w := newWorld(t)
 	id, fileID := w.send(ada, "Lease"), w.upload(ada, "a.pdf", "%PDF")
-	notXML := func(p string) fault { return invalid(p + " is not the XML that is expected here.") }
+	notXML := func(p string) fault { return invalid(p + " isn't the expected XML.") }
 	for _, c := range []struct {
 		caller     Caller
 		operation  string
@@ -118,11 +118,11 @@ func TestFaultsOverSOAP(t *testing.T) {
 		{ada, "SendEnvelope_v1", []string{"envelopeDescriptionXml", soapEnvelopeXML}, missing("A document")},
 		{ada, "SendEnvelope_v1", []string{"sspFileIds", fileID, "envelopeDescriptionXml", "<envelope><name>x</name>"}, notXML("envelopeDescriptionXml")},
 		{ada, "SendEnvelope_v1", []string{"sspFileIds", fileID, "envelopeDescriptionXml", "<other/>"}, notXML("envelopeDescriptionXml")},
-		{ada, "FindEnvelopes_v1", []string{"findEnvelopesDescriptorXml", "<find><status>Nonsense</status></find>"}, invalid("Nothing can be found by this Status.")},
+		{ada, "FindEnvelopes_v1", []string{"findEnvelopesDescriptorXml", "<find><status>Nonsense</status></find>"}, invalid("You can't search by this Status.")},
 		{ada, "UploadTemporarySspFile_v1", nil, missing("fileXml")},
 		{ada, "UploadTemporarySspFile_v1", []string{"fileXml", "<file><data>QQ==</data></file>"}, errNoFileName},
 		{ada, "UploadTemporarySspFile_v1", []string{"fileXml", "<file><name>a</name></file>"}, errEmptyFile},
-		{ada, "UploadTemporarySspFile_v1", []string{"fileXml", "<file><name>a</name><data>?</data></file>"}, invalid("The upload can't be read to its end.")},
+		{ada, "UploadTemporarySspFile_v1", []string{"fileXml", "<file><name>a</name><data>?</data></file>"}, invalid("The upload can't be read to the end.")},
 	} {
 		if got := w.overSOAP(c.caller, c.operation, c.parameters...); got != failedResult(c.is) {
 			t.Errorf("%s %q:\n got %s\nwant %s", c.operation, c.parameters, got, failedResult(c.is))

@@ -111,5 +111,5 @@ func unreadable(err error) error {
 	case errors.As(err, &disk):
 		return fmt.Errorf("keep the upload: %w", err)
 	}
-	return invalid("The upload can't be read to its end.")
+	return invalid("The upload can't be read to the end.")
 }

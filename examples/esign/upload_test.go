@@ -81,7 +81,7 @@ func TestBadUploads(t *testing.T) {
 		{"an empty part", hollow, "", hollowBody, errEmptyFile},
 		{"no such part", other, "", otherBody, missing("The part File of the form")},
 		{"no boundary", "multipart/form-data", "", fullBody, invalid("The form has no boundary.")},
-		{"a form that breaks off in the file", full, "", fullBody[:strings.Index(fullBody, "%PDF")+2], invalid("The upload can't be read to its end.")},
+		{"a form that breaks off in the file", full, "", fullBody[:strings.Index(fullBody, "%PDF")+2], invalid("The upload can't be read to the end.")},
 		{"a form that breaks off before", full, "", fullBody[:60], missing("The part File of the form")},
 		{"a part without a name", unnamed, "", unnamedBody, errNoFileName},
 		{"a body without a name", "application/pdf", "", "%PDF", errNoFileName},

@@ -113,7 +113,7 @@ func (q sendRequest5) envelope() (envelope, error) {
 	for _, step := range d.Steps {
 		action := actionOf5(step.RecipientType)
 		if action == "" {
-			return e, invalid("A RecipientType is Signer, Acknowledge or Cc.")
+			return e, invalid("RecipientType must be Signer, Acknowledge, or Cc.")
 		}
 		for _, r := range step.Recipients {
 			e.recipients = append(e.recipients, recipient{action, r.Email, r.FirstName, r.LastName})
@@ -195,7 +195,7 @@ func (q templateRequest5) override(e *envelope) error {
 	for _, o := range q.EnvelopeOverrideOptions.Recipients {
 		i := slices.IndexFunc(e.recipients, func(r recipient) bool { return strings.EqualFold(r.email, o.Email) })
 		if i < 0 {
-			return invalid("The template has no recipient with the Email that is to be replaced.")
+			return invalid("The template has no recipient with the Email to replace.")
 		}
 		e.recipients[i] = recipient{e.recipients[i].action, o.Recipient.Email, o.Recipient.FirstName, o.Recipient.LastName}
 	}

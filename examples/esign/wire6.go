@@ -104,7 +104,7 @@ func (q sendRequest6) envelope(s status) (envelope, error) {
 	for _, a := range q.Activities {
 		r, ok := a.recipient()
 		if !ok {
-			return e, invalid("The Action of an activity is one of Sign, View and SendCopy.")
+			return e, invalid("The Action of an activity must be Sign, View, or SendCopy.")
 		}
 		e.recipients = append(e.recipients, r)
 	}

@@ -23,7 +23,7 @@ func main() {
 	cfg := client.Config{Mode: client.Decide, Log: slog.Default()}
 	flag.StringVar(&cfg.Address, "keyporter", "http://127.0.0.1:8080", "`address` of Keyporter")
 	flag.StringVar(&cfg.API, "api", "shop", "what Keyporter's configuration calls this API")
-	flag.DurationVar(&cfg.Grace, "grace", 0, "how long calls go on when Keyporter is gone")
+	flag.DurationVar(&cfg.Grace, "grace", 0, "how long known callers keep working when Keyporter is gone")
 	flag.Parse()
 	cfg.Secret = os.Getenv("KEYPORTER_GATEWAY_SECRET") // command lines are seen by everybody on a machine
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,7 +67,7 @@ func serve(ctx context.Context, address string, cfg client.Config) error {
 		defer cancel()
 		_ = server.Shutdown(last)
 	}()
-	slog.Info("the API listens", "address", "http://"+listener.Addr().String())
+	slog.Info("the API is listening", "address", "http://"+listener.Addr().String())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -119,7 +119,7 @@ func TestMCPClient(t *testing.T) {
 
 func TestMCPClientThatNobodyApproved(t *testing.T) {
 	c, endpoint := newMCPClient(t)
-	c.visitor.Ends = []string{"nobody has approved it yet"}
+	c.visitor.Ends = []string{"hasn't been approved yet"}
 	session, err := c.connect(t, endpoint)
 	if err == nil {
 		_ = session.Close()

@@ -34,7 +34,7 @@ const (
 )
 
 // finished are texts on the pages that are the last ones of a device.
-var finished = []string{"go back to your device", "The device is told", "Sign-in Success", "Sign-in request was interrupted"}
+var finished = []string{"go back to your device", "The device will be notified", "Sign-in Success", "Sign-in request was interrupted"}
 
 // provider is where scripts sign in: Keyporter, or the oracle.
 type provider struct {

@@ -65,7 +65,7 @@ func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
 		a.enter(a.visitor(login), "/tokens", "Add new API Token")
 	})
 	t.Run("an address that isn't vouched for says nothing", func(*testing.T) {
-		a.enter(a.visitor("unverified@acme.example"), "/tokens", "doesn’t vouch for your e-mail address")
+		a.enter(a.visitor("unverified@acme.example"), "/tokens", "hasn’t verified your email address")
 	})
 	t.Run("who turns back at the provider isn't signed in", func(*testing.T) {
 		v := a.visitor(login)
@@ -78,7 +78,7 @@ func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
 		}
 		v := a.visitor(login)
 		v.Press = nil
-		a.enter(v, "/tokens", "doesn’t sign in with passwords")
+		a.enter(v, "/tokens", "doesn’t use passwords")
 		a.enter(a.visitor(login), "/tokens", "Add new API Token")
 	})
 }

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9090", "`address` and port to listen on")
-	data := flag.String("data", "esign.db", "`path` of the SQLite file; uploads go into a folder beside it")
+	data := flag.String("data", "esign.db", "`path` of the SQLite file; uploads go into a folder next to it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
