@@ -4,24 +4,21 @@
 package keyportertest
 
 import (
-	"path/filepath"
+	"os"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
-// EachDatabase runs test once on a new SQLite file and once on a new PostgreSQL
-// database, as subtests. url is what store.Open takes.
-func EachDatabase(t *testing.T, test func(t *testing.T, url string)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
-}
-
-// SQLite returns the path of a database file that doesn't exist yet.
-func SQLite(t testing.TB) string {
-	t.Helper()
-	return filepath.Join(t.TempDir(), "keyporter.db")
+// Main runs the tests of a package and then ends what they shared: a PostgreSQL server,
+// and the program as it was built.
+func Main(m *testing.M) {
+	code := m.Run()
+	postgres.Stop()
+	removeProgram()
+	os.Exit(code)
 }
 
 // Clock is the time of day, which a test can move on. The zero value shows the real time.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 // heard are the lines of a stream.
@@ -116,8 +117,8 @@ func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
 
 // TestAStreamFallsSilentWhileItsNodeIsDeaf: silence is how a gateway knows that it has to ask.
 func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
-	s := keyportertest.StartPostgres(t)
-	w := newGatewayWorld(t, s.Database(t))
+	s := postgres.Start(t)
+	w := newGatewayWorld(t, s.Empty(t))
 	h := w.stream(t, w.all)
 	s.Stop()
 	keyportertest.Eventually(t, "silence", func() bool {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 const racers = 16
@@ -71,7 +72,7 @@ func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyport
 		test(t, w, []*keyportertest.AuthServer{w.AuthServer})
 	})
 	t.Run("two nodes on postgres", func(t *testing.T) {
-		db := keyportertest.Postgres(t)
+		db := postgres.New(t)
 		w := newWorld(t, db)
 		other := keyportertest.NewNode(t, db)
 		other.Clock = w.Clock

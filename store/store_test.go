@@ -301,7 +301,7 @@ func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
 
 // TestAnotherProgramsDatabaseIsLeftAlone names one by mistake.
 func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachEmptyDatabase(t, func(t *testing.T, url string) {
 		driver := "sqlite"
 		if store.IsPostgres(url) {
 			driver = "pgx"

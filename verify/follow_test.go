@@ -13,6 +13,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -119,10 +120,10 @@ func TestAQueryThatIsOvertaken(t *testing.T) {
 }
 
 // distant returns a node that reaches its database over a line, and one that is beside it.
-func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line, s *keyportertest.PostgresServer) {
+func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line, s *postgres.Server) {
 	t.Helper()
-	s = keyportertest.StartPostgres(t)
-	url := s.Database(t)
+	s = postgres.Start(t)
+	url := s.Empty(t)
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
@@ -202,8 +203,8 @@ func TestASilentDatabaseIsNoAnswer(t *testing.T) {
 }
 
 func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
-	s := keyportertest.StartPostgres(t)
-	n := keyportertest.NewNode(t, s.Database(t))
+	s := postgres.Start(t)
+	n := keyportertest.NewNode(t, s.Empty(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)

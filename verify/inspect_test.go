@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -66,8 +67,8 @@ func TestInspect(t *testing.T) {
 
 // TestWithoutADatabaseNothingIsInspected: who asks must not take a fault for a no.
 func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
-	s := keyportertest.StartPostgres(t)
-	n := keyportertest.NewNode(t, s.Database(t))
+	s := postgres.Start(t)
+	n := keyportertest.NewNode(t, s.Empty(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	s.Stop()

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 type stopped struct{ m *testing.M }
 
 func (s stopped) Run() int {
-	defer keyportertest.StopPostgres()
+	defer postgres.Stop()
 	return s.m.Run()
 }
 
@@ -38,7 +39,7 @@ func (s stopped) Run() int {
 //	secret NAME                         sets the variable NAME to the last secret in stdout, and MISTYPED to the same with another last letter
 //	nosecrets FILE...                   looks for anything that could be used as a token
 func TestScripts(t *testing.T) {
-	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+	keyportertest.EachEmptyDatabase(t, func(t *testing.T, database string) {
 		testscript.Run(t, testscript.Params{
 			Dir:                 "../../testdata/script",
 			RequireExplicitExec: true,
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 			Setup: func(env *testscript.Env) error {
 				url := env.WorkDir + "/keyporter.db"
 				if strings.HasPrefix(database, "postgres:") {
-					url = keyportertest.Postgres(t)
+					url = postgres.Empty(t)
 				}
 				env.Setenv("KEYPORTER_DATABASE", url)
 				env.Setenv("HOME", env.WorkDir)

@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+const (
+	folderPrefix = "keyporter-postgres-"
+	lockName     = "lock"
+)
+
+// lockFolder locks a new folder for as long as this process lives, however it ends. The
+// lock has its name only once it is held.
+func lockFolder(dir string) (*os.File, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a folder of ours
+	if err != nil {
+		return nil, err
+	}
+	err = lock(f)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+
+// removeAbandoned deletes the folders of processes that were killed before they could.
+func removeAbandoned() {
+	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*", lockName))
+	for _, path := range locks {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if lock(f) == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+		_ = f.Close()
+	}
+}

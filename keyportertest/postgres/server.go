@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a PostgreSQL server on a Unix socket.
+type Server struct {
+	dir      string // its data and its socket
+	lock     *os.File
+	cmd      *exec.Cmd
+	out      bytes.Buffer
+	template func() error // makes the database of that name, once
+}
+
+// settings make a server that forgets everything when the machine crashes, and is quick for
+// it. It has a connection for each of many nodes at once.
+func settings() []string {
+	return []string{
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+		"max_connections=1000", "shared_buffers=256MB", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=4GB",
+	}
+}
+
+func newServer() (*Server, error) {
+	removeAbandoned()
+	dir, err := os.MkdirTemp("", folderPrefix)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir}
+	s.template = sync.OnceValue(s.makeTemplate)
+	if err := s.init(); err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) init() (err error) {
+	if s.lock, err = lockFolder(s.dir); err != nil {
+		return err
+	}
+	cred, err := unprivileged(s.dir)
+	if err != nil {
+		return err
+	}
+	initdb := exec.Command(binary("initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	initdb.Dir, initdb.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: cred}
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return s.Start()
+}
+
+// Start starts the server, again after Stop.
+func (s *Server) Start() error {
+	info, err := os.Stat(s.data())
+	if err != nil {
+		return err
+	}
+	args := []string{"-D", s.data(), "-k", s.dir, "-h", ""}
+	for _, setting := range settings() {
+		args = append(args, "-c", setting)
+	}
+	s.cmd = exec.Command(binary("postgres"), args...)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.out, &s.out
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // ^C is for us: we end it when the tests have ended
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 {
+		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
+	}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // Pdeathsig comes when the thread that started the process ends: keep it
+		started <- s.cmd.Start()
+		select {}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	return s.ready()
+}
+
+func (s *Server) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			s.Stop() // no more output comes
+			return fmt.Errorf("%w\n%s", err, s.out.String())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Stop stops the server at once, cutting its connections.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Wait()
+}
+
+func (s *Server) remove() {
+	s.Stop()
+	_ = os.RemoveAll(s.dir)
+	_ = s.lock.Close()
+}
+
+// URL returns the address of a database on the server.
+func (s *Server) URL(database string) string {
+	return "postgres://postgres@/" + database + "?sslmode=disable&host=" + url.QueryEscape(s.dir)
+}
+
+// Socket returns the path of the server's socket.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// unprivileged returns who runs the server, nil for ourselves: it refuses to run as root.
+func unprivileged(dir string) (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil //nolint:nilnil // nobody else
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user has to enter it
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
+}
+
+// binary finds a program of the PostgreSQL server, also where Debian keeps it off the path.
+func binary(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if len(found) == 0 {
+		return name
+	}
+	return found[len(found)-1]
+}
