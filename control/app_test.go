@@ -53,6 +53,7 @@ func (d *developers) app(t *testing.T) keyporter.App {
 
 // TestWhoMayChangeAnApp walks every operation on an app of dev's with every actor.
 func TestWhoMayChangeAnApp(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	operations := map[string]func(keyporter.Actor, keyporter.App) error{
@@ -114,6 +115,7 @@ func TestWhoMayChangeAnApp(t *testing.T) {
 }
 
 func TestWhoMayRegisterApps(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	acme, other := d.dev.OrganizationID, d.eve.OrganizationID
 	for _, c := range []struct {
@@ -159,6 +161,7 @@ func TestWhoMayRegisterApps(t *testing.T) {
 }
 
 func TestBadApps(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	const ec = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"`
 	for what, c := range map[string]struct {
@@ -235,6 +238,7 @@ func many(n int) (uris []string) {
 }
 
 func TestTheSecondOfTwoWhoChangeAnAppIsTold(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		app := d.app(t)
@@ -263,6 +267,7 @@ func TestTheSecondOfTwoWhoChangeAnAppIsTold(t *testing.T) {
 
 // TestAnAppNeverHasThreeSecrets has sixteen add one at the same moment.
 func TestAnAppNeverHasThreeSecrets(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		app := d.app(t)
@@ -294,6 +299,7 @@ func TestAnAppNeverHasThreeSecrets(t *testing.T) {
 }
 
 func TestASecretTakesAFreshSignIn(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app := d.app(t)
 	d.Clock.Advance(control.FreshFor)
@@ -307,6 +313,7 @@ func TestASecretTakesAFreshSignIn(t *testing.T) {
 
 // TestWithoutSecretsAnAppHasNone changes how an app proves who it is.
 func TestWithoutSecretsAnAppHasNone(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app, me := d.app(t), keyportertest.Session(d.dev)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), me, app.ID)
@@ -322,6 +329,7 @@ func TestWithoutSecretsAnAppHasNone(t *testing.T) {
 
 // TestWhatAnOperatorSuspendedStaysSo has the people of an app try to undo it.
 func TestWhatAnOperatorSuspendedStaysSo(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	ctx, app, me, operator := t.Context(), d.app(t), keyportertest.Session(d.dev), keyportertest.Session(d.otto)
 	is := func(want keyporter.AppState) {
@@ -353,6 +361,7 @@ func TestWhatAnOperatorSuspendedStaysSo(t *testing.T) {
 
 // TestVouchedForIsTheAppAsItWas has its people change by what others know it.
 func TestVouchedForIsTheAppAsItWas(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyportertest.Session(d.dev)
 	verified := func() keyporter.App {
@@ -395,6 +404,7 @@ func TestVouchedForIsTheAppAsItWas(t *testing.T) {
 }
 
 func TestWhoIsResponsible(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		ctx, app, me := t.Context(), d.app(t), keyportertest.Session(d.dev)
@@ -432,6 +442,7 @@ func TestWhoIsResponsible(t *testing.T) {
 }
 
 func TestWhichAppsOneSees(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	own := d.app(t)
 	instance := d.App(t, keyporter.App{})

@@ -13,6 +13,7 @@ import (
 // TestAnOldPasswordOpensNoSessionBesideItsChange has an attacker who knows the password
 // sign in again and again while it is changed. None of his sessions may outlive the change.
 func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		cookies := make(chan string, 10)
@@ -46,6 +47,7 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 // TestTheSetupLinkEndsWithTheFirstOperator has the command line make the operator. Who
 // finds the link in a log afterwards must not become another one.
 func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		code, err := w.Control.SetupCode(t.Context())
@@ -65,6 +67,7 @@ func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
 // TestTwoOperatorsCannotLockEachOtherOut has two operators, of two organizations, each
 // switch off the other, or the other's organization, at the same moment. One of them has to remain.
 func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, command := t.Context(), keyporter.Command()
@@ -114,6 +117,7 @@ func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
 // TestNobodyTakesFromWhoHoldsMore has an attacker who manages roles and holds nothing else
 // take an administrator's permissions by changing and deleting a role of his.
 func TestNobodyTakesFromWhoHoldsMore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	makes := w.role(t, "Makes roles", "+roles.manage")

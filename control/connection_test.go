@@ -13,6 +13,7 @@ import (
 
 // TestWhoMayEndAConnection walks every operation on a connection of ada's with every actor.
 func TestWhoMayEndAConnection(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		ctx, app := t.Context(), d.App(t, keyporter.App{OrganizationID: ""})
@@ -62,6 +63,7 @@ func btoi(b bool) int {
 
 // TestWhatIsTakenAwayStaysAway has several take away another scope each at the same moment.
 func TestWhatIsTakenAwayStaysAway(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
@@ -88,6 +90,7 @@ func TestWhatIsTakenAwayStaysAway(t *testing.T) {
 }
 
 func TestConnectionsAreListedWithTheirUse(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		ctx, me := t.Context(), keyportertest.Session(d.ada)
@@ -126,6 +129,7 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 }
 
 func TestWhichAppsAnOrganizationAllows(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(d.admin)

@@ -54,6 +54,7 @@ func fieldsOf(err error) string {
 }
 
 func TestAllInputsThatAreWrongAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, command, acme := t.Context(), keyporter.Command(), w.ada.OrganizationID
 	_, _, ofToken := w.Control.CreateToken(ctx, command, control.NewToken{OwnerID: w.ada.ID, ExpiresAt: w.Clock.Now()})
@@ -85,6 +86,7 @@ func TestAllInputsThatAreWrongAreNamedAtOnce(t *testing.T) {
 
 // TestWhoMayManageAToken walks every operation on a token of ada's with every actor.
 func TestWhoMayManageAToken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	operations := map[string]func(actor keyporter.Actor, id keyporter.ID) error{
 		"see": func(a keyporter.Actor, id keyporter.ID) error {
@@ -147,6 +149,7 @@ func events(t *testing.T, w *world, organization keyporter.ID) int {
 }
 
 func TestWhoMayAddTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	add := func(actor keyporter.Actor, owner keyporter.User) error {
 		_, _, err := w.Control.CreateToken(t.Context(), actor, control.NewToken{OwnerID: owner.ID, Name: string(keyporter.NewID(time.Now()))})
@@ -170,6 +173,7 @@ func TestWhoMayAddTokens(t *testing.T) {
 }
 
 func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock}}
 	err := w.DB.Do(t.Context(), func(tx *store.Tx) error {
@@ -187,6 +191,7 @@ func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
 }
 
 func TestATokenStartsSwitchedOffAndItsSecretIsNowhere(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		me := keyportertest.Session(w.ada)
@@ -213,6 +218,7 @@ func TestATokenStartsSwitchedOffAndItsSecretIsNowhere(t *testing.T) {
 }
 
 func TestBadTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	me := keyportertest.Session(w.ada)
 	taken, _ := keyportertest.Token(t, w.Control, w.ada, "Taken")
@@ -244,6 +250,7 @@ func TestBadTokens(t *testing.T) {
 }
 
 func TestSwitchingTwiceIsOneEvent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
 	before := events(t, w, w.ada.OrganizationID)
@@ -258,6 +265,7 @@ func TestSwitchingTwiceIsOneEvent(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		in := control.SignIn{Login: " ADA@acme.example", Password: keyportertest.Password, Address: "192.0.2.1", Agent: "\xffbrowser"}
@@ -324,6 +332,7 @@ func TestSessions(t *testing.T) {
 }
 
 func TestSignInTellsNothingAndIsLimited(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.Clock.Stop()
@@ -365,6 +374,7 @@ func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 }
 
 func TestBadUsers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, c := range []struct {
 		control.NewUser
@@ -387,6 +397,7 @@ func TestBadUsers(t *testing.T) {
 }
 
 func TestSetupMakesOneOperator(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		c := keyportertest.NewNode(t, url).Control
 		first, err := c.SetupCode(t.Context())
@@ -425,6 +436,7 @@ func TestSetupMakesOneOperator(t *testing.T) {
 }
 
 func TestPagesOfTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for i := range control.MaxPage + 5 {
 		if _, _, err := w.Control.CreateToken(t.Context(), keyporter.Command(), control.NewToken{OwnerID: w.ada.ID, Name: fmt.Sprint(i)}); err != nil {
@@ -443,6 +455,7 @@ func TestPagesOfTokens(t *testing.T) {
 
 // TestAUserHasSoManyTokensAndNoMore has him add the last ones from several browsers at once.
 func TestAUserHasSoManyTokensAndNoMore(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		const room = 3

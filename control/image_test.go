@@ -62,6 +62,7 @@ func saysPNG(w, h uint32) []byte {
 }
 
 func TestAnImageIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		app, me := d.app(t), keyportertest.Session(d.dev)
@@ -101,6 +102,7 @@ func TestAnImageIsMadeAnew(t *testing.T) {
 }
 
 func TestImagesThatAreNoneAreRefusedInPlainWords(t *testing.T) {
+	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app, me := d.app(t), keyportertest.Session(d.dev)
 	progressive := picture(t, "jpeg", 64, 64)

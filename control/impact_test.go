@@ -78,6 +78,7 @@ func outline(i control.Impact) string {
 
 // TestThePreviewNamesExactlyWhatStops looks at a change, makes it, and compares with what a real check says.
 func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
@@ -167,6 +168,7 @@ func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
 }
 
 func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, operator := t.Context(), keyportertest.Session(w.operator(t))
@@ -203,6 +205,7 @@ func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
 // TestThePreviewNamesForWhomTokensNoLongerSpeak has a change reach the user whom calls
 // name, and not the owner of the organization token: the token works on, and his calls stop.
 func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)

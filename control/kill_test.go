@@ -85,6 +85,7 @@ func victim(url string) {
 // TestWhatWasAcknowledgedSurvivesAKill kills a process that changes tokens fifty times at
 // some moment, and looks each time for every change that it had acknowledged.
 func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestOperatorsMakeOperators(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, operator := t.Context(), w.operator(t)
@@ -39,6 +40,7 @@ func TestOperatorsMakeOperators(t *testing.T) {
 }
 
 func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		pair := []keyporter.User{w.ada, w.eve} // of two organizations
@@ -61,6 +63,7 @@ func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
 }
 
 func TestAnOperatorWhoIsAppointedEndsTheSetupLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	code, err := w.Control.SetupCode(t.Context())
 	if err != nil || code == "" {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestListsOfOrganizations(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, operator := t.Context(), keyportertest.Session(w.operator(t))
@@ -41,6 +42,7 @@ func TestListsOfOrganizations(t *testing.T) {
 }
 
 func TestAnOperatorCannotLockHimselfOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	u := w.operator(t)
 	ctx, me := t.Context(), keyportertest.Session(u)
@@ -56,6 +58,7 @@ func TestAnOperatorCannotLockHimselfOut(t *testing.T) {
 
 // TestAnOperatorBringsTheFirstAdministrator gives what he doesn't hold himself.
 func TestAnOperatorBringsTheFirstAdministrator(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyportertest.Session(w.operator(t))
 	o, err := w.Control.CreateOrganization(ctx, me, "New")
@@ -72,6 +75,7 @@ func TestAnOperatorBringsTheFirstAdministrator(t *testing.T) {
 }
 
 func TestWhatIsSoAlreadyIsNoEvent(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, me, org := t.Context(), keyporter.Command(), w.ada.OrganizationID
@@ -93,6 +97,7 @@ func TestWhatIsSoAlreadyIsNoEvent(t *testing.T) {
 }
 
 func TestFlagsAndOrganizationsThatAreNotThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyporter.Command()
 	kindOf(t, w.Control.GrantFlag(ctx, me, w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)

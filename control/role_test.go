@@ -63,6 +63,7 @@ func (w *world) operator(t *testing.T) keyporter.User {
 }
 
 func TestTheLifeOfARole(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
@@ -122,6 +123,7 @@ func TestTheLifeOfARole(t *testing.T) {
 }
 
 func TestBadRoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	taken, other := w.role(t, "Taken"), w.role(t, "Other")
@@ -166,6 +168,7 @@ func TestBadRoles(t *testing.T) {
 }
 
 func TestAnOrganizationHasSoManyRoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for i := range control.MaxRoles {
 		w.role(t, fmt.Sprint("Role ", i))
@@ -175,6 +178,7 @@ func TestAnOrganizationHasSoManyRoles(t *testing.T) {
 }
 
 func TestRolesOfOnesOwnTakeAFlag(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	r := w.role(t, "Interns", "-api.use")
@@ -198,6 +202,7 @@ func TestRolesOfOnesOwnTakeAFlag(t *testing.T) {
 
 // TestNobodyGivesWhatHeDoesNotHold has an actor who manages users and roles and holds nothing else.
 func TestNobodyGivesWhatHeDoesNotHold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	manages := w.role(t, "Manages", "+users.manage", "+roles.manage")
@@ -275,6 +280,7 @@ func TestNobodyGivesWhatHeDoesNotHold(t *testing.T) {
 }
 
 func TestSomebodyAlwaysManagesUsersAndRoles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyportertest.Session(w.admin)
 	none := w.role(t, "Quiet")
@@ -320,6 +326,7 @@ func TestSomebodyAlwaysManagesUsersAndRoles(t *testing.T) {
 }
 
 func TestTwoAdministratorsCannotRemoveEachOtherAtOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		second := keyportertest.User(t, w.Control, "Acme", "second@acme.example", keyporter.RoleAdministrator)
@@ -360,6 +367,7 @@ func TestTwoAdministratorsCannotRemoveEachOtherAtOnce(t *testing.T) {
 }
 
 func TestOfTwoWhoChangeARoleAtOnceOneIsTold(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		r := w.role(t, "Interns")

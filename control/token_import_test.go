@@ -31,6 +31,7 @@ func mustImport(t *testing.T, c *control.Control, tokens []control.ImportedToken
 }
 
 func TestAnImportIsRepeatable(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		file := []control.ImportedToken{imported(1, "ADA@acme.example", "Export"), imported(2, "ada@acme.example", "Sync"), imported(3, "eve@other.example", "Export two")}
@@ -78,6 +79,7 @@ func TestAnImportIsRepeatable(t *testing.T) {
 }
 
 func TestAnImportTakesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		keyportertest.Token(t, w.Control, w.ada, "Taken")
@@ -125,6 +127,7 @@ func TestAnImportTakesAllOrNothing(t *testing.T) {
 
 // TestTwoImportsOfOneFileAtOnce has one of them import each token, and the other find it.
 func TestTwoImportsOfOneFileAtOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		file := make([]control.ImportedToken, 200)
@@ -149,6 +152,7 @@ func TestTwoImportsOfOneFileAtOnce(t *testing.T) {
 }
 
 func TestWhoMayImport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, actor := range []keyporter.Actor{{}, keyportertest.Session(w.ada), keyportertest.Session(w.admin)} {
 		_, err := w.Control.ImportTokens(t.Context(), actor, []control.ImportedToken{imported(1, "ada@acme.example", "Export")}, control.ImportOptions{})
@@ -158,6 +162,7 @@ func TestWhoMayImport(t *testing.T) {
 
 // TestWhatWasDeletedIsNotImportedAgain: who deletes a token has his reason, and the file still has it switched on.
 func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		file := []control.ImportedToken{imported(2, "ada@acme.example", "Leaked"), imported(4, "ada@acme.example", "Export")}
@@ -181,6 +186,7 @@ func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
 // TestATokenThatIsDeletedWhileItIsImported has the owner delete it while the import is
 // under way, on its last line. Each of the two may win; the token is gone in any case.
 func TestATokenThatIsDeletedWhileItIsImported(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		for round := range 4 {

@@ -15,6 +15,7 @@ import (
 // TestWhoMayManageUsersRolesAndOrganizations walks every operation with every actor. The
 // words stand for: f fine, x forbidden, n not found, u unauthorized.
 func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	auditor := keyportertest.User(t, w.Control, "Acme", "auditor@acme.example", keyporter.RoleAuditor)
@@ -104,6 +105,7 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 }
 
 func TestWhatIsNotThereAndWhatIsAnothersLookAlike(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, eve := t.Context(), keyportertest.Session(w.eve)
 	r := w.role(t, "Interns")
@@ -126,6 +128,7 @@ func TestWhatIsNotThereAndWhatIsAnothersLookAlike(t *testing.T) {
 }
 
 func TestRolesThatChangedMeanwhileAreNotOverwritten(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
@@ -147,6 +150,7 @@ func TestRolesThatChangedMeanwhileAreNotOverwritten(t *testing.T) {
 }
 
 func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	blocks := w.role(t, "Interns", "-api.use")
@@ -170,6 +174,7 @@ func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
 }
 
 func TestListsOfUsers(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
@@ -214,6 +219,7 @@ func TestListsOfUsers(t *testing.T) {
 }
 
 func TestPowers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for user, want := range map[*keyporter.User]control.Powers{
 		&w.ada:   {},

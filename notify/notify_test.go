@@ -22,6 +22,8 @@ import (
 	"github.com/keyporter/keyporter/notify"
 )
 
+func TestMain(m *testing.M) { keyportertest.Main(m) }
+
 // publisher receives webhooks.
 type publisher struct {
 	*httptest.Server
@@ -93,6 +95,7 @@ func fine(t *testing.T, err error) {
 }
 
 func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newWorld(t, url)
 		ctx, p := t.Context(), newPublisher(t)
@@ -184,6 +187,7 @@ func (p *publisher) verify(t *testing.T, d *world, app keyporter.App, conn keypo
 }
 
 func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
+	t.Parallel()
 	d := newWorld(t, keyportertest.SQLite(t))
 	ctx, p := t.Context(), newPublisher(t)
 	p.answers(http.StatusTeapot)
@@ -206,6 +210,7 @@ func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
 
 // TestWebhooksReachNothingOfOurs has a publisher name addresses that only we can reach.
 func TestWebhooksReachNothingOfOurs(t *testing.T) {
+	t.Parallel()
 	for address, public := range map[string]bool{
 		"93.184.216.34": true, "8.8.8.8": true, "2606:2800:220:1::1": true,
 		"127.0.0.1": false, "127.9.9.9": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "0.0.0.0": false,

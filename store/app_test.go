@@ -11,6 +11,7 @@ import (
 )
 
 func TestAnAppAndItsConnection(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, _, _ := acme(t, db)

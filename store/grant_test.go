@@ -29,6 +29,7 @@ func connected(t *testing.T, db *store.DB) keyporter.Connection {
 }
 
 func TestAGrantAndWhatComesOfIt(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		conn := connected(t, db)
@@ -92,6 +93,7 @@ func TestAGrantAndWhatComesOfIt(t *testing.T) {
 }
 
 func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		conn := connected(t, db)
@@ -134,6 +136,7 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 }
 
 func TestADeviceThatAsksTooOften(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		connected(t, db)

@@ -55,6 +55,7 @@ func acme(t *testing.T, db *store.DB) (keyporter.User, keyporter.Token, keyporte
 }
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, secret := acme(t, db)
@@ -86,6 +87,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 }
 
 func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, _, secret := acme(t, db)
@@ -121,6 +123,7 @@ func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
 }
 
 func TestTakenNamesAreConflicts(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
@@ -142,6 +145,7 @@ func TestTakenNamesAreConflicts(t *testing.T) {
 }
 
 func TestAFailedTransactionLeavesNothing(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
@@ -173,6 +177,7 @@ func TestAFailedTransactionLeavesNothing(t *testing.T) {
 }
 
 func TestEventsAreReadAsWritten(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
@@ -192,6 +197,7 @@ func TestEventsAreReadAsWritten(t *testing.T) {
 }
 
 func TestUsesAddUp(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		_, token, _ := acme(t, db)
@@ -232,6 +238,7 @@ func TestUsesAddUp(t *testing.T) {
 }
 
 func TestAttemptsAreLimited(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		limit := store.Limit{Burst: 3, Every: time.Minute}
@@ -267,6 +274,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 }
 
 func TestASetupLinkWorksOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		do(t, db, func(tx *store.Tx) error {
@@ -289,6 +297,7 @@ func TestASetupLinkWorksOnce(t *testing.T) {
 }
 
 func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		do(t, db, func(tx *store.Tx) error { return tx.SetSchemaVersion(t.Context(), 99) })
@@ -301,6 +310,7 @@ func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
 
 // TestAnotherProgramsDatabaseIsLeftAlone names one by mistake.
 func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachEmptyDatabase(t, func(t *testing.T, url string) {
 		driver := "sqlite"
 		if store.IsPostgres(url) {
@@ -329,6 +339,7 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 }
 
 func TestDatabasesThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -353,6 +364,7 @@ func TestDatabasesThatCannotBeOpened(t *testing.T) {
 }
 
 func TestALockedSQLiteFileIsUnavailable(t *testing.T) {
+	t.Parallel()
 	url := keyportertest.SQLite(t)
 	mine, other := open(t, url), open(t, url)
 	_, token, _ := acme(t, mine)
@@ -374,6 +386,7 @@ func TestALockedSQLiteFileIsUnavailable(t *testing.T) {
 }
 
 func TestAFullDiskIsUnavailable(t *testing.T) {
+	t.Parallel()
 	db := open(t, keyportertest.SQLite(t))
 	ada, token, _ := acme(t, db)
 	do(t, db, func(tx *store.Tx) error { return tx.LimitPages(t.Context()) })

@@ -130,6 +130,7 @@ func (w *accessWorld) request(s accessSituation, tokens map[[3]string]keyporter.
 
 // TestThePolicyOfAccessTokens tries every combination, and after each change the very next call.
 func TestThePolicyOfAccessTokens(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		tokens := w.tokens(t)
@@ -198,6 +199,7 @@ func (w *accessWorld) setScope(t *testing.T) func(string) {
 
 // TestAnAppThatActsForItself has no user, and works only where routes list its kind.
 func TestAnAppThatActsForItself(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		ours := w.App(t, keyporter.App{Name: "Ours", OrganizationID: w.ada.OrganizationID, Scopes: keyportertest.Asks("file.read")})

@@ -14,6 +14,7 @@ import (
 )
 
 func TestAnAppSpeaksForWhoConnectedIt(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		token, secret := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read", "openid"}})
@@ -50,6 +51,7 @@ func TestAnAppSpeaksForWhoConnectedIt(t *testing.T) {
 // TestWhatEndsAnAccessToken wants the very next call to be refused on the node that was
 // told, and that on another one soon.
 func TestWhatEndsAnAccessToken(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		there := newAccessWorld(t, url)
 		here := accessWorld{Node: keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1")), key: there.key}
@@ -91,6 +93,7 @@ func TestWhatEndsAnAccessToken(t *testing.T) {
 
 // TestAChangeDropsWhatItTouchesAndNothingElse counts look-ups: who isn't touched isn't asked for anew.
 func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
 	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -135,6 +138,7 @@ func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
 }
 
 func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		for range 3 { // it gets a new token each time
@@ -169,6 +173,7 @@ func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
 
 // TestEachReasonOfAccessTokensHasItsWords and what they name, in the explanation of the call, and in that of the connection.
 func TestEachReasonOfAccessTokensHasItsWords(t *testing.T) {
+	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
 	tokens := w.tokens(t)
 	suspend, quarantine := func() { w.SetAppState(t, w.app.ID, keyporter.AppSuspended) }, func() { w.SetAppState(t, w.app.ID, keyporter.AppQuarantined) }
@@ -234,6 +239,7 @@ func mustSay(t *testing.T, x keyporter.Explanation, words, refs string) {
 
 // TestWhatIsNotConcernedIsNotTold: the steps of an access token are those of its kind.
 func TestWhatIsNotConcernedIsNotTold(t *testing.T) {
+	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
 	w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
 	x, err := w.Checker.ExplainConnection(t.Context(), w.connection.ID, &verify.Request{})

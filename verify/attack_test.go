@@ -15,6 +15,7 @@ import (
 // somebody in bytes that are no text. PostgreSQL would refuse the whole batch of counts
 // with it, now and ever after, and so every page that shows them to anybody.
 func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
 		for i, login := range []string{"\xff", "eve\xc3", "grace@acme.example\x00", strings.Repeat("é", 300), "a\u009b31m\u202eb@acme.example"} {
@@ -41,6 +42,7 @@ func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
 // clients, so that none but the first is remembered when he speaks for somebody else. For
 // whom he spoke is what administrators judge the token by.
 func TestManyClientsHideNoUser(t *testing.T) {
+	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
 	call := func(agent string, version int, login string) {
 		t.Helper()

@@ -10,6 +10,7 @@ import (
 // TestATokenWithTwoSecretsIsDroppedWhole has a full cache forget one of a token's two
 // secrets. The token that is switched off then must be switched off for the other one, too.
 func TestATokenWithTwoSecretsIsDroppedWhole(t *testing.T) {
+	t.Parallel()
 	c := newCache(2)
 	put := func(secret string, token keyporter.ID) keyporter.SecretHash {
 		hash := keyporter.HashSecret(secret)

@@ -42,6 +42,7 @@ func (w *organizationWorld) call(version int, logins ...string) *verify.Request 
 // TestALoginNameThatIsTooLongIsNobodys has who holds an organization token name a
 // thousand users whom there can't be, to fill the memory with their names.
 func TestALoginNameThatIsTooLongIsNobodys(t *testing.T) {
+	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
 	mustReason(t, w.Checker.Check(t.Context(), w.call(5, "grace@acme.example")), keyporter.Allowed)
 	before := w.Checker.Lookups()
@@ -52,6 +53,7 @@ func TestALoginNameThatIsTooLongIsNobodys(t *testing.T) {
 }
 
 func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
 		d := w.Checker.Check(t.Context(), w.call(5, "gRACE@acme.example"))
@@ -98,6 +100,7 @@ func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
 
 // TestEachFaultOfALoginNameHasAReason and its words: in the explanation, and in what is kept of the refusal.
 func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
+	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
 	idle := keyportertest.User(t, w.Control, "Acme", "idle@acme.example", keyporter.RoleAPIUser)
 	if err := w.Control.DisableUser(t.Context(), keyporter.Command(), idle.ID); err != nil {
@@ -153,6 +156,7 @@ func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
 }
 
 func TestTheLast100RefusalsAreKept(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
 		admin := keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)

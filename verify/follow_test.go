@@ -21,6 +21,7 @@ import (
 // TestANodeHearsOfWhatOthersChange has one node check and another one change. On SQLite
 // the other one is another process as far as the database can tell.
 func TestANodeHearsOfWhatOthersChange(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, there.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -86,6 +87,7 @@ func TestHowLongADisableTakes(t *testing.T) {
 // TestAQueryThatIsOvertaken fills the cache from many sides while the token is being
 // switched, and wants no stale entry to stay.
 func TestAQueryThatIsOvertaken(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -133,6 +135,7 @@ func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line
 }
 
 func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
+	t.Parallel()
 	far, near, w, _ := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
@@ -154,6 +157,7 @@ func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
 // TestASilentConnectionIsNotTrusted loses everything that is sent, without an error, as
 // a network that drops packets does.
 func TestASilentConnectionIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	far, near, w, _ := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
@@ -175,6 +179,7 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 // TestASilentDatabaseIsNoAnswer asks while nothing comes back from the database. Whoever
 // waits for the decision has to get one, and callers must not pile up.
 func TestASilentDatabaseIsNoAnswer(t *testing.T) {
+	t.Parallel()
 	far, near, w, _ := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	secrets := make([]string, 16)
@@ -203,6 +208,7 @@ func TestASilentDatabaseIsNoAnswer(t *testing.T) {
 }
 
 func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
+	t.Parallel()
 	s := postgres.Start(t)
 	n := keyportertest.NewNode(t, s.Empty(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -221,6 +227,7 @@ func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
 }
 
 func TestARemovedSQLiteFileIsNoDatabase(t *testing.T) {
+	t.Parallel()
 	path := keyportertest.SQLite(t)
 	n := keyportertest.NewNode(t, path)
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)

@@ -12,6 +12,7 @@ import (
 // TestTokensOfAnotherSystemGoOn has them where calls carry them, on the node that imported
 // them and on another one, a few and many at once.
 func TestTokensOfAnotherSystemGoOn(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n, other := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -55,6 +56,7 @@ func TestTokensOfAnotherSystemGoOn(t *testing.T) {
 // TestWhatWasNeverImportedCostsNoQuery has an attacker try secrets in the form of another
 // system, and somebody mistype one of ours.
 func TestWhatWasNeverImportedCostsNoQuery(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)

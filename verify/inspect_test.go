@@ -13,6 +13,7 @@ import (
 
 // TestInspect asks about every kind of credential, working and not, and wants no call counted.
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		w.Clock.Stop()
@@ -67,6 +68,7 @@ func TestInspect(t *testing.T) {
 
 // TestWithoutADatabaseNothingIsInspected: who asks must not take a fault for a no.
 func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
+	t.Parallel()
 	s := postgres.Start(t)
 	n := keyportertest.NewNode(t, s.Empty(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -81,6 +83,7 @@ func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
 // TestAccessTokensThatEndedAreForgotten prunes, and wants who shows one to be told that it
 // expired for a day, and what stands to stay.
 func TestAccessTokensThatEndedAreForgotten(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
 		token, secret := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})

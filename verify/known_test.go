@@ -10,6 +10,7 @@ import (
 // TestTheKnownAreReadAnew has secrets come while the set is being filled anew, and others
 // go without a word.
 func TestTheKnownAreReadAnew(t *testing.T) {
+	t.Parallel()
 	hash := keyporter.HashSecret
 	k := newKnown()
 	<-k.rebuild

@@ -8,6 +8,7 @@ import (
 )
 
 func TestPathsAreReadInOneWayOnly(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ raw, path string }{
 		{"/", "/"},
 		{"/Api/v6/envelope/1", "/Api/v6/envelope/1"},
@@ -69,6 +70,7 @@ func checker(t *testing.T, apis ...API) *Checker {
 }
 
 func TestTheFirstRouteThatFits(t *testing.T) {
+	t.Parallel()
 	c := checker(t, API{Name: "a", Routes: []Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Public: true, Methods: []string{"GET"}},
 		{Path: "/Api/{version}/{rest...}", Versions: "1-5"},
@@ -125,6 +127,7 @@ func TestTheFirstRouteThatFits(t *testing.T) {
 }
 
 func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
+	t.Parallel()
 	_, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
 		{Path: "api/{version}"},
 		{Path: "/a/{rest...}/b"},
@@ -153,6 +156,7 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 
 // TestRoutesThatAreNeverReached has two routes, and wants a fault where the second never decides.
 func TestRoutesThatAreNeverReached(t *testing.T) {
+	t.Parallel()
 	route := func(versions string, methods ...string) Route {
 		return Route{Path: "/api/{version}/{rest...}", Versions: versions, Methods: methods}
 	}

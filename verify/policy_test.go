@@ -72,6 +72,7 @@ func setFlags(t *testing.T, n *keyportertest.Node, organization keyporter.ID, fl
 // TestThePolicy tries every combination of flags, roles, tokens and versions, and after
 // each change the very next call.
 func TestThePolicy(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		owner := keyportertest.User(t, n.Control, "Acme", "ada@acme.example")
@@ -115,6 +116,7 @@ func TestThePolicy(t *testing.T) {
 // TestABlockNeverAllowsMore gives users any roles, and their connections any scopes, adds
 // a block, takes a role or a scope away, and looks at what each does to everybody.
 func TestABlockNeverAllowsMore(t *testing.T) {
+	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
 	app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	type side struct {

@@ -54,6 +54,7 @@ func (w *proofWorld) with(proofs ...string) *verify.Request {
 
 // TestTheTwelveChecksOfAProof goes by the list of RFC 9449 §4.3.
 func TestTheTwelveChecksOfAProof(t *testing.T) {
+	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	now := w.Clock.Now().Unix()
 	sign := func(differ map[string]any) string { return w.key.Sign(w.claims(differ)) }
@@ -155,6 +156,7 @@ func withPrivateKey(t *testing.T, claims map[string]any) string {
 
 // TestAProofCountsOnce has sixteen show the same one at once, on two nodes.
 func TestAProofCountsOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newProofWorld(t, url)
 		second := keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1"))
@@ -188,6 +190,7 @@ func TestAProofCountsOnce(t *testing.T) {
 
 // TestAProofOfAnotherIsNotWritten has who stole a token send proofs with a key of his own: none may fill the table.
 func TestAProofOfAnotherIsNotWritten(t *testing.T) {
+	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	thief := keyportertest.NewProofKey(t)
 	w.ask(t, w.with(w.key.Sign(w.claims(nil))), keyporter.Allowed)
@@ -209,6 +212,7 @@ func TestAProofOfAnotherIsNotWritten(t *testing.T) {
 
 // TestTheSchemeDPoPIsForBoundTokens has it come with other ones, and bound ones without it.
 func TestTheSchemeDPoPIsForBoundTokens(t *testing.T) {
+	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	w.ask(t, w.proved(mine), keyporter.ReasonNotBound)

@@ -35,6 +35,7 @@ func mustReason(t *testing.T, d verify.Decision, want keyporter.Reason) {
 // TestEveryRuleThatRefuses turns one screw after the other and wants the very next call
 // to be refused for it, and the one after turning it back to be allowed.
 func TestEveryRuleThatRefuses(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -132,6 +133,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 }
 
 func TestAnAllowedCallHasItsPrincipal(t *testing.T) {
+	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, n.Control, ada, "Export")
@@ -151,6 +153,7 @@ func TestAnAllowedCallHasItsPrincipal(t *testing.T) {
 
 // TestWhatACallMayCarry has the headers of a call in the left and what becomes of it in the right column.
 func TestWhatACallMayCarry(t *testing.T) {
+	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
@@ -207,6 +210,7 @@ func mistype(secret string) string {
 }
 
 func TestUnknownSecretsNeverReachTheDatabase(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -224,6 +228,7 @@ func TestUnknownSecretsNeverReachTheDatabase(t *testing.T) {
 }
 
 func TestCallsAreCounted(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -262,6 +267,7 @@ func TestCallsAreCounted(t *testing.T) {
 // TestADeafNodeCountsInOnePlace has a node that hears of no changes, and so keeps nothing
 // of a token, check it a thousand times. Its counts must not grow with the calls.
 func TestADeafNodeCountsInOnePlace(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		token, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
