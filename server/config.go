@@ -18,47 +18,47 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Config is everything that can be set. Each setting but scopes, apis and gateways can be given in the
-// configuration file, as a variable KEYPORTER_… or as a flag; a flag beats a variable,
+// Config has every setting. All except scopes, apis and gateways can be given in the
+// configuration file, as a KEYPORTER_… variable, or as a flag; a flag beats a variable,
 // and a variable beats the file. The zero value of each setting is its default.
 type Config struct {
-	// Listen is the address and port on which pages, gateway and /verify are served. Default: 127.0.0.1:8080.
+	// Listen is the address and port where pages, the gateway, and /verify are served. Default: 127.0.0.1:8080.
 	Listen string `yaml:"listen"`
-	// EnvoyListen is the address and port on which Envoy's external authorization is answered over gRPC, with the same certificate as pages, if there is one. Only trusted_proxies may ask. Default: none.
+	// EnvoyListen is the address and port for Envoy's external authorization over gRPC, with the same certificate as the pages, if there is one. Only trusted_proxies can ask. Default: none.
 	EnvoyListen string `yaml:"envoy_listen"`
-	// Address is the address under which people reach the pages, such as https://keys.example.com. It is used in links, examples and WSDLs only. Default: that of the request.
+	// Address is where people reach the pages, such as https://keys.example.com. It is used only in links, examples, and WSDLs. Default: the address of the request.
 	Address string `yaml:"address"`
-	// Database is the path of an SQLite file, made when it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
+	// Database is the path of an SQLite file, created if it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
 	Database string `yaml:"database"`
-	// TLSCertificate is the path of a PEM file with the certificate and its chain. With it, tls_key is needed, and only HTTPS is spoken.
+	// TLSCertificate is the path of a PEM file with the certificate and its chain. It requires tls_key, and turns plain HTTP off.
 	TLSCertificate string `yaml:"tls_certificate"`
 	// TLSKey is the path of a PEM file with the certificate's private key.
 	TLSKey string `yaml:"tls_key"`
-	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, whose X-Forwarded-… and X-Original-… headers are believed and who may ask at /verify. Default: 127.0.0.1 and ::1. "none" trusts nobody.
+	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, whose X-Forwarded-… and X-Original-… headers are believed and which can ask at /verify. Default: 127.0.0.1 and ::1. "none" trusts nobody.
 	TrustedProxies []string `yaml:"trusted_proxies"`
-	// OrganizationTokensEnd is the day, such as 2027-12-31, after which organization tokens may end. Calls with one are told so in the header Sunset (RFC 8594); the tokens go on working. Default: none.
+	// OrganizationTokensEnd is the day, such as 2027-12-31, after which organization tokens may stop working. Responses to calls with one announce it in the Sunset header (RFC 8594); the tokens keep working. Default: none.
 	OrganizationTokensEnd string `yaml:"organization_tokens_end"`
 	// CacheSize is how many credentials are kept in memory, about 1 KB each. Default: 100000.
 	CacheSize int `yaml:"cache_size"`
-	// LogLevel is debug, info, warn or error. Default: info.
+	// LogLevel is debug, info, warn, or error. Default: info.
 	LogLevel string `yaml:"log_level"`
 	// LogFormat is text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
-	// KeyFile is the path of a file with the keys that seal what the database must not be able to read: keys of 32 bytes in base64, one in a line, as `openssl rand -base64 32` prints them. The first one seals, all of them open. All nodes need the same, and a backup of the database is worth little without it. Default: the path of an SQLite database with .key behind it, made when it is missing; with PostgreSQL none, and then there is nothing for apps.
+	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
 	KeyFile string `yaml:"key_file"`
 	// AccessTokenMinutes is how long access tokens work. Default: 60.
 	AccessTokenMinutes int `yaml:"access_token_minutes"`
-	// RefreshIdleDays is after how many days a refresh token that wasn't used ends. Default: 30.
+	// RefreshIdleDays is how many days an unused refresh token works. Default: 30.
 	RefreshIdleDays int `yaml:"refresh_idle_days"`
-	// RefreshEndDays is after how many days an app has to ask its user again, however often it refreshed. Default: 180.
+	// RefreshEndDays is how many days an app can keep refreshing before it has to ask its user again. Default: 180.
 	RefreshEndDays int `yaml:"refresh_end_days"`
-	// AppRegistration is whether apps may register themselves (RFC 7591): off, or quarantine, where an operator has to approve each before it works. Default: off.
+	// AppRegistration decides whether apps can register themselves (RFC 7591): off, or quarantine, where an operator must approve each app before it works. Default: off.
 	AppRegistration string `yaml:"app_registration"`
-	// Scopes are what apps can ask for, each with name, such as envelope.read, and means, which says what it permits as it goes on after "may": "read your envelopes". They can be set in the file only. OpenID Connect's own (openid, profile, email, offline_access) are there in any case.
+	// Scopes are what apps can ask for. Each has a name, such as envelope.read, and means, which says what it permits in words that continue "It can …": "read your envelopes". They can be set only in the file. OpenID Connect's own scopes (openid, profile, email, offline_access) always exist.
 	Scopes []keyporter.Scope `yaml:"scopes"`
-	// APIs are the APIs behind the gateway. They can be set in the file only.
+	// APIs are the APIs behind the gateway. They can be set only in the file.
 	APIs []verify.API `yaml:"apis"`
-	// Gateways are what stands before an API and asks by introspection: a proxy, or the middleware in the API itself. Each has a secret of its own. They can be set in the file only. With PostgreSQL they need key_file, as apps do.
+	// Gateways are the proxies or middlewares in front of an API that ask by introspection. Each has its own secret. They can be set only in the file. With PostgreSQL they need key_file, like apps.
 	Gateways []Gateway `yaml:"gateways"`
 }
 

@@ -26,11 +26,11 @@ func TestTheConfigurationIsDocumented(t *testing.T) {
 	var doc bytes.Buffer
 	fmt.Fprint(&doc, `# Configuration
 
-Made from the comments in server/config.go and verify/api.go by `+"`make docs`"+`.
+Generated from the comments in server/config.go, server/gateway.go, and verify/api.go by `+"`make docs`"+`.
 
-Keyporter runs without any configuration. What is to be different stands in a YAML file, which `+"`keyporter serve --config FILE`"+`
-reads, in variables, or in flags. A flag beats a variable, and a variable beats the file. A key that nobody knows is refused, and all that
-is wrong is told at once.
+Keyporter runs without any configuration. Put settings you want to change in a YAML file that you pass with `+"`keyporter serve --config FILE`"+`,
+in environment variables, or in flags. A flag beats a variable, and a variable beats the file. Unknown keys are refused, and all errors
+are reported at once.
 
 `)
 	fields(t, &doc, "config.go", "Config", func(key string) string {

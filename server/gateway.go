@@ -14,11 +14,11 @@ import (
 
 // Gateway is one of gateways.
 type Gateway struct {
-	// Name is what logs call the gateway: 1 to 64 characters, no other has the same.
+	// Name is what logs call the gateway: 1 to 64 characters, unique.
 	Name string `yaml:"name"`
-	// SecretSHA256 is the SHA-256 of the gateway's secret, in hexadecimal. `keyporter gateway secret` makes a secret and prints this setting for it. To replace a secret without a break, add the gateway a second time under another name, and take the first one out when it has the new secret.
+	// SecretSHA256 is the SHA-256 of the gateway's secret, in hexadecimal. `keyporter gateway secret` creates a secret and prints this setting for it. To replace a secret without downtime, add the gateway a second time under another name, and remove the first entry once the gateway uses the new secret.
 	SecretSHA256 string `yaml:"secret_sha256"`
-	// APIs are the names of those of apis that the gateway stands before. It is told as active only what is for one of them: an access token that was issued for another resource is inactive to it. None: all.
+	// APIs are the names of the apis the gateway fronts. Only credentials for one of them are active to it: an access token issued for another resource is inactive. None: all.
 	APIs []string `yaml:"apis"`
 }
 

@@ -15,15 +15,15 @@ import (
 type API struct {
 	// Name is what pages and counts call the API.
 	Name string `yaml:"name"`
-	// Upstream is where the reverse proxy sends its calls: http://host:port, or https. It may be left out where only forward-auth is used.
+	// Upstream is where the reverse proxy sends calls: http://host:port, or https. Leave it out if you only use forward-auth.
 	Upstream string `yaml:"upstream"`
-	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. With it, apps can ask for access tokens that are for this API only, refusals say where to ask (RFC 9728), and that is described at /.well-known/oauth-protected-resource. None: the API takes access tokens that are for any API.
+	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. With it, apps can ask for access tokens for this API only, refusals say where to ask (RFC 9728), and the API is described at /.well-known/oauth-protected-resource. None: the API accepts access tokens for any API.
 	Resource string `yaml:"resource"`
-	// Hosts are the host names under which the API is called; none: any.
+	// Hosts are the host names the API is called by. None: any.
 	Hosts []string `yaml:"hosts"`
-	// Example is the path of a GET call that answers who the caller is, or something as harmless. The page of tokens shows people how to call it.
+	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it.
 	Example string `yaml:"example"`
-	// Routes are tried in their order; the first that fits decides. None: Keyporter passes no calls on to the API and isn't asked about any; one of gateways may still ask about the credentials in its calls.
+	// Routes are tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
 
 	target *url.URL
@@ -37,21 +37,21 @@ var kinds = []keyporter.CredentialKind{
 
 // Route is a part of an API and what it asks of a call.
 type Route struct {
-	// Path is a pattern such as /Api/{version}/envelope/{rest...}: {version} matches v4 and v4.0 alike, {name} any one segment, {name...} at the end the rest, which may be empty. Letter case doesn't count.
+	// Path is a pattern such as /Api/{version}/envelope/{rest...}: {version} matches v4 and v4.0 alike, {name} matches any one segment, and {name...} at the end matches the rest, which may be empty. Letter case doesn't matter.
 	Path string `yaml:"path"`
-	// Versions are those that the route is for, such as 4, 1-5 or 6-. None: all.
+	// Versions are the versions the route is for, such as 4, 1-5, or 6-. None: all.
 	Versions string `yaml:"versions"`
-	// Methods are those that the route is for. None: all.
+	// Methods are the methods the route is for. None: all.
 	Methods []string `yaml:"methods"`
-	// SOAP marks the path of a SOAP API, such as /Api.asmx, which has no version in it and takes organization tokens all the same. Its messages carry the credential in authorizationXml, and refusals are results of its operations. GetVersion_v1 needs no credential, nor does the WSDL, which Keyporter serves there.
+	// SOAP marks the path of a SOAP API, such as /Api.asmx, which has no version in it and accepts organization tokens anyway. Its messages carry the credential in authorizationXml, and refusals are results of its operations. GetVersion_v1 and the WSDL, which Keyporter serves there, need no credential.
 	SOAP bool `yaml:"soap"`
 	// Public lets calls through without a credential, and without an identity.
 	Public bool `yaml:"public"`
-	// Scope is what an access token must have to be let through, one of scopes. Other credentials have no scopes and aren't asked. None: any access token will do.
+	// Scope is the one of scopes that an access token needs. Other credentials have no scopes and don't need one. None: any access token works.
 	Scope string `yaml:"scope"`
-	// Credentials are the kinds that are taken: user_token, organization_token (on versions 1 to 5 and SOAP only), access_token, and app_token (an app that acts for itself, with no user, by client credentials). None: user_token and access_token.
+	// Credentials are the accepted kinds: user_token, organization_token (only on versions 1 to 5 and SOAP), access_token, and app_token (an app that acts for itself, with no user, by client credentials). None: user_token and access_token.
 	Credentials []keyporter.CredentialKind `yaml:"credentials"`
-	// Refusals is how a refusal looks: problem (the default, RFC 9457), empty (401 and 403 both are 401 without a body), or error (401 without a body, and {"ErrorId","Message","TraceId"} with any other status).
+	// Refusals is what a refusal looks like: problem (the default, RFC 9457), empty (401 and 403 are both 401 without a body), or error (401 without a body, and {"ErrorId","Message","TraceId"} with any other status).
 	Refusals Refusals `yaml:"refusals"`
 
 	api         *API
