@@ -21,18 +21,19 @@ const module = "github.com/keyporter/keyporter"
 func doors() []string { return []string{"gateway", "soap", "console", "oauth"} }
 
 // mayImport has every package, and which of ours it may import. Imports run one way: doors
-// ask control and verify; only these two, control/grants and notify touch store; and everything may speak the root's words.
+// ask control and verify; only these two, control/grants, usage and notify touch store; and everything may speak the root's words.
 // A new package gets its line here; a line that grows is to be argued for.
 func mayImport() map[string][]string {
-	mounts := append(doors(), "", "seal", "names", "store", "notify", "verify", "control", "control/grants", "web")
+	mounts := append(doors(), "", "seal", "names", "store", "usage", "notify", "verify", "control", "control/grants", "web")
 	return map[string][]string{
 		"":        {},
 		"seal":    {},
 		"names":   {""},
 		"store":   {"", "names"},
+		"usage":   {"", "store"},
 		"notify":  {"", "seal", "store"},
-		"verify":  {"", "names", "store"},
-		"control": {"", "seal", "names", "notify", "store", "control/grants"},
+		"verify":  {"", "names", "store", "usage"},
+		"control": {"", "seal", "names", "notify", "store", "usage", "control/grants"},
 
 		// It takes no actor, and its own comment says who may call it for that reason.
 		"control/grants": {"", "seal", "names", "store"},
@@ -41,7 +42,7 @@ func mayImport() map[string][]string {
 		"gateway": {"", "verify", "web"},
 		"soap":    {"", "verify", "web"},
 		"console": {"", "names", "control", "verify", "web"},
-		"oauth":   {"", "control", "control/grants", "verify", "web"},
+		"oauth":   {"", "control", "control/grants", "usage", "verify", "web"},
 		"server":  mounts,
 
 		"client": {""}, // for programs of others: what it imports, they get

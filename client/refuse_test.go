@@ -52,7 +52,7 @@ func TestARefusalIsExplained(t *testing.T) {
 		if rec := call(t, api, "ApiToken", w.secret.Reveal()); rec.Code != 200 || rec.Header().Get("X-Keyporter-Request-Id") != "" {
 			t.Error(rec.Code, rec.Header())
 		}
-		if err := w.Checker.Flush(t.Context()); err != nil {
+		if err := w.Usage.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if use, err := w.DB.UseOf(t.Context(), w.token.ID, w.Clock.Now()); err != nil || use.Allowed+use.Refused != 0 {

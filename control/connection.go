@@ -26,9 +26,6 @@ func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
 	all, err := c.db.ConnectionsOf(ctx, actor.User.ID, before, MaxPage)
 	if err != nil {
 		return nil, err
@@ -43,9 +40,6 @@ func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.A
 	if _, err := may(ctx, c.db, actor, actor.User.OrganizationID, keyporter.PermissionManageTokens); err != nil {
 		return nil, err
 	}
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
 	all, err := c.db.ConnectionsIn(ctx, actor.User.OrganizationID, before, MaxPage)
 	if err != nil {
 		return nil, err
@@ -57,14 +51,14 @@ func (c *Control) withUses(ctx context.Context, all []keyporter.Connection) ([]C
 	with := make([]ConnectionWithUse, len(all))
 	var err error
 	for i, conn := range all {
-		if with[i], err = c.withUse(ctx, conn); err != nil {
+		if with[i], err = c.connectionWithUse(ctx, conn); err != nil {
 			return nil, err
 		}
 	}
 	return with, nil
 }
 
-func (c *Control) withUse(ctx context.Context, conn keyporter.Connection) (w ConnectionWithUse, err error) {
+func (c *Control) connectionWithUse(ctx context.Context, conn keyporter.Connection) (w ConnectionWithUse, err error) {
 	w.Connection = conn
 	if w.App, err = c.db.AppByID(ctx, conn.AppID); err != nil {
 		return w, err
@@ -75,7 +69,7 @@ func (c *Control) withUse(ctx context.Context, conn keyporter.Connection) (w Con
 	if w.WhyNot, err = c.stopped(ctx, w.App, conn.OrganizationID); err != nil {
 		return w, err
 	}
-	w.Use, err = c.db.UseOf(ctx, conn.ID, c.now())
+	w.Use, err = c.usage.Of(ctx, conn.ID)
 	return w, err
 }
 
@@ -95,9 +89,6 @@ func (c *Control) stopped(ctx context.Context, a keyporter.App, organization key
 
 // Connection returns a connection that the actor may end.
 func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (ConnectionWithUse, error) {
-	if err := c.flush(ctx); err != nil {
-		return ConnectionWithUse{}, err
-	}
 	conn, err := c.db.ConnectionByID(ctx, id)
 	if err == nil {
 		err = mayEnd(ctx, c.db, actor, conn)
@@ -105,7 +96,7 @@ func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return ConnectionWithUse{}, missing(err, "connection")
 	}
-	return c.withUse(ctx, conn)
+	return c.connectionWithUse(ctx, conn)
 }
 
 // mayEnd lets users end their own connections, and whoever manages the tokens of an

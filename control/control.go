@@ -16,13 +16,14 @@ import (
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // Control makes changes. It is safe for concurrent use.
 type Control struct {
 	db     *store.DB
 	now    func() time.Time
-	flush  func(context.Context) error
+	usage  *usage.Usage
 	hashes chan struct{} // one for each password hash that may be computed at once
 	images chan struct{} // one for the picture that may be worked on
 	sealer *seal.Sealer
@@ -36,9 +37,8 @@ type Control struct {
 type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// FlushUses writes the counts of calls that this process still has in memory, so that
-	// listings are up to date. Nil writes nothing.
-	FlushUses func(context.Context) error
+	// Usage has the counts of calls that this process hasn't written yet. Nil: it counts none.
+	Usage *usage.Usage
 	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
 	Sealer *seal.Sealer
 	// Scopes are those that the operator named.
@@ -50,7 +50,7 @@ type Options struct {
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
-		db: db, now: o.Now, flush: o.FlushUses, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
+		db: db, now: o.Now, usage: o.Usage, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
 		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
 	}
 	if c.now == nil {
@@ -62,8 +62,8 @@ func New(db *store.DB, o Options) *Control {
 	if c.grants == nil {
 		c.grants = grants.New(db, grants.Options{Now: c.now, Sealer: c.sealer})
 	}
-	if c.flush == nil {
-		c.flush = func(context.Context) error { return nil }
+	if c.usage == nil {
+		c.usage = usage.New(db, c.now)
 	}
 	return c
 }

@@ -78,7 +78,7 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 		return nil, nil
 	}
 	now := c.now()
-	all, err := c.db.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-LatelyUsed)})
+	all, err := c.usage.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-LatelyUsed)})
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +103,9 @@ func (c *Control) workingTokens(ctx context.Context, o keyporter.Organization, u
 	if !o.Active || !o.Has(keyporter.FlagAPI) {
 		return nil, nil
 	}
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
 	u.Now = c.now()
 	u.Since = u.Now.Add(-LatelyUsed)
-	tokens, err := c.db.TokensInUse(ctx, u)
+	tokens, err := c.usage.TokensInUse(ctx, u)
 	return slices.DeleteFunc(tokens, func(t store.UsedToken) bool {
 		return t.Kind == keyporter.OrganizationToken && !o.Has(keyporter.FlagOrganizationAPIToken)
 	}), err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // OwnedToken is an organization token as those see it who manage those of others.
@@ -24,9 +25,6 @@ func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor,
 	if o, err = c.db.OrganizationByID(ctx, organization); err != nil {
 		return o, nil, missing(err, "organization")
 	}
-	if err := c.flush(ctx); err != nil {
-		return o, nil, err
-	}
 	tokens, err := c.db.TokensIn(ctx, organization, keyporter.OrganizationToken, before, MaxPage)
 	if err != nil {
 		return o, nil, err
@@ -41,22 +39,19 @@ func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor,
 }
 
 // Dependent is an organization that has organization tokens.
-type Dependent = store.Dependent
+type Dependent = usage.Dependent
 
 // Dependents returns, for operators, the organizations that have organization tokens, those that used them last first.
 func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Dependent, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
-	return c.db.Dependents(ctx, c.now().AddDate(0, 0, -30))
+	return c.usage.Dependents(ctx, c.now().AddDate(0, 0, -30))
 }
 
 func (c *Control) ownedToken(ctx context.Context, t keyporter.Token) (o OwnedToken, err error) {
 	o.Token = t
-	if o.Use, err = c.db.UseOf(ctx, t.ID, c.now()); err != nil {
+	if o.Use, err = c.usage.Of(ctx, t.ID); err != nil {
 		return o, err
 	}
 	if o.Owner, err = c.db.UserByID(ctx, t.OwnerID); err != nil {

@@ -9,14 +9,11 @@ import (
 // Refusals returns the last refused calls with a token or connection that the actor may
 // manage, the latest first.
 func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
 	t, err := c.Credential(ctx, actor, credential)
 	if err != nil {
 		return nil, err
 	}
-	calls, err := c.db.RefusalsOf(ctx, credential)
+	calls, err := c.usage.RefusalsOf(ctx, credential)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +30,7 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
-	all, err := c.db.RefusalsIn(ctx, actor.User.OrganizationID)
+	all, err := c.usage.RefusalsIn(ctx, actor.User.OrganizationID)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +58,7 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 
 // Refusal returns the refused call with a request id, and its credential, to who may manage that.
 func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, Credential, error) {
-	if err := c.flush(ctx); err != nil {
-		return keyporter.RefusedCall{}, Credential{}, err
-	}
-	r, err := c.db.RefusalByRequestID(ctx, text(requestID, 100))
+	r, err := c.usage.RefusalByRequestID(ctx, text(requestID, 100))
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return r, Credential{}, noRefusal()
 	}

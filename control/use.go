@@ -39,31 +39,31 @@ func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner key
 }
 
 func (c *Control) tokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
-	if err := c.flush(ctx); err != nil {
-		return nil, err
-	}
 	tokens, err := c.db.TokensOf(ctx, owner, kind, before, MaxPage)
 	if err != nil {
 		return nil, err
 	}
+	return c.withUse(ctx, tokens)
+}
+
+func (c *Control) withUse(ctx context.Context, tokens []keyporter.Token) ([]TokenWithUse, error) {
+	ids := make([]keyporter.ID, len(tokens))
+	for i, t := range tokens {
+		ids[i] = t.ID
+	}
+	uses, err := c.usage.OfAll(ctx, ids)
 	all := make([]TokenWithUse, len(tokens))
 	for i, t := range tokens {
-		all[i].Token = t
-		if all[i].Use, err = c.db.UseOf(ctx, t.ID, c.now()); err != nil {
-			return nil, err
-		}
+		all[i] = TokenWithUse{Token: t, Use: uses[t.ID]}
 	}
-	return all, nil
+	return all, err
 }
 
 // TokenWithUse returns one token that the actor may manage, and how it was used.
 func (c *Control) TokenWithUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (t TokenWithUse, err error) {
-	if err := c.flush(ctx); err != nil {
-		return t, err
-	}
 	if t.Token, err = c.Token(ctx, actor, id); err != nil {
 		return t, err
 	}
-	t.Use, err = c.db.UseOf(ctx, id, c.now())
+	t.Use, err = c.usage.Of(ctx, id)
 	return t, err
 }

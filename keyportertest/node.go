@@ -11,6 +11,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -21,6 +22,7 @@ type Node struct {
 	Control *control.Control
 	Grants  *grants.Grants
 	Checker *verify.Checker
+	Usage   *usage.Usage
 	Clock   *Clock
 }
 
@@ -58,15 +60,17 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 		t.Fatal(err)
 	}
 	n := &Node{DB: db, Clock: &Clock{}}
-	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Now: n.Clock.Now, Log: log}); err != nil {
+	n.Usage = usage.New(db, n.Clock.Now)
+	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Now: n.Clock.Now, Log: log, Usage: n.Usage}); err != nil {
 		t.Fatal(err)
 	}
 	n.Grants = grants.New(db, grants.Options{Now: n.Clock.Now, Sealer: Sealer(t)})
-	n.Control = control.New(db, control.Options{Now: n.Clock.Now, FlushUses: n.Checker.Flush, Sealer: Sealer(t), Scopes: Scopes(), Grants: n.Grants})
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, Usage: n.Usage, Sealer: Sealer(t), Scopes: Scopes(), Grants: n.Grants})
 	ctx, cancel := context.WithCancel(context.Background())
 	var jobs sync.WaitGroup
 	jobs.Go(func() { db.Listen(ctx) })
 	jobs.Go(func() { n.Checker.Run(ctx) })
+	jobs.Go(func() { n.Usage.Run(ctx, log) })
 	t.Cleanup(func() {
 		cancel()
 		jobs.Wait()

@@ -55,7 +55,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthS
 	}))))
 	t.Cleanup(srv.Close)
 	cfg := oauth.Config{
-		Control: n.Control, Grants: n.Grants, Checker: n.Checker, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
+		Control: n.Control, Grants: n.Grants, Checker: n.Checker, Usage: n.Usage, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
 		Scopes: Scopes(), Resources: []string{Resource},
 	}
 	for _, c := range configure {

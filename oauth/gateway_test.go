@@ -249,7 +249,7 @@ func TestAQuestionIsNoCall(t *testing.T) {
 		w.ask(t, w.all, off, "method", "GET", "path", "/x")
 		w.ask(t, w.all, user, "api", "drive", "method", "GET", "path", "/x")
 		w.ask(t, w.all, off, "api", "drive", "method", strings.Repeat("M", 1000), "path", "/"+strings.Repeat("x", 5000), "agent", strings.Repeat("ü", 1000), "address", "a"+strings.Repeat("\U0001F600", 1000), "version", "2")
-		if err := w.Checker.Flush(t.Context()); err != nil {
+		if err := w.Usage.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		use, err := w.DB.UseOf(t.Context(), disabled.ID, w.Clock.Now())

@@ -19,6 +19,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/usage"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -28,6 +29,7 @@ type Config struct {
 	Control   *control.Control // signs users in and asks them
 	Grants    *grants.Grants
 	Checker   *verify.Checker // for introspection
+	Usage     *usage.Usage    // for what gateways report
 	Proxies   web.Proxies
 	Log       *slog.Logger
 	Issuer    string            // address of this Keyporter, without a slash at its end

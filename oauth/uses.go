@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // maxCalls is how many calls of one row are believed.
@@ -42,7 +42,7 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
 		s.fail(w, r, invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch)))
 		return
 	}
-	all := make([]verify.Use, 0, len(in.Uses))
+	all := make([]usage.Report, 0, len(in.Uses))
 	for i, u := range in.Uses {
 		out, err := s.useOf(g, u)
 		if err != nil {
@@ -51,7 +51,7 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
 		}
 		all = append(all, out)
 	}
-	if err := s.Checker.Record(r.Context(), all); err != nil {
+	if err := s.Usage.Record(r.Context(), all); err != nil {
 		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
 		return
 	}
@@ -59,17 +59,17 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
 }
 
 // useOf reads a row, or says what is wrong with it. A gateway counts calls of its own APIs only.
-func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
+func (s *server) useOf(g *Gateway, u use) (usage.Report, error) {
 	api := s.apiOf(g, u.API)
 	switch {
 	case api == nil:
-		return verify.Use{}, errors.New(noAPI(u.API))
+		return usage.Report{}, errors.New(noAPI(u.API))
 	case u.Credential == "":
-		return verify.Use{}, fmt.Errorf("credential is missing")
+		return usage.Report{}, fmt.Errorf("credential is missing")
 	case u.Allowed < 0 || u.Refused < 0 || u.Allowed > maxCalls || u.Refused > maxCalls:
-		return verify.Use{}, fmt.Errorf("allowed and refused must be 0 to %d", maxCalls)
+		return usage.Report{}, fmt.Errorf("allowed and refused must be 0 to %d", maxCalls)
 	case u.Version < 0 || u.Version > maxVersion:
-		return verify.Use{}, fmt.Errorf("version must be 0 to %d", maxVersion)
+		return usage.Report{}, fmt.Errorf("version must be 0 to %d", maxVersion)
 	}
 	counted := u.Credential
 	switch {
@@ -78,8 +78,8 @@ func (s *server) useOf(g *Gateway, u use) (verify.Use, error) {
 	case u.App != "":
 		counted = u.App
 	}
-	return verify.Use{
-		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: api, Version: u.Version,
+	return usage.Report{
+		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: api.Name, Version: u.Version,
 		LastAt: u.LastAt, Allowed: u.Allowed, Refused: u.Refused,
 	}, nil
 }

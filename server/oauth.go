@@ -28,7 +28,7 @@ func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies we
 		return nil, nil //nolint:nilnil // there is none
 	}
 	return oauth.New(oauth.Config{
-		Control: s.Control, Grants: s.grants, Checker: s.Checker, Proxies: proxies, Log: s.log, Issuer: issuer,
+		Control: s.Control, Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Proxies: proxies, Log: s.log, Issuer: issuer,
 		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
 		Gateways: cfg.gateways(), FaultPage: pages.AppFault, Stopping: s.stopping,
 	})

@@ -23,6 +23,7 @@ import (
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/soap"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -33,6 +34,8 @@ type Server struct {
 	Control *control.Control
 	// Checker checks calls as the Keyporter that runs does.
 	Checker *verify.Checker
+	// Usage has the counts of the Keyporter that runs.
+	Usage *usage.Usage
 
 	db      *store.DB
 	notify  *notify.Sender
@@ -75,7 +78,8 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 }
 
 func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
-	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize}); err != nil {
+	s.Usage = usage.New(s.db, now)
+	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize, Usage: s.Usage}); err != nil {
 		return err
 	}
 	sealer, err := cfg.Sealer()
@@ -83,7 +87,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return err
 	}
 	s.grants = grants.New(s.db, grants.Options{Now: now, Sealer: sealer, Lifetimes: cfg.lifetimes()})
-	s.Control = control.New(s.db, control.Options{Now: now, FlushUses: s.Checker.Flush, Sealer: sealer, Scopes: cfg.Scopes, Grants: s.grants})
+	s.Control = control.New(s.db, control.Options{Now: now, Usage: s.Usage, Sealer: sealer, Scopes: cfg.Scopes, Grants: s.grants})
 	s.notify = notify.NewSender(s.db, notify.Options{Now: now, Sealer: sealer, Log: s.log})
 	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
@@ -203,6 +207,7 @@ func (s *Server) startJobs() {
 	s.cancel = cancel
 	s.jobs.Go(func() { s.db.Listen(ctx) })
 	s.jobs.Go(func() { s.Checker.Run(ctx) })
+	s.jobs.Go(func() { s.Usage.Run(ctx, s.log) })
 	s.jobs.Go(func() { s.prune(ctx) })
 	s.jobs.Go(func() { s.notify.Run(ctx) })
 }

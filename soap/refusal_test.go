@@ -91,7 +91,7 @@ func written(req verify.Request) string {
 // sameStory wants of two calls, by their request ids, the same to be kept.
 func (w *world) sameStory(t *testing.T, reason keyporter.Reason, rest, soap string) {
 	t.Helper()
-	if err := w.Checker.Flush(t.Context()); err != nil {
+	if err := w.Usage.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	actor := keyportertest.Session(w.ada)
@@ -112,7 +112,7 @@ func TestCallsOverSOAPAreCounted(t *testing.T) {
 	for range 3 {
 		w.call(t, operation("FindEnvelopes_v1", userToken(w.secret)), "User-Agent: archiver/1.0")
 	}
-	if err := w.Checker.Flush(t.Context()); err != nil {
+	if err := w.Usage.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got, err := w.Control.TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)

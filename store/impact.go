@@ -8,8 +8,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// UsedToken is a token that was used lately, with its owner's login name and the clients
-// that used it, the latest first.
+// UsedToken is a token with its owner's login name and the clients that used it, the latest first.
 type UsedToken struct {
 	keyporter.Token
 	Login   string
@@ -24,20 +23,20 @@ type Uses struct {
 	Now            time.Time // tokens that have ended by then are left out
 }
 
-// TokensInUse returns the tokens that are enabled, have not expired, belong to an active user and were used
-// since then, by login name and age. First and Last of them are left empty.
-func (q queries) TokensInUse(ctx context.Context, u Uses) ([]UsedToken, error) {
+// UsableTokens returns the tokens that are enabled, have not expired and belong to an
+// active user, by login name and age, with all of their clients, whenever they called. First and Last of them are left empty.
+func (q queries) UsableTokens(ctx context.Context, u Uses) ([]UsedToken, error) {
 	rows, err := list(ctx, q.q, scanUsedToken, `
 		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, u.login,
-			c.agent, c.address, c.version, c.last_at, c.allowed, c.refused
+			coalesce(c.agent, ''), coalesce(c.address, ''), coalesce(c.version, ''), coalesce(c.last_at, 0), coalesce(c.allowed, 0), coalesce(c.refused, 0)
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
-		JOIN credential_clients c ON c.credential_id = t.id
+		LEFT JOIN credential_clients c ON c.credential_id = t.id
 		WHERE t.organization_id = $1 AND ($2 = '' OR t.owner_id = $2)
-			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $3) AND u.active AND c.last_at >= $4
-		ORDER BY u.login_key, t.id, c.last_at DESC, c.agent`, u.OrganizationID, u.OwnerID, millis(u.Now), millis(u.Since))
+			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $3) AND u.active
+		ORDER BY u.login_key, t.id, c.last_at DESC, c.agent`, u.OrganizationID, u.OwnerID, millis(u.Now))
 	if err != nil {
-		return nil, fmt.Errorf("list tokens in use: %w", err)
+		return nil, fmt.Errorf("list tokens and their clients: %w", err)
 	}
 	var tokens []UsedToken
 	for _, r := range rows {
@@ -50,14 +49,16 @@ func (q queries) TokensInUse(ctx context.Context, u Uses) ([]UsedToken, error) {
 	return tokens, nil
 }
 
-// scanUsedToken scans a token with one of its clients.
+// scanUsedToken scans a token with one of its clients, if it has any.
 func scanUsedToken(row scanner) (t UsedToken, err error) {
 	var expires, created, last int64
 	var c keyporter.ClientUse
 	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.Login,
 		&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
 	t.ExpiresAt, t.CreatedAt, c.LastAt = fromMillis(expires), fromMillis(created), fromMillis(last)
-	t.Clients = []keyporter.ClientUse{c}
+	if last != 0 {
+		t.Clients = []keyporter.ClientUse{c}
+	}
 	return t, err
 }
 
@@ -66,20 +67,20 @@ type SpokenToken struct {
 	TokenID, OwnerID keyporter.ID
 	Name             string
 	Login            string // of the owner
-	SpokeFor         string // login name
+	SpokeFor         string // login name; empty: for nobody since then
 	LastAt           time.Time
 }
 
-// SpokenSince returns for whom the organization tokens spoke since then that are enabled,
-// have not expired and belong to an active user, by that user's login name and the tokens' age.
+// SpokenSince returns the organization tokens that are enabled, have not expired and belong
+// to an active user, each with those for whom it spoke since then, or once with nobody.
 func (q queries) SpokenSince(ctx context.Context, u Uses) ([]SpokenToken, error) {
 	all, err := list(ctx, q.q, scanSpokenToken, `
-		SELECT t.id, t.owner_id, t.name, u.login, l.login, max(l.last_at)
+		SELECT t.id, t.owner_id, t.name, u.login, coalesce(l.login, ''), coalesce(max(l.last_at), 0)
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
-		JOIN token_logins l ON l.token_id = t.id
+		LEFT JOIN token_logins l ON l.token_id = t.id AND l.last_at >= $3
 		WHERE t.organization_id = $1 AND t.kind = 'organization'
-			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $2) AND u.active AND l.last_at >= $3
+			AND t.enabled AND (t.expires_at = 0 OR t.expires_at > $2) AND u.active
 		GROUP BY t.id, t.owner_id, t.name, u.login, l.login
 		ORDER BY l.login, t.id`, u.OrganizationID, millis(u.Now), millis(u.Since))
 	if err != nil {

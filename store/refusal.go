@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 )
@@ -27,13 +29,13 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 		}
 		told[c.CredentialID] = c.OrganizationID
 	}
-	for credential, organization := range told {
+	for _, credential := range slices.Sorted(maps.Keys(told)) { // in order: two nodes that do this never wait for each other
 		_, err := tx.exec(ctx, `
 			DELETE FROM credential_refusals
 			WHERE credential_id = $1
 				AND id NOT IN (SELECT id FROM credential_refusals WHERE credential_id = $1 ORDER BY id DESC LIMIT $3)
 				AND id NOT IN (SELECT id FROM credential_refusals WHERE organization_id = $2 ORDER BY id DESC LIMIT $3)`,
-			credential, organization, keyporter.RefusalLimit)
+			credential, told[credential], keyporter.RefusalLimit)
 		if err != nil {
 			return fmt.Errorf("forget old refusals: %w", explain(err))
 		}

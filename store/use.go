@@ -75,90 +75,148 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 	return err
 }
 
-// UseOf returns how a token, or a connection, was used, seen from now.
-func (q queries) UseOf(ctx context.Context, credential keyporter.ID, now time.Time) (use keyporter.TokenUse, err error) {
-	first := now.Truncate(time.Hour).Add(-time.Duration(len(use.Hours)-1) * time.Hour)
+// maxSpoken is for how many users and versions it is read what an organization token did.
+const maxSpoken = 1000
+
+// UseOf returns how a credential was used, seen from now.
+func (q queries) UseOf(ctx context.Context, credential keyporter.ID, now time.Time) (keyporter.TokenUse, error) {
+	all, err := q.UsesOf(ctx, []keyporter.ID{credential}, now)
+	return all[credential], err
+}
+
+// UsesOf returns how each of the credentials was used, seen from now. One that nobody used isn't in the map.
+func (q queries) UsesOf(ctx context.Context, credentials []keyporter.ID, now time.Time) (map[keyporter.ID]keyporter.TokenUse, error) {
+	uses := map[keyporter.ID]keyporter.TokenUse{}
+	if len(credentials) == 0 {
+		return uses, nil
+	}
+	for _, add := range []func(context.Context, map[keyporter.ID]keyporter.TokenUse, []keyporter.ID, time.Time) error{q.addHours, q.addClients, q.addSpoken} {
+		if err := add(ctx, uses, credentials, now); err != nil {
+			return nil, err
+		}
+	}
+	return uses, nil
+}
+
+func (q queries) addHours(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, now time.Time) error {
+	first := now.Truncate(time.Hour).Add(-time.Duration(len(keyporter.TokenUse{}.Hours)-1) * time.Hour)
+	marks, args := among(credentials, millis(first))
 	hours, err := list(ctx, q.q, scanHour, `
-		SELECT hour, allowed, refused FROM credential_hours WHERE credential_id = $1 AND hour >= $2 ORDER BY hour`, credential, millis(first))
+		SELECT credential_id, hour, allowed, refused FROM credential_hours
+		WHERE credential_id IN `+marks+` AND hour >= $1
+		ORDER BY credential_id, hour`, args...)
 	if err != nil {
-		return use, fmt.Errorf("find use of credential: %w", err)
+		return fmt.Errorf("find use of credentials: %w", err)
 	}
 	for _, h := range hours {
+		use := uses[h.credential]
 		use.Allowed += h.allowed
 		use.Refused += h.refused
 		if i := int(h.start.Sub(first) / time.Hour); i < len(use.Hours) {
 			use.Hours[i] = h.allowed
 		}
+		uses[h.credential] = use
 	}
-	use.Clients, err = list(ctx, q.q, scanClientUse, `
-		SELECT agent, address, version, last_at, allowed, refused
-		FROM credential_clients WHERE credential_id = $1 ORDER BY last_at DESC, agent`, credential)
-	if err != nil {
-		return use, fmt.Errorf("find clients of credential: %w", err)
-	}
-	use.SpokeFor, err = list(ctx, q.q, scanSpokenUse, `
-		SELECT login, version, last_at, calls
-		FROM token_logins WHERE token_id = $1 ORDER BY last_at DESC, login, version LIMIT 1000`, credential)
-	return use, err
+	return nil
 }
 
-func scanSpokenUse(row scanner) (s keyporter.SpokenUse, err error) {
+func (q queries) addClients(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
+	marks, args := among(credentials)
+	clients, err := list(ctx, q.q, scanClientUse, `
+		SELECT credential_id, agent, address, version, last_at, allowed, refused FROM credential_clients
+		WHERE credential_id IN `+marks+`
+		ORDER BY credential_id, last_at DESC, agent`, args...)
+	if err != nil {
+		return fmt.Errorf("find clients of credentials: %w", err)
+	}
+	for _, c := range clients {
+		use := uses[c.credential]
+		use.Clients = append(use.Clients, c.what)
+		uses[c.credential] = use
+	}
+	return nil
+}
+
+func (q queries) addSpoken(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
+	marks, args := among(credentials, maxSpoken)
+	spoken, err := list(ctx, q.q, scanSpokenUse, `
+		SELECT token_id, login, version, last_at, calls
+		FROM (SELECT token_id, login, version, last_at, calls,
+				row_number() OVER (PARTITION BY token_id ORDER BY last_at DESC, login, version) AS n
+			FROM token_logins WHERE token_id IN `+marks+`) l
+		WHERE n <= $1
+		ORDER BY token_id, n`, args...)
+	if err != nil {
+		return fmt.Errorf("find for whom tokens spoke: %w", err)
+	}
+	for _, s := range spoken {
+		use := uses[s.credential]
+		use.SpokeFor = append(use.SpokeFor, s.what)
+		uses[s.credential] = use
+	}
+	return nil
+}
+
+// of is something that was counted of a credential.
+type of[T any] struct {
+	credential keyporter.ID
+	what       T
+}
+
+func scanSpokenUse(row scanner) (s of[keyporter.SpokenUse], err error) {
 	var last int64
-	err = row.Scan(&s.Login, &s.Version, &last, &s.Calls)
-	s.LastAt = fromMillis(last)
+	err = row.Scan(&s.credential, &s.what.Login, &s.what.Version, &last, &s.what.Calls)
+	s.what.LastAt = fromMillis(last)
 	return s, err
 }
 
-// Dependent is an organization that has organization tokens, and what depends on them.
-type Dependent struct {
+// OrganizationTokenUse is an organization token and when it was used.
+type OrganizationTokenUse struct {
+	TokenID        keyporter.ID
 	OrganizationID keyporter.ID
-	Name           string
-	Granted        bool // it has the flag OrganizationApiToken
-	Tokens         int
-	Used           int       // of them, since the time that was asked for
-	LastAt         time.Time // zero: none was ever used
+	Name           string    // of the organization
+	Granted        bool      // the organization has the flag OrganizationApiToken
+	LastAt         time.Time // zero: never
 }
 
-// Dependents returns the organizations that have organization tokens, those that used them last first.
-func (q queries) Dependents(ctx context.Context, since time.Time) ([]Dependent, error) {
-	all, err := list(ctx, q.q, scanDependent, `
-		SELECT o.id, o.name,
-			EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $2),
-			count(*), sum(CASE WHEN t.last_at >= $1 THEN 1 ELSE 0 END), max(t.last_at)
-		FROM organizations o
-		JOIN (SELECT organization_id, coalesce((SELECT max(last_at) FROM credential_clients c WHERE c.credential_id = tokens.id), 0) AS last_at
-			FROM tokens WHERE kind = 'organization') t ON t.organization_id = o.id
-		GROUP BY o.id, o.name
-		ORDER BY max(t.last_at) DESC, o.id`, millis(since), keyporter.FlagOrganizationAPIToken)
+// OrganizationTokenUses returns the organization tokens of the instance, by organization.
+func (q queries) OrganizationTokenUses(ctx context.Context) ([]OrganizationTokenUse, error) {
+	all, err := list(ctx, q.q, scanOrganizationTokenUse, `
+		SELECT t.id, o.id, o.name,
+			EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $1),
+			coalesce((SELECT max(c.last_at) FROM credential_clients c WHERE c.credential_id = t.id), 0)
+		FROM organizations o JOIN tokens t ON t.organization_id = o.id AND t.kind = 'organization'
+		ORDER BY o.id, t.id`, keyporter.FlagOrganizationAPIToken)
 	if err != nil {
 		return nil, fmt.Errorf("list who depends on organization tokens: %w", err)
 	}
 	return all, nil
 }
 
-func scanDependent(row scanner) (d Dependent, err error) {
+func scanOrganizationTokenUse(row scanner) (t OrganizationTokenUse, err error) {
 	var last int64
-	err = row.Scan(&d.OrganizationID, &d.Name, &d.Granted, &d.Tokens, &d.Used, &last)
-	d.LastAt = fromMillis(last)
-	return d, err
+	err = row.Scan(&t.TokenID, &t.OrganizationID, &t.Name, &t.Granted, &last)
+	t.LastAt = fromMillis(last)
+	return t, err
 }
 
 type hour struct {
+	credential       keyporter.ID
 	start            time.Time
 	allowed, refused int
 }
 
 func scanHour(row scanner) (h hour, err error) {
 	var start int64
-	err = row.Scan(&start, &h.allowed, &h.refused)
+	err = row.Scan(&h.credential, &start, &h.allowed, &h.refused)
 	h.start = fromMillis(start)
 	return h, err
 }
 
-func scanClientUse(row scanner) (c keyporter.ClientUse, err error) {
+func scanClientUse(row scanner) (c of[keyporter.ClientUse], err error) {
 	var last int64
-	err = row.Scan(&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
-	c.LastAt = fromMillis(last)
+	err = row.Scan(&c.credential, &c.what.Agent, &c.what.Address, &c.what.Version, &last, &c.what.Allowed, &c.what.Refused)
+	c.what.LastAt = fromMillis(last)
 	return c, err
 }
 

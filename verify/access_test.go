@@ -150,7 +150,7 @@ func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
 		}
 		_, secret := w.AccessToken(t, keyporter.Connection{AppID: w.app.ID}, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		w.ask(t, w.call(secret), keyporter.Allowed)
-		if err := w.Checker.Flush(t.Context()); err != nil {
+		if err := w.Usage.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		use, err := w.DB.UseOf(t.Context(), w.connection.ID, w.Clock.Now())

@@ -25,7 +25,7 @@ func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
 			mustReason(t, w.Checker.Check(t.Context(), &verify.Request{
 				Method: "GET", Path: whoAmI, APIToken: []string{w.mine.Reveal()}, UserLoginName: []string{login}, RequestID: fmt.Sprint("user-", i),
 			}), keyporter.ReasonLoginName)
-			if err := w.Checker.Flush(t.Context()); err != nil {
+			if err := w.Usage.Flush(t.Context()); err != nil {
 				t.Fatalf("%q: %v", login, err)
 			}
 			for _, id := range []string{fmt.Sprint("organization-", i), fmt.Sprint("user-", i)} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // entry is what the cache keeps of one credential: all that the rules ask about, and
@@ -18,7 +19,7 @@ type entry struct {
 	hash      keyporter.SecretHash
 	principal keyporter.Principal
 	identity  []Header
-	meter     meter
+	meter     usage.Meter
 	named     namedUsers // with an organization token
 
 	kept   bool        // in the cache once, so that the next call finds the same entry
@@ -27,7 +28,8 @@ type entry struct {
 }
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
-	e := &entry{Credential: c, hash: hash, meter: meter{credential: c.TokenID}}
+	e := &entry{Credential: c, hash: hash}
+	e.meter = meterOf(e)
 	e.principal = keyporter.Principal{
 		UserID: c.UserID, Login: c.Login, OrganizationID: c.OrganizationID, CredentialID: c.TokenID, CredentialKind: c.Kind,
 	}
@@ -37,10 +39,6 @@ func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
 	}
 	if a := c.Access; a != nil {
 		e.principal.AppID, e.principal.Scopes = a.AppID, a.Scopes
-		// Access tokens come and go: calls are counted by what they come from.
-		if e.meter.credential = a.ConnectionID; a.ConnectionID == "" {
-			e.meter.credential = a.AppID
-		}
 	}
 	e.identity = identityOf(&e.principal)
 	return e

@@ -167,7 +167,7 @@ func TestTheLast100RefusalsAreKept(t *testing.T) {
 			req.Agent = fmt.Sprintf("agent-%d", i%80)
 			mustReason(t, w.Checker.Check(t.Context(), req), keyporter.ReasonVersion)
 			if i%90 == 0 {
-				if err := w.Checker.Flush(t.Context()); err != nil {
+				if err := w.Usage.Flush(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}

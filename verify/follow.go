@@ -82,34 +82,21 @@ func (c *Checker) Complete() bool { return c.known.table.Load() != nil }
 // renewEvery is how often the known secrets are read anew, if there were new ones.
 const renewEvery = time.Hour
 
-// Run keeps the Checker's memory complete and writes its counts, until ctx ends; then it
-// writes the last of them.
+// Run keeps the Checker's memory complete until ctx ends.
 func (c *Checker) Run(ctx context.Context) {
-	tick, renew := time.NewTicker(flushEvery), time.NewTicker(renewEvery)
-	defer tick.Stop()
+	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Silence)
-			defer cancel()
-			c.logged(c.Flush(last), "write the last counts")
 			return
-		case <-tick.C:
-			c.logged(c.Flush(ctx), "write counts")
 		case <-renew.C:
 			c.known.renew()
 		case <-c.known.rebuild:
 			if err := c.known.fill(ctx, c.db.EachSecretHash); err != nil {
-				c.logged(err, "read the hashes of all secrets")
+				c.log.Warn("can't read the hashes of all secrets", "error", err)
 				time.AfterFunc(time.Second, c.known.reset) // it may have been a reset that asked
 			}
 		}
-	}
-}
-
-func (c *Checker) logged(err error, what string) {
-	if err != nil {
-		c.log.Warn("can't "+what, "error", err)
 	}
 }

@@ -43,7 +43,6 @@ func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
 	counts := q.API != nil && q.Call != nil
 	if counts {
 		k.req = *q.Call
-		k.req.ClientIP = text(cut(k.req.ClientIP, maxAddress))
 		k.dpop = len(k.req.DPoP) > 0
 		k.dry = false
 	}
@@ -53,7 +52,7 @@ func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
 		return Inspection{Decision: d.Decision}, err
 	}
 	if !d.Allowed && counts {
-		c.meters.count(&k, &d)
+		c.count(&k, &d)
 	}
 	i := Inspection{Decision: d.Decision, CreatedAt: k.entry.CreatedAt, ExpiresAt: k.entry.ExpiresAt}
 	if a := k.entry.Access; a != nil {

@@ -57,7 +57,7 @@ func TestInspect(t *testing.T) {
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: access.Reveal()}); err != nil || got.Allowed || got.Reason != keyporter.ReasonAppSuspended {
 			t.Errorf("of a suspended app: %+v, %v", got, err)
 		}
-		if err := w.Checker.Flush(t.Context()); err != nil {
+		if err := w.Usage.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if use, err := w.DB.UseOf(t.Context(), w.connection.ID, w.Clock.Now()); err != nil || len(use.Clients) > 0 {

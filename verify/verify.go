@@ -2,8 +2,9 @@
 // and if not, why.
 //
 // It owns the reading of credentials and paths, the rules in their order, the cache of
-// what the rules ask about, and the counts of calls. It knows no HTTP server: gateways
-// fill in a Request and render the Decision. It writes nothing while it decides.
+// what the rules ask about. It reports each decision to package usage, which counts
+// calls. It knows no HTTP server: gateways fill in a Request and render the Decision. It
+// writes nothing while it decides.
 package verify
 
 import (
@@ -16,6 +17,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // Checker checks calls. It is safe for concurrent use.
@@ -27,7 +29,7 @@ type Checker struct {
 	log     *slog.Logger
 	cache   *cache
 	known   *known
-	meters  meters
+	usage   *usage.Usage
 	watches watches
 
 	lookups atomic.Int64
@@ -39,23 +41,28 @@ type Options struct {
 	// Now is the clock by which tokens expire; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
+	// Usage counts the calls; nil is one of its own, which writes nothing unless it is told to.
+	Usage *usage.Usage
 	// CacheSize is how many credentials are kept in memory, some 1 KB each; 0 is 100,000.
 	CacheSize int
 }
 
-// New returns a Checker over db. It follows db; Run keeps its memory true and writes its counts.
+// New returns a Checker over db. It follows db; Run keeps its memory complete.
 func New(db *store.DB, o Options) (*Checker, error) {
 	apis, err := compile(o.APIs)
 	if err != nil {
 		return nil, err
 	}
-	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log}
+	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log, usage: o.Usage}
 	c.soap = slices.ContainsFunc(apis, func(a *API) bool { return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.SOAP }) })
 	if c.now == nil {
 		c.now = time.Now
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.usage == nil {
+		c.usage = usage.New(db, c.now)
 	}
 	if o.CacheSize == 0 {
 		o.CacheSize = 100_000
@@ -118,7 +125,7 @@ func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 	k := call{req: *req, now: c.now()}
 	c.decide(ctx, &k, &d)
 	if k.entry != nil {
-		c.meters.count(&k, &d)
+		c.count(&k, &d)
 	}
 	return d
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -276,7 +277,8 @@ func TestADeafNodeCountsInOnePlace(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = db.Close() }()
-		checker, err := verify.New(db, verify.Options{APIs: keyportertest.APIs("")})
+		counts := usage.New(db, nil)
+		checker, err := verify.New(db, verify.Options{APIs: keyportertest.APIs(""), Usage: counts})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +288,7 @@ func TestADeafNodeCountsInOnePlace(t *testing.T) {
 				mustReason(t, ask(&keyportertest.Node{Checker: checker}, secret.Reveal()), keyporter.Allowed)
 			}
 			before := db.Statements()
-			if err := checker.Flush(t.Context()); err != nil {
+			if err := counts.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if written := db.Statements() - before; written > 10 {

@@ -40,7 +40,7 @@ func runKeyporter(database, upstream string) error {
 		},
 		"flush": func(order) (any, error) {
 			before := usageNow().CPU
-			err := srv.Checker.Flush(ctx)
+			err := srv.Usage.Flush(ctx)
 			return usageNow().CPU - before, err
 		},
 		"inProcess":    func(o order) (any, error) { return measureInProcess(srv.Checker, o) },

@@ -20,7 +20,7 @@ func speakFor(t *testing.T, info demoInfo, secret, login, path string) (*http.Re
 // explained is what the command explain says.
 func explained(t *testing.T, d *demo, args ...string) string {
 	t.Helper()
-	if err := d.srv.Checker.Flush(t.Context()); err != nil {
+	if err := d.srv.Usage.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder

@@ -1,0 +1,233 @@
+package usage
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unique"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// maxCallers is how many callers of one credential are told apart in one interval.
+const maxCallers = 64
+
+// Of what a caller sent no more than this is kept, in bytes.
+const (
+	maxAgent   = 200 // User-Agent
+	maxAddress = 64
+	maxPath    = 500
+	maxMethod  = 20
+)
+
+// Credential is what calls are counted by.
+type Credential struct {
+	ID             keyporter.ID // API token, connection, or app that acts for itself
+	OrganizationID keyporter.ID // empty: it is an app of the whole instance
+	Kind           keyporter.CredentialKind
+}
+
+// Meter counts the calls made with one credential until they are written. The usual call,
+// from the same client as the one before, takes no lock.
+type Meter struct {
+	Of Credential
+
+	last  atomic.Pointer[caller]
+	dirty atomic.Bool // is among the dirty ones
+	next  *Meter      // of the same credential, among the dirty ones; guarded by Usage.mu
+
+	mu      sync.Mutex
+	callers []*caller
+	others  map[other]*caller       // what came when there were maxCallers, whatever the client
+	refused []keyporter.RefusedCall // the latest keyporter.RefusalLimit of them
+}
+
+// Call is a call as it is counted.
+type Call struct {
+	At       time.Time
+	Agent    string // User-Agent
+	Address  string
+	SpokeFor string // login name of the user for whom an organization token spoke
+	API      string
+	Version  int      // of the API, 0 when it has none
+	Refusal  *Refusal // nil: it was allowed
+}
+
+// Refusal is what is kept of a refused call, beside what is counted.
+type Refusal struct {
+	RequestID string
+	Reason    keyporter.Reason
+	Cause     string
+	Method    string
+	Path      string
+	LoginName string // in the call, whether anybody has it or not
+}
+
+// caller is a client as one credential saw it. Many credentials see the same.
+type caller struct {
+	agent, address unique.Handle[string]
+	spokeFor       string
+	api            string
+	version        int
+	lastAt         atomic.Int64 // Unix milliseconds
+	allowed        atomic.Int64
+	refused        atomic.Int64
+}
+
+// other is what is told apart of calls with an organization token when there are too many
+// clients: for whom it speaks must not get lost among them.
+type other struct {
+	spokeFor string
+	api      string
+	version  int
+}
+
+func (c *caller) made(call *Call) bool {
+	return c.agent.Value() == cut(call.Agent, maxAgent) && c.address.Value() == cut(call.Address, maxAddress) &&
+		c.spokeFor == call.SpokeFor && c.version == call.Version && c.api == call.API
+}
+
+// Count counts one call, and keeps it when it was refused.
+func (u *Usage) Count(m *Meter, call *Call) {
+	c := m.last.Load()
+	if c == nil || !c.made(call) {
+		c = m.caller(call)
+	}
+	c.lastAt.Store(call.At.UnixMilli())
+	if call.Refusal == nil {
+		c.allowed.Add(1)
+	} else {
+		c.refused.Add(1)
+		m.keep(call)
+	}
+	u.mark(m)
+}
+
+// caller finds or makes the caller, and makes it the last one.
+func (m *Meter) caller(call *Call) *caller {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.callers {
+		if c.made(call) {
+			m.last.Store(c)
+			return c
+		}
+	}
+	if len(m.callers) >= maxCallers {
+		return m.other(call) // whoever sends a new agent with each call can't make us remember them all
+	}
+	c := newCaller(call, cut(call.Agent, maxAgent))
+	m.callers = append(m.callers, c)
+	m.last.Store(c)
+	return c
+}
+
+// other finds or makes the caller of calls whose client isn't told apart. There are at
+// most as many as there are users and versions.
+func (m *Meter) other(call *Call) *caller {
+	o := other{call.SpokeFor, call.API, call.Version}
+	if m.others == nil {
+		m.others = map[other]*caller{}
+	}
+	c := m.others[o]
+	if c == nil {
+		c = newCaller(call, store.OtherClients)
+		m.others[o] = c
+	}
+	m.last.Store(c)
+	return c
+}
+
+// newCaller makes a caller out of copies, which Make makes: the strings of a request keep
+// all of its headers in memory. SpokeFor and API aren't a request's.
+func newCaller(call *Call, agent string) *caller {
+	return &caller{agent: unique.Make(agent), address: unique.Make(cut(call.Address, maxAddress)), spokeFor: call.SpokeFor, api: call.API, version: call.Version}
+}
+
+// taken is what was taken out of a meter.
+type taken struct {
+	meter   *Meter
+	counts  []counted
+	refused []keyporter.RefusedCall
+}
+
+type counted struct {
+	caller           *caller
+	allowed, refused int64
+}
+
+// take empties a meter and forgets the callers who didn't call since the last time.
+func (m *Meter) take() taken {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := taken{meter: m, refused: m.refused}
+	m.refused = nil
+	idle := func(c *caller) bool {
+		return !t.add(counted{c, c.allowed.Swap(0), c.refused.Swap(0)}) && c != m.last.Load()
+	}
+	m.callers = slices.DeleteFunc(m.callers, idle)
+	maps.DeleteFunc(m.others, func(_ other, c *caller) bool { return idle(c) })
+	return t
+}
+
+// look is take, but for that everything stays in the meter.
+func (m *Meter) look() taken {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := taken{meter: m, refused: slices.Clone(m.refused)}
+	for _, c := range m.callers {
+		t.add(counted{c, c.allowed.Load(), c.refused.Load()})
+	}
+	for _, c := range m.others {
+		t.add(counted{c, c.allowed.Load(), c.refused.Load()})
+	}
+	return t
+}
+
+// add adds the counts of a caller, and tells whether there were any.
+func (t *taken) add(n counted) bool {
+	if n.allowed+n.refused == 0 {
+		return false
+	}
+	t.counts = append(t.counts, n)
+	return true
+}
+
+func (t *taken) uses() []store.Use {
+	uses := make([]store.Use, len(t.counts))
+	for i, n := range t.counts {
+		uses[i] = store.Use{CredentialID: t.meter.Of.ID, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
+			Agent: text(n.caller.agent.Value()), Address: text(n.caller.address.Value()), Version: versionText(n.caller.api, n.caller.version),
+			LastAt: time.UnixMilli(n.caller.lastAt.Load()).UTC(), Allowed: int(n.allowed), Refused: int(n.refused),
+		}}
+	}
+	return uses
+}
+
+func cut(s string, n int) string { return s[:min(len(s), n)] }
+
+// text is what is kept out of a header, which can be any bytes. Those that are no text
+// PostgreSQL would refuse, with the whole batch; and whoever reads what is kept, on a page
+// or in a terminal, must not have their lines reordered or their screen cleared by it.
+func text(s string) string {
+	return strings.Map(func(r rune) rune {
+		if plain := r >= ' ' && r <= '~'; !plain && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}
+
+// versionText is how pages call a version of an API, such as "esign 6".
+func versionText(api string, version int) string {
+	if version == 0 {
+		return api
+	}
+	return fmt.Sprintf("%s %d", api, version)
+}

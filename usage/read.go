@@ -1,0 +1,129 @@
+package usage
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Of returns how a credential was used.
+func (u *Usage) Of(ctx context.Context, credential keyporter.ID) (keyporter.TokenUse, error) {
+	all, err := u.OfAll(ctx, []keyporter.ID{credential})
+	return all[credential], err
+}
+
+// OfAll returns how each of the credentials was used.
+func (u *Usage) OfAll(ctx context.Context, credentials []keyporter.ID) (map[keyporter.ID]keyporter.TokenUse, error) {
+	u.writing.RLock()
+	defer u.writing.RUnlock()
+	now := u.now()
+	all, err := u.db.UsesOf(ctx, credentials, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range u.lookAt(credentials) {
+		use := all[t.meter.Of.ID]
+		for _, p := range t.uses() {
+			add(&use, p, now)
+		}
+		all[t.meter.Of.ID] = use
+	}
+	return all, nil
+}
+
+// lookAt returns what is in memory of these credentials.
+func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
+	var meters []*Meter
+	u.mu.Lock()
+	for _, id := range credentials {
+		for m := u.dirty[id]; m != nil; m = m.next {
+			meters = append(meters, m)
+		}
+	}
+	u.mu.Unlock()
+	return lookInto(meters)
+}
+
+// look returns what is in memory of the credentials that are asked for, in their order.
+func (u *Usage) look(of func(Credential) bool) []taken {
+	var meters []*Meter
+	u.mu.Lock()
+	for _, m := range u.dirty {
+		for ; m != nil && of(m.Of); m = m.next {
+			meters = append(meters, m)
+		}
+	}
+	u.mu.Unlock()
+	slices.SortStableFunc(meters, func(a, b *Meter) int { return cmp.Compare(a.Of.ID, b.Of.ID) })
+	return lookInto(meters)
+}
+
+func lookInto(meters []*Meter) []taken {
+	all := make([]taken, len(meters))
+	for i, m := range meters {
+		all[i] = m.look()
+	}
+	return all
+}
+
+// add adds a batch to how a credential was used, as store.Tx.AddUses will.
+func add(use *keyporter.TokenUse, p store.Use, now time.Time) {
+	first := now.Truncate(time.Hour).Add(-time.Duration(len(use.Hours)-1) * time.Hour)
+	if i := int(p.LastAt.Truncate(time.Hour).Sub(first) / time.Hour); i >= 0 {
+		use.Allowed += p.Allowed
+		use.Refused += p.Refused
+		if i < len(use.Hours) {
+			use.Hours[i] += p.Allowed
+		}
+	}
+	use.Clients = addClient(use.Clients, p.ClientUse)
+	if p.SpokeFor != "" && p.Allowed > 0 {
+		use.SpokeFor = addSpoken(use.SpokeFor, p)
+	}
+}
+
+// addClient adds the calls of a client to those of all clients of a credential, the
+// latest first. Those of one too many count for the others, as in store.MaxClients.
+func addClient(all []keyporter.ClientUse, p keyporter.ClientUse) []keyporter.ClientUse {
+	is := func(c keyporter.ClientUse) bool { return c.Agent == p.Agent }
+	i := slices.IndexFunc(all, is)
+	if others := len(all) - min(i+1, 1); others >= store.MaxClients {
+		p.Agent = store.OtherClients
+		i = slices.IndexFunc(all, is)
+	}
+	if i < 0 {
+		all = append(all, p)
+	} else {
+		c := &all[i]
+		if !p.LastAt.Before(c.LastAt) {
+			c.Address, c.Version, c.LastAt = p.Address, p.Version, p.LastAt
+		}
+		c.Allowed += p.Allowed
+		c.Refused += p.Refused
+	}
+	slices.SortStableFunc(all, func(a, b keyporter.ClientUse) int {
+		return cmp.Or(b.LastAt.Compare(a.LastAt), cmp.Compare(a.Agent, b.Agent))
+	})
+	return all
+}
+
+func addSpoken(all []keyporter.SpokenUse, p store.Use) []keyporter.SpokenUse {
+	i := slices.IndexFunc(all, func(s keyporter.SpokenUse) bool { return s.Login == p.SpokeFor && s.Version == p.Version })
+	if i < 0 {
+		i = len(all)
+		all = append(all, keyporter.SpokenUse{Login: p.SpokeFor, Version: p.Version})
+	}
+	s := &all[i]
+	s.Calls += p.Allowed
+	if p.LastAt.After(s.LastAt) {
+		s.LastAt = p.LastAt
+	}
+	slices.SortStableFunc(all, func(a, b keyporter.SpokenUse) int {
+		return cmp.Or(b.LastAt.Compare(a.LastAt), cmp.Compare(a.Login, b.Login), cmp.Compare(a.Version, b.Version))
+	})
+	return all
+}

@@ -1,0 +1,51 @@
+package usage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// Report are calls with one credential that were decided about elsewhere.
+type Report struct {
+	Credential keyporter.ID // API token, connection, or app that acts for itself
+	SpokeFor   string       // login name, with an organization token
+	Agent      string       // User-Agent
+	Address    string
+	API        string
+	Version    int // of the API, 0 when it has none
+	LastAt     time.Time
+	Allowed    int
+	Refused    int
+}
+
+// maxAge is how far back a report may reach.
+const maxAge = time.Hour
+
+// Record counts calls that were decided about elsewhere. A report is believed how many
+// there were and where they came from, but not when, beyond the last hour. Credentials
+// that don't exist, or no longer, count nothing.
+func (u *Usage) Record(ctx context.Context, reports []Report) error {
+	now := u.now()
+	rows := make([]store.Use, 0, len(reports))
+	for _, r := range reports {
+		last := r.LastAt
+		if last.After(now) {
+			last = now
+		} else if last.Before(now.Add(-maxAge)) {
+			last = now.Add(-maxAge)
+		}
+		rows = append(rows, store.Use{CredentialID: r.Credential, SpokeFor: text(cut(r.SpokeFor, keyporter.MaxLoginLen)), ClientUse: keyporter.ClientUse{
+			Agent: text(cut(r.Agent, maxAgent)), Address: text(cut(r.Address, maxAddress)), Version: versionText(r.API, r.Version),
+			LastAt: last, Allowed: r.Allowed, Refused: r.Refused,
+		}})
+	}
+	err := u.db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, rows) })
+	if err != nil {
+		return fmt.Errorf("record reported calls: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package usage
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// keep keeps a refused call until it is written. It copies what it keeps: the strings of
+// a request keep all of its headers in memory, and the secret is among them.
+func (m *Meter) keep(call *Call) {
+	r := call.Refusal
+	kept := keyporter.RefusedCall{
+		RequestID: r.RequestID, At: call.At, OrganizationID: m.Of.OrganizationID, CredentialID: m.Of.ID, Reason: r.Reason, Cause: text(r.Cause),
+		Method: clean(r.Method, maxMethod), Path: clean(r.Path, maxPath), Version: versionText(call.API, call.Version),
+		LoginName: clean(r.LoginName, keyporter.MaxLoginLen), Address: clean(call.Address, maxAddress), Agent: clean(call.Agent, maxAgent),
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = lastOf(append(m.refused, kept))
+}
+
+// clean is a copy of what is kept of a string in a request.
+func clean(s string, n int) string { return strings.Clone(text(cut(s, n))) }
+
+// keepAgain takes back calls that couldn't be written, which are older than those that came meanwhile.
+func (m *Meter) keepAgain(calls []keyporter.RefusedCall) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = lastOf(append(calls, m.refused...))
+}
+
+func lastOf(calls []keyporter.RefusedCall) []keyporter.RefusedCall {
+	return slices.Delete(calls, 0, max(0, len(calls)-keyporter.RefusalLimit))
+}
+
+// RefusalsOf returns the last refused calls with a credential, the latest first.
+func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
+	u.writing.RLock()
+	defer u.writing.RUnlock()
+	stored, err := u.db.RefusalsOf(ctx, credential)
+	return latest(u.refused(func(c Credential) bool { return c.ID == credential }), stored), err
+}
+
+// RefusalsIn returns the last refused calls in an organization, the latest first.
+func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
+	u.writing.RLock()
+	defer u.writing.RUnlock()
+	stored, err := u.db.RefusalsIn(ctx, organization)
+	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
+}
+
+// RefusalByRequestID returns the refused call with that request id.
+func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
+	u.writing.RLock()
+	defer u.writing.RUnlock()
+	stored, err := u.db.RefusalByRequestID(ctx, id)
+	if keyporter.KindOf(err) != keyporter.NotFound {
+		return stored, err
+	}
+	for _, r := range u.refused(func(Credential) bool { return true }) {
+		if r.RequestID == id {
+			return r, nil
+		}
+	}
+	return stored, err
+}
+
+// refused returns the refused calls in memory with the credentials that are asked for, as
+// they will be read once they are written, the latest first.
+func (u *Usage) refused(of func(Credential) bool) (all []keyporter.RefusedCall) {
+	for _, t := range u.look(of) {
+		all = append(all, t.refused...)
+	}
+	slices.SortStableFunc(all, func(a, b keyporter.RefusedCall) int { return b.At.Compare(a.At) })
+	for i := range all {
+		all[i].At = all[i].At.Truncate(time.Millisecond).UTC()
+	}
+	return all
+}
+
+// latest are the latest of the calls in memory and of those that are stored.
+func latest(memory, stored []keyporter.RefusedCall) []keyporter.RefusedCall {
+	all := append(memory, stored...)
+	slices.SortStableFunc(all, func(a, b keyporter.RefusedCall) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), keyporter.RefusalLimit)]
+}

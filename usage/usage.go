@@ -1,0 +1,155 @@
+// Package usage knows what credentials are used for: how many calls, by which clients,
+// and which of them were refused.
+//
+// It owns the counts of this node until they are written, the batches in which they are,
+// and the reading of both together: a page shows what is stored and what this node has
+// not written yet, as one. What other nodes counted arrives with their batches, a few
+// seconds later. Whether a call is allowed is package verify's business, and who may see
+// the counts is package control's.
+package usage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+)
+
+// flushEvery is how often counts are written; a crash loses those of one interval.
+const flushEvery = 10 * time.Second
+
+// Usage counts the calls that this node decides about. It is safe for concurrent use.
+type Usage struct {
+	db  *store.DB
+	now func() time.Time
+
+	mu    sync.Mutex
+	dirty map[keyporter.ID]*Meter // those with counts that aren't written, by credential; Meter.next has the others of it
+	loose map[keyporter.ID]*Meter
+
+	// writing is held while counts move from memory to the database, and shared by whoever
+	// reads both: they would see the counts of a batch twice, or not at all.
+	writing sync.RWMutex
+}
+
+// New returns the usage of the credentials in db. now is the clock, nil for time.Now.
+func New(db *store.DB, now func() time.Time) *Usage {
+	if now == nil {
+		now = time.Now
+	}
+	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, loose: map[keyporter.ID]*Meter{}}
+}
+
+// Run writes the counts every ten seconds until ctx ends, and then the last of them.
+func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Silence)
+			defer cancel()
+			if err := u.Flush(last); err != nil {
+				log.Warn("can't write the last counts", "error", err)
+			}
+			return
+		case <-tick.C:
+			if err := u.Flush(ctx); err != nil {
+				log.Warn("can't write counts", "error", err)
+			}
+		}
+	}
+}
+
+// Flush writes the counts and the refused calls that are in memory. When it can't, they
+// stay there until the next time.
+func (u *Usage) Flush(ctx context.Context) error {
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	all := u.take()
+	if len(all) == 0 {
+		return nil
+	}
+	var uses []store.Use
+	var refusals []keyporter.RefusedCall
+	for _, t := range all {
+		uses = append(uses, t.uses()...)
+		refusals = append(refusals, t.refused...)
+	}
+	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
+	err := u.db.Do(ctx, func(tx *store.Tx) error { return errors.Join(tx.AddUses(ctx, uses), tx.AddRefusals(ctx, refusals)) })
+	if err != nil {
+		u.giveBack(all)
+		return fmt.Errorf("write counts: %w", err)
+	}
+	u.forget()
+	return nil
+}
+
+// take empties the meters, in the order of their credentials: two nodes that write the
+// same ones then never wait for each other. A call that is counted meanwhile is taken now or the next time.
+func (u *Usage) take() []taken {
+	u.mu.Lock()
+	dirty := u.dirty
+	u.dirty = make(map[keyporter.ID]*Meter, len(dirty))
+	u.mu.Unlock()
+	var all []taken
+	for _, id := range slices.Sorted(maps.Keys(dirty)) {
+		for m := dirty[id]; m != nil; {
+			next := m.next
+			m.next = nil
+			m.dirty.Store(false) // from here on a call puts it on the new list
+			all = append(all, m.take())
+			m = next
+		}
+	}
+	return all
+}
+
+func (u *Usage) giveBack(all []taken) {
+	for _, t := range all {
+		for _, n := range t.counts {
+			n.caller.allowed.Add(n.allowed)
+			n.caller.refused.Add(n.refused)
+		}
+		t.meter.keepAgain(t.refused)
+		u.mark(t.meter)
+	}
+}
+
+// mark puts the meter among those that are to be written.
+func (u *Usage) mark(m *Meter) {
+	if !m.dirty.Load() && m.dirty.CompareAndSwap(false, true) {
+		u.mu.Lock()
+		m.next = u.dirty[m.Of.ID]
+		u.dirty[m.Of.ID] = m
+		u.mu.Unlock()
+	}
+}
+
+// Loose returns the meter of a credential that is looked up for every call, as while a
+// node is deaf. A meter for each call would fill the memory until they are written.
+func (u *Usage) Loose(of Credential) *Meter {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	m := u.loose[of.ID]
+	if m == nil {
+		m = &Meter{Of: of}
+		u.loose[of.ID] = m
+	}
+	return m
+}
+
+// forget forgets the loose meters that have nothing to be written.
+func (u *Usage) forget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.loose, func(_ keyporter.ID, m *Meter) bool { return !m.dirty.Load() })
+}

@@ -1,0 +1,222 @@
+package usage_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
+)
+
+func TestMain(m *testing.M) { keyportertest.Main(m) }
+
+// world is a node with a user token of ada's and an organization token of admin's.
+type world struct {
+	*keyportertest.Node
+
+	counts         *usage.Usage // which are written when the test says so only
+	ada, admin     keyporter.User
+	user, org      keyporter.Token
+	ofUser, ofOrg  *usage.Meter
+	organizationID keyporter.ID
+}
+
+func newWorld(t *testing.T, url string) *world {
+	n := keyportertest.NewNode(t, url)
+	n.Clock.Stop()
+	w := &world{Node: n, counts: usage.New(n.DB, n.Clock.Now)}
+	w.ada = keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	w.admin = keyportertest.User(t, n.Control, "Acme", "admin@acme.example", keyporter.RoleAdministrator, keyporter.RoleAPIUser)
+	w.organizationID = w.ada.OrganizationID
+	w.user, _ = keyportertest.Token(t, n.Control, w.ada, "Export")
+	w.org, _ = keyportertest.OrganizationToken(t, n.Control, w.admin, "Import")
+	w.ofUser = w.meter(w.user, keyporter.CredentialUserToken)
+	w.ofOrg = w.meter(w.org, keyporter.CredentialOrganizationToken)
+	return w
+}
+
+func (w *world) meter(t keyporter.Token, kind keyporter.CredentialKind) *usage.Meter {
+	return &usage.Meter{Of: usage.Credential{ID: t.ID, OrganizationID: t.OrganizationID, Kind: kind}}
+}
+
+// call counts a call of one of a number of clients a moment later than the one before. One in seven is refused.
+func (w *world) call(m *usage.Meter, i, clients int) {
+	w.Clock.Advance(time.Millisecond)
+	c := usage.Call{At: w.Clock.Now(), Agent: fmt.Sprintf("client-%03d", i%clients), Address: fmt.Sprintf("192.0.2.%d", i%3), API: "esign", Version: 1 + i%5}
+	if m == w.ofOrg {
+		c.SpokeFor = []string{w.ada.Login, w.admin.Login}[i%2]
+	}
+	if i%7 == 3 {
+		c.Refusal = &usage.Refusal{RequestID: fmt.Sprintf("%s-%d", m.Of.ID, i), Reason: keyporter.ReasonDisabled, Cause: "It is off.", Method: "GET", Path: fmt.Sprintf("/Api/v5/%d", i), LoginName: c.SpokeFor}
+	}
+	w.counts.Count(m, &c)
+}
+
+func (w *world) flush(t *testing.T) {
+	t.Helper()
+	if err := w.counts.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pages is all that pages show of the counts.
+func (w *world) pages(t *testing.T) map[string]any {
+	t.Helper()
+	ctx, all := t.Context(), map[string]any{}
+	put := func(name string, what any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all[name] = what
+	}
+	uses, err := w.counts.OfAll(ctx, []keyporter.ID{w.user.ID, w.org.ID, "nobody's"})
+	put("uses", uses, err)
+	of, err := w.counts.RefusalsOf(ctx, w.user.ID)
+	put("refusals of a token", of, err)
+	in, err := w.counts.RefusalsIn(ctx, w.organizationID)
+	put("refusals in the organization", in, err)
+	for _, r := range in {
+		one, err := w.counts.RefusalByRequestID(ctx, r.RequestID)
+		put("refusal "+r.RequestID, one, err)
+	}
+	for owner, name := range map[keyporter.ID]string{"": "anybody", w.ada.ID: "ada"} {
+		q := store.Uses{OrganizationID: w.organizationID, OwnerID: owner, Now: w.Clock.Now(), Since: w.Clock.Now().Add(-24 * time.Hour)}
+		tokens, err := w.counts.TokensInUse(ctx, q)
+		put("tokens in use of "+name, tokens, err)
+		spoken, err := w.counts.SpokenSince(ctx, q)
+		put("spoken of "+name, spoken, err)
+	}
+	dependents, err := w.counts.Dependents(ctx, w.Clock.Now().Add(-24*time.Hour))
+	put("dependents", dependents, err)
+	return all
+}
+
+// TestAPageIsTheSameBeforeAndAfterAFlush compares all that pages show: with nothing
+// stored, with something stored, a day and a month later, and with more clients than are kept.
+func TestAPageIsTheSameBeforeAndAfterAFlush(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		for round, clients := range []int{3, 5, 60, 200, 10} {
+			for i := range 2 * clients {
+				w.call(w.ofUser, i, clients)
+				w.call(w.ofOrg, i, clients)
+			}
+			// A second meter of the same credential, as when its entry was dropped and is there again.
+			w.call(w.meter(w.user, keyporter.CredentialUserToken), round, clients)
+			before := w.pages(t)
+			statements := w.DB.Statements()
+			w.flush(t)
+			if w.DB.Statements() == statements {
+				t.Fatal("nothing was written: the pages wrote it before")
+			}
+			after := w.pages(t)
+			for name, want := range before {
+				if !reflect.DeepEqual(want, after[name]) {
+					t.Errorf("round %d: %s\nbefore %+v\nafter  %+v", round, name, want, after[name])
+				}
+			}
+			if len(before) != len(after) {
+				t.Errorf("round %d: %d pages before, %d after", round, len(before), len(after))
+			}
+			w.Clock.Advance([]time.Duration{time.Minute, 26 * time.Hour, time.Hour, 40 * 24 * time.Hour, 0}[round])
+		}
+	})
+}
+
+// TestNoCallIsReadTwiceOrNotAtAll has calls counted, counts written, and pages read, all at
+// the same time. A page has every call that ended before it was asked for, and none that
+// didn't begin before it was there.
+func TestNoCallIsReadTwiceOrNotAtAll(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		var began, ended atomic.Int64
+		var jobs sync.WaitGroup
+		for range 2 {
+			m := w.meter(w.user, keyporter.CredentialUserToken)
+			jobs.Go(func() {
+				for i := 0; ctx.Err() == nil; i++ {
+					began.Add(1)
+					w.counts.Count(m, &usage.Call{At: w.Clock.Now(), Agent: fmt.Sprint("client-", i%3), API: "esign"})
+					ended.Add(1)
+					time.Sleep(20 * time.Microsecond)
+				}
+			})
+		}
+		jobs.Go(func() {
+			for ctx.Err() == nil {
+				w.flush(t)
+			}
+		})
+		reads := 0
+		for ; ctx.Err() == nil; reads++ {
+			least := int(ended.Load())
+			use, err := w.counts.Of(t.Context(), w.user.ID)
+			most := int(began.Load())
+			byClient := 0
+			for _, c := range use.Clients {
+				byClient += c.Allowed
+			}
+			if err != nil || use.Allowed < least || use.Allowed > most || byClient < least || byClient > most {
+				t.Fatalf("%d calls by the hour and %d by client, of %d to %d; %v", use.Allowed, byClient, least, most, err)
+			}
+		}
+		jobs.Wait()
+		w.flush(t)
+		if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || use.Allowed != int(ended.Load()) {
+			t.Errorf("%d calls are stored of %d, %v", use.Allowed, ended.Load(), err)
+		}
+		t.Logf("%d calls, %d pages", ended.Load(), reads)
+	})
+}
+
+// TestWhatCannotBeWrittenStays, and is written with what came meanwhile.
+func TestWhatCannotBeWrittenStays(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		for i := range 20 {
+			w.call(w.ofUser, i, 3)
+		}
+		before := w.pages(t)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.counts.Flush(gone); err == nil {
+			t.Fatal("it was written without a database")
+		}
+		if after := w.pages(t); !reflect.DeepEqual(before, after) {
+			t.Errorf("before %+v\nafter %+v", before, after)
+		}
+		for i := range 20 {
+			w.call(w.ofUser, i, 3)
+		}
+		w.flush(t)
+		use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now())
+		if err != nil || use.Allowed+use.Refused != 40 || use.Refused != 6 {
+			t.Errorf("%d calls allowed, %d refused, %v", use.Allowed, use.Refused, err)
+		}
+		if kept, err := w.DB.RefusalsOf(t.Context(), w.user.ID); err != nil || len(kept) != 6 {
+			t.Errorf("%d refusals, %v", len(kept), err)
+		}
+	})
+}
+
+// TestAReadOfCountsWritesNothing watches the statements of all pages.
+func TestAReadOfCountsWritesNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		w.call(w.ofUser, 3, 1)
+		w.pages(t)
+		if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || len(use.Clients) != 0 {
+			t.Errorf("a page wrote %+v, %v", use, err)
+		}
+	})
+}
