@@ -18,12 +18,13 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
 // look signs somebody in with a real browser.
-func (s *site) look(t *testing.T, u keyporter.User) *keyportertest.Browser {
+func (s *site) look(t *testing.T, u keyporter.User) *browser.Browser {
 	t.Helper()
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	b.Open(s.url + "/sign-in")
 	b.Fill("#login", u.Login)
 	b.Fill("#password", keyportertest.Password+kb.Enter)
@@ -32,7 +33,7 @@ func (s *site) look(t *testing.T, u keyporter.User) *keyportertest.Browser {
 }
 
 // says wants words to be seen in what the CSS selector finds, as soon as the page is there.
-func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
+func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		b.Wait(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, w))
@@ -77,7 +78,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Click("form.settings button.main")
 	b.Wait("document.querySelector('#redirect_uris[aria-invalid=true]')")
 	says(t, b, "#about-redirect_uris", "must not contain a fragment")
-	if !keyportertest.Eval[bool](b, "document.querySelector(\"input[name='scope.envelope.send'][value=optional]\").checked") {
+	if !browser.Eval[bool](b, "document.querySelector(\"input[name='scope.envelope.send'][value=optional]\").checked") {
 		t.Error("what was chosen is lost")
 	}
 	b.Look("app-new-refused")
@@ -89,7 +90,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Wait("document.querySelector('form.form .main')")
 	b.Click("form.form .main")
 	b.Wait("document.querySelector('.secret input')")
-	secret := keyportertest.Eval[string](b, "document.querySelector('.secret input').value")
+	secret := browser.Eval[string](b, "document.querySelector('.secret input').value")
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretApp {
 		t.Errorf("the page shows %q as secret", secret)
 	}
@@ -104,7 +105,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Look("apps")
 	b.Click(".row.app h3 a")
 	b.Wait("document.querySelector('#person-login')")
-	if html := keyportertest.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
+	if html := browser.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
 		t.Error("the secret is shown again")
 	}
 
@@ -160,10 +161,10 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 }
 
 // ask has the browser hold a request of an app.
-func (s *site) ask(t *testing.T, b *keyportertest.Browser, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
+func (s *site) ask(t *testing.T, b *browser.Browser, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
 	t.Helper()
-	request, browser := s.Ask(t, a, change...)
-	b.Run(fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", browser))
+	request, cookie := s.Ask(t, a, change...)
+	b.Run(fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", cookie))
 	return s.url + "/connect/" + request
 }
 
@@ -184,7 +185,7 @@ func TestAnAppAsks(t *testing.T) {
 	// For a moment the buttons take no click.
 	at := s.ask(t, b, app)
 	b.Open(at)
-	if got := keyportertest.Eval[string](b, "getComputedStyle(document.querySelector('.allow')).animationName"); got != "held" {
+	if got := browser.Eval[string](b, "getComputedStyle(document.querySelector('.allow')).animationName"); got != "held" {
 		t.Errorf("the buttons take a click at once: %s", got)
 	}
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")

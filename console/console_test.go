@@ -18,6 +18,7 @@ import (
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -205,4 +206,4 @@ func (s *site) operator(t *testing.T, organization keyporter.ID, login string) k
 	return u
 }
 
-func TestMain(m *testing.M) { keyportertest.Main(m) }
+func TestMain(m *testing.M) { keyportertest.Main(m, browser.Stop) }

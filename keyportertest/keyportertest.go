@@ -13,9 +13,12 @@ import (
 )
 
 // Main runs the tests of a package and then ends what they shared: a PostgreSQL server,
-// and the program as it was built.
-func Main(m *testing.M) {
+// the program as it was built, and what stop ends.
+func Main(m *testing.M, stop ...func()) {
 	code := m.Run()
+	for _, s := range stop {
+		s()
+	}
 	postgres.Stop()
 	removeProgram()
 	os.Exit(code)

@@ -76,7 +76,7 @@ func StartTraefik(t testing.TB, dynamic string) (address string) {
 	address = FreeAddress(t)
 	path := filepath.Join(t.TempDir(), "dynamic.yaml")
 	write(t, path, dynamic)
-	startProxy(t, address, os.Interrupt, cached(t, "traefik/traefik"), address, path)
+	startProxy(t, address, os.Interrupt, Cached(t, "traefik/traefik"), address, path)
 	return address
 }
 

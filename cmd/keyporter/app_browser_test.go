@@ -3,11 +3,11 @@ package main
 import (
 	"testing"
 
-	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
 // press sends a form of the example app, and waits for the page that comes of it.
-func press(b *keyportertest.Browser, app, action, what string) {
+func press(b *browser.Browser, app, action, what string) {
 	b.Click("form[action='" + action + "'] button")
 	b.Wait("location.href === '" + app + "/' && document.querySelector('#what')?.innerText.startsWith('" + what + "')")
 }
@@ -15,7 +15,7 @@ func press(b *keyportertest.Browser, app, action, what string) {
 // TestAnAppsLife is from the consent to the end, with a real app in front of the API.
 func TestAnAppsLife(t *testing.T) {
 	_, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 
 	// The app asks, who isn't signed in signs in, and denies.
 	b.Open(info.App)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -99,7 +100,7 @@ func answered(t *testing.T, info demoInfo, token, login string) {
 // TestTheFirstDayOfAToken is what the product is for, from the sign-in on, in a real browser.
 func TestTheFirstDayOfAToken(t *testing.T) {
 	_, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	const grace = "grace@acme.example"
 
 	b.Open(info.URL)
@@ -121,7 +122,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Look("add-refused")
 	b.Fill("#name", "Billing <b>sync</b>"+kb.Enter)
 	b.Wait("document.querySelector('.token .secret')")
-	secret := keyportertest.Eval[string](b, "document.querySelector('.secret input').value")
+	secret := browser.Eval[string](b, "document.querySelector('.secret input').value")
 	if !strings.HasPrefix(secret, "kpu_") {
 		t.Fatalf("the row shows %q as token", secret)
 	}
@@ -149,7 +150,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Click(".switch")
 	b.Wait("document.querySelector('.switch[aria-checked=true]') === document.activeElement")
 	answered(t, info, secret, grace)
-	if got := keyportertest.Eval[string](b, "document.querySelector('.secret input')?.value"); got != secret {
+	if got := browser.Eval[string](b, "document.querySelector('.secret input')?.value"); got != secret {
 		t.Errorf("after switching the row shows %q as token", got)
 	}
 	b.Wait("document.querySelector('[role=status]').innerText.includes('is on')")
@@ -178,7 +179,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 
 	// A new look at the page: the token isn't there any more, how it was used is.
 	b.Open(info.URL + "/tokens")
-	if html := keyportertest.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
+	if html := browser.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
 		t.Error("the token is shown again")
 	}
 	for _, words := range []string{"Used just now", "billing-sync 2.4", "from 127.0.0.1", "on esign 6", "2 in 7 days", "2 refused"} {
@@ -255,7 +256,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 	if err := db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, uses) }); err != nil {
 		t.Fatal(err)
 	}
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	signIn(b, info, "ada@acme.example")
 	says(t, b, "#user-list", "Chrome 156", "<script>", "41 refused", "Expires after", "2001:db8::17")
 	b.Look("tokens-many")

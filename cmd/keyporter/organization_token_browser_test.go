@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
 // speakFor calls the API with an organization token, in the name of a user, and returns the answer and its body.
@@ -34,15 +34,15 @@ func explained(t *testing.T, d *demo, args ...string) string {
 }
 
 // tokenID is the ID of the organization token that was shown last.
-func tokenID(b *keyportertest.Browser) string {
-	return strings.Split(keyportertest.Eval[string](b, "location.pathname"), "/")[2]
+func tokenID(b *browser.Browser) string {
+	return strings.Split(browser.Eval[string](b, "location.pathname"), "/")[2]
 }
 
 // TestAnOrganizationTokensLife is from the feature that it needs to the role that stops
 // it, and to the evidence by which it can be switched off.
 func TestAnOrganizationTokensLife(t *testing.T) {
 	d, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	const find5, find6 = "/Api/v5/envelope/find", "/Api/v6/envelope/find"
 	ada, err := d.srv.Control.UserByLogin(t.Context(), keyporter.Command(), "ada@acme.example")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Look("organization-token-add")
 	b.Fill("#name", "Archive"+kb.Enter)
 	b.Wait("document.querySelector('#organization-list .secret')")
-	secret := keyportertest.Eval[string](b, "document.querySelector('#organization-list .secret input').value")
+	secret := browser.Eval[string](b, "document.querySelector('#organization-list .secret input').value")
 	b.Look("organization-token-added")
 	if res, _ := speakFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("switched off, the call got %d", res.StatusCode)

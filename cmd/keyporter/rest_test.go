@@ -11,12 +11,12 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
 // addToken does the first step of the tutorials on the page, by the words that they name,
 // and returns the token, which is switched off.
-func addToken(t *testing.T, b *keyportertest.Browser, info demoInfo, name string) (secret string) {
+func addToken(t *testing.T, b *browser.Browser, info demoInfo, name string) (secret string) {
 	t.Helper()
 	signIn(b, info, "ada@acme.example")
 	says(t, b, "h1", "API Tokens and Apps")
@@ -34,7 +34,7 @@ func addToken(t *testing.T, b *keyportertest.Browser, info demoInfo, name string
 }
 
 // switchOn switches on the token that addToken added.
-func switchOn(b *keyportertest.Browser) {
+func switchOn(b *browser.Browser) {
 	b.Click(".token:has(.secret) .switch")
 	b.Wait("document.querySelector('.token:has(.secret) .switch[aria-checked=true]')")
 }
@@ -42,7 +42,7 @@ func switchOn(b *keyportertest.Browser) {
 // TestTheRESTTutorial follows docs/tutorials/rest.md, from the page on.
 func TestTheRESTTutorial(t *testing.T) {
 	_, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	secret := addToken(t, b, info, "Hello World")
 	tutorial{path: "../../docs/tutorials/rest.md", answers: 14}.follow(t, info, secret, func() { switchOn(b) })
 	for name := range found(t, info, secret) {
@@ -56,7 +56,7 @@ func TestTheRESTTutorial(t *testing.T) {
 // says: without a token, with one that is switched off, and with one that works.
 func TestThePostmanCollection(t *testing.T) {
 	_, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	secret := addToken(t, b, info, "Postman")
 	for what, token := range map[string]string{"no token": "", "a token that is switched off": secret} {
 		r := newman(t, info, token)

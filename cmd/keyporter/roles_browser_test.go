@@ -11,9 +11,10 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
-func signIn(b *keyportertest.Browser, info demoInfo, login string) {
+func signIn(b *browser.Browser, info demoInfo, login string) {
 	b.Open(info.URL + "/sign-in")
 	b.Wait("document.activeElement.id === 'login'")
 	b.Fill("#login", login)
@@ -22,7 +23,7 @@ func signIn(b *keyportertest.Browser, info demoInfo, login string) {
 }
 
 // says fails the test unless what the selector finds says all of these words.
-func says(t *testing.T, b *keyportertest.Browser, selector string, words ...string) {
+func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(b.Text(selector), w) && time.Now().Before(deadline); {
@@ -35,12 +36,12 @@ func says(t *testing.T, b *keyportertest.Browser, selector string, words ...stri
 }
 
 // open goes to a page below the demo's address, and wants no status in particular.
-func open(b *keyportertest.Browser, info demoInfo, path string) {
+func open(b *browser.Browser, info demoInfo, path string) {
 	b.Open(info.URL + path)
 	b.Wait("document.readyState === 'complete' && document.querySelector('h1')")
 }
 
-func onPage(b *keyportertest.Browser, path string) {
+func onPage(b *browser.Browser, path string) {
 	b.Wait("document.readyState === 'complete' && location.pathname === '" + path + "'")
 }
 
@@ -48,7 +49,7 @@ func onPage(b *keyportertest.Browser, path string) {
 // before it is saved, and takes the API from a token that is in use.
 func TestARoleThatBlocks(t *testing.T) {
 	d, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	answered(t, info, info.Token, "ada@acme.example")
 	ada, err := d.srv.Control.UserByLogin(t.Context(), keyporter.Command(), "ada@acme.example")
 	if err != nil {
@@ -90,7 +91,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Look("role-new")
 	b.Press(kb.Enter)
 	b.Wait("document.querySelector('.done')")
-	role := strings.TrimPrefix(keyportertest.Eval[string](b, "location.pathname"), "/roles/")
+	role := strings.TrimPrefix(browser.Eval[string](b, "location.pathname"), "/roles/")
 	b.Look("role-made")
 
 	// Given to ada: what would come of it is shown as soon as it is chosen.
@@ -159,7 +160,7 @@ func TestARoleThatBlocks(t *testing.T) {
 // TestAnOrganizationsDays has the operator make one, give it features and users, and suspend it.
 func TestAnOrganizationsDays(t *testing.T) {
 	_, info := runDemo(t)
-	b := keyportertest.NewBrowser(t)
+	b := browser.New(t)
 	signIn(b, info, "olivia@acme.example")
 	b.Click(".sections a[href='/organizations']")
 	onPage(b, "/organizations")

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/browser"
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
@@ -23,11 +24,12 @@ func TestMain(m *testing.M) {
 	testscript.Main(stopped{m}, map[string]func(){"keyporter": main})
 }
 
-// stopped stops the PostgreSQL server that the scripts shared.
+// stopped stops the PostgreSQL server and the Chromium that the tests shared.
 type stopped struct{ m *testing.M }
 
 func (s stopped) Run() int {
 	defer postgres.Stop()
+	defer browser.Stop()
 	return s.m.Run()
 }
 

@@ -1,23 +1,23 @@
-package keyportertest
+// Package browser gives tests a real Chromium: clicks, keys, and looks at pages. It starts
+// when a test of a package first needs it, all tests of the package share it, and Stop ends it.
+package browser
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
+	cdp "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
-// Browser is a Chromium with one tab. What goes wrong in it fails the test: an action
+// Browser is a tab in Chromium, with cookies and storage of its own. What goes wrong in it fails the test: an action
 // that takes longer than ten seconds, and anything that a page has its console complain of.
 type Browser struct {
 	t    testing.TB
@@ -25,21 +25,19 @@ type Browser struct {
 	seen string // folder for pictures; empty: none are kept
 }
 
-// NewBrowser starts a browser with a profile of its own. Where the variable
-// KEYPORTER_SCREENSHOTS names a folder, Look puts pictures there.
-func NewBrowser(t testing.TB) *Browser {
+// New opens a tab. Where the variable KEYPORTER_SCREENSHOTS names a folder, Look puts pictures there.
+func New(t testing.TB) *Browser {
 	t.Helper()
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	c, err := shared()
+	if err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	b := &Browser{t: t, ctx: ctx, seen: os.Getenv("KEYPORTER_SCREENSHOTS")}
-	// Console starts a browser, too, but keeps to itself what goes wrong with that.
-	if err := chromedp.Do(ctx, b.light()); err != nil {
-		t.Fatalf("start Chromium: %v", err)
+	// Console opens a tab, too, but keeps to itself what goes wrong with that.
+	if err := chromedp.Do(ctx, b.focus(), b.light()); err != nil {
+		t.Fatalf("open a tab in Chromium: %v", err)
 	}
 	messages := chromedp.Console(ctx)
 	done := make(chan struct{})
@@ -56,6 +54,14 @@ func NewBrowser(t testing.TB) *Browser {
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return b
+}
+
+// focus has the page behave as if its window were in front, whatever other tabs there are.
+func (b *Browser) focus() chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	})
 }
 
 // harmless tells what isn't a page's fault: that an answer was not a 200, and that the
@@ -125,11 +131,12 @@ func (b *Browser) Attribute(selector, name string) string {
 	return Eval[string](b, fmt.Sprintf("document.querySelector(%q)?.getAttribute(%q) ?? ''", selector, name))
 }
 
-// Clipboard returns the text that was copied last.
+// Clipboard returns the text that was copied last, in whichever tab.
 func (b *Browser) Clipboard() string {
 	b.t.Helper()
-	_, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
+	_, err := chromedp.CallBrowser(b.ctx, cdp.SetPermission, cdp.SetPermissionParams{
+		Permission: &cdp.PermissionDescriptor{Name: "clipboard-read"}, Setting: cdp.PermissionSettingGranted,
+		BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
 	})
 	if err != nil {
 		b.t.Fatalf("allow reading the clipboard: %v", err)
@@ -173,100 +180,6 @@ func Eval[T any](b *Browser, expression string) T {
 func (b *Browser) Run(script string) {
 	b.t.Helper()
 	b.do(fmt.Sprintf("run %.60s", script), chromedp.Evaluate[chromedp.Void]("{"+script+"}; undefined"))
-}
-
-// Look looks at the page as it is: light and dark, as wide as a desk's screen and as narrow as a phone's. In each axe-core must
-// find nothing to complain of, and nothing may stick out sideways. Pictures get this name.
-func (b *Browser) Look(name string) {
-	b.t.Helper()
-	b.do("load axe-core", chromedp.Evaluate[chromedp.Void](axe(b.t)))
-	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{1280, 360} {
-			b.do("change the window", b.theme(theme), chromedp.EmulateViewport(width, 900))
-			variant := fmt.Sprintf("%s-%s-%d", name, theme, width)
-			b.inspect(variant)
-			b.picture(variant)
-		}
-	}
-	b.do("change the window back", b.light())
-}
-
-func (b *Browser) inspect(variant string) {
-	b.t.Helper()
-	// What moves is looked at when it has come to rest.
-	Eval[bool](b, "Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
-	if out := Eval[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); out > 0 {
-		b.t.Errorf("%s: the page is %d pixels wider than the window", variant, out)
-	}
-	faults := Eval[[]struct {
-		ID    string `json:"id"`
-		Help  string `json:"help"`
-		Nodes []struct {
-			HTML    string `json:"html"`
-			Summary string `json:"failureSummary"`
-		} `json:"nodes"`
-	}](b, "axe.run().then(r => r.violations)")
-	for _, f := range faults {
-		for _, n := range f.Nodes {
-			b.t.Errorf("%s: axe-core: %s (%s)\n%s\n%s", variant, f.Help, f.ID, n.HTML, n.Summary)
-		}
-	}
-}
-
-func (b *Browser) light() chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(b.theme("light"), chromedp.EmulateViewport(1280, 900))
-}
-
-func (b *Browser) theme(name string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
-		})
-		return err
-	})
-}
-
-// picture keeps a picture of the whole page.
-func (b *Browser) picture(name string) {
-	if b.seen == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(filepath.Join(b.seen, name+".png"), png, 0o600)
-	}
-	if err != nil {
-		b.t.Errorf("picture of %s: %v", name, err)
-	}
-}
-
-// axe returns the text of axe-core.
-func axe(t testing.TB) string {
-	t.Helper()
-	text, err := os.ReadFile(cached(t, "axe/axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// cached is the path of what `make needs` puts into the repository's cache.
-func cached(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		path := filepath.Join(dir, ".cache", filepath.FromSlash(name))
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	t.Fatalf("%s is missing: make needs gets it", name)
-	return ""
 }
 
 // Upload chooses a file in the field that the CSS selector finds.

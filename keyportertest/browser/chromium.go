@@ -1,0 +1,46 @@
+package browser
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/chromedp/chromedp"
+)
+
+// chromium is the process that the tests of a package share.
+type chromium struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+var (
+	shared  = sync.OnceValues(start)
+	started atomic.Pointer[chromium] // by start
+)
+
+// Stop ends the Chromium that New started, if it did. A package whose tests use a browser
+// calls it at their end.
+func Stop() {
+	if c := started.Load(); c != nil {
+		c.cancel()
+	}
+}
+
+func start() (*chromium, error) {
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
+		// Pages live for seconds here. Without the optimizing compiler a look at one takes two thirds of the time.
+		chromedp.Flag("js-flags", "--no-opt"))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(allocator)
+	c := &chromium{ctx: ctx, cancel: func() { end(); cancel() }}
+	if err := chromedp.Do(ctx); err != nil {
+		c.cancel()
+		return nil, err
+	}
+	started.Store(c)
+	return c, nil
+}

@@ -1,0 +1,112 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+const (
+	allRules = "{resultTypes: ['violations']}"
+	contrast = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
+)
+
+// variants are how a page is looked at: light and dark, as wide as a desk's screen and as
+// narrow as a phone's. Contrast depends on theme and width together. Other rules depend on
+// one of the two or on neither, so two variants with both themes and both widths find what
+// all four would.
+func variants() []variant {
+	return []variant{
+		{"light", 1280, allRules}, {"light", 360, contrast},
+		{"dark", 1280, contrast}, {"dark", 360, allRules},
+	}
+}
+
+type variant struct {
+	theme string
+	width int64
+	rules string // options of axe.run
+}
+
+// Look looks at the page as it is, in all variants. In each axe-core must find nothing to
+// complain of, and nothing may stick out sideways. Pictures get this name.
+func (b *Browser) Look(name string) {
+	b.t.Helper()
+	b.Run(axe(b.t))
+	for _, v := range variants() {
+		b.do("change the window", b.theme(v.theme), chromedp.EmulateViewport(v.width, 900))
+		picture := fmt.Sprintf("%s-%s-%d", name, v.theme, v.width)
+		b.inspect(picture, v.rules)
+		b.picture(picture)
+	}
+	b.do("change the window back", b.light())
+}
+
+func (b *Browser) inspect(variant, rules string) {
+	b.t.Helper()
+	// What moves is looked at when it has come to rest.
+	Eval[bool](b, "Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
+	if out := Eval[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); out > 0 {
+		b.t.Errorf("%s: the page is %d pixels wider than the window", variant, out)
+	}
+	faults := Eval[[]struct {
+		ID    string `json:"id"`
+		Help  string `json:"help"`
+		Nodes []struct {
+			HTML    string `json:"html"`
+			Summary string `json:"failureSummary"`
+		} `json:"nodes"`
+	}](b, "axe.run("+rules+").then(r => r.violations)")
+	for _, f := range faults {
+		for _, n := range f.Nodes {
+			b.t.Errorf("%s: axe-core: %s (%s)\n%s\n%s", variant, f.Help, f.ID, n.HTML, n.Summary)
+		}
+	}
+}
+
+func (b *Browser) light() chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(b.theme("light"), chromedp.EmulateViewport(1280, 900))
+}
+
+func (b *Browser) theme(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		})
+		return err
+	})
+}
+
+// picture keeps a picture of the whole page.
+func (b *Browser) picture(name string) {
+	if b.seen == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(b.seen, name+".png"), png, 0o600)
+	}
+	if err != nil {
+		b.t.Errorf("picture of %s: %v", name, err)
+	}
+}
+
+// axe returns the text of axe-core.
+func axe(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(keyportertest.Cached(t, "axe/axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
