@@ -70,7 +70,7 @@ func StartCaddy(t testing.TB, caddyfile string) (address string) {
 }
 
 // StartTraefik runs Traefik's middlewares with a dynamic configuration until the test has
-// ended, and returns the address. tools/needs builds the program, from the folder traefik.
+// ended, and returns the address. tools/traefik builds the program, from the folder traefik.
 func StartTraefik(t testing.TB, dynamic string) (address string) {
 	t.Helper()
 	address = FreeAddress(t)

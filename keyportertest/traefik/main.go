@@ -1,5 +1,5 @@
 // Traefik serves a dynamic configuration of Traefik's as Traefik does, with Traefik's own
-// middlewares, for the tests of examples/traefik. It is a module of its own: nothing of
+// middlewares, for the tests of examples/traefik. It is a module of its own, so nothing of
 // what it needs is the product's.
 package main
 

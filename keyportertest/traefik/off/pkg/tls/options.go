@@ -1,0 +1,4 @@
+package tls
+
+// DefaultTLSOptions are empty: nothing here speaks TLS.
+var DefaultTLSOptions Options
