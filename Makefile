@@ -10,13 +10,17 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run build test check fmt fmt-check vet lint prose vuln needs unit clients tables bench fuzz docs clean
+.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs unit clients tables bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## start Keyporter with example data; needs only Go
-	go run ./cmd/keyporter demo
+	@tools/build .cache/run/keyporter
+	@.cache/run/keyporter demo
+
+dev: ## the same, rebuilt and restarted on every change; keeps its data
+	@tools/dev
 
 build: ## build bin/keyporter, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Cached is the path of what `make needs` puts into the repository's cache.
+// Cached returns the path of a file that `make needs` puts in the repository's cache.
 func Cached(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()

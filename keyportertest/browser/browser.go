@@ -1,5 +1,5 @@
-// Package browser gives tests a real Chromium: clicks, keys, and looks at pages. It starts
-// when a test of a package first needs it, all tests of the package share it, and Stop ends it.
+// Package browser gives tests a real Chromium: it clicks, types, and inspects pages. The tests
+// of a package share one Chromium, which starts when the first of them needs it. Stop ends it.
 package browser
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// Browser is a tab in Chromium, with cookies and storage of its own. What goes wrong in it fails the test: an action
-// that takes longer than ten seconds, and anything that a page has its console complain of.
+// Browser is a tab in Chromium with its own cookies and storage. Anything that goes wrong in it fails the test: an
+// action that takes longer than ten seconds, or a message in the page's console.
 type Browser struct {
 	t    testing.TB
 	ctx  context.Context
@@ -35,7 +35,7 @@ func New(t testing.TB) *Browser {
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	b := &Browser{t: t, ctx: ctx, seen: os.Getenv("KEYPORTER_SCREENSHOTS")}
-	// Console opens a tab, too, but keeps to itself what goes wrong with that.
+	// Console would open the tab, too, but doesn't report why it can't.
 	if err := chromedp.Do(ctx, b.focus(), b.light()); err != nil {
 		t.Fatalf("open a tab in Chromium: %v", err)
 	}
@@ -56,7 +56,7 @@ func New(t testing.TB) *Browser {
 	return b
 }
 
-// focus has the page behave as if its window were in front, whatever other tabs there are.
+// focus makes the page behave as if its window were in front, whatever other tabs are open.
 func (b *Browser) focus() chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
@@ -64,8 +64,8 @@ func (b *Browser) focus() chromedp.Action[chromedp.Void] {
 	})
 }
 
-// harmless tells what isn't a page's fault: that an answer was not a 200, and that the
-// test was at a field before the browser could go to the one with autofocus.
+// harmless reports messages that aren't the page's fault: an answer that isn't a 200, and a
+// test that reached a field before the browser focused the one with autofocus.
 func harmless(message string) bool {
 	return strings.HasPrefix(message, "Failed to load resource") || strings.HasPrefix(message, "Autofocus processing was blocked")
 }
@@ -101,7 +101,7 @@ func (b *Browser) Fill(selector, text string) {
 	b.do("fill "+selector, chromedp.SendKeys(field, text))
 }
 
-// Press types keys, such as kb.Tab, to where the focus is.
+// Press types keys, such as kb.Tab, where the focus is.
 func (b *Browser) Press(keys string) {
 	b.t.Helper()
 	b.do("press a key", chromedp.KeyEvent(keys))
@@ -131,7 +131,7 @@ func (b *Browser) Attribute(selector, name string) string {
 	return Eval[string](b, fmt.Sprintf("document.querySelector(%q)?.getAttribute(%q) ?? ''", selector, name))
 }
 
-// Clipboard returns the text that was copied last, in whichever tab.
+// Clipboard returns the text that was last copied in any tab.
 func (b *Browser) Clipboard() string {
 	b.t.Helper()
 	_, err := chromedp.CallBrowser(b.ctx, cdp.SetPermission, cdp.SetPermissionParams{
@@ -149,7 +149,7 @@ func (b *Browser) Wait(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 	defer cancel()
-	// An evaluation that a navigation cuts off is tried again.
+	// Retry evaluations that a navigation cuts off.
 	for {
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if ok {
@@ -175,8 +175,8 @@ func Eval[T any](b *Browser, expression string) T {
 	return v
 }
 
-// Run runs JavaScript in the page. Whatever it returns is dropped: a function that returns nothing in one version
-// of Chromium returns a promise in the next.
+// Run runs JavaScript in the page and ignores what it returns: a function that returns nothing in one version
+// of Chromium may return a promise in the next.
 func (b *Browser) Run(script string) {
 	b.t.Helper()
 	b.do(fmt.Sprintf("run %.60s", script), chromedp.Evaluate[chromedp.Void]("{"+script+"}; undefined"))

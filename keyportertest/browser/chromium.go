@@ -20,8 +20,8 @@ var (
 	started atomic.Pointer[chromium] // by start
 )
 
-// Stop ends the Chromium that New started, if it did. A package whose tests use a browser
-// calls it at their end.
+// Stop ends the Chromium that New started, if any. A package whose tests use a browser calls
+// it when they are done.
 func Stop() {
 	if c := started.Load(); c != nil {
 		c.cancel()
@@ -32,7 +32,7 @@ func start() (*chromium, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
-		// Pages live for seconds here. Without the optimizing compiler a look at one takes two thirds of the time.
+		// Pages live for seconds here, too short for optimized JavaScript to pay off: without it, Look needs a third less CPU.
 		chromedp.Flag("js-flags", "--no-opt"))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, end := chromedp.NewContext(allocator)

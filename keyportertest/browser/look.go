@@ -19,10 +19,9 @@ const (
 	contrast = "{resultTypes: ['violations'], runOnly: ['color-contrast']}"
 )
 
-// variants are how a page is looked at: light and dark, as wide as a desk's screen and as
-// narrow as a phone's. Contrast depends on theme and width together. Other rules depend on
-// one of the two or on neither, so two variants with both themes and both widths find what
-// all four would.
+// variants are the ways to view a page: light and dark, as wide as a desktop and as narrow
+// as a phone. Contrast depends on theme and width together. Every other rule depends on at most
+// one of them, so two variants that cover both themes and both widths find what all four would.
 func variants() []variant {
 	return []variant{
 		{"light", 1280, allRules}, {"light", 360, contrast},
@@ -36,8 +35,8 @@ type variant struct {
 	rules string // options of axe.run
 }
 
-// Look looks at the page as it is, in all variants. In each axe-core must find nothing to
-// complain of, and nothing may stick out sideways. Pictures get this name.
+// Look inspects the page as it is, in all variants. In each of them, axe-core must find no
+// violation, and nothing may overflow sideways. Screenshots get this name.
 func (b *Browser) Look(name string) {
 	b.t.Helper()
 	b.Run(axe(b.t))
@@ -52,7 +51,7 @@ func (b *Browser) Look(name string) {
 
 func (b *Browser) inspect(variant, rules string) {
 	b.t.Helper()
-	// What moves is looked at when it has come to rest.
+	// Wait for animations to end.
 	Eval[bool](b, "Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => true)")
 	if out := Eval[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); out > 0 {
 		b.t.Errorf("%s: the page is %d pixels wider than the window", variant, out)
@@ -85,7 +84,7 @@ func (b *Browser) theme(name string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// picture keeps a picture of the whole page.
+// picture saves a screenshot of the whole page.
 func (b *Browser) picture(name string) {
 	if b.seen == "" {
 		return

@@ -24,5 +24,5 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-// Traefik's middlewares without the rest of it, as tools/traefik puts them there.
+// Traefik's middlewares without the rest of it: tools/traefik puts them there.
 replace github.com/traefik/traefik/v3 => ../../.cache/traefik/source

@@ -1,4 +1,4 @@
-// Package accesslog is Traefik's with no log.
+// Package accesslog replaces Traefik's: there is no log.
 package accesslog
 
 import "net/http"

@@ -1,4 +1,4 @@
-// Package observability is Traefik's with tracing off.
+// Package observability replaces Traefik's: tracing is off.
 package observability
 
 import "context"

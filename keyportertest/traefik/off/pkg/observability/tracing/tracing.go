@@ -1,4 +1,4 @@
-// Package tracing is Traefik's with no tracer in any request.
+// Package tracing replaces Traefik's: no request has a tracer.
 package tracing
 
 import (

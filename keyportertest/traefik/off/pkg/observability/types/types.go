@@ -1,4 +1,4 @@
-// Package types is what Traefik's dynamic configuration needs of the one with the exporters.
+// Package types replaces Traefik's, which has the exporters, with what the dynamic configuration needs.
 package types
 
 // TracingVerbosity is how much is traced.

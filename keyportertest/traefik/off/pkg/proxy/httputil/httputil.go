@@ -1,5 +1,5 @@
-// Package httputil is what the middleware needs of Traefik's proxy.
+// Package httputil replaces Traefik's proxy with what the middlewares need of it.
 package httputil
 
-// StatusClientClosedRequest is for a client that went away.
+// StatusClientClosedRequest is for clients that went away.
 const StatusClientClosedRequest = 499
