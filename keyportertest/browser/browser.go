@@ -17,8 +17,12 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
+// patience is how long an action may take. Typing a long text is hundreds of messages, each of which waits its turn on a
+// busy machine.
+const patience = time.Minute
+
 // Browser is a tab in Chromium with its own cookies and storage. Anything that goes wrong in it fails the test: an
-// action that takes longer than ten seconds, or a message in the page's console.
+// action that takes longer than patience, or a message in the page's console.
 type Browser struct {
 	t    testing.TB
 	ctx  context.Context
@@ -72,7 +76,7 @@ func harmless(message string) bool {
 
 func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		b.picture("failed")
@@ -147,7 +151,7 @@ func (b *Browser) Clipboard() string {
 // Wait waits until an expression of JavaScript holds.
 func (b *Browser) Wait(expression string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	// Retry evaluations that a navigation cuts off.
 	for {
@@ -166,7 +170,7 @@ func (b *Browser) Wait(expression string) {
 // Eval returns the value of an expression of JavaScript in the page, or of its promise.
 func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
