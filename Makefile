@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs unit clients tables bench fuzz docs clean
+.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs unit clients bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,9 @@ dev: ## the same, rebuilt and restarted on every change; keeps its data
 build: ## build bin/keyporter, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter
 
-test: needs check unit clients tables ## everything that CI runs; installs what is missing
+test: needs check unit clients ## everything that CI runs; installs what is missing
 
 check: fmt-check vet lint prose vuln ## what needs no running code: format, vet, lint, prose, known vulnerabilities
-
-tables: ## print what each proxy makes of calls, and how long a disable takes
-	@echo "== what tests print"
-	@go test -v -count=1 -run '^(TestProxies|TestHowLong.*)$$' ./examples ./client ./verify | grep -v '^=== '
 
 bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
@@ -81,8 +77,7 @@ vuln:
 	@tools/vulncheck
 
 unit:
-	@echo "== tests, with the race detector"
-	@go test -race -count=1 -timeout 20m ./...
+	@go run ./keyportertest/suite
 
 # OAuth clients that nobody here wrote are a module of their own: what they need isn't the product's.
 clients:

@@ -50,6 +50,7 @@ func mayImport() map[string][]string {
 		"keyportertest":          slices.Concat(mounts, []string{"server", "keyportertest/postgres"}),
 		"keyportertest/postgres": {"store"},
 		"keyportertest/browser":  {"keyportertest"},
+		"keyportertest/suite":    {"keyportertest/postgres"},
 
 		"cmd/keyporter":       {"", "names", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "seal", "store", "verify", "control", "web", "gateway", "server", "client"},

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// racing are tests in which goroutines meet, by the folder of their package.
+type racing map[string][]string
+
+// arguments has go test run them with the race detector.
+func (r racing) arguments() []string {
+	var names []string
+	for _, tests := range r {
+		names = append(names, tests...)
+	}
+	slices.Sort(names)
+	return append([]string{"-race", "-run=^(" + strings.Join(slices.Compact(names), "|") + ")$"}, slices.Sorted(maps.Keys(r))...)
+}
+
+// meetings finds the tests of the module that start goroutines, themselves or by a function
+// of their package's tests, but for those of wholePackages.
+func meetings(root string) (racing, error) {
+	found := racing{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || exists(filepath.Join(path, "go.mod"))) {
+			return fs.SkipDir
+		}
+		tests, err := meetingsIn(path)
+		if folder := "./" + filepath.ToSlash(path); len(tests) > 0 && !slices.Contains(wholePackages(), folder) {
+			found[folder] = tests
+		}
+		return err
+	})
+	return found, err
+}
+
+func exists(path string) bool {
+	all, _ := filepath.Glob(path)
+	return len(all) > 0
+}
+
+func meetingsIn(folder string) (tests []string, err error) {
+	files, _ := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	calls, starts := map[string][]string{}, map[string]bool{} // by function
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					starts[f.Name.Name] = true
+				case *ast.CallExpr:
+					switch called := n.Fun.(type) {
+					case *ast.Ident:
+						calls[f.Name.Name] = append(calls[f.Name.Name], called.Name)
+					case *ast.SelectorExpr:
+						calls[f.Name.Name] = append(calls[f.Name.Name], called.Sel.Name)
+						starts[f.Name.Name] = starts[f.Name.Name] || called.Sel.Name == "Go" // of a sync.WaitGroup
+					}
+				}
+				return true
+			})
+		}
+	}
+	for again := true; again; {
+		again = false
+		for name, called := range calls {
+			if !starts[name] && slices.ContainsFunc(called, func(c string) bool { return starts[c] }) {
+				starts[name], again = true, true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(starts)) {
+		if starts[name] && strings.HasPrefix(name, "Test") && name != "TestMain" {
+			tests = append(tests, name)
+		}
+	}
+	return tests, nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// measures are the tests whose output is for people, also when they pass.
+var measures = regexp.MustCompile(`^(TestProxies|TestHowLong)`)
+
+// report has where the time went.
+type report struct{ phases, packages, tests []took }
+
+type took struct {
+	name    string
+	seconds float64
+}
+
+// event is a line of go test -json, see go doc test2json.
+type event struct {
+	Action, Package, Test, Output string
+	Elapsed                       float64
+}
+
+// read reads what go test says, prints what fails, and keeps the times.
+func (r *report) read(phase string, out io.Reader) {
+	said := map[string]*strings.Builder{} // by package and test, until it has ended
+	var tables []string
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Println(lines.Text())
+			continue
+		}
+		id := e.Package + " " + e.Test
+		switch e.Action {
+		case "build-output":
+			fmt.Print(e.Output)
+		case "output":
+			if said[id] == nil {
+				said[id] = &strings.Builder{}
+			}
+			said[id].WriteString(e.Output)
+		case "pass", "fail", "skip":
+			text := said[id]
+			delete(said, id)
+			if text != nil && (e.Action == "fail" || e.Action == "skip" && e.Test != "") {
+				fmt.Printf("%s %s\n%s", strings.ToUpper(e.Action), id, text)
+			} else if text != nil && measures.MatchString(e.Test) {
+				tables = append(tables, text.String())
+			}
+			r.took(phase, e)
+		}
+	}
+	for id, text := range said {
+		fmt.Printf("FAIL %s didn't end\n%s", id, text)
+	}
+	for _, text := range tables {
+		fmt.Print(text)
+	}
+}
+
+func (r *report) took(phase string, e event) {
+	name := strings.TrimPrefix(e.Package, "github.com/keyporter/keyporter/")
+	if e.Test == "" {
+		fmt.Printf("%-4s %-28s %6.1f s\n", e.Action, name, e.Elapsed)
+		r.packages = append(r.packages, took{name + ", " + phase, e.Elapsed})
+	} else if !strings.Contains(e.Test, "/") {
+		r.tests = append(r.tests, took{name + " " + e.Test + ", " + phase, e.Elapsed})
+	}
+}
+
+func (r *report) print() {
+	fmt.Println("\n== where the time went")
+	for _, part := range []struct {
+		title string
+		times []took
+	}{{"phases", r.phases}, {"packages", slowest(r.packages, 12)}, {"tests", slowest(r.tests, 20)}} {
+		fmt.Println(part.title)
+		for _, t := range part.times {
+			fmt.Printf("%8.1f s  %s\n", t.seconds, t.name)
+		}
+	}
+}
+
+func slowest(all []took, n int) []took {
+	slices.SortFunc(all, func(a, b took) int { return cmp.Compare(b.seconds, a.seconds) })
+	return all[:min(n, len(all))]
+}
