@@ -88,6 +88,7 @@ func read(t testing.TB, rec *httptest.ResponseRecorder) (g got) {
 
 // TestTheAPIIsToldWhoCalls has every kind of credential, and a client that says it is somebody else.
 func TestTheAPIIsToldWhoCalls(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		app := w.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
@@ -156,6 +157,7 @@ func text(t testing.TB, v any) string {
 
 // TestRefusals has each way in which a call isn't let through, and what its sender learns.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	app := w.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	connection := w.Connect(t, w.ada, app)
@@ -224,6 +226,7 @@ func TestRefusals(t *testing.T) {
 
 // TestWithoutKeyporterNothingIsAllowed has a Keyporter that is gone, one that doesn't know the gateway, and one that is something else.
 func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/moved") {
@@ -249,6 +252,7 @@ func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
 
 // TestIntrospection asks about many credentials at once, and about one.
 func TestIntrospection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	c := w.client(t)
 	one, err := c.Introspect(t.Context(), w.secret.Reveal(), "")

@@ -48,6 +48,7 @@ func (w *world) eventuallyKept(t testing.TB, api http.Handler, headers ...string
 // TestWhatIsNoLongerTrueIsForgotten has each change that ends or narrows a credential,
 // made on this node and, on PostgreSQL, on another one.
 func TestWhatIsNoLongerTrueIsForgotten(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		nodes := map[string]*keyportertest.Node{"here": w.Node}
@@ -133,6 +134,7 @@ func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[s
 
 // TestADecisionEndsWithItsExpiry has a token that expires while it is kept.
 func TestADecisionEndsWithItsExpiry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 3 * time.Second
 	w.Clock.Advance(left - time.Hour) // an access token works for an hour
@@ -146,6 +148,7 @@ func TestADecisionEndsWithItsExpiry(t *testing.T) {
 
 // TestAnAPIWhoseClockIsSlow asks a Keyporter whose clock is an hour ahead of its own.
 func TestAnAPIWhoseClockIsSlow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 4 * time.Second
 	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
@@ -170,6 +173,7 @@ func TestAnAPIWhoseClockIsSlow(t *testing.T) {
 
 // TestAStreamThatIsCutOrStalls wants each call to be asked about until it is back, and what changed meanwhile to count.
 func TestAStreamThatIsCutOrStalls(t *testing.T) {
+	t.Parallel()
 	for name, hurt := range map[string]func(*keyportertest.Line){
 		"cut":    func(l *keyportertest.Line) { l.Cut() },
 		"stalls": (*keyportertest.Line).Stall,
@@ -200,6 +204,7 @@ func TestAStreamThatIsCutOrStalls(t *testing.T) {
 
 // TestKeyporterIsGone has the bound that the owner chose: none, and some.
 func TestKeyporterIsGone(t *testing.T) {
+	t.Parallel()
 	for _, grace := range []time.Duration{0, 4 * time.Second} {
 		t.Run(grace.String(), func(t *testing.T) {
 			t.Parallel()
@@ -234,6 +239,7 @@ func TestKeyporterIsGone(t *testing.T) {
 
 // TestAFloodOfTokensIsNotKept wants neither made-up tokens nor more than the size to take memory.
 func TestAFloodOfTokensIsNotKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	api := w.decide(t, w.line(t), func(cfg *client.Config) { cfg.Size = 1 })
 	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal())
@@ -249,6 +255,7 @@ func TestAFloodOfTokensIsNotKept(t *testing.T) {
 
 // TestALoginNameIsPartOfTheQuestion wants no answer to be given to another question.
 func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	_, ours := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
 	api := w.decide(t, w.line(t))
@@ -267,6 +274,7 @@ func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
 
 // TestUsesAreCounted wants calls of which Keyporter heard nothing to be seen in the token's row.
 func TestUsesAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	c := w.client(t, func(cfg *client.Config) { cfg.Mode = client.Decide })
 	api := c.Handler(client.Rules{Version: 6}, echo)

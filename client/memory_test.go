@@ -11,6 +11,7 @@ import (
 // TestWhatMayBeOvertakenIsNotKept has answers that were asked for before and after a drop
 // came, while other nodes may still answer from before.
 func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
+	t.Parallel()
 	const lag = 3 * time.Second
 	now := time.Now()
 	ada := Introspection{Active: true, ID: "token", Kind: userToken, Subject: "ada", Organization: "acme"}
@@ -45,6 +46,7 @@ func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
 
 // TestAfterAResetNothingOldIsKept, nor after so many drops that they can't all be remembered, nor while nothing is heard.
 func TestAfterAResetNothingOldIsKept(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	for name, befall := range map[string]func(*memory){
 		"reset": func(m *memory) { m.reset(now) },
@@ -68,6 +70,7 @@ func TestAfterAResetNothingOldIsKept(t *testing.T) {
 
 // TestTheMemoryIsBounded by its size, in decisions, and by clients that are told apart, in uses.
 func TestTheMemoryIsBounded(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	m := newMemory(2 * shards)
 	m.hears(now)

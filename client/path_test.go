@@ -8,6 +8,7 @@ import (
 
 // TestThePathThatIsToldIsTheOneThatWasSent, also to a handler that sees a part of it only.
 func TestThePathThatIsToldIsTheOneThatWasSent(t *testing.T) {
+	t.Parallel()
 	for target, want := range map[string]string{
 		"/v1/files/a%2Fb?q=/x":          "/v1/files/a%2Fb",
 		"/v1/http://other.example/x":    "/v1/http://other.example/x",

@@ -14,6 +14,7 @@ import (
 
 // TestATokenThatIsBoundToAKey has calls with it that prove that they have the key, and others, where decisions are kept.
 func TestATokenThatIsBoundToAKey(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
 		mine, other := keyportertest.NewProofKey(t), keyportertest.NewProofKey(t)

@@ -16,6 +16,7 @@ import (
 
 // TestARefusalIsExplained wants a refusal out of the API's process to be found on Keyporter's pages as those of the gateway are.
 func TestARefusalIsExplained(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		disabled, off := keyportertest.Token(t, w.Control, w.ada, "Off")
@@ -63,6 +64,7 @@ func TestARefusalIsExplained(t *testing.T) {
 
 // TestATokenIsForOneAPI has an app's token for drive, at the API beside it that asks with the same secret.
 func TestATokenIsForOneAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
 	resource := w.Checker.APIs()[1].Resource
@@ -87,6 +89,7 @@ func TestATokenIsForOneAPI(t *testing.T) {
 }
 
 // TestManyClientsAreReported has so many clients with such long names that they fill more than one report.
+// It runs alone: a report that Keyporter is too slow to take is lost.
 func TestManyClientsAreReported(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	c := w.client(t)
@@ -105,6 +108,7 @@ func TestManyClientsAreReported(t *testing.T) {
 
 // TestALoginNameThatIsNoText is no reason to say that Keyporter can't be asked.
 func TestALoginNameThatIsNoText(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
 	api := w.client(t).Handler(client.Rules{Version: 5, Credentials: []string{"user_token", "organization_token"}}, echo)
@@ -119,6 +123,7 @@ func TestALoginNameThatIsNoText(t *testing.T) {
 
 // TestACallerWhoLeavesIsNoOutage has a call whose sender is gone before Keyporter was asked.
 func TestACallerWhoLeavesIsNoOutage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	var log strings.Builder
 	api := w.client(t, func(cfg *client.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) }).Handler(client.Rules{}, echo)

@@ -35,6 +35,7 @@ func (w *appWorld) issue(t *testing.T, in keyporter.AccessToken) keyporter.Secre
 }
 
 func TestAnAPILearnsWhichAppCalls(t *testing.T) {
+	t.Parallel()
 	w := newAppWorld(t)
 	secret := w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read", "openid"}}).Reveal()
 	for _, header := range []string{"Authorization: Bearer " + secret, "ApiToken: " + secret} {
@@ -55,6 +56,7 @@ func TestAnAPILearnsWhichAppCalls(t *testing.T) {
 
 // TestChallengesOfAccessTokens has what a client needs to go on (RFC 6750 §3, RFC 9728 §5.1, RFC 9449 §7.1).
 func TestChallengesOfAccessTokens(t *testing.T) {
+	t.Parallel()
 	w := newAppWorld(t)
 	bearer := "Authorization: Bearer " + w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}}).Reveal()
 	another := "Authorization: Bearer " + w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{"https://x.example"}}).Reveal()
@@ -87,6 +89,7 @@ func TestChallengesOfAccessTokens(t *testing.T) {
 
 // TestAnAPIWithAResourceIsDescribed at the address that challenges lead to (RFC 9728 §3).
 func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
+	t.Parallel()
 	w := newAppWorld(t)
 	for _, c := range []struct {
 		path, host string
@@ -129,6 +132,7 @@ func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
 
 // TestAProofNamesTheAddressThatTheClientCalled, and who is no trusted proxy can't say that it was another.
 func TestAProofNamesTheAddressThatTheClientCalled(t *testing.T) {
+	t.Parallel()
 	for _, trusted := range []string{"127.0.0.1", "192.0.2.1"} {
 		w := newAppWorld(t, trusted)
 		secret := w.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: w.key.Hash()})

@@ -15,6 +15,7 @@ import (
 // HTTP/2 in place of HTTP/1. An API that agrees takes further calls from him through the
 // same connection, which nobody checks and in which he is who he says.
 func TestNoTunnelButAWebsocket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			conn, buf, err := http.NewResponseController(rw).Hijack()
@@ -50,6 +51,7 @@ func TestNoTunnelButAWebsocket(t *testing.T) {
 // TestAnAddressIsReadAsTheAPIWillReadIt has an attacker who knows that a proxy describes
 // calls by X-Original-Url, and bends the address so that a check sees a public path.
 func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	for address, want := range map[string]int{
 		"/Api/v4/version":                             http.StatusOK,
@@ -76,6 +78,7 @@ func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
 // TestWhoIsRefusedHoldsNothing has an attacker without a token begin requests that he
 // never ends. He must not hold a connection and what serves it for longer than it takes to refuse him.
 func TestWhoIsRefusedHoldsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	for _, path := range []string{"/Api/v6/x", "/elsewhere", "/verify"} {
 		t.Run(path, func(t *testing.T) {
@@ -98,6 +101,7 @@ func TestWhoIsRefusedHoldsNothing(t *testing.T) {
 // TestTheClientSpeaksForNobodyElse has a client who is no proxy tell the API where he is,
 // by which address and with which method he called, in words that servers believe.
 func TestTheClientSpeaksForNobodyElse(t *testing.T) {
+	t.Parallel()
 	lies := []string{
 		"X_Forwarded_For: evil", "X_Forwarded_Host: evil", "x_forwarded-proto: evil", "X-Forwarded-Prefix: evil", "X-Forwarded-Port: evil", "X-Forwarded-Uri: evil",
 		"X-Real-Ip: evil", "X_Real_IP: evil", "Forwarded: for=evil", "X-Http-Method-Override: evil", "X_HTTP_Method: evil", "X-Method-Override: evil",
@@ -121,6 +125,7 @@ func TestTheClientSpeaksForNobodyElse(t *testing.T) {
 // TestAMethodThatIsNotToldIsNoGET has a proxy ask that says nothing about the method; its
 // question is a GET, whatever the call is.
 func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	for method, want := range map[string]int{"X-Original-Method: GET": http.StatusOK, "X-Original-Method: POST": http.StatusUnauthorized, "X: y": http.StatusUnauthorized} {
 		if res := w.get(t, "/verify", "X-Original-Uri: /Api/v4/version", method); res.StatusCode != want {
@@ -132,6 +137,7 @@ func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
 // TestAnAPICannotPlantASession has an API give the browser a cookie without a name, whose
 // value the browser then sends as if it were name and value.
 func TestAnAPICannotPlantASession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
 		for _, cookie := range []string{"=keyporter-session=evil", " = keyporter-session=evil; Path=/", "=__Host-keyporter-session=evil", "own=keyporter-session=1"} {
 			rw.Header().Add("Set-Cookie", cookie)
@@ -145,6 +151,7 @@ func TestAnAPICannotPlantASession(t *testing.T) {
 
 // TestARequestIDOutlivesAnEarlyHint has the API send something before its answer.
 func TestARequestIDOutlivesAnEarlyHint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusEarlyHints) })
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
 	if err != nil {

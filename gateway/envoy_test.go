@@ -14,6 +14,7 @@ import (
 
 // TestAFaultOfOursLetsNobodyThrough has a gateway that panics on each call, as one without a checker does.
 func TestAFaultOfOursLetsNobodyThrough(t *testing.T) {
+	t.Parallel()
 	var log strings.Builder
 	proxies, err := web.ParseProxies([]string{"127.0.0.1"})
 	if err != nil {
@@ -29,6 +30,7 @@ func TestAFaultOfOursLetsNobodyThrough(t *testing.T) {
 
 // TestEnvoySaysWhereACallWent has a client say that he called another port, for which he has somebody's proof of a key.
 func TestEnvoySaysWhereACallWent(t *testing.T) {
+	t.Parallel()
 	r := requestOf(t.Context(), &authv3.AttributeContext_HttpRequest{
 		Method: "GET", Host: "api.example", Path: "/x", Scheme: "http", Headers: map[string]string{"x-forwarded-proto": "https", "x-forwarded-port": "8443", "X-Forwarded-Port": "1"},
 	})

@@ -122,6 +122,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestForgedHeadersNeverArrive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	forged := []string{
 		"X-Keyporter-User: evil", "x-keyporter-user: evil", "X_Keyporter_User: evil", "X-KEYPORTER_LOGIN: evil", "X-Keyporter-Actor: evil", "X.Keyporter.Scopes: evil",
@@ -147,6 +148,7 @@ func TestForgedHeadersNeverArrive(t *testing.T) {
 }
 
 func TestAPublicPathHasNoIdentity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	got := body(t, w.get(t, "/Api/v4/version", "X-Keyporter-User: evil", "ApiToken: "+w.secret))
 	if !strings.HasPrefix(got, "GET /Api/v4/version") || strings.Contains(got, "User:") || strings.Contains(got, w.secret) {
@@ -155,6 +157,7 @@ func TestAPublicPathHasNoIdentity(t *testing.T) {
 }
 
 func TestHowRefusalsLook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
 		t.Fatal(err)
@@ -190,6 +193,7 @@ func TestHowRefusalsLook(t *testing.T) {
 }
 
 func TestAPermissionMissingIsForbiddenWhereTheAPIKnowsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	if err := w.Control.SetUserRoles(t.Context(), keyporter.Command(), w.ada.ID, nil); err != nil {
 		t.Fatal(err)
@@ -207,6 +211,7 @@ func TestAPermissionMissingIsForbiddenWhereTheAPIKnowsIt(t *testing.T) {
 }
 
 func TestOversizedHeadersAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	if res := w.get(t, "/Api/v6/x", "ApiToken: "+strings.Repeat("k", 64<<10)); res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("status %d", res.StatusCode)
@@ -214,6 +219,7 @@ func TestOversizedHeadersAreRefused(t *testing.T) {
 }
 
 func TestAnAPIThatIsDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	res := w.get(t, "/down/x", "ApiToken: "+w.secret)
 	if got := body(t, res); res.StatusCode != http.StatusBadGateway || strings.Contains(got, "127.0.0.1") || !strings.Contains(got, `"request_id"`) {
@@ -225,6 +231,7 @@ func TestAnAPIThatIsDown(t *testing.T) {
 }
 
 func TestAnAPICannotSpeakInOurName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("X-Keyporter-User", "evil")
 		rw.Header().Add("Set-Cookie", "keyporter-session=evil; Path=/")
@@ -241,6 +248,7 @@ func TestAnAPICannotSpeakInOurName(t *testing.T) {
 // TestBodiesStream sends a body and then receives one piece by piece, each piece only
 // after the one before has arrived at the other end.
 func TestBodiesStream(t *testing.T) {
+	t.Parallel()
 	arrived, wanted := make(chan string), make(chan string)
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
 		buf := make([]byte, 4)
@@ -289,6 +297,7 @@ func TestBodiesStream(t *testing.T) {
 }
 
 func TestAClientThatGoesAwayEndsTheCall(t *testing.T) {
+	t.Parallel()
 	gone := make(chan error, 1)
 	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -315,6 +324,7 @@ func TestAClientThatGoesAwayEndsTheCall(t *testing.T) {
 }
 
 func TestACutBodyIsNoWholeBody(t *testing.T) {
+	t.Parallel()
 	whole := make(chan error, 1)
 	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
@@ -337,6 +347,7 @@ func TestACutBodyIsNoWholeBody(t *testing.T) {
 }
 
 func TestUpgradesPass(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Keyporter-User") == "" {
 			http.Error(rw, "nobody", http.StatusUnauthorized)
@@ -370,6 +381,7 @@ func TestUpgradesPass(t *testing.T) {
 }
 
 func TestForwardAuth(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	token := "ApiToken: " + w.secret
 	for _, c := range []struct {
@@ -405,6 +417,7 @@ func TestForwardAuth(t *testing.T) {
 }
 
 func TestForwardAuthIsForTrustedProxiesOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo, "192.0.2.0/24")
 	res := w.get(t, "/verify", "ApiToken: "+w.secret, "X-Forwarded-Uri: /Api/v6/x")
 	if got := body(t, res); res.StatusCode != http.StatusForbidden || !strings.Contains(got, "trusted_proxies") || res.Header.Get("X-Keyporter-User") != "" {
@@ -413,6 +426,7 @@ func TestForwardAuthIsForTrustedProxiesOnly(t *testing.T) {
 }
 
 func TestWhoMayTellTheClientsAddress(t *testing.T) {
+	t.Parallel()
 	for trusted, want := range map[string]string{"127.0.0.1": "203.0.113.9, 198.51.100.7, 127.0.0.1", "192.0.2.1": "127.0.0.1"} {
 		w := newWorld(t, echo, trusted)
 		got := body(t, w.get(t, "/Api/v6/x", "ApiToken: "+w.secret, "X-Forwarded-For: 203.0.113.9, 198.51.100.7"))
@@ -424,6 +438,7 @@ func TestWhoMayTellTheClientsAddress(t *testing.T) {
 
 // TestOrganizationTokensAreDeprecated wants each answer that one opened to say so, from both adapters, and no other.
 func TestOrganizationTokensAreDeprecated(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }, "127.0.0.1")
 	_, secret := keyportertest.OrganizationToken(t, w.Control, w.ada, "Archive")
 	for _, c := range []struct {

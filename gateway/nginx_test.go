@@ -13,6 +13,7 @@ import (
 
 // TestNginx runs a real nginx with the example that people copy.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	app := newAppWorld(t, "127.0.0.1")
 	w := app.world
 	api := httptest.NewServer(http.HandlerFunc(echo))

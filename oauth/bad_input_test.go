@@ -31,6 +31,7 @@ func (w *world) post(p *keyportertest.Person, params url.Values) (*url.URL, int,
 }
 
 func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "suspended", State: keyporter.AppSuspended, Authentication: keyporter.AppPublic})
 	w.app(keyporter.App{ID: "quarantined", State: keyporter.AppQuarantined, Authentication: keyporter.AppPublic})
@@ -79,6 +80,7 @@ func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 }
 
 func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:1234/cb", "http://[::1]:65535/cb", "http://[::1]/cb"} {
 		v := keyportertest.Verifier()
@@ -90,6 +92,7 @@ func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
 }
 
 func TestWhatIsWrongWithARequestTheAppIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	v := keyportertest.Verifier()
 	double := func(name string) url.Values {
@@ -150,6 +153,7 @@ func unsigned(claims string) string {
 }
 
 func TestEmptyParametersAreNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	v := keyportertest.Verifier()
 	p := request("public", v)
@@ -164,6 +168,7 @@ func TestEmptyParametersAreNone(t *testing.T) {
 }
 
 func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "other", Authentication: keyporter.AppPublic})
 	v := keyportertest.Verifier()
@@ -235,6 +240,7 @@ func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
 }
 
 func TestAFailedRedemptionEndsTheGrantButNotTheConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens()
 	v := keyportertest.Verifier()
@@ -247,6 +253,7 @@ func TestAFailedRedemptionEndsTheGrantButNotTheConnection(t *testing.T) {
 }
 
 func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "old", Authentication: keyporter.AppSecret, WithoutPKCE: true})
 	secret := w.AppSecret(t, "old").Reveal()
@@ -266,6 +273,7 @@ func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 
 // The addresses that clients know from before there was a Keyporter.
 func TestTheOldAddresses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "old", Authentication: keyporter.AppSecret, WithoutPKCE: true})
 	secret := w.AppSecret(t, "old").Reveal()
@@ -281,6 +289,7 @@ func TestTheOldAddresses(t *testing.T) {
 }
 
 func TestAMethodThatIsNotTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, path := range []string{"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par", "/oauth2/device_authorization"} {
 		_, status, _ := w.person.Browse(t, path+"?grant_type=client_credentials&client_id=public")
@@ -298,6 +307,7 @@ func TestAMethodThatIsNotTaken(t *testing.T) {
 }
 
 func TestPKCEByAppendixB(t *testing.T) {
+	t.Parallel()
 	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 	w := newWorld(t, keyportertest.SQLite(t))
 	code := w.person.Authorize(t, request("public", "", "code_challenge", challenge)).Get("code")
@@ -307,6 +317,7 @@ func TestPKCEByAppendixB(t *testing.T) {
 }
 
 func TestARequestBelongsToItsBrowser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	eve := w.SignIn(t, keyportertest.User(t, w.Control, "Acme", "eve@acme.example", keyporter.RoleAPIUser))
 	to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", keyportertest.Verifier()).Encode())

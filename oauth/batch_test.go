@@ -59,6 +59,7 @@ func each(t testing.TB, a keyportertest.Answer) (all []keyportertest.Answer) {
 }
 
 func TestManyTokensAtOnce(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
 		token, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -84,6 +85,7 @@ func TestManyTokensAtOnce(t *testing.T) {
 }
 
 func TestABatchHasBounds(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	at := w.URL + "/oauth2/introspect/batch"
@@ -124,6 +126,7 @@ func TestABatchHasBounds(t *testing.T) {
 
 // TestWhoMayAskAboutMany is who may ask about one.
 func TestWhoMayAskAboutMany(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	at, body := w.URL+"/oauth2/introspect/batch", questions(user.Reveal())

@@ -79,6 +79,7 @@ func (h *heard) drops(ids ...string) bool {
 
 // TestAGatewayHearsWhatIsNoLongerTrue has each sort of change, made here and on another node.
 func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
 		n := w.Node
@@ -117,6 +118,7 @@ func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
 
 // TestAStreamFallsSilentWhileItsNodeIsDeaf: silence is how a gateway knows that it has to ask.
 func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
+	t.Parallel()
 	s := postgres.Start(t)
 	w := newGatewayWorld(t, s.Empty(t))
 	h := w.stream(t, w.all)
@@ -130,6 +132,7 @@ func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
 
 // TestStreamsAreForGatewaysAndNotTooMany: a stream costs a connection and what waits to be told.
 func TestStreamsAreForGatewaysAndNotTooMany(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	try := func(secret string) int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/oauth2/introspect/changes", nil)
@@ -160,6 +163,7 @@ func TestStreamsAreForGatewaysAndNotTooMany(t *testing.T) {
 
 // TestUsesThatAreReported has what is believed of a report, and what isn't.
 func TestUsesThatAreReported(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
 		w.Clock.Stop()

@@ -12,6 +12,7 @@ import (
 
 // A client that nobody here wrote, unchanged.
 func TestGoLibrariesSignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	provider, err := oidc.NewProvider(ctx, w.URL)

@@ -17,6 +17,7 @@ import (
 
 // The plan for a Basic OP.
 func TestOIDCCBasic(t *testing.T) {
+	t.Parallel()
 	object := unsigned(`{"client_id":"public","redirect_uri":"` + callback + `"}`)
 	runModules(t, map[string]module{
 		"ServerTest":                  (*conformance).serverTest,
@@ -60,6 +61,7 @@ func TestOIDCCBasic(t *testing.T) {
 
 // The plan for a Config OP.
 func TestOIDCCConfig(t *testing.T) {
+	t.Parallel()
 	runModules(t, map[string]module{"DiscoveryEndpointVerification": (*conformance).discovery})
 }
 

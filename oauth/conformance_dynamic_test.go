@@ -14,6 +14,7 @@ import (
 // Of the plan for a Dynamic OP what concerns what there is here. An operator approves each
 // app; the suite knows no such step, so it is made between registration and use.
 func TestOIDCCDynamic(t *testing.T) {
+	t.Parallel()
 	for name, run := range map[string]func(*dynamic, *testing.T){
 		"EnsureRedirectUriInAuthorizationRequest": (*dynamic).redirectURIWanted,
 		"RedirectUriQueryOK":                      (*dynamic).redirectURIQueryOK,

@@ -14,6 +14,7 @@ import (
 // Of the plan for the FAPI 2 Security Profile what concerns what there is here. The app
 // signs who it is, pushes its requests and proves a key.
 func TestFAPI2(t *testing.T) {
+	t.Parallel()
 	runModules(t, map[string]module{
 		"HappyFlow":                                          (*conformance).fapiFlow,
 		"PAREnsurePKCERequired":                              pushFails("invalid_request", "code_challenge", "", "code_challenge_method", ""),

@@ -13,6 +13,7 @@ import (
 
 // What RFCs demand and no module of the suite and no other test asks for.
 func TestRFCs(t *testing.T) {
+	t.Parallel()
 	runModules(t, map[string]module{
 		"6749 2.3.1 Basic is decoded as a form":            (*conformance).basicIsDecoded,
 		"6749 6 a refresh narrows and keeps":               (*conformance).refreshNarrows,

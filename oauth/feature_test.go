@@ -27,6 +27,7 @@ func (w *world) ask(p *keyportertest.Person, change ...string) *url.URL {
 }
 
 func TestPrompts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	stranger := w.Stranger(t)
 	consentPage := func(u *url.URL) bool { return strings.HasPrefix(u.Path, "/connect/") }
@@ -84,6 +85,7 @@ func TestPrompts(t *testing.T) {
 }
 
 func TestWhatTheUserSays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	open := func(change ...string) string {
 		return strings.TrimPrefix(w.ask(w.person, change...).Path, "/connect/")
@@ -121,6 +123,7 @@ func TestWhatTheUserSays(t *testing.T) {
 }
 
 func TestWhoMayNotConnect(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "foreign", Authentication: keyporter.AppPublic, OrganizationID: w.ada.OrganizationID})
 	nobody := w.SignIn(t, keyportertest.User(t, w.Control, "Acme", "nobody@acme.example", keyporter.RoleMember))
@@ -143,6 +146,7 @@ func TestWhoMayNotConnect(t *testing.T) {
 }
 
 func TestAnAnswerByAForm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.tokens()
 	res, err := w.person.Get(w.URL + "/oauth2/authorize?" + request("public", keyportertest.Verifier(), "response_mode", "form_post", "state", `"><script>`).Encode())
@@ -163,6 +167,7 @@ func TestAnAnswerByAForm(t *testing.T) {
 }
 
 func TestPushedRequests(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	v := keyportertest.Verifier()
 	push := func(change ...string) keyportertest.Answer {
@@ -205,6 +210,7 @@ func TestPushedRequests(t *testing.T) {
 }
 
 func TestDevices(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
 		w.Clock.Stop()
@@ -272,6 +278,7 @@ func TestDevices(t *testing.T) {
 }
 
 func TestAnAppsOwnTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	form := func(change ...string) url.Values {
 		return with(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
@@ -298,6 +305,7 @@ func TestAnAppsOwnTokens(t *testing.T) {
 // TestAnAddressThatIsTakenOffTheAppGetsNothing has the people of the app find that it was
 // an attacker's while ada is asked.
 func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	v := keyportertest.Verifier()
 	pushed := w.Post(t, "/oauth2/par", request("public", v)).Text("request_uri")
@@ -324,6 +332,7 @@ func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
 // TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing neither learns who the user
 // is, nor has new tokens made, which as JWTs nobody here would check.
 func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
 		got := w.tokens()
@@ -354,6 +363,7 @@ func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
 }
 
 func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens()
 	w.SetAppState(t, "public", keyporter.AppSuspended)
@@ -368,6 +378,7 @@ func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 }
 
 func TestAScopeThatWasTakenAwayIsGoneAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens("scope", "openid email envelope.read")
 	if a := w.userInfo("Bearer " + got.Text("access_token")); a.Text("email") != w.ada.Login {
@@ -387,6 +398,7 @@ func TestAScopeThatWasTakenAwayIsGoneAtOnce(t *testing.T) {
 }
 
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	revoke := func(token string, change ...string) keyportertest.Answer {
 		return w.Post(t, "/oauth2/revoke", with(url.Values{"token": {token}, "client_id": {"public"}}, change...))
@@ -428,6 +440,7 @@ func TestRevocation(t *testing.T) {
 }
 
 func TestIntrospection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
 	rs := w.AppSecret(t, "rs").Reveal()
@@ -467,6 +480,7 @@ func TestIntrospection(t *testing.T) {
 }
 
 func TestResources(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	got := w.tokens("resource", keyportertest.Resource)
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
@@ -480,6 +494,7 @@ func TestResources(t *testing.T) {
 // could take its part, and would get a code without anybody seeing it. What is at an
 // address of the web, or proves itself by a secret, is asked about once.
 func TestAnAppOnSomebodysMachineIsAskedAboutEachTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "phone", Authentication: keyporter.AppPublic, RedirectURIs: []string{"com.example.app:/cb"}})
 	for _, c := range []struct {

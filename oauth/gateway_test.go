@@ -86,6 +86,7 @@ func wantText(t testing.TB, what string, a keyportertest.Answer, want map[string
 
 // TestAGatewayAsksAboutEveryKindOfCredential wants what a middleware needs to know of each.
 func TestAGatewayAsksAboutEveryKindOfCredential(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
 		token, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -132,6 +133,7 @@ func TestAGatewayAsksAboutEveryKindOfCredential(t *testing.T) {
 
 // TestAGatewayIsToldWhy wants the reason for a right secret that doesn't work, and nothing for a wrong one.
 func TestAGatewayIsToldWhy(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
 		me := keyporter.Command()
@@ -168,6 +170,7 @@ func TestAGatewayIsToldWhy(t *testing.T) {
 
 // TestAGatewaySeesWhatItsAPIsAreFor has access tokens for one API, another, both and any.
 func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	connection := w.Connect(t, w.ada, w.app, "file.read")
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -205,6 +208,7 @@ func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 
 // TestAGatewaySaysWhichAPIItIs has an access token for drive, of which a gateway before more than one API asks for another.
 func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	_, access := w.AccessToken(t, w.Connect(t, w.ada, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
@@ -237,6 +241,7 @@ func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
 
 // TestAQuestionIsNoCall wants only those counted of which the gateway says that they are, at an API of its own, and are refused.
 func TestAQuestionIsNoCall(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		w := newGatewayWorld(t, database)
 		on, user := keyportertest.Token(t, w.Control, w.ada, "On")
@@ -267,6 +272,7 @@ func TestAQuestionIsNoCall(t *testing.T) {
 
 // TestWhoIsNoGateway shows wrong secrets, none, and more than one.
 func TestWhoIsNoGateway(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	w := newGatewayWorld(t, keyportertest.SQLite(t), func(cfg *oauth.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -307,6 +313,7 @@ func TestWhoIsNoGateway(t *testing.T) {
 
 // TestAnAppAsksAboutAnOrganizationToken is told for whom it speaks, but never why not.
 func TestAnAppAsksAboutAnOrganizationToken(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		w := newGatewayWorld(t, database)
 		_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
@@ -325,6 +332,7 @@ func TestAnAppAsksAboutAnOrganizationToken(t *testing.T) {
 }
 
 func TestMetadataSaysThatGatewaysMayAsk(t *testing.T) {
+	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.SQLite(t))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/.well-known/oauth-authorization-server", nil)
 	if err != nil {

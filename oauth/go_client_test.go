@@ -93,6 +93,7 @@ func (c *goClient) again(t *testing.T, ended *oauth2.Token, nonce string) (*oaut
 }
 
 func TestGoClientSignsIn(t *testing.T) {
+	t.Parallel()
 	c := newGoClient(t)
 	token, nonce := c.signIn(t)
 	raw, _ := token.Extra("id_token").(string)
@@ -118,6 +119,7 @@ func TestGoClientSignsIn(t *testing.T) {
 }
 
 func TestGoClientHasItsOwnTokens(t *testing.T) {
+	t.Parallel()
 	c := newGoClient(t)
 	own := clientcredentials.Config{ClientID: c.ClientID, ClientSecret: c.ClientSecret, TokenURL: c.Endpoint.TokenURL, Scopes: []string{"envelope.read"}}
 	token, err := own.Token(c.ctx)
@@ -131,6 +133,7 @@ func TestGoClientHasItsOwnTokens(t *testing.T) {
 }
 
 func TestGoClientOfADevice(t *testing.T) {
+	t.Parallel()
 	c := newGoClient(t)
 	// x/oauth2 shows no secret when it begins a device's authorization: it is for apps that keep none.
 	app := c.App(t, keyporter.App{Name: "A television", Authentication: keyporter.AppPublic, Device: true})

@@ -137,6 +137,7 @@ func (w *world) events(name keyporter.EventName) (found []keyporter.Event) {
 }
 
 func TestACodeGivesTokens(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		got := w.tokens()
@@ -172,6 +173,7 @@ func TestACodeGivesTokens(t *testing.T) {
 }
 
 func TestDisconnectingEndsEverything(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		got := w.tokens()
@@ -187,6 +189,7 @@ func TestDisconnectingEndsEverything(t *testing.T) {
 }
 
 func TestWhatEndsWithTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	v := keyportertest.Verifier()
 	code, got := w.code("public", v), w.tokens()

@@ -81,6 +81,7 @@ func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyport
 }
 
 func TestOneOf16RedeemsACode(t *testing.T) {
+	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		v := keyportertest.Verifier()
 		won := []keyportertest.Answer{}
@@ -99,6 +100,7 @@ func TestOneOf16RedeemsACode(t *testing.T) {
 }
 
 func TestSixteenWhoRefreshAtOnceGetTheSame(t *testing.T) {
+	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		refresh := w.tokens().Text("refresh_token")
 		next := ""
@@ -124,6 +126,7 @@ func (w *world) onlyChain(a keyportertest.Answer) {
 }
 
 func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		other := w.tokens()
@@ -143,6 +146,7 @@ func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
 }
 
 func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
+	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		for range 5 {
 			v, wrong := keyportertest.Verifier(), keyportertest.Verifier()
@@ -166,6 +170,7 @@ func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 }
 
 func TestARefreshTokenThatIsShownAgain(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		other, first := w.tokens(), w.tokens()

@@ -13,6 +13,7 @@ import (
 )
 
 func TestRegistration(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t), func(c *oauth.Config) { c.Register = true })
 	send := func(method, path, token, body string) keyportertest.Answer {
 		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
@@ -86,6 +87,7 @@ func TestRegistration(t *testing.T) {
 
 // TestWhatIsApprovedIsWhatTheOperatorSaw has an app become another between his look at it and his click.
 func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, w := t.Context(), newWorld(t, url)
 		uris := func(uri string) keyporter.App {
@@ -116,6 +118,7 @@ func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
 }
 
 func TestMetadata(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	var docs []map[string]any
 	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
@@ -149,6 +152,7 @@ func TestMetadata(t *testing.T) {
 }
 
 func TestUserInfoTakesTheTokenByAForm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	token := w.tokens("scope", "openid profile email").Text("access_token")
 	a := w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}})

@@ -80,6 +80,7 @@ func ath(token string) string {
 }
 
 func TestTokensBoundToAKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	key, other := newSigner(t), newSigner(t)
 	tokenURL, userURL := w.URL+"/oauth2/token", w.URL+"/oauth2/userinfo"
@@ -148,6 +149,7 @@ func TestTokensBoundToAKey(t *testing.T) {
 }
 
 func TestAnAppThatSignsWhoItIs(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
 		other := keyportertest.NewNode(t, address)
@@ -194,6 +196,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 }
 
 func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	asked := false
 	srv := httptestServer(t, func() { asked = true })
@@ -216,6 +219,7 @@ func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
 }
 
 func TestJWTs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	w.app(keyporter.App{ID: "jwt", Authentication: keyporter.AppPublic, JWT: true})
 	v := keyportertest.Verifier()
@@ -251,6 +255,7 @@ func TestJWTs(t *testing.T) {
 }
 
 func TestKeysRotate(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
 		second := keyportertest.NewNode(t, address)

@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "write the documents that are made from 
 // TestTheConfigurationIsDocumented makes docs/reference/configuration.md from the comments of the
 // fields and wants it to be as it is.
 func TestTheConfigurationIsDocumented(t *testing.T) {
+	t.Parallel()
 	var doc bytes.Buffer
 	fmt.Fprint(&doc, `# Configuration
 
@@ -91,6 +92,7 @@ apis:
 `
 
 func TestTheExampleIsValid(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir() + "/config.yaml"
 	if err := os.WriteFile(path, []byte(exampleFile), 0o600); err != nil {
 		t.Fatal(err)
@@ -130,6 +132,7 @@ func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(ke
 }
 
 func TestNoAPITakesThePlaceOfAPage(t *testing.T) {
+	t.Parallel()
 	api := func(path string, hosts ...string) error {
 		return Config{APIs: []verify.API{{Name: "a", Upstream: "http://127.0.0.1:1", Hosts: hosts, Routes: []verify.Route{{Path: path, Public: true}}}}}.Validate()
 	}

@@ -18,6 +18,7 @@ import (
 
 // TestFaultsOfGateways are told all at once, and never with what stands where the hash belongs.
 func TestFaultsOfGateways(t *testing.T) {
+	t.Parallel()
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	file := func(lines ...string) string {
 		path := filepath.Join(t.TempDir(), "keyporter.yaml")
@@ -62,6 +63,7 @@ func TestFaultsOfGateways(t *testing.T) {
 
 // TestAnOpenStreamDoesNotDelayTheEnd stops a server to which a gateway listens.
 func TestAnOpenStreamDoesNotDelayTheEnd(t *testing.T) {
+	t.Parallel()
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	s, err := server.Start(t.Context(), server.Config{
 		Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db"),

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTheKeyBesideTheDatabase(t *testing.T) {
+	t.Parallel()
 	c := Config{Database: filepath.Join(t.TempDir(), "keyporter.db")}
 	first, err := c.Sealer()
 	if err != nil {
@@ -45,6 +46,7 @@ func TestTheKeyBesideTheDatabase(t *testing.T) {
 }
 
 func TestWhatIsWrongWithSettingsForApps(t *testing.T) {
+	t.Parallel()
 	for want, c := range map[string]Config{
 		"app_registration":     {AppRegistration: "always"},
 		"access_token_minutes": {AccessTokenMinutes: -1},

@@ -17,6 +17,7 @@ import (
 )
 
 func TestAPanicIsAnErrorInTheLog(t *testing.T) {
+	t.Parallel()
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	for _, fault := range []error{http.ErrAbortHandler, errors.New("a fault of ours")} {
@@ -35,6 +36,7 @@ func TestAPanicIsAnErrorInTheLog(t *testing.T) {
 
 // TestWhoReadsSlowlyIsCutOff asks for a page and doesn't read it.
 func TestWhoReadsSlowlyIsCutOff(t *testing.T) {
+	t.Parallel()
 	written := make(chan error, 1)
 	s := httptest.NewServer(hurried(100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var err error

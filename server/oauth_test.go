@@ -14,6 +14,7 @@ import (
 
 // TestAnotherKeyIsNoticedAtTheStart: a key_file that was lost and made anew opens nothing.
 func TestAnotherKeyIsNoticedAtTheStart(t *testing.T) {
+	t.Parallel()
 	cfg := server.Config{Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db")}
 	start := func() error {
 		s, err := server.Start(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
@@ -52,6 +53,7 @@ func get(t *testing.T, address string) *http.Response {
 }
 
 func TestAppsFindTheServer(t *testing.T) {
+	t.Parallel()
 	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db")}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)

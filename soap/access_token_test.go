@@ -13,6 +13,7 @@ import (
 // TestAnAccessTokenOverSOAP: it stands where an API token stands, until its grant is revoked.
 // One that is bound to a key is of no use to who stole it, here too: a message has no place for the proof.
 func TestAnAccessTokenOverSOAP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	app := w.App(t, keyporter.App{OrganizationID: w.ada.OrganizationID})
 	connection := w.Connect(t, w.ada, app)

@@ -20,6 +20,7 @@ import (
 // TestWhatIsNoMessageReachesNoAPI has an attacker send what parsers read differently, or
 // what costs them much more than it costs him. None of it comes through.
 func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
+	t.Parallel()
 	var reached atomic.Int64
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { reached.Add(1); echo(rw, r) })
 	good := operation("FindEnvelopes_v1", userToken(w.secret))
@@ -128,6 +129,7 @@ func inUTF16(s string) string {
 // TestTheMessageIsReadAsItsHeadersSay has an attacker say in the headers what isn't so: a
 // server that believes them reads another message, or calls another operation.
 func TestTheMessageIsReadAsItsHeadersSay(t *testing.T) {
+	t.Parallel()
 	var reached atomic.Int64
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { reached.Add(1); echo(rw, r) })
 	version := message(`<GetVersion_v1 xmlns="` + ns + `"/>`)
@@ -166,6 +168,7 @@ func TestTheMessageIsReadAsItsHeadersSay(t *testing.T) {
 
 // TestTwoCredentialsInOneCall: one in the headers is none, and beside another it is one too many.
 func TestTwoCredentialsInOneCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	for _, h := range []string{"Apitoken: " + w.secret, "Authorization: Bearer " + w.secret, "Organizationkey: " + w.organization} {
 		if got := w.call(t, operation("FindEnvelopes_v1", "<authorization/>"), h); !strings.Contains(got.body, "This API needs an API token.") {
@@ -261,6 +264,7 @@ func escaped(s string) string { return strings.NewReplacer("<", "&lt;", ">", "&g
 // TestAnUploadThatTurnsBad has an attacker begin well, and put behind a long upload what
 // would be refused before it. It doesn't come to its end at the API.
 func TestAnUploadThatTurnsBad(t *testing.T) {
+	t.Parallel()
 	for name, tail := range map[string]string{
 		"another authorization": "<authorizationXml>" + escaped(userToken("kpu_x")) + "</authorizationXml>",
 		"a document type":       "<!DOCTYPE x>",
@@ -288,6 +292,7 @@ func TestAnUploadThatTurnsBad(t *testing.T) {
 
 // TestTheCredentialComesFirst: it is looked for in the beginning of a message only.
 func TestTheCredentialComesFirst(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	auth := "<authorizationXml>" + escaped(userToken(w.secret)) + "</authorizationXml>"
 	body := func(filling int) string {
@@ -309,6 +314,7 @@ func TestTheCredentialComesFirst(t *testing.T) {
 
 // TestNobodyStreamsToAnAPI: who has no credential has the version, and no way to send more than that takes.
 func TestNobodyStreamsToAnAPI(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	long := message(`<GetVersion_v1 xmlns="` + ns + `"><x>` + strings.Repeat("x", 70<<10) + `</x></GetVersion_v1>`)
 	if got := w.call(t, long); got.StatusCode != http.StatusBadRequest {
@@ -335,6 +341,7 @@ func TestWhoIsNotKnownHoldsNothingOverSOAP(t *testing.T) {
 
 // TestOtherMethods: only messages are calls.
 func TestOtherMethods(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS"} {
 		if got := w.send(t, method, "/Api.asmx", strings.NewReader(operation("GetVersion_v1", ""))); got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") == "" {

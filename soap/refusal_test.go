@@ -15,6 +15,7 @@ import (
 // TestACallIsRefusedOverSOAPForTheReasonItHasOverREST has one fault after the other, calls
 // both ways, and looks at what was kept of the two.
 func TestACallIsRefusedOverSOAPForTheReasonItHasOverREST(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	me := keyporter.Command()
 	must := func(err error) {
@@ -108,6 +109,7 @@ func (w *world) sameStory(t *testing.T, reason keyporter.Reason, rest, soap stri
 }
 
 func TestCallsOverSOAPAreCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	for range 3 {
 		w.call(t, operation("FindEnvelopes_v1", userToken(w.secret)), "User-Agent: archiver/1.0")
@@ -123,6 +125,7 @@ func TestCallsOverSOAPAreCounted(t *testing.T) {
 
 // TestWithoutADatabaseNothingIsAllowedOverSOAP: it says so as every refusal.
 func TestWithoutADatabaseNothingIsAllowedOverSOAP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	if err := w.DB.Close(); err != nil {
 		t.Fatal(err)
@@ -134,6 +137,7 @@ func TestWithoutADatabaseNothingIsAllowedOverSOAP(t *testing.T) {
 }
 
 func TestAnAPIThatIsNotThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	got := w.send(t, "POST", "/Down.asmx", strings.NewReader(operation("FindEnvelopes_v1", userToken(w.secret))))
 	if r := got.result(t, "FindEnvelopes_v1"); got.StatusCode != http.StatusBadGateway || r.BaseResult != "failed" || r.ErrorInfo.SupportID == nil {

@@ -194,6 +194,7 @@ func (a answer) result(t *testing.T, operation string) (r apiResult) {
 }
 
 func TestAMessageIsPassedOnWithoutItsCredential(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	got := w.call(t, operation("GetEnvelopeById_v1", userToken(w.secret)), `Soapaction: "`+ns+`GetEnvelopeById_v1"`,
 		"X-Keyporter-User: grace", "X_Keyporter_Login: grace@acme.example", "Organizationkey: ", "X-Custom: kept")
@@ -217,6 +218,7 @@ func TestAMessageIsPassedOnWithoutItsCredential(t *testing.T) {
 
 // TestEachWayToWriteAnAuthorization has clients of all kinds write the same.
 func TestEachWayToWriteAnAuthorization(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	organization := `<organizationKey>` + w.organization + `</organizationKey>`
 	login := `<userLoginName>` + w.grace.Login + `</userLoginName>`
@@ -254,6 +256,7 @@ func TestEachWayToWriteAnAuthorization(t *testing.T) {
 
 // TestAnOrganizationTokenIsToldThatItEnds, as over REST, and the API is told who acts.
 func TestAnOrganizationTokenIsToldThatItEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	authorization := "<authorization><organizationKey>" + w.organization + "</organizationKey><userLoginName>" + w.grace.Login + "</userLoginName></authorization>"
 	got := w.call(t, operation("FindEnvelopes_v1", authorization))
@@ -268,6 +271,7 @@ func TestAnOrganizationTokenIsToldThatItEnds(t *testing.T) {
 
 // TestEachWayToWriteAMessage: envelopes as clients write them, and the paths.
 func TestEachWayToWriteAMessage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	auth := html.EscapeString(userToken(w.secret))
 	for name, text := range map[string]string{
@@ -302,6 +306,7 @@ func TestEachWayToWriteAMessage(t *testing.T) {
 
 // TestOperationsThatNeedNothing: the version is everybody's, whatever authorization comes with it.
 func TestOperationsThatNeedNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, echo)
 	for _, text := range []string{message(`<GetVersion_v1 xmlns="` + ns + `"/>`), operation("GetVersion_v1", userToken("nonsense"))} {
 		got := w.call(t, text, "X-Keyporter-User: evil", "Apitoken: "+w.secret)
@@ -318,6 +323,7 @@ func TestOperationsThatNeedNothing(t *testing.T) {
 }
 
 func TestKeyporterAnswersWhetherAnAuthorizationIsGood(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was asked") })
 	got := w.call(t, operation("ValidateAuthorization_v1", userToken(w.secret)))
 	if r := got.result(t, "ValidateAuthorization_v1"); got.StatusCode != http.StatusOK || r.BaseResult != "ok" || r.Version == "" || strings.Contains(got.body, "errorInfo") ||

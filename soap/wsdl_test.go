@@ -13,6 +13,7 @@ var update = flag.Bool("update", false, "write the files that are made from the 
 //go:generate go test -run TestTheWSDL -update .
 
 func TestTheWSDLIsWhatItWas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	got := w.send(t, "GET", "/Api.asmx?WSDL", nil)
 	const golden = "testdata/api.wsdl"
@@ -32,6 +33,7 @@ func TestTheWSDLIsWhatItWas(t *testing.T) {
 
 // TestWhoAsksForTheWSDLGetsIt: without a credential, in each spelling, and with the address of his API.
 func TestWhoAsksForTheWSDLGetsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	for _, path := range []string{"/api.asmx?wsdl", "/API.ASMX?Wsdl", "/Api.asmx?WSDL=", "/None.asmx?wsdl"} {
 		if got := w.send(t, "GET", path, nil); !strings.Contains(got.body, "wsdl:definitions") || !strings.Contains(got.body, `"https://keys.example`+strings.SplitN(path, "?", 2)[0]+`"`) {

@@ -17,6 +17,7 @@ type step struct {
 }
 
 func TestEveryEndpoint(t *testing.T) {
+	t.Parallel()
 	var called []string
 	for version, steps := range map[string][]step{"v4": story5("v4"), "v5": append(story5("v5"), only5()...), "v6": story6()} {
 		t.Run(version, func(t *testing.T) {

@@ -24,6 +24,7 @@ func (w *world) found(do, body string) (names []string, last string) {
 }
 
 func TestFind(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	begin := time.Now()
 	w.send(ada, "Lease")
@@ -60,6 +61,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var want []string
 	for i := range 7 {
@@ -83,6 +85,7 @@ func TestPages(t *testing.T) {
 }
 
 func TestIDsAreOrderedByAge(t *testing.T) {
+	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 999_999_000, time.UTC)
 	var ids []string
 	for range 1000 {

@@ -8,6 +8,7 @@ import (
 
 // Somebody else's id is answered as one that nobody has, byte for byte.
 func TestWhatIsSomebodyElsesDoesNotExist(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "lease.pdf", "%PDF")
 	envelope, template := w.send(ada, "Lease"), w.template(ada, "Recipe")
@@ -60,6 +61,7 @@ func TestWhatIsSomebodyElsesDoesNotExist(t *testing.T) {
 }
 
 func TestEveryRouteWantsACaller(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	everyRoute(t, func(r route, version, path string) {
 		want := http.StatusUnauthorized

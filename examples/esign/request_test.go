@@ -9,6 +9,7 @@ import (
 )
 
 func TestPaths(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.send(ada, "Lease")
 	for do, want := range map[string]int{
@@ -68,6 +69,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	rec := httptest.NewRecorder()
 	w.ServeHTTP(rec, w.request(ada, "PATCH /Api/v5/envelope/"+unknownID, ""))
@@ -77,6 +79,7 @@ func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
 }
 
 func TestBadBodies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "a.pdf", "%PDF")
 	notJSON := invalid("The body isn't the expected JSON.")
@@ -121,6 +124,7 @@ func TestBadBodies(t *testing.T) {
 }
 
 func TestAnEnvelopeKeepsOrderAndActions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "a.pdf", "%PDF")
 	id := w.id(w.call(ada, "POST /Api/v5/envelope/send", `{"SspFileIds":["`+file+`","`+file+`"],"SendEnvelopeDescription":{"Name":"x","Steps":[`+
@@ -144,6 +148,7 @@ func TestAnEnvelopeKeepsOrderAndActions(t *testing.T) {
 
 // What goes wrong on our side is in the log, under the id that the caller gets, and nowhere else.
 func TestAFaultOfOursIsLoggedAndNotTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if err := w.db.Close(); err != nil {
 		t.Fatal(err)
@@ -162,6 +167,7 @@ func TestAFaultOfOursIsLoggedAndNotTold(t *testing.T) {
 }
 
 func TestAnErrorWithoutRequestIDGetsATraceIDOfOurs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.request(ada, "GET /Api/v6/envelope/"+unknownID, "")
 	r.Header.Del("X-Keyporter-Request-Id")

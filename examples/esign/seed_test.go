@@ -10,6 +10,7 @@ import (
 )
 
 func TestSeed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	seed := func(c Caller) {
 		t.Helper()
@@ -42,6 +43,7 @@ func TestSeed(t *testing.T) {
 }
 
 func TestSeedByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -59,6 +61,7 @@ func TestSeedByManyAtOnce(t *testing.T) {
 
 // Many callers at once get what is theirs, and a draft is sent once.
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	draft := w.id(w.call(ada, "POST /Api/v6/template/createdraft", `{"TemplateId":"`+w.template(ada, "Recipe")+`"}`))
 	var wg sync.WaitGroup

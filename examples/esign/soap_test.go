@@ -64,6 +64,7 @@ func failedResult(f fault) string {
 
 // What is sent over SOAP is found over REST, and the other way round.
 func TestAnEnvelopeOverSOAP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if got := w.overSOAP(Caller{}, "GetVersion_v1"); got != okResult("") {
 		t.Errorf("version: %s", got)
@@ -100,6 +101,7 @@ func TestAnEnvelopeOverSOAP(t *testing.T) {
 }
 
 func TestFaultsOverSOAP(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, fileID := w.send(ada, "Lease"), w.upload(ada, "a.pdf", "%PDF")
 	notXML := func(p string) fault { return invalid(p + " isn't the expected XML.") }

@@ -33,6 +33,7 @@ func form(t *testing.T, field, name, content string) (contentType, body string) 
 }
 
 func TestUploads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, do := range []string{"POST /Api/v4/sspfile/uploadtemporary", "POST /Api/v5.0/SspFile/UploadTemporary", "POST /Api/v6/file/upload"} {
 		for _, field := range []string{"File", "file", "attachment"} {
@@ -65,6 +66,7 @@ func (w *world) expectUpload(r *http.Request, content, disposition string) {
 }
 
 func TestBadUploads(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.maxUpload = 1000
 	full, fullBody := form(t, "File", "a.pdf", "%PDF")
@@ -109,6 +111,7 @@ func TestBadUploads(t *testing.T) {
 }
 
 func TestAFullDiskIsAFaultOfOurs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if err := os.RemoveAll(w.path + ".files"); err != nil {
 		t.Fatal(err)
@@ -122,6 +125,7 @@ func TestAFullDiskIsAFaultOfOurs(t *testing.T) {
 
 // A file goes with the last envelope, draft or template that has it.
 func TestFilesGoWithTheLastThatHasThem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "a.pdf", "%PDF")
 	template := w.id(w.call(ada, "POST /Api/v6/template/create", body6("Recipe", file)))
@@ -136,6 +140,7 @@ func TestFilesGoWithTheLastThatHasThem(t *testing.T) {
 }
 
 func TestUnusedUploadsGoAfterADay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	used, old, young := w.upload(ada, "used.pdf", "1"), w.upload(ada, "old.pdf", "2"), w.upload(ada, "young.pdf", "3")
 	w.id(w.call(ada, "POST /Api/v6/envelope/send", body6("Lease", used)))

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) { keyportertest.Main(m) }
 
 // TestTheExample has a user's token and an app's call the paths of the API.
 func TestTheExample(t *testing.T) {
+	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	s := n.AuthServer(t, keyportertest.Gateway(secret))

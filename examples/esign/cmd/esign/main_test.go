@@ -11,6 +11,7 @@ import (
 )
 
 func TestRunServesUntilItIsStopped(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
@@ -36,6 +37,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 }
 
 func TestRunTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	if err := run(t.Context(), "127.0.0.1:99999", filepath.Join(t.TempDir(), "esign.db")); err == nil {
 		t.Error("it listens on a port that there isn't")
 	}
