@@ -189,7 +189,7 @@ func TestAnAppAsks(t *testing.T) {
 		t.Errorf("the buttons take a click at once: %s", got)
 	}
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
-	says(t, b, "main", "DMS tagging service wants to act in your name", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
+	says(t, b, "main", "DMS tagging service wants to act on your behalf", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
 		"app.example", "Apps and Connections", "And, if you want")
 	b.Look("consent")
 	b.Click("input[type=checkbox][value='template.read']")
@@ -221,7 +221,7 @@ func TestAnAppAsks(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Open(s.ask(t, b, app))
-	says(t, b, "main", "wants to do more in your name", "as before")
+	says(t, b, "main", "wants to do more on your behalf", "as before")
 	b.Look("consent-more")
 
 	// For a device.
@@ -286,7 +286,7 @@ func TestAppsAndConnections(t *testing.T) {
 	b.Look("connections")
 	b.Click("#connection-" + string(used.ID) + " [href*='scope=envelope.send']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, b, "dialog", "It may no longer send envelopes", "next call")
+	says(t, b, "dialog", "It can no longer send envelopes", "next call")
 	b.Look("connection-scope")
 	b.Click("dialog .destroy")
 	b.Wait("document.readyState === 'complete' && document.querySelector('.done')")
@@ -295,7 +295,7 @@ func TestAppsAndConnections(t *testing.T) {
 	}
 	b.Click("#connection-" + string(jwt.ID) + " [href$='/disconnect']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, b, "dialog", "refused from the next call on", "JWTs", "3 calls in the last 7 days")
+	says(t, b, "dialog", "refused, starting with the next call", "JWTs", "3 calls in the last 7 days")
 	b.Look("disconnect")
 	b.Click("dialog .destroy")
 	b.Wait("document.readyState === 'complete' && document.querySelector('.connections') && !document.querySelector('#connection-" + string(jwt.ID) + "')")
@@ -310,7 +310,7 @@ func TestAppsAndConnections(t *testing.T) {
 	ob.Look("connections-all")
 	ob.Click("#connection-" + string(used.ID) + " [href*='/disconnect']")
 	ob.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, ob, "dialog", "in the name of ada@acme.example")
+	says(t, ob, "dialog", "It can no longer act for ada@acme.example")
 	ob.Click("dialog .destroy")
 	ob.Wait("document.readyState === 'complete' && document.querySelector('.connections') && !document.querySelector('#connection-" + string(used.ID) + "')")
 	ob.Open(s.url + "/apps/policy")

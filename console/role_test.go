@@ -68,8 +68,8 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 	}
 	path := "/roles/" + string(r.ID)
 	lockOut := []string{"version", "1", "name", "Quiet", "effect.users.manage", "block"}
-	v.post(path+"/preview", lockOut...).want(t, 200, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
-	v.post(path, lockOut...).want(t, 409, "nobody could manage users and roles of Acme any more", radio("users.manage", "block"))
+	v.post(path+"/preview", lockOut...).want(t, 200, "nobody could manage the users and roles of Acme", radio("users.manage", "block"))
+	v.post(path, lockOut...).want(t, 409, "nobody could manage the users and roles of Acme", radio("users.manage", "block"))
 
 	maker := keyportertest.User(t, s.Control, "Acme", "maker@acme.example", s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.EffectGrant}).ID)
 	v = s.enter(t, maker)

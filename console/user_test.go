@@ -53,7 +53,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	self := "/users/" + string(olivia.ID)
 	v.get(self+"/disable").want(t, 403, "You can’t switch yourself off")
 	v.post(self+"/disable").want(t, 403, "You can’t switch yourself off")
-	v.post(self+"/roles", "shown", "administrator", "role", "member").want(t, 409, "nobody could manage users and roles of Acme any more")
+	v.post(self+"/roles", "shown", "administrator", "role", "member").want(t, 409, "nobody could manage the users and roles of Acme")
 	v.get(self).want(t, 200, "You can’t switch yourself off. Someone else")
 }
 

@@ -149,7 +149,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Wait("document.querySelector('.results')")
 	b.Click("[name=role][value=administrator]")
 	b.Wait("document.querySelector('.preview .error')")
-	says(t, b, ".preview", "nobody could manage users and roles of Acme any more")
+	says(t, b, ".preview", "nobody could manage the users and roles of Acme")
 	b.Look("user-last-administrator")
 
 	open(b, info, "/users/nobody")
