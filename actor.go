@@ -16,8 +16,8 @@ const (
 	ActorSystem     ActorKind = "system"     // Keyporter itself
 )
 
-// Actor is who asks for a change or a listing. The zero Actor is nobody, who may sign in and
-// do nothing else. What users may do by their roles isn't in here: that is read anew for each
+// Actor is who asks for a change or a listing. Without a kind it is
+// nobody, who may sign in and do nothing else. What users may do by their roles isn't in here: that is read anew for each
 // operation, in its transaction.
 type Actor struct {
 	Kind      ActorKind
@@ -36,6 +36,12 @@ func Session(u User, signedInAt time.Time) Actor {
 	return Actor{Kind: ActorSession, User: u, SignedInAt: signedInAt}
 }
 
+// From is the actor, coming from where another one comes from.
+func (a Actor) From(b Actor) Actor {
+	a.Address, a.Agent, a.RequestID = b.Address, b.Agent, b.RequestID
+	return a
+}
+
 // Command is the actor behind the command line: whoever can run it owns the database file anyway.
 func Command() Actor { return Actor{Kind: ActorCommand} }
 
@@ -51,6 +57,15 @@ func (a *Actor) SignedIn() bool { return a.Kind == ActorSession }
 
 // Is tells whether the user acts in person.
 func (a *Actor) Is(user ID) bool { return a.SignedIn() && user != "" && a.User.ID == user }
+
+// FreshFor is for how long a sign-in counts as fresh.
+const FreshFor = 10 * time.Minute
+
+// Fresh tells whether the actor has just proved who they are, as is asked before a secret is
+// shown that opens more than their own data. The machine's owner needn't.
+func (a *Actor) Fresh(now time.Time) bool {
+	return a.Trusted() || a.SignedIn() && now.Sub(a.SignedInAt) < FreshFor
+}
 
 // Can tells whether the way in which the actor asks leaves room for what a permission
 // permits. A credential can do what it was given, and no more than its user may.

@@ -77,8 +77,22 @@ type scopeChoice struct {
 	Gone     bool // it isn't configured any more
 }
 
+// scopes returns the scopes that apps may ask for: those of the operator, then OpenID Connect's own.
+func (c *console) scopes() []keyporter.Scope {
+	return slices.Concat(c.Scopes, keyporter.OpenIDScopes())
+}
+
+// scopeMeans says what a scope permits, as it goes on after "may". A scope that isn't
+// configured any more has nothing but its name.
+func (c *console) scopeMeans(name string) string {
+	if s, _ := keyporter.FindScope(c.Scopes, name); s.Means != "" {
+		return s.Means
+	}
+	return "use “" + name + "”"
+}
+
 func (c *console) scopeChoices(chosen []keyporter.AppScope) (all []scopeChoice) {
-	known := c.Control.Scopes()
+	known := c.scopes()
 	for _, s := range chosen {
 		if !slices.ContainsFunc(known, func(k keyporter.Scope) bool { return k.Name == s.Name }) {
 			all = append(all, scopeChoice{Scope: keyporter.Scope{Name: s.Name, Means: "no longer configured"}, Asks: true, Optional: s.Optional, Gone: true})

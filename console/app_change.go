@@ -81,7 +81,7 @@ func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor ke
 	if err != nil {
 		return err
 	}
-	if !c.Control.Fresh(actor) {
+	if !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"You’ll see it once. Have the app’s configuration ready."}
@@ -112,7 +112,7 @@ func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, acto
 	if err != nil {
 		return err
 	}
-	if !c.Control.Fresh(actor) {
+	if !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"You’ll see it once. Notifications to the webhook are signed with it, following Standard Webhooks."}

@@ -81,7 +81,7 @@ func TestASecretOfAnAppTakesAFreshSignIn(t *testing.T) {
 	_, v := s.dev(t)
 	a := v.post("/apps", appFields("DMS", "webhook", "https://app.example/hook")...)
 	path, _, _ := strings.Cut(a.location, "?")
-	s.Clock.Advance(control.FreshFor)
+	s.Clock.Advance(keyporter.FreshFor)
 	for _, what := range []string{"/secrets/new", "/webhook"} {
 		v.get(path+what).leads(t, "/sign-in?again=1&next=")
 		v.post(path+strings.TrimSuffix(what, "/new")).leads(t, "/sign-in?again=1&ended=1&next=%2Fapps%2F")

@@ -38,12 +38,12 @@ type connectionSection struct {
 }
 
 func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
-	row := connectionRow{ConnectionWithUse: conn, Chart: chartOf(conn.Use), Now: c.Control.Now()}
+	row := connectionRow{ConnectionWithUse: conn, Chart: chartOf(conn.Use), Now: c.Now()}
 	if last, ok := conn.Use.Last(); ok {
 		row.LastUse = &last
 	}
 	for _, name := range conn.Scopes {
-		row.May = append(row.May, keyporter.Scope{Name: name, Means: c.Control.ScopeMeans(name)})
+		row.May = append(row.May, keyporter.Scope{Name: name, Means: c.scopeMeans(name)})
 	}
 	return row
 }
@@ -163,7 +163,7 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: connectionsOf(r),
 		Texts: []string{
-			"It can no longer " + c.Control.ScopeMeans(scope) + ".",
+			"It can no longer " + c.scopeMeans(scope) + ".",
 			"This takes effect on the next call. The app keeps everything else, and it can ask for this again.",
 		},
 	})

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -27,6 +28,8 @@ type Config struct {
 	Address string // under which people reach the pages; empty: that of the request
 	Issuer  string // address of the authorization server; empty: that of the pages
 	Example string // path of a call that shows how an API is called; may be empty
+	Scopes  []keyporter.Scope
+	Now     func() time.Time // nil: time.Now
 }
 
 type console struct {
@@ -46,6 +49,9 @@ type Pages struct {
 
 // New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
 func New(cfg Config) *Pages {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	c := &console{Config: cfg, static: loadStatic()}
 	c.pages = loadPages(c.static)
 	mux := http.NewServeMux()

@@ -57,7 +57,7 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	if p.Status >= http.StatusInternalServerError || wantsFragment(r) {
 		return bare // what went wrong would go wrong again
 	}
-	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+	actor, err := c.session(r)
 	if err != nil {
 		return bare
 	}

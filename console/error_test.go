@@ -39,7 +39,7 @@ func TestAWrongMethodIsNotAMissingPage(t *testing.T) {
 
 func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
 	s := newSite(t)
-	code, err := s.Control.SetupCode(t.Context())
+	code, err := s.Control.SetupCode(t.Context(), keyporter.System())
 	if err != nil {
 		t.Fatal(err)
 	}

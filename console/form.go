@@ -72,7 +72,7 @@ func deleteForm(r *http.Request, row tokenRow) form {
 }
 
 func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
-	f.Today = c.Control.Now().UTC().Format(time.DateOnly)
+	f.Today = c.Now().UTC().Format(time.DateOnly)
 	l, err := c.layoutFor(r, actor, f.Heading, f)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyport
 	if !access.Allowed {
 		return keyporter.Refuse(keyporter.Forbidden, access.Why)
 	}
-	if kind(r) == keyporter.OrganizationToken && !c.Control.Fresh(actor) {
+	if kind(r) == keyporter.OrganizationToken && !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	return c.ask(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
@@ -149,7 +149,7 @@ func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Control.Now())))
+	return c.ask(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Now())))
 }
 
 // parseDay reads a day from a form as the moment when it is over, UTC; empty is never.

@@ -28,7 +28,7 @@ type impactPart struct {
 // previewOf is what a preview shows. An error that says why a change isn't possible is a
 // preview, too; any other is returned.
 func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
-	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Silencing: len(i.Silenced), Now: c.Control.Now()}
+	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Silencing: len(i.Silenced), Now: c.Now()}
 	if err != nil {
 		f, other := faultOf(err)
 		p.Error = f.Text

@@ -52,7 +52,7 @@ func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request,
 		return err
 	}
 	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
-	p.add(tokens, c.Control.Now())
+	p.add(tokens, c.Now())
 	if actor.User.Operator {
 		p.Grant = "/organizations/" + string(organization)
 		if p.Dependents, err = c.Control.Dependents(r.Context(), actor); err != nil {

@@ -83,49 +83,43 @@ type leavePage struct {
 // signInElsewhere leads to the provider of the login name's domain.
 func (c *console) signInElsewhere(w http.ResponseWriter, r *http.Request) error {
 	login := strings.TrimSpace(r.PostFormValue("login"))
-	p, err := c.Control.ProviderFor(r.Context(), login, c.Proxies.ClientAddr(r))
+	pending, sealed, err := c.Control.BeginProviderSignIn(r.Context(), c.nobody(r), control.ProviderSignIn{
+		Login: login, Next: local(r.PostFormValue("next")),
+		// An app can ask for it, too (prompt=login, max_age), and so can somebody who isn't the one signed in.
+		Again: r.PostFormValue("again") != "" || r.PostFormValue("anew") != "",
+	})
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
+	p := pending.Provider
 	at, err := c.providers.of(r.Context(), p.Issuer)
 	if err != nil {
 		return c.signInAgain(w, r, c.providerFailed(r, p, err))
 	}
-	// Also an app can want that he is asked (prompt=login, max_age), and so may who is somebody else.
-	again := r.PostFormValue("again") != "" || r.PostFormValue("anew") != ""
-	pending := c.Control.NewPendingSignIn(p.ID, local(r.PostFormValue("next")), again)
 	options := []oauth2.AuthCodeOption{
 		oidc.Nonce(pending.Nonce), oauth2.S256ChallengeOption(pending.Verifier), oauth2.SetAuthURLParam("login_hint", login),
 	}
 	if pending.Again {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
-	sealed, err := c.Control.Seal(pending)
-	if err != nil {
-		return err
-	}
 	web.SetSignIn(w, r, c.Proxies, sealed)
 	to := c.oauth2Config(r, p, at).AuthCodeURL(pending.State, options...)
 	return c.show(w, r, http.StatusOK, "leave", layout{Title: "Sign in", Refresh: to, Page: leavePage{To: to, At: p.Name}})
 }
 
-// comeBack takes in who comes back from a provider.
+// comeBack takes in whoever comes back from a provider.
 func (c *console) comeBack(w http.ResponseWriter, r *http.Request) error {
 	sealed := web.SignIn(r, c.Proxies)
 	web.SetSignIn(w, r, c.Proxies, "") // once
-	pending, err := c.Control.Unseal(sealed)
+	pending, err := c.Control.ResumeProviderSignIn(r.Context(), c.nobody(r), sealed)
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
-	p, err := c.Control.ProviderClient(r.Context(), pending.ProviderID)
-	if err != nil {
-		return err
-	}
-	identity, err := c.identity(r, p, pending)
+	identity, err := c.identity(r, pending)
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
-	cookie, err := c.Control.SignInByProvider(r.Context(), identity)
+	cookie, err := c.Control.SignInByProvider(r.Context(), c.nobody(r), identity)
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
@@ -136,7 +130,8 @@ func (c *console) comeBack(w http.ResponseWriter, r *http.Request) error {
 }
 
 // identity asks the provider who came back.
-func (c *console) identity(r *http.Request, p control.ProviderClient, pending control.PendingSignIn) (in control.Identity, err error) {
+func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in control.Identity, err error) {
+	p := pending.Provider
 	q := r.URL.Query()
 	// RFC 9207 §2.4: an answer of another provider isn't taken for this one's.
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
@@ -151,20 +146,20 @@ func (c *console) identity(r *http.Request, p control.ProviderClient, pending co
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
 	}
-	claims, err := c.claims(ctx, r, at, p, pending)
+	claims, err := c.claims(ctx, r, at, pending)
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
 	}
 	return control.Identity{
 		Provider: p.IdentityProvider, Subject: claims.Subject, Email: claims.Email, Verified: bool(claims.Verified),
-		ProvedAt: c.provedAt(claims, pending), Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
+		ProvedAt: c.provedAt(claims, pending),
 	}, nil
 }
 
-// provedAt is when somebody proved who he is. A provider to whom he is known already sends
-// him back without asking him anything, and who sits at his browser isn't fresh by that.
+// provedAt is when somebody proved who they are. A provider that knows them already sends them
+// back without asking anything, and whoever sits at their browser isn't fresh by that.
 func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time {
-	now := c.Control.Now()
+	now := c.Now()
 	switch at := time.Unix(who.AuthTime, 0); {
 	case pending.Again:
 		return now
@@ -193,7 +188,8 @@ func (v *verified) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider, p control.ProviderClient, pending control.PendingSignIn) (who claims, err error) {
+func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider, pending control.PendingSignIn) (who claims, err error) {
+	p := pending.Provider
 	config := c.oauth2Config(r, p, at)
 	token, err := config.Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(pending.Verifier))
 	if err != nil {

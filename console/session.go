@@ -10,14 +10,21 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// signedIn lets h run for who is signed in.
+// nobody is the actor of a request before it is known who sent it.
+func (c *console) nobody(r *http.Request) keyporter.Actor { return web.Nobody(r, c.Proxies) }
+
+// session is the actor of a request of somebody who is signed in.
+func (c *console) session(r *http.Request) (keyporter.Actor, error) {
+	return c.Control.Session(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
+}
+
+// signedIn lets h run for whoever is signed in.
 func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.Actor) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+		actor, err := c.session(r)
 		if err != nil {
 			return err
 		}
-		actor.Address, actor.Agent, actor.RequestID = c.Proxies.ClientAddr(r), r.UserAgent(), web.RequestID(r.Context())
 		return h(w, r, actor)
 	}
 }
@@ -36,7 +43,7 @@ type signInPage struct {
 // signInForm takes in what the form sends along.
 func (c *console) signInForm(r *http.Request) (p signInPage, err error) {
 	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: local(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("anew") != ""}
-	p.Elsewhere, err = c.Control.HasProviders(r.Context())
+	p.Elsewhere, err = c.Control.HasProviders(r.Context(), c.nobody(r))
 	return p, err
 }
 
@@ -45,13 +52,13 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	actor, err := c.Control.Session(r.Context(), web.Session(r, c.Proxies))
+	actor, err := c.session(r)
 	switch {
 	case err == nil && p.Fresh:
 		if p.Login == "" {
 			p.Login = actor.User.Login
 		}
-	case err == nil && (!p.Again || c.Control.Fresh(actor)):
+	case err == nil && (!p.Again || actor.Fresh(c.Now())):
 		return redirect(p.Next)(w, r)
 	case err == nil:
 		p.Login = actor.User.Login
@@ -63,9 +70,8 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
-	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{
+	cookie, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{
 		Login: strings.TrimSpace(r.PostFormValue("login")), Password: r.PostFormValue("password"),
-		Address: c.Proxies.ClientAddr(r), Agent: r.UserAgent(),
 	})
 	if err != nil {
 		return c.signInAgain(w, r, err)
@@ -100,9 +106,8 @@ func confirmFirst(next string) string {
 
 // replaceSession has the browser keep a new session, and ends the one that it had.
 func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {
-	old := web.Session(r, c.Proxies)
-	if actor, err := c.Control.Session(r.Context(), old); err == nil {
-		if err := c.Control.SignOut(r.Context(), actor, old); err != nil {
+	if actor, err := c.session(r); err == nil {
+		if err := c.Control.SignOut(r.Context(), actor, web.Session(r, c.Proxies)); err != nil {
 			return err
 		}
 	}

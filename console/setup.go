@@ -18,7 +18,7 @@ type setupPage struct {
 }
 
 func (c *console) showSetup(w http.ResponseWriter, r *http.Request) error {
-	if err := c.Control.SetupOpen(r.Context(), r.PathValue("code")); err != nil {
+	if err := c.Control.SetupOpen(r.Context(), c.nobody(r), r.PathValue("code")); err != nil {
 		return err
 	}
 	return c.showSetupPage(w, r, http.StatusOK, setupPage{Code: r.PathValue("code")})
@@ -31,8 +31,8 @@ func (c *console) showSetupPage(w http.ResponseWriter, r *http.Request, status i
 
 func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
 	p := setupPage{Code: r.PathValue("code"), Organization: r.PostFormValue("organization"), Login: strings.TrimSpace(r.PostFormValue("login"))}
-	password, address := r.PostFormValue("password"), c.Proxies.ClientAddr(r)
-	_, err := c.Control.Setup(r.Context(), control.Setup{Code: p.Code, Organization: p.Organization, Login: p.Login, Password: password, Address: address})
+	password := r.PostFormValue("password")
+	_, err := c.Control.Setup(r.Context(), c.nobody(r), control.Setup{Code: p.Code, Organization: p.Organization, Login: p.Login, Password: password})
 	if err != nil {
 		fields, other := fieldErrors(err)
 		if other != nil {
@@ -41,7 +41,7 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
 		p.Errors = fields
 		return c.showSetupPage(w, r, status(err), p)
 	}
-	cookie, err := c.Control.SignIn(r.Context(), control.SignIn{Login: p.Login, Password: password, Address: address, Agent: r.UserAgent()})
+	cookie, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{Login: p.Login, Password: password})
 	if err != nil {
 		return err
 	}

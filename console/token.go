@@ -35,7 +35,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 
 // showTokens shows the page, with the row that was just made in its place when there is one.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
-	p := tokensPage{Example: c.example(r), Fresh: c.Control.Fresh(actor)}
+	p := tokensPage{Example: c.example(r), Fresh: actor.Fresh(c.Now())}
 	if p.User, err = c.tokenSection(r, actor, keyporter.UserToken, made); err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, kind keyp
 	s.Links = links(s.Access.About, powers, actor.User.OrganizationID)
 	tokens, err := c.Control.Tokens(r.Context(), actor, kind, before)
 	for _, t := range tokens {
-		row := rowOf(t, c.Control.Now())
+		row := rowOf(t, c.Now())
 		if made != nil && t.ID == made.ID {
 			row = *made
 		}
@@ -101,7 +101,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return c.again(w, r, actor, f, err)
 	}
-	row := rowOf(control.TokenWithUse{Token: token}, c.Control.Now())
+	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
 	row.Secret = secret.Reveal()
 	if wantsFragment(r) {
 		return c.render(w, http.StatusCreated, "tokens", "row", row)
@@ -156,10 +156,10 @@ func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporte
 func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) {
 	if listOf(r) == allOrganizationTokens {
 		t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
-		return ownedRow(t, c.Control.Now()), err
+		return ownedRow(t, c.Now()), err
 	}
 	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
-	row := rowOf(t, c.Control.Now())
+	row := rowOf(t, c.Now())
 	if r.FormValue("list") == string(t.OwnerID) {
 		row.Owner = &keyporter.User{ID: t.OwnerID}
 	}

@@ -23,7 +23,7 @@ func (c *console) listUserTokens(w http.ResponseWriter, r *http.Request, actor k
 	}
 	p := userTokensPage{Owner: u, Newer: before != ""}
 	for _, t := range tokens {
-		row := rowOf(t, c.Control.Now())
+		row := rowOf(t, c.Now())
 		row.Owner = &keyporter.User{ID: u.ID}
 		p.Rows = append(p.Rows, row)
 	}

@@ -169,19 +169,3 @@ func (c *Control) cleanScopes(a *keyporter.App, before keyporter.App) error {
 	a.Scopes = scopes
 	return nil
 }
-
-// ScopeMeans says what a scope permits, as it goes on after "may". One that there isn't
-// any more is said by its name.
-func (c *Control) ScopeMeans(name string) string {
-	for _, s := range slices.Concat(c.scopes, keyporter.OpenIDScopes()) {
-		if s.Name == name && s.Means != "" {
-			return s.Means
-		}
-	}
-	return "use “" + name + "”"
-}
-
-// Scopes returns the scopes that apps may ask for: those of the operator, then OpenID Connect's own.
-func (c *Control) Scopes() []keyporter.Scope {
-	return slices.Concat(c.scopes, keyporter.OpenIDScopes())
-}

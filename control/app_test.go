@@ -302,7 +302,7 @@ func TestASecretTakesAFreshSignIn(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app := d.app(t)
-	d.Clock.Advance(control.FreshFor)
+	d.Clock.Advance(keyporter.FreshFor)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID)
 	if keyporter.KindOf(err) != keyporter.Unauthorized || secret.Reveal() != "" {
 		t.Errorf("%v", err)

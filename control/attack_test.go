@@ -20,7 +20,7 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 		var all sync.WaitGroup
 		for range cap(cookies) {
 			all.Go(func() {
-				cookie, err := w.Control.SignIn(t.Context(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password, Address: "192.0.2.1"})
+				cookie, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 				if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
 					t.Error(err)
 				}
@@ -37,7 +37,7 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 			opened = append(opened, cookie)
 		}
 		for _, cookie := range opened {
-			if _, err := w.Control.Session(t.Context(), cookie); err == nil {
+			if _, err := w.Control.Session(t.Context(), keyportertest.Nobody(), cookie); err == nil {
 				t.Error("a session that the old password opened outlives it")
 			}
 		}
@@ -50,7 +50,7 @@ func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		code, err := w.Control.SetupCode(t.Context())
+		code, err := w.Control.SetupCode(t.Context(), keyporter.Command())
 		if err != nil || code == "" {
 			t.Fatal(err)
 		}
@@ -58,8 +58,8 @@ func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
 			OrganizationID: w.ada.OrganizationID, Login: "otto@acme.example", Password: keyportertest.Password, Operator: true,
 		})
 		kindOf(t, err, fine)
-		kindOf(t, w.Control.SetupOpen(t.Context(), code), keyporter.NotFound)
-		_, err = w.Control.Setup(t.Context(), control.Setup{Code: code, Organization: "Evil", Login: "mallory@evil.example", Password: keyportertest.Password})
+		kindOf(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
+		_, err = w.Control.Setup(t.Context(), keyportertest.Nobody(), control.Setup{Code: code, Organization: "Evil", Login: "mallory@evil.example", Password: keyportertest.Password})
 		kindOf(t, err, keyporter.NotFound)
 	})
 }

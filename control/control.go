@@ -76,11 +76,11 @@ func (c *Control) mustLast() error {
 	return keyporter.Refuse(keyporter.Conflict, "There is no key to encrypt this with. Set key_file in this Keyporter’s configuration first.")
 }
 
-// Now returns the time by the clock that changes are made by.
-func (c *Control) Now() time.Time { return c.now() }
-
-// Prune deletes what has ended by itself. It is to be called now and then, on any node.
-func (c *Control) Prune(ctx context.Context) error {
+// Prune deletes what has ended by itself. Any node calls it now and then, as keyporter.System.
+func (c *Control) Prune(ctx context.Context, actor keyporter.Actor) error {
+	if err := mustBeTrusted(actor); err != nil {
+		return err
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error { return tx.Prune(ctx, c.now()) })
 }
 

@@ -64,11 +64,11 @@ func TestAllInputsThatAreWrongAreNamedAtOnce(t *testing.T) {
 		Name: "a\nb", HomePage: "http://a.example", Webhook: "a", Authentication: keyporter.AppKey, RedirectURIs: []string{"/a", "*"}, Scopes: []keyporter.AppScope{{Name: "none"}},
 	})
 	_, ofProvider := w.Control.SetIdentityProvider(ctx, command, keyporter.IdentityProvider{OrganizationID: acme, Issuer: "a", Domains: []string{"b"}, RoleID: "none"}, "")
-	code, err := w.Control.SetupCode(ctx)
+	code, err := w.Control.SetupCode(ctx, command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, ofSetup := w.Control.Setup(ctx, control.Setup{Code: code, Login: "ada", Password: "short"})
+	_, ofSetup := w.Control.Setup(ctx, keyportertest.Nobody(), control.Setup{Code: code, Login: "ada", Password: "short"})
 	for want, err := range map[string]error{
 		"name expires":        ofToken,
 		"role login password": ofUser,
@@ -268,11 +268,12 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		in := control.SignIn{Login: " ADA@acme.example", Password: keyportertest.Password, Address: "192.0.2.1", Agent: "\xffbrowser"}
+		in := control.SignIn{Login: " ADA@acme.example", Password: keyportertest.Password}
 		in.Login = strings.TrimSpace(in.Login)
+		browser := keyporter.Actor{Address: "192.0.2.1", Agent: "\xffbrowser"}
 		enter := func() string {
 			t.Helper()
-			cookie, err := w.Control.SignIn(t.Context(), in)
+			cookie, err := w.Control.SignIn(t.Context(), browser, in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -280,7 +281,7 @@ func TestSessions(t *testing.T) {
 		}
 		valid := func(cookie string) bool {
 			t.Helper()
-			actor, err := w.Control.Session(t.Context(), cookie)
+			actor, err := w.Control.Session(t.Context(), browser, cookie)
 			if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
 				t.Fatal(err)
 			}
@@ -299,7 +300,7 @@ func TestSessions(t *testing.T) {
 		if err := w.Control.DisableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil || valid(other) {
 			t.Errorf("a user who was switched off: %v, valid %v", err, valid(other))
 		}
-		_, err := w.Control.SignIn(t.Context(), in)
+		_, err := w.Control.SignIn(t.Context(), browser, in)
 		kindOf(t, err, keyporter.Forbidden)
 		if err := w.Control.EnableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil {
 			t.Fatal(err)
@@ -325,7 +326,7 @@ func TestSessions(t *testing.T) {
 		if valid(cookie) {
 			t.Error("a session outlives a day without use")
 		}
-		if err := w.Control.Prune(t.Context()); err != nil {
+		if err := w.Control.Prune(t.Context(), keyporter.System()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -337,7 +338,7 @@ func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 		w := newWorld(t, url)
 		w.Clock.Stop()
 		try := func(login, password, address string) error {
-			_, err := w.Control.SignIn(t.Context(), control.SignIn{Login: login, Password: password, Address: address})
+			_, err := w.Control.SignIn(t.Context(), keyporter.Actor{Address: address}, control.SignIn{Login: login, Password: password})
 			return err
 		}
 		wrong := try("ada@acme.example", "wrong", "192.0.2.1")
@@ -400,27 +401,27 @@ func TestSetupMakesOneOperator(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		c := keyportertest.NewNode(t, url).Control
-		first, err := c.SetupCode(t.Context())
+		first, err := c.SetupCode(t.Context(), keyporter.System())
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, err := c.SetupCode(t.Context())
+		code, err := c.SetupCode(t.Context(), keyporter.System())
 		if err != nil || code == first {
 			t.Fatal(err)
 		}
-		kindOf(t, c.SetupOpen(t.Context(), first), keyporter.NotFound) // a new link ends the one before
-		kindOf(t, c.SetupOpen(t.Context(), code), fine)
+		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), first), keyporter.NotFound) // a new link ends the one before
+		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), fine)
 		in := control.Setup{Code: code, Organization: "Acme", Login: "olivia@acme.example", Password: "short"}
-		_, err = c.Setup(t.Context(), in)
+		_, err = c.Setup(t.Context(), keyportertest.Nobody(), in)
 		kindOf(t, err, keyporter.Invalid)
-		kindOf(t, c.SetupOpen(t.Context(), code), fine) // a mistake doesn't cost the link
+		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), fine) // a mistake doesn't cost the link
 		var made atomic.Int32
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
 				in := in
 				in.Organization, in.Login, in.Password = fmt.Sprint("Org ", i), fmt.Sprintf("o%d@acme.example", i), keyportertest.Password
-				if user, err := c.Setup(context.WithoutCancel(t.Context()), in); err == nil && user.Operator {
+				if user, err := c.Setup(context.WithoutCancel(t.Context()), keyportertest.Nobody(), in); err == nil && user.Operator {
 					made.Add(1)
 				}
 			})
@@ -429,7 +430,7 @@ func TestSetupMakesOneOperator(t *testing.T) {
 		if made.Load() != 1 {
 			t.Errorf("%d operators were made by one link", made.Load())
 		}
-		if again, err := c.SetupCode(t.Context()); again != "" || err != nil {
+		if again, err := c.SetupCode(t.Context(), keyporter.System()); again != "" || err != nil {
 			t.Errorf("there is an operator, and a link %q, %v", again, err)
 		}
 	})

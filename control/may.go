@@ -146,6 +146,22 @@ func operatorsOnly() error {
 	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 }
 
+// mustBeTrusted wants the machine's owner or Keyporter itself.
+func mustBeTrusted(actor keyporter.Actor) error {
+	if !actor.Trusted() {
+		return keyporter.Refuse(keyporter.Forbidden, "Only the owner of the machine can do that, on the command line.")
+	}
+	return nil
+}
+
+// mustBeFresh wants the actor to have just proved who they are.
+func (c *Control) mustBeFresh(actor keyporter.Actor) error {
+	if !actor.Fresh(c.now()) {
+		return keyporter.Refuse(keyporter.Unauthorized, "You signed in too long ago for this. Sign in again. Nothing has changed.")
+	}
+	return nil
+}
+
 // signedIn wants a user who acts in person, for what is theirs alone, and returns them as they are now.
 func signedIn(ctx context.Context, q reader, actor keyporter.Actor) (keyporter.User, error) {
 	if !actor.SignedIn() {

@@ -65,10 +65,10 @@ func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
 func TestAnOperatorWhoIsAppointedEndsTheSetupLink(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
-	code, err := w.Control.SetupCode(t.Context())
+	code, err := w.Control.SetupCode(t.Context(), keyporter.Command())
 	if err != nil || code == "" {
 		t.Fatalf("%q, %v", code, err)
 	}
 	kindOf(t, w.Control.AppointOperator(t.Context(), keyporter.Command(), w.ada.ID), fine)
-	kindOf(t, w.Control.SetupOpen(t.Context(), code), keyporter.NotFound)
+	kindOf(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
 }

@@ -49,7 +49,7 @@ func TestAnOperatorCannotLockHimselfOut(t *testing.T) {
 	kindOf(t, w.Control.DisableOrganization(ctx, me, u.OrganizationID), keyporter.Forbidden)
 	kindOf(t, w.Control.DisableUser(ctx, me, u.ID), keyporter.Forbidden)
 	kindOf(t, w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID), fine)
-	_, err := w.Control.SignIn(ctx, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+	_, err := w.Control.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 	kindOf(t, err, keyporter.Forbidden)
 	_, err = w.Control.UsersOf(ctx, keyportertest.Session(w.admin), control.UserList{OrganizationID: w.admin.OrganizationID})
 	kindOf(t, err, keyporter.Forbidden)

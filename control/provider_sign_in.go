@@ -16,32 +16,19 @@ type ProviderClient struct {
 	Secret string // of Keyporter there
 }
 
-// HasProviders tells whether any organization signs in through a provider.
-func (c *Control) HasProviders(ctx context.Context) (bool, error) {
+// HasProviders tells anybody whether any organization signs in through a provider.
+func (c *Control) HasProviders(ctx context.Context, _ keyporter.Actor) (bool, error) {
 	return c.db.HasIdentityProviders(ctx)
 }
 
-// ProviderFor returns where the owner of an e-mail address signs in. Nobody has to be
-// signed in to ask, so it says no more than which domains have a provider.
-func (c *Control) ProviderFor(ctx context.Context, login, address string) (ProviderClient, error) {
-	if err := c.countAttempt(ctx, SignIn{Login: login, Address: address}); err != nil {
-		return ProviderClient{}, err
-	}
+// providerFor returns where the owner of an e-mail address signs in.
+func (c *Control) providerFor(ctx context.Context, login string) (ProviderClient, error) {
 	p, err := c.db.IdentityProviderByDomain(ctx, domainOf(login))
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return ProviderClient{}, keyporter.InvalidField("login", "No provider is set up for this email domain. Use your password.")
 	}
 	if err != nil {
 		return ProviderClient{}, err
-	}
-	return c.providerClient(ctx, p)
-}
-
-// ProviderClient returns what it takes to speak with the provider of that ID.
-func (c *Control) ProviderClient(ctx context.Context, id keyporter.ID) (ProviderClient, error) {
-	p, err := c.db.IdentityProviderByID(ctx, id)
-	if err != nil {
-		return ProviderClient{}, missing(err, "identity provider")
 	}
 	return c.providerClient(ctx, p)
 }
@@ -66,15 +53,13 @@ type Identity struct {
 	Subject  string
 	Email    string
 	Verified bool      // the provider vouches for the address
-	ProvedAt time.Time // when he proved there last who he is; zero: it doesn't say
-	Address  string
-	Agent    string
+	ProvedAt time.Time // when they last proved there who they are; zero: it doesn't say
 }
 
-// SignInByProvider opens a session for who signed in at his organization's provider, and
-// returns what the browser has to show for it. Who comes for the first time is known by
-// his address, or made a user of the organization where the provider makes users.
-func (c *Control) SignInByProvider(ctx context.Context, in Identity) (cookie string, err error) {
+// SignInByProvider opens a session for somebody who signed in at their organization's provider,
+// and returns the cookie of the session. Whoever comes for the first time is known by their
+// address, or becomes a user of the organization where the provider makes users.
+func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
 	user, err := c.db.UserByIdentity(ctx, in.Provider.ID, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		user, err = c.firstSignIn(ctx, in)
@@ -92,7 +77,7 @@ func (c *Control) SignInByProvider(ctx context.Context, in Identity) (cookie str
 	if err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, user, hash, SignIn{Login: user.Login, Address: in.Address, Agent: in.Agent}, in.ProvedAt)
+	return c.openSession(ctx, actor, knownUser{user, hash, in.ProvedAt})
 }
 
 func notLetIn() error {
@@ -158,21 +143,4 @@ func (c *Control) madeBy(ctx context.Context, tx *store.Tx, p keyporter.Identity
 		RoleIDs: []keyporter.ID{p.RoleID}, CreatedAt: now,
 	}
 	return u, c.insertUser(ctx, tx, keyporter.System(), u, "")
-}
-
-// FreshFor is for how long a sign-in counts as fresh.
-const FreshFor = 10 * time.Minute
-
-// Fresh tells whether the actor proved lately who he is, as is asked before a secret is
-// shown that opens more than his own data. The machine's owner needn't.
-func (c *Control) Fresh(actor keyporter.Actor) bool {
-	return actor.Trusted() || c.now().Sub(actor.SignedInAt) < FreshFor
-}
-
-// mustBeFresh is Fresh for changes.
-func (c *Control) mustBeFresh(actor keyporter.Actor) error {
-	if c.Fresh(actor) {
-		return nil
-	}
-	return keyporter.Refuse(keyporter.Unauthorized, "You signed in too long ago for this. Sign in again. Nothing has changed.")
 }

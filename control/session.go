@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// A session ends when it wasn't used for a day, and after a week in any case.
+// A session ends after a day without use, and after a week in any case.
 const (
 	sessionIdle     = 24 * time.Hour
 	sessionLifetime = 7 * 24 * time.Hour
@@ -29,14 +29,12 @@ var (
 type SignIn struct {
 	Login    string
 	Password string
-	Address  string // of the client
-	Agent    string // the browser's User-Agent
 }
 
-// SignIn opens a session for who knows the password and returns what the browser has to
-// show for it. Wrong login, wrong password and no password are one and the same error.
-func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err error) {
-	if err := c.countAttempt(ctx, in); err != nil {
+// SignIn opens a session for whoever knows the password, which anybody may try, and returns
+// the cookie of the session. Wrong login, wrong password and no password are one and the same error.
+func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (cookie string, err error) {
+	if err := c.countAttempt(ctx, actor, in.Login); err != nil {
 		return "", err
 	}
 	user, err := c.db.UserByLogin(ctx, loginKey(in.Login))
@@ -60,7 +58,7 @@ func (c *Control) SignIn(ctx context.Context, in SignIn) (cookie string, err err
 	if err := c.letsPasswordsIn(ctx, user); err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, user, hash, in, c.now())
+	return c.openSession(ctx, actor, knownUser{user, hash, c.now()})
 }
 
 func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {
@@ -75,11 +73,11 @@ func wrongPassword() error {
 	return keyporter.Refuse(keyporter.Unauthorized, "The login name or password is wrong.")
 }
 
-func (c *Control) countAttempt(ctx context.Context, in SignIn) error {
+func (c *Control) countAttempt(ctx context.Context, actor keyporter.Actor, login string) error {
 	for _, a := range []struct {
 		what  string
 		limit store.Limit
-	}{{"address " + keyporter.Network(in.Address), addressLimit}, {"login " + loginKey(in.Login), loginLimit}} {
+	}{{"address " + keyporter.Network(actor.Address), addressLimit}, {"login " + loginKey(login), loginLimit}} {
 		err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, a.what, a.limit, c.now()) })
 		if err != nil {
 			return err
@@ -95,32 +93,37 @@ func text(s string, n int) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s[:min(len(s), n)], "\x00", ""), "")
 }
 
-// openSession opens a session for who knew the password of that hash, and proved at that
-// time who he is. Zero: nobody knows when.
-func (c *Control) openSession(ctx context.Context, user keyporter.User, hash string, in SignIn, proved time.Time) (cookie string, err error) {
+// knownUser is a user who has proved who they are.
+type knownUser struct {
+	keyporter.User
+	hash     string    // of their password at that time, if they have one
+	provedAt time.Time // zero: nobody knows when
+}
+
+// openSession opens a session for the user, in the browser that the actor comes from.
+func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user knownUser) (cookie string, err error) {
 	cookie = rand.Text() + rand.Text() // 260 bits
 	now := c.now()
-	actor := keyporter.Session(user, proved)
-	actor.Address = in.Address
+	actor = keyporter.Session(user.User, user.provedAt).From(actor)
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		// To compare a password takes long enough for it to be changed, which ends the sessions that there are by then.
-		err := tx.KeepPassword(ctx, user.ID, hash)
+		err := tx.KeepPassword(ctx, user.ID, user.hash)
 		if keyporter.KindOf(err) == keyporter.NotFound {
 			return wrongPassword()
 		}
 		if err != nil {
 			return err
 		}
-		if err := tx.ForgetAttempts(ctx, "login "+loginKey(in.Login)); err != nil {
+		if err := tx.ForgetAttempts(ctx, "login "+loginKey(user.Login)); err != nil {
 			return err
 		}
 		err = tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
-			UserID: user.ID, Address: in.Address, Agent: text(in.Agent, 200), CreatedAt: proved, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
+			UserID: user.ID, Address: actor.Address, Agent: text(actor.Agent, 200), CreatedAt: user.provedAt, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
 		})
 		if err != nil {
 			return err
 		}
-		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionCreate, actor, user))
+		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionCreate, actor, user.User))
 	})
 	return cookie, err
 }
@@ -139,9 +142,9 @@ func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 	return nil
 }
 
-// Session returns the user who is signed in with the cookie, as an actor. No session,
-// one that has ended, and one whose user may no longer enter are Unauthorized.
-func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, error) {
+// Session returns the user who is signed in with the cookie, as an actor who comes from where
+// actor does. No session, one that has ended, and one whose user may no longer enter are Unauthorized.
+func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
 	none := keyporter.Refuse(keyporter.Unauthorized, "Your session has ended. Sign in again.")
 	if cookie == "" {
 		return keyporter.Actor{}, none
@@ -171,11 +174,14 @@ func (c *Control) Session(ctx context.Context, cookie string) (keyporter.Actor, 
 	if now.Sub(s.SeenAt) >= sessionTouch {
 		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, hash, now) })
 	}
-	return keyporter.Session(user, s.CreatedAt), err
+	return keyporter.Session(user, s.CreatedAt).From(actor), err
 }
 
 // SignOut ends the session of the cookie.
 func (c *Control) SignOut(ctx context.Context, actor keyporter.Actor, cookie string) error {
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return err
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.DeleteSession(ctx, keyporter.HashSecret(cookie)); err != nil {
 			return err

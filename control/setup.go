@@ -11,9 +11,13 @@ import (
 
 const setupLifetime = 24 * time.Hour
 
-// SetupCode returns the code of a new one-time link by which the first operator makes
-// his account, and ends the link before it. Once there is an operator it returns none.
-func (c *Control) SetupCode(ctx context.Context) (code string, err error) {
+// SetupCode returns the code of a new one-time link, by which the first operator creates
+// their account, and ends the link before it. It is for Keyporter itself and the owner of
+// the machine. Once there is an operator it returns none.
+func (c *Control) SetupCode(ctx context.Context, actor keyporter.Actor) (code string, err error) {
+	if err := mustBeTrusted(actor); err != nil {
+		return "", err
+	}
 	if has, err := c.db.HasOperator(ctx); has || err != nil {
 		return "", err
 	}
@@ -30,11 +34,10 @@ type Setup struct {
 	Organization string
 	Login        string
 	Password     string
-	Address      string
 }
 
-// SetupOpen tells whether a setup code still works; a code that doesn't is NotFound.
-func (c *Control) SetupOpen(ctx context.Context, code string) error {
+// SetupOpen tells anybody who has a setup code whether it still works; one that doesn't is NotFound.
+func (c *Control) SetupOpen(ctx context.Context, _ keyporter.Actor, code string) error {
 	ok, err := c.db.HasSetupLink(ctx, keyporter.HashSecret(code), c.now())
 	if err == nil && !ok {
 		err = setupEnded()
@@ -42,10 +45,10 @@ func (c *Control) SetupOpen(ctx context.Context, code string) error {
 	return err
 }
 
-// Setup makes the first organization and its first user, who runs the instance and
-// administers the organization. The code works once.
-func (c *Control) Setup(ctx context.Context, in Setup) (keyporter.User, error) {
-	if err := c.SetupOpen(ctx, in.Code); err != nil {
+// Setup creates the first organization and its first user, who runs the instance and
+// administers the organization, for whoever has the code. It works once.
+func (c *Control) Setup(ctx context.Context, actor keyporter.Actor, in Setup) (keyporter.User, error) {
+	if err := c.SetupOpen(ctx, actor, in.Code); err != nil {
 		return keyporter.User{}, err
 	}
 	org, wrongOrganization := c.newOrganization(in.Organization)
@@ -60,8 +63,7 @@ func (c *Control) Setup(ctx context.Context, in Setup) (keyporter.User, error) {
 	if err != nil {
 		return keyporter.User{}, err
 	}
-	actor := keyporter.Session(user, c.now())
-	actor.Address = in.Address
+	actor = keyporter.Session(user, c.now()).From(actor)
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		err := tx.UseSetupLink(ctx, keyporter.HashSecret(in.Code), c.now())
 		if keyporter.KindOf(err) == keyporter.NotFound {

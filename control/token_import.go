@@ -51,8 +51,8 @@ var errNotImported = errors.New("not imported")
 // Those that are there already stay as they are, and those that were deleted stay deleted,
 // so that an import can be repeated. Only the owner of the machine may: whoever brings secrets knows them.
 func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, tokens []ImportedToken, o ImportOptions) (Import, error) {
-	if !actor.Trusted() {
-		return Import{}, keyporter.Refuse(keyporter.Forbidden, "Only the owner of the machine can import tokens.")
+	if err := mustBeTrusted(actor); err != nil {
+		return Import{}, err
 	}
 	var done Import
 	err := c.db.Do(ctx, func(tx *store.Tx) error {

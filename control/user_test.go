@@ -33,7 +33,7 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 		actor keyporter.Actor
 	}{
 		{"nobody", keyporter.Actor{}},
-		{"who says he is an administrator", keyporter.Actor{User: w.admin}},
+		{"who claims to be an administrator", keyporter.Actor{User: w.admin}},
 		{"api user", keyportertest.Session(w.ada)},
 		{"auditor", keyportertest.Session(auditor)},
 		{"switched off", keyportertest.Session(off)},
@@ -83,15 +83,15 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 		{"delete a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return w.Control.DeleteRole(ctx, a, custom().ID, 1) }},
 		{"preview deleting", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.PreviewRoleDeletion(ctx, a, custom().ID)) }},
 
-		{"list organizations", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Organizations(ctx, a, "", "")) }},
-		{"see an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.OrganizationByID(ctx, a, org)) }},
-		{"make an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.CreateOrganization(ctx, a, fresh())) }},
-		{"suspend an organization", "xxxxxxxxff", func(a keyporter.Actor) error { return w.Control.DisableOrganization(ctx, a, gone.OrganizationID) }},
-		{"grant a flag", "xxxxxxxxff", func(a keyporter.Actor) error { return w.Control.GrantFlag(ctx, a, org, keyporter.FlagAPI) }},
-		{"withdraw a flag", "xxxxxxxxff", func(a keyporter.Actor) error {
+		{"list organizations", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Organizations(ctx, a, "", "")) }},
+		{"see an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.OrganizationByID(ctx, a, org)) }},
+		{"make an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.CreateOrganization(ctx, a, fresh())) }},
+		{"suspend an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return w.Control.DisableOrganization(ctx, a, gone.OrganizationID) }},
+		{"grant a flag", "uuxxxxxxff", func(a keyporter.Actor) error { return w.Control.GrantFlag(ctx, a, org, keyporter.FlagAPI) }},
+		{"withdraw a flag", "uuxxxxxxff", func(a keyporter.Actor) error {
 			return w.Control.WithdrawFlag(ctx, a, org, keyporter.FlagOrganizationAPIToken)
 		}},
-		{"list users of the instance", "xxxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Users(ctx, a, "")) }},
+		{"list users of the instance", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Users(ctx, a, "")) }},
 		{"list another's tokens", "uuxxxxnfxf", func(a keyporter.Actor) error {
 			_, _, err := w.Control.TokensOf(ctx, a, w.ada.ID, keyporter.UserToken, "")
 			return err

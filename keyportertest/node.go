@@ -168,10 +168,11 @@ func UseAPI(e keyporter.Effect) keyporter.Role {
 
 // Session is the actor whom a session of the user makes, who signed in just now.
 func Session(u keyporter.User) keyporter.Actor {
-	actor := keyporter.Session(u, time.Now())
-	actor.Address = "192.0.2.1"
-	return actor
+	return keyporter.Session(u, time.Now()).From(Nobody())
 }
+
+// Nobody is the actor of a request before it is known who sent it.
+func Nobody() keyporter.Actor { return keyporter.Actor{Address: "192.0.2.1"} }
 
 // Insert writes a user who has no password, without the work of hashing one.
 func (n *Node) Insert(t testing.TB, u keyporter.User) {

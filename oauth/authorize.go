@@ -153,9 +153,8 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request, path string, params
 	if len(f.browser) != len(rand.Text())*2 {
 		f.browser = random(r.Context())
 	}
-	actor, err := s.Control.Session(r.Context(), web.Session(r, s.Proxies))
+	actor, err := s.Control.Session(r.Context(), web.Nobody(r, s.Proxies), web.Session(r, s.Proxies))
 	if err == nil {
-		actor.Address, actor.Agent, actor.RequestID = f.address, r.UserAgent(), f.requestID
 		f.actor = actor
 	} else if keyporter.KindOf(err) != keyporter.Unauthorized {
 		s.refuse(w, r, s.unforeseen(f, err), f.state)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
@@ -108,7 +109,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		issuer = s.URL()
 	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs)})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Now: now})
 	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer, pages)
 	if err == nil && sealer != nil {
 		err = s.opens(ctx)
@@ -216,7 +217,7 @@ func (s *Server) prune(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		if err := s.Control.Prune(ctx); err != nil && ctx.Err() == nil {
+		if err := s.Control.Prune(ctx, keyporter.System()); err != nil && ctx.Err() == nil {
 			s.log.Warn("can't delete expired rows", "error", err)
 		}
 		select {

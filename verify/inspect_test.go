@@ -89,7 +89,7 @@ func TestAccessTokensThatEndedAreForgotten(t *testing.T) {
 		token, secret := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		prune := func() {
 			t.Helper()
-			if err := w.Control.Prune(t.Context()); err != nil {
+			if err := w.Control.Prune(t.Context(), keyporter.System()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -202,7 +202,7 @@ func TestAProofOfAnotherIsNotWritten(t *testing.T) {
 		t.Errorf("%d statements were run", after-before)
 	}
 	w.Clock.Advance(2 * time.Minute)
-	if err := w.Control.Prune(t.Context()); err != nil {
+	if err := w.Control.Prune(t.Context(), keyporter.System()); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.Checker.Check(t.Context(), w.with(w.key.Sign(w.claims(nil)))); !d.Allowed || !d.DPoP() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/server"
 )
 
@@ -44,7 +45,7 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintln(out, "Keyporter is ready at", srv.URL())
-	code, err := srv.Control.SetupCode(cmd.Context())
+	code, err := srv.Control.SetupCode(cmd.Context(), keyporter.Command())
 	if err == nil && code != "" {
 		base := strings.TrimSuffix(cfg.Address, "/")
 		if base == "" {
