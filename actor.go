@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// ActorKind tells in which way somebody asks for a change or a listing.
+// ActorKind says how an actor reached Keyporter.
 type ActorKind string
 
 // The kinds of actors.
 const (
-	ActorSession    ActorKind = "session"    // a user who is signed in
-	ActorCredential ActorKind = "credential" // a program, with a credential of a user's
+	ActorSession    ActorKind = "session"    // a signed-in user
+	ActorCredential ActorKind = "credential" // a program with a user's credential
 	ActorCommand    ActorKind = "command"    // the owner of the machine, on the command line
 	ActorSystem     ActorKind = "system"     // Keyporter itself
 )
 
-// Actor is who asks for a change or a listing. Without a kind it is
-// nobody, who may sign in and do nothing else. What users may do by their roles isn't in here: that is read anew for each
-// operation, in its transaction.
+// Actor is whoever asks for a change or a listing. An Actor without a kind is nobody: it may sign in
+// and do nothing else. An Actor doesn't hold the permissions from the user's roles. Each
+// operation reads those again, in its own transaction.
 type Actor struct {
 	Kind      ActorKind
-	User      User   // who is signed in, or whose credential it is
+	User      User   // the signed-in user, or the credential's owner
 	Address   string // where the request came from, empty for ActorCommand
-	Agent     string // the browser or program that it came from
+	Agent     string // the browser or program that sent it
 	RequestID string
 
 	SignedInAt   time.Time // when they last proved who they are, for ActorSession; zero: unknown
@@ -31,44 +31,45 @@ type Actor struct {
 	Rights       Rights    // for ActorCredential
 }
 
-// Session is a user who has signed in, and proved at that time who they are.
+// Session returns the actor for a signed-in user. They last proved who they are at signedInAt.
 func Session(u User, signedInAt time.Time) Actor {
 	return Actor{Kind: ActorSession, User: u, SignedInAt: signedInAt}
 }
 
-// From is the actor, coming from where another one comes from.
+// From returns the actor with b's address, agent and request ID, for an actor whose request
+// came with b's.
 func (a Actor) From(b Actor) Actor {
 	a.Address, a.Agent, a.RequestID = b.Address, b.Agent, b.RequestID
 	return a
 }
 
-// Command is the actor behind the command line: whoever can run it owns the database file anyway.
+// Command returns the actor of the command line. Whoever can run it owns the database file anyway.
 func Command() Actor { return Actor{Kind: ActorCommand} }
 
-// System is Keyporter itself, as when it adds a user whom an identity provider vouches for.
+// System returns Keyporter itself as the actor, such as when it adds a user an identity provider vouches for.
 func System() Actor { return Actor{Kind: ActorSystem} }
 
-// Trusted tells whether the actor stands above the rules of organizations.
+// Trusted reports whether the rules of organizations don't bind the actor.
 func (a *Actor) Trusted() bool { return a.Kind == ActorCommand || a.Kind == ActorSystem }
 
-// SignedIn tells whether a user acts in person. Only they see and do what is theirs alone:
-// to consent, to add a token for themselves, to run the instance.
+// SignedIn reports whether a user acts in person. Some things take a person: giving consent,
+// adding a token for themselves, running the instance.
 func (a *Actor) SignedIn() bool { return a.Kind == ActorSession }
 
-// Is tells whether the user acts in person.
+// Is reports whether the actor is this user, acting in person.
 func (a *Actor) Is(user ID) bool { return a.SignedIn() && user != "" && a.User.ID == user }
 
-// FreshFor is for how long a sign-in counts as fresh.
+// FreshFor is how long a sign-in counts as fresh.
 const FreshFor = 10 * time.Minute
 
-// Fresh tells whether the actor has just proved who they are, as is asked before a secret is
-// shown that opens more than their own data. The machine's owner needn't.
+// Fresh reports whether the actor has just proved who they are. That is required before showing
+// a secret that opens more than their own data. The owner of the machine is always fresh.
 func (a *Actor) Fresh(now time.Time) bool {
 	return a.Trusted() || a.SignedIn() && now.Sub(a.SignedInAt) < FreshFor
 }
 
-// Can tells whether the way in which the actor asks leaves room for what a permission
-// permits. A credential can do what it was given, and no more than its user may.
+// Can reports whether this kind of actor may use the permission at all. A credential can
+// only use the permissions it was given. Can doesn't say whether the user holds p.
 func (a *Actor) Can(p Permission) bool {
 	return a.Trusted() || a.SignedIn() || a.Kind == ActorCredential && slices.Contains(a.Rights.Management, p)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestWhatTheWayOfAskingLeavesRoomFor(t *testing.T) {
+func TestEachKindOfActorHasItsLimits(t *testing.T) {
 	ada := keyporter.User{ID: "01ada"}
 	credential := keyporter.Actor{Kind: keyporter.ActorCredential, User: ada, CredentialID: "01token"}
 	limited := credential
@@ -49,8 +49,8 @@ func TestWhatTheWayOfAskingLeavesRoomFor(t *testing.T) {
 	}
 }
 
-// Whoever compares the kind of an actor decides by themselves who may do what. That is decided in actor.go.
-func TestOnlyTheActorKnowsWhetherItIsASession(t *testing.T) {
+// Code that compares an actor's kind decides on its own who may do what. Only actor.go decides that.
+func TestOnlyActorComparesItsKind(t *testing.T) {
 	files := token.NewFileSet()
 	var places []string
 	walk(t, func(name string, d fs.DirEntry) {

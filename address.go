@@ -2,8 +2,9 @@ package keyporter
 
 import "net/netip"
 
-// Network is the part of an address that one customer of a provider holds: IPv6 is handed
-// out in networks of 64 bits, and whoever has one has all the addresses in it.
+// Network returns the network that one customer of an internet provider controls: the address
+// itself for IPv4, its /64 for IPv6. Limits count by it, because anyone who has one address of
+// a /64 has all of them. A text that isn't an address is returned as it is.
 func Network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Unmap().Is4() {

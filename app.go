@@ -5,44 +5,44 @@ import "time"
 // App is an OAuth client (RFC 6749 §2). Its ID is the client_id on the wire.
 type App struct {
 	ID             ID
-	OrganizationID ID // whose users may connect it; empty: an app of the whole instance
+	OrganizationID ID // only its users may connect the app; empty: everyone in the instance may
 	Name           string
 	Description    string
 	Publisher      string
 	HomePage       string // https address, or empty
 	Verified       bool   // an operator vouches for name and publisher
 	State          AppState
-	Barred         bool // an operator suspended it: only operators let it work again
+	Barred         bool // an operator suspended it, and only an operator can resume it
 	Authentication AppAuthentication
-	Keys           string // JWK Set (RFC 7517) of its public keys, with AppKey
+	Keys           string // its public keys as a JWK Set (RFC 7517), with AppKey
 	RedirectURIs   []string
-	Scopes         []AppScope // that it may ask for
+	Scopes         []AppScope // the ones it may ask for
 	Device         bool       // it may use the device grant (RFC 8628)
 	OwnTokens      bool       // it may use client credentials (RFC 6749 §4.4)
 	WithoutPKCE    bool       // an operator exempted it from PKCE; confidential apps only
 	JWT            bool       // its access tokens are JWTs (RFC 9068), which live until they expire
-	Introspects    bool       // it may ask about tokens of other apps and users (RFC 7662): a resource server
+	Introspects    bool       // it is a resource server, and may introspect tokens of other apps and users (RFC 7662)
 	Dynamic        bool       // it registered itself (RFC 7591)
-	Webhook        string     // https address that is told when a connection ends, or empty
+	Webhook        string     // https address to notify when a connection ends, or empty
 	ImageAt        time.Time  // when its image was uploaded; zero: it has none
 	CreatedAt      time.Time
 	Version        int // counts its changes
 }
 
-// AppState tells whether an app works.
+// AppState says whether an app works.
 type AppState string
 
 // The states of apps.
 const (
 	AppActive      AppState = "active"
 	AppSuspended   AppState = "suspended"   // all of its tokens are refused
-	AppQuarantined AppState = "quarantined" // it registered itself, and no operator approved it yet
+	AppQuarantined AppState = "quarantined" // it registered itself, and no operator has approved it yet
 )
 
-// AppAuthentication is how an app proves at the token endpoint who it is.
+// AppAuthentication is how an app proves its identity at the token endpoint.
 type AppAuthentication string
 
-// The ways in which apps authenticate.
+// The ways apps authenticate.
 const (
 	AppPublic AppAuthentication = "none"            // it can't keep a secret: an app on a phone or in a browser
 	AppSecret AppAuthentication = "secret"          // client_secret_basic or client_secret_post
@@ -55,25 +55,25 @@ type AppScope struct {
 	Optional bool // the user may leave it out
 }
 
-// AppCredential is one of the secrets of an app, without the secret: two at the most,
-// while one takes the place of the other.
+// AppCredential describes one of an app's secrets, without the secret. An app has at most
+// two, so that one can replace the other without an outage.
 type AppCredential struct {
 	ID          ID
 	AppID       ID
-	First, Last string // characters of it
+	First, Last string // the first and last characters of the secret
 	CreatedAt   time.Time
 }
 
-// Scope is a part of what can be done with an API, as the operator names it. OpenID
-// Connect's own scopes are not among them.
+// Scope is a part of an API that an app can get access to. The operator defines it; for
+// OpenID Connect's own scopes see OpenIDScopes.
 type Scope struct {
 	// Name is what apps ask for, such as envelope.read.
 	Name string `yaml:"name"`
-	// Means says what it permits, as it goes on after "may": read your envelopes.
+	// Means says what it permits. It completes a sentence after "may": read your envelopes.
 	Means string `yaml:"means"`
 }
 
-// AppPolicy is which apps the users of an organization may connect.
+// AppPolicy says which apps the users of an organization may connect.
 type AppPolicy string
 
 // The policies.
@@ -83,8 +83,8 @@ const (
 	NoApps     AppPolicy = "none"
 )
 
-// OpenIDScopes are OpenID Connect's own scopes (OpenID Connect Core §5.4, §11): they are
-// built in, and concern who the user is, not what can be done with an API.
+// OpenIDScopes returns OpenID Connect's own scopes (OpenID Connect Core §5.4, §11). They are
+// built in, and are about who the user is, not about APIs.
 func OpenIDScopes() []Scope {
 	return []Scope{
 		{Name: "openid", Means: "recognize you, so you can sign in to it"},
@@ -94,10 +94,10 @@ func OpenIDScopes() []Scope {
 	}
 }
 
-// Confidential tells whether the app can prove who it is.
+// Confidential reports whether the app can prove its identity.
 func (a *App) Confidential() bool { return a.Authentication != AppPublic }
 
-// FindScope returns what there is to say about a scope, one of the operator's or of OpenID's.
+// FindScope looks a scope up by name, among the operator's and OpenID Connect's.
 func FindScope(operators []Scope, name string) (Scope, bool) {
 	for _, scopes := range [][]Scope{operators, OpenIDScopes()} {
 		for _, s := range scopes {

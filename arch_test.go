@@ -17,12 +17,13 @@ import (
 
 const module = "github.com/keyporter/keyporter"
 
-// doors are the packages that speak with the world.
+// doors are the packages that face the network.
 func doors() []string { return []string{"gateway", "soap", "console", "oauth"} }
 
-// mayImport has every package, and which of ours it may import. Imports run one way: doors
-// ask control and verify; only these two, control/grants, usage and notify touch store; and everything may speak the root's words.
-// A new package gets its line here; a line that grows is to be argued for.
+// mayImport lists every package and which of ours it may import. Imports run one way: doors ask
+// control and verify; only these two, control/grants, usage and notify touch store; and every package
+// may use the root's vocabulary. A new package gets its own line here. A line that grows needs
+// a good reason.
 func mayImport() map[string][]string {
 	mounts := append(doors(), "", "seal", "names", "store", "usage", "notify", "verify", "control", "control/grants", "web")
 	return map[string][]string{
@@ -45,7 +46,7 @@ func mayImport() map[string][]string {
 		"oauth":   {"", "control", "control/grants", "usage", "verify", "web"},
 		"server":  mounts,
 
-		"client": {""}, // for programs of others: what it imports, they get
+		"client": {""}, // for other people's programs, which get everything it imports
 
 		"keyportertest":          slices.Concat(mounts, []string{"server", "keyportertest/postgres"}),
 		"keyportertest/postgres": {"store"},
@@ -55,9 +56,9 @@ func mayImport() map[string][]string {
 		"cmd/keyporter":       {"", "names", "store", "verify", "control", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "seal", "store", "verify", "control", "web", "gateway", "server", "client"},
 
-		"examples": {"", "server", "verify"}, // tests of the proxies' examples
+		"examples": {"", "server", "verify"}, // the tests of the examples for proxies
 
-		// An API knows the headers it gets, and nothing else of Keyporter.
+		// An API only knows the headers it gets, and nothing else about Keyporter.
 		"examples/esign":           {},
 		"examples/esign/cmd/esign": {"examples/esign"},
 		"examples/app":             {},
@@ -75,7 +76,7 @@ func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 			continue
 		}
 		for _, imported := range s.ours() {
-			// A package's outer tests import it, and any test may have a Keyporter running, and speak its words.
+			// External tests import their own package, and any test may run a Keyporter and use its vocabulary.
 			if s.isTest() && (imported == s.pkg || strings.HasPrefix(imported, "keyportertest") || imported == "") {
 				continue
 			}
@@ -107,7 +108,7 @@ func TestTheVocabularyImportsOnlyTheStandardLibrary(t *testing.T) {
 			continue
 		}
 		for _, imported := range s.imports {
-			// No host name, no dot: only the standard library's paths have none.
+			// Only import paths of the standard library have no dot, because they don't start with a host name.
 			first, _, _ := strings.Cut(imported, "/")
 			if strings.Contains(first, ".") || imported == "C" {
 				t.Errorf("%s: the root must not import %q", s.path, imported)
@@ -117,9 +118,9 @@ func TestTheVocabularyImportsOnlyTheStandardLibrary(t *testing.T) {
 }
 
 func TestFoldersAreNamedForWhatTheyDo(t *testing.T) {
-	nameless := []string{"pkg", "internal", "util", "utils", "common", "models", "mocks"}
+	vague := []string{"pkg", "internal", "util", "utils", "common", "models", "mocks"}
 	walk(t, func(name string, d fs.DirEntry) {
-		if d.IsDir() && slices.Contains(nameless, d.Name()) {
+		if d.IsDir() && slices.Contains(vague, d.Name()) {
 			t.Errorf("%s: a folder of this name says nothing about what is in it", name)
 		}
 	})
@@ -135,8 +136,8 @@ func TestNoFileIsLongerThan600Lines(t *testing.T) {
 
 // source is a Go file of the module.
 type source struct {
-	path      string // from the root, with slashes
-	pkg       string // its folder, from the root; empty for the root itself
+	path      string // relative to the root, with slashes
+	pkg       string // its folder, relative to the root; empty for the root itself
 	imports   []string
 	lines     int
 	generated bool
@@ -144,7 +145,7 @@ type source struct {
 
 func (s source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-// ours returns the imports that are packages of this module, from its root.
+// ours returns the imported packages of this module, as paths relative to its root.
 func (s source) ours() []string {
 	var ours []string
 	for _, imported := range s.imports {
@@ -157,7 +158,7 @@ func (s source) ours() []string {
 	return ours
 }
 
-// sourceFiles reads all Go files of the module, those for other systems too.
+// sourceFiles parses all Go files of the module, including those for other operating systems.
 func sourceFiles(t *testing.T) []source {
 	t.Helper()
 	var sources []source
@@ -185,8 +186,8 @@ func sourceFiles(t *testing.T) []source {
 	return sources
 }
 
-// walk visits what belongs to the module: the go command, too, leaves out testdata, hidden
-// folders, and folders with a go.mod of their own.
+// walk visits everything that belongs to the module. Like the go command, it leaves out
+// testdata, hidden folders, and folders with a go.mod of their own.
 func walk(t *testing.T, visit func(name string, d fs.DirEntry)) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {

@@ -2,7 +2,7 @@ package keyporter
 
 import "strings"
 
-// The headers of a call that carry a credential or belong to one, by their place in CredentialHeaders.
+// The request headers that carry a credential or belong to one, as indexes into CredentialHeaders.
 const (
 	HeaderAPIToken = iota
 	HeaderOrganizationKey
@@ -13,33 +13,34 @@ const (
 	numCredentialHeaders
 )
 
-// credentialTable is the one list of these headers. They are read, removed and recognized by it.
+// credentialTable is the only list of these headers. Reading, removing and recognizing them
+// all use it, so that no header can be read and yet reach an API.
 var credentialTable = [numCredentialHeaders]struct {
 	name    string // in canonical form
 	plain   string // see PlainHeader
-	carries cargo
+	content headerContent
 }{
-	HeaderAPIToken:        {"Apitoken", "apitoken", secretCargo},
-	HeaderOrganizationKey: {"Organizationkey", "organizationkey", secretCargo},
-	HeaderAuthorization:   {"Authorization", "authorization", schemeCargo},
-	HeaderUserLoginName:   {"Userloginname", "userloginname", loginCargo},
-	HeaderDPoP:            {"Dpop", "dpop", proofCargo},
+	HeaderAPIToken:        {"Apitoken", "apitoken", contentSecret},
+	HeaderOrganizationKey: {"Organizationkey", "organizationkey", contentSecret},
+	HeaderAuthorization:   {"Authorization", "authorization", contentScheme},
+	HeaderUserLoginName:   {"Userloginname", "userloginname", contentLogin},
+	HeaderDPoP:            {"Dpop", "dpop", contentProof},
 }
 
-// cargo is what a header carries.
-type cargo int
+// headerContent is what a header carries.
+type headerContent int
 
 const (
-	secretCargo cargo = iota
-	schemeCargo       // a secret behind a scheme, such as Bearer
-	loginCargo
-	proofCargo // that the caller has the key (RFC 9449); read when it is known whose
+	contentSecret headerContent = iota
+	contentScheme               // a secret after a scheme, such as Bearer
+	contentLogin
+	contentProof // that the caller has the token's key (RFC 9449); checked once the token is known
 )
 
-// CredentialHeaders has the values of the headers that carry a credential or belong to one.
+// CredentialHeaders holds the values of the headers that carry a credential or belong to one.
 type CredentialHeaders [numCredentialHeaders][]string
 
-// CredentialHeadersOf takes them from the headers of a call, whose names are in canonical form.
+// CredentialHeadersOf picks them from a call's headers, whose names must be in canonical form.
 func CredentialHeadersOf(h map[string][]string) (c CredentialHeaders) {
 	for i := range credentialTable {
 		c[i] = h[credentialTable[i].name]
@@ -56,38 +57,38 @@ func CredentialHeaderNames() []string {
 	return names
 }
 
-// Presented is the credential that the headers of a call carry.
+// Presented is the credential in the headers of a call.
 type Presented struct {
 	Secret     string // empty: none
-	DPoP       bool   // it came with the scheme DPoP (RFC 9449 §7.1)
-	Login      string // the login name beside it; empty: none
-	TwoSecrets bool   // there are different ones, and nobody can tell which one was meant
-	TwoLogins  bool   // likewise
+	DPoP       bool   // it came with the DPoP scheme (RFC 9449 §7.1)
+	Login      string // the login name sent with it; empty: none
+	TwoSecrets bool   // the call has different secrets, and nobody can tell which one was meant
+	TwoLogins  bool   // the call has different login names
 }
 
-// Read returns the credential in the headers. An empty header counts as absent, and the same
-// value twice as once.
+// Read returns the credential in the headers. An empty header counts as absent, and a
+// repeated value counts once.
 func (c *CredentialHeaders) Read() (p Presented) {
 	for i := range c {
 		for _, v := range c[i] {
-			switch credentialTable[i].carries {
-			case secretCargo:
-				p.TwoSecrets = add(&p.Secret, v) || p.TwoSecrets
-			case schemeCargo:
+			switch credentialTable[i].content {
+			case contentSecret:
+				p.TwoSecrets = setOnce(&p.Secret, v) || p.TwoSecrets
+			case contentScheme:
 				secret, dpop := readAuthorization(v)
 				p.DPoP = p.DPoP || dpop
-				p.TwoSecrets = add(&p.Secret, secret) || p.TwoSecrets
-			case loginCargo:
-				p.TwoLogins = add(&p.Login, v) || p.TwoLogins
-			case proofCargo:
+				p.TwoSecrets = setOnce(&p.Secret, secret) || p.TwoSecrets
+			case contentLogin:
+				p.TwoLogins = setOnce(&p.Login, v) || p.TwoLogins
+			case contentProof:
 			}
 		}
 	}
 	return p
 }
 
-// add sets value to v unless it is set, and reports whether v is a different one.
-func add(value *string, v string) (different bool) {
+// setOnce sets value to v unless it is already set, and reports whether the two differ.
+func setOnce(value *string, v string) (different bool) {
 	switch v = TrimHeader(v); {
 	case v == "" || v == *value:
 	case *value == "":
@@ -98,18 +99,18 @@ func add(value *string, v string) (different bool) {
 	return false
 }
 
-// TrimHeader removes the spaces and tabs around a value (RFC 9110 §5.5). There hardly ever are any.
+// TrimHeader removes the spaces and tabs around a header value (RFC 9110 §5.5).
 func TrimHeader(v string) string {
-	if v == "" || v[0] > ' ' && v[len(v)-1] > ' ' {
+	if v == "" || v[0] > ' ' && v[len(v)-1] > ' ' { // there are rarely any
 		return v
 	}
 	return strings.Trim(v, " \t")
 }
 
 // readAuthorization returns the token in an Authorization header (RFC 6750 §2.1, RFC 9449
-// §7.1) and whether its scheme is DPoP. Under any other scheme the whole value counts as the
-// secret. It is none of ours, so it is refused like one that was never issued, and next to a
-// token it is the second secret.
+// §7.1) and whether its scheme is DPoP. With any other scheme, the whole value counts as the
+// secret: Keyporter never issued it, so the call is refused, and next to a token it is a
+// second secret.
 func readAuthorization(v string) (secret string, dpop bool) {
 	v = TrimHeader(v)
 	if rest, ok := cutScheme(v, "Bearer"); ok {
@@ -131,9 +132,8 @@ func cutScheme(v, scheme string) (rest string, ok bool) {
 	return "", false
 }
 
-// The headers that Keyporter adds to a call, so that the API knows who is calling. Which of
-// them a call has depends on its credential. Whatever a client sends under OwnHeaderPrefix
-// is removed first.
+// The headers Keyporter adds to a call to say who is calling. The kind of credential decides
+// which of them a call has. Headers with OwnHeaderPrefix that a client sends are removed first.
 const (
 	OwnHeaderPrefix      = "X-Keyporter-"
 	HeaderUser           = OwnHeaderPrefix + "User"
@@ -144,16 +144,16 @@ const (
 	HeaderApp            = OwnHeaderPrefix + "App"
 	HeaderScopes         = OwnHeaderPrefix + "Scopes"
 	HeaderActor          = OwnHeaderPrefix + "Actor"
-	HeaderRequestID      = OwnHeaderPrefix + "Request-Id" // also of every answer
+	HeaderRequestID      = OwnHeaderPrefix + "Request-Id" // every response has it, too
 )
 
 // Header is a header with its one value. An empty one isn't sent.
 type Header struct{ Name, Value string }
 
-// IdentityHeaders are the headers that name a principal.
+// IdentityHeaders are the headers that identify a principal.
 type IdentityHeaders [8]Header
 
-// Identity returns the headers that tell an API who is calling.
+// Identity returns the headers that say who is calling.
 func (p *Principal) Identity() IdentityHeaders {
 	return IdentityHeaders{
 		{HeaderUser, string(p.UserID)},
@@ -167,10 +167,10 @@ func (p *Principal) Identity() IdentityHeaders {
 	}
 }
 
-// IsOwnHeader reports whether a header must not reach an API from a client, because it
-// carries a credential or says in Keyporter's name who is calling. Servers that pass headers
-// on as variables make one name of X-Keyporter-User and X_Keyporter_User, so only letters
-// and digits count.
+// IsOwnHeader reports whether a client's header must not reach an API, because it carries a
+// credential or could pass for one of Keyporter's identity headers. Only letters and digits
+// count: servers that turn headers into variables can't tell X-Keyporter-User from
+// X_Keyporter_User.
 func IsOwnHeader(name string) bool {
 	var buf [32]byte
 	plain := PlainHeader(buf[:0], name)
@@ -182,8 +182,8 @@ func IsOwnHeader(name string) bool {
 	return strings.HasPrefix(string(plain), "xkeyporter")
 }
 
-// PlainHeader appends the letters, in lower case, and the digits of a header's name to buf,
-// as many as it has room for.
+// PlainHeader appends the letters (in lower case) and digits of a header's name to buf, and
+// stops when buf is full.
 func PlainHeader(buf []byte, name string) []byte {
 	for i := 0; i < len(name) && len(buf) < cap(buf); i++ {
 		if c := name[i] | 0x20; c >= 'a' && c <= 'z' || name[i] >= '0' && name[i] <= '9' {
@@ -193,6 +193,6 @@ func PlainHeader(buf []byte, name string) []byte {
 	return buf
 }
 
-// ProofAlgorithms are the algorithms that may sign a proof of a key (DPoP, RFC 9449):
-// asymmetric ones, named one by one.
+// ProofAlgorithms returns the algorithms that may sign a DPoP proof (RFC 9449). All of them
+// are asymmetric.
 func ProofAlgorithms() []string { return []string{"ES256", "EdDSA", "PS256", "RS256"} }

@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestWhatCarriesACredentialNeverReachesAnAPI(t *testing.T) {
+func TestCredentialHeadersNeverReachAnAPI(t *testing.T) {
 	names := keyporter.CredentialHeaderNames()
 	var identity []string
 	for _, h := range new(keyporter.Principal).Identity() {

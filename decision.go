@@ -1,34 +1,34 @@
 package keyporter
 
-// Rule is one question that a check asks. The rules are asked in the order of their
-// numbers, and the first that says no decides; those after it are not asked.
+// Rule is one question that a check asks, in the order of the constants. The first rule that
+// fails decides, and the rest are not asked.
 type Rule uint8
 
 // The rules.
 const (
-	RulePath               Rule = iota // the path belongs to an API, and can be read in one way only
-	RuleCredential                     // the call carries one credential, no more, where this API takes one
-	RuleSecret                         // it is well-formed: prefix, length, checksum; or it may be an imported one
-	RuleKnown                          // it was issued, and not deleted or revoked since
-	RuleProof                          // it is bound to no key, or the call proves that it has the key (RFC 9449); asked first, so that who stole the token learns nothing more
-	RuleAccepted                       // this API and version take credentials of its kind
+	RulePath               Rule = iota // the path belongs to an API and is unambiguous
+	RuleCredential                     // the call carries exactly one credential, where this API expects it
+	RuleSecret                         // its prefix, length and checksum are right, or it could be an imported one
+	RuleKnown                          // it was issued, and hasn't been deleted or revoked
+	RuleProof                          // it is bound to no key, or the call proves that it has the key (RFC 9449); this early, so that a thief of the token learns nothing more
+	RuleAccepted                       // this API version accepts its kind of credential
 	RuleEnabled                        // it is switched on
 	RuleNotExpired                     // it has not expired
 	RuleAppActive                      // its app is active; asked of access tokens
 	RuleUserActive                     // its owner, the user who added it, is active
-	RuleOrganization                   // his organization is active
-	RuleFlag                           // his organization has the flag Api
-	RuleOrganizationTokens             // it has the flag OrganizationApiToken; asked of organization tokens
-	RuleAppAllowed                     // it lets its users connect the app; asked of access tokens
+	RuleOrganization                   // the owner's organization is active
+	RuleFlag                           // the organization has the flag Api
+	RuleOrganizationTokens             // the organization has the flag OrganizationApiToken; asked of organization tokens
+	RuleAppAllowed                     // the organization lets its users connect the app; asked of access tokens
 	RulePermission                     // the owner holds api.use
-	RuleLoginName                      // the login name in the call: the owner's or none with a user token, exactly one with an organization token
+	RuleLoginName                      // the login name in the call is right: with a user token the owner's or none, with an organization token exactly one
 	RuleAudience                       // it is for this API (RFC 8707); asked of access tokens
-	RuleScope                          // it has the scope that the call needs; asked of access tokens
+	RuleScope                          // it has the scope the call needs; asked of access tokens
 
-	// Asked of organization tokens, about the user whom the call names.
-	RuleNamedUser       // he is a user of the organization
-	RuleNamedActive     // he is active
-	RuleNamedPermission // he holds api.use
+	// Asked of organization tokens, about the user the call names.
+	RuleNamedUser       // they are in the organization
+	RuleNamedActive     // they are active
+	RuleNamedPermission // they hold api.use
 
 	NumRules = int(RuleNamedPermission) + 1
 )
@@ -60,8 +60,8 @@ func (r Rule) String() string {
 	}[r]
 }
 
-// Concerns tells whether a rule is asked of credentials of a kind. Some are asked only if
-// there is something to ask: a scope that the call needs, or the key of a token.
+// Concerns reports whether a rule applies to a kind of credential. Some rules are only asked
+// if there is something to ask about, such as a scope the call needs or a token's key.
 func Concerns(r Rule, k CredentialKind) bool {
 	switch r {
 	case RuleOrganizationTokens, RuleNamedUser, RuleNamedActive, RuleNamedPermission:
@@ -78,21 +78,21 @@ func Concerns(r Rule, k CredentialKind) bool {
 	return true
 }
 
-// Outcome is what became of one rule in one check.
+// Outcome is the result of one rule in one check.
 type Outcome uint8
 
 // The outcomes.
 const (
-	NotAsked Outcome = iota // a rule before it said no, or it doesn't concern this call
+	NotAsked Outcome = iota // an earlier rule failed, or this one doesn't apply to the call
 	Passed
 	Failed
 )
 
-// Reason says why a call is refused. The empty Reason is that of an allowed call.
+// Reason says why a call is refused. It is empty for an allowed call.
 type Reason string
 
-// The reasons. Those before ReasonNotAccepted are told to anybody; the others only to who
-// holds the right secret.
+// The reasons. Anyone can see those before ReasonNotAccepted. Only a caller with a valid
+// secret sees the others.
 const (
 	Allowed                    Reason = ""
 	ReasonUnavailable          Reason = "unavailable"
@@ -100,14 +100,14 @@ const (
 	ReasonBadPath              Reason = "path.ambiguous"
 	ReasonNoCredential         Reason = "credential.missing"
 	ReasonAmbiguous            Reason = "credential.ambiguous"
-	ReasonUnknown              Reason = "credential.unknown" // malformed, never issued or deleted: from outside they are one
+	ReasonUnknown              Reason = "credential.unknown" // malformed, never issued, or deleted: callers can't tell these apart
 	ReasonNotAccepted          Reason = "credential.not_accepted"
 	ReasonVersion              Reason = "organization_token.version" // not accepted, because it is an organization token
 	ReasonDisabled             Reason = "token.disabled"
 	ReasonExpired              Reason = "token.expired"
-	ReasonProof                Reason = "access_token.proof"     // the DPoP proof is missing, wrong, or was shown before
-	ReasonBound                Reason = "access_token.bound"     // it is bound to a key, and shown as a bearer token
-	ReasonNotBound             Reason = "access_token.not_bound" // a proof is shown for it, and it is bound to no key
+	ReasonProof                Reason = "access_token.proof"     // the DPoP proof is missing or wrong, or was used before
+	ReasonBound                Reason = "access_token.bound"     // the token is bound to a key, but was sent as a bearer token
+	ReasonNotBound             Reason = "access_token.not_bound" // the token came with a proof, but isn't bound to a key
 	ReasonAppSuspended         Reason = "app.suspended"          // or not approved yet
 	ReasonAppNotAllowed        Reason = "app.not_allowed"
 	ReasonAudience             Reason = "access_token.audience"
@@ -121,14 +121,14 @@ const (
 	ReasonLoginName            Reason = "login_name.mismatch"
 	ReasonNoLoginName          Reason = "login_name.missing"
 	ReasonTwoLoginNames        Reason = "login_name.ambiguous"
-	ReasonNamedUnknown         Reason = "named_user.unknown" // nobody of this organization has that login name
+	ReasonNamedUnknown         Reason = "named_user.unknown" // nobody in this organization has that login name
 	ReasonNamedInactive        Reason = "named_user.inactive"
 	ReasonNamedNotGranted      Reason = "named_user.not_granted"
 	ReasonNamedBlocked         Reason = "named_user.blocked"
 )
 
-// Rule returns the rule that says no for r. Two stand for more than one: a secret that is
-// not known for RuleKnown, and that the state can't be had for the first that needs it.
+// Rule returns the rule that fails with r. ReasonUnknown covers RuleSecret too, and returns
+// RuleKnown. So does ReasonUnavailable, because RuleKnown is the first to need the state.
 func (r Reason) Rule() Rule {
 	switch r {
 	case ReasonNoRoute, ReasonBadPath:
@@ -176,11 +176,11 @@ func (r Reason) Rule() Rule {
 // Refusal is what a reason means to the caller.
 type Refusal struct {
 	Status int    // HTTP status: 400, 401, 403, 404 or 503
-	Code   string // error code of RFC 6750 §3.1 or RFC 9449 §7.1, empty where these have none
+	Code   string // error code of RFC 6750 §3.1 or RFC 9449 §7.1; empty where they have none
 	Text   string // one sentence
 }
 
-// Refusal returns what a call that is refused for r is told.
+// Refusal returns what the caller sees when a call is refused for r.
 func (r Reason) Refusal() Refusal {
 	switch r {
 	case ReasonNoRoute:
@@ -188,7 +188,7 @@ func (r Reason) Refusal() Refusal {
 	case ReasonBadPath:
 		return Refusal{400, "invalid_request", "The path is ambiguous. Send it without dot segments, double slashes, or encoded separators."}
 	case ReasonNoCredential:
-		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without credential
+		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without a credential
 	case ReasonAmbiguous:
 		return Refusal{400, "invalid_request", "The request carries more than one credential. Send only one."}
 	case ReasonUnknown:
@@ -215,7 +215,7 @@ func (r Reason) Refusal() Refusal {
 	return r.accessTokenRefusal()
 }
 
-// accessTokenRefusal has the reasons that only access tokens bring.
+// accessTokenRefusal covers the reasons that only access tokens have.
 func (r Reason) accessTokenRefusal() Refusal {
 	switch r {
 	case ReasonProof:
@@ -236,7 +236,7 @@ func (r Reason) accessTokenRefusal() Refusal {
 	return r.organizationTokenRefusal()
 }
 
-// organizationTokenRefusal has the reasons that only organization tokens bring.
+// organizationTokenRefusal covers the reasons that only organization tokens have, and ReasonUnavailable.
 func (r Reason) organizationTokenRefusal() Refusal {
 	switch r {
 	case ReasonVersion:
@@ -260,10 +260,10 @@ func (r Reason) organizationTokenRefusal() Refusal {
 	}
 }
 
-// Decision is the answer of a check.
+// Decision is the result of a check.
 type Decision struct {
 	Allowed   bool
-	Reason    Reason // why not
+	Reason    Reason // why the call is refused
 	Outcomes  [NumRules]Outcome
-	Principal *Principal // who calls; nil on a public path, and unless the secret is right
+	Principal *Principal // the caller; nil on a public path, or if the secret is wrong
 }

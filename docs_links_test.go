@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestLinksInDocumentsLeadToFiles follows every relative link of every Markdown file.
-func TestLinksInDocumentsLeadToFiles(t *testing.T) {
+// TestDocumentLinksLeadToFiles follows every relative link of every Markdown file.
+func TestDocumentLinksLeadToFiles(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#\s]+)(#[^)\s]*)?\)`)
 	for _, path := range markdown(t) {
 		for _, match := range link.FindAllStringSubmatch(document(t, path), -1) {

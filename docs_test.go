@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// suite has the modules of the OpenID conformance suite that the documents have to speak of.
+// suite lists the modules of the OpenID conformance suite that the documents must cover.
 func suite() []string {
 	return strings.Fields(`
 		ServerTest ResponseTypeMissing IdTokenSignature IdTokenUnsigned UserInfoGet UserInfoPostHeader UserInfoPostBody
@@ -45,7 +45,7 @@ func suite() []string {
 		UserRejectsAuthentication`)
 }
 
-func TestDocumentsSpeakOfEachModuleOfTheSuite(t *testing.T) {
+func TestDocumentsCoverEveryConformanceModule(t *testing.T) {
 	text := document(t, "docs/reference/conformance.md")
 	for _, module := range suite() {
 		if !strings.Contains(text, "\n| "+module+" | ") {
@@ -54,9 +54,9 @@ func TestDocumentsSpeakOfEachModuleOfTheSuite(t *testing.T) {
 	}
 }
 
-// What a document calls a test has to be one: of this module, or of one that is in a
-// folder of it. A part of a test has its name after a slash, as it stands in the source.
-func TestDocumentsNameTestsThatThereAre(t *testing.T) {
+// Every test that a document names must exist, in this module or in one nested in it. The name
+// of a subtest follows a slash, spelled as in the source.
+func TestDocumentsNameExistingTests(t *testing.T) {
 	tests := namedTests(t)
 	for _, path := range []string{"docs/explanation/security.md", "docs/reference/conformance.md"} {
 		for _, match := range regexp.MustCompile("`(Test[^`]*)`").FindAllStringSubmatch(document(t, path), -1) {
@@ -82,8 +82,8 @@ func document(t *testing.T, path string) string {
 	return string(text)
 }
 
-// namedTests has all tests, and of each the texts in it, which may be names of its parts.
-// The parts of TestScripts are files beside it.
+// namedTests maps every test to the string literals in it, which may be the names of its
+// subtests. The subtests of TestScripts are files next to it.
 func namedTests(t *testing.T) map[string][]string {
 	t.Helper()
 	tests := map[string][]string{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Kind sorts the errors that a caller can do something about. An error without a kind is a
-// fault of ours or of what we build on: doors show a request id and nothing else of it.
+// Kind classifies the errors that a caller can do something about. An error without a kind is
+// a fault in Keyporter or in something it depends on. The doors show only a request ID for it.
 type Kind int
 
 // The kinds of errors.
@@ -15,29 +15,29 @@ const (
 	Unknown      Kind = iota
 	Invalid           // the input is wrong; Fields or Message say how
 	Unauthorized      // nobody is signed in, or the credential doesn't work
-	Forbidden         // we know who is asking, and they may not
-	NotFound          // there is no such thing, or whoever is asking can't see it
-	Conflict          // the thing isn't what the caller thought: a name is taken, a link was used
-	TooMany           // too often; RetryAfter says when again
-	Unavailable       // the state can't be reached or written now; nothing was changed
+	Forbidden         // we know who is asking, and they aren't allowed to
+	NotFound          // it doesn't exist, or whoever is asking can't see it
+	Conflict          // the state isn't what the caller thought: a name is taken, a link was used
+	TooMany           // too many attempts; RetryAfter says when to try again
+	Unavailable       // the database can't be reached or written right now; nothing was changed
 )
 
-// Error is an error with a kind and a message for people. Err, when set, is the cause, for the log.
+// Error is an error with a kind and a message for people. Err is the cause, for the log, or nil.
 type Error struct {
 	Kind       Kind
-	Message    string        // a whole sentence in the reader's words, without secrets; empty if Fields say it all
-	Fields     []FieldError  // every input that is wrong, with Invalid and Conflict
+	Message    string        // a full sentence in the reader's words, without secrets; empty if Fields say it all
+	Fields     []FieldError  // every wrong input, with Invalid and Conflict
 	RetryAfter time.Duration // with TooMany
 	Err        error
 }
 
 // FieldError is what is wrong with one input.
 type FieldError struct {
-	Field   string // its name, as forms and wire formats have it
-	Message string // as that of an Error
+	Field   string // the input's name in forms and wire formats
+	Message string // like Error.Message
 }
 
-// Error returns the message, and the cause in brackets after it.
+// Error returns the message, followed by the cause in parentheses.
 func (e *Error) Error() string {
 	if e.Err != nil {
 		return e.text() + " (" + e.Err.Error() + ")"
@@ -45,7 +45,7 @@ func (e *Error) Error() string {
 	return e.text()
 }
 
-// text is the message, and after it those of the fields.
+// text is the message followed by those of the fields.
 func (e *Error) text() string {
 	text := e.Message
 	for _, f := range e.Fields {
@@ -65,15 +65,15 @@ func Refuse(kind Kind, message string) error {
 // InvalidField is an Invalid error about one input.
 func InvalidField(field, message string) error { return fieldError(Invalid, field, message) }
 
-// ConflictField is a Conflict about one input, such as a name that is taken.
+// ConflictField is a Conflict error about one input, such as a name that is taken.
 func ConflictField(field, message string) error { return fieldError(Conflict, field, message) }
 
 func fieldError(kind Kind, field, message string) error {
 	return &Error{Kind: kind, Fields: []FieldError{{field, message}}}
 }
 
-// JoinFields makes one error of all that errs say about inputs, nil if they say nothing. The
-// first error that isn't about an input is returned instead: it has to be dealt with first.
+// JoinFields merges the errors about inputs into one, nil if there are none. If an error isn't
+// about an input, JoinFields returns the first such error instead.
 func JoinFields(errs ...error) error {
 	var all Error
 	for _, err := range errs {
@@ -95,7 +95,7 @@ func JoinFields(errs ...error) error {
 	return &all
 }
 
-// FieldsOf returns what err says about inputs, nothing for nil and for foreign errors.
+// FieldsOf returns what err says about inputs, or nil if err isn't an *Error.
 func FieldsOf(err error) []FieldError {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Fields
@@ -103,7 +103,7 @@ func FieldsOf(err error) []FieldError {
 	return nil
 }
 
-// KindOf returns the kind of err, Unknown for nil and for foreign errors.
+// KindOf returns the kind of err, or Unknown if err isn't an *Error.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
@@ -111,8 +111,8 @@ func KindOf(err error) Kind {
 	return Unknown
 }
 
-// MessageOf returns the message for people of err, empty for nil and for foreign errors:
-// those may say what is nobody's business.
+// MessageOf returns the message for people in err, or "" if err isn't an *Error: the text of
+// other errors may reveal things that readers must not see.
 func MessageOf(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.text()

@@ -2,7 +2,7 @@ package keyporter
 
 import "time"
 
-// EventName is noun.verb.
+// EventName has the form noun.verb.
 type EventName string
 
 // The events.
@@ -17,13 +17,13 @@ const (
 	EventUserDisable         EventName = "user.disable"
 	EventUserPassword        EventName = "user.password"
 	EventUserRoles           EventName = "user.roles"
-	EventUserAppoint         EventName = "user.appoint" // as operator
+	EventUserAppoint         EventName = "user.appoint" // they became an operator
 	EventUserDismiss         EventName = "user.dismiss"
 	EventRoleCreate          EventName = "role.create"
 	EventRoleUpdate          EventName = "role.update"
 	EventRoleDelete          EventName = "role.delete"
 	EventTokenCreate         EventName = "token.create"
-	EventTokenImport         EventName = "token.import" // its secret another system made
+	EventTokenImport         EventName = "token.import" // another system made its secret
 	EventTokenRename         EventName = "token.rename"
 	EventTokenEnable         EventName = "token.enable"
 	EventTokenDisable        EventName = "token.disable"
@@ -32,38 +32,38 @@ const (
 	EventTokenHandOver       EventName = "token.hand_over"
 	EventAppCreate           EventName = "app.create"
 	EventAppUpdate           EventName = "app.update"
-	EventAppApprove          EventName = "app.approve" // it registered itself
+	EventAppApprove          EventName = "app.approve" // for an app that registered itself
 	EventAppSuspend          EventName = "app.suspend"
 	EventAppResume           EventName = "app.resume"
 	EventAppDelete           EventName = "app.delete"
 	EventAppSecretAdd        EventName = "app.secret_add"
 	EventAppSecretDelete     EventName = "app.secret_delete"
 	EventAppPeople           EventName = "app.people"
-	EventOrganizationApps    EventName = "organization.apps" // which of them its users may connect
+	EventOrganizationApps    EventName = "organization.apps" // the apps its users may connect
 	EventConnectionCreate    EventName = "connection.create"
 	EventConnectionScopes    EventName = "connection.scopes"
 	EventConnectionDelete    EventName = "connection.delete"
-	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was shown again: its tokens are ended
+	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was presented again, which ended all its tokens
 	EventGrantRevoke         EventName = "grant.revoke"
 	EventAccessTokenCreate   EventName = "access_token.create"
 	EventAccessTokenDelete   EventName = "access_token.delete"
 	EventProviderSet         EventName = "identity_provider.set"
 	EventProviderDelete      EventName = "identity_provider.delete"
-	EventPasswordsOn         EventName = "identity_provider.passwords_on" // passwords let users of the organization in
+	EventPasswordsOn         EventName = "identity_provider.passwords_on" // the organization's users can sign in with passwords
 	EventPasswordsOff        EventName = "identity_provider.passwords_off"
 	EventSessionCreate       EventName = "session.create"
 	EventSessionDelete       EventName = "session.delete"
 )
 
-// Event is one change of state, written in the transaction that made it. It outlives
-// what it tells of, and holds no secret, nor the hash of one.
+// Event is one change of state, written in the transaction that made it. It outlives the
+// things it describes, and holds neither secrets nor hashes of secrets.
 type Event struct {
 	ID             ID
 	At             time.Time
 	Name           EventName
-	OrganizationID ID // whose organization it concerns; empty for the whole instance
-	UserID         ID // the user whom it concerns, or whose token
-	TokenID        ID // of the API token, or the access token
+	OrganizationID ID // empty: it is about the whole instance
+	UserID         ID // the user it is about, or whose token it is about
+	TokenID        ID // of an API token or an access token
 	AppID          ID
 	ConnectionID   ID
 	Actor          Actor

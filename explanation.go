@@ -2,29 +2,29 @@ package keyporter
 
 import "time"
 
-// Explanation is a decision told to people: every rule that was asked, in order, and
-// what its answer rests on.
+// Explanation is a decision in words for people: every rule that was asked, in order, with
+// the cause of its outcome.
 type Explanation struct {
 	Decision
-	Steps []Step // of the rules that concern the call; those after the one that said no are NotAsked
+	Steps []Step // one for each rule that applies to the call; those after the one that failed are NotAsked
 }
 
 // Step is one rule of an explanation.
 type Step struct {
 	Rule    Rule
 	Outcome Outcome
-	Cause   string // a sentence that says what the outcome rests on; empty with NotAsked
-	About   []Ref  // what the cause names, for links
+	Cause   string // a sentence that gives the reason for the outcome; empty with NotAsked
+	About   []Ref  // what Cause mentions, for links
 }
 
-// Ref names something that a person can look at.
+// Ref names something a person can look up.
 type Ref struct {
 	Noun string // token, user, role, flag, organization, app or connection
-	ID   ID     // of a flag: its name
+	ID   ID     // for a flag, its name
 	Name string
 }
 
-// RoleRefs are the refs of roles.
+// RoleRefs returns a Ref to each role.
 func RoleRefs(roles []Role) []Ref {
 	refs := make([]Ref, len(roles))
 	for i, r := range roles {
@@ -33,20 +33,20 @@ func RoleRefs(roles []Role) []Ref {
 	return refs
 }
 
-// RefusalLimit is how many refusals are kept of each credential, and of each organization.
+// RefusalLimit is how many refusals are kept for each credential, and for each organization.
 const RefusalLimit = 100
 
-// RefusedCall is a call with a good secret that was refused, as it is kept for those
-// who have to find out why. Calls with an unknown secret are nobody's and not kept.
+// RefusedCall is a refused call with a valid secret, kept so that people can find out why it
+// was refused. Calls with an unknown secret belong to nobody and aren't kept.
 type RefusedCall struct {
-	RequestID      string // as the caller was told
+	RequestID      string // the one the caller saw
 	At             time.Time
 	OrganizationID ID
-	CredentialID   ID // token, connection, or app that acted for itself
+	CredentialID   ID // of the token, the connection, or the app that acted for itself
 	Reason         Reason
-	Cause          string // what the reason rests on, such as the roles that block, as it was then
+	Cause          string // what led to the reason at that time, such as the roles that block
 	Method         string
-	Path           string // without the query, which may hold what is nobody's business
+	Path           string // without the query, which may hold private data
 	Version        string // API and version, such as "esign 6"
 	LoginName      string // the login name in the call
 	Address        string

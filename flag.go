@@ -2,8 +2,8 @@ package keyporter
 
 import "slices"
 
-// Flag is a feature that the operator grants to an organization. The list is closed:
-// a flag that is not here doesn't exist.
+// Flag is a feature that the operator grants to an organization. These are all the flags:
+// nobody can add one.
 type Flag string
 
 // The flags.
@@ -21,7 +21,7 @@ type FlagInfo struct {
 	Means   string
 }
 
-// Flags lists every flag, in the order in which pages show them.
+// Flags lists every flag, in the order pages show them.
 func Flags() []FlagInfo {
 	return []FlagInfo{
 		{FlagAPI, "API access", true, "Users of the organization can call the APIs."},
@@ -30,7 +30,7 @@ func Flags() []FlagInfo {
 	}
 }
 
-// Valid tells whether the flag is on the list.
+// Valid reports whether the flag is on the list.
 func (f Flag) Valid() bool {
 	return slices.ContainsFunc(Flags(), func(info FlagInfo) bool { return info.Flag == f })
 }

@@ -2,8 +2,8 @@ package keyporter
 
 import "time"
 
-// Grant is one sign-in of an app under a connection, or, with client credentials, what the
-// app got for itself. Its code, refresh chain and access tokens live and die together.
+// Grant is one sign-in of an app under a connection or, with client credentials, the app's
+// own access. Its code, its refresh tokens and its access tokens end with it.
 type Grant struct {
 	ID             ID
 	AppID          ID
@@ -11,17 +11,17 @@ type Grant struct {
 	UserID         ID // of the connection
 	OrganizationID ID // of the connection
 	Login          string
-	Scopes         []string // less those that the connection lost since
-	Resources      []string // APIs that it is for (RFC 8707); none: all
-	KeyHash        string   // thumbprint of the key that its tokens are bound to (RFC 9449 §6), empty: none
-	Request        []byte   // what the app asked for, as the door keeps it
+	Scopes         []string // without those the connection has lost since
+	Resources      []string // the APIs it is for (RFC 8707); none: all
+	KeyHash        string   // thumbprint of the key its tokens are bound to (RFC 9449 §6); empty: none
+	Request        []byte   // what the app asked for, in the encoding of package oauth
 	CodeEndsAt     time.Time
 	CodeUsedAt     time.Time // zero: not yet
 	DeviceEndsAt   time.Time
 	DeviceUsedAt   time.Time // zero: not yet
 	CreatedAt      time.Time
-	EndsAt         time.Time // after it nothing is refreshed
-	RevokedAt      time.Time // zero: it stands
+	EndsAt         time.Time // after that, its tokens can't be refreshed
+	RevokedAt      time.Time // zero: not revoked
 }
 
 // RefreshToken is a refresh token, without the secret.

@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// The length of secrets that another system made, in bytes.
+// Limits for secrets that another system made, in bytes.
 const (
 	MinImportedLen = 16
 	MaxImportedLen = 512
 
-	// shownFrom is how long a secret must be for eight of its characters to be shown: of a
-	// shorter one too much would be given away.
-	shownFrom = 32
+	// minShownLen is how long a secret must be before eight of its characters are shown.
+	// Eight characters of a shorter one would give away too much.
+	minShownLen = 32
 
-	// minRuns is how many characters a secret must have when each that is repeated counts
-	// once. Many systems export stars or so in the place of all but both ends of a secret.
+	// minRuns is how many characters a secret must have if a run of the same character counts
+	// once. Many systems export asterisks in place of a secret's middle.
 	minRuns = 10
 )
 
-// ImportedSecret is what is kept of a secret that another system made.
+// ImportedSecret is what Keyporter keeps of a secret that another system made.
 type ImportedSecret struct {
 	Hash        SecretHash
-	First, Last string // characters of it; empty when there is only a hash, or it is too short to show any
+	First, Last string // its first and last characters; empty if there is only a hash, or it is too short to show any
 }
 
 // ReadImportedSecret checks a secret that another system, or another Keyporter, made for a
-// token of a kind: 16 to 512 visible ASCII characters without blanks, and not the same one
-// over and over. One that begins as ours do has to be one, since its checksum is asked
-// before anything else is.
+// token of the given kind: 16 to 512 visible ASCII characters without spaces, and not the same
+// one over and over. One with a Keyporter prefix must be a valid Keyporter secret, because
+// every check starts with the checksum. Its errors are Invalid, about the input token.
 func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 	s := ImportedSecret{Hash: HashSecret(text)}
 	switch own, ok := ParseSecret(text); {
@@ -47,13 +47,14 @@ func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 		return ImportedSecret{}, InvalidField("token", "The token contains spaces, or characters other than visible ASCII.")
 	case runs(text) < minRuns:
 		return ImportedSecret{}, InvalidField("token", "The token is almost entirely one character. If the other system hides its tokens, export their SHA-256 instead.")
-	case len(text) >= shownFrom:
+	case len(text) >= minShownLen:
 		s.First, s.Last = strings.Clone(text[:4]), strings.Clone(text[len(text)-4:])
 	}
 	return s, nil
 }
 
-// ReadSecretHash reads the SHA-256 of a secret, as 64 hexadecimal digits.
+// ReadSecretHash reads the SHA-256 of a secret, 64 hexadecimal digits. Its errors are Invalid,
+// about the input sha256.
 func ReadSecretHash(digits string) (ImportedSecret, error) {
 	var s ImportedSecret
 	if n, err := hex.Decode(s.Hash[:], []byte(digits[:min(len(digits), hex.EncodedLen(len(s.Hash)))])); err != nil || n != len(s.Hash) || len(digits) != hex.EncodedLen(n) {
@@ -65,9 +66,9 @@ func ReadSecretHash(digits string) (ImportedSecret, error) {
 	return s, nil
 }
 
-// IsSecret tells whether a text can be the secret of anything here: one that we made, or
-// one that was imported. A typing error in one of ours, and what is too short or too long
-// for any, is told without looking anything up.
+// IsSecret reports whether a text could be a secret: one that Keyporter made, or an imported
+// one. It needs no lookup to reject a Keyporter secret with a typo, or a text that is too
+// short or too long.
 func IsSecret(text string) bool {
 	if hasOwnPrefix(text) {
 		_, ok := ParseSecret(text)
@@ -83,7 +84,7 @@ func secretOf(kind TokenKind) SecretKind {
 	return SecretUserToken
 }
 
-// hasOwnPrefix tells whether a text begins as our secrets do.
+// hasOwnPrefix reports whether a text has the prefix of a Keyporter secret.
 func hasOwnPrefix(text string) bool {
 	if len(text) < secretPrefixLen {
 		return false
@@ -95,7 +96,7 @@ func hasOwnPrefix(text string) bool {
 	return false
 }
 
-// runs counts characters that differ from the one before.
+// runs counts the characters that differ from the one before them.
 func runs(text string) (n int) {
 	for i := range len(text) {
 		if i == 0 || text[i] != text[i-1] {

@@ -10,27 +10,27 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestSecretsOfOtherSystems(t *testing.T) {
+func TestImportedSecrets(t *testing.T) {
 	own, organization := keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), keyporter.NewSecret(keyporter.SecretOrganizationToken).Reveal()
 	const old = "asdfngtmvv8pfmsuaxpzz85zux3e63dd9zttrwitx9mln6qka6tds83du3p3lroe"
 	for _, c := range []struct {
 		text  string
 		kind  keyporter.TokenKind
-		shown string // empty: it can't be imported
+		shown string // empty if it can't be imported
 	}{
 		{old, keyporter.UserToken, "asdf…lroe"},
 		{"4647688a-1b2c-4d5e-8f90-a1b2c3d4e5f6", keyporter.OrganizationToken, "4647…e5f6"},
 		{strings.Repeat("!~", 256), keyporter.UserToken, "!~!~…!~!~"},
-		{strings.Repeat("x", 22) + "123456789", keyporter.UserToken, "imported"}, // too short to show any of it
+		{strings.Repeat("x", 22) + "123456789", keyporter.UserToken, "imported"}, // too short to show any characters
 		{"1234567890123456", keyporter.UserToken, "imported"},
 		{"AAAAAAAAAAAAAAAAAAAAAMLheAAAAAAA0BuSeid4ULvsea4JtiGRiSDSJSI", keyporter.UserToken, "AAAA…SJSI"},
-		{own, keyporter.UserToken, own[:8] + "…" + own[49:]}, // of another Keyporter
+		{own, keyporter.UserToken, own[:8] + "…" + own[49:]}, // from another Keyporter
 		{organization, keyporter.OrganizationToken, organization[:8] + "…" + organization[49:]},
 		{"KPU_" + own[4:], keyporter.UserToken, "KPU_…" + own[49:]},
 
 		{"", keyporter.UserToken, ""},
 		{strings.Repeat("x", 15), keyporter.UserToken, ""},
-		{strings.Repeat("*", 64), keyporter.UserToken, ""}, // an export that shows no secrets
+		{strings.Repeat("*", 64), keyporter.UserToken, ""}, // an export that hides the secrets
 		{strings.Repeat("x", 28) + "lroe", keyporter.UserToken, ""},
 		{"asd" + strings.Repeat(".", 57) + "lroe", keyporter.UserToken, ""},
 		{strings.Repeat("x", 513), keyporter.UserToken, ""},
@@ -66,7 +66,7 @@ func TestSecretsOfOtherSystems(t *testing.T) {
 	}
 }
 
-func TestHashesOfSecretsOfOtherSystems(t *testing.T) {
+func TestImportedSecretHashes(t *testing.T) {
 	hash := keyporter.HashSecret("a secret of another system")
 	for _, digits := range []string{fmt.Sprintf("%x", hash), fmt.Sprintf("%X", hash)} {
 		if s, err := keyporter.ReadSecretHash(digits); err != nil || s.Hash != hash || s.First+s.Last != "" {
@@ -81,9 +81,9 @@ func TestHashesOfSecretsOfOtherSystems(t *testing.T) {
 	}
 }
 
-// TestATypingErrorInOneOfOursIsNoImportedSecret has the checksum go on telling it, but
-// for one in the prefix.
-func TestATypingErrorInOneOfOursIsNoImportedSecret(t *testing.T) {
+// The checksum must still catch typos now that secrets can be imported. Only a typo in the
+// prefix turns a Keyporter secret into a text that could be an imported one.
+func TestATypoInAKeyporterSecretIsNoImportedSecret(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := []byte(keyporter.NewSecret(rapid.SampledFrom(kinds).Draw(t, "kind")).Reveal())
 		before := string(s)

@@ -1,7 +1,7 @@
-// Package keyporter is the vocabulary of Keyporter: the nouns of API tokens and
-// the rules about them that need no database, no network and no clock of their own.
+// Package keyporter is the vocabulary of Keyporter: the nouns of API tokens, and the rules
+// about them that need no database, network or clock.
 //
-// It owns types and pure functions only, and imports nothing but the standard
-// library. State lives in package store, changes in control, the check of a call
-// in verify; everything that speaks HTTP is a door and stands outside of these.
+// It has only types and pure functions, and imports only the standard library. Package store
+// owns the state, control the changes, and verify the check of a call. The packages that
+// speak HTTP are the doors.
 package keyporter

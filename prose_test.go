@@ -19,8 +19,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// TestSentencesInGoArePlainEnglish holds what programs say to the rules that Vale holds
-// documents to.
+// TestSentencesInGoArePlainEnglish checks the sentences in Go strings against the rules that
+// Vale checks documents against.
 func TestSentencesInGoArePlainEnglish(t *testing.T) {
 	rules := proseRules(t)
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -46,7 +46,7 @@ func TestSentencesInGoArePlainEnglish(t *testing.T) {
 	}
 }
 
-func TestSentencesThatSoundTranslatedAreFound(t *testing.T) {
+func TestProseRulesFindTranslatedSentences(t *testing.T) {
 	rules := proseRules(t)
 	for _, bad := range []string{
 		"The link is his alone.", "It is to be called first.", "Whoever asks is told why.", "Who holds the secret can use it.", "The colour is blue.",
@@ -70,7 +70,7 @@ type proseRule struct {
 	Swap       map[string]string `yaml:"swap"`
 }
 
-// proseRules reads Vale's rules, by name. Those for raw text look at markup, which strings don't have.
+// proseRules reads Vale's rules, by name. It leaves out those for raw text, which are about markup.
 func proseRules(t *testing.T) map[string]*regexp.Regexp {
 	t.Helper()
 	paths, err := filepath.Glob("tools/vale/styles/Keyporter/*.yml")
@@ -96,8 +96,8 @@ func proseRules(t *testing.T) map[string]*regexp.Regexp {
 	return rules
 }
 
-// proseFaults are the sentences in a Go file's strings that break a rule. A string of one
-// or two words is no sentence.
+// proseFaults returns the sentences in a Go file's strings that break a rule. A string of one
+// or two words isn't a sentence.
 func proseFaults(t *testing.T, rules map[string]*regexp.Regexp, path string, source []byte) (faults []string) {
 	t.Helper()
 	files := token.NewFileSet()
@@ -119,7 +119,7 @@ func proseFaults(t *testing.T, rules map[string]*regexp.Regexp, path string, sou
 				faults = append(faults, files.Position(lit.Pos()).String()+": "+name+" forbids “"+found+"” in “"+text+"”")
 			}
 		}
-		if id := standsAlone(text); id != "" {
+		if id := unnamedIdentifier(text); id != "" {
 			faults = append(faults, files.Position(lit.Pos()).String()+": "+id+" has no name beside it in “"+text+"”")
 		}
 		return true
@@ -127,15 +127,15 @@ func proseFaults(t *testing.T, rules map[string]*regexp.Regexp, path string, sou
 	return faults
 }
 
-// standsAlone returns the identifier of a permission or a feature that a sentence has
-// without its name.
-func standsAlone(text string) string {
+// unnamedIdentifier returns an identifier of a permission or feature that a sentence uses
+// without the name people know it by, or "".
+func unnamedIdentifier(text string) string {
 	names := map[string]string{}
 	for _, info := range keyporter.Permissions() {
 		names[string(info.Permission)] = info.Name
 	}
 	for _, info := range keyporter.Flags() {
-		if info.Flag != keyporter.FlagAPI { // also a part of names: “Api User”
+		if info.Flag != keyporter.FlagAPI { // “Api” is also part of other names: “Api User”
 			names[string(info.Flag)] = info.Name
 		}
 	}

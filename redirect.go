@@ -8,13 +8,14 @@ import (
 	"unicode"
 )
 
-// MaxURLLen is the length of the longest address that an app can have, in bytes.
+// MaxURLLen is the maximum length of an app's addresses in bytes.
 const MaxURLLen = 2000
 
-// CheckRedirectURI checks an address to which the answers to an app may be sent. It is
-// absolute, without a fragment (RFC 6749 §3.1.2), compared character by character (RFC
-// 9700 §2.1), and of https; of http on the app's own machine only (RFC 8252 §7.3); or of
-// a scheme of a public app's own, which has a dot in it (RFC 8252 §7.1).
+// CheckRedirectURI checks an address that an app wants its responses sent to. It must be
+// absolute, without a fragment (RFC 6749 §3.1.2) and without wildcards, since addresses are
+// compared character by character (RFC 9700 §2.1). The scheme is https; or http to the user's
+// own machine (RFC 8252 §7.3); or, for a public app, a scheme of its own with a dot in it
+// (RFC 8252 §7.1).
 func CheckRedirectURI(uri string, public bool) error {
 	bad := func(message string) error { return InvalidField("redirect_uris", "“"+cut(uri)+"” "+message) }
 	u, err := url.Parse(uri)
@@ -44,7 +45,7 @@ func CheckRedirectURI(uri string, public bool) error {
 			return bad("must start with https://. The only exception is an app on the user’s own machine, at 127.0.0.1, [::1], or localhost.")
 		}
 	default:
-		// Else an app could take javascript: or mailto:, or the scheme of a well-known program.
+		// Otherwise an app could use javascript: or mailto:, or the scheme of a well-known program.
 		if !strings.Contains(scheme, ".") || strings.Trim(u.Opaque+u.Host+u.Path, "/") == "" {
 			return bad("must start with https://, or with the app’s own domain name in reverse, such as com.example.app:/callback.")
 		}
@@ -55,7 +56,7 @@ func CheckRedirectURI(uri string, public bool) error {
 	return nil
 }
 
-// CheckHTTPS checks an address of the web, such as a home page. An empty one is none.
+// CheckHTTPS checks a web address, such as a home page. It may be empty.
 func CheckHTTPS(field, address string) error {
 	if address == "" {
 		return nil
@@ -68,8 +69,8 @@ func CheckHTTPS(field, address string) error {
 	return nil
 }
 
-// notInURI tells characters that no URI has (RFC 3986 §2); several programs each read
-// them in their own way.
+// notInURI reports whether no URI may have this character (RFC 3986 §2). Programs disagree on
+// how to read a URI that has one.
 func notInURI(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r) }
 
 func goodPort(u *url.URL) bool {
@@ -80,13 +81,13 @@ func goodPort(u *url.URL) bool {
 	return err == nil && n > 0
 }
 
-// loopback tells the names of one's own machine.
+// loopback reports whether a host name means the user's own machine.
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback() && ip.Zone() == "" || strings.EqualFold(host, "localhost")
 }
 
-// cut is a text as far as a message has room for it, without what can't be seen.
+// cut shortens a text to what a message has room for, and removes invisible characters.
 func cut(s string) string {
 	s = strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) {

@@ -7,8 +7,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestWhereAnswersMayBeSent(t *testing.T) {
-	for uri, want := range map[string]string{ // to whom: any app, a public one, none
+func TestRedirectURIs(t *testing.T) {
+	for uri, want := range map[string]string{ // which apps may use it: any, only public ones, or none
 		"https://app.example.com/callback":           "any",
 		"https://app.example.com":                    "any",
 		"https://app.example.com:8443/cb?a=b":        "any",
@@ -73,7 +73,7 @@ func TestWhereAnswersMayBeSent(t *testing.T) {
 	}
 }
 
-func TestAddressesOfTheWeb(t *testing.T) {
+func TestHTTPSAddresses(t *testing.T) {
 	for address, good := range map[string]bool{
 		"": true, "https://example.com": true, "https://example.com/a?b=c": true,
 		"http://example.com": false, "https://": false, "example.com": false, "javascript:alert(1)": false, "https://u@example.com": false,

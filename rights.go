@@ -1,8 +1,8 @@
 package keyporter
 
-// Rights are what a credential is restricted to.
+// Rights are what a credential can be used for.
 type Rights struct {
-	// Management lists what the credential can be used for in Keyporter itself. It is never
-	// implied: absent is nothing.
+	// Management lists the permissions the credential can use in Keyporter itself. Empty means
+	// none.
 	Management []Permission
 }

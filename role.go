@@ -2,7 +2,7 @@ package keyporter
 
 import "slices"
 
-// Permission is something that a role can grant or block. The list is closed.
+// Permission is something a role can grant or block. These are all of them: nobody can add one.
 type Permission string
 
 // The permissions.
@@ -25,7 +25,7 @@ type PermissionInfo struct {
 	Means      string
 }
 
-// Permissions lists every permission, in the order in which pages show them.
+// Permissions lists every permission, in the order pages show them.
 func Permissions() []PermissionInfo {
 	return []PermissionInfo{
 		{PermissionUseAPI, "Use the API", "Call the APIs with API tokens and apps."},
@@ -40,7 +40,7 @@ func Permissions() []PermissionInfo {
 	}
 }
 
-// Valid tells whether the permission is on the list.
+// Valid reports whether the permission is on the list.
 func (p Permission) Valid() bool {
 	return slices.ContainsFunc(Permissions(), func(info PermissionInfo) bool { return info.Permission == p })
 }
@@ -55,7 +55,7 @@ func (p Permission) Name() string {
 	return string(p)
 }
 
-// Effect is what one role says about one permission. Zero says nothing.
+// Effect is what one role does to one permission. Zero means nothing.
 type Effect int8
 
 // The effects. A block in one role beats every grant in others.
@@ -64,16 +64,16 @@ const (
 	EffectBlock Effect = -1
 )
 
-// Role sets permissions to grant, block or nothing, for the users who hold it.
+// Role grants or blocks permissions for the users who hold it, or leaves them alone.
 type Role struct {
 	ID             ID
-	OrganizationID ID // empty for a predefined role: it is the same in every organization
+	OrganizationID ID // empty for a predefined role, which is the same in every organization
 	Name           string
 	Effects        map[Permission]Effect
-	Version        int // counts the changes of a role, from 1; 0: predefined
+	Version        int // counts the changes, from 1; 0 for a predefined role
 }
 
-// Predefined tells whether every organization has the role, and nobody can edit it.
+// Predefined reports whether every organization has the role, and nobody can edit it.
 func (r Role) Predefined() bool { return r.OrganizationID == "" }
 
 // The predefined roles. They can't be edited.
@@ -85,7 +85,7 @@ const (
 	RoleMember        ID = "member"
 )
 
-// PredefinedRoles lists the roles that every organization has.
+// PredefinedRoles lists the roles every organization has.
 func PredefinedRoles() []Role {
 	all := map[Permission]Effect{}
 	for _, p := range Permissions() {
@@ -110,12 +110,12 @@ func PredefinedRole(id ID) (Role, bool) {
 	return roles[i], true
 }
 
-// Resolution is what the roles of one user say about one permission together.
+// Resolution is what all roles of one user together say about one permission.
 type Resolution struct {
 	Granting, Blocking []Role
 }
 
-// Resolve asks every role about p.
+// Resolve returns which of the roles grant p and which block it.
 func Resolve(roles []Role, p Permission) Resolution {
 	var res Resolution
 	for _, r := range roles {
@@ -129,7 +129,7 @@ func Resolve(roles []Role, p Permission) Resolution {
 	return res
 }
 
-// Held tells whether the user holds the permission: at least one role grants it and none blocks it.
+// Held reports whether the user holds the permission: at least one role grants it and none blocks it.
 func (r Resolution) Held() bool { return len(r.Granting) > 0 && len(r.Blocking) == 0 }
 
 // Held returns the permissions that a user with these roles holds, in the order of the list.

@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// anyRole is a role of one's own with any effects.
+// anyRole draws a custom role with any effects.
 func anyRole(t *rapid.T) keyporter.Role {
 	r := keyporter.Role{OrganizationID: "org", Effects: map[keyporter.Permission]keyporter.Effect{}}
 	for _, p := range keyporter.Permissions() {
@@ -39,7 +39,7 @@ func TestAddingABlockNeverLetsAnyoneHoldMore(t *testing.T) {
 	})
 }
 
-func TestAResolutionTellsWhichRolesSayIt(t *testing.T) {
+func TestAResolutionNamesTheRoles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		roles := rapid.SliceOf(rapid.Custom(anyRole)).Draw(t, "roles")
 		for _, p := range keyporter.Permissions() {

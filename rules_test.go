@@ -85,7 +85,7 @@ func TestIDsSortByAge(t *testing.T) {
 	})
 }
 
-func TestRefusalsAreForClients(t *testing.T) {
+func TestRefusalsFollowRFC6750(t *testing.T) {
 	for _, r := range []keyporter.Reason{
 		keyporter.ReasonUnavailable, keyporter.ReasonNoRoute, keyporter.ReasonBadPath, keyporter.ReasonNoCredential, keyporter.ReasonAmbiguous,
 		keyporter.ReasonUnknown, keyporter.ReasonNotAccepted, keyporter.ReasonDisabled, keyporter.ReasonExpired, keyporter.ReasonUserInactive,

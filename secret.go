@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// SecretKind tells what a secret opens. Its value is the prefix that the secret begins with.
+// SecretKind is what a secret gives access to. Its value is the secret's prefix.
 type SecretKind string
 
 // The kinds of secrets.
@@ -21,9 +21,8 @@ const (
 	SecretGateway           SecretKind = "kpg_"
 )
 
-// A secret is a prefix of 4 characters, 43 random base62 characters (256 bits), and 6
-// base62 characters of CRC-32 (IEEE) over all before them. 53 bytes fit into one block
-// of SHA-256.
+// A secret is a prefix of 4 characters, 43 random base62 characters (256 bits), and the CRC-32
+// (IEEE) of all these in 6 base62 characters. Its 53 bytes fit into one block of SHA-256.
 const (
 	secretPrefixLen   = 4
 	secretRandomLen   = 43
@@ -35,7 +34,7 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// isBase62 costs a check less than comparisons do.
+// isBase62 is a table because every check reads it, and comparisons are slower.
 var isBase62 = func() (is [256]bool) {
 	for _, c := range []byte(base62) {
 		is[c] = true
@@ -43,18 +42,18 @@ var isBase62 = func() (is [256]bool) {
 	return is
 }()
 
-// Secret is the clear text of a credential, on its way to the person who asked for it.
-// It prints as its first and last characters only, so that it can't slip into a log;
-// Reveal is the one way to the rest.
+// Secret is the clear text of a credential, on its way to the person who asked for it. It
+// prints only its first and last characters, so that it can't end up in a log. Only Reveal
+// returns the rest.
 type Secret struct{ text string }
 
 // NewSecret makes a secret of the given kind from 256 random bits.
 func NewSecret(kind SecretKind) Secret {
-	return makeSecret(kind, func(pool []byte) { _, _ = rand.Read(pool) }) // never fails, see crypto/rand
+	return makeSecret(kind, func(pool []byte) { _, _ = rand.Read(pool) }) // rand.Read never fails
 }
 
-// DeriveSecret makes the secret of the given kind that follows from text, the same one each
-// time. Nobody can predict it unless they can call derive, see package seal.
+// DeriveSecret derives a secret of the given kind from text, always the same one. Only someone
+// who can call derive can predict it; see seal.Sealer.Derive.
 func DeriveSecret(kind SecretKind, derive func(purpose, text string) [sha256.Size]byte, text string) Secret {
 	round := 0
 	return makeSecret(kind, func(pool []byte) {
@@ -66,7 +65,8 @@ func DeriveSecret(kind SecretKind, derive func(purpose, text string) [sha256.Siz
 	})
 }
 
-// makeSecret makes a secret out of the random bytes that read fills its argument with.
+// makeSecret makes a secret from random bytes. It calls read to fill a pool with them until it
+// has enough.
 func makeSecret(kind SecretKind, read func([]byte)) Secret {
 	b := make([]byte, 0, SecretLen)
 	b = append(b, kind...)
@@ -74,7 +74,7 @@ func makeSecret(kind SecretKind, read func([]byte)) Secret {
 	for len(b) < secretPrefixLen+secretRandomLen {
 		read(pool[:])
 		for _, r := range pool {
-			// 6 bits, the two values past the alphabet thrown away: every character is equally likely.
+			// Of the 64 values of 6 bits, skip the two past the alphabet, so that every character is equally likely.
 			if r &= 63; r < 62 && len(b) < secretPrefixLen+secretRandomLen {
 				b = append(b, base62[r])
 			}
@@ -87,13 +87,13 @@ func makeSecret(kind SecretKind, read func([]byte)) Secret {
 // Reveal returns the clear text.
 func (s Secret) Reveal() string { return s.text }
 
-// Hash returns what is kept of the secret.
+// Hash returns what Keyporter stores instead of the secret.
 func (s Secret) Hash() SecretHash { return HashSecret(s.text) }
 
-// First returns the characters that the secret begins with, to tell it from others: the prefix and four more.
+// First returns the prefix and the next four characters, by which people recognize the secret.
 func (s Secret) First() string { return s.text[:secretPrefixLen+4] }
 
-// Last returns the four characters that the secret ends with.
+// Last returns the last four characters.
 func (s Secret) Last() string { return s.text[len(s.text)-4:] }
 
 // String hides all but the first and last characters.
@@ -104,15 +104,15 @@ func (s Secret) String() string {
 	return s.First() + "…" + s.Last()
 }
 
-// GoString hides what String hides, also from %#v.
+// GoString hides what String hides when the verb is %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// LogValue hides what String hides, also from structured logs.
+// LogValue hides what String hides in structured logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// SecretHash is the SHA-256 of a secret. A secret has 256 random bits, so that neither
-// salt nor a slow hash would add anything: those are for passwords. How hard it is to
-// guess one that was imported, the system knows that made it.
+// SecretHash is the SHA-256 of a secret. A secret has 256 random bits, so neither salt nor a
+// slow hash would add anything: those are for passwords. How hard an imported secret is to
+// guess depends on the system that made it.
 type SecretHash [sha256.Size]byte
 
 // HashSecret hashes the clear text of a secret of up to 512 bytes without allocating.
@@ -124,7 +124,7 @@ func HashSecret(text string) SecretHash {
 	return sha256.Sum256(buf[:copy(buf[:], text)])
 }
 
-// hashLong is HashSecret for secrets that other systems made, which may be longer than ours.
+// hashLong is HashSecret for imported secrets, which may be longer than Keyporter's own.
 func hashLong(text string) SecretHash {
 	var buf [MaxImportedLen]byte
 	if len(text) > len(buf) {
@@ -133,9 +133,9 @@ func hashLong(text string) SecretHash {
 	return sha256.Sum256(buf[:copy(buf[:], text)])
 }
 
-// ParseSecret tells the kind of a secret, and whether it is one: known prefix, length,
-// alphabet and checksum. A typing error, a cut or a made-up string is told without
-// looking anything up. That it was ever issued is a different question.
+// ParseSecret returns the kind of a secret, and whether the text is one at all: prefix, length,
+// alphabet and checksum. It needs no lookup to reject a typo, a truncated secret or a made-up
+// one. It doesn't say whether the secret was ever issued.
 func ParseSecret(text string) (SecretKind, bool) {
 	if len(text) != SecretLen {
 		return "", false
@@ -154,7 +154,7 @@ func ParseSecret(text string) (SecretKind, bool) {
 
 // secretChecksum is the CRC-32 of text as six base62 digits, most significant first.
 func secretChecksum(text string) (sum [secretChecksumLen]byte) {
-	// As crc32.ChecksumIEEE does, which would need a copy of text on the heap.
+	// crc32.ChecksumIEEE does the same, but would copy text to the heap.
 	c, table := ^uint32(0), crc32.IEEETable
 	for i := range len(text) {
 		c = table[byte(c)^text[i]] ^ c>>8

@@ -18,7 +18,7 @@ var kinds = []keyporter.SecretKind{
 	keyporter.SecretUserToken, keyporter.SecretOrganizationToken, keyporter.SecretAccessToken, keyporter.SecretRefreshToken, keyporter.SecretApp, keyporter.SecretGateway,
 }
 
-func TestASecretIsReadBack(t *testing.T) {
+func TestASecretParses(t *testing.T) {
 	for _, kind := range kinds {
 		s := keyporter.NewSecret(kind)
 		got, ok := keyporter.ParseSecret(s.Reveal())
@@ -28,7 +28,7 @@ func TestASecretIsReadBack(t *testing.T) {
 	}
 }
 
-// TestTheChecksumIsCRC32 computes it the way that a scanner in another language would.
+// TestTheChecksumIsCRC32 computes the checksum the way a secret scanner in another language would.
 func TestTheChecksumIsCRC32(t *testing.T) {
 	s := keyporter.NewSecret(keyporter.SecretUserToken).Reveal()
 	sum, digits := crc32.ChecksumIEEE([]byte(s[:47])), ""
@@ -41,8 +41,8 @@ func TestTheChecksumIsCRC32(t *testing.T) {
 	}
 }
 
-// TestATypingErrorIsNoSecret changes one character, or swaps two neighbours, anywhere.
-func TestATypingErrorIsNoSecret(t *testing.T) {
+// TestATypoIsDetected changes one character or swaps two neighboring ones.
+func TestATypoIsDetected(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := []byte(keyporter.NewSecret(rapid.SampledFrom(kinds).Draw(t, "kind")).Reveal())
 		before := string(s)
@@ -58,7 +58,7 @@ func TestATypingErrorIsNoSecret(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoSecret(t *testing.T) {
+func TestMalformedSecrets(t *testing.T) {
 	good := keyporter.NewSecret(keyporter.SecretUserToken).Reveal()
 	for _, s := range []string{
 		"", "kpu_", good[:52], good + "0", " " + good, good + " ", good + good, "kpx_" + good[4:], "KPU_" + good[4:],

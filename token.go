@@ -8,19 +8,21 @@ type Token struct {
 	OrganizationID ID
 	OwnerID        ID // the user who added it
 	Kind           TokenKind
-	Name           string // as the owner chose, unique among his own of the kind, letter case ignored
+	Name           string // the owner's choice, unique among their tokens of the kind, letter case ignored
 	Enabled        bool   // the on/off switch; a new token is off
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
 
-	// First and Last are characters of the secret, to tell tokens apart; empty when there are none to show.
+	// First and Last are the first and last characters of the secret, by which people recognize it.
+	// They are empty if there are none to show.
 	First, Last string
 }
 
-// Imported tells whether another system made the secret. Templates call it, also of a token that has no address.
+// Imported reports whether another system made the secret. It has a value receiver because
+// templates call it on values, too.
 func (t Token) Imported() bool { return !hasOwnPrefix(t.First) }
 
-// Shown is by what people tell the secret from others, for templates, too.
+// Shown returns the text by which people recognize the secret. Templates call it, like Imported.
 func (t Token) Shown() string {
 	if t.First == "" {
 		return "imported"
@@ -28,34 +30,34 @@ func (t Token) Shown() string {
 	return t.First + "…" + t.Last
 }
 
-// TokenKind says for whom a token speaks.
+// TokenKind says who a token acts for.
 type TokenKind string
 
 // The kinds of tokens.
 const (
-	UserToken         TokenKind = "user"         // speaks for its owner
-	OrganizationToken TokenKind = "organization" // speaks for the user named in the request; deprecated
+	UserToken         TokenKind = "user"         // acts for its owner
+	OrganizationToken TokenKind = "organization" // acts for the user named in the request; deprecated
 )
 
-// OrganizationTokensDeprecatedAt is since when organization tokens are deprecated
-// (RFC 9745): since there is a Keyporter. They exist for programs that came before it.
+// OrganizationTokensDeprecatedAt returns the date on which organization tokens became
+// deprecated (RFC 9745): Keyporter's first day. They exist for programs older than that.
 func OrganizationTokensDeprecatedAt() time.Time {
 	return time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC)
 }
 
-// Expired tells whether the token has ended at now. A zero ExpiresAt never ends.
+// Expired reports whether the token has expired at now. With a zero ExpiresAt, it never does.
 func (t *Token) Expired(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 
-// TokenUse is how a token was used, from the counts of every node.
+// TokenUse is how a token was used, counted across all nodes.
 type TokenUse struct {
-	Hours    [7 * 24]int // allowed calls by the hour, the oldest first; the last is the hour that runs
-	Allowed  int         // calls that were allowed in these hours
-	Refused  int         // calls with the right secret that were refused in these hours
-	Clients  []ClientUse // the latest first
-	SpokeFor []SpokenUse // with an organization token, the latest first
+	Hours    [7 * 24]int // allowed calls in each hour, oldest first; the last is the current hour
+	Allowed  int         // allowed calls in these hours
+	Refused  int         // refused calls with a valid secret in these hours
+	Clients  []ClientUse // latest first
+	SpokeFor []SpokenUse // with an organization token, latest first
 }
 
-// Last returns the client that used the token last, and false when none ever did.
+// Last returns the client that last used the token, and false if it was never used.
 func (u *TokenUse) Last() (ClientUse, bool) {
 	if len(u.Clients) == 0 {
 		return ClientUse{}, false
@@ -63,17 +65,19 @@ func (u *TokenUse) Last() (ClientUse, bool) {
 	return u.Clients[0], true
 }
 
-// SpokenUse is for whom, and on which version, an organization token spoke, ever since.
+// SpokenUse is how an organization token was used for one user and one version, over its
+// whole life.
 type SpokenUse struct {
 	Login   string
 	Version string // API and version, such as "esign 5"
 	LastAt  time.Time
-	Calls   int // that were allowed
+	Calls   int // allowed ones
 }
 
-// ClientUse is how one client, told by its user agent, used a token, ever since.
+// ClientUse is how one client, identified by its user agent, used a token over the token's
+// whole life.
 type ClientUse struct {
-	Agent   string // User-Agent as sent, cut to 200 bytes; empty when it sent none
+	Agent   string // its User-Agent, cut to 200 bytes; empty if it sent none
 	Address string // where its last call came from
 	Version string // API and version of its last call, such as "esign 6"
 	LastAt  time.Time

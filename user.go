@@ -6,16 +6,16 @@ import "time"
 type User struct {
 	ID             ID
 	OrganizationID ID
-	Login          string // an e-mail address, unique in the instance, letter case ignored
-	Operator       bool   // runs the instance, beside what his roles allow in his organization
-	Active         bool   // false: he can't sign in and none of his tokens works
+	Login          string // an email address, unique in the instance, letter case ignored
+	Operator       bool   // runs the instance, on top of what their roles allow in their organization
+	Active         bool   // false: they can't sign in, and none of their tokens works
 	RoleIDs        []ID
 	CreatedAt      time.Time
 }
 
-// MaxNameLen is the length of the longest name of anything, in characters.
+// MaxNameLen is the maximum length of every name, in characters.
 const MaxNameLen = 100
 
-// MaxLoginLen is the length of the longest login name in bytes, that of an e-mail
-// address (RFC 5321 §4.5.3.1.3, less the angle brackets).
+// MaxLoginLen is the maximum length of a login name in bytes. It is that of an email address
+// (RFC 5321 §4.5.3.1.3, without the angle brackets).
 const MaxLoginLen = 254

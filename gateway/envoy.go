@@ -67,7 +67,7 @@ func toRemove(sent http.Header, d *verify.Decision) []string {
 	var all []string
 	for _, name := range names {
 		plain := strings.ToLower(name)
-		if web.Foreign(http.CanonicalHeaderKey(name), true) && !set[plain] {
+		if web.MustStrip(http.CanonicalHeaderKey(name), true) && !set[plain] {
 			set[plain] = true
 			all = append(all, plain)
 		}

@@ -33,7 +33,7 @@ func (g *Gateway) Asks(r *http.Request) bool {
 // Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
 // body as the API wants them. A question that can't be understood: 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
-	web.Hurry(w, r) // a question has no body
+	web.LimitBodyTime(w, r) // a question has no body
 	switch r.URL.Path {
 	case verifyPath:
 		g.ask(w, r, forwarded)

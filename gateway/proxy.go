@@ -30,19 +30,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		g.refuse(w, &d, id)
 		return
 	}
 	if d.Route.API().Target() == nil {
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
 		ModifyResponse: func(res *http.Response) error {
-			web.CleanAnswer(res.Header, len(d.Route.API().Hosts) == 0)
+			web.CleanResponse(res.Header, len(d.Route.API().Hosts) == 0)
 			g.notices.Tell(res.Header, &d)
 			w.Header()[keyporter.HeaderRequestID] = []string{id} // anew: an early hint clears all headers
 			return nil
@@ -57,7 +57,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // rewrite makes the request that the API gets.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id string) {
-	web.Outgoing(p, g.proxies, d.Route.API().Target(), id)
+	web.RewriteRequest(p, g.proxies, d.Route.API().Target(), id)
 	for _, header := range d.Identity() {
 		p.Out.Header[header.Name] = header.Values
 	}

@@ -1,9 +1,9 @@
 // Package names compares and validates what people call things: the names of tokens, roles,
 // apps and organizations, and the login names of users.
 //
-// It owns the rule for when two names are the same and which names are valid. There is one
-// for every name and login, so nothing else folds letter case or looks for invisible
-// characters. That a name is unique, the database holds: it stores the Key with it.
+// It owns the rules for when two names are the same and which names are valid. Nothing else
+// folds letter case or looks for invisible characters. The database keeps names unique: it
+// stores the Key of each.
 package names
 
 import (
@@ -15,19 +15,20 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Key returns what a name or login is compared by. Letter case doesn't count. Keys are stored
-// under unique indexes, so a change of this function needs a migration of them.
+// Key returns the form in which names and logins are compared. It ignores letter case. The
+// database stores keys under unique indexes, so changing this function takes a migration.
 func Key(name string) string {
-	// Upper first: that joins letters with several lower-case forms (ς and σ, ſ and s).
+	// Upper case first: it unifies letters with several lower-case forms (ς and σ, ſ and s).
 	return strings.ToLower(strings.ToUpper(name))
 }
 
-// Same reports whether two names or logins are the same one.
+// Same reports whether two names or logins are the same.
 func Same(a, b string) bool { return a == b || Key(a) == Key(b) }
 
-// Parse validates a name and returns it without the white space around it: 1 to 100
-// characters that a reader can see. Anything else may be in it, markup included, because
-// pages escape what they show. Its error is about the input with the name of field.
+// Parse validates a name and returns it without surrounding white space. A name has 1 to
+// keyporter.MaxNameLen characters, at least one of them visible, and no control characters or
+// invisible ones. Markup is allowed, because pages escape what they show. Its errors are
+// Invalid, about the input field.
 func Parse(field, name string) (string, error) {
 	name = strings.TrimFunc(name, unicode.IsSpace)
 	switch {
@@ -45,7 +46,8 @@ func Parse(field, name string) (string, error) {
 	return name, nil
 }
 
-// ParseLogin validates a login name and returns it without the white space around it.
+// ParseLogin validates a login name, an email address of at most keyporter.MaxLoginLen bytes,
+// and returns it without surrounding white space. Its errors are Invalid, about the input login.
 func ParseLogin(login string) (string, error) {
 	login = strings.TrimFunc(login, unicode.IsSpace)
 	local, domain, ok := strings.Cut(login, "@")
@@ -63,8 +65,9 @@ func ParseLogin(login string) (string, error) {
 	return login, nil
 }
 
-// ParseText validates a text of several lines and returns it without the white space around
-// it: up to limit characters that a reader can see. It may be empty.
+// ParseText validates a text that may have several lines, and returns it without surrounding
+// white space and with \n line ends. It may be empty, and has at most limit characters. Its
+// errors are Invalid, about the input field.
 func ParseText(field, text string, limit int) (string, error) {
 	text = strings.TrimFunc(strings.ReplaceAll(text, "\r\n", "\n"), unicode.IsSpace)
 	switch {
@@ -78,8 +81,8 @@ func ParseText(field, text string, limit int) (string, error) {
 	return text, nil
 }
 
-// invisible reports whether a character can make a name look like another one or break a
-// line: controls, and the marks that change the direction of writing. The joiners that
+// invisible reports whether a character can make a name look like another one, or break a
+// line: control characters, and marks that change the writing direction. The joiners that some
 // scripts and emoji need are allowed.
 func invisible(r rune) bool {
 	const zeroWidthNonJoiner, zeroWidthJoiner = '\u200c', '\u200d'

@@ -54,7 +54,7 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-func TestTheKeyIgnoresLetterCaseOnly(t *testing.T) {
+func TestTheKeyOnlyIgnoresLetterCase(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "s")
 		if names.Key(s) != names.Key(strings.ToUpper(s)) || names.Key(names.Key(s)) != names.Key(s) {
@@ -63,7 +63,7 @@ func TestTheKeyIgnoresLetterCaseOnly(t *testing.T) {
 	})
 }
 
-// TestStoredKeysStayValid: keys stand in databases, under unique indexes.
+// TestStoredKeysStayValid pins the keys that databases already have under unique indexes.
 func TestStoredKeysStayValid(t *testing.T) {
 	for name, key := range map[string]string{
 		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "straße", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",

@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// GuardedClient fetches from addresses that a tenant chose: it follows no redirects and
-// connects only to IP addresses that allowed accepts, Public in production. The check is made
-// when the connection is, because a name can resolve to another address by then (DNS rebinding).
+// GuardedClient returns a client for addresses that a tenant chose. It follows no redirects,
+// and only connects to IP addresses that allowed accepts (in production, Public). It checks the
+// address when it connects: if it checked earlier, the name could resolve to another address
+// by then (DNS rebinding).
 func GuardedClient(allowed func(netip.Addr) bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
@@ -23,14 +24,14 @@ func GuardedClient(allowed func(netip.Addr) bool) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second,
-			MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: nil, // a proxy would connect to an address that we can't check
+			MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: nil, // a proxy would connect to an address we can't check
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// Public reports whether anybody on the internet can reach an address. Without this check a
-// tenant could have us call what only we can reach: cloud metadata, the database, the router.
+// Public reports whether anyone on the internet can reach an address. Without this check, a
+// tenant could make us call what only we can reach: cloud metadata, the database, the router.
 func Public(a netip.Addr) bool {
 	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.Zone() != "" {
 		return false
@@ -43,7 +44,7 @@ func Public(a netip.Addr) bool {
 	return true
 }
 
-// specialNetworks are the networks in the IANA special-purpose address registries that
+// specialNetworks returns the networks in the IANA special-purpose address registries that
 // net/netip doesn't recognize, including those that embed an IPv4 address.
 func specialNetworks() (all []netip.Prefix) {
 	for _, p := range []string{

@@ -1,8 +1,8 @@
-// Package notify tells others what has happened.
+// Package notify sends webhooks: it lets other programs know what has happened.
 //
-// It owns the outbox, the sender that empties it, how webhooks are signed, and the guard on
-// the addresses that tenants choose. Package control adds to the outbox in the transaction
-// of the change itself; package server runs the sender.
+// It owns the outbox, the sender that empties it, the signatures of webhooks, and the guard on
+// addresses that tenants choose. Package control adds to the outbox in the same transaction as
+// the change. Package server runs the sender.
 package notify
 
 import (
@@ -23,15 +23,16 @@ const (
 	sendBatch = 20
 )
 
-// retryAfter is the time between attempts. After the last one, two days later, the sender gives up.
+// retryAfter returns the waiting times between attempts. They add up to about two days; then
+// the sender gives up.
 func retryAfter() []time.Duration {
 	return []time.Duration{
 		time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour,
 	}
 }
 
-// Sender sends what is in the outbox. It is safe for concurrent use, and any number of nodes
-// can run one.
+// Sender sends the webhooks in the outbox. It is safe for concurrent use, and any number of
+// nodes can run one.
 type Sender struct {
 	db     *store.DB
 	sealer *seal.Sealer
@@ -40,13 +41,13 @@ type Sender struct {
 	log    *slog.Logger
 }
 
-// Options are what a Sender can be given. The zero value works.
+// Options configure a Sender. The zero value works, but sends nothing.
 type Options struct {
-	// Sealer opens the secrets of webhooks. Without one nothing is sent.
+	// Sealer opens the secrets of webhooks. Without one, nothing is sent.
 	Sealer *seal.Sealer
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Client calls webhooks; nil is a guarded one that calls public addresses only.
+	// Client calls webhooks; nil is a GuardedClient for public addresses.
 	Client *http.Client
 	// Log gets failures; nil drops them.
 	Log *slog.Logger
@@ -83,14 +84,14 @@ func (s *Sender) Run(ctx context.Context) {
 	}
 }
 
-// Send makes one attempt at each delivery that is due. An attempt that fails is no error: it
-// is made again later.
+// Send makes one attempt at each delivery that is due, up to 20 of them. It doesn't return
+// failed attempts as errors, since it tries those again later.
 func (s *Sender) Send(ctx context.Context) error {
 	due, err := s.db.DueDeliveries(ctx, s.now(), sendBatch)
 	if err != nil {
 		return err
 	}
-	// In parallel: a slow receiver must not delay the others.
+	// In parallel, because a slow receiver must not delay the others.
 	errs := make([]error, len(due))
 	var all sync.WaitGroup
 	for i, d := range due {
@@ -108,7 +109,7 @@ func (s *Sender) attempt(ctx context.Context, d store.Delivery) error {
 		}
 		return s.delete(ctx, d)
 	}
-	// Claimed before it is sent, so that two nodes that find it at the same moment don't both send it.
+	// Claim it before sending, so that two nodes that find it at the same moment don't both send it.
 	err := s.db.Do(ctx, func(tx *store.Tx) error { return tx.ClaimDelivery(ctx, d, s.now().Add(waits[d.Attempts])) })
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return nil

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// publisher receives webhooks.
+// publisher is an app's publisher, who receives webhooks.
 type publisher struct {
 	*httptest.Server
 
@@ -49,10 +49,10 @@ func newPublisher(t *testing.T) *publisher {
 	return p
 }
 
-// client calls any address and trusts the publisher's certificate.
+// client returns a client that calls any address and trusts the publisher's certificate.
 func (p *publisher) client() *http.Client {
 	c := notify.GuardedClient(func(netip.Addr) bool { return true })
-	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig //nolint:errcheck // they are what they are
+	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig //nolint:errcheck // both are *http.Transport
 	return c
 }
 
@@ -119,11 +119,11 @@ func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
 		}
 		send(0)
 		fine(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"))
-		send(0) // it stands
+		send(0) // the connection hasn't ended
 		p.answers(http.StatusInternalServerError)
 		fine(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID))
 		send(1)
-		send(1) // not again at once
+		send(1) // not again right away
 		d.Clock.Advance(time.Minute)
 		p.answers(http.StatusFound)
 		send(2) // a redirect isn't followed
@@ -186,7 +186,7 @@ func (p *publisher) verify(t *testing.T, d *world, app keyporter.App, conn keypo
 	}
 }
 
-func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
+func TestASilentWebhookIsGivenUp(t *testing.T) {
 	t.Parallel()
 	d := newWorld(t, keyportertest.SQLite(t))
 	ctx, p := t.Context(), newPublisher(t)
@@ -208,8 +208,8 @@ func TestAWebhookThatNeverAnswersIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestWebhooksReachNothingOfOurs has a publisher name addresses that only we can reach.
-func TestWebhooksReachNothingOfOurs(t *testing.T) {
+// TestWebhooksOnlyReachPublicAddresses has a publisher choose addresses that only we can reach.
+func TestWebhooksOnlyReachPublicAddresses(t *testing.T) {
 	t.Parallel()
 	for address, public := range map[string]bool{
 		"93.184.216.34": true, "8.8.8.8": true, "2606:2800:220:1::1": true,

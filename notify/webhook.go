@@ -19,25 +19,25 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Webhooks are signed according to Standard Webhooks (v1): HMAC-SHA-256 over id, time and body.
+// Webhooks are signed according to Standard Webhooks (v1): HMAC-SHA-256 over ID, time and body.
 const (
 	secretLen    = 32 // bytes
 	secretPrefix = "whsec_"
-	postTime     = 15 * time.Second
+	postTimeout  = 15 * time.Second
 )
 
 func secretPurpose(app keyporter.ID) string { return "webhook " + string(app) }
 
-// NewWebhookSecret makes the secret that signs an app's webhooks, as its publisher gets it
-// and as the database keeps it.
+// NewWebhookSecret makes the secret that signs an app's webhooks. It returns the secret for the
+// app's publisher, and sealed bytes for the database.
 func NewWebhookSecret(sealer *seal.Sealer, app keyporter.ID) (secret string, sealed []byte) {
 	key := make([]byte, secretLen)
-	_, _ = rand.Read(key) // never fails, see crypto/rand
+	_, _ = rand.Read(key) // rand.Read never fails
 	return secretPrefix + base64.StdEncoding.EncodeToString(key), sealer.Seal(secretPurpose(app), key)
 }
 
-// connectionEnded is the body of a webhook. It holds what the app knows already, the subject
-// of its ID tokens, and nothing about who ended the connection.
+// connectionEnded is the body of a webhook. It holds only what the app already knows, such as
+// the subject of its ID tokens, and doesn't say who ended the connection.
 type connectionEnded struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
@@ -48,8 +48,8 @@ type connectionEnded struct {
 	} `json:"data"`
 }
 
-// ConnectionEnded puts a webhook to the app into the outbox, if the app has one. It is sent
-// after tx is committed, and never if it isn't.
+// ConnectionEnded puts a webhook for the app into the outbox, if the app has a webhook address.
+// The webhook is sent once tx is committed.
 func ConnectionEnded(ctx context.Context, tx *store.Tx, a keyporter.App, conn keyporter.Connection, now time.Time) error {
 	if a.Webhook == "" {
 		return nil
@@ -72,7 +72,7 @@ func (s *Sender) post(ctx context.Context, d store.Delivery) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, postTime)
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.To, strings.NewReader(d.Body))
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package seal keeps what the database stores but must not be able to read: the keys that
-// sign, the secrets of webhooks and identity providers, and the requests of apps.
+// Package seal encrypts what the database stores but must not be readable from it: signing
+// keys, the secrets of webhooks and identity providers, and the requests of apps.
 //
-// It owns the cryptography, and nothing else. The caller names the purpose of what it seals,
-// and package server reads the keys.
+// It owns the cryptography and nothing else. Callers name the purpose of what they seal, and
+// package server reads the keys.
 package seal
 
 import (
@@ -18,20 +18,21 @@ import (
 // KeyLen is the length of a key in bytes.
 const KeyLen = 32
 
-// Key seals and opens. It is never stored in the database.
+// Key is the key of a Sealer. It is never stored in the database.
 type Key [KeyLen]byte
 
 // NewKey makes a key from 256 random bits.
 func NewKey() (key Key) {
-	_, _ = rand.Read(key[:]) // never fails, see crypto/rand
+	_, _ = rand.Read(key[:]) // rand.Read never fails
 	return key
 }
 
-// Sealer seals and opens, and derives bits that nobody without its keys can compute. The
-// first key seals and derives; any of them opens, so that keys can be replaced.
+// Sealer seals and opens, and derives bits that nobody can compute without its keys. The first
+// key seals and derives. All of them open, so that keys can be replaced. It is safe for
+// concurrent use.
 type Sealer struct{ keys []Key }
 
-// New returns a Sealer with at least one key.
+// New returns a Sealer. It fails if there is no key.
 func New(keys ...Key) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("there is no key to seal with")
@@ -39,14 +40,15 @@ func New(keys ...Key) (*Sealer, error) {
 	return &Sealer{keys: keys}, nil
 }
 
-// Seal encrypts plain for one purpose (AES-256-GCM, with a random nonce in front). The result
-// doesn't open for any other purpose, which is why a purpose names the row.
+// Seal encrypts plain for one purpose (AES-256-GCM, prefixed with a random nonce). The result
+// doesn't open for any other purpose. A purpose therefore names the row, so that nobody can
+// swap the sealed bytes of two rows.
 func (s *Sealer) Seal(purpose string, plain []byte) []byte {
 	return s.aead(0, purpose).Seal(nil, nil, plain, []byte(purpose)) //nolint:gosec // the nonce is random, see NewGCMWithRandomNonce
 }
 
-// Open returns what was sealed for the purpose. It fails if the key is another one or the
-// sealed bytes were changed.
+// Open decrypts what was sealed for the purpose. It fails if none of the keys sealed it, or if
+// the sealed bytes were changed.
 func (s *Sealer) Open(purpose string, sealed []byte) ([]byte, error) {
 	for i := range s.keys {
 		if plain, err := s.aead(i, purpose).Open(nil, nil, sealed, []byte(purpose)); err == nil {
@@ -56,7 +58,7 @@ func (s *Sealer) Open(purpose string, sealed []byte) ([]byte, error) {
 	return nil, errors.New("what the database has sealed for " + purpose + " doesn't open: it was sealed with another key, or changed")
 }
 
-// Derive returns 256 bits that only someone with the first key can compute from text.
+// Derive returns 256 bits that nobody can compute from purpose and text without the first key.
 func (s *Sealer) Derive(purpose, text string) [sha256.Size]byte {
 	mac := hmac.New(sha256.New, s.key(0, "derive "+purpose))
 	mac.Write([]byte(text))
@@ -66,7 +68,7 @@ func (s *Sealer) Derive(purpose, text string) [sha256.Size]byte {
 func (s *Sealer) key(i int, purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, s.keys[i][:], nil, purpose, KeyLen)
 	if err != nil {
-		panic(err) // only for a length that HKDF can't derive
+		panic(err) // only for a length HKDF can't derive
 	}
 	return key
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter/seal"
 )
 
-func TestSealedBytesOpenForTheirPurposeOnly(t *testing.T) {
+func TestSealedBytesOnlyOpenForTheirPurpose(t *testing.T) {
 	old, current := seal.NewKey(), seal.NewKey()
 	before, err := seal.New(old)
 	if err != nil {

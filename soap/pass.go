@@ -21,7 +21,7 @@ import (
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision *verify.Decision) {
 	api := m.route.API()
 	if api.Target() == nil {
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
@@ -29,13 +29,13 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 	rest := &rest{body: r.Body, scanner: m.scanner, over: m.whole}
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
-			web.Outgoing(p, d.proxies, api.Target(), m.id)
+			web.RewriteRequest(p, d.proxies, api.Target(), m.id)
 			for _, header := range decision.Identity() {
 				p.Out.Header[header.Name] = header.Values
 			}
 		},
 		ModifyResponse: func(res *http.Response) error {
-			web.CleanAnswer(res.Header, len(api.Hosts) == 0)
+			web.CleanResponse(res.Header, len(api.Hosts) == 0)
 			d.notices.Tell(res.Header, decision)
 			w.Header()[keyporter.HeaderRequestID] = []string{m.id} // anew: an early hint clears all headers
 			return nil

@@ -68,14 +68,14 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route := d.route(r)
 	switch {
 	case route == nil:
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id})
 	case r.Method == http.MethodPost:
 		d.call(w, r, &message{id: id, route: route})
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		d.describe(w, r, route)
 	default:
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		web.WriteProblem(w, web.Problem{Status: http.StatusMethodNotAllowed, RequestID: id, Detail: "Send messages here with POST."})
 	}
@@ -114,7 +114,7 @@ var errTooLate = errors.New("the message didn't arrive in time")
 // call handles a message.
 func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 	if problem := m.readHeaders(r.Header); problem != "" {
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		web.WriteProblem(w, web.Problem{Status: http.StatusUnsupportedMediaType, RequestID: m.id, Detail: problem})
 		return
 	}
@@ -163,14 +163,14 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 	decision := d.checker.Check(r.Context(), &req)
 	switch {
 	case !decision.Allowed:
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		refusal := decision.Reason.Refusal()
 		if refusal.Status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "1")
 		}
 		write(w, &m.envelope, http.StatusOK, failed(refusal.Status, refusal.Text, m.id))
 	case m.calls("ValidateAuthorization_v1"):
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 		d.notices.Tell(w.Header(), &decision)
 		write(w, &m.envelope, http.StatusOK, succeeded())
 	default:
@@ -190,7 +190,7 @@ func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err 
 	if errors.Is(err, errTooLate) {
 		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't arrive in time."
 	} else { // who was too late had his time
-		web.Hurry(w, r)
+		web.LimitBodyTime(w, r)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	web.WriteProblem(w, p)

@@ -2,12 +2,12 @@ package web
 
 import "net/http"
 
-// SetAuthorize has the browser keep value until it is closed. It binds a request of an app
-// to the browser that it came from: else somebody could begin one and have another person
-// finish it (RFC 9700 §4.7).
+// SetAuthorize stores value in a cookie until the browser is closed. The cookie binds an app's
+// authorization request to the browser it came from. Otherwise an attacker could start a
+// request and have someone else finish it (RFC 9700 §4.7).
 func SetAuthorize(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
 	http.SetCookie(w, cookie(authorizeCookie, p.Secure(r), value, 0))
 }
 
-// Authorize returns what SetAuthorize had the browser keep, empty when there is nothing.
-func Authorize(r *http.Request, p Proxies) string { return kept(r, p, authorizeCookie) }
+// Authorize returns the value SetAuthorize stored, or "".
+func Authorize(r *http.Request, p Proxies) string { return cookieValue(r, p, authorizeCookie) }

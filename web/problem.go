@@ -14,16 +14,16 @@ type Problem struct {
 	RequestID string `json:"request_id,omitempty"`
 }
 
-// WriteProblem answers with a problem document.
+// WriteProblem responds with a problem document. It sets the title from the status.
 func WriteProblem(w http.ResponseWriter, p Problem) {
 	p.Title = http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client is gone, or it works
+	_ = json.NewEncoder(w).Encode(p) // only fails if the client is gone
 }
 
-// ErrorID is the code that clients of eSignAnyWhere's API know for an error of ours with that status.
+// ErrorID returns the eSignAnyWhere error code for a status, for clients of that API.
 func ErrorID(status int) string {
 	switch status {
 	case http.StatusForbidden:

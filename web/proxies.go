@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the proxies in front of Keyporter. What others send as
-// X-Forwarded-… or X-Original-… is not believed: anybody can write these headers. The
-// zero value trusts nobody.
+// Proxies are the addresses of the trusted proxies in front of Keyporter. X-Forwarded-… and
+// X-Original-… headers from anyone else are ignored, because anyone can write them. The zero
+// value trusts nobody.
 type Proxies struct{ prefixes []netip.Prefix }
 
 // ParseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
@@ -38,27 +38,27 @@ func (p Proxies) contains(a netip.Addr) bool {
 	return false
 }
 
-// Trusts tells whether the request comes straight from one of the proxies.
+// Trusts reports whether the request comes directly from one of the proxies.
 func (p Proxies) Trusts(r *http.Request) bool {
 	a, ok := peer(r)
 	return ok && p.contains(a)
 }
 
-// peer is the address at the other end of the connection.
+// peer returns the address at the other end of the connection.
 func peer(r *http.Request) (netip.Addr, bool) {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	return a.Addr().Unmap().WithZone(""), err == nil
 }
 
-// ClientAddr returns the address of the client: that of the connection, or, when it is
-// a trusted proxy's, the last address in X-Forwarded-For that is not one of theirs.
-// Whatever stands before that one the client may have written himself.
+// ClientAddr returns the client's address: that of the connection or, if that is a trusted
+// proxy, the last address in X-Forwarded-For that isn't a trusted proxy. The client may have
+// made up everything before that one. It is "" if the connection has no valid address.
 func (p Proxies) ClientAddr(r *http.Request) string {
 	addr, _ := p.Client(r)
 	return addr
 }
 
-// Client returns ClientAddr, and Trusts, for the price of one.
+// Client returns both ClientAddr and Trusts, at the cost of one.
 func (p Proxies) Client(r *http.Request) (addr string, trusts bool) {
 	a, ok := peer(r)
 	if !ok {
@@ -71,8 +71,9 @@ func (p Proxies) Client(r *http.Request) (addr string, trusts bool) {
 	return text, trusts
 }
 
-// forwardedFor returns the last address in the chain that is not one of the proxies', or
-// the first that is, or last when it can't be told what stands before that.
+// forwardedFor walks the chain backward to the last address that isn't a proxy's and returns
+// it. If all are, it returns the first one. At an entry it can't parse, it stops and returns
+// the address after that entry, or last if there is none.
 func (p Proxies) forwardedFor(chain []string, last string) string {
 	hops := strings.Join(chain, ",")
 	for end := len(hops); end >= 0; {
@@ -80,10 +81,10 @@ func (p Proxies) forwardedFor(chain []string, last string) string {
 		hop := strings.TrimSpace(hops[start:end])
 		parsed, err := netip.ParseAddr(hop)
 		if err != nil {
-			break // not from a proxy of ours; keep the last address that was
+			break // none of our proxies wrote this; keep the address after it
 		}
 		a := parsed.Unmap().WithZone("")
-		if last = hop; !parsed.Is4() { // of which there is one spelling
+		if last = hop; !parsed.Is4() { // an IPv4 address has only one spelling
 			last = a.String()
 		}
 		if !p.contains(a) {
@@ -94,7 +95,7 @@ func (p Proxies) forwardedFor(chain []string, last string) string {
 	return last
 }
 
-// addrString is a.String(), taken out of RemoteAddr where it stands there word for word.
+// addrString returns a.String(). It slices RemoteAddr where it can, which doesn't allocate.
 func addrString(r *http.Request, a netip.Addr) string {
 	if i := strings.LastIndexByte(r.RemoteAddr, ':'); i > 0 && a.Is4() && r.RemoteAddr[0] != '[' {
 		return r.RemoteAddr[:i]
@@ -102,7 +103,7 @@ func addrString(r *http.Request, a netip.Addr) string {
 	return a.String()
 }
 
-// Secure tells whether the client speaks HTTPS, to us or to a trusted proxy.
+// Secure reports whether the client uses HTTPS, to us or to a trusted proxy.
 func (p Proxies) Secure(r *http.Request) bool {
 	return r.TLS != nil || p.Trusts(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }

@@ -18,12 +18,12 @@ var (
 )
 
 func newRequestBase() (b [8]byte) {
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	_, _ = rand.Read(b[:]) // rand.Read never fails
 	return b
 }
 
-// NewRequestID returns an id that no other request in any process has: 64 random bits
-// of this process and a count. It is a name to ask after, not a secret.
+// NewRequestID returns an ID of 24 characters that no other request in any process has: 64
+// random bits for this process, and a count. It is for looking a request up, not a secret.
 func NewRequestID() string {
 	var b [15]byte
 	copy(b[:], requestBase[:])
@@ -37,7 +37,7 @@ func NewRequestID() string {
 
 type requestIDKey struct{}
 
-// WithRequestID gives each request an id, and the answer a header with it.
+// WithRequestID gives each request an ID, and puts it in a header of the response.
 func WithRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := NewRequestID()
@@ -46,7 +46,7 @@ func WithRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// RequestID returns the id of the request that ctx belongs to, empty when it has none.
+// RequestID returns the ID of the request that ctx belongs to, or "".
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id

@@ -2,8 +2,8 @@ package web
 
 import "net/http"
 
-// SecurityHeaders sets on every answer what keeps a page from being framed, sniffed,
-// fed with foreign scripts, or telling other sites where its reader was.
+// SecurityHeaders adds headers to every response that prevent framing, content sniffing and
+// scripts from other sites, and keep the page's address from other sites.
 func SecurityHeaders(p Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

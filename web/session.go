@@ -6,28 +6,29 @@ import (
 	"strings"
 )
 
-// The cookies. Over HTTPS its name has the prefix __Host-, with which browsers
-// accept it from this host and path only, and from nowhere over plain HTTP (RFC 6265bis
-// §4.1.3.2). Plain HTTP is for one's own machine.
+// The cookies. Over HTTPS, their names have the prefix __Host-, so that browsers only accept
+// them from this host over HTTPS (RFC 6265bis §4.1.3.2). Plain HTTP is only for development on
+// one's own machine.
 const (
 	ourCookies      = "keyporter-"
 	sessionCookie   = ourCookies + "session"
 	signInCookie    = ourCookies + "sign-in"
 	authorizeCookie = ourCookies + "authorize"
-	secure          = "__Host-"
+	securePrefix    = "__Host-"
 )
 
-// SetSession has the browser keep value until it is closed.
+// SetSession stores value in the session cookie until the browser is closed.
 func SetSession(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
 	http.SetCookie(w, cookie(sessionCookie, p.Secure(r), value, 0))
 }
 
-// ClearSession has the browser forget the session.
+// ClearSession deletes the session cookie.
 func ClearSession(w http.ResponseWriter, r *http.Request, p Proxies) {
 	http.SetCookie(w, cookie(sessionCookie, p.Secure(r), "", -1))
 }
 
-// SetSignIn has the browser keep a sign-in that is on its way to a provider, for ten minutes; empty forgets it.
+// SetSignIn stores the state of a sign-in through an identity provider in a cookie for ten
+// minutes. An empty value deletes the cookie.
 func SetSignIn(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
 	age := 600
 	if value == "" {
@@ -38,23 +39,23 @@ func SetSignIn(w http.ResponseWriter, r *http.Request, p Proxies, value string) 
 
 func cookie(name string, isSecure bool, value string, maxAge int) *http.Cookie {
 	if isSecure {
-		name = secure + name
+		name = securePrefix + name
 	}
-	return &http.Cookie{ //nolint:gosec // Secure follows the scheme: one's own machine has plain HTTP
+	return &http.Cookie{ //nolint:gosec // Secure follows the scheme, because development uses plain HTTP
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: isSecure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
 
-// Session returns what SetSession had the browser keep, empty when there is nothing.
-func Session(r *http.Request, p Proxies) string { return kept(r, p, sessionCookie) }
+// Session returns the value SetSession stored, or "".
+func Session(r *http.Request, p Proxies) string { return cookieValue(r, p, sessionCookie) }
 
-// SignIn returns what SetSignIn had the browser keep, empty when there is nothing.
-func SignIn(r *http.Request, p Proxies) string { return kept(r, p, signInCookie) }
+// SignIn returns the value SetSignIn stored, or "".
+func SignIn(r *http.Request, p Proxies) string { return cookieValue(r, p, signInCookie) }
 
-// kept returns the value of a cookie. Over HTTPS the one without the prefix doesn't
-// count: somebody on the way could have set it.
-func kept(r *http.Request, p Proxies, name string) string {
+// cookieValue returns the value of a cookie, or "". Over HTTPS it ignores cookies without the
+// prefix, which an attacker on the network could have set over plain HTTP.
+func cookieValue(r *http.Request, p Proxies, name string) string {
 	c, err := r.Cookie(cookie(name, p.Secure(r), "", 0).Name)
 	if err != nil {
 		return ""
@@ -62,8 +63,8 @@ func kept(r *http.Request, p Proxies, name string) string {
 	return c.Value
 }
 
-// WithoutSession takes our cookies out of Cookie headers, which then can be passed on.
-func WithoutSession(header http.Header) {
+// RemoveOwnCookies removes our cookies from the Cookie headers, which then can be forwarded.
+func RemoveOwnCookies(header http.Header) {
 	lines := header["Cookie"]
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), ourCookies) }) {
 		return
@@ -72,7 +73,7 @@ func WithoutSession(header http.Header) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
-			if name = strings.TrimSpace(name); name != "" && !IsSessionCookie(name) {
+			if name = strings.TrimSpace(name); name != "" && !IsOwnCookie(name) {
 				kept = append(kept, strings.TrimSpace(part))
 			}
 		}
@@ -83,9 +84,9 @@ func WithoutSession(header http.Header) {
 	}
 }
 
-// IsSessionCookie tells whether a cookie of that name is ours.
-func IsSessionCookie(name string) bool {
+// IsOwnCookie reports whether a cookie with this name is one of Keyporter's.
+func IsOwnCookie(name string) bool {
 	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie}, func(own string) bool {
-		return strings.EqualFold(name, own) || strings.EqualFold(name, secure+own)
+		return strings.EqualFold(name, own) || strings.EqualFold(name, securePrefix+own)
 	})
 }

@@ -13,21 +13,21 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Outgoing makes of a call that was checked the request that the API gets, without the
-// identity headers, which the door adds. Hop-by-hop headers, those that the client names
-// in Connection among them, were removed before, so that no client can have the identity
-// headers removed.
-func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id string) {
+// RewriteRequest turns a checked call into the request that the API gets. The door adds the
+// identity headers afterward. httputil.ReverseProxy has already removed hop-by-hop headers,
+// including those the client lists in Connection, so no client can get the identity headers
+// removed.
+func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id string) {
 	h := p.Out.Header
 	fromProxy := proxies.Trusts(p.In)
 	for name := range h {
-		if Foreign(name, fromProxy) {
+		if MustStrip(name, fromProxy) {
 			delete(h, name)
 		}
 	}
 	onlyWebsocket(h)
-	WithoutSession(h)
-	p.Out.Trailer = nil // some servers make headers of trailers
+	RemoveOwnCookies(h)
+	p.Out.Trailer = nil // some servers turn trailers into headers
 	if fromProxy {
 		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 	}
@@ -39,11 +39,11 @@ func Outgoing(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id str
 	h[keyporter.HeaderRequestID] = []string{id}
 }
 
-// Foreign tells headers that must not reach an API: those of Keyporter's own, those
-// by which some servers let a client name another path or method than the one that was
-// checked, and, unless they come from a trusted proxy, those that say where a call came
-// from. In any spelling, see keyporter.IsOwnHeader. The name is in canonical form.
-func Foreign(name string, fromProxy bool) bool {
+// MustStrip reports whether a header from a client must not reach an API: Keyporter's own;
+// those with which some servers let a client override the path or method that was checked;
+// and, unless they come from a trusted proxy, those that say where a call came from. It
+// catches all spellings, see keyporter.IsOwnHeader. The name must be in canonical form.
+func MustStrip(name string, fromProxy bool) bool {
 	if keyporter.IsOwnHeader(name) {
 		return true
 	}
@@ -61,8 +61,8 @@ func Foreign(name string, fromProxy bool) bool {
 	return strings.HasPrefix(string(plain), "xoriginal")
 }
 
-// onlyWebsocket takes off any other upgrade that the client asks for. With h2c an API
-// would take further calls through the same connection, which nobody checks.
+// onlyWebsocket strips every other upgrade the client asks for. With h2c, an API would accept
+// more calls through the same connection, and nobody would check them.
 func onlyWebsocket(h http.Header) {
 	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		h.Del("Upgrade")
@@ -71,9 +71,9 @@ func onlyWebsocket(h http.Header) {
 	h.Del("Http2-Settings")
 }
 
-// CleanAnswer takes out of an API's answer what it must not say in our name. An API that
-// shares its origin with the console gets its answers sandboxed.
-func CleanAnswer(h http.Header, sharesOrigin bool) {
+// CleanResponse removes from an API's response the headers and cookies only Keyporter may set.
+// If the API shares its origin with the console, it also sandboxes the response.
+func CleanResponse(h http.Header, sharesOrigin bool) {
 	for name := range h {
 		if strings.HasPrefix(name, keyporter.OwnHeaderPrefix) {
 			delete(h, name)
@@ -82,31 +82,32 @@ func CleanAnswer(h http.Header, sharesOrigin bool) {
 	if len(h["Set-Cookie"]) > 0 {
 		ours := func(line string) bool {
 			name, value, _ := strings.Cut(line, "=")
-			if name = strings.TrimSpace(name); name == "" { // then browsers send the value alone, which has a name in it
+			if name = strings.TrimSpace(name); name == "" { // browsers then send only the value, which may itself look like name=value
 				name, _, _ = strings.Cut(value, "=")
 			}
-			return IsSessionCookie(strings.TrimSpace(name))
+			return IsOwnCookie(strings.TrimSpace(name))
 		}
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], ours)
 	}
 	if sharesOrigin {
-		// Should the answer be a page, its scripts must not act at the console.
+		// If the response is a page, its scripts must not act in the console.
 		h["Content-Security-Policy"] = append(h["Content-Security-Policy"], "sandbox")
 	}
 }
 
-// refusedBody is how long a client may take over the body of a call that is refused. The
-// server reads it before it answers, so that the connection can be used again.
-const refusedBody = 5 * time.Second
+// refusedBodyTimeout is how long a client may take to send the body of a refused call. The
+// server reads it before it responds, so that the connection can be reused.
+const refusedBodyTimeout = 5 * time.Second
 
-// Hurry keeps who isn't let in from holding a connection with a body that never ends.
-func Hurry(w http.ResponseWriter, r *http.Request) {
+// LimitBodyTime keeps a refused client from holding a connection open with a body that never
+// ends.
+func LimitBodyTime(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBody))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(refusedBodyTimeout))
 	}
 }
 
-// NewTransport returns what a door reaches APIs through.
+// NewTransport returns the transport through which a door reaches APIs.
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -114,17 +115,17 @@ func NewTransport() *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		IdleConnTimeout:       90 * time.Second,
 		MaxIdleConnsPerHost:   512,
-		DisableCompression:    true, // what the API sends is what the client gets
+		DisableCompression:    true, // the client gets exactly what the API sends
 		ForceAttemptHTTP2:     true,
 	}
 }
 
-// Buffers lends the copies of bodies their memory.
+// Buffers is a pool of buffers for copying bodies, a httputil.BufferPool.
 type Buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10
 
-// Get lends a buffer.
+// Get returns a buffer of 32 KiB.
 func (p *Buffers) Get() []byte {
 	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
 		return b[:]
@@ -132,5 +133,5 @@ func (p *Buffers) Get() []byte {
 	return make([]byte, bufferSize)
 }
 
-// Put takes back a buffer that Get lent.
+// Put returns a buffer from Get to the pool.
 func (p *Buffers) Put(b []byte) { p.pool.Put((*[bufferSize]byte)(b)) }

@@ -1,6 +1,6 @@
-// Package web is what the doors share: the id of a request, the address of a client
-// behind proxies, the session cookie, security headers, problem documents, and what a
-// call and its answer look like on the way to an API and back.
+// Package web is what the doors share: request IDs, the address of a client behind proxies,
+// cookies, security headers, problem documents, and the rewriting of calls on their way to an
+// API and of its responses.
 //
 // It decides nothing about users or tokens.
 package web

@@ -29,7 +29,7 @@ func request(remote string, headers ...string) *http.Request {
 	return r
 }
 
-func TestWhereAClientIs(t *testing.T) {
+func TestClientAddr(t *testing.T) {
 	trusted := proxies(t, "127.0.0.1", "10.0.0.0/8", "2001:db8::/32")
 	for _, c := range []struct {
 		remote, forwarded, want string
@@ -66,7 +66,7 @@ func TestWhereAClientIs(t *testing.T) {
 	}
 }
 
-func TestWhoSpeaksHTTPS(t *testing.T) {
+func TestSecureBehindProxies(t *testing.T) {
 	trusted := proxies(t, "127.0.0.1")
 	direct := request("192.0.2.1:9")
 	direct.TLS = &tls.ConnectionState{}
@@ -99,7 +99,7 @@ func TestTheSessionCookie(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	// Somebody between browser and proxy set the cookie that needs no HTTPS.
+	// An attacker between browser and proxy set the cookie that needs no HTTPS.
 	secure.Header.Set("Cookie", "keyporter-session=planted")
 	if got := web.Session(secure, trusted); got != "" {
 		t.Errorf("over HTTPS the plain cookie counts: %q", got)
@@ -110,7 +110,7 @@ func TestTheSessionCookie(t *testing.T) {
 	}
 }
 
-func TestTheSessionIsNotPassedOn(t *testing.T) {
+func TestOwnCookiesAreNotForwarded(t *testing.T) {
 	for in, want := range map[string]string{
 		"a=1; b=2":                                 "a=1; b=2",
 		"a=1; keyporter-session=x; b=2":            "a=1; b=2",
@@ -120,7 +120,7 @@ func TestTheSessionIsNotPassedOn(t *testing.T) {
 		"keyporter-session=x; keyporter-session=y": "",
 	} {
 		h := http.Header{"Cookie": {in}}
-		web.WithoutSession(h)
+		web.RemoveOwnCookies(h)
 		if got := h.Get("Cookie"); got != want {
 			t.Errorf("of %q is left %q, want %q", in, got, want)
 		}
