@@ -62,7 +62,7 @@ type Config struct {
 	Gateways []Gateway `yaml:"gateways"`
 }
 
-// reserved returns the first segments of the paths that Keyporter answers itself.
+// reserved returns the first segments of the paths that Keyporter serves itself.
 func reserved() []string {
 	return append(console.Segments(), "verify", "healthz", "oauth2", ".well-known", "auth", "apitoken")
 }
@@ -102,7 +102,7 @@ func (c Config) Validate() error {
 	u, err := url.Parse(c.Address)
 	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
 		"address: %q must look like https://keys.example.com", c.Address)
-	// Taken for a path, it would become a folder with an empty database in it. It isn't quoted: there may be a password in it.
+	// As a path, it would become a folder with an empty database in it. The message doesn't quote it, because it may contain a password.
 	bad(strings.Contains(c.Database, "://") && !store.IsPostgres(c.Database), "database: must be the path of an SQLite file, or start with postgres://")
 	bad((c.TLSCertificate == "") != (c.TLSKey == ""), "tls_certificate and tls_key go together, and one is missing")
 	_, err = web.ParseProxies(c.TrustedProxies)
@@ -118,7 +118,7 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// sunset is when the last day of organization tokens is over, zero when none is set.
+// sunset returns the end of the last day of organization tokens, or zero if none is set.
 func (c Config) sunset() (time.Time, error) {
 	if c.OrganizationTokensEnd == "" {
 		return time.Time{}, nil
@@ -149,7 +149,7 @@ func (c Config) validateAPIs() (faults []error) {
 func (c Config) Logger() *slog.Logger {
 	c = c.withDefaults()
 	var level slog.LevelVar
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // Validate has said so
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // Validate has checked it
 	options := &slog.HandlerOptions{Level: &level}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))

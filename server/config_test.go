@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write the documents that are made from the code")
 
-// TestTheConfigurationIsDocumented makes docs/reference/configuration.md from the comments of the
-// fields and wants it to be as it is.
+// TestTheConfigurationIsDocumented generates docs/reference/configuration.md from the comments of
+// the fields, and compares.
 func TestTheConfigurationIsDocumented(t *testing.T) {
 	t.Parallel()
 	var doc bytes.Buffer
@@ -103,7 +103,7 @@ func TestTheExampleIsValid(t *testing.T) {
 	}
 }
 
-// fields writes a list of the fields of a struct with their comments.
+// fields writes a list of a struct's fields with their comments.
 func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(key string) string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
@@ -131,7 +131,7 @@ func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(ke
 	doc.Truncate(doc.Len() - 1)
 }
 
-func TestNoAPITakesThePlaceOfAPage(t *testing.T) {
+func TestNoAPIReplacesAPage(t *testing.T) {
 	t.Parallel()
 	api := func(path string, hosts ...string) error {
 		return Config{APIs: []verify.API{{Name: "a", Upstream: "http://127.0.0.1:1", Hosts: hosts, Routes: []verify.Route{{Path: path, Public: true}}}}}.Validate()

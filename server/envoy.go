@@ -12,13 +12,14 @@ import (
 	"github.com/keyporter/keyporter/gateway"
 )
 
-// envoy answers Envoy over gRPC, on a listener of its own.
+// envoy serves Envoy over gRPC, on its own listener.
 type envoy struct {
 	listener net.Listener
 	grpc     *grpc.Server
 }
 
-// listenForEnvoy listens at an address; an empty one is nil, and nothing is served.
+// listenForEnvoy listens at an address. If it is empty, listenForEnvoy returns nil, and Envoy
+// isn't served.
 func listenForEnvoy(ctx context.Context, address string, g *gateway.Gateway, config *tls.Config) (*envoy, error) {
 	if address == "" {
 		return nil, nil //nolint:nilnil // there is none
@@ -40,7 +41,7 @@ func (s *Server) serveEnvoy() {
 	}
 }
 
-// EnvoyAddress returns where Envoy is answered over gRPC, empty if it isn't.
+// EnvoyAddress returns the host and port that serve Envoy over gRPC, or "" if none do.
 func (s *Server) EnvoyAddress() string {
 	if s.envoy == nil {
 		return ""
@@ -48,7 +49,7 @@ func (s *Server) EnvoyAddress() string {
 	return s.envoy.listener.Addr().String()
 }
 
-// stop lets questions be answered that were asked, for as long as ctx allows.
+// stop lets the checks in progress finish, for as long as ctx allows.
 func (e *envoy) stop(ctx context.Context) {
 	if e == nil {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Gateway is one of gateways.
+// Gateway is one entry of the setting gateways.
 type Gateway struct {
 	// Name is what logs call the gateway: 1 to 64 characters, unique.
 	Name string `yaml:"name"`
@@ -22,7 +22,7 @@ type Gateway struct {
 	APIs []string `yaml:"apis"`
 }
 
-// maxGatewayName is how many characters the name of a gateway has at the most.
+// maxGatewayName is the maximum length of a gateway's name, in characters.
 const maxGatewayName = 64
 
 // hash reads the setting secret_sha256.
@@ -34,17 +34,17 @@ func (g Gateway) hash() (keyporter.SecretHash, error) {
 	return keyporter.SecretHash(b), nil
 }
 
-// gateways are the gateways as the door for apps takes them. Validate has been asked before.
+// gateways returns the gateways in the form package oauth takes. The configuration must be valid.
 func (c Config) gateways() (all []oauth.Gateway) {
 	for _, g := range c.Gateways {
-		hash, _ := g.hash() // see above
+		hash, _ := g.hash() // Validate has checked it
 		all = append(all, oauth.Gateway{Name: g.Name, Hash: hash, APIs: g.APIs})
 	}
 	return all
 }
 
-// validateGateways reports what is wrong with the gateways. What it tells has no secret in
-// it, not either when somebody put one where its hash belongs.
+// validateGateways reports what is wrong with the gateways. Its messages never contain a
+// secret, even if someone put one where its hash belongs.
 func (c Config) validateGateways() (faults []error) {
 	bad := func(wrong bool, format string, args ...any) {
 		if wrong {

@@ -16,8 +16,8 @@ import (
 	"github.com/keyporter/keyporter/server"
 )
 
-// TestFaultsOfGateways are told all at once, and never with what stands where the hash belongs.
-func TestFaultsOfGateways(t *testing.T) {
+// TestGatewayErrors expects all errors at once, and none with the text in place of the hash.
+func TestGatewayErrors(t *testing.T) {
 	t.Parallel()
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	file := func(lines ...string) string {
@@ -61,8 +61,8 @@ func TestFaultsOfGateways(t *testing.T) {
 	}
 }
 
-// TestAnOpenStreamDoesNotDelayTheEnd stops a server to which a gateway listens.
-func TestAnOpenStreamDoesNotDelayTheEnd(t *testing.T) {
+// TestAnOpenStreamDoesNotDelayStop stops a server while a gateway listens to its stream.
+func TestAnOpenStreamDoesNotDelayStop(t *testing.T) {
 	t.Parallel()
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	s, err := server.Start(t.Context(), server.Config{

@@ -12,9 +12,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Sealer returns what seals, with the keys in key_file. Beside an SQLite database that
-// file is made when it is missing; with PostgreSQL, which several nodes share, it is
-// nobody's to make, and without one there is no sealer, and nothing for apps.
+// Sealer returns a sealer with the keys in key_file. With SQLite, a missing file is created
+// next to the database. With PostgreSQL it isn't, because all nodes need the same one. Without
+// key_file, Sealer then returns nil, and apps can't connect.
 func (c Config) Sealer() (*seal.Sealer, error) {
 	c = c.withDefaults()
 	path := c.KeyFile
@@ -38,9 +38,9 @@ func (c Config) Sealer() (*seal.Sealer, error) {
 	return seal.New(keys...)
 }
 
-// makeKey makes a file with a new key, unless there is one.
+// makeKey creates a file with a new key, unless the file exists.
 func makeKey(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the operator's database
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // next to the operator's database
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -50,12 +50,13 @@ func makeKey(path string) error {
 	key := seal.NewKey()
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
 	if err == nil {
-		err = f.Sync() // what is sealed from now on opens by this key only
+		err = f.Sync() // from now on, this key is the only one that opens what is sealed
 	}
 	return errors.Join(err, f.Close())
 }
 
-// parseKeys reads keys in base64, one in a line. Errors have none of them in it.
+// parseKeys reads keys in base64, one per line. It skips empty lines and comments (#). Its
+// errors never contain a key.
 func parseKeys(text string) (keys []seal.Key, err error) {
 	for i, line := range strings.Split(text, "\n") {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {

@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestTheKeyBesideTheDatabase(t *testing.T) {
+func TestTheKeyNextToTheDatabase(t *testing.T) {
 	t.Parallel()
 	c := Config{Database: filepath.Join(t.TempDir(), "keyporter.db")}
 	first, err := c.Sealer()
@@ -45,7 +45,7 @@ func TestTheKeyBesideTheDatabase(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithSettingsForApps(t *testing.T) {
+func TestErrorsInSettingsForApps(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]Config{
 		"app_registration":     {AppRegistration: "always"},

@@ -11,12 +11,13 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// pageTime is how long a browser may take to send a form, and to read what it is
-// answered: both are small. An API may take its time over a body.
-const pageTime = 30 * time.Second
+// pageTimeout is how long a browser may take to send a form and to read the response, both of
+// which are small. Calls to APIs have no such limit, because their bodies may be large.
+const pageTimeout = 30 * time.Second
 
-// hurried cuts off who sends or reads so slowly that he holds a connection for longer.
-func hurried(limit time.Duration, next http.Handler) http.Handler {
+// withDeadline cuts off clients that send or read so slowly that they hold a connection longer
+// than limit.
+func withDeadline(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		end, conn := time.Now().Add(limit), http.NewResponseController(w)
 		_, _ = conn.SetReadDeadline(end), conn.SetWriteDeadline(end)
@@ -24,16 +25,17 @@ func hurried(limit time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// reported logs a panic as the fault of ours that it is: the server would put it among
-// what clients do wrong. The connection breaks off, since half of an answer may be sent.
-func reported(log *slog.Logger, next http.Handler) http.Handler {
+// logPanics logs a panic as an error of Keyporter's. The server would log it as one of the
+// clients' mistakes. It then breaks the connection, because half of the response may have
+// been sent.
+func logPanics(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			fault := recover()
 			if fault == nil {
 				return
 			}
-			// With ErrAbortHandler the proxy breaks off when an API does.
+			// ErrAbortHandler isn't a fault: the proxy panics with it when the API breaks off.
 			if err, ok := fault.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				log.Error("panic", "request_id", w.Header().Get(keyporter.HeaderRequestID), "error", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			}

@@ -21,7 +21,7 @@ func TestAPanicIsAnErrorInTheLog(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, nil))
 	for _, fault := range []error{http.ErrAbortHandler, errors.New("a fault of ours")} {
-		s := httptest.NewServer(reported(log, web.WithRequestID(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(fault) }))))
+		s := httptest.NewServer(logPanics(log, web.WithRequestID(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(fault) }))))
 		if res, err := http.Get(s.URL); err == nil {
 			t.Errorf("%v was answered with %s", fault, res.Status)
 		}
@@ -34,11 +34,11 @@ func TestAPanicIsAnErrorInTheLog(t *testing.T) {
 	}
 }
 
-// TestWhoReadsSlowlyIsCutOff asks for a page and doesn't read it.
-func TestWhoReadsSlowlyIsCutOff(t *testing.T) {
+// TestASlowReaderIsCutOff requests a page and doesn't read it.
+func TestASlowReaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	written := make(chan error, 1)
-	s := httptest.NewServer(hurried(100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := httptest.NewServer(withDeadline(100*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var err error
 		for err == nil {
 			_, err = w.Write(make([]byte, 1<<20))

@@ -33,8 +33,8 @@ func Settings() []Setting {
 	return all
 }
 
-// Load puts a configuration together from a file (none when path is empty), variables,
-// and flags by key, and checks it. It reports all faults at once.
+// Load reads the configuration from a file (none if path is empty), environment variables, and
+// flags by key, and validates it. It reports all errors at once.
 func Load(path string, getenv func(string) string, flags map[string]string) (Config, error) {
 	var c Config
 	var faults []error
@@ -56,7 +56,8 @@ func Load(path string, getenv func(string) string, flags map[string]string) (Con
 	return c, nil
 }
 
-// read takes in a file. Keys that nobody knows are refused: a misspelt setting must not be left unset in silence.
+// read reads a file into c. It refuses unknown settings, because a misspelled one must not stay
+// unset without anyone noticing.
 func (c *Config) read(path string) error {
 	content, err := os.ReadFile(path) //nolint:gosec // the operator's own path
 	if err != nil {
@@ -65,11 +66,11 @@ func (c *Config) read(path string) error {
 	var faults []error
 	file, err := parser.ParseBytes(content, 0)
 	if err == nil {
-		faults = misfitsOf(file)
+		faults = validateFile(file)
 		err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(c)
 	}
 	if err != nil && !errors.Is(err, io.EOF) && len(faults) == 0 {
-		// The error without the lines around it: they may hold the database's password.
+		// Leave out the lines around the error, because they may contain the database's password.
 		faults = []error{errors.New(strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0])}
 	}
 	for i, f := range faults {
@@ -78,13 +79,13 @@ func (c *Config) read(path string) error {
 	return errors.Join(faults...)
 }
 
-// misfitsOf tells what of a file isn't configuration. Of several documents in it the
-// decoder would read the first, and leave the others out in silence.
-func misfitsOf(file *ast.File) (faults []error) {
+// validateFile reports everything in a file that isn't configuration. That includes a second
+// YAML document, which the decoder would silently ignore.
+func validateFile(file *ast.File) (faults []error) {
 	for i, doc := range file.Docs {
 		switch {
 		case i == 0:
-			faults = misfits("the configuration", doc.Body, reflect.TypeFor[Config]())
+			faults = validateNode("the configuration", doc.Body, reflect.TypeFor[Config]())
 		case doc.Body != nil:
 			faults = append(faults, fmt.Errorf("line %d: a second document starts here; put all settings into one", line(doc.Body)))
 		}

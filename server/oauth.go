@@ -15,13 +15,13 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// The ways in which apps may register themselves.
+// The values of app_registration.
 const (
 	registrationOff        = "off"
 	registrationQuarantine = "quarantine"
 )
 
-// authorizationServer returns the door for apps, nil when there is no key to seal with.
+// authorizationServer returns the door for apps, or nil if there is no key to seal with.
 func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
 	if sealer == nil {
 		s.log.Info("apps can't connect: key_file isn't set, and PostgreSQL requires it")
@@ -34,7 +34,7 @@ func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies we
 	})
 }
 
-// resources are the resource identifiers of the APIs.
+// resources returns the resource identifiers of the APIs.
 func (c Config) resources() (all []string) {
 	for _, a := range c.APIs {
 		if a.Resource != "" {
@@ -79,7 +79,8 @@ func (c Config) validateApps() (faults []error) {
 	return faults
 }
 
-// goodScope tells whether a text can be the name of a scope (RFC 6749 §3.3). A question mark marks optional ones in the database.
+// goodScope reports whether a text can be the name of a scope (RFC 6749 §3.3). It excludes
+// question marks, because the database marks optional scopes with them.
 func goodScope(name string) bool {
 	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"\?`, r) })
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/keyporter/keyporter/server"
 )
 
-// TestAnotherKeyIsNoticedAtTheStart: a key_file that was lost and made anew opens nothing.
-func TestAnotherKeyIsNoticedAtTheStart(t *testing.T) {
+// TestAWrongKeyIsNoticedAtStart starts with a new key_file after the old one was lost. The new
+// one opens nothing.
+func TestAWrongKeyIsNoticedAtStart(t *testing.T) {
 	t.Parallel()
 	cfg := server.Config{Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db")}
 	start := func() error {
@@ -21,7 +22,7 @@ func TestAnotherKeyIsNoticedAtTheStart(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		get(t, s.URL()+"/oauth2/jwks") // makes keys, and seals them
+		get(t, s.URL()+"/oauth2/jwks") // makes keys and seals them
 		return s.Stop(t.Context())
 	}
 	if err := start(); err != nil {

@@ -1,6 +1,6 @@
-// Package server puts the doors on a listener: it opens the database, starts what runs
-// in the background, serves, and stops in order. It owns the configuration, TLS and the
-// limits of the HTTP server, and leaves everything else to the doors.
+// Package server runs Keyporter: it opens the database, starts the background jobs, serves the
+// doors on a listener, and shuts down in order. It owns the configuration, TLS and the limits of
+// the HTTP server, and leaves everything else to the doors.
 package server
 
 import (
@@ -31,11 +31,11 @@ import (
 
 // Server is a running Keyporter.
 type Server struct {
-	// Control makes changes in the Keyporter that runs.
+	// Control makes changes in this Keyporter.
 	Control *control.Control
-	// Checker checks calls as the Keyporter that runs does.
+	// Checker checks calls the way this Keyporter does.
 	Checker *verify.Checker
-	// Usage has the counts of the Keyporter that runs.
+	// Usage has the counts of this Keyporter.
 	Usage *usage.Usage
 
 	db      *store.DB
@@ -49,21 +49,21 @@ type Server struct {
 	secure  bool
 	log     *slog.Logger
 
-	stopping chan struct{} // is closed when Stop begins: what would go on for ever has to end
+	stopping chan struct{} // closed when Stop begins, to end streams that would otherwise go on forever
 
 	cancel context.CancelFunc // ends the jobs
 	jobs   sync.WaitGroup
 	failed chan error
 }
 
-// Start opens the database, listens, and returns as soon as calls are answered. now is
-// the clock, nil for time.Now. Stop has to be called in the end.
+// Start opens the database, listens, and returns as soon as it serves calls. now is the clock;
+// nil is time.Now. Callers must call Stop in the end.
 func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Time) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	// What the configuration names has to be there before anything is made.
+	// Load the certificate before anything is created, because it may be missing.
 	tlsConfig, err := cfg.tls()
 	if err != nil {
 		return nil, err
@@ -131,8 +131,9 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	return nil
 }
 
-// opens wants what is in the database to open with the key that there is: else apps and
-// sign-ins at providers would fail one by one, and nobody would think of the key.
+// opens returns an error if the sealed data in the database doesn't open with the key. Otherwise
+// apps and sign-ins through identity providers would fail one by one, and nobody would think
+// of the key.
 func (s *Server) opens(ctx context.Context) error {
 	if _, err := s.grants.SigningKeys(ctx); err != nil {
 		return fmt.Errorf("key_file doesn't match this database; restore the right one, or see “If the key is lost” in docs/explanation/security.md: %w", err)
@@ -140,7 +141,7 @@ func (s *Server) opens(ctx context.Context) error {
 	return nil
 }
 
-// doors gives apps what is theirs, and people the rest.
+// doors sends OAuth requests to the door for apps, and all others to the pages.
 func doors(apps, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if apps != nil && oauth.Serves(r.URL.Path) {
@@ -151,7 +152,7 @@ func doors(apps, pages http.Handler) http.Handler {
 	})
 }
 
-// example is the first example that the APIs give.
+// example returns the first example call in the configuration of the APIs, or "".
 func example(apis []verify.API) string {
 	for _, a := range apis {
 		if a.Example != "" {
@@ -163,18 +164,18 @@ func example(apis []verify.API) string {
 
 func (s *Server) httpServer(pages http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           reported(s.log, s.routes(pages)),
+		Handler:           logPanics(s.log, s.routes(pages)),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // what clients do wrong
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // mostly clients' mistakes
 	}
 }
 
-// routes says which door a request goes to. It is not a ServeMux: that one cleans paths
-// and redirects, and the gateway has to see them as they were sent.
+// routes picks the door for each request. It isn't a ServeMux, because a ServeMux cleans paths
+// and redirects, and the gateway has to see paths as they were sent.
 func (s *Server) routes(pages http.Handler) http.Handler {
-	pages, health := hurried(pageTime, pages), hurried(pageTime, http.HandlerFunc(s.health))
+	pages, health := withDeadline(pageTimeout, pages), withDeadline(pageTimeout, http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.gateway.Asks(r):
@@ -193,7 +194,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	})
 }
 
-// health answers 200 while calls can be decided and 503 while they can't.
+// health responds with 200 while calls can be checked, and with 503 while they can't.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if err := s.db.Ping(r.Context()); err != nil {
 		web.WriteProblem(w, web.Problem{Status: http.StatusServiceUnavailable, Detail: "The database can't be reached."})
@@ -253,14 +254,14 @@ func (s *Server) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// Statements returns how many SQL statements were run so far, see store.DB.Statements.
+// Statements returns how many SQL statements have run so far, see store.DB.Statements.
 func (s *Server) Statements() int64 { return s.db.Statements() }
 
-// Failed is sent the error with which serving ended by itself.
+// Failed returns a channel that receives an error if serving ends without Stop.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Stop lets calls that run come to their end, for as long as ctx allows, writes the last
-// counts, and closes the database.
+// Stop lets the calls in progress finish, for as long as ctx allows, writes the last counts,
+// and closes the database.
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {

@@ -7,28 +7,28 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// misfits tells of everything in a configuration file that has no place in t: keys that
-// nobody knows, and values of another kind than their setting's. The decoder would tell
-// of the first only, in the words of Go. What it tells has no values in it: one of them
-// may be the database's password. What is the name of the setting.
-func misfits(what string, node ast.Node, t reflect.Type) []error {
+// validateNode reports everything in a part of a configuration file that doesn't fit t: unknown
+// settings, and values of the wrong kind. The decoder would report only the first one, in terms
+// of Go types. The messages contain no values, because one of them may be the database's
+// password. setting is the name of the setting whose value node is.
+func validateNode(setting string, node ast.Node, t reflect.Type) []error {
 	switch n := node.(type) {
 	case *ast.AnchorNode:
-		return misfits(what, n.Value, t)
+		return validateNode(setting, n.Value, t)
 	case nil, *ast.NullNode, *ast.AliasNode, *ast.TagNode:
-		return nil // nothing, or for the decoder to judge
+		return nil // empty, or left to the decoder
 	}
 	var want string
 	var ok bool
 	switch t.Kind() {
 	case reflect.Struct:
 		if m, isMap := node.(ast.MapNode); isMap {
-			return misfitsOfMap(m, t)
+			return validateMap(m, t)
 		}
 		want = "a list of named settings"
 	case reflect.Slice:
 		if list, isList := node.(*ast.SequenceNode); isList {
-			return misfitsOfList(what, list, t.Elem())
+			return validateList(setting, list, t.Elem())
 		}
 		want = "a list"
 	case reflect.Int:
@@ -44,18 +44,18 @@ func misfits(what string, node ast.Node, t reflect.Type) []error {
 	if ok {
 		return nil
 	}
-	return []error{fmt.Errorf("line %d: %s must be %s", line(node), what, want)}
+	return []error{fmt.Errorf("line %d: %s must be %s", line(node), setting, want)}
 }
 
-func misfitsOfList(what string, list *ast.SequenceNode, t reflect.Type) (faults []error) {
+func validateList(setting string, list *ast.SequenceNode, t reflect.Type) (faults []error) {
 	for _, v := range list.Values {
-		faults = append(faults, misfits(what, v, t)...)
+		faults = append(faults, validateNode(setting, v, t)...)
 	}
 	return faults
 }
 
-func misfitsOfMap(m ast.MapNode, t reflect.Type) (faults []error) {
-	known := map[string]reflect.Type{"<<": t} // the key of YAML's merges
+func validateMap(m ast.MapNode, t reflect.Type) (faults []error) {
+	known := map[string]reflect.Type{"<<": t} // YAML's merge key
 	for f := range t.Fields() {
 		if key := f.Tag.Get("yaml"); key != "" {
 			known[key] = f.Type
@@ -68,7 +68,7 @@ func misfitsOfMap(m ast.MapNode, t reflect.Type) (faults []error) {
 			faults = append(faults, fmt.Errorf("line %d: unknown setting %q", key.Position.Line, key.Value))
 			continue
 		}
-		faults = append(faults, misfits(key.Value, entry.Value(), setting)...)
+		faults = append(faults, validateNode(key.Value, entry.Value(), setting)...)
 	}
 	return faults
 }
