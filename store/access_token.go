@@ -8,7 +8,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// InsertAccessToken writes a new access token under its grant. When that was revoked it is NotFound.
+// InsertAccessToken writes a new access token under its grant. If the grant was revoked, the
+// error is NotFound.
 func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, hash keyporter.SecretHash) error {
 	if err := tx.lockGrant(ctx, t.GrantID); err != nil {
 		return err
@@ -23,17 +24,18 @@ func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, ha
 	return nil
 }
 
-// DeleteAccessToken ends an access token; one that has ended already is NotFound.
+// DeleteAccessToken deletes an access token. If it doesn't exist, the error is NotFound.
 func (tx *Tx) DeleteAccessToken(ctx context.Context, id keyporter.ID) error {
-	return tx.must(ctx, `DELETE FROM access_tokens WHERE id = $1`, id)
+	return tx.execOrNotFound(ctx, `DELETE FROM access_tokens WHERE id = $1`, id)
 }
 
-// lockGrant has others that end the grant wait. One that is revoked is NotFound.
+// lockGrant makes other transactions that would revoke the grant wait. If it is already revoked,
+// the error is NotFound.
 func (tx *Tx) lockGrant(ctx context.Context, grant keyporter.ID) error {
-	return tx.must(ctx, `UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0`, grant)
+	return tx.execOrNotFound(ctx, `UPDATE grants SET revoked_at = 0 WHERE id = $1 AND revoked_at = 0`, grant)
 }
 
-// AccessTokenByHash returns an access token, also one that has expired.
+// AccessTokenByHash returns an access token, even one that has expired.
 func (q queries) AccessTokenByHash(ctx context.Context, hash keyporter.SecretHash) (keyporter.AccessToken, error) {
 	scan := func(row scanner) (t keyporter.AccessToken, err error) {
 		var scopes, resources string

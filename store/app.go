@@ -34,14 +34,14 @@ func (tx *Tx) InsertApp(ctx context.Context, a keyporter.App) error {
 	return nil
 }
 
-// UpdateApp writes what can be changed of an app, unless somebody changed it since
-// version: then it is NotFound.
+// UpdateApp writes the parts of an app that can change. If the app is no longer at version,
+// because someone else changed it, the error is NotFound.
 func (tx *Tx) UpdateApp(ctx context.Context, a keyporter.App, version int) error {
 	uris, err := json.Marshal(a.RedirectURIs)
 	if err != nil {
 		return err
 	}
-	return tx.must(ctx, `
+	return tx.execOrNotFound(ctx, `
 		UPDATE apps SET name = $3, description = $4, publisher = $5, home_page = $6, verified = $7, state = $8,
 			authentication = $9, keys = $10, redirect_uris = $11, scopes = $12, device = $13, own_tokens = $14,
 			without_pkce = $15, jwt = $16, introspects = $17, webhook = $18, version = version + 1
@@ -50,28 +50,28 @@ func (tx *Tx) UpdateApp(ctx context.Context, a keyporter.App, version int) error
 		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Webhook)
 }
 
-// LockApp has other transactions that lock the app wait until this one has ended, and
-// returns the app. Whoever decides by how an app is locks it first: on PostgreSQL two who
-// each read it and then write would both go by the same state.
+// LockApp returns an app, and makes other transactions that lock it wait until this one ends.
+// Lock an app before you decide anything based on its state: on PostgreSQL, two transactions
+// that each read it and then write would otherwise both act on the same old state.
 func (tx *Tx) LockApp(ctx context.Context, id keyporter.ID) (keyporter.App, error) {
-	if err := tx.must(ctx, `UPDATE apps SET version = version WHERE id = $1`, id); err != nil {
+	if err := tx.execOrNotFound(ctx, `UPDATE apps SET version = version WHERE id = $1`, id); err != nil {
 		return keyporter.App{}, err
 	}
 	return tx.AppByID(ctx, id)
 }
 
-// SetAppState suspends an app or has it work, and tells whether that changed it.
+// SetAppState sets the state of an app, and reports whether that changed it.
 func (tx *Tx) SetAppState(ctx context.Context, id keyporter.ID, s keyporter.AppState) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE apps SET state = $2, version = version + 1 WHERE id = $1 AND state <> $2`, id, s)
 	return n > 0, explain(err)
 }
 
-// SetAppBarred notes that an operator suspended an app, or that none does any more.
+// SetAppBarred records whether an operator has suspended an app.
 func (tx *Tx) SetAppBarred(ctx context.Context, id keyporter.ID, barred bool) error {
-	return tx.must(ctx, `UPDATE apps SET barred = $2 WHERE id = $1`, id, barred)
+	return tx.execOrNotFound(ctx, `UPDATE apps SET barred = $2 WHERE id = $1`, id, barred)
 }
 
-// DeleteApp deletes an app with all of its connections, grants and tokens.
+// DeleteApp deletes an app with all its connections, grants and tokens.
 func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
 	for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
 		_, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id = $1 OR credential_id IN (SELECT id FROM connections WHERE app_id = $1)`, id)
@@ -79,7 +79,7 @@ func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
 			return explain(err)
 		}
 	}
-	return tx.must(ctx, `DELETE FROM apps WHERE id = $1`, id)
+	return tx.execOrNotFound(ctx, `DELETE FROM apps WHERE id = $1`, id)
 }
 
 // AppByID returns an app.
@@ -93,16 +93,16 @@ func (q queries) AppByID(ctx context.Context, id keyporter.ID) (keyporter.App, e
 
 // AppList selects apps.
 type AppList struct {
-	All            bool               // whosever they are; else those of the organization and those of the person
-	OrganizationID keyporter.ID       // empty: of no organization
-	PersonID       keyporter.ID       // who is responsible for them
-	Instance       bool               // and those of the whole instance
+	All            bool               // every app; otherwise the union of the next three fields
+	OrganizationID keyporter.ID       // apps of this organization; empty: of none
+	PersonID       keyporter.ID       // apps this user is responsible for
+	Instance       bool               // apps of the whole instance
 	State          keyporter.AppState // empty: any
-	Before         keyporter.ID       // the last app of the page before; empty: from the latest
+	Before         keyporter.ID       // the last app of the previous page; empty: start with the latest
 	Limit          int
 }
 
-// Apps returns apps, the latest first.
+// Apps returns apps, latest first.
 func (q queries) Apps(ctx context.Context, l AppList) ([]keyporter.App, error) {
 	apps, err := list(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a
 		WHERE ($1 OR a.organization_id = $2 OR $3 AND a.organization_id IS NULL
@@ -131,7 +131,8 @@ func scanApp(row scanner) (a keyporter.App, err error) {
 	return a, nil
 }
 
-// joinScopes writes scopes in one text: names can have neither blanks nor question marks (RFC 6749 §3.3, keyporter.Scope).
+// joinScopes writes scopes into one text. That works because names have neither spaces (RFC 6749
+// §3.3) nor question marks (package server refuses those).
 func joinScopes(scopes []keyporter.AppScope) string {
 	texts := make([]string, len(scopes))
 	for i, s := range scopes {
@@ -151,12 +152,12 @@ func splitScopes(text string) (scopes []keyporter.AppScope) {
 	return scopes
 }
 
-// AppBySecret returns the app to which a secret with that hash belongs.
+// AppBySecret returns the app that has a secret with this hash.
 func (q queries) AppBySecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.App, error) {
 	return one(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a JOIN app_secrets s ON s.app_id = a.id WHERE s.hash = $1`, hash[:])
 }
 
-// SetAppPeople makes these users, and no others, responsible for an app.
+// SetAppPeople makes these users, and nobody else, responsible for an app.
 func (tx *Tx) SetAppPeople(ctx context.Context, app keyporter.ID, users []keyporter.ID) error {
 	if _, err := tx.exec(ctx, `DELETE FROM app_people WHERE app_id = $1`, app); err != nil {
 		return explain(err)
@@ -169,7 +170,7 @@ func (tx *Tx) SetAppPeople(ctx context.Context, app keyporter.ID, users []keypor
 	return nil
 }
 
-// AppPeople returns who is responsible for an app.
+// AppPeople returns the users who are responsible for an app.
 func (q queries) AppPeople(ctx context.Context, app keyporter.ID) ([]keyporter.ID, error) {
 	return list(ctx, q.q, scanString[keyporter.ID], `SELECT user_id FROM app_people WHERE app_id = $1 ORDER BY user_id`, app)
 }

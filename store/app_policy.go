@@ -7,11 +7,12 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// allowsApp tells whether users of the organization o may connect the app a.
+// allowsApp reports whether users of the organization o may connect the app a.
 const allowsApp = `o.apps = 'all' OR o.apps = 'listed'
 	AND EXISTS (SELECT 1 FROM organization_apps l WHERE l.organization_id = o.id AND l.app_id = a.id)`
 
-// AppPolicyOf returns which apps the users of an organization may connect, and, with ListedApps, which are listed.
+// AppPolicyOf returns which apps the users of an organization may connect and, with ListedApps,
+// the list.
 func (q queries) AppPolicyOf(ctx context.Context, organization keyporter.ID) (keyporter.AppPolicy, []keyporter.ID, error) {
 	p, err := one(ctx, q.q, scanString[keyporter.AppPolicy], `SELECT apps FROM organizations WHERE id = $1`, organization)
 	if err != nil {
@@ -23,7 +24,7 @@ func (q queries) AppPolicyOf(ctx context.Context, organization keyporter.ID) (ke
 
 // SetAppPolicy sets which apps the users of an organization may connect.
 func (tx *Tx) SetAppPolicy(ctx context.Context, organization keyporter.ID, p keyporter.AppPolicy, listed []keyporter.ID) error {
-	if err := tx.must(ctx, `UPDATE organizations SET apps = $2 WHERE id = $1`, organization, p); err != nil {
+	if err := tx.execOrNotFound(ctx, `UPDATE organizations SET apps = $2 WHERE id = $1`, organization, p); err != nil {
 		return err
 	}
 	if _, err := tx.exec(ctx, `DELETE FROM organization_apps WHERE organization_id = $1`, organization); err != nil {

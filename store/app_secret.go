@@ -6,14 +6,15 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// InsertAppSecret writes the hash of a new secret of an app, unless it has two already: then it is NotFound.
+// InsertAppSecret writes the hash of a new secret of an app. If the app already has two, the
+// error is NotFound.
 func (tx *Tx) InsertAppSecret(ctx context.Context, c keyporter.AppCredential, hash keyporter.SecretHash) error {
-	// The lock first, the count in a statement of its own: on PostgreSQL one that had to
-	// wait for the lock would still count what was there when it began.
+	// Lock first, and count in a separate statement: on PostgreSQL, a statement that had to wait
+	// for the lock would still count what was there when it began.
 	if _, err := tx.LockApp(ctx, c.AppID); err != nil {
 		return err
 	}
-	err := tx.must(ctx, `UPDATE apps SET version = version
+	err := tx.execOrNotFound(ctx, `UPDATE apps SET version = version
 		WHERE id = $1 AND (SELECT count(*) FROM app_secrets s WHERE s.app_id = $1) < 2`, c.AppID)
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func (tx *Tx) InsertAppSecret(ctx context.Context, c keyporter.AppCredential, ha
 
 // DeleteAppSecret deletes a secret of an app.
 func (tx *Tx) DeleteAppSecret(ctx context.Context, app, id keyporter.ID) error {
-	return tx.must(ctx, `DELETE FROM app_secrets WHERE app_id = $1 AND id = $2`, app, id)
+	return tx.execOrNotFound(ctx, `DELETE FROM app_secrets WHERE app_id = $1 AND id = $2`, app, id)
 }
 
 // DeleteAppSecrets deletes all secrets of an app.
@@ -35,7 +36,7 @@ func (tx *Tx) DeleteAppSecrets(ctx context.Context, app keyporter.ID) error {
 	return explain(err)
 }
 
-// AppSecretsOf returns the secrets of an app, the latest first.
+// AppSecretsOf returns the secrets of an app, latest first.
 func (q queries) AppSecretsOf(ctx context.Context, app keyporter.ID) ([]keyporter.AppCredential, error) {
 	scan := func(row scanner) (c keyporter.AppCredential, err error) {
 		var created int64

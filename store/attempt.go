@@ -8,15 +8,15 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Limit allows Burst attempts at once and then one every Every, by the generic cell rate algorithm.
+// Limit allows Burst attempts at once, and then one per Every (generic cell rate algorithm).
 type Limit struct {
 	Burst int
 	Every time.Duration
 }
 
-// Attempt counts one attempt at what. When the limit is reached nothing is counted, and
-// the error is TooMany with the time until the next one is allowed. The count is shared
-// by all nodes and decided by one statement, so that attempts at once can't slip by.
+// Attempt counts one attempt at what. If the limit is reached, it counts nothing, and the error
+// is TooMany with the time until the next attempt is allowed. All nodes share the count, and a
+// single statement checks and updates it, so that simultaneous attempts can't slip past.
 func (tx *Tx) Attempt(ctx context.Context, what string, limit Limit, now time.Time) error {
 	every, at := limit.Every.Milliseconds(), millis(now)
 	slack := every * int64(limit.Burst-1)
@@ -39,7 +39,7 @@ func (tx *Tx) Attempt(ctx context.Context, what string, limit Limit, now time.Ti
 	return &keyporter.Error{Kind: keyporter.TooMany, Message: "Too many attempts. Try again later.", RetryAfter: wait}
 }
 
-// ForgetAttempts clears the count of what, as after a success.
+// ForgetAttempts clears the count of what, for example after a success.
 func (tx *Tx) ForgetAttempts(ctx context.Context, what string) error {
 	_, err := tx.exec(ctx, `DELETE FROM attempts WHERE what = $1`, what)
 	return explain(err)

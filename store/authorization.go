@@ -9,17 +9,18 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Authorization is a request of an app on its way to the consent and back. What finds it is hashed.
+// Authorization is an app's authorization request, from its arrival to the user's consent and
+// back. The values that find it are stored as hashes.
 type Authorization struct {
 	ID           keyporter.SecretHash
 	AppID        keyporter.ID
 	Pushed       *keyporter.SecretHash // of the request_uri
 	Device       *keyporter.SecretHash // of the device code
 	UserCode     *keyporter.SecretHash
-	Browser      *keyporter.SecretHash // nil: it belongs to none yet
+	Browser      *keyporter.SecretHash // nil: not bound to a browser yet
 	Request      []byte                // sealed
 	Answer       Answer
-	UserID       keyporter.ID // who answered
+	UserID       keyporter.ID // the user who answered
 	ConnectionID keyporter.ID
 	Scopes       []string
 	SignedInAt   time.Time
@@ -29,7 +30,7 @@ type Authorization struct {
 	UsedAt       time.Time
 }
 
-// Answer is what a user said to a request.
+// Answer is the user's answer to a request.
 type Answer string
 
 // The answers.
@@ -39,8 +40,8 @@ const (
 	Denied     Answer = "deny"
 )
 
-// PutAuthorization writes a request, or, when there is one of this ID that nobody used or
-// answered, binds that to the browser and gives it new contents. One that was is NotFound.
+// PutAuthorization writes a request. If one with this ID exists, it binds that to the browser
+// and replaces its contents. If that one was already used or answered, the error is NotFound.
 func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 	n, err := tx.exec(ctx, `
 		INSERT INTO authorizations (id, app_id, pushed, device, user_code, browser, request, answer, scopes,
@@ -60,37 +61,38 @@ func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 	return nil
 }
 
-// TakePushed returns the request that an app pushed under that hash, for the one time
-// that it can be used.
+// TakePushed returns the request that an app pushed under this hash. That works only once.
 func (tx *Tx) TakePushed(ctx context.Context, hash keyporter.SecretHash, app keyporter.ID, now time.Time) (Authorization, error) {
 	return one(ctx, tx.q, scanAuthorization, `
 		UPDATE authorizations SET pushed = NULL WHERE pushed = $1 AND app_id = $2 AND expires_at > $3
 		RETURNING `+authorizationColumns, hash[:], app, millis(now))
 }
 
-// TakeUserCode returns the request of the device whose user code a person typed, bound to
-// his browser from now on.
+// TakeUserCode returns the request of the device whose user code a person typed, and binds the
+// request to their browser.
 func (tx *Tx) TakeUserCode(ctx context.Context, hash, browser keyporter.SecretHash, now time.Time) (Authorization, error) {
 	return one(ctx, tx.q, scanAuthorization, `
 		UPDATE authorizations SET browser = $2 WHERE user_code = $1 AND answer = '' AND expires_at > $3
 		RETURNING `+authorizationColumns, hash[:], browser[:], millis(now))
 }
 
-// AnswerAuthorization notes what a user said, unless it was answered, used, or has expired: then it is NotFound.
+// AnswerAuthorization records the user's answer. If the request was already answered or used, or
+// has expired, the error is NotFound.
 func (tx *Tx) AnswerAuthorization(ctx context.Context, a Authorization, now time.Time) error {
-	return tx.must(ctx, `
+	return tx.execOrNotFound(ctx, `
 		UPDATE authorizations SET answer = $2, user_id = nullif($3, ''), connection_id = nullif($4, ''), scopes = $5, signed_in_at = $6, user_code = NULL
 		WHERE id = $1 AND answer = '' AND used_at = 0 AND expires_at > $7`,
 		a.ID[:], a.Answer, a.UserID, a.ConnectionID, strings.Join(a.Scopes, " "), millis(a.SignedInAt), millis(now))
 }
 
-// UseAuthorization notes that the app got its answer. One that did already, or has expired, is NotFound.
+// UseAuthorization records that the app got its answer. If it already did, or the request has
+// expired, the error is NotFound.
 func (tx *Tx) UseAuthorization(ctx context.Context, id keyporter.SecretHash, now time.Time) error {
-	return tx.must(ctx, `UPDATE authorizations SET used_at = $2 WHERE id = $1 AND used_at = 0 AND expires_at > $2`, id[:], millis(now))
+	return tx.execOrNotFound(ctx, `UPDATE authorizations SET used_at = $2 WHERE id = $1 AND used_at = 0 AND expires_at > $2`, id[:], millis(now))
 }
 
-// Poll notes that a device asked, and tells whether it had waited as long as it has to
-// since it asked last. If not, it has to wait five seconds longer from now on (RFC 8628 §3.5).
+// Poll records that a device polled, and reports whether it waited long enough since the last
+// time. If not, its interval grows by five seconds (RFC 8628 §3.5).
 func (tx *Tx) Poll(ctx context.Context, device keyporter.SecretHash, now time.Time) (waited bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE authorizations SET polled_at = $2 WHERE device = $1 AND polled_at + poll_every <= $2`, device[:], millis(now))
 	if err != nil || n > 0 {
@@ -103,12 +105,12 @@ func (tx *Tx) Poll(ctx context.Context, device keyporter.SecretHash, now time.Ti
 const authorizationColumns = `id, app_id, browser, request, answer, coalesce(user_id, ''), coalesce(connection_id, ''), scopes,
 	signed_in_at, poll_every, created_at, expires_at, used_at`
 
-// AuthorizationByID returns a request, also one that has ended.
+// AuthorizationByID returns a request, even one that has ended.
 func (q queries) AuthorizationByID(ctx context.Context, id keyporter.SecretHash) (Authorization, error) {
 	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE id = $1`, id[:])
 }
 
-// AuthorizationByDevice returns the request of a device, also one that has ended.
+// AuthorizationByDevice returns the request of a device, even one that has ended.
 func (q queries) AuthorizationByDevice(ctx context.Context, hash keyporter.SecretHash) (Authorization, error) {
 	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE device = $1`, hash[:])
 }

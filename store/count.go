@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// Statements returns how many SQL statements were run so far, but for those that look for
-// what others change.
+// Statements returns how many SQL statements have run so far, not counting those that watch for
+// other nodes' changes.
 func (db *DB) Statements() int64 { return db.statements.Load() }
 
 // counted counts the statements that go to q.

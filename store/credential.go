@@ -10,33 +10,32 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Credential is all that a check has to know of a token: itself, how its owner stands,
-// and his organization.
+// Credential is everything a check has to know about a token, its owner and their organization.
 type Credential struct {
 	TokenID                keyporter.ID
 	Kind                   keyporter.CredentialKind
-	Enabled                bool // of an access token always true
+	Enabled                bool // always true for an access token
 	ExpiresAt              time.Time
 	CreatedAt              time.Time
-	Standing               // of the owner, or of the user in whose name the app acts; zero with an app token
+	Standing               // of the owner, or of the user the app acts for; zero with an app token
 	OrganizationID         keyporter.ID
 	OrganizationActive     bool
 	FlagAPI                bool    // the organization has the flag Api
-	FlagOrganizationTokens bool    // it has the flag OrganizationApiToken
+	FlagOrganizationTokens bool    // the organization has the flag OrganizationApiToken
 	Access                 *Access // nil with an API token
 }
 
-// Access is what an access token has beside other credentials.
+// Access is what only access tokens have.
 type Access struct {
 	AppID        keyporter.ID
 	AppName      string
 	AppState     keyporter.AppState
 	AppAllowed   bool         // the organization lets its users connect the app
 	ConnectionID keyporter.ID // empty with an app token
-	Issued       []string     // scopes that the token was issued with
-	Scopes       []string     // of these, what the connection still permits
-	Resources    []string     // APIs that it is for; none: all
-	KeyHash      string       // thumbprint of the key that it is bound to; empty: a bearer token
+	Issued       []string     // the scopes the token was issued with
+	Scopes       []string     // those of Issued that the connection still permits
+	Resources    []string     // the APIs it is for; none: all
+	KeyHash      string       // thumbprint of the key it is bound to; empty: a bearer token
 }
 
 const credentialColumns = `
@@ -49,8 +48,8 @@ const selectCredential = `
 	JOIN users u ON u.id = t.owner_id
 	JOIN organizations o ON o.id = t.organization_id`
 
-// selectAccess selects access tokens t of grants g. What an app of another organization
-// was allowed is none of this organization's policy: there it isn't.
+// selectAccess selects access tokens t of grants g. An app of another organization is never
+// allowed, whatever this organization's policy says.
 const selectAccess = `
 	SELECT t.id, t.expires_at, t.created_at, t.scopes, t.resources, t.key_hash, coalesce(c.id, ''), coalesce(c.scopes, t.scopes),
 		a.id, a.name, a.state, coalesce(a.organization_id, o.id, '') = coalesce(o.id, '') AND (c.id IS NULL OR ` + allowsApp + `),
@@ -62,26 +61,27 @@ const joinAccess = `
 	LEFT JOIN users u ON u.id = c.user_id
 	LEFT JOIN organizations o ON o.id = coalesce(u.organization_id, a.organization_id)`
 
-// CredentialByHash returns what the secret of an API token with that hash opens, in one query.
+// CredentialByHash returns the credential of the API token whose secret has this hash. It makes
+// one query.
 func (q queries) CredentialByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
 	return q.credential(ctx, scanCredential, selectCredential+` JOIN token_secrets s ON s.token_id = t.id WHERE s.hash = $1`, hash[:])
 }
 
-// AccessByHash returns what the access token with that hash opens, in one query. A token
-// of a revoked grant is NotFound.
+// AccessByHash returns the credential of the access token with this hash. It makes one query. If
+// the token's grant was revoked, the error is NotFound.
 func (q queries) AccessByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
 	return q.credential(ctx, scanAccess, selectAccess+`
 		FROM access_tokens t JOIN grants g ON g.id = t.grant_id`+joinAccess+`
 		WHERE t.hash = $1 AND g.revoked_at = 0`, hash[:])
 }
 
-// CredentialByToken returns what the secrets of an API token open.
+// CredentialByToken returns the credential of an API token.
 func (q queries) CredentialByToken(ctx context.Context, token keyporter.ID) (Credential, error) {
 	return q.credential(ctx, scanCredential, selectCredential+` WHERE t.id = $1`, token)
 }
 
-// CredentialByConnection returns what an access token opens that is issued under a
-// connection with all of its scopes.
+// CredentialByConnection returns the credential of an access token that had all the scopes of a
+// connection.
 func (q queries) CredentialByConnection(ctx context.Context, connection keyporter.ID) (Credential, error) {
 	return q.credential(ctx, scanAccess, selectAccess+`
 		FROM (SELECT '' AS id, 0 AS expires_at, 0 AS created_at, scopes, '' AS resources, '' AS key_hash, id AS connection_id, app_id FROM connections WHERE id = $1) t
@@ -136,7 +136,7 @@ func scanAccess(row scanner) (c Credential, err error) {
 	return c, err
 }
 
-// SecretHashesOf returns the hashes of the secrets of a token, or of an access token.
+// SecretHashesOf returns the hashes of the secrets of an API token or access token.
 func (q queries) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyporter.SecretHash, error) {
 	return list(ctx, q.q, scanHash, `
 		SELECT hash FROM token_secrets WHERE token_id = $1
@@ -144,7 +144,7 @@ func (q queries) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyp
 		ORDER BY hash`, token)
 }
 
-// EachSecretHash calls f with the hash of every secret there is that a call can carry.
+// EachSecretHash calls f with the hash of every secret that a call can carry.
 func (q queries) EachSecretHash(ctx context.Context, f func(keyporter.SecretHash)) error {
 	rows, err := q.q.QueryContext(ctx, `SELECT hash FROM token_secrets UNION ALL SELECT hash FROM access_tokens`)
 	if err != nil {

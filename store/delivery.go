@@ -8,18 +8,18 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Delivery is something that the publisher of an app is to be told.
+// Delivery is a webhook to deliver to the publisher of an app.
 type Delivery struct {
-	ID        keyporter.ID // on the wire webhook-id: the same at each attempt
+	ID        keyporter.ID // the webhook-id header, the same for each attempt
 	AppID     keyporter.ID
 	Body      string // JSON
-	Attempts  int    // that failed
+	Attempts  int    // failed ones
 	CreatedAt time.Time
-	To        string // address; empty: the app has none any more
-	Secret    []byte // of the webhook, sealed
+	To        string // address; empty: the app no longer has one
+	Secret    []byte // of the app's webhook, sealed
 }
 
-// InsertDelivery writes down what is to be told. It is told when the transaction is committed, not before.
+// InsertDelivery puts a webhook into the outbox. It can be sent once the transaction is committed.
 func (tx *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO deliveries (id, app_id, body, attempts, next_at, created_at) VALUES ($1, $2, $3, 0, $4, $4)`,
@@ -30,7 +30,7 @@ func (tx *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
 	return nil
 }
 
-// DueDeliveries returns what is to be told by now, the longest due first.
+// DueDeliveries returns the deliveries that are due at now, longest due first.
 func (q queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
 	scan := func(row scanner) (d Delivery, err error) {
 		var created int64
@@ -48,24 +48,25 @@ func (q queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([
 	return all, nil
 }
 
-// ClaimDelivery counts an attempt and puts the next one off until then, unless another node
-// did so: then it is NotFound, and that one delivers.
+// ClaimDelivery counts an attempt and postpones the next one to next. If another node already
+// did so, the error is NotFound, and that node delivers.
 func (tx *Tx) ClaimDelivery(ctx context.Context, d Delivery, next time.Time) error {
-	return tx.must(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $3 WHERE id = $1 AND attempts = $2`, d.ID, d.Attempts, millis(next))
+	return tx.execOrNotFound(ctx, `UPDATE deliveries SET attempts = attempts + 1, next_at = $3 WHERE id = $1 AND attempts = $2`, d.ID, d.Attempts, millis(next))
 }
 
-// DeleteDelivery forgets what was told, or what nobody wants to hear any more.
+// DeleteDelivery removes a webhook from the outbox, because it was sent or nobody wants it
+// anymore.
 func (tx *Tx) DeleteDelivery(ctx context.Context, id keyporter.ID) error {
 	_, err := tx.exec(ctx, `DELETE FROM deliveries WHERE id = $1`, id)
 	return explain(err)
 }
 
-// SetWebhookSecret keeps the sealed secret with which an app's webhook is signed.
+// SetWebhookSecret stores the sealed secret that signs an app's webhooks.
 func (tx *Tx) SetWebhookSecret(ctx context.Context, app keyporter.ID, sealed []byte) error {
-	return tx.must(ctx, `UPDATE apps SET webhook_secret = $2 WHERE id = $1`, app, sealed)
+	return tx.execOrNotFound(ctx, `UPDATE apps SET webhook_secret = $2 WHERE id = $1`, app, sealed)
 }
 
-// HasWebhookSecret tells whether an app's webhook has a secret.
+// HasWebhookSecret reports whether an app's webhook has a secret.
 func (q queries) HasWebhookSecret(ctx context.Context, app keyporter.ID) (bool, error) {
 	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM apps WHERE id = $1 AND webhook_secret IS NOT NULL`, app)
 	return n > 0, err

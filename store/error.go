@@ -14,7 +14,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// explain gives an error of the database its kind and says it in the reader's words. What it can't explain it returns as it is.
+// explain turns a database error into a keyporter.Error with a kind and a message for people. It
+// returns errors it can't explain unchanged.
 func explain(err error) error {
 	if err == nil || keyporter.KindOf(err) != keyporter.Unknown {
 		return err
@@ -31,8 +32,8 @@ const (
 	notOurs = "This database has another program's tables. Choose another one, and Keyporter will create it."
 )
 
-// cantOpen explains an error of the operating system about the database's file, which
-// would look like one of the network otherwise.
+// cantOpen explains an operating system error about the database file, which would otherwise
+// look like a network error.
 func cantOpen(err error) error {
 	return &keyporter.Error{Kind: keyporter.Unavailable, Message: noFile, Err: err}
 }
@@ -79,7 +80,7 @@ func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
 	return keyporter.Unknown, ""
 }
 
-// classifyPostgres goes by the SQLSTATE classes of PostgreSQL's Appendix A.
+// classifyPostgres uses the SQLSTATE classes in Appendix A of PostgreSQL's manual.
 func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 	switch {
 	case e.Code == "23505":
@@ -90,7 +91,7 @@ func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 		return keyporter.Unavailable, "The database's disk is full."
 	case e.Code == "25006":
 		return keyporter.Unavailable, "The database is read-only."
-	case e.Code == "42P07": // a migration would make a table that is there
+	case e.Code == "42P07": // a migration tried to create a table that exists
 		return keyporter.Unavailable, notOurs
 	case e.Code == "3D000":
 		return keyporter.Unavailable, "The database doesn't exist on this server. Create it first with createdb."
@@ -102,7 +103,7 @@ func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 	return keyporter.Unknown, ""
 }
 
-// isSerialization tells errors after which PostgreSQL wants the transaction to be tried again.
+// isSerialization reports whether PostgreSQL wants the transaction to be retried after this error.
 func isSerialization(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")

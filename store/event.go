@@ -8,8 +8,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// InsertEvent writes an event, and has the followers on every node told of it once the
-// transaction is committed.
+// InsertEvent writes an event. Once the transaction is committed, followers on every node hear
+// about it.
 func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	if e.Detail == nil {
 		e.Detail = map[string]string{}
@@ -36,8 +36,8 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	return nil
 }
 
-// Events returns the events of an organization, the latest first: up to limit, older
-// than the event before (empty: from the latest).
+// Events returns the events of an organization, latest first: up to limit, older than the event
+// before (empty: start with the latest).
 func (q queries) Events(ctx context.Context, organization, before keyporter.ID, limit int) ([]keyporter.Event, error) {
 	return list(ctx, q.q, scanEvent, `
 		SELECT id, at, name, organization_id, user_id, token_id, app_id, connection_id,

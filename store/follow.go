@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Change is an Event as followers hear of it: what was touched, not how.
+// Change is an Event in the form followers see: what changed, but not how.
 type Change struct {
 	Name           keyporter.EventName
 	OrganizationID keyporter.ID
@@ -18,28 +18,28 @@ type Change struct {
 	ConnectionID   keyporter.ID
 }
 
-// Follower keeps a copy of some of the state and has to hear when that is no longer true.
+// Follower keeps a copy of some state and must hear when that is out of date.
 type Follower interface {
-	// Changed tells of one change. For changes made through this DB it is called before Do
-	// returns; it must not block for long.
+	// Changed reports one change. For changes made through this DB, it is called before Do
+	// returns. It must not block for long.
 	Changed(Change)
-	// Reset tells that anything may have changed.
+	// Reset reports that anything may have changed.
 	Reset()
 }
 
-// Silence is how long followers may go without proof that they still hear of changes
-// made by others. After it their copies are not to be trusted until Hears is true again.
+// Silence is how long followers may go without proof that they still hear about other nodes'
+// changes. After that, don't trust their copies until Hears is true again.
 const Silence = 3 * time.Second
 
-// Follow has f told of every change from now on.
+// Follow reports every change to f from now on.
 func (db *DB) Follow(f Follower) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.followers = append(db.followers, f)
 }
 
-// Listen hears what others change in the same database, and passes it on to the
-// followers, until ctx ends. Without it Hears stays false.
+// Listen reports changes that others make in the same database to the followers, until ctx ends.
+// Without it, Hears stays false.
 func (db *DB) Listen(ctx context.Context) {
 	if db.pool != nil {
 		db.listenPostgres(ctx)
@@ -48,21 +48,21 @@ func (db *DB) Listen(ctx context.Context) {
 	db.listenSQLite(ctx)
 }
 
-// Hears tells whether this node has proved within the last three seconds that it hears
-// what others change. While it doesn't, copies are stale: ask the database.
+// Hears reports whether this node has proved within the last three seconds that it hears about
+// other nodes' changes. While it hasn't, copies may be stale: read the database instead.
 func (db *DB) Hears() bool {
 	_, hears := db.Heard()
 	return hears
 }
 
-// Heard returns how long ago that was proved, and Hears.
+// Heard returns how long ago that was proved, and the result of Hears.
 func (db *DB) Heard() (ago time.Duration, hears bool) {
 	ago = time.Since(db.start) - time.Duration(db.heardAt.Load())
 	return ago, ago < Silence
 }
 
-// Lag returns how long another node on the same database may take to hear of a change, or
-// not to trust its copies any more. With SQLite there is no other one.
+// Lag returns the longest time until every other node on the same database has heard about a
+// change or no longer trusts its copies. It is 0 with SQLite, which has no other nodes.
 func (db *DB) Lag() time.Duration {
 	if db.pool == nil {
 		return 0
@@ -70,14 +70,14 @@ func (db *DB) Lag() time.Duration {
 	return Silence
 }
 
-// heard notes the proof that whatever was committed before at has been passed on.
+// heard records the proof that the followers have heard everything committed before at.
 func (db *DB) heard(at time.Time) { db.heardAt.Store(int64(at.Sub(db.start))) }
 
-// deaf makes Hears false at once.
+// deaf makes Hears false immediately.
 func (db *DB) deaf() { db.heardAt.Store(-int64(Silence)) }
 
-// manyChanges is how many changes of one transaction followers hear of one by one. When
-// there are more, to start from nothing is less work.
+// manyChanges is how many changes of one transaction followers hear about one by one. If there
+// are more, it is less work to reset them.
 const manyChanges = 100
 
 func (tx *Tx) many() bool { return len(tx.news) > manyChanges }

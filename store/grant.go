@@ -16,8 +16,8 @@ const selectGrant = `
 		g.code_expires_at, g.code_used_at, g.device_expires_at, g.device_used_at, g.created_at, g.ends_at, g.revoked_at
 	FROM grants g LEFT JOIN connections c ON c.id = g.connection_id LEFT JOIN users u ON u.id = c.user_id`
 
-// InsertGrant writes a new grant, its request sealed. code and device are the hashes of
-// the codes by which it is redeemed, nil when it has none.
+// InsertGrant writes a new grant. Its request must be sealed. code and device are the hashes of
+// the codes that redeem it, or nil if it has none.
 func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.Grant, code, device *keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO grants (id, app_id, connection_id, scopes, resources, key_hash, request,
@@ -38,30 +38,30 @@ func hashOrNull(h *keyporter.SecretHash) any {
 	return h[:]
 }
 
-// UseCode notes that the code of a grant was redeemed, and the key that its tokens are
-// bound to from now on. A code that was used before, has expired, or whose grant was
-// revoked is NotFound: of several who try at once, one succeeds.
+// UseCode records that the code of a grant was redeemed, and the key its tokens are bound to. If
+// the code was used before or has expired, or the grant was revoked, the error is NotFound. Of
+// several simultaneous attempts, one succeeds.
 func (tx *Tx) UseCode(ctx context.Context, grant keyporter.ID, keyHash string, at time.Time) error {
-	return tx.must(ctx, `
+	return tx.execOrNotFound(ctx, `
 		UPDATE grants SET code_used_at = $2, key_hash = $3
 		WHERE id = $1 AND code IS NOT NULL AND code_used_at = 0 AND code_expires_at > $2 AND revoked_at = 0`, grant, millis(at), keyHash)
 }
 
-// UseDeviceCode does what UseCode does for a device code.
+// UseDeviceCode is UseCode for a device code.
 func (tx *Tx) UseDeviceCode(ctx context.Context, grant keyporter.ID, keyHash string, at time.Time) error {
-	return tx.must(ctx, `
+	return tx.execOrNotFound(ctx, `
 		UPDATE grants SET device_used_at = $2, key_hash = $3
 		WHERE id = $1 AND device IS NOT NULL AND device_used_at = 0 AND device_expires_at > $2 AND revoked_at = 0`, grant, millis(at), keyHash)
 }
 
-// KeepGrant has others that end the grant wait until this transaction has ended. One that
-// is revoked is NotFound.
+// KeepGrant makes other transactions that would revoke the grant wait until this one ends, and
+// sets the key its tokens are bound to. If the grant is already revoked, the error is NotFound.
 func (tx *Tx) KeepGrant(ctx context.Context, grant keyporter.ID, keyHash string) error {
-	return tx.must(ctx, `UPDATE grants SET key_hash = $2 WHERE id = $1 AND revoked_at = 0`, grant, keyHash)
+	return tx.execOrNotFound(ctx, `UPDATE grants SET key_hash = $2 WHERE id = $1 AND revoked_at = 0`, grant, keyHash)
 }
 
-// RevokeGrant ends a grant with all of its tokens, and tells whether it stood. With
-// unused it ends only one whose code was not redeemed.
+// RevokeGrant revokes a grant, deletes all its tokens, and reports whether that changed anything.
+// With unused, it only revokes a grant whose code was never redeemed.
 func (tx *Tx) RevokeGrant(ctx context.Context, grant keyporter.ID, unused bool, at time.Time) (changed bool, err error) {
 	n, err := tx.exec(ctx, `
 		UPDATE grants SET revoked_at = $2
@@ -77,7 +77,7 @@ func (tx *Tx) RevokeGrant(ctx context.Context, grant keyporter.ID, unused bool, 
 	return true, nil
 }
 
-// RevokeGrantsOf ends all grants of a connection with their tokens.
+// RevokeGrantsOf revokes all grants of a connection and deletes their tokens.
 func (tx *Tx) RevokeGrantsOf(ctx context.Context, connection keyporter.ID, at time.Time) error {
 	grants, err := list(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM grants WHERE connection_id = $1 AND revoked_at = 0 ORDER BY id`, connection)
 	for _, g := range grants {
@@ -88,17 +88,17 @@ func (tx *Tx) RevokeGrantsOf(ctx context.Context, connection keyporter.ID, at ti
 	return err
 }
 
-// GrantByID returns a grant, its request sealed.
+// GrantByID returns a grant. Its request is sealed.
 func (q queries) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.id = $1`, id)
 }
 
-// GrantByCode returns the grant of an authorization code, whether or not that works still.
+// GrantByCode returns the grant of an authorization code, even if the code no longer works.
 func (q queries) GrantByCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.code = $1`, hash[:])
 }
 
-// GrantByDeviceCode returns the grant of a device code, whether or not that works still.
+// GrantByDeviceCode returns the grant of a device code, even if the code no longer works.
 func (q queries) GrantByDeviceCode(ctx context.Context, hash keyporter.SecretHash) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.device = $1`, hash[:])
 }
@@ -119,14 +119,14 @@ func scanGrant(row scanner) (g keyporter.Grant, err error) {
 	if err != nil {
 		return g, err
 	}
-	g.Scopes, g.Resources = both(scopes, held), strings.Fields(resources)
+	g.Scopes, g.Resources = intersect(scopes, held), strings.Fields(resources)
 	g.CodeEndsAt, g.CodeUsedAt, g.DeviceEndsAt, g.DeviceUsedAt = fromMillis(codeEnds), fromMillis(codeUsed), fromMillis(deviceEnds), fromMillis(deviceUsed)
 	g.CreatedAt, g.EndsAt, g.RevokedAt = fromMillis(created), fromMillis(ends), fromMillis(revoked)
 	return g, nil
 }
 
-// both returns the words of a that are in b, too.
-func both(a, b string) []string {
+// intersect returns the words of a that are also in b.
+func intersect(a, b string) []string {
 	held := strings.Fields(b)
 	return slices.DeleteFunc(strings.Fields(a), func(s string) bool { return !slices.Contains(held, s) })
 }
@@ -139,13 +139,13 @@ func (tx *Tx) InsertRefreshToken(ctx context.Context, t keyporter.RefreshToken, 
 	return explain(err)
 }
 
-// UseRefreshToken notes that a refresh token was used, and tells whether it was the first time.
+// UseRefreshToken records that a refresh token was used, and reports whether it was the first time.
 func (tx *Tx) UseRefreshToken(ctx context.Context, hash keyporter.SecretHash, at time.Time) (first bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at = 0`, hash[:], millis(at))
 	return n > 0, explain(err)
 }
 
-// RefreshTokenByHash returns a refresh token, also one that is used up or has expired.
+// RefreshTokenByHash returns a refresh token, even one that was used or has expired.
 func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHash) (keyporter.RefreshToken, error) {
 	scan := func(row scanner) (t keyporter.RefreshToken, err error) {
 		var created, expires, used int64
@@ -156,8 +156,8 @@ func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHa
 	return one(ctx, q.q, scan, `SELECT grant_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = $1`, hash[:])
 }
 
-// ConnectionStands tells whether user, organization and app of a connection are all
-// active, and the organization allows the app.
+// ConnectionStands reports whether a connection can be used: its user, organization and app are
+// all active, and the organization allows the app.
 func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) (bool, error) {
 	scan := func(row scanner) (stands bool, err error) {
 		err = row.Scan(&stands)

@@ -12,7 +12,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// connected writes an app that ada is connected with.
+// connected writes an app that Ada has connected.
 func connected(t *testing.T, db *store.DB) keyporter.Connection {
 	t.Helper()
 	ada, _, _ := acme(t, db)
@@ -28,7 +28,7 @@ func connected(t *testing.T, db *store.DB) keyporter.Connection {
 	return conn
 }
 
-func TestAGrantAndWhatComesOfIt(t *testing.T) {
+func TestAGrantAndItsTokens(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
@@ -135,7 +135,7 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 	})
 }
 
-func TestADeviceThatAsksTooOften(t *testing.T) {
+func TestADeviceThatPollsTooOften(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)

@@ -9,9 +9,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// PutIdentityProvider writes the identity provider of an organization, in place of the
-// one that it has. Another organization's domain is a Conflict. It returns the provider's ID.
-// Where the issuer changes nobody is known any more: its subjects are other people.
+// PutIdentityProvider writes the identity provider of an organization, replaces the one it had,
+// and returns the provider's ID. If another organization has one of its domains, the error is a
+// Conflict. If the issuer or the client ID changes, it deletes all known identities, because the
+// same subject can then be another person.
 func (tx *Tx) PutIdentityProvider(ctx context.Context, p keyporter.IdentityProvider, sealedSecret []byte) (keyporter.ID, error) {
 	_, err := tx.exec(ctx, `
 		DELETE FROM user_identities WHERE provider_id IN
@@ -41,12 +42,13 @@ func (tx *Tx) PutIdentityProvider(ctx context.Context, p keyporter.IdentityProvi
 	return id, nil
 }
 
-// DeleteIdentityProvider deletes the identity provider of an organization, which has passwords from then on.
+// DeleteIdentityProvider deletes the identity provider of an organization. From then on, its users
+// sign in with passwords.
 func (tx *Tx) DeleteIdentityProvider(ctx context.Context, organization keyporter.ID) error {
 	if _, err := tx.SetPasswords(ctx, organization, true); err != nil {
 		return err
 	}
-	return tx.must(ctx, `DELETE FROM identity_providers WHERE organization_id = $1`, organization)
+	return tx.execOrNotFound(ctx, `DELETE FROM identity_providers WHERE organization_id = $1`, organization)
 }
 
 const selectProvider = `
@@ -64,12 +66,12 @@ func (q queries) IdentityProviderByID(ctx context.Context, id keyporter.ID) (key
 	return one(ctx, q.q, scanProvider, selectProvider+` WHERE p.id = $1`, id)
 }
 
-// IdentityProviderByDomain returns the identity provider that answers for a domain, in lower case.
+// IdentityProviderByDomain returns the identity provider for a domain, which must be in lower case.
 func (q queries) IdentityProviderByDomain(ctx context.Context, domain string) (keyporter.IdentityProvider, error) {
 	return one(ctx, q.q, scanProvider, selectProvider+` JOIN identity_domains o ON o.provider_id = p.id WHERE o.domain = $1`, domain)
 }
 
-// HasIdentityProviders tells whether any organization has one.
+// HasIdentityProviders reports whether any organization has one.
 func (q queries) HasIdentityProviders(ctx context.Context) (bool, error) {
 	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM identity_providers`)
 	return n > 0, err
@@ -89,7 +91,7 @@ func scanProvider(row scanner) (p keyporter.IdentityProvider, err error) {
 	return p, err
 }
 
-// InsertIdentity notes who somebody is at an identity provider.
+// InsertIdentity records the subject by which an identity provider knows a user.
 func (tx *Tx) InsertIdentity(ctx context.Context, provider keyporter.ID, subject string, user keyporter.ID, at time.Time) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO user_identities (provider_id, subject, user_id, created_at) VALUES ($1, $2, $3, $4)`,
@@ -100,25 +102,26 @@ func (tx *Tx) InsertIdentity(ctx context.Context, provider keyporter.ID, subject
 	return nil
 }
 
-// UserByIdentity returns the user whom a provider knows under a subject.
+// UserByIdentity returns the user a provider knows by a subject.
 func (q queries) UserByIdentity(ctx context.Context, provider keyporter.ID, subject string) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users
 		WHERE id = (SELECT i.user_id FROM user_identities i WHERE i.provider_id = $1 AND i.subject = $2)`, provider, subject)
 }
 
-// HasIdentity tells whether a provider knows a user under any subject.
+// HasIdentity reports whether a provider knows a user by any subject.
 func (q queries) HasIdentity(ctx context.Context, provider, user keyporter.ID) (bool, error) {
 	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM user_identities WHERE provider_id = $1 AND user_id = $2`, provider, user)
 	return n > 0, err
 }
 
-// Passwords tells whether passwords let users of an organization in.
+// Passwords reports whether users of an organization can sign in with passwords.
 func (q queries) Passwords(ctx context.Context, organization keyporter.ID) (bool, error) {
 	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM organizations WHERE id = $1 AND passwords`, organization)
 	return n > 0, err
 }
 
-// SetPasswords sets whether passwords let users of an organization in, and tells whether that changed it.
+// SetPasswords sets whether users of an organization can sign in with passwords, and reports
+// whether that changed anything.
 func (tx *Tx) SetPasswords(ctx context.Context, organization keyporter.ID, on bool) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE organizations SET passwords = $2 WHERE id = $1 AND passwords <> $2`, organization, on)
 	return n > 0, explain(err)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// UsedToken is a token with its owner's login name and the clients that used it, the latest first.
+// UsedToken is a token with its owner's login name and the clients that used it, latest first.
 type UsedToken struct {
 	keyporter.Token
 	Login   string
@@ -20,11 +20,12 @@ type Uses struct {
 	OrganizationID keyporter.ID
 	OwnerID        keyporter.ID // empty: any
 	Since          time.Time
-	Now            time.Time // tokens that have ended by then are left out
+	Now            time.Time // tokens that have expired by then are left out
 }
 
-// UsableTokens returns the tokens that are enabled, have not expired and belong to an
-// active user, by login name and age, with all of their clients, whenever they called. First and Last of them are left empty.
+// UsableTokens returns the tokens that are enabled, haven't expired, and belong to an active
+// user. They are ordered by login name and age, and have all their clients, no matter when those
+// last called. It leaves First and Last empty.
 func (q queries) UsableTokens(ctx context.Context, u Uses) ([]UsedToken, error) {
 	rows, err := list(ctx, q.q, scanUsedToken, `
 		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, u.login,
@@ -62,17 +63,18 @@ func scanUsedToken(row scanner) (t UsedToken, err error) {
 	return t, err
 }
 
-// SpokenToken is an organization token that spoke for a user.
+// SpokenToken is an organization token that acted for a user.
 type SpokenToken struct {
 	TokenID, OwnerID keyporter.ID
 	Name             string
 	Login            string // of the owner
-	SpokeFor         string // login name; empty: for nobody since then
+	SpokeFor         string // login name; empty: for nobody since Uses.Since
 	LastAt           time.Time
 }
 
-// SpokenSince returns the organization tokens that are enabled, have not expired and belong
-// to an active user, each with those for whom it spoke since then, or once with nobody.
+// SpokenSince returns the organization tokens that are enabled, haven't expired, and belong to an
+// active user: one entry for each user the token acted for since u.Since, or a single entry
+// without a user if there is none.
 func (q queries) SpokenSince(ctx context.Context, u Uses) ([]SpokenToken, error) {
 	all, err := list(ctx, q.q, scanSpokenToken, `
 		SELECT t.id, t.owner_id, t.name, u.login, coalesce(l.login, ''), coalesce(max(l.last_at), 0)

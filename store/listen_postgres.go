@@ -13,8 +13,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// channel is the notification channel. A payload is the sender's node, then the name
-// and the IDs of a Change, or "beat" and when it was sent, or "many", with blanks between.
+// channel is the notification channel. A payload has these words, separated by spaces: the
+// sender's node, and then the name and IDs of a Change, or "beat" and the time it was sent, or
+// "many".
 const channel = "keyporter"
 
 const (
@@ -22,13 +23,13 @@ const (
 	beatEvery = time.Second
 )
 
-// notify has PostgreSQL tell the other nodes when the transaction commits.
+// notify makes PostgreSQL notify the other nodes when the transaction commits.
 func (db *DB) notify(ctx context.Context, tx *Tx) error {
 	if db.pool == nil {
 		return nil
 	}
 	if tx.many() {
-		// Others start from nothing, also those of an older release.
+		// Other nodes reset their followers. Nodes of an older release do so, too.
 		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, db.node+" many"); err != nil {
 			return fmt.Errorf("notify: %w", err)
 		}
@@ -51,7 +52,7 @@ func orDash(id keyporter.ID) keyporter.ID {
 	return id
 }
 
-// listenPostgres holds one connection that listens, and makes it anew when it breaks.
+// listenPostgres keeps one connection that listens, and replaces it when it breaks.
 func (db *DB) listenPostgres(ctx context.Context) {
 	wait := time.Duration(0)
 	for ctx.Err() == nil {
@@ -69,8 +70,8 @@ func (db *DB) listenPostgres(ctx context.Context) {
 	}
 }
 
-// listenOnce listens until the connection breaks or stays silent, though each node
-// sends a heartbeat through the database every second and hears its own.
+// listenOnce listens until the connection breaks or goes silent. It should never be silent,
+// because each node sends a heartbeat through the database every second and hears its own.
 func (db *DB) listenOnce(ctx context.Context, connected func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -79,7 +80,7 @@ func (db *DB) listenOnce(ctx context.Context, connected func()) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	// What was committed before LISTEN took effect nobody will tell us: start from nothing.
+	// Nobody will notify us of what was committed before LISTEN took effect, so reset.
 	db.reset()
 	connected()
 	go db.beat(ctx)
@@ -111,8 +112,8 @@ func (db *DB) listeningConn(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// beat sends heartbeats until ctx ends. Notifications arrive in the order of commits:
-// who hears his own heartbeat has heard all that was committed before it was sent.
+// beat sends heartbeats until ctx ends. Notifications arrive in commit order: a node that hears
+// its own heartbeat has heard everything that was committed before it was sent.
 func (db *DB) beat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
@@ -132,7 +133,7 @@ func (db *DB) beat(ctx context.Context) {
 	}
 }
 
-// hear takes in one payload. For this node's own heartbeat it returns when that was sent.
+// hear processes one payload. For this node's own heartbeat, it returns the time it was sent.
 func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 	f := strings.Split(payload, " ")
 	switch {
@@ -140,14 +141,14 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 		n, err := strconv.ParseInt(f[2], 10, 64)
 		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.node
 	case len(f) != 3 && f[0] == db.node:
-		// Told by Do already.
+		// Do has already reported it.
 	case len(f) == 7:
 		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }
 		db.tell([]Change{{
 			Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4]), AppID: id(f[5]), ConnectionID: id(f[6]),
 		}})
 	default:
-		// A newer node may say things that this one doesn't know.
+		// A newer node may send payloads that this one doesn't know.
 		db.reset()
 	}
 	return time.Time{}, false

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// WatchInterval is how often an SQLite file is looked at for changes by other
-// processes, such as the command line.
+// WatchInterval is how often Keyporter checks an SQLite file for changes by other processes,
+// such as the command line.
 const WatchInterval = 10 * time.Millisecond
 
-// listenSQLite looks at PRAGMA data_version, which changes when another connection has
-// committed. It asks on the writing connection: of the others none writes, so what it
-// tells of was done by another process.
+// listenSQLite polls PRAGMA data_version, which changes when another connection has committed.
+// It uses the connection that writes. Our other connections don't write, so a change must come
+// from another process.
 func (db *DB) listenSQLite(ctx context.Context) {
 	before, err := os.Stat(db.path)
 	if err != nil {
@@ -50,8 +50,8 @@ func (db *DB) dataVersion(ctx context.Context) (v int64, err error) {
 	return v, err
 }
 
-// replaced closes the database when its file was removed or another put in its place:
-// what we would read and write then is a file that nobody else sees.
+// replaced closes the database if its file was removed or replaced. Otherwise we would keep
+// reading and writing a file that nobody else sees.
 func (db *DB) replaced(before os.FileInfo) bool {
 	now, err := os.Stat(db.path)
 	if err == nil && os.SameFile(before, now) {

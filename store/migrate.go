@@ -15,8 +15,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate applies what the database lacks. A database that is ahead of this program is
-// left alone: an older release must not write what it doesn't understand.
+// migrate applies the migrations the database lacks. It refuses a database with a newer schema:
+// an older release must not write what it doesn't understand.
 func (db *DB) migrate(ctx context.Context) error {
 	p, err := db.migrator()
 	if err != nil {
@@ -32,7 +32,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	}
 	_, err = p.Up(ctx)
 	if err != nil && db.pool == nil {
-		_, err = p.Up(ctx) // another process may have been at it; SQLite has no lock for the whole of it
+		_, err = p.Up(ctx) // another process may have migrated at the same time: SQLite has no lock for the whole migration
 	}
 	return err
 }
@@ -46,7 +46,7 @@ func (db *DB) migrator() (*goose.Provider, error) {
 	if db.pool == nil {
 		return goose.NewProvider(goose.DialectSQLite3, db.write, files, options...)
 	}
-	// A lock in a table, not of a session: it works through connection poolers too.
+	// Lock with a table instead of a session lock, because that also works through connection poolers.
 	locker, err := lock.NewPostgresTableLocker()
 	if err != nil {
 		return nil, err

@@ -10,7 +10,8 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// InsertOrganization writes a new organization with its flags. A name that is taken is a Conflict.
+// InsertOrganization writes a new organization with its flags. If the name is taken, the error is
+// a Conflict.
 func (tx *Tx) InsertOrganization(ctx context.Context, o keyporter.Organization) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO organizations (id, name, name_key, active, created_at)
@@ -27,15 +28,15 @@ func (tx *Tx) InsertOrganization(ctx context.Context, o keyporter.Organization) 
 	return nil
 }
 
-// LockOrganization has other transactions that lock the organization wait until this one
-// has ended. Whoever changes what users of it hold locks first and reads then: else two
-// who each remove the other as administrator would both see one left.
+// LockOrganization makes other transactions that lock the organization wait until this one ends.
+// Lock it before you read anything to change what its users hold: otherwise two administrators
+// who remove each other at the same moment would both still see one left.
 func (tx *Tx) LockOrganization(ctx context.Context, id keyporter.ID) error {
-	return tx.must(ctx, `UPDATE organizations SET active = active WHERE id = $1`, id)
+	return tx.execOrNotFound(ctx, `UPDATE organizations SET active = active WHERE id = $1`, id)
 }
 
-// SetOrganizationActive suspends an organization or ends the suspension, and tells
-// whether that changed anything.
+// SetOrganizationActive suspends an organization or ends the suspension, and reports whether
+// that changed anything.
 func (tx *Tx) SetOrganizationActive(ctx context.Context, id keyporter.ID, active bool) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE organizations SET active = $2 WHERE id = $1 AND active <> $2`, id, active)
 	return n > 0, explain(err)
@@ -49,7 +50,7 @@ func (q queries) OrganizationByID(ctx context.Context, id keyporter.ID) (keyport
 	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE id = $1`, id)
 }
 
-// OrganizationByName returns the organization of that name, letter case ignored.
+// OrganizationByName returns the organization with this name, letter case ignored.
 func (q queries) OrganizationByName(ctx context.Context, name string) (keyporter.Organization, error) {
 	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE name_key = $1`, names.Key(name))
 }
@@ -62,8 +63,8 @@ func (q queries) organization(ctx context.Context, query string, arg any) (keypo
 	return o, nil
 }
 
-// Organizations returns organizations by name: up to limit, those whose name has match
-// in it, behind the organization after (empty: from the first).
+// Organizations returns the organizations whose name contains match, ordered by name: up to
+// limit, following the organization after (empty: start with the first).
 func (q queries) Organizations(ctx context.Context, match string, after keyporter.ID, limit int) ([]keyporter.Organization, error) {
 	all, err := list(ctx, q.q, scanOrganization, `
 		SELECT `+organizationColumns+` FROM organizations

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// keepHours is for how long counts by the hour are kept. Pages look back 30 days.
+// keepHours is how long hourly counts are kept. Pages look back 30 days.
 const keepHours = 35 * 24 * time.Hour
 
-// keepQuarantined is for how long an app that registered itself waits to be approved.
+// keepQuarantined is how long an app that registered itself waits for approval.
 const keepQuarantined = 30 * 24 * time.Hour
 
-// keepExpired is for how long an access token that has expired is kept, so that who shows
-// it is told that, and not that it never was.
+// keepExpired is how long an expired access token is kept, so that its holder learns that it
+// has expired instead of that it is unknown.
 const keepExpired = 24 * time.Hour
 
-// Prune deletes what has ended by itself: sessions, attempts, links, old counts, and what apps were given.
+// Prune deletes what has expired: sessions, attempts, links, old counts, and the codes and tokens
+// of apps.
 func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 	for _, p := range []struct {
 		query  string
@@ -29,7 +30,7 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 		{`DELETE FROM proofs WHERE expires_at <= $1`, now},
 		{`DELETE FROM access_tokens WHERE expires_at <= $1`, now.Add(-keepExpired)},
 		{`DELETE FROM refresh_tokens WHERE expires_at <= $1`, now},
-		// A grant goes when nothing came out of it that is still there, and nothing can any more.
+		// Delete a grant once it has no tokens left and can't get any more.
 		{`DELETE FROM grants
 			WHERE ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
 				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)

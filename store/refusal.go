@@ -9,9 +9,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// AddRefusals keeps refused calls, the oldest first, and forgets those that are neither
-// among the last of their credential nor of their organization. What is told of a credential
-// that was deleted meanwhile, or of an app of the whole instance that acted for itself, is dropped.
+// AddRefusals writes refused calls, which must be ordered oldest first, and deletes those that
+// are neither among the latest of their credential nor among the latest of their organization.
+// It drops refusals of credentials that have been deleted since, and of apps of the whole
+// instance that acted for themselves.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
 	told := map[keyporter.ID]keyporter.ID{}
 	for _, c := range calls {
@@ -29,7 +30,7 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 		}
 		told[c.CredentialID] = c.OrganizationID
 	}
-	for _, credential := range slices.Sorted(maps.Keys(told)) { // in order: two nodes that do this never wait for each other
+	for _, credential := range slices.Sorted(maps.Keys(told)) { // in order, so that two nodes doing this can't deadlock
 		_, err := tx.exec(ctx, `
 			DELETE FROM credential_refusals
 			WHERE credential_id = $1
@@ -47,17 +48,17 @@ const selectRefusal = `
 	SELECT request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent
 	FROM credential_refusals`
 
-// RefusalsOf returns the last refusals of a token, or a connection, the latest first.
+// RefusalsOf returns the latest refusals of a token or connection, latest first.
 func (q queries) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE credential_id = $1 ORDER BY id DESC LIMIT $2`, credential, keyporter.RefusalLimit)
 }
 
-// RefusalsIn returns the last refusals of an organization, the latest first.
+// RefusalsIn returns the latest refusals of an organization, latest first.
 func (q queries) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
 	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE organization_id = $1 ORDER BY id DESC LIMIT $2`, organization, keyporter.RefusalLimit)
 }
 
-// RefusalByRequestID returns the refusal of the call with that request id.
+// RefusalByRequestID returns the refusal of the call with this request ID.
 func (q queries) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
 	c, err := one(ctx, q.q, scanRefusal, selectRefusal+` WHERE request_id = $1 ORDER BY id LIMIT 1`, id)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// InsertRole writes a new custom role. A name that is taken in the organization is a Conflict.
+// InsertRole writes a new custom role. If the name is taken in the organization, the error is a
+// Conflict.
 func (tx *Tx) InsertRole(ctx context.Context, r keyporter.Role, createdAt time.Time) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO roles (id, organization_id, name, name_key, created_at)
@@ -30,10 +31,10 @@ func (tx *Tx) insertEffects(ctx context.Context, r keyporter.Role) error {
 	return nil
 }
 
-// UpdateRole gives a role another name and other effects, and raises its version. It is
-// NotFound when the role isn't at r.Version any more, and a Conflict when the name is taken.
+// UpdateRole gives a role a new name and new effects, and raises its version. If the role is no
+// longer at r.Version, the error is NotFound. If the name is taken, it is a Conflict.
 func (tx *Tx) UpdateRole(ctx context.Context, r keyporter.Role) error {
-	err := tx.must(ctx, `UPDATE roles SET name = $3, name_key = $4, version = version + 1 WHERE id = $1 AND version = $2`,
+	err := tx.execOrNotFound(ctx, `UPDATE roles SET name = $3, name_key = $4, version = version + 1 WHERE id = $1 AND version = $2`,
 		r.ID, r.Version, r.Name, names.Key(r.Name))
 	if err != nil {
 		return fmt.Errorf("update role: %w", err)
@@ -44,10 +45,10 @@ func (tx *Tx) UpdateRole(ctx context.Context, r keyporter.Role) error {
 	return tx.insertEffects(ctx, r)
 }
 
-// DeleteRole takes a role from its holders and deletes it. It is NotFound when the role
-// isn't at that version any more.
+// DeleteRole takes a role from its holders and deletes it. If the role is no longer at version,
+// the error is NotFound.
 func (tx *Tx) DeleteRole(ctx context.Context, id keyporter.ID, version int) error {
-	if err := tx.must(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, id, version); err != nil {
+	if err := tx.execOrNotFound(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, id, version); err != nil {
 		return fmt.Errorf("delete role: %w", err)
 	}
 	_, err := tx.exec(ctx, `DELETE FROM user_roles WHERE role_id = $1`, id)
@@ -67,7 +68,8 @@ func (q queries) RoleByID(ctx context.Context, id keyporter.ID) (keyporter.Role,
 	return roles[0], err
 }
 
-// RolesIn returns the custom roles of an organization by name. There are few of them, see control.MaxRoles.
+// RolesIn returns the custom roles of an organization, ordered by name. They aren't paged, because
+// there are few: see control.MaxRoles.
 func (q queries) RolesIn(ctx context.Context, organization keyporter.ID) ([]keyporter.Role, error) {
 	roles, err := list(ctx, q.q, scanRole, `
 		SELECT `+roleColumns+` FROM roles r WHERE r.organization_id = $1 ORDER BY r.name_key, r.id`, organization)
@@ -77,7 +79,7 @@ func (q queries) RolesIn(ctx context.Context, organization keyporter.ID) ([]keyp
 	return roles, q.addEffects(ctx, roles, `role_id IN (SELECT id FROM roles WHERE organization_id = $1)`, organization)
 }
 
-// RolesOf returns the roles that a user holds, predefined ones first.
+// RolesOf returns the roles a user holds, predefined ones first.
 func (q queries) RolesOf(ctx context.Context, user keyporter.ID) ([]keyporter.Role, error) {
 	ids, err := q.roleIDsOf(ctx, user)
 	if err != nil {
@@ -105,7 +107,7 @@ func (q queries) roleIDsOf(ctx context.Context, user keyporter.ID) ([]keyporter.
 	return list(ctx, q.q, scanString[keyporter.ID], `SELECT role_id FROM user_roles WHERE user_id = $1 ORDER BY role_id`, user)
 }
 
-// addEffects gives roles their effects, out of those that the condition finds.
+// addEffects fills in the effects of roles. condition selects the rows to read.
 func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, condition string, arg keyporter.ID) error {
 	type row struct {
 		role       keyporter.ID
@@ -130,7 +132,8 @@ func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, conditi
 	return nil
 }
 
-// HolderCounts returns how many users of an organization hold each role that anybody holds.
+// HolderCounts returns how many users of an organization hold each role. Roles without holders
+// aren't in the map.
 func (q queries) HolderCounts(ctx context.Context, organization keyporter.ID) (map[keyporter.ID]int, error) {
 	type row struct {
 		role keyporter.ID

@@ -8,12 +8,12 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Session is a browser that is signed in.
+// Session is a signed-in browser.
 type Session struct {
 	UserID    keyporter.ID
 	Address   string
 	Agent     string
-	CreatedAt time.Time // when the user proved who he is; zero: nobody knows
+	CreatedAt time.Time // when the user proved who they are; zero: unknown
 	SeenAt    time.Time
 	ExpiresAt time.Time
 }
@@ -30,19 +30,19 @@ func (tx *Tx) InsertSession(ctx context.Context, hash keyporter.SecretHash, s Se
 	return nil
 }
 
-// SessionByHash returns a session, also one that has expired.
+// SessionByHash returns a session, even one that has expired.
 func (q queries) SessionByHash(ctx context.Context, hash keyporter.SecretHash) (Session, error) {
 	return one(ctx, q.q, scanSession, `
 		SELECT user_id, address, agent, created_at, seen_at, expires_at FROM sessions WHERE hash = $1`, hash[:])
 }
 
-// TouchSession notes that a session was used.
+// TouchSession records that a session was used.
 func (tx *Tx) TouchSession(ctx context.Context, hash keyporter.SecretHash, at time.Time) error {
 	_, err := tx.exec(ctx, `UPDATE sessions SET seen_at = $2 WHERE hash = $1`, hash[:], millis(at))
 	return explain(err)
 }
 
-// DeleteSession ends a session; one that has ended already is no error.
+// DeleteSession ends a session. It is no error if the session has already ended.
 func (tx *Tx) DeleteSession(ctx context.Context, hash keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `DELETE FROM sessions WHERE hash = $1`, hash[:])
 	return explain(err)

@@ -13,8 +13,8 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
-// InsertSigningKey writes a new key, and tells whether there was none of its ID: of
-// several nodes that make a key at once, one does.
+// InsertSigningKey writes a new key unless one with its ID exists, and reports whether it did. Of
+// several nodes that make a key at the same time, one succeeds.
 func (tx *Tx) InsertSigningKey(ctx context.Context, k SigningKey) (bool, error) {
 	n, err := tx.exec(ctx, `
 		INSERT INTO signing_keys (id, algorithm, key, created_at) VALUES ($1, $2, $3, $4)
@@ -22,13 +22,13 @@ func (tx *Tx) InsertSigningKey(ctx context.Context, k SigningKey) (bool, error) 
 	return n > 0, explain(err)
 }
 
-// DeleteSigningKey deletes a key. One that is gone already is no error.
+// DeleteSigningKey deletes a key. It is no error if the key is already gone.
 func (tx *Tx) DeleteSigningKey(ctx context.Context, id string) error {
 	_, err := tx.exec(ctx, `DELETE FROM signing_keys WHERE id = $1`, id)
 	return explain(err)
 }
 
-// SigningKeys returns all keys, the oldest first.
+// SigningKeys returns all keys, oldest first.
 func (q queries) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	scan := func(row scanner) (k SigningKey, err error) {
 		var created int64

@@ -14,9 +14,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// openSQLite opens one connection that writes and some that read. SQLite lets one
-// writer in at a time; queueing for it in Go is fair and never gets SQLITE_BUSY, which
-// stays for other processes.
+// openSQLite opens one connection that writes and several that read. SQLite allows one writer at
+// a time. Queueing for it in Go is fair, and leaves SQLITE_BUSY to conflicts with other
+// processes.
 func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err := makePrivate(path); err != nil {
 		return err
@@ -26,8 +26,8 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 		return err
 	}
 	db.queries = queries{db.counted(db.read)}
-	// Before there is a connection that writes: another program's file stays as it is.
-	if err = db.ours(ctx); err == nil {
+	// Check before opening the connection that writes, so that another program's file stays unchanged.
+	if err = db.checkOwned(ctx); err == nil {
 		db.write, err = openPool(ctx, path, 1, "_txlock=immediate&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)")
 	}
 	if err != nil {
@@ -36,9 +36,9 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// ours wants the file to be empty, or Keyporter's. One whose first start was cut off has
-// tables of goose only.
-func (db *DB) ours(ctx context.Context) error {
+// checkOwned returns an error unless the file is empty or Keyporter's. A file whose first start
+// was interrupted may only have the tables of goose.
+func (db *DB) checkOwned(ctx context.Context) error {
 	foreign, err := one(ctx, db.q, scanInt, `
 		SELECT count(*) FROM sqlite_master
 		WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%'
@@ -50,7 +50,7 @@ func (db *DB) ours(ctx context.Context) error {
 }
 
 func openPool(ctx context.Context, path string, conns int, settings string) (*sql.DB, error) {
-	// modernc's driver takes settings as _pragma only; _busy_timeout and the like it ignores.
+	// modernc's driver only takes settings as _pragma. It ignores _busy_timeout and the like.
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
 		"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&" + settings
 	pool, err := sql.Open("sqlite", dsn)
@@ -65,8 +65,8 @@ func openPool(ctx context.Context, path string, conns int, settings string) (*sq
 	return pool, nil
 }
 
-// makePrivate creates the file so that only its owner reads it: it holds what people
-// did, and the hashes of their passwords. SQLite gives its side files the same mode.
+// makePrivate creates the file so that only its owner can read it, because it holds what people
+// did and the hashes of their passwords. SQLite gives its side files the same mode.
 func makePrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cantOpen(err)

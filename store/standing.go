@@ -9,16 +9,17 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// Standing is what stands between a user and the APIs, beside his organization.
+// Standing is what decides whether a user can use the APIs, apart from their organization.
 type Standing struct {
 	UserID           keyporter.ID
 	Login            string
 	UserActive       bool
-	Granted, Blocked bool // a role of his grants api.use, or blocks it
+	Granted, Blocked bool // one of their roles grants api.use; one of them blocks it
 	BlockedBy        []keyporter.Ref
 }
 
-// standingColumns are those of the user u, who may be missing; $2 is the permission api.use.
+// standingColumns selects the Standing of the user u, who may be missing. $2 is the permission
+// api.use.
 const standingColumns = `
 	coalesce(u.id, ''), coalesce(u.login, ''), coalesce(u.active, FALSE),
 	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = u.id), ''),
@@ -27,7 +28,7 @@ const standingColumns = `
 	coalesce((SELECT min(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
 		WHERE ur.user_id = u.id AND e.permission = $2), 0)`
 
-// standingRow takes what standingColumns select.
+// standingRow holds the values that standingColumns selects.
 type standingRow struct {
 	Standing
 	roles           string
@@ -47,8 +48,8 @@ func (s *standingRow) standing() Standing {
 	return s.Standing
 }
 
-// StandingByLogin returns how the user of an organization with that login name stands,
-// letter case ignored. A user of another organization is NotFound.
+// StandingByLogin returns the Standing of the user with this login name, letter case ignored. If
+// they aren't in the organization, the error is NotFound.
 func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID, login string) (Standing, error) {
 	scan := func(row scanner) (s standingRow, err error) { return s, row.Scan(s.dest()...) }
 	row, err := one(ctx, q.q, scan, `SELECT `+standingColumns+`
@@ -61,7 +62,7 @@ func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID,
 	return s, q.nameBlockers(ctx, &s)
 }
 
-// nameBlockers fills in which roles block. They are asked for apart, because hardly anybody has one.
+// nameBlockers fills in the roles that block. It is a separate query, because few users have one.
 func (q queries) nameBlockers(ctx context.Context, s *Standing) error {
 	if !s.Blocked {
 		return nil

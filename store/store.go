@@ -1,9 +1,8 @@
 // Package store keeps the state of Keyporter in SQLite or PostgreSQL.
 //
-// It owns the schema, every query (a file a noun, one SQL text for both databases), the
-// transaction that writes each change together with its Event, and the news of what
-// changed, for those who keep copies. What may be changed, and by whom, is not its
-// business: that is package control's.
+// It owns the schema, every query (one file per noun, the same SQL for both databases), the
+// transaction that writes each change together with its Event, and the notifications of
+// changes for those who keep copies. Package control decides what may be changed, and by whom.
 package store
 
 import (
@@ -32,7 +31,7 @@ type DB struct {
 
 	path string        // of the SQLite file; empty on PostgreSQL
 	pool *pgxpool.Pool // nil on SQLite
-	node string        // tells this process's notifications from those of other nodes
+	node string        // distinguishes this process's notifications from those of other nodes
 
 	mu        sync.Mutex
 	followers []Follower
@@ -40,12 +39,12 @@ type DB struct {
 	statements atomic.Int64
 
 	start   time.Time
-	heardAt atomic.Int64 // since start, see Hears
+	heardAt atomic.Int64 // nanoseconds since start, see Hears
 }
 
-// Open opens the database at url and brings its schema up to date. A url is the path of
-// an SQLite file, made if it is missing, or postgres://user@host/name with the settings
-// that PostgreSQL's own clients know.
+// Open opens the database at url and brings its schema up to date. The url is the path of an
+// SQLite file, created if it is missing, or postgres://user@host/name with the settings that
+// PostgreSQL's own clients know.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	db := &DB{log: log, node: string(keyporter.NewID(time.Now())), start: time.Now()}
 	db.heardAt.Store(-int64(Silence))
@@ -63,12 +62,12 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	return db, nil
 }
 
-// IsPostgres tells whether url names a PostgreSQL database.
+// IsPostgres reports whether url names a PostgreSQL database.
 func IsPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// Close closes the database. Transactions that run are rolled back.
+// Close closes the database. Running transactions are rolled back.
 func (db *DB) Close() error {
 	err := db.write.Close()
 	if db.read != db.write {
@@ -80,13 +79,13 @@ func (db *DB) Close() error {
 	return err
 }
 
-// Ping asks the database whether it is there.
+// Ping returns an error if the database can't be reached.
 func (db *DB) Ping(ctx context.Context) error {
 	_, err := one(ctx, db.q, scanInt, `SELECT 1`)
 	return err
 }
 
-// queries are the reads. They run on the database or inside of a transaction.
+// queries are the reads. They run on the database or inside a transaction.
 type queries struct{ q querier }
 
 type querier interface {
@@ -95,16 +94,15 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Tx is a transaction: the reads of DB, the writes, and the events that tell of them.
+// Tx is a transaction: the reads of DB, the writes, and the events that record them.
 type Tx struct {
 	queries
 	news []Change
 }
 
-// Do runs f in a transaction and commits it when f returns nil; each change that f makes
-// it accompanies with an Event. By the time Do returns, this node's followers know of
-// the change. f may be run again when the database asks for it, so it must not do
-// anything that isn't undone with the transaction.
+// Do runs f in a transaction and commits it if f returns nil. f must write an Event with each
+// change. By the time Do returns, this node's followers have heard about the changes. Do may run
+// f again if the database asks for it, so f must not do anything that the transaction can't undo.
 func (db *DB) Do(ctx context.Context, f func(*Tx) error) error {
 	const tries = 5
 	for try := 1; ; try++ {
@@ -121,15 +119,15 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = sqlTx.Rollback() }() // after Commit it does nothing
-	tx := &Tx{queries: queries{db.counted(repeated{sqlTx, map[string]*sql.Stmt{}})}}
+	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
+	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}}
 	if err := f(tx); err != nil {
 		return err
 	}
 	if err := db.notify(ctx, tx); err != nil {
 		return err
 	}
-	// The followers hear of it also when the commit failed: with the connection lost half-way it may have happened.
+	// Followers hear about it even if the commit failed: if the connection was lost halfway, it may have happened.
 	if tx.many() {
 		defer db.reset()
 	} else {
@@ -150,8 +148,9 @@ func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error
 	return res.RowsAffected()
 }
 
-// must is exec for a statement that has to touch a row: if it doesn't, what it was about isn't there.
-func (tx *Tx) must(ctx context.Context, query string, args ...any) error {
+// execOrNotFound is exec for a statement that must change a row. If it changes none, the error is
+// NotFound.
+func (tx *Tx) execOrNotFound(ctx context.Context, query string, args ...any) error {
 	n, err := tx.exec(ctx, query, args...)
 	if err == nil && n == 0 {
 		err = sql.ErrNoRows
@@ -177,7 +176,7 @@ func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), 
 	return all, explain(rows.Err())
 }
 
-// one runs a query for one row; no row is a NotFound error.
+// one runs a query for one row. If there is none, the error is NotFound.
 func one[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) (T, error) {
 	t, err := scan(q.QueryRowContext(ctx, query, args...))
 	return t, explain(err)
@@ -190,7 +189,7 @@ func scanString[T ~string](row scanner) (s T, err error) {
 	return s, err
 }
 
-// millis is a time as it is stored: Unix milliseconds, 0 for never.
+// millis returns a time in the form it is stored: Unix milliseconds, 0 for never.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -54,7 +54,7 @@ func acme(t *testing.T, db *store.DB) (keyporter.User, keyporter.Token, keyporte
 	return ada, token, secret
 }
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestWritesAreReadBack(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
@@ -86,7 +86,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	})
 }
 
-func TestARoleOfOnesOwnGrantsAndBlocks(t *testing.T) {
+func TestACustomRoleGrantsAndBlocks(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		db := open(t, url)
@@ -208,7 +208,7 @@ func TestUsesAddUp(t *testing.T) {
 			do(t, db, func(tx *store.Tx) error { return tx.AddUses(t.Context(), []store.Use{gone, u}) })
 		}
 		add("curl/8", noon, 3, 1)
-		add("curl/8", noon.Add(-time.Hour), 2, 0) // an older batch of another node, written later
+		add("curl/8", noon.Add(-time.Hour), 2, 0) // another node's older batch, written later
 		add("curl/8", noon.Add(-8*24*time.Hour), 5, 0)
 		add("", noon.Add(-2*time.Hour), 1, 0)
 		use, err := db.UseOf(t.Context(), token.ID, noon.Add(10*time.Minute))
@@ -308,7 +308,7 @@ func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
 	})
 }
 
-// TestAnotherProgramsDatabaseIsLeftAlone names one by mistake.
+// TestAnotherProgramsDatabaseIsLeftAlone opens another program's database by mistake.
 func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachEmptyDatabase(t, func(t *testing.T, url string) {
@@ -338,7 +338,7 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 	})
 }
 
-func TestDatabasesThatCannotBeOpened(t *testing.T) {
+func TestDatabasesThatCantBeOpened(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, content string) string {
@@ -407,7 +407,7 @@ func TestAFullDiskIsUnavailable(t *testing.T) {
 	}
 }
 
-// follower counts what it is told.
+// follower counts the calls it gets.
 type follower struct{ changes, resets atomic.Int32 }
 
 func (f *follower) Changed(store.Change) { f.changes.Add(1) }

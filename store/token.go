@@ -9,7 +9,8 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// InsertToken writes a new token and the hash of its secret. A name that the owner uses already is a Conflict.
+// InsertToken writes a new token and the hash of its secret. If the owner already uses the name,
+// the error is a Conflict.
 func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
@@ -27,8 +28,9 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return nil
 }
 
-// ImportToken writes a token as InsertToken does, unless the owner has one of that name,
-// or somebody one with that secret: then it tells that it didn't, and the transaction goes on.
+// ImportToken writes a token like InsertToken. If the owner already has a token with this name,
+// or anyone has one with this secret, it writes nothing and returns false instead of an error,
+// so that the transaction can continue.
 func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) (done bool, err error) {
 	n, err := tx.exec(ctx, `
 		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
@@ -43,54 +45,55 @@ func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter
 		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT DO NOTHING`, hash[:], t.ID, t.First, t.Last, millis(t.CreatedAt))
 	if err == nil && n == 0 {
-		err = tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, t.ID)
+		err = tx.execOrNotFound(ctx, `DELETE FROM tokens WHERE id = $1`, t.ID)
 	}
 	return err == nil && n > 0, explain(err)
 }
 
-// DeletedSecrets returns the hashes of the secrets of tokens that were deleted.
+// DeletedSecrets returns the hashes of the secrets of deleted tokens.
 func (q queries) DeletedSecrets(ctx context.Context) ([]keyporter.SecretHash, error) {
 	return list(ctx, q.q, scanHash, `SELECT hash FROM deleted_secrets ORDER BY hash`)
 }
 
-// CountRevived returns how many secrets are there that were deleted: none, unless one was
-// deleted while it was imported.
+// CountRevived returns how many secrets exist although they were deleted. It is 0 unless one was
+// deleted while it was being imported.
 func (q queries) CountRevived(ctx context.Context) (int, error) {
 	return one(ctx, q.q, scanInt, `SELECT count(*) FROM token_secrets s JOIN deleted_secrets d ON d.hash = s.hash`)
 }
 
-// CountTokens returns how many tokens a user has, and has others who count them wait until
-// this transaction has ended.
+// CountTokens returns how many tokens a user has, and makes other transactions that count them
+// wait until this one ends.
 func (tx *Tx) CountTokens(ctx context.Context, owner keyporter.ID) (int, error) {
-	if err := tx.must(ctx, `UPDATE users SET active = active WHERE id = $1`, owner); err != nil {
+	if err := tx.execOrNotFound(ctx, `UPDATE users SET active = active WHERE id = $1`, owner); err != nil {
 		return 0, err
 	}
 	return one(ctx, tx.q, scanInt, `SELECT count(*) FROM tokens WHERE owner_id = $1`, owner)
 }
 
-// RenameToken gives a token another name. One that the owner uses already is a Conflict.
+// RenameToken renames a token. If the owner already uses the name, the error is a Conflict.
 func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) error {
-	return tx.must(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, names.Key(name))
+	return tx.execOrNotFound(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, names.Key(name))
 }
 
-// SetTokenEnabled switches a token on or off and tells whether that changed it.
+// SetTokenEnabled switches a token on or off and reports whether that changed it.
 func (tx *Tx) SetTokenEnabled(ctx context.Context, id keyporter.ID, enabled bool) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE tokens SET enabled = $2 WHERE id = $1 AND enabled <> $2`, id, enabled)
 	return n > 0, explain(err)
 }
 
-// SetTokenExpiry sets when a token ends; zero is never.
+// SetTokenExpiry sets when a token expires. Zero means never.
 func (tx *Tx) SetTokenExpiry(ctx context.Context, id keyporter.ID, at time.Time) error {
-	return tx.must(ctx, `UPDATE tokens SET expires_at = $2 WHERE id = $1`, id, millis(at))
+	return tx.execOrNotFound(ctx, `UPDATE tokens SET expires_at = $2 WHERE id = $1`, id, millis(at))
 }
 
-// SetTokenOwner gives a token another owner. When he has one of that name it is a Conflict.
+// SetTokenOwner gives a token a new owner. If they already have one with its name, the error is a
+// Conflict.
 func (tx *Tx) SetTokenOwner(ctx context.Context, id, owner keyporter.ID) error {
-	return tx.must(ctx, `UPDATE tokens SET owner_id = $2 WHERE id = $1`, id, owner)
+	return tx.execOrNotFound(ctx, `UPDATE tokens SET owner_id = $2 WHERE id = $1`, id, owner)
 }
 
-// DeleteToken deletes a token with its secrets and its counts. What remains is that its
-// secrets were deleted.
+// DeleteToken deletes a token with its secrets and counts. Only a record remains that its secrets
+// were deleted.
 func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
 	if err := tx.forgetUses(ctx, id); err != nil {
 		return err
@@ -101,10 +104,10 @@ func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
 		ON CONFLICT DO NOTHING`, id); err != nil {
 		return explain(err)
 	}
-	return tx.must(ctx, `DELETE FROM tokens WHERE id = $1`, id)
+	return tx.execOrNotFound(ctx, `DELETE FROM tokens WHERE id = $1`, id)
 }
 
-// selectToken shows the newest secret of a token.
+// selectToken selects tokens with the characters of their newest secret.
 const selectToken = `
 	SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, s.first, s.last
 	FROM tokens t JOIN token_secrets s ON s.token_id = t.id
@@ -119,7 +122,7 @@ func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Toke
 	return t, nil
 }
 
-// TokenBySecret returns the token that has a secret with that hash.
+// TokenBySecret returns the token that has a secret with this hash.
 func (q queries) TokenBySecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.Token, error) {
 	t, err := one(ctx, q.q, scanToken, selectToken+` WHERE t.id = (SELECT token_id FROM token_secrets WHERE hash = $1)`, hash[:])
 	if err != nil {
@@ -128,13 +131,13 @@ func (q queries) TokenBySecret(ctx context.Context, hash keyporter.SecretHash) (
 	return t, nil
 }
 
-// TokensOf returns the tokens of one kind that a user added, the latest first: up to
-// limit, older than the token before (empty: from the latest).
+// TokensOf returns the tokens of one kind that a user added, latest first: up to limit, older
+// than the token before (empty: start with the latest).
 func (q queries) TokensOf(ctx context.Context, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
 	return q.tokens(ctx, `t.owner_id = $1`, owner, kind, before, limit)
 }
 
-// TokensIn returns the tokens of one kind in an organization, as TokensOf does.
+// TokensIn returns the tokens of one kind in an organization, paged like TokensOf.
 func (q queries) TokensIn(ctx context.Context, organization keyporter.ID, kind keyporter.TokenKind, before keyporter.ID, limit int) ([]keyporter.Token, error) {
 	return q.tokens(ctx, `t.organization_id = $1`, organization, kind, before, limit)
 }

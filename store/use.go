@@ -9,25 +9,25 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// Use is a batch of calls made with one credential by one client.
+// Use is a batch of calls by one client with one credential.
 type Use struct {
-	CredentialID keyporter.ID // token, connection, or app that acts for itself
-	SpokeFor     string       // login name of a user of its organization, with an organization token and allowed calls; another is dropped
+	CredentialID keyporter.ID // of a token, a connection, or an app that acts for itself
+	SpokeFor     string       // the login name an organization token acted for in allowed calls; dropped if it isn't a user of the token's organization
 	keyporter.ClientUse
 }
 
-// MaxClients is how many clients are kept of a credential. The calls of further ones count
-// towards OtherClients: who holds a secret can send any user agent he likes.
+// MaxClients is how many clients are kept for a credential. The calls of all others count toward
+// OtherClients, because anyone who has a secret can send any user agent they like.
 const (
 	MaxClients   = 50
 	OtherClients = "(other clients)"
 )
 
-// credentials are what calls are counted of.
+// credentials selects everything that calls are counted for.
 const credentials = `(SELECT id FROM tokens UNION ALL SELECT id FROM connections UNION ALL SELECT id FROM apps)`
 
-// AddUses adds batches to the counts. What is counted for a token, connection or app that
-// was deleted meanwhile is dropped.
+// AddUses adds batches to the counts. It drops the counts of tokens, connections and apps that
+// have been deleted since.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
 	for _, u := range uses {
 		if err := tx.addUse(ctx, u); err != nil {
@@ -75,16 +75,16 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 	return err
 }
 
-// maxSpoken is for how many users and versions it is read what an organization token did.
+// maxSpoken limits how many users and versions are read for an organization token.
 const maxSpoken = 1000
 
-// UseOf returns how a credential was used, seen from now.
+// UseOf returns how a credential was used. The last of its hours is the one that contains now.
 func (q queries) UseOf(ctx context.Context, credential keyporter.ID, now time.Time) (keyporter.TokenUse, error) {
 	all, err := q.UsesOf(ctx, []keyporter.ID{credential}, now)
 	return all[credential], err
 }
 
-// UsesOf returns how each of the credentials was used, seen from now. One that nobody used isn't in the map.
+// UsesOf is UseOf for several credentials. Those that were never used aren't in the map.
 func (q queries) UsesOf(ctx context.Context, credentials []keyporter.ID, now time.Time) (map[keyporter.ID]keyporter.TokenUse, error) {
 	uses := map[keyporter.ID]keyporter.TokenUse{}
 	if len(credentials) == 0 {
@@ -100,7 +100,7 @@ func (q queries) UsesOf(ctx context.Context, credentials []keyporter.ID, now tim
 
 func (q queries) addHours(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, now time.Time) error {
 	first := now.Truncate(time.Hour).Add(-time.Duration(len(keyporter.TokenUse{}.Hours)-1) * time.Hour)
-	marks, args := among(credentials, millis(first))
+	marks, args := placeholders(credentials, millis(first))
 	hours, err := list(ctx, q.q, scanHour, `
 		SELECT credential_id, hour, allowed, refused FROM credential_hours
 		WHERE credential_id IN `+marks+` AND hour >= $1
@@ -121,7 +121,7 @@ func (q queries) addHours(ctx context.Context, uses map[keyporter.ID]keyporter.T
 }
 
 func (q queries) addClients(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
-	marks, args := among(credentials)
+	marks, args := placeholders(credentials)
 	clients, err := list(ctx, q.q, scanClientUse, `
 		SELECT credential_id, agent, address, version, last_at, allowed, refused FROM credential_clients
 		WHERE credential_id IN `+marks+`
@@ -131,14 +131,14 @@ func (q queries) addClients(ctx context.Context, uses map[keyporter.ID]keyporter
 	}
 	for _, c := range clients {
 		use := uses[c.credential]
-		use.Clients = append(use.Clients, c.what)
+		use.Clients = append(use.Clients, c.value)
 		uses[c.credential] = use
 	}
 	return nil
 }
 
 func (q queries) addSpoken(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
-	marks, args := among(credentials, maxSpoken)
+	marks, args := placeholders(credentials, maxSpoken)
 	spoken, err := list(ctx, q.q, scanSpokenUse, `
 		SELECT token_id, login, version, last_at, calls
 		FROM (SELECT token_id, login, version, last_at, calls,
@@ -151,26 +151,26 @@ func (q queries) addSpoken(ctx context.Context, uses map[keyporter.ID]keyporter.
 	}
 	for _, s := range spoken {
 		use := uses[s.credential]
-		use.SpokeFor = append(use.SpokeFor, s.what)
+		use.SpokeFor = append(use.SpokeFor, s.value)
 		uses[s.credential] = use
 	}
 	return nil
 }
 
-// of is something that was counted of a credential.
-type of[T any] struct {
+// counts are the counts of a credential.
+type counts[T any] struct {
 	credential keyporter.ID
-	what       T
+	value      T
 }
 
-func scanSpokenUse(row scanner) (s of[keyporter.SpokenUse], err error) {
+func scanSpokenUse(row scanner) (s counts[keyporter.SpokenUse], err error) {
 	var last int64
-	err = row.Scan(&s.credential, &s.what.Login, &s.what.Version, &last, &s.what.Calls)
-	s.what.LastAt = fromMillis(last)
+	err = row.Scan(&s.credential, &s.value.Login, &s.value.Version, &last, &s.value.Calls)
+	s.value.LastAt = fromMillis(last)
 	return s, err
 }
 
-// OrganizationTokenUse is an organization token and when it was used.
+// OrganizationTokenUse is an organization token and when it was last used.
 type OrganizationTokenUse struct {
 	TokenID        keyporter.ID
 	OrganizationID keyporter.ID
@@ -179,7 +179,7 @@ type OrganizationTokenUse struct {
 	LastAt         time.Time // zero: never
 }
 
-// OrganizationTokenUses returns the organization tokens of the instance, by organization.
+// OrganizationTokenUses returns the organization tokens of the instance, ordered by organization.
 func (q queries) OrganizationTokenUses(ctx context.Context) ([]OrganizationTokenUse, error) {
 	all, err := list(ctx, q.q, scanOrganizationTokenUse, `
 		SELECT t.id, o.id, o.name,
@@ -213,14 +213,14 @@ func scanHour(row scanner) (h hour, err error) {
 	return h, err
 }
 
-func scanClientUse(row scanner) (c of[keyporter.ClientUse], err error) {
+func scanClientUse(row scanner) (c counts[keyporter.ClientUse], err error) {
 	var last int64
-	err = row.Scan(&c.credential, &c.what.Agent, &c.what.Address, &c.what.Version, &last, &c.what.Allowed, &c.what.Refused)
-	c.what.LastAt = fromMillis(last)
+	err = row.Scan(&c.credential, &c.value.Agent, &c.value.Address, &c.value.Version, &last, &c.value.Allowed, &c.value.Refused)
+	c.value.LastAt = fromMillis(last)
 	return c, err
 }
 
-// forgetUses deletes what was counted of a credential that is about to go.
+// forgetUses deletes the counts of a credential that is about to be deleted.
 func (tx *Tx) forgetUses(ctx context.Context, credential keyporter.ID) error {
 	for _, query := range []string{
 		`DELETE FROM credential_hours WHERE credential_id = $1`,

@@ -10,7 +10,8 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// InsertUser writes a new user with his roles. A login that is taken is a Conflict.
+// InsertUser writes a new user with their roles. If the login name is taken, the error is a
+// Conflict.
 func (tx *Tx) InsertUser(ctx context.Context, u keyporter.User, passwordHash string) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO users (id, organization_id, login, login_key, password_hash, operator, active, created_at)
@@ -22,7 +23,7 @@ func (tx *Tx) InsertUser(ctx context.Context, u keyporter.User, passwordHash str
 	return tx.insertUserRoles(ctx, u.ID, u.RoleIDs)
 }
 
-// SetUserRoles gives a user these roles and no others.
+// SetUserRoles gives a user exactly these roles.
 func (tx *Tx) SetUserRoles(ctx context.Context, user keyporter.ID, roles []keyporter.ID) error {
 	if _, err := tx.exec(ctx, `DELETE FROM user_roles WHERE user_id = $1`, user); err != nil {
 		return explain(err)
@@ -39,13 +40,13 @@ func (tx *Tx) insertUserRoles(ctx context.Context, user keyporter.ID, roles []ke
 	return nil
 }
 
-// SetUserActive switches a user on or off and tells whether that changed anything.
+// SetUserActive switches a user on or off and reports whether that changed anything.
 func (tx *Tx) SetUserActive(ctx context.Context, user keyporter.ID, active bool) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE users SET active = $2 WHERE id = $1 AND active <> $2`, user, active)
 	return n > 0, explain(err)
 }
 
-// SetUserOperator lets a user run the instance, or no longer, and tells whether that changed anything.
+// SetUserOperator sets whether a user is an operator, and reports whether that changed anything.
 func (tx *Tx) SetUserOperator(ctx context.Context, user keyporter.ID, operator bool) (changed bool, err error) {
 	n, err := tx.exec(ctx, `UPDATE users SET operator = $2 WHERE id = $1 AND operator <> $2`, user, operator)
 	return n > 0, explain(err)
@@ -53,24 +54,24 @@ func (tx *Tx) SetUserOperator(ctx context.Context, user keyporter.ID, operator b
 
 // SetPassword replaces a user's password hash.
 func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) error {
-	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
+	return tx.execOrNotFound(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
 }
 
-// KeepPassword wants an active user with that password hash, and keeps both from being
-// changed until the transaction has ended. With another hash, or switched off, he is NotFound.
+// KeepPassword returns NotFound unless the user is active and has this password hash, and keeps
+// both from changing until the transaction ends.
 func (tx *Tx) KeepPassword(ctx context.Context, user keyporter.ID, hash string) error {
-	return tx.must(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $2 AND active`, user, hash)
+	return tx.execOrNotFound(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $2 AND active`, user, hash)
 }
 
 const userColumns = `id, organization_id, login, operator, active, created_at,
 	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = users.id), '')`
 
-// UserByID returns a user with his roles.
+// UserByID returns a user with their roles.
 func (q queries) UserByID(ctx context.Context, id keyporter.ID) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
-// UserByLogin returns the user with that login name, letter case ignored.
+// UserByLogin returns the user with this login name, letter case ignored.
 func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, names.Key(login))
 }
@@ -83,7 +84,8 @@ func (q queries) user(ctx context.Context, query string, args ...any) (keyporter
 	return u, nil
 }
 
-// Users returns users of the instance by age: up to limit, younger than the user after (empty: from the oldest).
+// Users returns users of the instance, oldest first: up to limit, newer than the user after (empty:
+// start with the oldest).
 func (q queries) Users(ctx context.Context, after keyporter.ID, limit int) ([]keyporter.User, error) {
 	return q.users(ctx, `SELECT `+userColumns+` FROM users WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 }
@@ -92,12 +94,12 @@ func (q queries) Users(ctx context.Context, after keyporter.ID, limit int) ([]ke
 type UserList struct {
 	OrganizationID keyporter.ID
 	Match          string       // part of the login name; empty: any
-	RoleID         keyporter.ID // who holds it; empty: everybody
-	After          keyporter.ID // the last user of the page before; empty: from the first
-	Limit          int          // 0: all, for what has to look at every holder of a role
+	RoleID         keyporter.ID // only holders of this role; empty: everyone
+	After          keyporter.ID // the last user of the previous page; empty: start with the first
+	Limit          int          // 0: all, for callers that must look at every holder of a role
 }
 
-// UsersOf returns users of an organization by login name.
+// UsersOf returns users of an organization, ordered by login name.
 func (q queries) UsersOf(ctx context.Context, l UserList) ([]keyporter.User, error) {
 	const all = 1 << 40
 	if l.Limit == 0 {
@@ -120,17 +122,17 @@ func (q queries) users(ctx context.Context, query string, args ...any) ([]keypor
 	return users, nil
 }
 
-// contains is the LIKE pattern for a login or name key that has part in it.
+// contains returns the LIKE pattern for a login or name key that contains part.
 func contains(part string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(names.Key(part)) + "%"
 }
 
-// PasswordHash returns a user's password hash, empty when he has no password.
+// PasswordHash returns a user's password hash, or "" if they have no password.
 func (q queries) PasswordHash(ctx context.Context, user keyporter.ID) (string, error) {
 	return one(ctx, q.q, scanString[string], `SELECT password_hash FROM users WHERE id = $1`, user)
 }
 
-// HasOperator tells whether anybody runs the instance yet.
+// HasOperator reports whether the instance has an operator yet.
 func (q queries) HasOperator(ctx context.Context) (bool, error) {
 	n, err := one(ctx, q.q, scanInt, `SELECT count(*) FROM users WHERE operator`)
 	return n > 0, err

@@ -7,10 +7,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// among returns a list of placeholders, such as ($2, $3), for IDs that come after other
-// arguments, and all arguments. The number of placeholders is a power of two, and the last
-// ID fills the rest, so that lists of any length make few statements that the database has to know.
-func among(ids []keyporter.ID, others ...any) (marks string, args []any) {
+// placeholders returns a list such as ($2, $3) for IDs that follow other arguments, and all the
+// arguments. It rounds the number of placeholders up to a power of two, repeating the last ID,
+// so that the database only sees a few different statements.
+func placeholders(ids []keyporter.ID, others ...any) (marks string, args []any) {
 	n := 1
 	for n < len(ids) {
 		n *= 2
