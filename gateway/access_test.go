@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// appWorld is a gateway, and an app that ada lets act in her name.
+// appWorld is a gateway, and an app that acts for Ada.
 type appWorld struct {
 	*world
 
@@ -54,7 +54,8 @@ func TestAnAPILearnsWhichAppCalls(t *testing.T) {
 	}
 }
 
-// TestChallengesOfAccessTokens has what a client needs to go on (RFC 6750 §3, RFC 9728 §5.1, RFC 9449 §7.1).
+// TestChallengesOfAccessTokens expects everything a client needs to continue (RFC 6750 §3, RFC
+// 9728 §5.1, RFC 9449 §7.1).
 func TestChallengesOfAccessTokens(t *testing.T) {
 	t.Parallel()
 	w := newAppWorld(t)
@@ -87,8 +88,8 @@ func TestChallengesOfAccessTokens(t *testing.T) {
 	}
 }
 
-// TestAnAPIWithAResourceIsDescribed at the address that challenges lead to (RFC 9728 §3).
-func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
+// TestAnAPIWithAResourceHasMetadata reads it at the address in the challenges (RFC 9728 §3).
+func TestAnAPIWithAResourceHasMetadata(t *testing.T) {
 	t.Parallel()
 	w := newAppWorld(t)
 	for _, c := range []struct {
@@ -121,7 +122,7 @@ func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
 			t.Errorf("%s at %s: %v %s", c.path, c.host, err, text)
 		}
 	}
-	// An API that has hosts of its own speaks for itself there.
+	// An API with its own hosts may serve its own metadata there.
 	if got := body(t, w.raw(t, "GET /.well-known/oauth-protected-resource/v1 HTTP/1.1\nHost: hosted.example\nConnection: close\n\n")); !strings.HasPrefix(got, "GET /.well-known") {
 		t.Errorf("the hosted API is described as another: %s", got)
 	}
@@ -130,8 +131,9 @@ func TestAnAPIWithAResourceIsDescribed(t *testing.T) {
 	}
 }
 
-// TestAProofNamesTheAddressThatTheClientCalled, and who is no trusted proxy can't say that it was another.
-func TestAProofNamesTheAddressThatTheClientCalled(t *testing.T) {
+// TestAProofNamesTheAddressTheClientCalled also has clients that aren't trusted proxies claim
+// that it was another one.
+func TestAProofNamesTheAddressTheClientCalled(t *testing.T) {
 	t.Parallel()
 	for _, trusted := range []string{"127.0.0.1", "192.0.2.1"} {
 		w := newAppWorld(t, trusted)
@@ -141,7 +143,7 @@ func TestAProofNamesTheAddressThatTheClientCalled(t *testing.T) {
 			htu     string
 			path    string
 			headers []string
-			proxy   bool // it needs one that is trusted
+			proxy   bool // only allowed from a trusted proxy
 			allowed bool
 		}{
 			{"http://localhost/drive/1", "/drive/1?a=b", nil, false, true},

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// TestNoTunnelButAWebsocket has an attacker without a token ask, on a public path, for
-// HTTP/2 in place of HTTP/1. An API that agrees takes further calls from him through the
-// same connection, which nobody checks and in which he is who he says.
-func TestNoTunnelButAWebsocket(t *testing.T) {
+// TestOnlyWebsocketsCanUpgrade has an attacker without a token ask to upgrade to HTTP/2 on a
+// public path. If the API agreed, it would accept more calls through the same connection. Nobody
+// would check them, and the attacker could claim to be anyone.
+func TestOnlyWebsocketsCanUpgrade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
@@ -48,9 +48,9 @@ func TestNoTunnelButAWebsocket(t *testing.T) {
 	}
 }
 
-// TestAnAddressIsReadAsTheAPIWillReadIt has an attacker who knows that a proxy describes
-// calls by X-Original-Url, and bends the address so that a check sees a public path.
-func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
+// TestAddressesAreReadTheWayTheAPIReadsThem has an attacker who knows that a proxy describes calls
+// with X-Original-Url. They craft an address so that the check sees a public path.
+func TestAddressesAreReadTheWayTheAPIReadsThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	for address, want := range map[string]int{
@@ -75,9 +75,9 @@ func TestAnAddressIsReadAsTheAPIWillReadIt(t *testing.T) {
 	}
 }
 
-// TestWhoIsRefusedHoldsNothing has an attacker without a token begin requests that he
-// never ends. He must not hold a connection and what serves it for longer than it takes to refuse him.
-func TestWhoIsRefusedHoldsNothing(t *testing.T) {
+// TestRefusedClientsHoldNoConnection has an attacker without a token start requests and never
+// finish them. They must not hold a connection for longer than it takes to refuse them.
+func TestRefusedClientsHoldNoConnection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	for _, path := range []string{"/Api/v6/x", "/elsewhere", "/verify"} {
@@ -98,9 +98,9 @@ func TestWhoIsRefusedHoldsNothing(t *testing.T) {
 	}
 }
 
-// TestTheClientSpeaksForNobodyElse has a client who is no proxy tell the API where he is,
-// by which address and with which method he called, in words that servers believe.
-func TestTheClientSpeaksForNobodyElse(t *testing.T) {
+// TestClientsCantPoseAsAProxy has a client that isn't a proxy send headers that servers trust:
+// where it is, and which address and method it called.
+func TestClientsCantPoseAsAProxy(t *testing.T) {
 	t.Parallel()
 	lies := []string{
 		"X_Forwarded_For: evil", "X_Forwarded_Host: evil", "x_forwarded-proto: evil", "X-Forwarded-Prefix: evil", "X-Forwarded-Port: evil", "X-Forwarded-Uri: evil",
@@ -122,9 +122,9 @@ func TestTheClientSpeaksForNobodyElse(t *testing.T) {
 	}
 }
 
-// TestAMethodThatIsNotToldIsNoGET has a proxy ask that says nothing about the method; its
-// question is a GET, whatever the call is.
-func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
+// TestAMissingMethodIsNotGET has a proxy ask without naming the method. The question itself is a
+// GET, whatever the call is.
+func TestAMissingMethodIsNotGET(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo, "127.0.0.1")
 	for method, want := range map[string]int{"X-Original-Method: GET": http.StatusOK, "X-Original-Method: POST": http.StatusUnauthorized, "X: y": http.StatusUnauthorized} {
@@ -134,9 +134,9 @@ func TestAMethodThatIsNotToldIsNoGET(t *testing.T) {
 	}
 }
 
-// TestAnAPICannotPlantASession has an API give the browser a cookie without a name, whose
-// value the browser then sends as if it were name and value.
-func TestAnAPICannotPlantASession(t *testing.T) {
+// TestAnAPICantPlantASession has an API set a cookie without a name. The browser then sends its
+// value as if it were a name and a value.
+func TestAnAPICantPlantASession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
 		for _, cookie := range []string{"=keyporter-session=evil", " = keyporter-session=evil; Path=/", "=__Host-keyporter-session=evil", "own=keyporter-session=1"} {
@@ -149,8 +149,8 @@ func TestAnAPICannotPlantASession(t *testing.T) {
 	}
 }
 
-// TestARequestIDOutlivesAnEarlyHint has the API send something before its answer.
-func TestARequestIDOutlivesAnEarlyHint(t *testing.T) {
+// TestTheRequestIDSurvivesAnEarlyHint has the API send an early hint before its response.
+func TestTheRequestIDSurvivesAnEarlyHint(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusEarlyHints) })
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))

@@ -11,11 +11,11 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// removeHeader is how an answer over HTTP has Envoy take headers off the call.
+// removeHeader lists the headers that Envoy must remove from the call.
 const removeHeader = "X-Envoy-Auth-Headers-To-Remove"
 
-// askForEnvoy answers Envoy's ext_authz over HTTP. Envoy sends the call itself, without its
-// body, with a prefix before the path: method and host are the call's own.
+// askForEnvoy answers Envoy's ext_authz over HTTP. Envoy sends the call itself without its body,
+// and with a prefix before the path. Method and host are the call's own.
 func (g *Gateway) askForEnvoy(w http.ResponseWriter, r *http.Request) {
 	a, d := g.askEnvoy(r)
 	h := w.Header()
@@ -27,7 +27,7 @@ func (g *Gateway) askForEnvoy(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(a.body.Bytes())
 }
 
-// askEnvoy answers a question of Envoy's, which came in either way.
+// askEnvoy answers Envoy's question, whether it came over HTTP or gRPC.
 func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 	var a answer
 	d := g.ask(&a, r, func(r *http.Request, req *verify.Request) error {
@@ -45,19 +45,19 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 	return &a, d
 }
 
-// misleading are the usual spellings of what some servers take for another path or method
-// than the one that was checked. Over HTTP Keyporter isn't told of them.
-var misleading = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+// overrideHeaders are the usual spellings of the headers that make some servers use another path
+// or method than the one that was checked. Over HTTP, Envoy doesn't send them to Keyporter.
+var overrideHeaders = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
-// toRemove lists what Envoy has to take off an allowed call: credentials, and what the
-// client sent that only Keyporter may say or that no API should believe. Envoy removes
-// after it has set, so that what the answer sets is not among them.
+// toRemove lists the headers Envoy must remove from an allowed call: credentials, headers that
+// only Keyporter may set, and headers that no API should trust. Envoy removes headers after it
+// has set others, so the list leaves out those that the answer sets.
 func toRemove(sent http.Header, d *verify.Decision) []string {
 	set := map[string]bool{strings.ToLower(keyporter.HeaderRequestID): true}
 	for _, header := range d.Identity() {
 		set[strings.ToLower(header.Name)] = true
 	}
-	names := slices.Concat(keyporter.CredentialHeaderNames(), misleading)
+	names := slices.Concat(keyporter.CredentialHeaderNames(), overrideHeaders)
 	for _, header := range new(keyporter.Principal).Identity() {
 		names = append(names, header.Name)
 	}

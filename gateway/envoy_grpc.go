@@ -25,38 +25,39 @@ import (
 )
 
 const (
-	maxQuestion  = 128 << 10 // bytes of a question of Envoy's: headers, and no body
-	maxQuestions = 1000      // at a time on one connection
-	questionTime = 10 * time.Second
-	idleTime     = 2 * time.Minute // of a connection
+	maxQuestion     = 128 << 10 // bytes of one of Envoy's questions, which has headers but no body
+	maxQuestions    = 1000      // at a time on one connection
+	questionTimeout = 10 * time.Second
+	idleTimeout     = 2 * time.Minute // of a connection
 )
 
-// EnvoyServer returns a gRPC server with Envoy's external authorization
-// (envoy.service.auth.v3.Authorization). It answers trusted proxies only, as Verify does.
+// EnvoyServer returns a gRPC server for Envoy's external authorization
+// (envoy.service.auth.v3.Authorization). Like Verify, it only answers trusted proxies.
 func (g *Gateway) EnvoyServer(options ...grpc.ServerOption) *grpc.Server {
-	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions), grpc.ConnectionTimeout(questionTime),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTime}), grpc.InTapHandle(inTime))...)
+	s := grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions), grpc.ConnectionTimeout(questionTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}), grpc.InTapHandle(withTimeout))...)
 	authv3.RegisterAuthorizationServer(s, authorization{gateway: g})
 	return s
 }
 
-// inTime ends a question that has begun and doesn't come: anybody who reaches the listener can begin one.
-func inTime(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	ctx, cancel := context.WithTimeout(ctx, questionTime)
+// withTimeout ends a question that was started but never completed. Anyone who can reach the
+// listener can start one.
+func withTimeout(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 	context.AfterFunc(ctx, cancel)
 	return ctx, nil
 }
 
-// authorization makes of a question in protobuf one as it comes over HTTP, and of the
-// answer one in protobuf. It decides nothing.
+// authorization translates questions from protobuf to HTTP, and answers from HTTP to protobuf. It
+// decides nothing.
 type authorization struct {
 	authv3.UnimplementedAuthorizationServer
 
 	gateway *Gateway
 }
 
-// Check answers about one call. It is an answer in any case: an error would be Envoy's to
-// judge, and may be set up to let the call through. A panic would end the program.
+// Check answers for one call. It never returns an error, because Envoy can be configured to let
+// calls through on errors. It recovers from panics, because a panic would end the program.
 func (s authorization) Check(ctx context.Context, in *authv3.CheckRequest) (out *authv3.CheckResponse, _ error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -82,7 +83,7 @@ func denied(a *answer) *authv3.CheckResponse {
 	}
 }
 
-// allowed sets who calls, and takes off what the API must not get.
+// allowed adds the identity headers, and removes the headers the API must not get.
 func allowed(r *http.Request, a *answer, d *verify.Decision) *authv3.CheckResponse {
 	toAPI, toClient := http.Header{}, http.Header{}
 	for name, values := range a.Header() {
@@ -101,7 +102,7 @@ func allowed(r *http.Request, a *answer, d *verify.Decision) *authv3.CheckRespon
 	}
 }
 
-// overwriting are headers that take the place of what is there under their names.
+// overwriting returns headers that replace existing ones with the same names.
 func overwriting(h http.Header) (all []*corev3.HeaderValueOption) {
 	for name, values := range h {
 		for _, value := range values {
@@ -114,9 +115,9 @@ func overwriting(h http.Header) (all []*corev3.HeaderValueOption) {
 	return all
 }
 
-// requestOf is a question as it would have come over HTTP. Of a header that came twice
-// Envoy makes one with a comma in it, which is no secret that was ever issued. With
-// encode_raw_headers it tells them as they came, in a field of their own.
+// requestOf returns a question the way it would come over HTTP. Envoy joins repeated headers with
+// a comma, so two secrets become one that was never issued. With encode_raw_headers, Envoy sends
+// headers unchanged, in their own field.
 func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *http.Request {
 	r := &http.Request{
 		Method: h.GetMethod(), Host: h.GetHost(), URL: &url.URL{Path: envoyPath + "/"}, RequestURI: envoyPath + h.GetPath(),
@@ -131,7 +132,7 @@ func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *htt
 	for _, raw := range h.GetHeaderMap().GetHeaders() {
 		r.Header.Add(raw.GetKey(), string(raw.GetRawValue()))
 	}
-	// What HTTP/2 says besides, and what the client says of his port, which Envoy has in the host.
+	// Drop HTTP/2's pseudo-headers, and the port the client claims: Envoy has the real one in the host.
 	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") || name == "X-Forwarded-Port" })
 	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
 		r.Header.Set("X-Forwarded-Proto", h.GetScheme())

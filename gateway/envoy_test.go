@@ -12,8 +12,8 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// TestAFaultOfOursLetsNobodyThrough has a gateway that panics on each call, as one without a checker does.
-func TestAFaultOfOursLetsNobodyThrough(t *testing.T) {
+// TestAPanicLetsNobodyThrough uses a gateway without a checker, which panics on each call.
+func TestAPanicLetsNobodyThrough(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	proxies, err := web.ParseProxies([]string{"127.0.0.1"})
@@ -28,7 +28,8 @@ func TestAFaultOfOursLetsNobodyThrough(t *testing.T) {
 	}
 }
 
-// TestEnvoySaysWhereACallWent has a client say that he called another port, for which he has somebody's proof of a key.
+// TestEnvoySaysWhereACallWent has a client claim that it called another port, for which it has
+// someone else's DPoP proof.
 func TestEnvoySaysWhereACallWent(t *testing.T) {
 	t.Parallel()
 	r := requestOf(t.Context(), &authv3.AttributeContext_HttpRequest{

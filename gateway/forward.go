@@ -11,27 +11,27 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Where proxies ask about their calls: all in the same way, but two that can't.
+// The paths where proxies ask about their calls. Most proxies use the first; nginx and Envoy can't.
 const (
 	verifyPath = "/verify"
 	nginxPath  = verifyPath + "/nginx"
-	envoyPath  = verifyPath + "/envoy" // and behind it the path of the call
+	envoyPath  = verifyPath + "/envoy" // followed by the path of the call
 )
 
-// Asks tells whether a request is the question of a proxy, for Verify.
+// Asks reports whether a request is a proxy's question, which belongs to Verify.
 func (g *Gateway) Asks(r *http.Request) bool {
 	return r.URL.Path == verifyPath || r.URL.Path == nginxPath || strings.HasPrefix(r.URL.Path, envoyPath+"/")
 }
 
-// Verify answers the question that a proxy asks about a call of its own. Caddy
-// (forward_auth), Traefik (forwardAuth) and others ask at /verify: method, host and path
-// of the call are taken from X-Forwarded-Method, -Host and -Uri, or X-Original-Method,
-// -Uri or -Url. Where the method isn't told, routes with methods don't fit. nginx
-// (auth_request) asks in the same way at /verify/nginx, and Envoy (ext_authz over HTTP)
-// at /verify/envoy. All this is believed from trusted proxies only.
+// Verify answers a proxy's question about one of its calls. Caddy (forward_auth), Traefik
+// (forwardAuth) and others ask at /verify, and describe the call with X-Forwarded-Method, -Host
+// and -Uri, or X-Original-Method, -Uri or -Url. If the method is missing, routes with methods
+// don't match. nginx (auth_request) asks the same way at /verify/nginx, and Envoy (ext_authz over
+// HTTP) at /verify/envoy. Only trusted proxies get an answer.
 //
-// Allowed: 200, no body, the identity headers. Refused: status, WWW-Authenticate and
-// body as the API wants them. A question that can't be understood: 400.
+// If the call is allowed, the response is 200 with the identity headers and no body. If it is
+// refused, status, WWW-Authenticate and body are what the API's clients expect. If the question
+// makes no sense, the response is 400.
 func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	web.LimitBodyTime(w, r) // a question has no body
 	switch r.URL.Path {
@@ -44,8 +44,8 @@ func (g *Gateway) Verify(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ask answers the question r. Which call it is about, read takes from it. It returns the
-// decision, nil when there was none.
+// ask answers the question r. read gets the call it is about from r. ask returns the decision, or
+// nil if there was none.
 func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Request, *verify.Request) error) *verify.Decision {
 	id := web.NewRequestID()
 	h := w.Header()
@@ -71,30 +71,30 @@ func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Re
 		h[header.Name] = header.Values
 	}
 	g.notices.Tell(h, &d)
-	if onlyOnce(&req) {
+	if uncacheable(&req) {
 		h["Cache-Control"] = noStore
 	}
 	w.WriteHeader(http.StatusOK)
 	return &d
 }
 
-// onlyOnce tells calls whose answer no proxy may keep for the next one: a proof is good for
-// one call, and of two headers of a name some proxies know the first only, by which another
-// call would be the same.
-func onlyOnce(req *verify.Request) bool {
+// uncacheable reports whether proxies must not cache the answer for other calls. A proof is only
+// good for one call. If a header is repeated, some proxies only look at the first one, and would
+// take another call for the same.
+func uncacheable(req *verify.Request) bool {
 	headers := req.Headers()
 	twice := func(values []string) bool { return len(values) > 1 }
 	return len(req.DPoP) > 0 || slices.ContainsFunc(headers[:], twice)
 }
 
-// Errors about the question, told to the proxy's owner.
+// Errors in the question, for the proxy's owner.
 var (
 	errNoURI      = errors.New("the proxy must send the path of the call in X-Forwarded-Uri or X-Original-Uri")
 	errTwoValues  = errors.New("the X-Forwarded-… and X-Original-… headers disagree about the call; the proxy must set each of them itself, once")
 	errUnreadable = errors.New("X-Original-Url isn't a valid address")
 )
 
-// forwarded reads the headers by which a proxy describes a call.
+// forwarded reads the headers with which a proxy describes a call.
 func forwarded(r *http.Request, req *verify.Request) error {
 	var uri, method, host, scheme described
 	scheme.add(r.Header["X-Forwarded-Proto"])
@@ -122,7 +122,8 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	}
 	req.Path, _, _ = strings.Cut(uri.value, "?")
 	req.Method, req.Host = method.value, host.value
-	// The question's own method is that of the proxy: a method that isn't told fits no route that asks for one.
+	// Don't fall back to the question's own method, which is the proxy's choice. Without a method,
+	// only routes for any method match.
 	if req.Host == "" {
 		req.Host = r.Host
 	}
@@ -132,9 +133,9 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	return nil
 }
 
-// split takes apart an X-Original-Url: ingress-nginx sends the whole address, others the
-// path. It reads no more than it has to: what a parser of addresses makes of a path with
-// // in front or with # in it, or of a host with ? in it, is not what the API will be called with.
+// split splits an X-Original-Url. ingress-nginx sends the full address, others only the path. It
+// parses as little as possible: what a URL parser makes of a path that starts with // or contains
+// #, or of a host that contains ?, isn't what the API will get.
 func split(address string) (scheme, host, uri string, ok bool) {
 	if address == "" || address[0] == '/' {
 		return "", "", address, true
@@ -147,7 +148,7 @@ func split(address string) (scheme, host, uri string, ok bool) {
 	return scheme, rest[:i], rest[i:], true
 }
 
-// described is one fact that several headers may tell; it holds when they agree.
+// described is one fact about a call that several headers may state. It only counts if they agree.
 type described struct {
 	value  string
 	differ bool

@@ -1,9 +1,8 @@
-// Package gateway is the door through which calls to APIs come: as a reverse proxy, and
-// as the check that other proxies ask for (forward-auth).
+// Package gateway is the door for calls to APIs: as a reverse proxy, and as the check that other
+// proxies ask for (forward-auth).
 //
-// Both are short adapters around package verify: they say where method, host, path and
-// credentials of a call come from, and how its Decision looks on the wire. They decide
-// nothing.
+// Both are thin adapters around package verify. They know where a call's method, host, path and
+// credentials come from, and what its Decision looks like on the wire. They decide nothing.
 package gateway
 
 import (
@@ -16,24 +15,24 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Gateway adapts HTTP to checks.
+// Gateway adapts HTTP to checks. It is safe for concurrent use.
 type Gateway struct {
 	checker   *verify.Checker
 	proxies   web.Proxies
 	transport *http.Transport
 	log       *slog.Logger
 	buffers   web.Buffers
-	proxyLog  *log.Logger // of httputil.ReverseProxy
+	proxyLog  *log.Logger // for httputil.ReverseProxy
 	notices   verify.Notices
-	resources map[*verify.API]*resource // of the APIs that have one
+	resources map[*verify.API]*resource // only for APIs that have a resource identifier
 }
 
 // Config is what a Gateway needs.
 type Config struct {
 	Checker *verify.Checker
-	Proxies web.Proxies // that are believed what they say about the client
-	Sunset  time.Time   // after it, if set, organization tokens may end; answers say so
-	Issuer  string      // of the authorization server whose access tokens the APIs take
+	Proxies web.Proxies // trusted to say where a call came from
+	Sunset  time.Time   // when organization tokens may stop working, announced in responses; zero: not set
+	Issuer  string      // of the authorization server whose access tokens the APIs accept
 	Log     *slog.Logger
 }
 
@@ -45,10 +44,11 @@ func New(c Config) *Gateway {
 	}
 }
 
-// Close ends the idle connections to upstreams.
+// Close closes the idle connections to upstreams.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
-// request takes from r what doesn't depend on the adapter, and tells whether it comes from a trusted proxy.
+// request fills in what all adapters take from r in the same way, and reports whether r comes from
+// a trusted proxy.
 func (g *Gateway) request(r *http.Request, id string) (req verify.Request, fromProxy bool) {
 	addr, fromProxy := g.proxies.Client(r)
 	req = verify.Request{ClientIP: addr, Agent: r.UserAgent(), RequestID: id}

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// world is a gateway in front of an API that does what the test says.
+// world is a gateway in front of an API that the test controls.
 type world struct {
 	*keyportertest.Node
 
@@ -35,7 +35,8 @@ type world struct {
 	log    bytes.Buffer
 }
 
-// newWorld starts the gateway. Its routes are those of the example API, and one with problem documents under /other.
+// newWorld starts the gateway. It has the routes of the example API, and one under /other that
+// responds with problem documents.
 func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	t.Helper()
 	upstream := httptest.NewServer(api)
@@ -78,7 +79,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	return w
 }
 
-// raw sends a request as it stands, with any header and path one likes, and returns the answer.
+// raw sends a request exactly as written, with any header and path, and returns the response.
 func (w *world) raw(t *testing.T, request string) *http.Response {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
@@ -111,7 +112,7 @@ func body(t *testing.T, res *http.Response) string {
 	return string(b)
 }
 
-// echo answers with the request line and the headers that the API got.
+// echo responds with the request line and the headers that the API got.
 func echo(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, r.Method, r.RequestURI)
 	_ = r.Header.Write(w)
@@ -156,7 +157,7 @@ func TestAPublicPathHasNoIdentity(t *testing.T) {
 	}
 }
 
-func TestHowRefusalsLook(t *testing.T) {
+func TestRefusalFormats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
@@ -167,8 +168,8 @@ func TestHowRefusalsLook(t *testing.T) {
 	for _, c := range []struct {
 		path, header string
 		status       int
-		challenge    string // what WWW-Authenticate ends with
-		body         string // what the body has, "" for none
+		challenge    string // the end of WWW-Authenticate
+		body         string // a part of the body, or "" if it must be empty
 	}{
 		{"/Api/v5/x", off, 401, description, ""},
 		{"/Api/v6/x", off, 401, description, ""},
@@ -192,7 +193,7 @@ func TestHowRefusalsLook(t *testing.T) {
 	}
 }
 
-func TestAPermissionMissingIsForbiddenWhereTheAPIKnowsIt(t *testing.T) {
+func TestAMissingPermissionIsForbiddenWhereTheAPIKnows403(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	if err := w.Control.SetUserRoles(t.Context(), keyporter.Command(), w.ada.ID, nil); err != nil {
@@ -230,7 +231,7 @@ func TestAnAPIThatIsDown(t *testing.T) {
 	}
 }
 
-func TestAnAPICannotSpeakInOurName(t *testing.T) {
+func TestAnAPICantImpersonateKeyporter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("X-Keyporter-User", "evil")
@@ -245,8 +246,8 @@ func TestAnAPICannotSpeakInOurName(t *testing.T) {
 	}
 }
 
-// TestBodiesStream sends a body and then receives one piece by piece, each piece only
-// after the one before has arrived at the other end.
+// TestBodiesStream sends a body and then receives one, piece by piece. Each piece is sent only
+// after the previous one has arrived.
 func TestBodiesStream(t *testing.T) {
 	t.Parallel()
 	arrived, wanted := make(chan string), make(chan string)
@@ -323,7 +324,7 @@ func TestAClientThatGoesAwayEndsTheCall(t *testing.T) {
 	}
 }
 
-func TestACutBodyIsNoWholeBody(t *testing.T) {
+func TestATruncatedBodyIsNotForwardedAsWhole(t *testing.T) {
 	t.Parallel()
 	whole := make(chan error, 1)
 	w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -425,7 +426,7 @@ func TestForwardAuthIsForTrustedProxiesOnly(t *testing.T) {
 	}
 }
 
-func TestWhoMayTellTheClientsAddress(t *testing.T) {
+func TestOnlyTrustedProxiesSetTheClientAddress(t *testing.T) {
 	t.Parallel()
 	for trusted, want := range map[string]string{"127.0.0.1": "203.0.113.9, 198.51.100.7, 127.0.0.1", "192.0.2.1": "127.0.0.1"} {
 		w := newWorld(t, echo, trusted)
@@ -436,7 +437,8 @@ func TestWhoMayTellTheClientsAddress(t *testing.T) {
 	}
 }
 
-// TestOrganizationTokensAreDeprecated wants each answer that one opened to say so, from both adapters, and no other.
+// TestOrganizationTokensAreDeprecated expects both adapters to say so in each response to an
+// organization token, and in no other.
 func TestOrganizationTokensAreDeprecated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }, "127.0.0.1")

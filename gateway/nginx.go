@@ -9,16 +9,16 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// The headers in which nginx is told a refusal.
+// The headers that describe a refusal to nginx.
 const (
 	refusalHeader       = keyporter.OwnHeaderPrefix + "Refusal"        // the body, one line
 	refusalStatusHeader = keyporter.OwnHeaderPrefix + "Refusal-Status" // the status
-	refusalTypeHeader   = keyporter.OwnHeaderPrefix + "Refusal-Type"   // the type of the body
+	refusalTypeHeader   = keyporter.OwnHeaderPrefix + "Refusal-Type"   // the content type of the body
 )
 
-// answerNginx has ask answer, and tells nginx what that was in its own way. auth_request
-// knows two refusals, 401 and 403, takes any other for a fault, and throws bodies away.
-// So each refusal is a 403 whose headers say what the client has to get.
+// answerNginx translates the answer of ask for nginx. auth_request only knows the refusals 401 and
+// 403, treats every other status as a fault, and discards bodies. So each refusal becomes a 403
+// with headers that say what to send to the client.
 func answerNginx(w http.ResponseWriter, ask func(http.ResponseWriter)) {
 	var a answer
 	ask(&a)
@@ -29,20 +29,20 @@ func answerNginx(w http.ResponseWriter, ask func(http.ResponseWriter)) {
 		return
 	}
 	h.Set(refusalStatusHeader, strconv.Itoa(a.status))
-	h.Set(refusalHeader, string(bytes.TrimSpace(a.body.Bytes()))) // JSON in one line, see write
+	h.Set(refusalHeader, string(bytes.TrimSpace(a.body.Bytes()))) // one line of JSON, see write
 	h.Set(refusalTypeHeader, h.Get("Content-Type"))
 	h.Del("Content-Type")
 	w.WriteHeader(http.StatusForbidden)
 }
 
-// answer keeps an answer, for adapters that have to say it in another way. The zero value is empty.
+// answer records an answer, for adapters that have to translate it. The zero value is empty.
 type answer struct {
 	header http.Header
 	status int // 0: none yet
 	body   bytes.Buffer
 }
 
-// Header has the headers of the answer.
+// Header returns the headers of the answer.
 func (a *answer) Header() http.Header {
 	if a.header == nil {
 		a.header = http.Header{}
@@ -50,14 +50,14 @@ func (a *answer) Header() http.Header {
 	return a.header
 }
 
-// WriteHeader sets the status; the first one counts.
+// WriteHeader sets the status. Only the first call counts.
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
 	}
 }
 
-// Write adds to the body.
+// Write appends to the body.
 func (a *answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)

@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestNginx runs a real nginx with the example that people copy.
+// TestNginx runs a real nginx with the example configuration that people copy.
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	app := newAppWorld(t, "127.0.0.1")
@@ -56,12 +56,12 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-// askAsApp calls with an access token that is bound to a key.
+// askAsApp calls with an access token bound to a key.
 func askAsApp(t *testing.T, app *appWorld, behind *world) {
 	t.Helper()
 	secret := app.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: app.key.Hash()})
 	token := "Authorization: DPoP " + secret.Reveal()
-	called := strings.Replace(behind.url, "127.0.0.1", "localhost", 1) // as the header Host has it
+	called := strings.Replace(behind.url, "127.0.0.1", "localhost", 1) // like the Host header
 	proof := "DPoP: " + app.key.Proof("GET", called+"/drive/1", secret, time.Now())
 	got := body(t, behind.get(t, "/drive/1?q=1", token, proof, "X-Forwarded-Proto: https", "X-Forwarded-Port: 1"))
 	if !strings.Contains(got, "X-Keyporter-App: "+string(app.app.ID)+"\r\n") || !strings.Contains(got, "X-Keyporter-Scopes: file.read\r\n") || strings.Contains(got, "Dpop") {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// originOf is where the client sent a call that the proxy adapter got: a proof of a key
-// names that address (RFC 9449 §4.3). Only a trusted proxy may say that it is another one
-// than the one that arrived here.
+// originOf returns the origin to which the client sent a call that the reverse proxy got. A DPoP
+// proof names that address (RFC 9449 §4.3). Only a trusted proxy may say that it differs from the
+// one that arrived here.
 func originOf(r *http.Request, fromProxy bool) string {
 	if fromProxy {
 		host := r.Host
@@ -22,8 +22,8 @@ func originOf(r *http.Request, fromProxy bool) string {
 	return "http://" + r.Host
 }
 
-// origin is what a trusted proxy says of where a call was sent to. Some leave the port
-// out of the host, and tell it in a header of its own.
+// origin returns where a call was sent, according to a trusted proxy. Some proxies leave the port
+// out of the host, and send it in a separate header.
 func origin(scheme, host string, r *http.Request) string {
 	switch {
 	case scheme != "":

@@ -12,18 +12,18 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Claims tells whether a call is for one of the APIs and not for the pages that share
-// the listener: its host is one of an API's, or its path begins as a route does.
+// Claims reports whether a call is for one of the APIs and not for the pages on the same listener:
+// its host belongs to an API, or its path starts like a route.
 func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host, r.URL.Path) }
 
-// ServeHTTP checks a call and, when it is allowed, passes it on to the API with the
-// identity headers. Bodies are streamed both ways, websockets pass, and a client who goes
-// away ends the call to the API.
+// ServeHTTP checks a call and, if it is allowed, forwards it to the API with the identity headers.
+// It streams bodies both ways, lets websockets through, and ends the call to the API when the
+// client goes away.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[keyporter.HeaderRequestID] = []string{id}
 	req, fromProxy := g.request(r, id)
-	// The path as it will be sent: what was checked is what the API gets.
+	// Check the path exactly as it will be sent to the API.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
 	if len(req.DPoP) > 0 {
 		req.Origin = originOf(r, fromProxy)
@@ -44,7 +44,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ModifyResponse: func(res *http.Response) error {
 			web.CleanResponse(res.Header, len(d.Route.API().Hosts) == 0)
 			g.notices.Tell(res.Header, &d)
-			w.Header()[keyporter.HeaderRequestID] = []string{id} // anew: an early hint clears all headers
+			w.Header()[keyporter.HeaderRequestID] = []string{id} // again, because an early hint clears all headers
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { g.badGateway(w, r, &d, id, err) },
@@ -55,7 +55,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// rewrite makes the request that the API gets.
+// rewrite turns the call into the request that the API gets.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id string) {
 	web.RewriteRequest(p, g.proxies, d.Route.API().Target(), id)
 	for _, header := range d.Identity() {
@@ -63,7 +63,7 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, d *verify.Decision, id strin
 	}
 }
 
-// badGateway answers when the API can't be reached, or broke off before it answered.
+// badGateway responds if the API can't be reached, or broke off before it responded.
 func (g *Gateway) badGateway(w http.ResponseWriter, r *http.Request, d *verify.Decision, id string, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the client is gone

@@ -10,8 +10,8 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// refuse answers a call that is not allowed, in the shape that its API's clients know.
-// Whatever the shape, WWW-Authenticate says why (RFC 6750 §3) as far as the caller may know.
+// refuse responds to a refused call in the format the API's clients know. In every format,
+// WWW-Authenticate says why (RFC 6750 §3), as far as the caller may know.
 func (g *Gateway) refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 	shape := verify.RefuseProblem
 	if d.Route != nil {
@@ -31,8 +31,8 @@ func (g *Gateway) refuse(w http.ResponseWriter, d *verify.Decision, id string) {
 
 var noStore = []string{"no-store"}
 
-// challenge is the value of WWW-Authenticate, empty where the answer has none. Each of
-// its parts stands in quotes as it is: reasons, scopes and resources have no quotes in them.
+// challenge returns the value of WWW-Authenticate, or "" if the response has none. It quotes its
+// parts without escaping them, because reasons, scopes and resources never contain quotes.
 func (g *Gateway) challenge(d *verify.Decision, r keyporter.Refusal) string {
 	if r.Code == "" && r.Status != http.StatusUnauthorized {
 		return ""
@@ -61,7 +61,7 @@ func (g *Gateway) challenge(d *verify.Decision, r keyporter.Refusal) string {
 	return c
 }
 
-// write answers with an error of ours in one of the shapes.
+// write responds with one of Keyporter's errors in the given format.
 func write(w http.ResponseWriter, shape verify.Refusals, p web.Problem) {
 	switch {
 	case shape == verify.RefuseProblem:

@@ -13,15 +13,15 @@ import (
 // wellKnown is inserted before the path of a resource identifier (RFC 9728 §3.1).
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// resource is an API that has a resource identifier, as it is described to clients who
-// look for where to get access tokens.
+// resource is the metadata of an API that has a resource identifier. Clients read it to find out
+// where to get access tokens.
 type resource struct {
-	host, path string // of the description
-	address    string // the whole of it
+	host, path string // of the metadata
+	address    string // the full address of the metadata
 	document   []byte
 }
 
-// metadata is the description (RFC 9728 §2).
+// metadata is the metadata document (RFC 9728 §2).
 type metadata struct {
 	Resource             string   `json:"resource"`
 	AuthorizationServers []string `json:"authorization_servers"`
@@ -31,7 +31,7 @@ type metadata struct {
 	Name                 string   `json:"resource_name"`
 }
 
-// resources describes the APIs that have a resource identifier.
+// resources returns the metadata of the APIs that have a resource identifier.
 func resources(apis []*verify.API, issuer string) map[*verify.API]*resource {
 	all := map[*verify.API]*resource{}
 	for _, api := range apis {
@@ -54,9 +54,9 @@ func resources(apis []*verify.API, issuer string) map[*verify.API]*resource {
 	return all
 }
 
-// resource is the API that a request asks to have described, nil when it is none. Behind
-// a proxy the host may be another one: the path is enough, if one API has it, and if the
-// host isn't another API's, which may describe itself.
+// resource returns the metadata that a request asks for, or nil. Behind a proxy, the host may
+// differ. Then the path is enough if only one API has it, and if the host doesn't belong to
+// another API, which may serve its own metadata.
 func (g *Gateway) resource(r *http.Request) *resource {
 	if !strings.HasPrefix(r.URL.Path, wellKnown) {
 		return nil
@@ -78,11 +78,11 @@ func (g *Gateway) resource(r *http.Request) *resource {
 	return found
 }
 
-// Describes tells whether a request asks for the description of one of the APIs.
+// Describes reports whether a request asks for the metadata of one of the APIs.
 func (g *Gateway) Describes(r *http.Request) bool { return g.resource(r) != nil }
 
-// Describe answers with the description of an API (RFC 9728), which is for everybody,
-// also for scripts of other origins.
+// Describe responds with the metadata of an API (RFC 9728). It is public, even for scripts from
+// other origins.
 func (g *Gateway) Describe(w http.ResponseWriter, r *http.Request) {
 	d := g.resource(r)
 	if d == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
