@@ -1,19 +1,18 @@
-// Package client is for who owns an API written in Go: it asks Keyporter who is calling
-// and whether he may, in the API's own process.
+// Package client is for owners of APIs written in Go. From within the API's own process, it asks
+// Keyporter who is calling, and whether they may.
 //
-// A [Client] is a gateway of Keyporter's configuration and shows a secret of its own.
-// Its [Client.Handler] stands before the handlers of the API; [CallerOf] tells them who
-// calls. [Client.Introspect] is the plain question about one credential (RFC 7662).
+// A [Client] is one of the gateways in Keyporter's configuration, and has its own secret. Its
+// [Client.Handler] wraps the API's handlers, and [CallerOf] returns who is calling.
+// [Client.Introspect] asks about a single credential (RFC 7662).
 //
-// In the mode [Ask] each call costs a round trip. In the mode [Decide] it costs none:
-// what Keyporter said of a credential is kept, and one stream stays open by which
-// Keyporter says, as it happens, what is no longer true. A token that is switched off is
-// refused within milliseconds. A stream that is silent for [Config.Silence] isn't
-// trusted: then each call is asked about, until the stream is back. When Keyporter
-// can't be asked either, calls are refused with 503, at once or after [Config.Grace].
+// In the mode [Ask], each call costs a round trip. In the mode [Decide], it costs none: the
+// Client keeps Keyporter's answers in memory, and through an open stream Keyporter reports right
+// away which of them are no longer true. A token that is switched off is refused within
+// milliseconds. A stream that is silent for [Config.Silence] isn't trusted: the Client then asks
+// about each call until the stream is back. If Keyporter can't be reached at all, calls are
+// refused with 503, immediately or after [Config.Grace].
 //
-// The package keeps its promises of compatibility (semantic versioning); it needs the
-// standard library only.
+// The package follows semantic versioning, and only needs the standard library.
 package client
 
 import (
@@ -30,7 +29,7 @@ import (
 	"time"
 )
 
-// Mode is where it is decided about a call.
+// Mode says where calls are decided.
 type Mode int
 
 // The modes.
@@ -39,23 +38,24 @@ const (
 	Decide             // what it said is kept for as long as it is true
 )
 
-// Config is what a Client needs. Address, Secret and API have to be there.
+// Config configures a Client. Address, Secret and API are required.
 type Config struct {
 	// Address is where Keyporter is, such as https://keys.example.com.
 	Address string
-	// Secret is that of the gateway, as `keyporter gateway secret` made it. It begins with kpg_.
+	// Secret is the gateway's secret, created by `keyporter gateway secret`. It starts with kpg_.
 	Secret string
-	// API is the name by which Keyporter's configuration calls the API. Calls are counted under it.
+	// API is the name of the API in Keyporter's configuration. Calls are counted under it.
 	API string
 
 	Mode Mode
-	// Silence is how long the stream may say nothing before each call is asked about. Zero: 3 seconds.
+	// Silence is how long the stream may be silent before the Client asks about each call. Zero: 3
+	// seconds.
 	Silence time.Duration
 	// Grace is how long after Keyporter was heard last, with the mode Decide, what it said
 	// still holds when it can't be asked. A token that is revoked meanwhile works until
 	// then. Zero: not at all, calls are refused with 503.
 	Grace time.Duration
-	// Size is how many credentials are kept at the most, about 1 KB each. Zero: 100,000.
+	// Size is how many credentials are kept in memory at most, about 1 KB each. Zero: 100,000.
 	Size int
 
 	// ClientIP says from where a call comes, for the list of who uses a token. Nil: from
@@ -70,7 +70,7 @@ type Config struct {
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
 	// Transport is how Keyporter is reached. Nil: by no more than 64 connections, and by the proxy that the environment names.
 	Transport http.RoundTripper
-	// Log is told when Keyporter can't be reached, and is again. Nil: nobody is.
+	// Log gets a message when Keyporter can't be reached, and when it can again. Nil: no log.
 	Log *slog.Logger
 }
 
@@ -81,7 +81,7 @@ const (
 	askTime = 3 * time.Second
 )
 
-// Client asks Keyporter. It is safe for concurrent use, and one is enough for a program.
+// Client asks Keyporter. It is safe for concurrent use, and a program needs only one.
 type Client struct {
 	cfg    Config
 	http   *http.Client
@@ -94,8 +94,8 @@ type Client struct {
 	jobs       sync.WaitGroup
 }
 
-// New returns a Client. It doesn't wait for Keyporter, which may come up later; until
-// then calls are refused. Close ends it.
+// New returns a Client. It doesn't wait for Keyporter, which may start later. Until then, calls are
+// refused. Callers must call Close in the end.
 func New(cfg Config) (*Client, error) {
 	address, err := url.Parse(cfg.Address)
 	switch {
@@ -131,7 +131,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.Log, memory: newMemory(cfg.Size),
-		// The secret goes to the address that was given, and nowhere else.
+		// Only send the secret to the configured address, and nowhere else.
 		http: &http.Client{Transport: cfg.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	if c.log == nil {
@@ -158,8 +158,8 @@ func remoteIP(r *http.Request) string {
 	return ip
 }
 
-// Close reports the last counts of calls and ends what runs in the background. Calls
-// that come afterwards are asked about one by one.
+// Close reports the last counts of calls and ends the background work. After that, the Client
+// still answers calls, but asks about each one.
 func (c *Client) Close() {
 	c.stop()
 	c.jobs.Wait()

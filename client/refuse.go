@@ -8,17 +8,17 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Refusal is why a call isn't let through.
+// Refusal says why a call is refused.
 type Refusal struct {
 	Status  int    // HTTP status: 400, 401, 403 or 503
 	Code    string // error code of RFC 6750 §3.1, empty where it has none
 	Reason  string // for programs, such as token.disabled
 	Message string // for people, one sentence
-	Scope   string // that an access token needs, when that is the reason
+	Scope   string // the scope the access token needs, if that is the reason
 
-	// RequestID is by what Keyporter can explain the refusal, on its pages and with
-	// `keyporter explain`. Empty: it knows nothing of the call, because the credential is no
-	// good or works, but not here.
+	// RequestID is the ID by which Keyporter can explain the refusal, on its pages and with
+	// `keyporter explain`. It is empty if Keyporter knows nothing about the call, because the
+	// credential is invalid, or is valid but not accepted here.
 	RequestID string
 
 	dpop bool // the credential is to be shown with the scheme DPoP
@@ -30,7 +30,8 @@ func refusal(r keyporter.Reason) *Refusal {
 	return &Refusal{Status: x.Status, Code: x.Code, Reason: string(r), Message: x.Text}
 }
 
-// Challenge is the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1), empty where the answer has none.
+// Challenge returns the value of WWW-Authenticate (RFC 6750 §3, RFC 9449 §7.1), or "" if the
+// response has none.
 func (f Refusal) Challenge() string {
 	if f.Code == "" && f.Status != http.StatusUnauthorized {
 		return ""

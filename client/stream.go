@@ -27,11 +27,11 @@ type drop struct {
 	Connection   string `json:"connection"`
 	App          string `json:"app"`
 	User         string `json:"user"`
-	Organization string `json:"organization"` // beside a user: that he belongs to
+	Organization string `json:"organization"` // with a user: the one they belong to
 	Kind         string `json:"kind"`         // beside an organization: access_token if no other credentials are touched
 }
 
-// touches tells whether something that was true of a credential may not be any more. A
+// touches reports whether something that was true of a credential may not be any more. A
 // drop of a sort that isn't known touches everything.
 func (d drop) touches(i *Introspection) bool {
 	switch {

@@ -1,10 +1,10 @@
-// Package soap is the door of SOAP APIs. It reads messages as they come, takes the
-// credential out of their authorizationXml, has package verify decide about it, and passes
-// the message on without the credential, with the headers that say who calls. Messages are
-// read by a scanner of its own, because an upload must go through and not into memory.
+// Package soap is the door for SOAP APIs. It reads messages as they arrive, takes the credential
+// out of their authorizationXml, has package verify check it, and forwards the message without
+// the credential and with the identity headers. It has its own scanner, so that it can stream
+// uploads instead of holding them in memory.
 //
-// It serves the WSDL and answers ValidateAuthorization_v1 itself. What the operations do is
-// left to the API behind it.
+// It serves the WSDL and answers ValidateAuthorization_v1 itself. The API behind it implements
+// the operations.
 package soap
 
 import (
@@ -25,9 +25,9 @@ import (
 // Config is what a Door needs.
 type Config struct {
 	Checker *verify.Checker
-	Proxies web.Proxies // that are believed what they say about the client
-	Sunset  time.Time   // after it, if set, organization tokens may end; answers say so
-	Address string      // under which APIs without hosts of their own are reached; empty: that of the request
+	Proxies web.Proxies // trusted to say where a call came from
+	Sunset  time.Time   // when organization tokens may stop working, announced in responses; zero: not set
+	Address string      // the address of APIs without their own hosts; empty: that of the request
 	Log     *slog.Logger
 }
 
@@ -40,7 +40,7 @@ type Door struct {
 	transport *http.Transport
 	buffers   web.Buffers
 	log       *slog.Logger
-	proxyLog  *log.Logger // of httputil.ReverseProxy
+	proxyLog  *log.Logger // for httputil.ReverseProxy
 }
 
 // New returns a Door.
@@ -51,17 +51,17 @@ func New(c Config) *Door {
 	}
 }
 
-// Close ends the idle connections to APIs.
+// Close closes the idle connections to APIs.
 func (d *Door) Close() { d.transport.CloseIdleConnections() }
 
-// Claims tells whether a request is for a SOAP API.
+// Claims reports whether a request is for a SOAP API.
 func (d *Door) Claims(r *http.Request) bool { return d.route(r) != nil }
 
 func (d *Door) route(r *http.Request) *verify.Route {
 	return d.checker.SOAPRoute(r.Method, r.Host, r.URL.EscapedPath())
 }
 
-// ServeHTTP answers a request that the door claims.
+// ServeHTTP serves a request that Claims accepts.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[keyporter.HeaderRequestID] = []string{id}
@@ -102,13 +102,13 @@ type message struct {
 	id        string
 	route     *verify.Route
 	mediaType string
-	action    string // what the HTTP headers say that it calls, empty when they don't
+	action    string // the operation the HTTP headers name; empty if they name none
 	scanner   *scanner
 	head      []byte
 	whole     bool // the head is all of it
 }
 
-// errTooLate tells that a client took too long over the part that has to be read first.
+// errTooLate means that a client took too long to send the part that must be read first.
 var errTooLate = errors.New("the message didn't arrive in time")
 
 // call handles a message.
@@ -118,7 +118,7 @@ func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 		web.WriteProblem(w, web.Problem{Status: http.StatusUnsupportedMediaType, RequestID: m.id, Detail: problem})
 		return
 	}
-	// Who isn't known yet must not hold a connection.
+	// A client that isn't authenticated yet must not hold a connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headTime))
 	if err := m.read(r.Body); err != nil {
 		d.notTaken(w, r, m, err)
@@ -139,7 +139,7 @@ func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 	}
 }
 
-// calls tells whether it is this of the API's operations that is called.
+// calls reports whether it is this of the API's operations that is called.
 func (m *message) calls(name string) bool {
 	return m.operation.space == namespace && m.operation.local == name
 }
@@ -151,7 +151,7 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
 	}
 	headers := keyporter.CredentialHeadersOf(r.Header)
-	// What the headers say is nothing over SOAP, but beside what the message says it is one too many.
+	// A credential in the headers doesn't count over SOAP. Next to one in the message, it is one too many.
 	if said(a.apiToken) || said(a.organizationKey) {
 		req.APIToken = append(req.APIToken, headers[keyporter.HeaderAPIToken]...)
 		req.OrganizationKey = append(req.OrganizationKey, headers[keyporter.HeaderOrganizationKey]...)
@@ -178,7 +178,7 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 	}
 }
 
-// said tells whether one of the values is more than nothing.
+// said reports whether one of the values is more than nothing.
 func said(values []string) bool { return strings.Join(values, "") != "" }
 
 // notTaken answers what isn't a message, and what isn't taken as one.
