@@ -20,7 +20,7 @@ const (
 // Caller is who calls.
 type Caller struct {
 	User         string // ID; empty with an app token: then the app acts for itself
-	Login        string // his e-mail address
+	Login        string // their email address
 	Organization string // ID
 	Credential   string // ID
 	Kind         string // user_token, organization_token, access_token or app_token

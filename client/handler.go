@@ -44,7 +44,7 @@ func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
 }
 
 // Check decides about a call, for who has no use for a Handler: it returns who calls, or
-// why he may not. The headers of r are left as they are, credential and forged ones too.
+// why they may not. The headers of r are left as they are, credential and forged ones too.
 func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
 	d, refused := c.check(r, &rules)
 	if refused != nil {
@@ -121,7 +121,7 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Prese
 	return nil, refusal(keyporter.ReasonUnavailable)
 }
 
-// complain logs, once a second at the most, that calls are refused because Keyporter can't be asked.
+// complain logs, at most once a second, that calls are refused because Keyporter can't be asked.
 func (c *Client) complain(err error, now time.Time) {
 	last := c.complained.Load()
 	if now.Unix() > last && c.complained.CompareAndSwap(last, now.Unix()) {

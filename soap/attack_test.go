@@ -18,7 +18,7 @@ import (
 )
 
 // TestWhatIsNoMessageReachesNoAPI has an attacker send what parsers read differently, or
-// what costs them much more than it costs him. None of it comes through.
+// what costs them much more than it costs them. None of it gets through.
 func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64

@@ -189,7 +189,7 @@ func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err 
 	}
 	if errors.Is(err, errTooLate) {
 		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't arrive in time."
-	} else { // who was too late had his time
+	} else { // a client that was too late has had its time
 		web.LimitBodyTime(w, r)
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -31,7 +31,7 @@ func TestTheWSDLIsWhatItWas(t *testing.T) {
 	}
 }
 
-// TestWhoAsksForTheWSDLGetsIt: without a credential, in each spelling, and with the address of his API.
+// TestWhoAsksForTheWSDLGetsIt: without a credential, in each spelling, and with the address of their API.
 func TestWhoAsksForTheWSDLGetsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
