@@ -166,7 +166,7 @@ func TestWhoMayAddTokens(t *testing.T) {
 	}
 	err := add(keyportertest.Session(w.ada), w.ada)
 	kindOf(t, err, keyporter.Forbidden)
-	if !strings.Contains(keyporter.MessageOf(err), "“Api”") {
+	if !strings.Contains(keyporter.MessageOf(err), "(Api)") {
 		t.Errorf("without the flag he is told: %v", err)
 	}
 	kindOf(t, add(keyportertest.Session(w.eve), w.eve), fine) // another organization has its own

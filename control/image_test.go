@@ -111,7 +111,7 @@ func TestImagesThatAreNoneAreRefusedInPlainWords(t *testing.T) {
 		says string
 	}{
 		"nothing":             {nil, "Choose a picture"},
-		"a script":            {[]byte("#!/bin/sh\nrm -rf /"), "PNG, JPEG, GIF or WebP"},
+		"a script":            {[]byte("#!/bin/sh\nrm -rf /"), "PNG, JPEG, GIF, or WebP"},
 		"an SVG":              {[]byte("\ufeff \n<?xml version='1.0'?><svg onload='alert(1)'/>"), "scripts"},
 		"a page":              {[]byte("<html><script>alert(1)</script>"), "scripts"},
 		"a page named GIF":    {[]byte("GIF89a<script>alert(1)</script>"), "29500 × 29283"},
@@ -125,7 +125,7 @@ func TestImagesThatAreNoneAreRefusedInPlainWords(t *testing.T) {
 		"a WebP of nothing":   {[]byte("RIFF\x10\x00\x00\x00WEBPVP8 \x00\x00\x00\x00"), "can’t be read"},
 		"a WebP of two kinds": {webpBomb(), "can’t be read"},
 		"passes without end":  {append(progressive[:len(progressive)-2], bytes.Repeat([]byte("\xff\xda"), 100)...), "can’t be read"},
-		"a BMP":               {[]byte("BM\x00\x00"), "PNG, JPEG, GIF or WebP"},
+		"a BMP":               {[]byte("BM\x00\x00"), "PNG, JPEG, GIF, or WebP"},
 	} {
 		err := d.Control.SetAppImage(t.Context(), me, app.ID, c.file)
 		kindOf(t, err, keyporter.Invalid)

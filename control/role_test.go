@@ -188,7 +188,7 @@ func TestRolesOfOnesOwnTakeAFlag(t *testing.T) {
 	}
 	_, err := w.Control.CreateRole(ctx, admin, keyporter.Role{OrganizationID: w.admin.OrganizationID, Name: "New"})
 	kindOf(t, err, keyporter.Forbidden)
-	if !strings.Contains(keyporter.MessageOf(err), "“CustomUserRoles”") {
+	if !strings.Contains(keyporter.MessageOf(err), "(CustomUserRoles)") {
 		t.Errorf("he is told: %v", err)
 	}
 	_, err = w.Control.UpdateRole(ctx, admin, r)

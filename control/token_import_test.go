@@ -106,11 +106,11 @@ func TestAnImportTakesAllOrNothing(t *testing.T) {
 			{4, "The owner has another token with this name, in Keyporter or in an earlier line."},
 			{5, "The owner belongs to another organization."},
 			{6, "A token with this secret exists, with another owner or kind."},
-			{7, "The same secret stands in line 6."},
+			{7, "Line 6 has the same secret."},
 			{8, "The owner has another token with this name, in Keyporter or in an earlier line."},
-			{9, "The same secret stands in line 2."},
+			{9, "Line 2 has the same secret."},
 			{10, "The expiry must be in the future."},
-			{14, "The same secret stands in line 6."},
+			{14, "Line 6 has the same secret."},
 		}}
 		for _, dry := range []bool{true, false} {
 			mustImport(t, w.Control, file, control.ImportOptions{Organization: w.ada.OrganizationID, DryRun: dry}, want)

@@ -137,7 +137,7 @@ func TestNoAPIReplacesAPage(t *testing.T) {
 		return Config{APIs: []verify.API{{Name: "a", Upstream: "http://127.0.0.1:1", Hosts: hosts, Routes: []verify.Route{{Path: path, Public: true}}}}}.Validate()
 	}
 	for _, segment := range append(console.Segments(), "verify", "healthz", "oauth2", ".well-known", "Auth", "ApiToken", "TOKENS") {
-		if err := api("/" + segment + "/{rest...}"); err == nil || !strings.Contains(err.Error(), "takes the place") {
+		if err := api("/" + segment + "/{rest...}"); err == nil || !strings.Contains(err.Error(), "would replace") {
 			t.Errorf("an API can have /%s: %v", segment, err)
 		}
 		if err := api("/"+segment+"/{rest...}", "api.example"); err != nil {
