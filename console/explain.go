@@ -82,7 +82,7 @@ func (c *console) showExplanation(w http.ResponseWriter, r *http.Request, actor 
 	if err != nil {
 		return err
 	}
-	told, err := c.Control.Told(r.Context(), actor, p.Token, p.Login, x)
+	told, err := c.Control.VisibleSteps(r.Context(), actor, p.Token, p.Login, x)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 	switch {
 	case !t.Owner.Active:
 		row.Suspended = "Suspended: its owner is switched off."
-	case !t.OwnerHolds:
+	case !t.OwnerAllowed:
 		row.Suspended = "Suspended: its owner can’t use the API."
 	}
 	return row

@@ -7,15 +7,16 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Access tells whether the tokens of a kind that a user added work as far as his roles
-// and his organization go, and if not, why, in a sentence for him that names the role or the feature.
+// Access says whether a user's own tokens of a kind work, as far as their roles and their
+// organization are concerned. If they don't, Why tells the user the reason in a sentence
+// that names the role or the feature.
 type Access struct {
 	Allowed bool
 	Why     string
-	About   []keyporter.Ref // what that rests on: roles that block, the user without one that grants, or a feature
+	About   []keyporter.Ref // what the answer rests on: roles that block, the user if no role grants, or a feature
 }
 
-// TokenAccess tells whether the actor may have tokens of a kind.
+// TokenAccess returns whether the actor may have tokens of a kind.
 func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) (Access, error) {
 	user, err := signedIn(ctx, c.db, actor)
 	if err != nil {
@@ -37,7 +38,7 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 	return useAccess(user, roles), nil
 }
 
-// flagsOf returns the features without which tokens of a kind don't work.
+// flagsOf returns the features that tokens of a kind require.
 func flagsOf(kind keyporter.TokenKind) []keyporter.Flag {
 	if kind == keyporter.OrganizationToken {
 		return []keyporter.Flag{keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken}
@@ -56,7 +57,7 @@ func useAccess(u keyporter.User, roles []keyporter.Role) Access {
 	return Access{Allowed: true}
 }
 
-// blocks says that roles block something.
+// blocks returns a sentence that says which roles block.
 func blocks(roles []keyporter.Role) string {
 	text := "the role “" + roles[0].Name + "” blocks it"
 	for _, r := range roles[1:] {

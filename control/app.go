@@ -11,10 +11,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// RegisterApp adds an app. Operators add apps of the instance and of organizations, users
-// with apps.register add apps of their own organization, and become responsible for
-// them. What the app is called is its owner's to say; that it is Verified, or needs no
-// PKCE, only operators say. ID, State, Dynamic, Version and times of a are ignored.
+// RegisterApp adds an app. Operators add apps of the instance and of organizations. Users
+// with apps.register add apps of their own organization and become responsible for them. The
+// app's owner chooses its name; only operators may set Verified or waive PKCE. ID, State,
+// Dynamic, Version and the times of a are ignored.
 func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
 	now := c.now()
 	a.ID, a.CreatedAt, a.ImageAt, a.Version = keyporter.NewID(now), now, time.Time{}, 1
@@ -42,8 +42,8 @@ func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyp
 	return a, err
 }
 
-// mayRegister wants the actor to be allowed to add apps of an organization, or with none
-// of the instance, and tells whether they are an operator.
+// mayRegister requires that the actor may add apps to an organization, or to the instance if
+// organization is empty. It also returns whether they are an operator.
 func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) (operator bool, err error) {
 	a, err := authorityOf(ctx, q, actor)
 	switch {
@@ -62,10 +62,10 @@ func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organizat
 	}
 }
 
-// UpdateApp changes what can be changed of the app with a.ID. When the app is not at
-// a.Version any more, it is a Conflict and nothing is changed. Organization, state, image
-// and whether it registered itself stay as they are. When somebody other than an operator
-// changes what people know the app by, it isn't Verified any more.
+// UpdateApp changes the settings of the app with a.ID. If the app is no longer at a.Version,
+// it returns a Conflict and changes nothing. Organization, state, image and Dynamic stay as
+// they are. If anyone but an operator changes what people recognize the app by, it is no
+// longer Verified.
 func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
 	err := c.changeApp(ctx, actor, a.ID, func(tx *store.Tx, before keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if before.Version != a.Version {
@@ -98,17 +98,18 @@ func appChanged() error {
 	return keyporter.Refuse(keyporter.Conflict, "Someone else has changed this app in the meantime. Your changes weren’t saved. Review the current version and try again.")
 }
 
-// appAuthority is what an actor may do with an app. Each includes those before it.
+// appAuthority is what an actor may do with an app. Each right includes the ones before it.
 type appAuthority struct {
-	meets    bool // they come across it where apps are shown to everybody
+	meets    bool // they come across it wherever apps are shown to everyone
 	sees     bool // all of it
 	manages  bool
 	operates bool // they run the instance
 }
 
-// authorityOver returns what the actor may do with an app. Its people may change it, wherever
-// they belong; so may operators, and in the app's organization whoever changes the settings
-// of that. The others there who register apps see it.
+// authorityOver returns what the actor may do with an app. The people responsible for it may
+// change it, whichever organization they belong to; so may operators, and whoever may change
+// the settings of the app's organization. Others in that organization who may register apps
+// see it.
 func authorityOver(ctx context.Context, q reader, actor keyporter.Actor, app keyporter.App) (appAuthority, error) {
 	a, err := authorityIn(ctx, q, actor, actor.User.OrganizationID)
 	if err != nil {
@@ -125,11 +126,12 @@ func authorityOver(ctx context.Context, q reader, actor keyporter.Actor, app key
 	return appAuthority{manages: manages, sees: sees, meets: sees || own || app.OrganizationID == ""}, err
 }
 
-// appChange makes a change to an app that the actor may change. Without a name in the
-// event nothing changed and none is written.
+// appChange makes a change to an app that the actor may change. It returns an event without
+// a name if nothing changed; no event is written then.
 type appChange func(*store.Tx, keyporter.App, appAuthority) (keyporter.Event, error)
 
-// changeApp makes one change to an app that the actor may change, while nobody else changes it.
+// changeApp makes one change to an app that the actor may change, and keeps others from
+// changing it at the same time.
 func (c *Control) changeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change appChange) error {
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		a, err := tx.LockApp(ctx, id)
@@ -160,8 +162,8 @@ func (c *Control) appEvent(name keyporter.EventName, actor keyporter.Actor, a ke
 	return e
 }
 
-// appChanges writes down what differs between two states of an app, as it is after, and
-// tells whether anything does.
+// appChanges adds to detail what differs between two states of an app, with the new values,
+// and reports whether anything does.
 func appChanges(detail map[string]string, after, before keyporter.App) bool {
 	changed := false
 	for _, f := range []struct{ name, after, before string }{

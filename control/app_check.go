@@ -13,7 +13,8 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// What an app can have at the most: its pages, and the authorization endpoint, go through all of it.
+// The limits of an app's settings. Its pages and the authorization endpoint read all of them
+// each time.
 const (
 	MaxDescriptionLen = 500 // characters
 	maxRedirectURIs   = 20
@@ -22,8 +23,8 @@ const (
 	minRSABits        = 2048
 )
 
-// cleanApp checks what a person says of an app, and puts it in order. before is the app
-// as it is, zero when it is new.
+// cleanApp validates and normalizes what a person entered for an app. before is the app as
+// it is now, zero for a new one.
 func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool) error {
 	a.HomePage, a.Webhook, a.Keys = strings.TrimSpace(a.HomePage), strings.TrimSpace(a.Webhook), strings.TrimSpace(a.Keys)
 	return keyporter.JoinFields(
@@ -33,11 +34,11 @@ func (c *Control) cleanApp(a *keyporter.App, before keyporter.App, operator bool
 		cleanAuthentication(a),
 		cleanRedirectURIs(a),
 		c.cleanScopes(a, before),
-		operatorsSay(a, before, operator),
+		checkOperatorSettings(a, before, operator),
 	)
 }
 
-// cleanAppNames checks what an app and its publisher are called, and what it is said to do.
+// cleanAppNames validates the names of an app and its publisher, and its description.
 func cleanAppNames(a *keyporter.App) error {
 	var wrongName, wrongPublisher, wrongDescription error
 	a.Name, wrongName = names.Parse("name", a.Name)
@@ -48,8 +49,8 @@ func cleanAppNames(a *keyporter.App) error {
 	return keyporter.JoinFields(wrongName, wrongPublisher, wrongDescription)
 }
 
-// operatorsSay keeps to operators what only they say of an app.
-func operatorsSay(a *keyporter.App, before keyporter.App, operator bool) error {
+// checkOperatorSettings refuses changes to the settings of an app that only operators may make.
+func checkOperatorSettings(a *keyporter.App, before keyporter.App, operator bool) error {
 	if operator {
 		if a.WithoutPKCE && !a.Confidential() {
 			return keyporter.InvalidField("without_pkce", "An app that can’t keep a secret needs PKCE.")
@@ -63,7 +64,7 @@ func operatorsSay(a *keyporter.App, before keyporter.App, operator bool) error {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can verify an app, exempt it from PKCE, or let it look up other apps’ tokens.")
 	}
 	a.WithoutPKCE, a.Introspects = a.WithoutPKCE && a.Confidential(), a.Introspects && a.Confidential()
-	// Else an app could be vouched for under one name, and ask people under another.
+	// Otherwise an app could be verified under one name and ask people under another.
 	a.Verified = a.Verified && a.Name == before.Name && a.Publisher == before.Publisher && a.HomePage == before.HomePage
 	return nil
 }
@@ -85,8 +86,8 @@ func cleanAuthentication(a *keyporter.App) error {
 	return nil
 }
 
-// checkKeys wants a JWK Set (RFC 7517) of public keys only: a private one that somebody
-// pastes here would be known to two.
+// checkKeys requires a JWK Set (RFC 7517) of public keys only: a private key that someone
+// pastes here is no longer private.
 func checkKeys(text string) error {
 	bad := func(format string, args ...any) error {
 		return keyporter.InvalidField("keys", fmt.Sprintf(format, args...))
@@ -148,8 +149,8 @@ func cleanRedirectURIs(a *keyporter.App) error {
 	return keyporter.JoinFields(wrong...)
 }
 
-// cleanScopes wants scopes that there are. One that was taken out of the configuration
-// since may stay: who changes the name of an app isn't to blame for it.
+// cleanScopes requires scopes that exist. One that has since been removed from the
+// configuration may stay: whoever renames an app isn't to blame for it.
 func (c *Control) cleanScopes(a *keyporter.App, before keyporter.App) error {
 	known := append(slices.Clone(c.scopes), keyporter.OpenIDScopes()...)
 	var scopes []keyporter.AppScope

@@ -7,20 +7,20 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// AppProfile is an app as those see it who may.
+// AppProfile is an app as shown to those who may see it.
 type AppProfile struct {
 	keyporter.App
-	Organization string // its name; empty: of the instance
+	Organization string // its name; empty: an app of the instance
 	Secrets      []keyporter.AppCredential
-	People       []keyporter.User // who are responsible
-	Connections  int              // how many users it is connected with
-	Signs        bool             // its webhook has a secret
+	People       []keyporter.User // the users responsible for it
+	Connections  int              // how many users have connected it
+	Signs        bool             // its webhooks are signed: there is a secret
 	Manages      bool             // the actor may change it
 	Operates     bool             // the actor is an operator
 }
 
-// App returns an app: to operators, to its people, and in its organization to who
-// registers apps or changes the settings of the organization.
+// App returns an app to operators, to the people responsible for it, and to users of its
+// organization who may register apps or change the organization's settings.
 func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (p AppProfile, err error) {
 	if p.App, err = c.db.AppByID(ctx, id); err != nil {
 		return p, missing(err, "app")
@@ -59,16 +59,17 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 // ListedApp is an app in a list.
 type ListedApp struct {
 	keyporter.App
-	Organization string // its name; empty: of the instance
+	Organization string // its name; empty: an app of the instance
 }
 
 // AppList selects apps.
 type AppList struct {
 	State  keyporter.AppState // empty: any
-	Before keyporter.ID       // the last app of the page before; empty: from the latest
+	Before keyporter.ID       // the last app of the previous page; empty: start with the latest
 }
 
-// Apps returns the apps that App returns to the actor, the latest first: a page of up to MaxPage.
+// Apps returns the apps that the actor may see (see App), latest first: a page of up to
+// MaxPage.
 func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([]ListedApp, error) {
 	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 // AppPeople is the input of SetAppPeople.
 type AppPeople struct {
 	AppID  keyporter.ID
-	Logins []string       // of those who shall be responsible, and no others
-	Shown  []keyporter.ID // who were when this was asked for
+	Logins []string       // of the users who are to be responsible, the complete list
+	Shown  []keyporter.ID // the users who were responsible when the form was shown
 }
 
-// SetAppPeople makes users responsible for an app, one at least. They are of its
-// organization; for an app of the instance an operator names anybody, and its people name
-// users of their own organization. When others are responsible than those that were shown,
-// it is a Conflict and nothing is changed.
+// SetAppPeople makes users responsible for an app, at least one. They belong to its
+// organization. For an app of the instance, an operator may name anyone, and the people
+// responsible may name users of their own organization. If the people responsible are no
+// longer those in Shown, it returns a Conflict and changes nothing.
 func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in AppPeople) error {
 	return c.changeApp(ctx, actor, in.AppID, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		before, err := tx.AppPeople(ctx, a.ID)
@@ -39,7 +39,8 @@ func (c *Control) SetAppPeople(ctx context.Context, actor keyporter.Actor, in Ap
 				return keyporter.Event{}, err
 			}
 			if err != nil || organization != "" && u.OrganizationID != organization && !slices.Contains(before, u.ID) {
-				// The same words whether there is nobody of this name or he is of another organization.
+				// The same words whether the login doesn't exist or belongs to another
+				// organization.
 				return keyporter.Event{}, keyporter.InvalidField("people", "There is no user “"+text(login, keyporter.MaxLoginLen)+"” who could be responsible for this app.")
 			}
 			people = append(people, u.ID)

@@ -8,17 +8,19 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// MaxListedApps is how many apps an organization can list: its page shows all to choose from.
+// MaxListedApps is how many apps an organization can list: its page shows them all to choose
+// from.
 const MaxListedApps = 500
 
-// AppPolicy is which apps the users of an organization may connect.
+// AppPolicy says which apps the users of an organization may connect.
 type AppPolicy struct {
 	Policy keyporter.AppPolicy
 	Listed []keyporter.ID
-	Apps   []keyporter.App // that can be listed: of the instance, and of the organization
+	Apps   []keyporter.App // apps that can be listed: those of the instance and of the organization
 }
 
-// AppPolicy returns which apps the users of the actor's organization may connect. It takes organization.manage.
+// AppPolicy returns which apps the users of the actor's organization may connect. It
+// requires organization.manage.
 func (c *Control) AppPolicy(ctx context.Context, actor keyporter.Actor) (p AppPolicy, err error) {
 	organization := actor.User.OrganizationID
 	if _, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageOrganization); err != nil {
@@ -32,9 +34,10 @@ func (c *Control) AppPolicy(ctx context.Context, actor keyporter.Actor) (p AppPo
 	return p, err
 }
 
-// SetAppPolicy sets which apps the users of the actor's organization may connect, and have
-// act in their names: the connections with others stand, and don't work while it is so.
-// What is listed counts with ListedApps only, and is kept with the others, too.
+// SetAppPolicy sets which apps the users of the actor's organization may connect and let act
+// on their behalf. Connections with other apps remain, but don't work while the policy
+// excludes them. The list takes effect only with ListedApps, but is kept under the other
+// policies too.
 func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, policy keyporter.AppPolicy, listed []keyporter.ID) error {
 	if !slices.Contains([]keyporter.AppPolicy{keyporter.AllApps, keyporter.ListedApps, keyporter.NoApps}, policy) {
 		return keyporter.InvalidField("policy", "Choose which apps your users can connect.")

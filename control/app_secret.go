@@ -7,8 +7,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// AddAppSecret adds a secret to an app and returns it: the only time that it is ever seen.
-// An app has two at the most, so that one can take the place of the other. It takes a fresh sign-in.
+// AddAppSecret adds a secret to an app and returns it, the only time it is ever shown. An
+// app has at most two, so that one can replace the other. It requires a fresh sign-in.
 func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.AppCredential, keyporter.Secret, error) {
 	if err := c.mustBeFresh(actor); err != nil {
 		return keyporter.AppCredential{}, keyporter.Secret{}, err
@@ -31,7 +31,7 @@ func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id ke
 	return s, secret, nil
 }
 
-// DeleteAppSecret deletes a secret of an app: who shows it at the token endpoint is refused from now on.
+// DeleteAppSecret deletes a secret of an app. From then on, the token endpoint refuses it.
 func (c *Control) DeleteAppSecret(ctx context.Context, actor keyporter.Actor, app, id keyporter.ID) error {
 	return c.changeApp(ctx, actor, app, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		return c.secretEvent(keyporter.EventAppSecretDelete, actor, a, id), missing(tx.DeleteAppSecret(ctx, app, id), "secret")

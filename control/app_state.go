@@ -7,15 +7,16 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// SuspendApp has all tokens of an app refused from the next call on. One that an operator
-// suspends only an operator lets work again: its people must not undo what was done about them.
+// SuspendApp refuses all tokens of an app from the next call on. Only an operator can resume
+// an app that an operator suspended: the people responsible for it must not be able to undo
+// that.
 func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if a.State == keyporter.AppQuarantined {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app doesn’t work yet: no operator has approved it.")
 		}
 		if a.State == keyporter.AppSuspended && (a.Barred || !over.operates) {
-			return keyporter.Event{}, nil // nothing happens: no event
+			return keyporter.Event{}, nil // nothing changes, so no event
 		}
 		if over.operates {
 			if err := tx.SetAppBarred(ctx, id, true); err != nil {
@@ -31,8 +32,8 @@ func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyp
 	})
 }
 
-// ResumeApp ends the suspension of an app: its connections stand, and its tokens work as
-// long as they haven't expired.
+// ResumeApp ends the suspension of an app. Its connections are still there, and its tokens
+// work until they expire.
 func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		switch {
@@ -49,10 +50,11 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 	})
 }
 
-// ApproveApp lets an app work that registered itself. It takes an operator, who has seen it
-// at this version: when the app changed what it says of itself meanwhile, it is a Conflict.
+// ApproveApp lets an app that registered itself start working. It requires an operator who
+// has seen this version of it; if the app has since changed what it says about itself, it
+// returns a Conflict.
 func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
-	if err := mayOperate(ctx, c.db, actor); err != nil { // before there is such an app or not
+	if err := mayOperate(ctx, c.db, actor); err != nil { // before anything reveals whether the app exists
 		return err
 	}
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
@@ -70,7 +72,7 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 	})
 }
 
-// DeleteApp deletes an app for good, with all of its connections and tokens.
+// DeleteApp permanently deletes an app with all of its connections and tokens.
 func (c *Control) DeleteApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id)

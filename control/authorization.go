@@ -9,20 +9,21 @@ import (
 	"github.com/keyporter/keyporter/control/grants"
 )
 
-// Verdict is what a request comes to, for a user who is signed in.
+// Verdict is what has to happen before a signed-in user's request can be answered.
 type Verdict struct {
-	Connection keyporter.Connection // with the app, zero when there is none
-	SignIn     bool                 // they have to sign in again first
-	Ask        bool                 // they have to be asked
+	Connection keyporter.Connection // the user's connection with the app, zero if there is none
+	SignIn     bool                 // they must sign in again first
+	Ask        bool                 // they must be asked for consent
 }
 
-// signInFirst tells whether the actor has to sign in again before they can answer.
+// signInFirst reports whether the actor must sign in again before they can answer.
 func signInFirst(asked grants.Asked, actor keyporter.Actor) bool {
 	return actor.SignedInAt.Before(asked.FreshSince) || asked.Subject != "" && asked.Subject != actor.User.ID
 }
 
-// Judge tells what a request comes to for the actor: whether they may connect the app at
-// all, and what they have to be asked. An app that they may not connect is Forbidden, in words for them.
+// Judge returns what a request means for the actor: whether they may connect the app at all,
+// and what they have to be asked. If they may not connect the app, it returns Forbidden with
+// a sentence for them.
 func (c *Control) Judge(ctx context.Context, actor keyporter.Actor, a grants.Authorization) (Verdict, error) {
 	app, err := c.connectable(ctx, c.db, actor, a.AppID)
 	if err != nil {
@@ -38,21 +39,22 @@ func (c *Control) Judge(ctx context.Context, actor keyporter.Actor, a grants.Aut
 	return Verdict{
 		Connection: conn,
 		SignIn:     signInFirst(a.Asked, actor),
-		// Anybody may have sent the user a device's code, so they are asked each time (RFC 8628
-		// §5.4); and any program on their machine can say that it is an app which lives there (RFC 8252 §8.6).
-		Ask: a.Asked.Consent || a.Asked.Device || anybodys(app, a.Asked.RedirectURI) || conn.ID == "" || len(unheld(app, a.Asked.Scopes, conn.Scopes)) > 0,
+		// Anyone may have sent the user a device's code, so they are asked each time (RFC 8628
+		// §5.4). And any program on their machine can claim to be an app that runs there (RFC
+		// 8252 §8.6).
+		Ask: a.Asked.Consent || a.Asked.Device || impersonable(app, a.Asked.RedirectURI) || conn.ID == "" || len(unheld(app, a.Asked.Scopes, conn.Scopes)) > 0,
 	}, nil
 }
 
-// anybodys tells whether another program could take the app's part: it has no secret to
-// prove itself by, and its answers go to no address of the web, which has one owner.
-func anybodys(app keyporter.App, redirectURI string) bool {
+// impersonable reports whether another program could impersonate the app: it has no secret to
+// prove itself with, and its answers don't go to a web address, which has one owner.
+func impersonable(app keyporter.App, redirectURI string) bool {
 	return app.Authentication == keyporter.AppPublic && !strings.HasPrefix(strings.ToLower(redirectURI), "https://")
 }
 
-// unheld returns the scopes asked for that the connection doesn't have and that the user
-// couldn't have left out. An optional one that they left out isn't asked for again and
-// again; an app that wants that sends prompt=consent.
+// unheld returns the requested scopes that the connection doesn't have and that the user
+// couldn't have left out. An optional one that they left out isn't asked for over and over;
+// an app that wants to ask again sends prompt=consent.
 func unheld(app keyporter.App, asked, held []string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return slices.Contains(held, s) || optional(app, s) })
 }
@@ -61,7 +63,7 @@ func optional(app keyporter.App, scope string) bool {
 	return slices.Contains(app.Scopes, keyporter.AppScope{Name: scope, Optional: true})
 }
 
-// connector is what has to be read to know whether a user may connect an app.
+// connector reads what decides whether a user may connect an app.
 type connector interface {
 	reader
 	AppByID(context.Context, keyporter.ID) (keyporter.App, error)

@@ -10,18 +10,18 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// ConnectionWithUse is a connection, with whom it is, and how it was used.
+// ConnectionWithUse is a connection, the app and user it belongs to, and how it was used.
 type ConnectionWithUse struct {
 	keyporter.Connection
 	App  keyporter.App
-	User keyporter.User // whose it is
+	User keyporter.User // who made the connection
 	Use  keyporter.TokenUse
 
-	WhyNot string // why nothing of the app works now, in a sentence; empty: as far as the app and the organization go it does
+	WhyNot string // why nothing the app does works now, in a sentence; empty: app and organization don't prevent it
 }
 
-// Connections returns the actor's connections with apps, the latest first: a page of up
-// to MaxPage, older than the connection before (empty: from the latest).
+// Connections returns the actor's connections with apps, latest first: a page of up to
+// MaxPage, older than the connection before (empty: from the latest).
 func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -33,9 +33,10 @@ func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before
 	return c.withUses(ctx, all)
 }
 
-// OrganizationConnections returns the connections of all users of the actor's organization,
-// as Connections does. It takes tokens.manage: who lets an app act in his name gives it what
-// an API token is, a credential of his, and who looks after the ones looks after the others.
+// OrganizationConnections returns the connections of all users in the actor's organization,
+// paged as in Connections. It requires tokens.manage: a user who lets an app act on their
+// behalf gives it a credential of theirs, just like an API token, so whoever manages the
+// tokens manages the connections too.
 func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
 	if _, err := may(ctx, c.db, actor, actor.User.OrganizationID, keyporter.PermissionManageTokens); err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (c *Control) connectionWithUse(ctx context.Context, conn keyporter.Connecti
 	return w, err
 }
 
-// stopped says why an app doesn't work for the users of an organization.
+// stopped returns why an app doesn't work for the users of an organization.
 func (c *Control) stopped(ctx context.Context, a keyporter.App, organization keyporter.ID) (string, error) {
 	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
 	switch {
@@ -99,15 +100,15 @@ func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyp
 	return c.connectionWithUse(ctx, conn)
 }
 
-// mayEnd lets users end their own connections, and whoever manages the tokens of an
-// organization those of its users.
+// mayEnd lets users end their own connections, and lets whoever manages an organization's
+// tokens end those of its users.
 func mayEnd(ctx context.Context, q reader, actor keyporter.Actor, conn keyporter.Connection) error {
 	return mayManage(ctx, q, actor, owned{"connection", conn.UserID, conn.OrganizationID}, keyporter.PermissionManageTokens)
 }
 
-// Disconnect ends a connection: its codes, access tokens and refresh tokens are dead from
-// the next request on. An access token that is a JWT lives on until it expires, where an
-// API looks at the token alone.
+// Disconnect ends a connection: its codes, access tokens and refresh tokens stop working
+// with the next request. An API that validates JWT access tokens by itself accepts them
+// until they expire.
 func (c *Control) Disconnect(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeConnection(ctx, actor, id, func(tx *store.Tx, conn keyporter.Connection) (keyporter.Event, error) {
 		return c.disconnect(ctx, tx, actor, conn)
@@ -127,8 +128,9 @@ func (c *Control) disconnect(ctx context.Context, tx *store.Tx, actor keyporter.
 	return e, tx.DeleteConnection(ctx, conn.ID)
 }
 
-// RemoveScope takes one scope away from a connection, which counts from the next call on.
-// With the last one the connection ends. One that it hasn't is no error.
+// RemoveScope removes one scope from a connection, effective with the next call. Removing
+// the last one ends the connection. Removing one that the connection doesn't have is no
+// error.
 func (c *Control) RemoveScope(ctx context.Context, actor keyporter.Actor, id keyporter.ID, scope string) error {
 	return c.changeConnection(ctx, actor, id, func(tx *store.Tx, conn keyporter.Connection) (keyporter.Event, error) {
 		left := slices.DeleteFunc(slices.Clone(conn.Scopes), func(s string) bool { return s == scope })
@@ -144,8 +146,9 @@ func (c *Control) RemoveScope(ctx context.Context, actor keyporter.Actor, id key
 	})
 }
 
-// changeConnection makes one change to a connection that the actor may end, while nobody
-// else changes it. Without a name in the event nothing changed and none is written.
+// changeConnection makes one change to a connection that the actor may end, and keeps others
+// from changing it at the same time. If change returns an event without a name, nothing
+// changed and no event is written.
 func (c *Control) changeConnection(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, keyporter.Connection) (keyporter.Event, error)) error {
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		conn, err := tx.LockConnection(ctx, id)

@@ -12,27 +12,28 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Consent is what a user is asked before an app may act in his name.
+// Consent is what a user is asked before an app may act on their behalf.
 type Consent struct {
 	App         keyporter.App
 	Request     string // its ID
 	Scopes      []ConsentScope
-	RedirectTo  string // host that he is sent to, with the scheme when that isn't https; empty with Device
+	RedirectTo  string // host the user is sent to, with the scheme if it isn't https; empty with Device
 	Device      bool
-	Asks        bool   // false: what is asked for is his consent already
-	SignInAgain bool   // he has to sign in anew first
-	LoginHint   string // whom the app thinks that he is
+	Asks        bool   // false: they have already consented to what is requested
+	SignInAgain bool   // they must sign in again first
+	LoginHint   string // who the app thinks the user is
 }
 
-// ConsentScope is one scope that is asked for.
+// ConsentScope is one requested scope.
 type ConsentScope struct {
 	Scope    keyporter.Scope
-	Optional bool // he may leave it out
+	Optional bool // the user may leave it out
 	Held     bool // the connection has it already
 }
 
 // Consent returns what the actor is asked. browser is the secret in the cookie that the
-// request was bound to: a request that another browser made doesn't exist (login CSRF, RFC 9700 §4.7).
+// request is bound to: a request made in another browser doesn't exist (login CSRF, RFC 9700
+// §4.7).
 func (c *Control) Consent(ctx context.Context, actor keyporter.Actor, request, browser string) (Consent, error) {
 	a, err := c.unanswered(ctx, request, browser)
 	if err != nil {
@@ -68,7 +69,7 @@ func (c *Control) unanswered(ctx context.Context, request, browser string) (gran
 	return a, err
 }
 
-// shownAddress is where a redirect leads, as a person can judge it.
+// shownAddress returns where a redirect leads, in a form that a person can judge.
 func shownAddress(uri string) string {
 	u, err := url.Parse(uri)
 	switch {
@@ -84,13 +85,13 @@ func shownAddress(uri string) string {
 // ConnectApp is the input of Connect.
 type ConnectApp struct {
 	Request string   // ID of the request
-	Browser string   // secret in the cookie that it was bound to
-	Scopes  []string // that he allows; those that he couldn't leave out he allows in any case
-	Offered []string // that he was shown as such that he can leave out
+	Browser string   // secret in the cookie that the request is bound to
+	Scopes  []string // the scopes the user allows; those that weren't optional are allowed anyway
+	Offered []string // the scopes that were shown as optional
 }
 
-// Connect makes a connection, or extends the one that there is, by what a request asks
-// for, and notes the answer for the app.
+// Connect makes a connection, or extends the existing one, by what a request asks for, and
+// records the answer for the app.
 func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in ConnectApp) error {
 	a, err := c.unanswered(ctx, in.Request, in.Browser)
 	if err != nil {
@@ -99,7 +100,8 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 	if !actor.SignedIn() {
 		return notSignedIn()
 	}
-	// Two consents at once must not lose one another's scopes, nor a permission be taken away in between.
+	// Two simultaneous consents must not lose each other's scopes, and no permission may be
+	// removed in between.
 	return c.locked(ctx, actor, actor.User.OrganizationID, func(tx *store.Tx) error {
 		app, err := c.connectable(ctx, tx, actor, a.AppID)
 		if err != nil {
@@ -109,7 +111,8 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 			return keyporter.Refuse(keyporter.Unauthorized, "Sign in again first. The app requires it.")
 		}
 		allowed := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(s string) bool {
-			// What he left out stays out: the app's people may have made it one that can't be left out while he read.
+			// What they left out stays out, even if the app's people made it mandatory while
+			// the user was reading.
 			return (optional(app, s) || slices.Contains(in.Offered, s)) && !slices.Contains(in.Scopes, s)
 		})
 		conn, err := c.extend(ctx, tx, actor, app, allowed)
@@ -122,12 +125,12 @@ func (c *Control) Connect(ctx context.Context, actor keyporter.Actor, in Connect
 	})
 }
 
-// extend makes a connection or adds scopes to the one that there is.
+// extend makes a connection, or adds scopes to the existing one.
 func (c *Control) extend(ctx context.Context, tx *store.Tx, actor keyporter.Actor, app keyporter.App, scopes []string) (keyporter.Connection, error) {
 	now := c.now()
 	held, err := tx.ConnectionOf(ctx, actor.User.ID, app.ID)
 	if err == nil {
-		held, err = tx.LockConnection(ctx, held.ID) // a scope that is being taken away must not come back
+		held, err = tx.LockConnection(ctx, held.ID) // a scope that is being removed must not come back
 	}
 	isNew := keyporter.KindOf(err) == keyporter.NotFound
 	if err != nil && !isNew {
@@ -155,7 +158,7 @@ func (c *Control) extend(ctx context.Context, tx *store.Tx, actor keyporter.Acto
 	return conn, tx.InsertEvent(ctx, e)
 }
 
-// Decline notes that the user denies a request.
+// Decline records that the user denies a request.
 func (c *Control) Decline(ctx context.Context, actor keyporter.Actor, request, browser string) error {
 	if _, err := c.unanswered(ctx, request, browser); err != nil {
 		return err
@@ -168,11 +171,11 @@ func (c *Control) Decline(ctx context.Context, actor keyporter.Actor, request, b
 	})
 }
 
-// userCodeLimit is how often codes of devices can be tried: by one user, and from one address.
+// userCodeLimit is how often device codes can be tried, by one user and from one address.
 var userCodeLimit = store.Limit{Burst: 10, Every: time.Minute}
 
-// OpenDevice returns the request of the device that shows the code which the actor typed,
-// for his browser from now on. Attempts are counted: the code is short (RFC 8628 §5.1).
+// OpenDevice returns the request of the device that shows the code the actor typed, and
+// binds it to their browser. Attempts are rate-limited: the code is short (RFC 8628 §5.1).
 func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, browser string) (request string, err error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return "", err

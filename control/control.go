@@ -1,9 +1,9 @@
 // Package control is where everything changes and everything is listed.
 //
-// Each operation asks first whether the actor may, then checks the input, then makes
-// the change and writes its Event in one transaction. Doors call nothing else to change
-// state; that is why none of them can forget the question or the event. How a change is
-// asked for (form, REST, command line) and how an error looks is theirs.
+// Each operation first asks whether the actor may, then checks the input, then makes the
+// change and writes its Event in one transaction. Doors have no other way to change state,
+// so none of them can forget the permission check or the event. How a change is requested
+// (form, REST, command line) and what an error looks like is up to the door.
 package control
 
 import (
@@ -24,8 +24,8 @@ type Control struct {
 	db     *store.DB
 	now    func() time.Time
 	usage  *usage.Usage
-	hashes chan struct{} // one for each password hash that may be computed at once
-	images chan struct{} // one for the picture that may be worked on
+	hashes chan struct{} // one slot for each password hash that may be computed at once
+	images chan struct{} // one slot: pictures are processed one at a time
 	sealer *seal.Sealer
 
 	lasting bool // the sealer's key outlives this process
@@ -33,17 +33,20 @@ type Control struct {
 	grants  *grants.Grants // reads the requests of apps
 }
 
-// Options are what a Control can be given beside the database. The zero value works.
+// Options are what a Control can be given besides the database. The zero value works.
 type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Usage has the counts of calls that this process hasn't written yet. Nil: it counts none.
+	// Usage has the counts of calls that this process hasn't written yet. Nil: it counts
+	// none.
 	Usage *usage.Usage
-	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
+	// Sealer seals what the database must not be able to read. Nil: a key that ends with this
+	// process.
 	Sealer *seal.Sealer
-	// Scopes are those that the operator named.
+	// Scopes are those that the operator configured.
 	Scopes []keyporter.Scope
-	// Grants reads the requests of apps that users answer. Nil: one of this database, with the same clock and sealer.
+	// Grants reads the requests of apps that users answer. Nil: one over this database, with
+	// the same clock and sealer.
 	Grants *grants.Grants
 }
 
@@ -57,7 +60,7 @@ func New(db *store.DB, o Options) *Control {
 		c.now = time.Now
 	}
 	if c.lasting = c.sealer != nil; !c.lasting {
-		c.sealer, _ = seal.New(seal.NewKey()) // fails without a key only
+		c.sealer, _ = seal.New(seal.NewKey()) // fails only without a key
 	}
 	if c.grants == nil {
 		c.grants = grants.New(db, grants.Options{Now: c.now, Sealer: c.sealer})
@@ -68,15 +71,15 @@ func New(db *store.DB, o Options) *Control {
 	return c
 }
 
-// mustLast wants what is sealed now to be opened by a later process, too.
-func (c *Control) mustLast() error {
+// requireLastingKey requires that later processes, too, can open what is sealed now.
+func (c *Control) requireLastingKey() error {
 	if c.lasting {
 		return nil
 	}
 	return keyporter.Refuse(keyporter.Conflict, "There is no key to encrypt this with. Set key_file in this Keyporter’s configuration first.")
 }
 
-// Prune deletes what has ended by itself. Any node calls it now and then, as keyporter.System.
+// Prune deletes what has expired. Any node calls it now and then, as keyporter.System.
 func (c *Control) Prune(ctx context.Context, actor keyporter.Actor) error {
 	if err := mustBeTrusted(actor); err != nil {
 		return err
@@ -90,12 +93,13 @@ func (c *Control) event(name keyporter.EventName, actor keyporter.Actor) keyport
 	return keyporter.Event{ID: keyporter.NewID(now), At: now, Name: name, Actor: actor}
 }
 
-// locked runs f in a transaction while no other one changes what users of the
-// organization hold, nor what the actor does. An organization that isn't there is NotFound.
+// locked runs f in a transaction and keeps others from changing what users of the
+// organization, and of the actor's own, hold at the same time. It returns NotFound if the
+// organization doesn't exist.
 func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
 	all := []keyporter.ID{organization}
 	if actor.User.Operator {
-		all = distinct(append(all, actor.User.OrganizationID)) // in order: two who lock the same two never wait for each other
+		all = distinct(append(all, actor.User.OrganizationID)) // sorted, so that two transactions that lock the same two never deadlock
 	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		for _, id := range all {
@@ -107,8 +111,8 @@ func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organizatio
 	})
 }
 
-// asOperator is locked for what operators do. They are asked for before the lock is taken, and
-// again when nobody can dismiss them any more.
+// asOperator is locked for what operators do. It checks that the actor is an operator before
+// taking the lock, and again once nobody can dismiss them any more.
 func (c *Control) asOperator(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return err
@@ -121,7 +125,8 @@ func (c *Control) asOperator(ctx context.Context, actor keyporter.Actor, organiz
 	})
 }
 
-// missing says what wasn't found, in the same words whether it isn't there or isn't the asker's.
+// missing says what wasn't found, in the same words whether it doesn't exist or isn't the
+// actor's.
 func missing(err error, what string) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return notFound(what)
@@ -129,7 +134,7 @@ func missing(err error, what string) error {
 	return err
 }
 
-// distinct returns the IDs in order, each once.
+// distinct returns the IDs sorted, each once.
 func distinct(ids []keyporter.ID) []keyporter.ID {
 	ids = slices.Clone(ids)
 	slices.Sort(ids)

@@ -6,19 +6,19 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Credential is what calls are made with, and counted by: an API token, or the connection
-// of a user with an app.
+// Credential is what calls are made with and counted by: an API token, or the connection of
+// a user with an app.
 type Credential struct {
 	ID             keyporter.ID
 	OrganizationID keyporter.ID
-	OwnerID        keyporter.ID // of the token, or the user who let the app act in his name
+	OwnerID        keyporter.ID // of the token, or the user who lets the app act on their behalf
 	Kind           keyporter.CredentialKind
 	Name           string // of the token, or of the app
-	Shown          string // by what people tell the token's secret from others
+	Shown          string // how people tell the token's secret from others
 	AppID          keyporter.ID
 }
 
-// OfToken is an API token as a credential.
+// OfToken returns an API token as a credential.
 func OfToken(t keyporter.Token) Credential {
 	kind := keyporter.CredentialUserToken
 	if t.Kind == keyporter.OrganizationToken {
@@ -27,8 +27,8 @@ func OfToken(t keyporter.Token) Credential {
 	return Credential{ID: t.ID, OrganizationID: t.OrganizationID, OwnerID: t.OwnerID, Kind: kind, Name: t.Name, Shown: t.Shown()}
 }
 
-// Credential returns the token or connection of that ID, if the actor may manage it: his
-// own, or with the permission for it those of his organization.
+// Credential returns the token or connection with that ID if the actor may manage it: their
+// own or, with the permission for it, those of their organization.
 func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Credential, error) {
 	t, err := c.Token(ctx, actor, id)
 	if err == nil {
@@ -41,7 +41,7 @@ func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return Credential{}, missing(err, "credential")
 	}
-	// Who looks after the tokens of an organization looks after its connections.
+	// Whoever manages the tokens of an organization manages its connections too.
 	if err := mayManage(ctx, c.db, actor, owned{"credential", conn.UserID, conn.OrganizationID}, keyporter.PermissionManageTokens); err != nil {
 		return Credential{}, err
 	}

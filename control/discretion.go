@@ -7,12 +7,11 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// discretion keeps the names of roles from who has no business with them. Who holds an
-// organization token can ask about any login name that he likes, and would find out so who
-// has which role.
+// discretion hides the names of roles from people they don't concern. Otherwise anyone with
+// an organization token could ask about any login name and find out who has which role.
 type discretion struct {
 	actor keyporter.Actor
-	all   bool // he gives roles or makes them, and sees them on their pages anyway
+	all   bool // they give or make roles, and see them on their pages anyway
 }
 
 func (c *Control) discretion(ctx context.Context, actor keyporter.Actor) (discretion, error) {
@@ -20,8 +19,8 @@ func (c *Control) discretion(ctx context.Context, actor keyporter.Actor) (discre
 	return discretion{actor, p.ManageUsers || p.ManageRoles}, err
 }
 
-// hides tells whether what a rule rests on are the roles of somebody else, in a call with
-// the credential and that login name.
+// hides reports whether a rule's answer rests on another user's roles, in a call with this
+// credential and login name.
 func (d discretion) hides(t Credential, rule keyporter.Rule, login string) bool {
 	switch rule {
 	case keyporter.RulePermission:
@@ -32,7 +31,7 @@ func (d discretion) hides(t Credential, rule keyporter.Rule, login string) bool 
 	return false
 }
 
-// cause is that of a refused call, without names of roles where they are hidden.
+// cause returns why a call was refused, without the names of roles if they are hidden.
 func (d discretion) cause(t Credential, r *keyporter.RefusedCall) string {
 	if d.hides(t, r.Reason.Rule(), r.LoginName) {
 		return r.Reason.Refusal().Text
@@ -40,9 +39,10 @@ func (d discretion) cause(t Credential, r *keyporter.RefusedCall) string {
 	return r.Cause
 }
 
-// Told returns the steps of an explanation of a call with the credential and that login name,
-// as the actor may see them: the names of roles are for who has them, and for who gives or makes roles.
-func (c *Control) Told(ctx context.Context, actor keyporter.Actor, t Credential, login string, x keyporter.Explanation) ([]keyporter.Step, error) {
+// VisibleSteps returns the steps of an explanation of a call with this credential and login name, as
+// the actor may see them: only the user who has the roles and people who give or make roles
+// see their names.
+func (c *Control) VisibleSteps(ctx context.Context, actor keyporter.Actor, t Credential, login string, x keyporter.Explanation) ([]keyporter.Step, error) {
 	d, err := c.discretion(ctx, actor)
 	if err != nil {
 		return nil, err

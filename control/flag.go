@@ -7,12 +7,12 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// GrantFlag grants a feature to an organization. One that it has it keeps.
+// GrantFlag grants a feature to an organization. If it already has it, nothing changes.
 func (c *Control) GrantFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
 	return c.changeFlag(ctx, actor, id, f, keyporter.EventFlagGrant)
 }
 
-// WithdrawFlag takes a feature from an organization.
+// WithdrawFlag withdraws a feature from an organization.
 func (c *Control) WithdrawFlag(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) error {
 	return c.changeFlag(ctx, actor, id, f, keyporter.EventFlagWithdraw)
 }

@@ -16,7 +16,7 @@ import (
 // SignInSettings are how users of an organization sign in.
 type SignInSettings struct {
 	Provider  *keyporter.IdentityProvider // nil: it has none
-	Passwords bool                        // let its users in
+	Passwords bool                        // they let users in
 }
 
 // SignInSettings returns how users of an organization sign in.
@@ -36,14 +36,14 @@ func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, org
 	}
 }
 
-// SetIdentityProvider gives an organization the provider at which its users sign in. It is
-// for operators: who could claim any domain could sign in as anybody of it. An empty
-// secret leaves the one that there is, unless issuer or client id change.
+// SetIdentityProvider sets the provider where an organization's users sign in. It is for
+// operators: whoever could claim any domain could sign in as anyone in it. An empty secret
+// keeps the current one, unless issuer or client ID change.
 func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor, p keyporter.IdentityProvider, secret string) (keyporter.IdentityProvider, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return p, err
 	}
-	if err := c.mustLast(); err != nil {
+	if err := c.requireLastingKey(); err != nil {
 		return p, err
 	}
 	p, wrong := checkProvider(p)
@@ -51,7 +51,7 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	p.ID = keyporter.NewID(p.CreatedAt)
 	err := c.asOperator(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
 		sealed, wrongSecret := c.providerSecret(ctx, tx, p, secret)
-		err := keyporter.JoinFields(wrong, wrongSecret, mayBeRole(ctx, tx, p))
+		err := keyporter.JoinFields(wrong, wrongSecret, checkNewUserRole(ctx, tx, p))
 		if err != nil {
 			return err
 		}
@@ -88,8 +88,8 @@ func providerSecretOf(organization keyporter.ID) string {
 	return "identity provider of " + string(organization)
 }
 
-// mayBeRole wants the role of new users to be one of the organization.
-func mayBeRole(ctx context.Context, q reader, p keyporter.IdentityProvider) error {
+// checkNewUserRole requires the role of new users to be one that the organization has.
+func checkNewUserRole(ctx context.Context, q reader, p keyporter.IdentityProvider) error {
 	if p.RoleID == "" {
 		return nil
 	}
@@ -116,7 +116,7 @@ func checkProvider(p keyporter.IdentityProvider) (keyporter.IdentityProvider, er
 	return p, keyporter.JoinFields(wrong[:]...)
 }
 
-// cleanDomains puts the domains of e-mail addresses in order.
+// cleanDomains validates and normalizes the domains of email addresses.
 func cleanDomains(domains []string) ([]string, error) {
 	for i, d := range domains {
 		domains[i] = strings.ToLower(strings.TrimPrefix(strings.TrimSpace(d), "@"))
@@ -131,7 +131,8 @@ func cleanDomains(domains []string) ([]string, error) {
 	return domains, nil
 }
 
-// isIssuer tells whether issuer is an address that a provider can have. Plain HTTP is for one's own machine.
+// isIssuer reports whether a provider can have this address. Plain HTTP is only for
+// providers on the same machine.
 func isIssuer(issuer string) bool {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(issuer) > 500 {
@@ -141,7 +142,8 @@ func isIssuer(issuer string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && err == nil && ip.IsLoopback()
 }
 
-// DeleteIdentityProvider takes an organization its provider. Passwords let its users in from then on.
+// DeleteIdentityProvider removes an organization's provider. From then on, its users can
+// sign in with passwords.
 func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
 	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
@@ -151,8 +153,8 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 	})
 }
 
-// SetPasswords sets whether passwords let users of an organization in. They can be
-// switched off only where there is a provider to sign in at.
+// SetPasswords sets whether users of an organization can sign in with passwords. Switching
+// them off requires a provider to sign in at.
 func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, on bool) error {
 	name := keyporter.EventPasswordsOff
 	if on {

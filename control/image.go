@@ -18,8 +18,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// What a picture can be: as a file, when it is taken in, and as it is kept. The sides are
-// asked before any pixel is read, because a file of a few KiB can say that it has billions.
+// The limits of a picture: as an uploaded file, as it is decoded, and as it is kept. The
+// sides are checked before any pixel is decoded, because a file of a few KiB can claim to
+// have billions.
 const (
 	MaxImageLen  = 1 << 20 // bytes
 	maxImageSide = 3000    // pixels
@@ -28,11 +29,11 @@ const (
 	maxJPEGScans = 64
 )
 
-// SetAppImage takes a picture for an app: a PNG, JPEG, GIF or WebP. What is kept, and shown
-// to people, is a PNG that is made anew from its pixels; nothing else of the file is. When
-// somebody else than an operator changes it, the app isn't Verified any more.
+// SetAppImage sets the picture of an app: a PNG, JPEG, GIF or WebP. Keyporter keeps and
+// shows a PNG that it makes from the pixels; nothing else of the file survives. If anyone
+// but an operator changes it, the app is no longer Verified.
 func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, file []byte) error {
-	// Asked before the work, and again when nobody can change the answer any more.
+	// Checked before the work, and again once nobody can change the answer any more.
 	if p, err := c.App(ctx, actor, id); err != nil {
 		return err
 	} else if !p.Manages {
@@ -45,7 +46,7 @@ func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id key
 	return c.setImage(ctx, actor, id, small, "set")
 }
 
-// RemoveAppImage takes the image from an app.
+// RemoveAppImage removes the image of an app.
 func (c *Control) RemoveAppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.setImage(ctx, actor, id, nil, "removed")
 }
@@ -67,8 +68,8 @@ func (c *Control) setImage(ctx context.Context, actor keyporter.Actor, id keypor
 	})
 }
 
-// AppImage returns the image of an app, a PNG, and when it was set. It is for everybody
-// who can come across the app: in the whole instance, or in its organization.
+// AppImage returns the image of an app, a PNG, and when it was set. Everyone who can come
+// across the app may see it: in the whole instance, or in its organization.
 func (c *Control) AppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID) ([]byte, time.Time, error) {
 	a, err := c.db.AppByID(ctx, id)
 	if err != nil {
@@ -85,7 +86,7 @@ func (c *Control) AppImage(ctx context.Context, actor keyporter.Actor, id keypor
 	return picture, a.ImageAt, missing(err, "image")
 }
 
-// shrink makes a PNG of up to 256 by 256 pixels of an uploaded file. It does one at a
+// shrink makes a PNG of up to 256 by 256 pixels from an uploaded file. It processes one at a
 // time: each takes up to 36 MB and some time.
 func (c *Control) shrink(ctx context.Context, file []byte) ([]byte, error) {
 	select {
@@ -109,9 +110,9 @@ func (c *Control) shrink(ctx context.Context, file []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// format is a kind of picture that is taken.
+// format is an accepted picture format.
 type format struct {
-	begins string // the file; a ? stands for any byte
+	begins string // the file; a ? matches any byte
 	config func(io.Reader) (image.Config, error)
 	decode func(io.Reader) (image.Image, error)
 }
@@ -120,7 +121,7 @@ func formats() []format {
 	return []format{
 		{"\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
 		{"\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode},
-		{"GIF8?a", gif.DecodeConfig, gif.Decode}, // of an animated one the first picture
+		{"GIF8?a", gif.DecodeConfig, gif.Decode}, // the first picture of an animated one
 		{"RIFF????WEBP", webp.DecodeConfig, webp.Decode},
 	}
 }
@@ -141,11 +142,11 @@ const unreadable = "This picture can’t be read and may be damaged. Open it in 
 
 func badImage(message string) error { return keyporter.InvalidField("image", message) }
 
-// decodeImage reads the pixels of a picture. What a file is it tells by how it begins,
-// not by its name or by what the browser says of it.
+// decodeImage reads the pixels of a picture. The first bytes tell the format, not the file's
+// name or what the browser claims.
 func decodeImage(file []byte) (picture image.Image, err error) {
 	defer func() {
-		if recover() != nil { // a decoder that trips over what somebody made for it
+		if recover() != nil { // a decoder that panics on a malicious file
 			picture, err = nil, badImage(unreadable)
 		}
 	}()

@@ -11,11 +11,12 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Impact is what a change would do, told before it is made.
+// Impact is what a change would do, shown before it is made.
 type Impact struct {
-	Users  []UserImpact  // who loses or gains something, by login name
-	Tokens []TokenImpact // what works now, was used lately, and would stop; by owner and age
-	// Organization tokens that work now and go on, and would no longer speak for a user for whom they did lately.
+	Users  []UserImpact  // users who lose or gain something, by login name
+	Tokens []TokenImpact // tokens that work now, were used recently, and would stop; by owner and age
+	// Organization tokens that would keep working, but no longer speak for a user they
+	// recently spoke for.
 	Silenced []SilencedToken
 }
 
@@ -28,20 +29,20 @@ type UserImpact struct {
 	Loses, Gains []keyporter.Permission
 }
 
-// TokenImpact is a token that would stop.
+// TokenImpact is a token that would stop working.
 type TokenImpact struct {
 	keyporter.Token                       // without First and Last
-	Login           string                // of its owner
-	Clients         []keyporter.ClientUse // that used it lately, the latest first
+	Login           string                // of the token's owner
+	Clients         []keyporter.ClientUse // that used it recently, latest first
 }
 
-// LatelyUsed is how far back previews look for calls.
-const LatelyUsed = 30 * 24 * time.Hour
+// RecentUse is how far back previews look for calls.
+const RecentUse = 30 * 24 * time.Hour
 
-// impact works out what comes of a plan.
+// impact works out the consequences of a plan.
 func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
 	var impact Impact
-	stopped := map[keyporter.ID]bool{} // users who may no longer use the APIs
+	stopped := map[keyporter.ID]bool{} // by ID: users who would lose api.use
 	for _, h := range p.holders {
 		u := UserImpact{User: h.User, Loses: h.loses(), Gains: h.gains()}
 		stopped[h.ID] = slices.Contains(u.Loses, keyporter.PermissionUseAPI)
@@ -66,8 +67,8 @@ func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
 	return impact, err
 }
 
-// silenced returns the tokens that would no longer speak for those of the plan who stop,
-// and don't stop themselves.
+// silenced returns the tokens that keep working but would no longer speak for the users in
+// stopped.
 func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID]bool) ([]SilencedToken, error) {
 	o := p.organization
 	named := map[string]bool{}
@@ -78,7 +79,7 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 		return nil, nil
 	}
 	now := c.now()
-	all, err := c.usage.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-LatelyUsed)})
+	all, err := c.usage.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-RecentUse)})
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +98,15 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 	return all, err
 }
 
-// workingTokens returns the tokens that were used lately and that nothing keeps from
-// working, as far as the organization goes; whether their owners hold api.use is for the caller to ask.
+// workingTokens returns the tokens that were used recently and that nothing keeps from
+// working, as far as the organization is concerned; the caller checks whether their owners
+// hold api.use.
 func (c *Control) workingTokens(ctx context.Context, o keyporter.Organization, u store.Uses) ([]store.UsedToken, error) {
 	if !o.Active || !o.Has(keyporter.FlagAPI) {
 		return nil, nil
 	}
 	u.Now = c.now()
-	u.Since = u.Now.Add(-LatelyUsed)
+	u.Since = u.Now.Add(-RecentUse)
 	tokens, err := c.usage.TokensInUse(ctx, u)
 	return slices.DeleteFunc(tokens, func(t store.UsedToken) bool {
 		return t.Kind == keyporter.OrganizationToken && !o.Has(keyporter.FlagOrganizationAPIToken)

@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// reader is what questions are asked of: the database, or the transaction that is about to change it.
+// reader answers questions: the database, or the transaction that is about to change it.
 type reader interface {
 	OrganizationByID(context.Context, keyporter.ID) (keyporter.Organization, error)
 	TokenByID(context.Context, keyporter.ID) (keyporter.Token, error)
@@ -26,21 +26,21 @@ type reader interface {
 
 // authority is what an actor may do in an organization, as the database has it now.
 type authority struct {
-	user     keyporter.User // who acts, zero for who is trusted
+	user     keyporter.User // who acts, zero for a trusted actor
 	trusted  bool           // above the rules of organizations
-	operates bool           // runs the instance: an operator in person, or who is trusted
+	operates bool           // runs the instance: an operator in person, or a trusted actor
 	held     []keyporter.Permission
 }
 
-// holds tells whether the actor may do what p permits. Operators manage users everywhere;
-// anything else they hold, like anybody, by their roles in their own organization.
+// holds reports whether the actor has permission p. Operators manage users everywhere;
+// everything else they hold by their roles in their own organization, like anyone.
 func (a *authority) holds(p keyporter.Permission) bool {
 	return a.trusted || a.operates && p == keyporter.PermissionManageUsers || slices.Contains(a.held, p)
 }
 
-// cannotGive returns those of the permissions that the actor can't give to others, because
-// they don't hold them themselves. Operators give any: the first administrator of an
-// organization has to come from somewhere.
+// cannotGive returns the permissions that the actor can't give to others because they don't
+// hold them themselves. Operators can give any: the first administrator of an organization
+// has to come from somewhere.
 func (a *authority) cannotGive(all []keyporter.Permission) []keyporter.Permission {
 	if a.operates {
 		return nil
@@ -48,8 +48,8 @@ func (a *authority) cannotGive(all []keyporter.Permission) []keyporter.Permissio
 	return without(all, a.held)
 }
 
-// mayChange wants the actor to hold what the user holds. Otherwise everyone who manages users
-// could become an administrator, by setting an administrator's password.
+// mayChange requires the actor to hold everything the user holds. Otherwise anyone who
+// manages users could become an administrator by setting an administrator's password.
 func (a *authority) mayChange(u keyporter.User, roles []keyporter.Role) error {
 	if u.Operator && !a.operates {
 		return keyporter.Refuse(keyporter.Forbidden, u.Login+" is an operator of this Keyporter. Only operators can change that account.")
@@ -60,8 +60,9 @@ func (a *authority) mayChange(u keyporter.User, roles []keyporter.Role) error {
 	return nil
 }
 
-// authorityOf returns what the actor may do wherever they belong. They are read anew: they may
-// have been switched off since they signed in. Whoever can do nothing at all is nobody.
+// authorityOf returns what the actor may do in every organization, without what they hold
+// by their roles in their own. It reads the user again: they may have been disabled since
+// they signed in. An actor who can do nothing at all counts as not signed in.
 func authorityOf(ctx context.Context, q reader, actor keyporter.Actor) (authority, error) {
 	if actor.Trusted() {
 		return authority{trusted: true, operates: true}, nil
@@ -82,8 +83,8 @@ func authorityOf(ctx context.Context, q reader, actor keyporter.Actor) (authorit
 	return authority{user: user, operates: user.Operator && actor.SignedIn()}, nil
 }
 
-// authorityIn returns what the actor may do in an organization. One that isn't theirs doesn't
-// exist, as far as they can tell.
+// authorityIn returns what the actor may do in an organization. One that isn't theirs
+// doesn't exist, as far as they can tell.
 func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) (authority, error) {
 	a, err := authorityOf(ctx, q, actor)
 	if err != nil || a.trusted {
@@ -100,8 +101,8 @@ func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organizat
 	return a, err
 }
 
-// may asks whether the actor may do what one of the permissions permits, in an
-// organization, and returns what else they may do there.
+// may requires that the actor holds one of the permissions in an organization, and returns
+// everything they may do there.
 func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, oneOf ...keyporter.Permission) (authority, error) {
 	a, err := authorityIn(ctx, q, actor, organization)
 	if err == nil && !slices.ContainsFunc(oneOf, a.holds) {
@@ -110,8 +111,8 @@ func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyp
 	return a, err
 }
 
-// mayManage asks the same about something that belongs to a user, who needs no permission to
-// manage what is theirs. To anybody else who may not, it doesn't exist.
+// mayManage requires the same for something that belongs to a user. Its owner needs no
+// permission. For anyone else without it, the thing doesn't exist.
 func mayManage(ctx context.Context, q reader, actor keyporter.Actor, thing owned, p keyporter.Permission) error {
 	var err error
 	if actor.Is(thing.owner) {
@@ -129,11 +130,11 @@ func mayManage(ctx context.Context, q reader, actor keyporter.Actor, thing owned
 
 // owned is something that belongs to a user.
 type owned struct {
-	noun                string // for people: token
+	noun                string // the word for it in messages, such as token
 	owner, organization keyporter.ID
 }
 
-// mayOperate wants the machine's owner, or an operator of the instance in person.
+// mayOperate requires the machine's owner, or an operator of the instance in person.
 func mayOperate(ctx context.Context, q reader, actor keyporter.Actor) error {
 	a, err := authorityOf(ctx, q, actor)
 	if err == nil && !a.operates {
@@ -146,7 +147,7 @@ func operatorsOnly() error {
 	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 }
 
-// mustBeTrusted wants the machine's owner or Keyporter itself.
+// mustBeTrusted requires the machine's owner or Keyporter itself.
 func mustBeTrusted(actor keyporter.Actor) error {
 	if !actor.Trusted() {
 		return keyporter.Refuse(keyporter.Forbidden, "Only the owner of the machine can do that, on the command line.")
@@ -154,7 +155,7 @@ func mustBeTrusted(actor keyporter.Actor) error {
 	return nil
 }
 
-// mustBeFresh wants the actor to have just proved who they are.
+// mustBeFresh requires that the actor has just proved who they are.
 func (c *Control) mustBeFresh(actor keyporter.Actor) error {
 	if !actor.Fresh(c.now()) {
 		return keyporter.Refuse(keyporter.Unauthorized, "You signed in too long ago for this. Sign in again. Nothing has changed.")
@@ -162,7 +163,8 @@ func (c *Control) mustBeFresh(actor keyporter.Actor) error {
 	return nil
 }
 
-// signedIn wants a user who acts in person, for what is theirs alone, and returns them as they are now.
+// signedIn requires a user who acts in person, for what belongs to them alone, and returns
+// the user as they are now.
 func signedIn(ctx context.Context, q reader, actor keyporter.Actor) (keyporter.User, error) {
 	if !actor.SignedIn() {
 		return keyporter.User{}, notSignedIn()
@@ -186,7 +188,7 @@ func without(all, some []keyporter.Permission) []keyporter.Permission {
 	return slices.DeleteFunc(slices.Clone(all), func(p keyporter.Permission) bool { return slices.Contains(some, p) })
 }
 
-// named are the names of permissions, in a sentence.
+// named returns the names of permissions, for a sentence.
 func named(permissions []keyporter.Permission) string {
 	names := make([]string, len(permissions))
 	for i, p := range permissions {

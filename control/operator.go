@@ -7,13 +7,14 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// AppointOperator lets a user run the instance. It is for operators; one who is an operator stays so.
+// AppointOperator lets a user run the instance. It is for operators. If the user is one
+// already, nothing changes.
 func (c *Control) AppointOperator(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOperator(ctx, actor, id, true)
 }
 
-// DismissOperator ends that a user runs the instance; they keep their roles. It is for operators,
-// and none can do it to themselves: so there is always one.
+// DismissOperator stops a user from running the instance; they keep their roles. It is for
+// operators. None can dismiss themselves, so there is always at least one.
 func (c *Control) DismissOperator(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOperator(ctx, actor, id, false)
 }
@@ -23,8 +24,9 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 	if err != nil {
 		return missing(err, "user")
 	}
-	// Two operators who dismiss each other may be of two organizations. Both lock both of
-	// them, in one order, and the second finds that they are no operator any more.
+	// Two operators who dismiss each other may belong to two organizations. Each transaction
+	// locks both, in the same order, and the second one finds that its actor is no longer an
+	// operator.
 	organizations := []keyporter.ID{u.OrganizationID}
 	if own := actor.User.OrganizationID; own != "" {
 		organizations = append(organizations, own)
@@ -45,7 +47,7 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 		name := keyporter.EventUserDismiss
 		if on {
 			name = keyporter.EventUserAppoint
-			if err := tx.EndSetupLinks(ctx); err != nil { // they are for the first one, and may stand in a log
+			if err := tx.EndSetupLinks(ctx); err != nil { // they are for the first operator, and may be in a log
 				return err
 			}
 		}

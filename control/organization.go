@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// CreateOrganization adds an organization with the flags that a new one has.
+// CreateOrganization adds an organization with the flags that new ones get.
 func (c *Control) CreateOrganization(ctx context.Context, actor keyporter.Actor, name string) (keyporter.Organization, error) {
 	var o keyporter.Organization
 	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
@@ -57,8 +57,8 @@ func (c *Control) EnableOrganization(ctx context.Context, actor keyporter.Actor,
 		func(tx *store.Tx) (bool, error) { return tx.SetOrganizationActive(ctx, id, true) })
 }
 
-// DisableOrganization suspends an organization: nobody of it signs in and none of its
-// tokens works. Operators can't do that to their own.
+// DisableOrganization suspends an organization: nobody in it can sign in and none of its
+// tokens work. Operators can't do that to their own.
 func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOrganization(ctx, actor, c.organizationEvent(keyporter.EventOrganizationDisable, actor, id, "", ""),
 		func(tx *store.Tx) (bool, error) {
@@ -69,7 +69,8 @@ func (c *Control) DisableOrganization(ctx context.Context, actor keyporter.Actor
 		})
 }
 
-// changeOrganization makes one change to an organization. One that is so already is no event.
+// changeOrganization makes one change to an organization. If change reports false, nothing
+// changed and no event is written.
 func (c *Control) changeOrganization(ctx context.Context, actor keyporter.Actor, e keyporter.Event, change func(*store.Tx) (bool, error)) error {
 	return c.asOperator(ctx, actor, e.OrganizationID, func(tx *store.Tx) error {
 		changed, err := change(tx)
@@ -87,8 +88,8 @@ type OrganizationSummary struct {
 	ActiveUsers int
 }
 
-// Organizations returns organizations by name, those whose name has match in it: a page
-// of up to MaxPage behind the organization after.
+// Organizations returns the organizations whose name contains match, by name: a page of up
+// to MaxPage after the organization after.
 func (c *Control) Organizations(ctx context.Context, actor keyporter.Actor, match string, after keyporter.ID) ([]OrganizationSummary, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -124,14 +125,16 @@ func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, i
 	return c.summary(ctx, o)
 }
 
-// TokensInUse returns how many tokens of an organization work and were used lately. That is
-// what an operator is shown before suspending it; which ones they are is not for operators to know.
+// TokensInUse returns how many tokens of an organization work and were used recently. An
+// operator sees this number before suspending it; which tokens they are is none of an
+// operator's business.
 func (c *Control) TokensInUse(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (int, error) {
 	tokens, err := c.tokensInUse(ctx, actor, id)
 	return len(tokens), err
 }
 
-// TokensUnder returns how many of them need a feature, and would stop when it is withdrawn.
+// TokensUnder returns how many of those need a feature and would stop working if it were
+// withdrawn.
 func (c *Control) TokensUnder(ctx context.Context, actor keyporter.Actor, id keyporter.ID, f keyporter.Flag) (int, error) {
 	if !f.Valid() {
 		return 0, noFlag(f)

@@ -8,16 +8,17 @@ import (
 	"github.com/keyporter/keyporter/usage"
 )
 
-// OwnedToken is an organization token as those see it who manage those of others.
+// OwnedToken is an organization token as shown to people who manage those of others.
 type OwnedToken struct {
 	TokenWithUse
 	Owner      keyporter.User
-	OwnerHolds bool // nothing about the owner stands in its way: he is active and holds api.use
+	OwnerAllowed bool // the owner doesn't prevent it from working: they are active and hold api.use
 }
 
 // OrganizationTokens returns an organization and its organization tokens, with their owners
-// and what depends on them, the latest first: a page of up to MaxPage, older than the token
-// before (empty: from the latest). It takes organization_tokens.manage; operators may look everywhere.
+// and what depends on them, latest first: a page of up to MaxPage, older than the token
+// before (empty: from the latest). It requires organization_tokens.manage; operators may
+// look at any organization.
 func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) (o keyporter.Organization, all []OwnedToken, err error) {
 	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && mayOperate(ctx, c.db, actor) != nil {
 		return o, nil, err
@@ -41,7 +42,8 @@ func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor,
 // Dependent is an organization that has organization tokens.
 type Dependent = usage.Dependent
 
-// Dependents returns, for operators, the organizations that have organization tokens, those that used them last first.
+// Dependents returns, to operators, the organizations that have organization tokens, most
+// recently used first.
 func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Dependent, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -58,11 +60,11 @@ func (c *Control) ownedToken(ctx context.Context, t keyporter.Token) (o OwnedTok
 		return o, err
 	}
 	roles, err := c.db.RolesOf(ctx, t.OwnerID)
-	o.OwnerHolds = o.Owner.Active && keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
+	o.OwnerAllowed = o.Owner.Active && keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
 	return o, err
 }
 
-// OrganizationToken returns one of them.
+// OrganizationToken returns one organization token, to the same people.
 func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (OwnedToken, error) {
 	t, err := c.Token(ctx, actor, id)
 	if err == nil && t.Kind != keyporter.OrganizationToken {
@@ -77,9 +79,9 @@ func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, 
 	return c.ownedToken(ctx, t)
 }
 
-// HandOver gives an organization token another owner, as when the one it has is leaving:
-// a user of the same organization who is active and holds api.use. Secret, switch and
-// expiry stay as they are. The owner before can't manage it any more.
+// HandOver gives an organization token a new owner, for example when the current one is
+// leaving: a user of the same organization who is active and holds api.use. Secret, switch
+// and expiry stay as they are. The previous owner can no longer manage it.
 func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keyporter.ID, login string) (keyporter.Token, error) {
 	var t keyporter.Token
 	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
@@ -92,7 +94,7 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keypor
 		if err := mayManageAll(ctx, tx, actor, t.OrganizationID); err != nil {
 			return err
 		}
-		to, err := heir(ctx, tx, t.OrganizationID, login)
+		to, err := newOwner(ctx, tx, t.OrganizationID, login)
 		if err != nil {
 			return err
 		}
@@ -100,15 +102,15 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keypor
 		e.Detail["from"], e.Detail["to"] = string(t.OwnerID), to.Login
 		t.OwnerID = to.UserID
 		if err := tx.SetTokenOwner(ctx, id, to.UserID); err != nil {
-			return heirHasName(err)
+			return newOwnerHasName(err)
 		}
 		return tx.InsertEvent(ctx, e)
 	})
 	return t, err
 }
 
-// heir is the user to whom a token can be handed over.
-func heir(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (store.Standing, error) {
+// newOwner returns the user to whom a token can be handed over.
+func newOwner(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (store.Standing, error) {
 	s, err := tx.StandingByLogin(ctx, organization, text(login, keyporter.MaxLoginLen))
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound:
@@ -123,14 +125,14 @@ func heir(ctx context.Context, tx *store.Tx, organization keyporter.ID, login st
 	return s, nil
 }
 
-func heirHasName(err error) error {
+func newOwnerHasName(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
 	return keyporter.ConflictField("login", "This user already has an organization token with this name. Rename one of them first.")
 }
 
-// mayManageAll wants the actor to manage the organization tokens of others, too.
+// mayManageAll requires that the actor may manage other users' organization tokens.
 func mayManageAll(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID) error {
 	_, err := may(ctx, q, actor, organization, keyporter.PermissionManageOrganizationTokens)
 	return err

@@ -14,7 +14,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// argon2id as OWASP's Password Storage Cheat Sheet has it: 19 MiB, two passes, one lane.
+// argon2id with the settings of OWASP's Password Storage Cheat Sheet: 19 MiB, two passes,
+// one lane.
 const (
 	argonMemory = 19 * 1024 // KiB
 	argonTime   = 2
@@ -50,7 +51,7 @@ func (c *Control) hashPassword(ctx context.Context, password string) (string, er
 }
 
 // passwordMatches compares a password with a hash. Without a hash it does the same work
-// for nothing, so that the time doesn't tell whether a login exists.
+// anyway, so that the time doesn't reveal whether a login exists.
 func (c *Control) passwordMatches(ctx context.Context, password, hash string) (bool, error) {
 	var version, memory, passes, lanes int
 	var saltText, keyText string
@@ -70,8 +71,8 @@ func (c *Control) passwordMatches(ctx context.Context, password, hash string) (b
 	return known && subtle.ConstantTimeCompare(got, key) == 1, err
 }
 
-// argon computes one hash as soon as a processor is free for it: each takes 19 MiB and
-// some 20 ms, and a crowd at the sign-in must not take the memory or the gateway's time.
+// argon computes one hash as soon as a processor is free for it: each takes 19 MiB and about
+// 20 ms, and a rush of sign-ins must not use up the memory or slow down the gateway.
 func (c *Control) argon(ctx context.Context, password string, salt []byte) ([]byte, error) {
 	select {
 	case c.hashes <- struct{}{}:

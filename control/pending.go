@@ -11,15 +11,15 @@ import (
 )
 
 // PendingSignIn is a sign-in on its way to a provider and back. The browser carries it,
-// sealed, so that it comes back to whichever node, and from this browser only.
+// sealed, so that any node can resume it, but only in this browser.
 type PendingSignIn struct {
 	Provider   ProviderClient `json:"-"` // as it is now
 	ProviderID keyporter.ID
-	State      string // that the provider sends back (RFC 6749 §10.12)
-	Nonce      string // that has to be in the ID token
-	Verifier   string // of PKCE
-	Next       string // page to go to then
-	Again      bool   // whoever is signed in proves it once more
+	State      string // the provider sends it back (RFC 6749 §10.12)
+	Nonce      string // must be in the ID token
+	Verifier   string // PKCE code verifier
+	Next       string // page to go to afterwards
+	Again      bool   // a signed-in user proves again who they are
 	At         time.Time
 }
 
@@ -28,13 +28,14 @@ const pendingFor = 10 * time.Minute
 
 // ProviderSignIn is the input of BeginProviderSignIn.
 type ProviderSignIn struct {
-	Login string // e-mail address, whose domain tells the provider
-	Next  string // page to go to then
-	Again bool   // whoever is signed in proves it once more
+	Login string // email address, whose domain determines the provider
+	Next  string // page to go to afterwards
+	Again bool   // a signed-in user proves again who they are
 }
 
-// BeginProviderSignIn begins a sign-in at the provider of an e-mail domain, for anybody: it
-// tells no more than which domains have one. It returns the sign-in, also as the browser carries it.
+// BeginProviderSignIn begins a sign-in at the provider of an email domain, for anyone: it
+// reveals only which domains have one. It returns the sign-in, and its sealed form for the
+// browser to carry.
 func (c *Control) BeginProviderSignIn(ctx context.Context, actor keyporter.Actor, in ProviderSignIn) (p PendingSignIn, sealed string, err error) {
 	if err := c.countAttempt(ctx, actor, in.Login); err != nil {
 		return p, "", err
@@ -49,8 +50,8 @@ func (c *Control) BeginProviderSignIn(ctx context.Context, actor keyporter.Actor
 	return p, base64.RawURLEncoding.EncodeToString(c.sealer.Seal("pending sign-in", plain)), err
 }
 
-// ResumeProviderSignIn returns a sign-in that comes back, in the browser that carries it. After
-// ten minutes, and for anything else that a browser brings, it is Invalid.
+// ResumeProviderSignIn opens what the browser carried. After ten minutes, and for anything
+// else a browser sends, it returns Invalid.
 func (c *Control) ResumeProviderSignIn(ctx context.Context, _ keyporter.Actor, sealed string) (PendingSignIn, error) {
 	ended := keyporter.Refuse(keyporter.Invalid, "This sign-in took too long, or started in another browser. Start over.")
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)

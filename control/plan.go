@@ -8,8 +8,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// plan is a change to what users hold, worked out before it is made. The preview shows
-// what comes of it, and the change refuses what must not come of it; so they can't differ.
+// plan is a change to what users hold, worked out before it is made. The preview shows its
+// consequences, and the change itself refuses those that aren't allowed, so the two can't
+// differ.
 type plan struct {
 	organization keyporter.Organization
 	authority    authority
@@ -17,7 +18,7 @@ type plan struct {
 	holders      []holder
 }
 
-// holder is a user whom the change touches, with their roles before and after.
+// holder is a user affected by the change, with their roles before and after.
 type holder struct {
 	keyporter.User
 	before, after []keyporter.Role
@@ -31,7 +32,7 @@ func (h *holder) gains() []keyporter.Permission {
 	return without(keyporter.Held(h.after), keyporter.Held(h.before))
 }
 
-// newPlan begins the plan of a change that takes the permission.
+// newPlan begins the plan of a change that requires permission p.
 func newPlan(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, p keyporter.Permission) (_ plan, err error) {
 	var pl plan
 	if pl.authority, err = may(ctx, q, actor, organization, p); err != nil {
@@ -54,7 +55,8 @@ func rolesByID(ctx context.Context, q reader, organization keyporter.ID) (map[ke
 	return all, err
 }
 
-// pick returns roles by their IDs, each once. One that isn't there is an Invalid error.
+// pick returns roles by their IDs, each once. If one doesn't exist, it returns an Invalid
+// error.
 func pick(all map[keyporter.ID]keyporter.Role, ids []keyporter.ID) ([]keyporter.Role, error) {
 	var roles []keyporter.Role
 	for _, id := range distinct(ids) {
@@ -67,7 +69,7 @@ func pick(all map[keyporter.ID]keyporter.Role, ids []keyporter.ID) ([]keyporter.
 	return roles, nil
 }
 
-// replace has every holder of a role hold another one instead, or with nil none.
+// replace gives every holder of a role another one instead, or none if by is nil.
 func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *keyporter.Role) error {
 	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID, RoleID: role})
 	for _, u := range users {
@@ -85,7 +87,7 @@ func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *key
 	return err
 }
 
-// rolesOf returns the roles of a user. One that was deleted meanwhile says nothing.
+// rolesOf returns the roles of a user, without those that were deleted meanwhile.
 func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
 	var roles []keyporter.Role
 	for _, id := range u.RoleIDs {
@@ -96,10 +98,10 @@ func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
 	return roles
 }
 
-// check refuses the change if it would give anybody what the actor doesn't hold, by a grant
-// or by taking a block away, if it would take something from a user who holds more than the
-// actor does, or if nobody would be left who can undo it. The machine's owner may do all of
-// it, and has other ways back in.
+// check refuses the change if it would give anyone what the actor doesn't hold, by granting
+// it or by lifting a block; if it would take something from a user who holds more than the
+// actor; or if nobody would be left who can undo it. The machine's owner may do all of it,
+// and has other ways back in.
 func (p *plan) check(ctx context.Context, q reader) error {
 	if p.authority.trusted {
 		return nil
@@ -108,7 +110,8 @@ func (p *plan) check(ctx context.Context, q reader) error {
 		if more := p.authority.cannotGive(h.gains()); len(more) > 0 {
 			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", h.Login, named(more)))
 		}
-		// A role reaches all who hold it: otherwise whoever makes roles could strip administrators through one of theirs.
+		// A role affects everyone who holds it: otherwise anyone who makes roles could strip
+		// administrators through a role they hold.
 		if more := p.authority.cannotGive(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
 			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only someone who has them can do that.", h.Login, named(more)))
 		}
@@ -116,7 +119,7 @@ func (p *plan) check(ctx context.Context, q reader) error {
 	return p.keepsAdministrator(ctx, q)
 }
 
-// administers tells whether a user with these roles can put everything else right.
+// administers reports whether a user with these roles can repair everything else.
 func administers(roles []keyporter.Role) bool {
 	return keyporter.Resolve(roles, keyporter.PermissionManageUsers).Held() && keyporter.Resolve(roles, keyporter.PermissionManageRoles).Held()
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Powers are what an actor may see and do in general: which pages there are for them.
+// Powers are what an actor may generally see and do: they decide which pages the actor gets.
 type Powers struct {
 	ManageUsers              bool // of their organization
 	ManageRoles              bool
-	ManageOrganizationTokens bool // that others added
-	ManageTokens             bool // of others, and their connections
+	ManageOrganizationTokens bool // added by others
+	ManageTokens             bool // of other users, and their connections
 	ManageOrganization       bool // its settings
 	RegisterApps             bool
 	SeeApps                  bool // there are apps that they may see, or could register
 	Operate                  bool // the instance
 }
 
-// Powers tells what there is for an actor to manage.
+// Powers returns what the actor may manage.
 func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, error) {
 	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
 	p := Powers{
@@ -37,7 +37,8 @@ func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, er
 	return p, err
 }
 
-// CanGive returns the permissions that an actor can newly grant by a role of their organization.
+// CanGive returns the permissions that the actor can grant with a role of their
+// organization.
 func (c *Control) CanGive(ctx context.Context, actor keyporter.Actor) ([]keyporter.Permission, error) {
 	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
 	all := allPermissions()

@@ -8,14 +8,14 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Profile is a user with what comes of their roles.
+// Profile is a user and what follows from their roles.
 type Profile struct {
 	keyporter.User
 	Organization keyporter.Organization
 	Roles        []keyporter.Role
 	Permissions  []Permission // all there are
-	WhyNot       string       // the actor may not change this user, in a sentence; empty: they may
-	Appoints     bool         // the actor may make them an operator, or end that
+	WhyNot       string       // why the actor may not change this user, in a sentence; empty: they may
+	Appoints     bool         // the actor may appoint them as operator, or dismiss them
 }
 
 // Permission is what the roles of a user say about a permission.
@@ -24,7 +24,7 @@ type Permission struct {
 	keyporter.Resolution
 }
 
-// Profile returns a user, for whoever manages users.
+// Profile returns a user to whoever manages users.
 func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Profile, error) {
 	u, err := c.db.UserByID(ctx, id)
 	if err != nil {
@@ -51,8 +51,8 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 // UserList selects users of an organization.
 type UserList struct {
 	OrganizationID keyporter.ID
-	Match          string       // part of the login name; empty: any
-	After          keyporter.ID // the last user of the page before; empty: from the first
+	Match          string       // part of the login name; empty: all
+	After          keyporter.ID // the last user of the previous page; empty: from the first
 }
 
 // UsersOf returns users of an organization by login name, a page of up to MaxPage.
@@ -73,7 +73,8 @@ func (c *Control) UserByLogin(ctx context.Context, actor keyporter.Actor, login 
 	return u, missing(err, "user")
 }
 
-// Users returns users of the instance by age, a page of up to MaxPage, younger than the user after.
+// Users returns the users of the instance, oldest first: a page of up to MaxPage after the
+// user after.
 func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keyporter.ID) ([]keyporter.User, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err

@@ -10,18 +10,18 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// ProviderClient is what it takes to speak with an identity provider.
+// ProviderClient is what is needed to talk to an identity provider.
 type ProviderClient struct {
 	keyporter.IdentityProvider
-	Secret string // of Keyporter there
+	Secret string // Keyporter's client secret at the provider
 }
 
-// HasProviders tells anybody whether any organization signs in through a provider.
+// HasProviders tells anyone whether any organization signs in through a provider.
 func (c *Control) HasProviders(ctx context.Context, _ keyporter.Actor) (bool, error) {
 	return c.db.HasIdentityProviders(ctx)
 }
 
-// providerFor returns where the owner of an e-mail address signs in.
+// providerFor returns where the owner of an email address signs in.
 func (c *Control) providerFor(ctx context.Context, login string) (ProviderClient, error) {
 	p, err := c.db.IdentityProviderByDomain(ctx, domainOf(login))
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -42,23 +42,23 @@ func (c *Control) providerClient(ctx context.Context, p keyporter.IdentityProvid
 	return ProviderClient{IdentityProvider: p, Secret: string(secret)}, err
 }
 
-// domainOf is the domain of an e-mail address, in lower case.
+// domainOf returns the domain of an email address, in lower case.
 func domainOf(email string) string {
 	return strings.ToLower(email[strings.LastIndexByte(email, '@')+1:])
 }
 
-// Identity is who somebody is, as a provider that was asked says.
+// Identity is who someone is, according to a provider.
 type Identity struct {
-	Provider keyporter.IdentityProvider // as it was when it was asked
+	Provider keyporter.IdentityProvider // as it was at the time
 	Subject  string
 	Email    string
 	Verified bool      // the provider vouches for the address
-	ProvedAt time.Time // when they last proved there who they are; zero: it doesn't say
+	ProvedAt time.Time // when they last proved to the provider who they are; zero: unknown
 }
 
-// SignInByProvider opens a session for somebody who signed in at their organization's provider,
-// and returns the cookie of the session. Whoever comes for the first time is known by their
-// address, or becomes a user of the organization where the provider makes users.
+// SignInByProvider opens a session for someone who signed in at their organization's
+// provider, and returns the session's cookie. First-time users are recognized by their
+// address, or become users of the organization if the provider is set to create them.
 func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
 	user, err := c.db.UserByIdentity(ctx, in.Provider.ID, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -84,15 +84,15 @@ func notLetIn() error {
 	return keyporter.Refuse(keyporter.Forbidden, "The provider knows you, but this Keyporter doesn’t let you in. An administrator of your organization can add you.")
 }
 
-// firstSignIn finds or makes the user of somebody who comes from the provider for the
-// first time. Only an address that the provider vouches for, in a domain that an operator
-// gave it, says who he is; and a user whom it knows under another subject is somebody else.
+// firstSignIn finds or creates the user when someone first comes from the provider. Only an
+// address that the provider vouches for, in a domain that an operator assigned to it, says
+// who they are; a user whom the provider knows under another subject is someone else.
 func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.User, err error) {
 	if !in.Verified || in.Subject == "" || len(in.Subject) > 255 {
 		return user, keyporter.Refuse(keyporter.Forbidden, "The provider hasn’t verified your email address. Confirm the address there, then sign in again.")
 	}
 	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
-		// As it is now, not as it was when the sign-in began.
+		// As the provider is now, not as it was when the sign-in began.
 		p, err := tx.IdentityProviderByDomain(ctx, domainOf(in.Email))
 		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer) {
 			return notLetIn()
@@ -100,7 +100,7 @@ func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.
 		if err != nil {
 			return err
 		}
-		if user, err = c.userOf(ctx, tx, p, in); err != nil {
+		if user, err = c.userForIdentity(ctx, tx, p, in); err != nil {
 			return err
 		}
 		return tx.InsertIdentity(ctx, p.ID, in.Subject, user.ID, c.now())
@@ -108,11 +108,11 @@ func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.
 	return user, err
 }
 
-func (c *Control) userOf(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, in Identity) (keyporter.User, error) {
+func (c *Control) userForIdentity(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, in Identity) (keyporter.User, error) {
 	user, err := tx.UserByLogin(ctx, in.Email)
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound:
-		return c.madeBy(ctx, tx, p, in.Email)
+		return c.createUser(ctx, tx, p, in.Email)
 	case err != nil:
 		return user, err
 	case user.OrganizationID != p.OrganizationID:
@@ -125,13 +125,13 @@ func (c *Control) userOf(ctx context.Context, tx *store.Tx, p keyporter.Identity
 	return user, err
 }
 
-// madeBy makes a user with the role that the provider gives.
-func (c *Control) madeBy(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, email string) (keyporter.User, error) {
+// createUser creates a user with the role that the provider gives.
+func (c *Control) createUser(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider, email string) (keyporter.User, error) {
 	if p.RoleID == "" {
 		return keyporter.User{}, notLetIn()
 	}
-	if err := mayBeRole(ctx, tx, p); err != nil {
-		return keyporter.User{}, err // the role was deleted since
+	if err := checkNewUserRole(ctx, tx, p); err != nil {
+		return keyporter.User{}, err // the role was deleted in the meantime
 	}
 	login, err := names.ParseLogin(email)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Refusals returns the last refused calls with a token or connection that the actor may
-// manage, the latest first.
+// Refusals returns the most recent refused calls with a token or connection that the actor
+// may manage, latest first.
 func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	t, err := c.Credential(ctx, actor, credential)
 	if err != nil {
@@ -24,8 +24,8 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 	return calls, err
 }
 
-// OrganizationRefusals returns the last refused calls in the actor's organization of those
-// tokens and connections that he may manage, the latest first.
+// OrganizationRefusals returns the most recent refused calls in the actor's organization, of
+// the tokens and connections that the actor may manage, latest first.
 func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	credentials := map[keyporter.ID]Credential{} // zero: he may not manage it
+	credentials := map[keyporter.ID]Credential{} // zero: the actor may not manage it
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
 		t, asked := credentials[r.CredentialID]
@@ -56,7 +56,8 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	return visible, nil
 }
 
-// Refusal returns the refused call with a request id, and its credential, to who may manage that.
+// Refusal returns the refused call with a request ID and its credential, to people who may
+// manage the credential.
 func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, Credential, error) {
 	r, err := c.usage.RefusalByRequestID(ctx, text(requestID, 100))
 	if keyporter.KindOf(err) == keyporter.NotFound {

@@ -9,8 +9,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// MaxRoles is how many roles of its own an organization can have: pages show all of them
-// to choose from.
+// MaxRoles is how many roles of its own an organization can have: pages show them all to
+// choose from.
 const MaxRoles = 200
 
 // RoleWithHolders is a role and how many users of the organization hold it.
@@ -19,8 +19,8 @@ type RoleWithHolders struct {
 	Holders int
 }
 
-// Roles returns the roles that users of an organization can have: the predefined ones,
-// then its own by name. They are for who gives them and for who makes them.
+// Roles returns the roles that users of an organization can have: the predefined ones, then
+// its own by name. People who give roles and people who make them may see them.
 func (c *Control) Roles(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) ([]RoleWithHolders, error) {
 	if _, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageRoles, keyporter.PermissionManageUsers); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (c *Control) Roles(ctx context.Context, actor keyporter.Actor, organization
 }
 
 // Role returns a predefined role, or one of the organization's own. The holders of a
-// predefined role are those in the actor's organization.
+// predefined role are counted in the actor's organization.
 func (c *Control) Role(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (RoleWithHolders, error) {
 	role, organization, err := c.role(ctx, actor, id)
 	if err != nil {
@@ -48,7 +48,8 @@ func (c *Control) Role(ctx context.Context, actor keyporter.Actor, id keyporter.
 	return RoleWithHolders{Role: role, Holders: counts[id]}, err
 }
 
-// HoldersOf returns users who hold a role, by login name: a page of up to MaxPage behind the user after.
+// HoldersOf returns the users who hold a role, by login name: a page of up to MaxPage after
+// the user after.
 func (c *Control) HoldersOf(ctx context.Context, actor keyporter.Actor, role, after keyporter.ID) ([]keyporter.User, error) {
 	_, organization, err := c.role(ctx, actor, role)
 	if err != nil {
@@ -57,7 +58,7 @@ func (c *Control) HoldersOf(ctx context.Context, actor keyporter.Actor, role, af
 	return c.db.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleID: role, After: after, Limit: MaxPage})
 }
 
-// role returns a role that the actor may see, and the organization in which he sees it.
+// role returns a role that the actor may see, and the organization in which they see it.
 func (c *Control) role(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Role, keyporter.ID, error) {
 	role, predefined := keyporter.PredefinedRole(id)
 	organization := actor.User.OrganizationID
@@ -72,7 +73,7 @@ func (c *Control) role(ctx context.Context, actor keyporter.Actor, id keyporter.
 	return role, organization, missing(err, "role")
 }
 
-// CreateRole adds a role to an organization. ID and Version of r are not looked at.
+// CreateRole adds a role to an organization. ID and Version of r are ignored.
 func (c *Control) CreateRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, error) {
 	now := c.now()
 	r.ID, r.Version = keyporter.NewID(now), 1
@@ -98,8 +99,8 @@ func (c *Control) CreateRole(ctx context.Context, actor keyporter.Actor, r keypo
 	return r, err
 }
 
-// UpdateRole gives the role with r.ID another name and other effects. When the role is
-// not at r.Version any more, it is a Conflict and nothing is changed.
+// UpdateRole gives the role with r.ID another name and other effects. If the role is no
+// longer at r.Version, it returns a Conflict and changes nothing.
 func (c *Control) UpdateRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, error) {
 	if err := cleanRole(&r); err != nil {
 		return r, err
@@ -119,7 +120,7 @@ func (c *Control) UpdateRole(ctx context.Context, actor keyporter.Actor, r keypo
 	return r, err
 }
 
-// PreviewRole tells what UpdateRole with the same input would do.
+// PreviewRole returns what UpdateRole would do with the same input.
 func (c *Control) PreviewRole(ctx context.Context, actor keyporter.Actor, r keyporter.Role) (Impact, error) {
 	if err := cleanRole(&r); err != nil {
 		return Impact{}, err
@@ -131,8 +132,8 @@ func (c *Control) PreviewRole(ctx context.Context, actor keyporter.Actor, r keyp
 	return c.impact(ctx, p)
 }
 
-// DeleteRole takes a role from all its holders and deletes it. When it is not at that
-// version any more, it is a Conflict and nothing is changed.
+// DeleteRole takes a role away from everyone who holds it and deletes it. If the role is no
+// longer at that version, it returns a Conflict and changes nothing.
 func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
 	return c.changeRole(ctx, actor, id, func(tx *store.Tx) error {
 		before, _, err := planDeletion(ctx, tx, actor, id)
@@ -146,7 +147,7 @@ func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyp
 	})
 }
 
-// PreviewRoleDeletion tells what DeleteRole would do.
+// PreviewRoleDeletion returns what DeleteRole would do.
 func (c *Control) PreviewRoleDeletion(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Impact, error) {
 	_, p, err := planDeletion(ctx, c.db, actor, id)
 	if err != nil {
@@ -155,7 +156,8 @@ func (c *Control) PreviewRoleDeletion(ctx context.Context, actor keyporter.Actor
 	return c.impact(ctx, p)
 }
 
-// planUpdate works out the change of the role with r.ID into r, and returns the role as it is.
+// planUpdate plans the change of the role with r.ID into r, and returns the role as it is
+// now.
 func planUpdate(ctx context.Context, q reader, actor keyporter.Actor, r keyporter.Role) (keyporter.Role, plan, error) {
 	before, p, err := planRole(ctx, q, actor, r.ID)
 	if err != nil {
@@ -184,7 +186,7 @@ func planDeletion(ctx context.Context, q reader, actor keyporter.Actor, id keypo
 	return before, p, p.check(ctx, q)
 }
 
-// planRole begins the plan of a change to a role, which it returns as it is.
+// planRole begins the plan of a change to a role, and returns the role as it is now.
 func planRole(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Role, plan, error) {
 	if err := editable(id); err != nil {
 		return keyporter.Role{}, plan{}, err
@@ -197,7 +199,8 @@ func planRole(ctx context.Context, q reader, actor keyporter.Actor, id keyporter
 	return before, p, missing(err, "role")
 }
 
-// changeRole runs change while nobody else changes what users of the role's organization hold.
+// changeRole runs change and keeps others from changing what users of the role's
+// organization hold at the same time.
 func (c *Control) changeRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx) error) error {
 	if err := editable(id); err != nil {
 		return err
@@ -216,8 +219,8 @@ func editable(id keyporter.ID) error {
 	return nil
 }
 
-// mayMake wants the organization to have roles of its own, and the actor to hold what
-// the role newly grants.
+// mayMake requires that the organization may have roles of its own, and that the actor holds
+// everything the role newly grants.
 func (p *plan) mayMake(before, after keyporter.Role) error {
 	if !p.organization.Has(keyporter.FlagCustomUserRoles) {
 		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf(
@@ -243,7 +246,8 @@ func withEffect(r keyporter.Role, e keyporter.Effect) []keyporter.Permission {
 	return all
 }
 
-// cleanRole checks what a person says of a role. What is left open has no entry in Effects.
+// cleanRole validates and normalizes what a person entered for a role. Permissions left open
+// have no entry in Effects.
 func cleanRole(r *keyporter.Role) error {
 	var wrongName error
 	r.Name, wrongName = names.Parse("name", r.Name)
@@ -273,10 +277,10 @@ func cleanEffects(r *keyporter.Role) error {
 	return nil
 }
 
-// roleFault says why a write of a role didn't go through.
+// roleFault says why a role couldn't be written.
 func roleFault(err error) error {
 	switch keyporter.KindOf(err) {
-	case keyporter.NotFound: // at the version that was named
+	case keyporter.NotFound: // at the version that was given
 		return roleChanged()
 	case keyporter.Conflict:
 		return roleNameTaken()
@@ -292,7 +296,7 @@ func roleNameTaken() error {
 	return keyporter.ConflictField("name", "A role with this name already exists. Choose another name.")
 }
 
-// roleEvent tells of a change of a role: what it grants, blocks and leaves open that it didn't before.
+// roleEvent records a change of a role: what it newly grants, blocks and leaves open.
 func (c *Control) roleEvent(name keyporter.EventName, actor keyporter.Actor, r, before keyporter.Role) keyporter.Event {
 	e := c.event(name, actor)
 	e.OrganizationID = r.OrganizationID

@@ -15,11 +15,11 @@ import (
 const (
 	sessionIdle     = 24 * time.Hour
 	sessionLifetime = 7 * 24 * time.Hour
-	sessionTouch    = 5 * time.Minute // used more often than this is not noted
+	sessionTouch    = 5 * time.Minute // use is recorded at most this often
 )
 
-// Sign-ins that are counted: for one login wherever they come from, and from one
-// address whatever the login. Success clears the former only.
+// Limits on sign-in attempts: for one login wherever they come from, and from one address
+// whatever the login. A successful sign-in clears only the former.
 var (
 	loginLimit   = store.Limit{Burst: 10, Every: 30 * time.Second}
 	addressLimit = store.Limit{Burst: 50, Every: 5 * time.Second}
@@ -31,8 +31,9 @@ type SignIn struct {
 	Password string
 }
 
-// SignIn opens a session for whoever knows the password, which anybody may try, and returns
-// the cookie of the session. Wrong login, wrong password and no password are one and the same error.
+// SignIn opens a session for anyone who knows the password, and returns the session's
+// cookie. A wrong login, a wrong password and a user without a password all get the same
+// error.
 func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (cookie string, err error) {
 	if err := c.countAttempt(ctx, actor, in.Login); err != nil {
 		return "", err
@@ -88,7 +89,8 @@ func (c *Control) countAttempt(ctx context.Context, actor keyporter.Actor, login
 
 func loginKey(login string) string { return names.Key(text(login, keyporter.MaxLoginLen)) }
 
-// text is what databases take as text out of what a browser sent, n bytes of it at the most.
+// text returns what databases accept as text out of what a browser sent, at most n bytes of
+// it.
 func text(s string, n int) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s[:min(len(s), n)], "\x00", ""), "")
 }
@@ -96,17 +98,18 @@ func text(s string, n int) string {
 // knownUser is a user who has proved who they are.
 type knownUser struct {
 	keyporter.User
-	hash     string    // of their password at that time, if they have one
+	hash     string    // of the password at that time, if they have one
 	provedAt time.Time // zero: nobody knows when
 }
 
-// openSession opens a session for the user, in the browser that the actor comes from.
+// openSession opens a session for the user, in the actor's browser.
 func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user knownUser) (cookie string, err error) {
 	cookie = rand.Text() + rand.Text() // 260 bits
 	now := c.now()
 	actor = keyporter.Session(user.User, user.provedAt).From(actor)
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
-		// To compare a password takes long enough for it to be changed, which ends the sessions that there are by then.
+		// Comparing a password takes long enough for it to be changed meanwhile, which ends
+		// only the sessions that exist by then.
 		err := tx.KeepPassword(ctx, user.ID, user.hash)
 		if keyporter.KindOf(err) == keyporter.NotFound {
 			return wrongPassword()
@@ -128,7 +131,7 @@ func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user k
 	return cookie, err
 }
 
-// mayEnter wants user and organization to be active.
+// mayEnter requires user and organization to be active.
 func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 	org, err := q.OrganizationByID(ctx, user.OrganizationID)
 	switch {
@@ -142,8 +145,9 @@ func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 	return nil
 }
 
-// Session returns the user who is signed in with the cookie, as an actor who comes from where
-// actor does. No session, one that has ended, and one whose user may no longer enter are Unauthorized.
+// Session returns the user who is signed in with the cookie, as an actor with the address
+// and browser of actor. It returns Unauthorized if there is no such session, if it has
+// ended, and if the user may no longer sign in.
 func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
 	none := keyporter.Refuse(keyporter.Unauthorized, "Your session has ended. Sign in again.")
 	if cookie == "" {
@@ -177,7 +181,7 @@ func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie str
 	return keyporter.Session(user, s.CreatedAt).From(actor), err
 }
 
-// SignOut ends the session of the cookie.
+// SignOut ends the session that the cookie belongs to.
 func (c *Control) SignOut(ctx context.Context, actor keyporter.Actor, cookie string) error {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return err

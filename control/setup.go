@@ -11,9 +11,9 @@ import (
 
 const setupLifetime = 24 * time.Hour
 
-// SetupCode returns the code of a new one-time link, by which the first operator creates
-// their account, and ends the link before it. It is for Keyporter itself and the owner of
-// the machine. Once there is an operator it returns none.
+// SetupCode returns the code of a new one-time link with which the first operator creates
+// their account, and ends the previous link. It is for Keyporter itself and the owner of the
+// machine. Once there is an operator, it returns an empty code.
 func (c *Control) SetupCode(ctx context.Context, actor keyporter.Actor) (code string, err error) {
 	if err := mustBeTrusted(actor); err != nil {
 		return "", err
@@ -36,7 +36,8 @@ type Setup struct {
 	Password     string
 }
 
-// SetupOpen tells anybody who has a setup code whether it still works; one that doesn't is NotFound.
+// SetupOpen checks, for anyone with a setup code, whether it still works; it returns
+// NotFound if it doesn't.
 func (c *Control) SetupOpen(ctx context.Context, _ keyporter.Actor, code string) error {
 	ok, err := c.db.HasSetupLink(ctx, keyporter.HashSecret(code), c.now())
 	if err == nil && !ok {

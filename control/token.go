@@ -11,7 +11,7 @@ import (
 )
 
 // MaxTokens is how many tokens, of both kinds together, users can add for themselves. A
-// program that adds one for each of its runs stops there, and not at the end of the disk.
+// program that adds one on every run stops here rather than when the disk is full.
 const MaxTokens = 1000
 
 // NewToken is the input of CreateToken.
@@ -22,8 +22,8 @@ type NewToken struct {
 	ExpiresAt time.Time // zero: never
 }
 
-// CreateToken adds a token, switched off, and returns its secret: the only time that the
-// secret is ever seen. Users add tokens for themselves; the command line adds them for anybody.
+// CreateToken adds a token, switched off, and returns its secret, the only time it is ever
+// shown. Users add tokens for themselves; the command line adds them for anyone.
 func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in NewToken) (keyporter.Token, keyporter.Secret, error) {
 	prefix := keyporter.SecretUserToken
 	if in.Kind == "" {
@@ -51,7 +51,7 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 	secret := keyporter.NewSecret(prefix)
 	t.First, t.Last = secret.First(), secret.Last()
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
-		if err := mayHaveMore(ctx, tx, actor, owner.ID); err != nil {
+		if err := checkTokenLimit(ctx, tx, actor, owner.ID); err != nil {
 			return err
 		}
 		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
@@ -80,8 +80,9 @@ func (c *Control) tokenOwner(ctx context.Context, actor keyporter.Actor, in NewT
 	return actor.User, err
 }
 
-// mayHaveMore wants the user to have fewer than MaxTokens. The machine's owner may bring more.
-func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner keyporter.ID) error {
+// checkTokenLimit requires the user to have fewer than MaxTokens. The machine's owner may exceed
+// that.
+func checkTokenLimit(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner keyporter.ID) error {
 	if actor.Trusted() {
 		return nil
 	}
@@ -92,7 +93,7 @@ func mayHaveMore(ctx context.Context, tx *store.Tx, actor keyporter.Actor, owner
 	return err
 }
 
-// RenameToken gives a token another name.
+// RenameToken renames a token.
 func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, name string) (keyporter.Token, error) {
 	name, err := names.Parse("name", name)
 	if err != nil {
@@ -106,7 +107,7 @@ func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id key
 	})
 }
 
-// EnableToken switches a token on. One that is on already stays so.
+// EnableToken switches a token on. If it is on already, nothing changes.
 func (c *Control) EnableToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
 	return c.switchToken(ctx, actor, id, true, keyporter.EventTokenEnable)
 }
@@ -121,13 +122,13 @@ func (c *Control) switchToken(ctx context.Context, actor keyporter.Actor, id key
 		changed, err := tx.SetTokenEnabled(ctx, id, on)
 		t.Enabled = on
 		if err != nil || !changed {
-			return keyporter.Event{}, err // nothing happened: no event
+			return keyporter.Event{}, err // nothing happened, so no event
 		}
 		return c.tokenEvent(name, actor, *t, "name", t.Name), nil
 	})
 }
 
-// SetTokenExpiry sets when a token ends, or, with zero, that it doesn't.
+// SetTokenExpiry sets when a token expires; zero means never.
 func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id keyporter.ID, at time.Time) (keyporter.Token, error) {
 	if err := c.checkExpiry(at); err != nil {
 		return keyporter.Token{}, err
@@ -142,7 +143,7 @@ func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id 
 	})
 }
 
-// DeleteToken deletes a token for good.
+// DeleteToken permanently deletes a token.
 func (c *Control) DeleteToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	_, err := c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
 		return c.tokenEvent(keyporter.EventTokenDelete, actor, *t, "name", t.Name), tx.DeleteToken(ctx, id)
@@ -150,8 +151,9 @@ func (c *Control) DeleteToken(ctx context.Context, actor keyporter.Actor, id key
 	return err
 }
 
-// changeToken makes one change to a token that the actor may manage, and returns it as
-// it is after. Without a name in the event nothing changed and none is written.
+// changeToken makes one change to a token that the actor may manage, and returns the token
+// as it is afterwards. If change returns an event without a name, nothing changed and no
+// event is written.
 func (c *Control) changeToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, *keyporter.Token) (keyporter.Event, error)) (keyporter.Token, error) {
 	var t keyporter.Token
 	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
@@ -172,8 +174,9 @@ func (c *Control) Token(ctx context.Context, actor keyporter.Actor, id keyporter
 	return manageable(ctx, c.db, actor, id)
 }
 
-// manageable returns the token if the actor may manage it: their own, or with tokens.manage
-// (organization_tokens.manage) those of their organization. Any other doesn't exist, as far as they can tell.
+// manageable returns the token if the actor may manage it: their own or, with tokens.manage
+// (organization_tokens.manage), those of their organization. Any other doesn't exist, as far
+// as they can tell.
 func manageable(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (keyporter.Token, error) {
 	t, err := q.TokenByID(ctx, id)
 	if err != nil {
@@ -185,7 +188,7 @@ func manageable(ctx context.Context, q reader, actor keyporter.Actor, id keyport
 	return t, nil
 }
 
-// manages is the permission to manage tokens of a kind that others added.
+// manages returns the permission to manage tokens of a kind that others added.
 func manages(kind keyporter.TokenKind) keyporter.Permission {
 	if kind == keyporter.OrganizationToken {
 		return keyporter.PermissionManageOrganizationTokens
@@ -193,7 +196,7 @@ func manages(kind keyporter.TokenKind) keyporter.Permission {
 	return keyporter.PermissionManageTokens
 }
 
-// checkExpiry wants a new expiry to lie ahead.
+// checkExpiry requires a new expiry to be in the future.
 func (c *Control) checkExpiry(at time.Time) error {
 	switch {
 	case at.IsZero():
@@ -213,7 +216,7 @@ func (c *Control) tokenEvent(name keyporter.EventName, actor keyporter.Actor, t 
 	return e
 }
 
-// nameTaken says which name a conflict is about.
+// nameTaken explains a conflict: which name is taken.
 func nameTaken(err error) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // ImportedToken is a token that comes from another system.
 type ImportedToken struct {
-	Line      int // where it stands in what is imported
+	Line      int // its line in the imported file
 	Kind      keyporter.TokenKind
 	Login     string // of the owner
 	Name      string
@@ -23,33 +23,35 @@ type ImportedToken struct {
 	ExpiresAt time.Time // zero: never
 }
 
-// LineFault is why a line can't be imported. It quotes nothing of it: it may be the secret.
+// LineFault is why a line can't be imported. It quotes nothing from the line, which may be
+// the secret.
 type LineFault struct {
 	Line int
 	Why  string
 }
 
-// ImportOptions are how ImportTokens goes about it. The zero value imports.
+// ImportOptions control ImportTokens. The zero value imports.
 type ImportOptions struct {
-	Organization keyporter.ID // to which every owner has to belong; empty: any
+	Organization keyporter.ID // that every owner must belong to; empty: any
 	DryRun       bool         // change nothing, but report what would change
 }
 
-// Import is what came of ImportTokens.
+// Import is the result of ImportTokens.
 type Import struct {
 	New     int // tokens that were imported, or would be
 	Enabled int // of these
-	There   int // that were there already: the same secret of the same owner, by the same name
-	Deleted int // that were there, and were deleted: they stay so
+	There   int // that existed already: same secret, owner and name
+	Deleted int // that existed before and were deleted: they stay deleted
 	Faults  []LineFault
 }
 
-// errNotImported undoes an import.
+// errNotImported rolls back an import.
 var errNotImported = errors.New("not imported")
 
-// ImportTokens takes over tokens of another system, all of them or, if one can't be taken, none.
-// Those that are there already stay as they are, and those that were deleted stay deleted,
-// so that an import can be repeated. Only the owner of the machine may: whoever brings secrets knows them.
+// ImportTokens imports tokens from another system: all of them or, if one can't be imported,
+// none. Those that already exist stay as they are, and those that were deleted stay deleted,
+// so an import can be repeated. Only the owner of the machine may import: whoever brings
+// secrets knows them.
 func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, tokens []ImportedToken, o ImportOptions) (Import, error) {
 	if err := mustBeTrusted(actor); err != nil {
 		return Import{}, err
@@ -79,8 +81,8 @@ type importing struct {
 	tx      *store.Tx
 	actor   keyporter.Actor
 	options ImportOptions
-	owners  map[string]keyporter.User    // by folded login; without an ID: there is none
-	seen    map[keyporter.SecretHash]int // lines by their secret
+	owners  map[string]keyporter.User    // by folded login; without an ID: no such user
+	seen    map[keyporter.SecretHash]int // line numbers by secret
 	deleted map[keyporter.SecretHash]bool
 }
 
@@ -97,7 +99,8 @@ func (i *importing) takeAll(ctx context.Context, tokens []ImportedToken) error {
 			return err
 		}
 	}
-	// Somebody may have deleted one since. He has committed that: its secret could be written.
+	// Someone may have deleted a token since its secret was looked up. That deletion is
+	// committed, or else the secret couldn't have been written again.
 	if revived, err := i.tx.CountRevived(ctx); err != nil || revived > 0 {
 		return cmp.Or(err, keyporter.Refuse(keyporter.Conflict, "A token was deleted in the meantime. Import the file again."))
 	}
@@ -112,7 +115,7 @@ func (i *importing) take(ctx context.Context, in *ImportedToken) error {
 	return err
 }
 
-// insert writes a token, or tells why it can't be.
+// insert writes a token, or returns why it can't be imported.
 func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, err error) {
 	if line, again := i.seen[in.Secret.Hash]; again {
 		return fmt.Sprintf("Line %d has the same secret.", line), nil
@@ -143,7 +146,7 @@ func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, 
 	case !done:
 		return i.there(ctx, t, in.Secret.Hash)
 	}
-	// Asked last: a line that was imported in time may be there again after it has expired.
+	// Checked last: a line that was imported in time may be repeated after it has expired.
 	if err := i.checkExpiry(in.ExpiresAt); err != nil {
 		return err.Error(), nil //nolint:nilerr // a fault of the line
 	}
@@ -154,7 +157,8 @@ func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, 
 	return "", i.tx.InsertEvent(ctx, i.tokenEvent(keyporter.EventTokenImport, i.actor, t, "name", t.Name))
 }
 
-// there tells whether a token that couldn't be written is there already, or why it can't be.
+// there counts a token that couldn't be written because it exists already, or returns why it
+// can't be imported.
 func (i *importing) there(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash) (why string, err error) {
 	other, err := i.tx.TokenBySecret(ctx, hash)
 	switch {

@@ -15,8 +15,8 @@ type TokenWithUse struct {
 // MaxPage is the length of the longest page of a listing.
 const MaxPage = 100
 
-// Tokens returns the tokens of a kind that the actor added, the latest first: a page of
-// up to MaxPage, older than the token before (empty: from the latest).
+// Tokens returns the tokens of a kind that the actor added, latest first: a page of up to
+// MaxPage, older than the token before (empty: from the latest).
 func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -24,8 +24,9 @@ func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keypor
 	return c.tokensOf(ctx, actor.User.ID, kind, before)
 }
 
-// TokensOf returns the tokens of a kind that another user added, as Tokens does. It takes
-// tokens.manage, or organization_tokens.manage, in his organization. It returns him, too.
+// TokensOf returns the tokens of a kind that another user added, paged as in Tokens, and
+// that user. It requires tokens.manage, or organization_tokens.manage, in the user's
+// organization.
 func (c *Control) TokensOf(ctx context.Context, actor keyporter.Actor, owner keyporter.ID, kind keyporter.TokenKind, before keyporter.ID) (keyporter.User, []TokenWithUse, error) {
 	u, err := c.db.UserByID(ctx, owner)
 	if err == nil {

@@ -14,13 +14,14 @@ type NewUser struct {
 	OrganizationID keyporter.ID
 	Login          string
 	Password       string
-	Operator       bool // operators only
+	Operator       bool // only operators may set it
 	RoleIDs        []keyporter.ID
 }
 
 // CreateUser adds an active user.
 func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewUser) (keyporter.User, error) {
-	// Asked before the work of hashing, and again when nobody can change the answer any more.
+	// Checked before hashing, which is expensive, and again once nobody can change the answer
+	// any more.
 	refused := mayCreateUser(ctx, c.db, actor, in)
 	u, wrong := c.newUser(in)
 	if err := keyporter.JoinFields(refused, wrong); err != nil {
@@ -39,7 +40,7 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	return u, err
 }
 
-// mayCreateUser asks whether the actor may add a user with these roles.
+// mayCreateUser requires that the actor may add a user with these roles.
 func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewUser) error {
 	p, err := newPlan(ctx, q, actor, in.OrganizationID, keyporter.PermissionManageUsers)
 	if err != nil {
@@ -56,7 +57,7 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 	return p.check(ctx, q)
 }
 
-// newUser checks the input of a new user.
+// newUser validates the input for a new user.
 func (c *Control) newUser(in NewUser) (u keyporter.User, err error) {
 	now := c.now()
 	u = keyporter.User{ID: keyporter.NewID(now), OrganizationID: in.OrganizationID, Operator: in.Operator, Active: true, RoleIDs: distinct(in.RoleIDs), CreatedAt: now}
@@ -70,7 +71,7 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 		return keyporter.ConflictField("login", "A user with this login name already exists.")
 	}
 	if err == nil && u.Operator {
-		err = tx.EndSetupLinks(ctx) // it is for the first one, and may stand in a log
+		err = tx.EndSetupLinks(ctx) // they are for the first operator, and may be in a log
 	}
 	if err != nil {
 		return err
@@ -80,15 +81,16 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	return tx.InsertEvent(ctx, e)
 }
 
-// EnableUser lets a user sign in, and his tokens work. One who is active stays so.
+// EnableUser lets a user sign in and their tokens work. If the user is active already,
+// nothing changes.
 func (c *Control) EnableUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
 		return c.switchUser(ctx, tx, actor, p.holders[0].User, true)
 	})
 }
 
-// DisableUser ends a user's sessions and keeps his tokens from working. Nobody can do
-// that to himself, and not to the last who manages users and roles.
+// DisableUser ends a user's sessions and keeps their tokens from working. Users can't
+// disable themselves, and nobody can disable the last user who manages users and roles.
 func (c *Control) DisableUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
 		if err := p.disables(ctx, tx, actor); err != nil {
@@ -101,7 +103,8 @@ func (c *Control) DisableUser(ctx context.Context, actor keyporter.Actor, id key
 	})
 }
 
-// PreviewDisable tells which tokens DisableUser would stop; he loses all that he holds.
+// PreviewDisable returns which tokens DisableUser would stop; the user loses everything they
+// hold.
 func (c *Control) PreviewDisable(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Impact, error) {
 	p, err := planFor(ctx, c.db, actor, id)
 	if err != nil {
@@ -113,7 +116,7 @@ func (c *Control) PreviewDisable(ctx context.Context, actor keyporter.Actor, id 
 	return c.impact(ctx, p)
 }
 
-// disables plans that the user holds nothing any more.
+// disables plans that the user no longer holds anything.
 func (p *plan) disables(ctx context.Context, q reader, actor keyporter.Actor) error {
 	if p.holders[0].ID == actor.User.ID {
 		return keyporter.Refuse(keyporter.Forbidden, "You can’t switch yourself off. Someone else who manages users can.")
@@ -129,14 +132,14 @@ func (c *Control) switchUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	}
 	changed, err := tx.SetUserActive(ctx, u.ID, on)
 	if err != nil || !changed {
-		return keyporter.Event{}, err // nothing happened: no event
+		return keyporter.Event{}, err // nothing happened, so no event
 	}
 	return c.userEvent(name, actor, u), nil
 }
 
-// SetPassword gives a user another password and ends his sessions.
+// SetPassword gives a user another password and ends their sessions.
 func (c *Control) SetPassword(ctx context.Context, actor keyporter.Actor, id keyporter.ID, password string) error {
-	if _, err := planFor(ctx, c.db, actor, id); err != nil { // before the work of hashing
+	if _, err := planFor(ctx, c.db, actor, id); err != nil { // before hashing, which is expensive
 		return err
 	}
 	if err := checkPassword(password); err != nil {
@@ -157,12 +160,12 @@ func (c *Control) SetPassword(ctx context.Context, actor keyporter.Actor, id key
 // UserRoles is the input of ChangeUserRoles.
 type UserRoles struct {
 	UserID  keyporter.ID
-	RoleIDs []keyporter.ID // that he shall have, and no others
-	Shown   []keyporter.ID // that he had when this was asked for
+	RoleIDs []keyporter.ID // that the user is to have, the complete list
+	Shown   []keyporter.ID // that the user had when the form was shown
 }
 
-// ChangeUserRoles gives a user these roles and no others. When he doesn't have those
-// that were shown any more, it is a Conflict and nothing is changed.
+// ChangeUserRoles gives a user exactly these roles. If the user no longer has the roles in
+// Shown, it returns a Conflict and changes nothing.
 func (c *Control) ChangeUserRoles(ctx context.Context, actor keyporter.Actor, in UserRoles) error {
 	return c.changeUser(ctx, actor, in.UserID, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
 		if err := p.setRoles(ctx, tx, in); err != nil {
@@ -178,7 +181,7 @@ func (c *Control) ChangeUserRoles(ctx context.Context, actor keyporter.Actor, in
 	})
 }
 
-// SetUserRoles is ChangeUserRoles whatever roles the user has now.
+// SetUserRoles does the same as ChangeUserRoles, whatever roles the user has now.
 func (c *Control) SetUserRoles(ctx context.Context, actor keyporter.Actor, id keyporter.ID, roles []keyporter.ID) error {
 	u, err := c.db.UserByID(ctx, id)
 	if err != nil {
@@ -187,7 +190,7 @@ func (c *Control) SetUserRoles(ctx context.Context, actor keyporter.Actor, id ke
 	return c.ChangeUserRoles(ctx, actor, UserRoles{UserID: id, RoleIDs: roles, Shown: u.RoleIDs})
 }
 
-// PreviewUserRoles tells what ChangeUserRoles with the same input would do.
+// PreviewUserRoles returns what ChangeUserRoles would do with the same input.
 func (c *Control) PreviewUserRoles(ctx context.Context, actor keyporter.Actor, in UserRoles) (Impact, error) {
 	p, err := planFor(ctx, c.db, actor, in.UserID)
 	if err != nil {
@@ -199,7 +202,7 @@ func (c *Control) PreviewUserRoles(ctx context.Context, actor keyporter.Actor, i
 	return c.impact(ctx, p)
 }
 
-// setRoles plans that the user has these roles and no others.
+// setRoles plans that the user has exactly these roles.
 func (p *plan) setRoles(ctx context.Context, q reader, in UserRoles) (err error) {
 	h := &p.holders[0]
 	if !slices.Equal(h.RoleIDs, distinct(in.Shown)) {
@@ -211,7 +214,7 @@ func (p *plan) setRoles(ctx context.Context, q reader, in UserRoles) (err error)
 	return p.check(ctx, q)
 }
 
-// planFor begins the plan of a change to a user whom the actor may change.
+// planFor begins the plan of a change to a user the actor may change.
 func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.ID) (plan, error) {
 	u, err := q.UserByID(ctx, id)
 	if err != nil {
@@ -227,9 +230,9 @@ func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.
 	return p, p.authority.mayChange(u, h.before)
 }
 
-// changeUser makes one change to a user whom the actor may change, while nobody else
-// changes what users of his organization hold. Without a name in the event nothing
-// changed and none is written.
+// changeUser makes one change to a user the actor may change, and keeps others from changing
+// what users of that user's organization hold at the same time. If change returns an event
+// without a name, nothing changed and no event is written.
 func (c *Control) changeUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, *plan) (keyporter.Event, error)) error {
 	u, err := c.db.UserByID(ctx, id)
 	if err != nil {

@@ -14,7 +14,7 @@ func (c *Control) SetWebhookSecret(ctx context.Context, actor keyporter.Actor, i
 	if err := c.mustBeFresh(actor); err != nil {
 		return "", err
 	}
-	if err := c.mustLast(); err != nil {
+	if err := c.requireLastingKey(); err != nil {
 		return "", err
 	}
 	secret, sealed := notify.NewWebhookSecret(c.sealer, id)
