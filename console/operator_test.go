@@ -29,7 +29,7 @@ func TestAnOperatorMakesAnotherOne(t *testing.T) {
 	own.wantNot(t, "Remove operator…")
 	her.post(page+"/dismiss").want(t, http.StatusForbidden, "Another operator can.")
 
-	operator.get(page+"/dismiss").want(t, http.StatusOK, "Should ada@acme.example be an operator no longer?")
+	operator.get(page+"/dismiss").want(t, http.StatusOK, "Remove ada@acme.example as an operator?")
 	operator.post(page+"/dismiss").leads(t, page+"?done=dismissed")
 	her.get("/organizations").want(t, http.StatusForbidden)
 }

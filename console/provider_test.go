@@ -122,7 +122,7 @@ func TestSigningInAtAProvider(t *testing.T) {
 	}
 	operator.get(settings).want(t, 200, "Add a provider", s.url+"/sign-in/callback")
 	operator.post(settings, "name", "Acme login", "issuer", "http://login.example", "client", "keyporter", "secret", "x", "domains", "acme.example").want(t, 422, "Enter the provider’s address")
-	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme").want(t, 422, "“acme” is no domain")
+	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme").want(t, 422, "“acme” isn’t a domain")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "domains", "acme.example").want(t, 422, "Enter the client secret")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "very-secret", "domains", "Acme.example, acme.test", "role", "api_user").leads(t, settings+"?done=provider")
 	if a := operator.get(settings); strings.Contains(a.body, "very-secret") || !strings.Contains(a.body, "acme.example acme.test") {

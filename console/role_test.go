@@ -83,11 +83,11 @@ func TestWhatARoleMustNotDoIsSaidInItsForm(t *testing.T) {
 	if err := s.Control.WithdrawFlag(t.Context(), keyporter.Command(), olivia.OrganizationID, keyporter.FlagCustomUserRoles); err != nil {
 		t.Fatal(err)
 	}
-	v.get("/roles").want(t, 200, "“CustomUserRoles” is not granted to it.")
+	v.get("/roles").want(t, 200, "“Custom roles” (CustomUserRoles)")
 	v.get("/roles/new").want(t, 403, "“CustomUserRoles”")
 	v.post("/roles", "name", "New").want(t, 403, "“CustomUserRoles”")
 	page := v.get(path)
-	page.want(t, 200, "“CustomUserRoles” is not granted to it.", "Delete…")
+	page.want(t, 200, "“Custom roles” (CustomUserRoles)", "Delete…")
 	if strings.Contains(page.body, "Save role") || strings.Contains(page.body, "Make a copy") {
 		t.Error("without the flag the role can be changed")
 	}

@@ -18,7 +18,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 
 	v.get("/users/new").want(t, 200, `value="api_user" checked`, "Interns", "blocks Use the API")
 	v.post("/users", "login", "nonsense", "password", keyportertest.Password, "role", "auditor").want(t, 422, "The login name must be an email address", `value="nonsense"`, `value="auditor" checked`)
-	v.post("/users", "login", "ada@acme.example", "password", "short").want(t, 422, "12 characters or more", `value="ada@acme.example"`)
+	v.post("/users", "login", "ada@acme.example", "password", "short").want(t, 422, "at least 12 characters", `value="ada@acme.example"`)
 	v.post("/users", "login", "OLIVIA@acme.example", "password", keyportertest.Password).want(t, 409, "A user with this login name already exists")
 	v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "root").want(t, 422, "There is no role “root”")
 	made := v.post("/users", "login", "ada@acme.example", "password", keyportertest.Password, "role", "api_user", "role", "api_user")
@@ -40,7 +40,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	}
 	v.get("/users?q=%3Cb%3E").want(t, 200, "No login name has “<bdi>&lt;b&gt;</bdi>”")
 
-	v.post(path+"/password", "password", "short").want(t, 422, "12 characters or more")
+	v.post(path+"/password", "password", "short").want(t, 422, "at least 12 characters")
 	v.post(path+"/password", "password", "another long password").leads(t, path+"?done=password")
 	ada.get("/tokens").leads(t, "/sign-in")
 	asked := v.get(path + "/disable")

@@ -46,8 +46,8 @@ func TestGatewayErrors(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		`gateways[1]: there are two have the name "shop-api"`, "gateways[1]: secret_sha256 has to be 64", "gateways[2]: name has to be 1 to 64",
-		"gateways[2]: another gateway has this secret", `gateways[2]: "bakery" is none of apis`, "gateways[3]: name has to", "gateways[3]: secret_sha256 has to", "gateways: key_file is missing",
+		`gateways[1]: two have the name "shop-api"`, "gateways[1]: secret_sha256 must be 64", "gateways[2]: name must have 1 to 64",
+		"gateways[2]: another gateway has this secret", `gateways[2]: "bakery" isn't one of apis`, "gateways[3]: name must", "gateways[3]: secret_sha256 must", "gateways: key_file is missing",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%v", want, err)

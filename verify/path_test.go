@@ -145,8 +145,8 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"name is missing", "upstream must", "plain path", "last segment", "whole segment", "need a {version}", "must look like 4, 1-5, or 6-",
-		"contradict", "a soap path can't contain {version}", "soap can't be public", `kind "cookie"`, `refusals "html"`, "routes are missing", "two have this name",
-		`"https://api.example.com" has to be a host name`, `"api.example.com:8080" has to be a host name`,
+		"contradict", "a soap path can't contain {version}", "soap can't be public", `"cookie" isn't a kind of credential`, `"html" isn't a form of refusals`, "routes are missing", "two have this name",
+		`"https://api.example.com" must be a host name`, `"api.example.com:8080" must be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\n%v", want, err)

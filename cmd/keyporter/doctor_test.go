@@ -84,7 +84,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"a refusal is lost", "nginx/keyporter.conf", "error_page 403 = @keyporter_refused;", "",
-			[]string{"is answered 403, and Keyporter said 401", "without WWW-Authenticate", "one of the proxy's pages"},
+			[]string{"is answered 403, although Keyporter said 401", "without WWW-Authenticate", "one of the proxy's pages"},
 		},
 		{
 			"one path isn't guarded", "nginx/keyporter.conf", "location = /keyporter {", "location ~ /$ { proxy_pass http://" + e.api + "; }\nlocation = /keyporter {",
@@ -92,11 +92,11 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"the cache takes one call for another", "nginx/keyporter-cached.conf", `"$http_apitoken\n$http_authorization\n$http_organizationkey\n$http_userloginname\n`, `"`,
-			[]string{"answers no token, after a good one with the answer to another call", "answers a made-up token, after a good one"},
+			[]string{"answers no token, after a valid one with the answer to another call", "answers a made-up token, after a valid one"},
 		},
 		{
 			"the client says which path he calls", "nginx/keyporter.conf", `proxy_set_header X-Forwarded-Uri    "";`, "",
-			[]string{"What the client sends as X-Forwarded-Uri gets to Keyporter"},
+			[]string{"The client's own X-Forwarded-Uri reaches Keyporter"},
 		},
 		{
 			"Caddy, a forged header arrives", "caddy/Caddyfile", "request_header -*Keyporter*", "request_header -X-Keyporter-User",
@@ -148,7 +148,7 @@ func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	silent := keyportertest.StartNginx(t, strings.Replace(text, "proxy_set_header X-Original-Uri    $request_uri;", "", 1))
 	e.api = "" // without an echo
 	for _, c := range []struct{ name, proxy, path, token, says string }{
-		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy has to say which path is called"},
+		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy must send the path of the call"},
 		{"no route", good, "/nowhere", e.token, "Choose a path that is on a route"},
 		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid."},
 		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404."},

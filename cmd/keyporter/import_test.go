@@ -67,8 +67,8 @@ func TestLinesThatCantBeImported(t *testing.T) {
 	for line, why := range map[string]string{
 		",Name," + foreign:                                    "Enter a login name.",
 		foreign + ",ada@acme.example,Name":                    "The login name must be an email address",
-		"ada\xff@acme.example,Name," + foreign:                "not UTF-8",
-		"ada@acme.example,N\xffme," + foreign:                 "not UTF-8",
+		"ada\xff@acme.example,Name," + foreign:                "aren't UTF-8",
+		"ada@acme.example,N\xffme," + foreign:                 "aren't UTF-8",
 		"ada@acme.example,," + foreign:                        "Enter a name.",
 		"ada@acme.example,\"two\nlines\"," + foreign:          "control characters",
 		"ada@acme.example,N\x00me," + foreign:                 "control characters",
@@ -79,8 +79,8 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		"ada@acme.example,Name,":                              "neither a token nor",
 		"ada@acme.example,Name," + foreign[:15]:               "too short",
 		"ada@acme.example,Name," + strings.Repeat(foreign, 9): "too long",
-		"ada@acme.example,Name," + foreign + " " + foreign:    "blanks",
-		"ada@acme.example,Name," + foreign + "ü":              "blanks",
+		"ada@acme.example,Name," + foreign + " " + foreign:    "contains spaces",
+		"ada@acme.example,Name," + foreign + "ü":              "contains spaces",
 		"ada@acme.example,Name,kpu_" + foreign[:49]:           "length or checksum",
 		"ada@acme.example,Old " + foreign + "," + foreign:     "contains the token",
 	} {
@@ -100,13 +100,13 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		`"token":"` + foreign + `","sha256":"` + strings.Repeat("0", 64) + `"`: "Keep one of them",
 		`"token":"` + foreign + `","token":"` + foreign + `"`:                  "twice",
 		`"token":"` + foreign + `","Token":"` + foreign + `"`:                  "twice",
-		`"token":"` + foreign + `","` + foreign + `":1`:                        "isn't one of",
+		`"token":"` + foreign + `","` + foreign + `":1`:                        "a member other than",
 		`"token":"` + foreign + `","enabled":1`:                                "must be one JSON object",
 		`"token":"` + foreign + `","kind":true`:                                "must be one JSON object",
 		`"token":["` + foreign + `"]`:                                          "must be one JSON object",
 		`"token":"` + foreign + `"}{"x":"` + foreign + `"`:                     "must be one JSON object",
 		`"token":"` + foreign:                                                  "must be one JSON object",
-		`"token":"` + foreign + "\xff\"":                                       "not UTF-8",
+		`"token":"` + foreign + "\xff\"":                                       "aren't UTF-8",
 		`"token":123456789012345678901234567890`:                               "must be one JSON object",
 	} {
 		const good = `{"login":"ada@acme.example","name":"Export",`

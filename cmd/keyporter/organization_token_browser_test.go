@@ -166,7 +166,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Wait("document.querySelector('dialog [aria-invalid=true]')")
 	b.Look("hand-over-refused")
 	b.Fill("#login", "grace@acme.example"+kb.Enter)
-	b.Wait("document.querySelector('.token .name').innerText.includes('Of grace@acme.example')")
+	b.Wait("document.querySelector('.token .name').innerText.includes('Owned by grace@acme.example')")
 	if res, _ := speakFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusOK {
 		t.Errorf("handed over, the call got %d", res.StatusCode)
 	}
