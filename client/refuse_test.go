@@ -39,7 +39,7 @@ func TestARefusalIsExplained(t *testing.T) {
 			kept.Method != http.MethodPatch || kept.Path != "/files/a%2Fb" || kept.Version != "drive 6" || kept.Address != "192.0.2.7" || !strings.HasPrefix(kept.Agent, "export/1.0 ") || strings.Contains(kept.Agent, "\x1b") {
 			t.Errorf("%+v %v", kept, err)
 		}
-		if use, err := w.DB.UseOf(t.Context(), disabled.ID, w.Clock.Now()); err != nil || use.Refused != 1 || use.Allowed != 0 || len(use.Clients) != 1 {
+		if use, err := w.Usage.Of(t.Context(), disabled.ID); err != nil || use.Refused != 1 || use.Allowed != 0 || len(use.Clients) != 1 {
 			t.Errorf("%+v %v", use, err)
 		}
 		for name, headers := range map[string][]string{

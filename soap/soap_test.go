@@ -49,7 +49,7 @@ func newWorld(t *testing.T, api http.HandlerFunc) *world {
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/Down.asmx", SOAP: true}}},
 		verify.API{Name: "none", Routes: []verify.Route{{Path: "/None.asmx", SOAP: true, Methods: []string{"POST"}}}},
 		verify.API{Name: "own", Upstream: upstream.URL, Hosts: []string{"api.example"}, Routes: []verify.Route{{Path: "/Own.asmx", SOAP: true}}})
-	checker, err := verify.New(w.DB, verify.Options{APIs: apis, Now: w.Clock.Now})
+	checker, err := verify.New(w.DB, verify.Options{APIs: apis, Now: w.Clock.Now, Usage: w.Usage})
 	if err != nil {
 		t.Fatal(err)
 	}
