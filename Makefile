@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, also under -j: the output is to be read.
 .NOTPARALLEL:
-.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs unit clients bench fuzz docs clean
+.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs clients bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +25,12 @@ dev: ## the same, rebuilt and restarted on every change; keeps its data
 build: ## build bin/keyporter, a static binary
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/keyporter
 
-test: needs check unit clients ## everything that CI runs; installs what is missing
+test: ## everything that CI runs; installs what is missing
+	@go build -o .cache/suite ./keyportertest/suite
+	@.cache/suite $(CHECKS)
 
-check: fmt-check vet lint prose vuln ## what needs no running code: format, vet, lint, prose, known vulnerabilities
+CHECKS := fmt-check vet lint prose vuln
+check: $(CHECKS) ## what needs no running code: format, vet, lint, prose, known vulnerabilities
 
 bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
@@ -75,9 +78,6 @@ prose:
 vuln:
 	@echo "== known vulnerabilities (govulncheck)"
 	@tools/vulncheck
-
-unit:
-	@go run ./keyportertest/suite
 
 # OAuth clients that nobody here wrote are a module of their own: what they need isn't the product's.
 clients:

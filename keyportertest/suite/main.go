@@ -1,6 +1,7 @@
-// Suite runs all tests of the module, with one PostgreSQL server for all packages, and then
-// those in which goroutines meet once more, with the race detector. It prints what fails,
-// the tables that tests measure, and where the time went.
+// Suite is make test. It runs the targets of make that are its arguments, then all tests
+// of the module, with one PostgreSQL server for all packages, and then those in which
+// goroutines meet once more, with the race detector. It prints the tables that tests
+// measure, where the time went, and at the end everything that failed.
 package main
 
 import (
@@ -8,45 +9,51 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strings"
+	"sync"
 	"syscall"
-	"time"
 
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func run(ctx context.Context, targets []string) error {
+	racing, err := meetings(".")
+	if err != nil {
+		return err
+	}
+	var r report
+	if r.target(ctx, "needs"); len(r.failures) > 0 {
+		return errors.New("the tests can't begin without what they need")
+	}
+	for _, name := range targets {
+		r.target(ctx, name)
+	}
 	server, end, err := postgres.Share()
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	defer end()
-	racing, err := meetings(".")
-	if err != nil {
-		return err
-	}
-	var report report
-	failed := report.phase(ctx, server, "all tests", "./...")
-	if report.phase(ctx, server, "with the race detector, whole packages", append([]string{"-race"}, wholePackages()...)...) {
-		failed = true
-	}
-	if report.phase(ctx, server, "with the race detector, where goroutines meet", racing.arguments()...) {
-		failed = true
-	}
-	report.print()
-	if failed {
-		return errors.New("tests have failed: see FAIL above")
+	r.tests(ctx, server, "all tests", "./...")
+	var beside sync.WaitGroup // clients mostly wait
+	beside.Go(func() { r.targetBeside(ctx, "clients") })
+	r.tests(ctx, server, "with the race detector, whole packages", append([]string{"-race"}, wholePackages()...)...)
+	r.tests(ctx, server, "with the race detector, where goroutines meet", racing.arguments()...)
+	beside.Wait()
+	r.print()
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case len(r.failures) > 0:
+		return errors.New("make test has failed")
 	}
 	return nil
 }
@@ -54,28 +61,3 @@ func run() error {
 // wholePackages are those of which every test runs with the race detector: goroutines of the
 // product share memory in all of them.
 func wholePackages() []string { return []string{"./verify", "./client", "./gateway"} }
-
-// phase runs go test, and tells whether something failed.
-func (r *report) phase(ctx context.Context, server, name string, args ...string) (failed bool) {
-	fmt.Println("==", name)
-	began := time.Now()
-	// Twice as many tests at once as there are packages at once: many wait.
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-parallel=4", "-timeout=20m"}, args...)...)
-	cmd.Env = append(os.Environ(), server)
-	cmd.Stderr = os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		fmt.Println(err)
-		return true
-	}
-	r.read(name, out)
-	if err = cmd.Wait(); err != nil {
-		fmt.Printf("FAIL %s: go test %s: %v\n", name, strings.Join(args, " "), err)
-	}
-	r.phases = append(r.phases, took{name, time.Since(began).Seconds()})
-	return err != nil
-}

@@ -9,13 +9,26 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // measures are the tests whose output is for people, also when they pass.
 var measures = regexp.MustCompile(`^(TestProxies|TestHowLong)`)
 
-// report has where the time went.
-type report struct{ phases, packages, tests []took }
+// report has where the time went, and what failed.
+type report struct {
+	packages, slow []took
+
+	mu       sync.Mutex // phases run beside others
+	phases   []took
+	failures []string
+}
+
+func (r *report) failed(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, what)
+}
 
 type took struct {
 	name    string
@@ -57,11 +70,14 @@ func (r *report) read(phase string, out io.Reader) {
 			} else if text != nil && measures.MatchString(e.Test) {
 				tables = append(tables, text.String())
 			}
-			r.took(phase, e)
+			if r.took(phase, e); e.Action == "fail" && !strings.Contains(e.Test, "/") {
+				r.failed(phase + ": " + strings.TrimSpace(id))
+			}
 		}
 	}
 	for id, text := range said {
 		fmt.Printf("FAIL %s didn't end\n%s", id, text)
+		r.failed(id + " didn't end")
 	}
 	for _, text := range tables {
 		fmt.Print(text)
@@ -74,7 +90,7 @@ func (r *report) took(phase string, e event) {
 		fmt.Printf("%-4s %-28s %6.1f s\n", e.Action, name, e.Elapsed)
 		r.packages = append(r.packages, took{name + ", " + phase, e.Elapsed})
 	} else if !strings.Contains(e.Test, "/") {
-		r.tests = append(r.tests, took{name + " " + e.Test + ", " + phase, e.Elapsed})
+		r.slow = append(r.slow, took{name + " " + e.Test + ", " + phase, e.Elapsed})
 	}
 }
 
@@ -83,11 +99,17 @@ func (r *report) print() {
 	for _, part := range []struct {
 		title string
 		times []took
-	}{{"phases", r.phases}, {"packages", slowest(r.packages, 12)}, {"tests", slowest(r.tests, 20)}} {
+	}{{"phases", r.phases}, {"packages", slowest(r.packages, 12)}, {"tests", slowest(r.slow, 20)}} {
 		fmt.Println(part.title)
 		for _, t := range part.times {
 			fmt.Printf("%8.1f s  %s\n", t.seconds, t.name)
 		}
+	}
+	for i, what := range r.failures {
+		if i == 0 {
+			fmt.Println("\n== what failed")
+		}
+		fmt.Println(what)
 	}
 }
 

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// target runs a target of make.
+func (r *report) target(ctx context.Context, name string) {
+	cmd := makeTarget(name)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if name == "needs" {
+		cmd.Stdin = os.Stdin // sudo may ask for a password
+		r.phase(ctx, name, cmd, nil)
+		return
+	}
+	r.phase(ctx, name, ownGroup(cmd), nil)
+}
+
+// targetBeside runs a target of make while other phases run, and prints its output when it has ended.
+func (r *report) targetBeside(ctx context.Context, name string) {
+	var out bytes.Buffer
+	cmd := ownGroup(makeTarget(name))
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Minute // for what it started and hasn't ended
+	r.phase(ctx, name, cmd, nil)
+	_, _ = os.Stdout.Write(out.Bytes())
+}
+
+func makeTarget(name string) *exec.Cmd {
+	return exec.Command("make", "--no-print-directory", name) //nolint:gosec // a name in the Makefile
+}
+
+// tests runs go test.
+func (r *report) tests(ctx context.Context, server, name string, args ...string) {
+	fmt.Println("==", name)
+	// Twice as many tests at once as there are packages at once: many wait.
+	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-parallel=4", "-timeout=20m"}, args...)...))
+	cmd.Env = append(os.Environ(), server)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		r.failed(name + ": " + err.Error())
+		return
+	}
+	r.phase(ctx, name, cmd, func() { r.read(name, out) })
+}
+
+// ownGroup has a command and all that it starts be ended together.
+func ownGroup(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// phase runs a command until it or ctx ends, keeps how long it took, and whether it failed.
+func (r *report) phase(ctx context.Context, name string, cmd *exec.Cmd, read func()) {
+	if ctx.Err() != nil {
+		return
+	}
+	began := time.Now()
+	err := cmd.Start()
+	if err == nil {
+		ended := endWith(ctx, cmd)
+		if read != nil {
+			read()
+		}
+		err = cmd.Wait()
+		ended()
+	}
+	if err != nil {
+		fmt.Printf("FAIL %s: %v\n", name, err)
+		r.failed(fmt.Sprintf("%s: %v", name, err))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.phases = append(r.phases, took{name, time.Since(began).Seconds()})
+}
+
+// endWith asks the command's group to end when ctx ends, and kills it when it takes too long.
+// What the command has left behind is killed by the function that is returned.
+func endWith(ctx context.Context, cmd *exec.Cmd) (ended func()) {
+	group := -cmd.Process.Pid
+	if cmd.SysProcAttr == nil { // it has ours
+		group = cmd.Process.Pid
+	}
+	signal := func(s syscall.Signal) { _ = syscall.Kill(group, s) }
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			signal(syscall.SIGINT)
+		}
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			signal(syscall.SIGKILL)
+		}
+	}()
+	return func() {
+		if close(done); group < 0 {
+			signal(syscall.SIGKILL)
+		}
+	}
+}
