@@ -11,7 +11,7 @@ import (
 // OwnedToken is an organization token as shown to people who manage those of others.
 type OwnedToken struct {
 	TokenWithUse
-	Owner      keyporter.User
+	Owner        keyporter.User
 	OwnerAllowed bool // the owner doesn't prevent it from working: they are active and hold api.use
 }
 
