@@ -11,8 +11,8 @@ import (
 )
 
 // TokensInUse returns the tokens that are enabled, have not expired, belong to an active
-// user and were used since then, by login name and age, each with the clients that used it
-// since then. First and Last of them are left empty.
+// user and were used since q.Since, by login name and age, each with the clients that used
+// it since then. Their First and Last stay empty.
 func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToken, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -40,8 +40,9 @@ func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 	return all
 }
 
-// SpokenSince returns for whom the organization tokens spoke since then that are enabled,
-// have not expired and belong to an active user, by that user's login name and the tokens' age.
+// SpokenSince returns whom the organization tokens have spoken for since q.Since, for tokens
+// that are enabled, have not expired and belong to an active user; by that user's login name
+// and the tokens' age.
 func (u *Usage) SpokenSince(ctx context.Context, q store.Uses) ([]store.SpokenToken, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -84,11 +85,12 @@ type Dependent struct {
 	Name           string
 	Granted        bool // it has the flag OrganizationApiToken
 	Tokens         int
-	Used           int       // of them, since the time that was asked for
+	Used           int       // of them, since the requested time
 	LastAt         time.Time // zero: none was ever used
 }
 
-// Dependents returns the organizations that have organization tokens, those that used them last first.
+// Dependents returns the organizations that have organization tokens, most recently used
+// first.
 func (u *Usage) Dependents(ctx context.Context, since time.Time) ([]Dependent, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()

@@ -18,7 +18,7 @@ import (
 // maxCallers is how many callers of one credential are told apart in one interval.
 const maxCallers = 64
 
-// Of what a caller sent no more than this is kept, in bytes.
+// Limits on what is kept of what a caller sent, in bytes.
 const (
 	maxAgent   = 200 // User-Agent
 	maxAddress = 64
@@ -34,17 +34,17 @@ type Credential struct {
 }
 
 // Meter counts the calls made with one credential until they are written. The usual call,
-// from the same client as the one before, takes no lock.
+// from the same client as the previous one, takes no lock.
 type Meter struct {
 	Of Credential
 
 	last  atomic.Pointer[caller]
-	dirty atomic.Bool // is among the dirty ones
-	next  *Meter      // of the same credential, among the dirty ones; guarded by Usage.mu
+	dirty atomic.Bool // on the dirty list
+	next  *Meter      // meter of the same credential on the dirty list; guarded by Usage.mu
 
 	mu      sync.Mutex
 	callers []*caller
-	others  map[other]*caller       // what came when there were maxCallers, whatever the client
+	others  map[other]*caller       // calls that came when there were maxCallers already, whatever the client
 	refused []keyporter.RefusedCall // the latest keyporter.RefusalLimit of them
 }
 
@@ -59,17 +59,17 @@ type Call struct {
 	Refusal  *Refusal // nil: it was allowed
 }
 
-// Refusal is what is kept of a refused call, beside what is counted.
+// Refusal is what is kept of a refused call, besides its count.
 type Refusal struct {
 	RequestID string
 	Reason    keyporter.Reason
 	Cause     string
 	Method    string
 	Path      string
-	LoginName string // in the call, whether anybody has it or not
+	LoginName string // in the call, whether any user has it or not
 }
 
-// caller is a client as one credential saw it. Many credentials see the same.
+// caller is a client as seen by one credential. Many credentials see the same client.
 type caller struct {
 	agent, address unique.Handle[string]
 	spokeFor       string
@@ -80,8 +80,8 @@ type caller struct {
 	refused        atomic.Int64
 }
 
-// other is what is told apart of calls with an organization token when there are too many
-// clients: for whom it speaks must not get lost among them.
+// other is how calls with an organization token are told apart once there are too many
+// clients: whom it speaks for must not get lost among them.
 type other struct {
 	spokeFor string
 	api      string
@@ -93,7 +93,7 @@ func (c *caller) made(call *Call) bool {
 		c.spokeFor == call.SpokeFor && c.version == call.Version && c.api == call.API
 }
 
-// Count counts one call, and keeps it when it was refused.
+// Count counts one call, and keeps it if it was refused.
 func (u *Usage) Count(m *Meter, call *Call) {
 	c := m.last.Load()
 	if c == nil || !c.made(call) {
@@ -109,7 +109,7 @@ func (u *Usage) Count(m *Meter, call *Call) {
 	u.mark(m)
 }
 
-// caller finds or makes the caller, and makes it the last one.
+// caller finds or adds the caller, and makes it the last one.
 func (m *Meter) caller(call *Call) *caller {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -120,7 +120,7 @@ func (m *Meter) caller(call *Call) *caller {
 		}
 	}
 	if len(m.callers) >= maxCallers {
-		return m.other(call) // whoever sends a new agent with each call can't make us remember them all
+		return m.other(call) // a client that sends a new agent with each call can't make us remember them all
 	}
 	c := newCaller(call, cut(call.Agent, maxAgent))
 	m.callers = append(m.callers, c)
@@ -128,8 +128,8 @@ func (m *Meter) caller(call *Call) *caller {
 	return c
 }
 
-// other finds or makes the caller of calls whose client isn't told apart. There are at
-// most as many as there are users and versions.
+// other finds or adds the caller for calls whose client isn't told apart. There is at most
+// one for each user and version.
 func (m *Meter) other(call *Call) *caller {
 	o := other{call.SpokeFor, call.API, call.Version}
 	if m.others == nil {
@@ -162,7 +162,7 @@ type counted struct {
 	allowed, refused int64
 }
 
-// take empties a meter and forgets the callers who didn't call since the last time.
+// take empties a meter and forgets the callers without calls since the last time.
 func (m *Meter) take() taken {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -176,7 +176,7 @@ func (m *Meter) take() taken {
 	return t
 }
 
-// look is take, but for that everything stays in the meter.
+// look returns what take would, but leaves everything in the meter.
 func (m *Meter) look() taken {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -190,7 +190,7 @@ func (m *Meter) look() taken {
 	return t
 }
 
-// add adds the counts of a caller, and tells whether there were any.
+// add adds the counts of a caller, and reports whether there were any.
 func (t *taken) add(n counted) bool {
 	if n.allowed+n.refused == 0 {
 		return false
@@ -212,9 +212,9 @@ func (t *taken) uses() []store.Use {
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
 
-// text is what is kept out of a header, which can be any bytes. Those that are no text
-// PostgreSQL would refuse, with the whole batch; and whoever reads what is kept, on a page
-// or in a terminal, must not have their lines reordered or their screen cleared by it.
+// text returns what is kept of a header, which can hold any bytes. PostgreSQL would refuse
+// invalid text, with the whole batch; and nothing kept may reorder lines or clear the screen
+// of whoever reads it on a page or in a terminal.
 func text(s string) string {
 	return strings.Map(func(r rune) rune {
 		if plain := r >= ' ' && r <= '~'; !plain && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {

@@ -48,7 +48,7 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 	return lookInto(meters)
 }
 
-// look returns what is in memory of the credentials that are asked for, in their order.
+// look returns what is in memory of the matching credentials, in order.
 func (u *Usage) look(of func(Credential) bool) []taken {
 	var meters []*Meter
 	u.mu.Lock()
@@ -86,8 +86,8 @@ func add(use *keyporter.TokenUse, p store.Use, now time.Time) {
 	}
 }
 
-// addClient adds the calls of a client to those of all clients of a credential, the
-// latest first. Those of one too many count for the others, as in store.MaxClients.
+// addClient adds the calls of a client to those of all clients of a credential, latest
+// first. Clients beyond store.MaxClients count as others.
 func addClient(all []keyporter.ClientUse, p keyporter.ClientUse) []keyporter.ClientUse {
 	is := func(c keyporter.ClientUse) bool { return c.Agent == p.Agent }
 	i := slices.IndexFunc(all, is)

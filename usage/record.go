@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Report are calls with one credential that were decided about elsewhere.
+// Report is a number of calls with one credential that were decided elsewhere.
 type Report struct {
 	Credential keyporter.ID // API token, connection, or app that acts for itself
 	SpokeFor   string       // login name, with an organization token
@@ -25,9 +25,9 @@ type Report struct {
 // maxAge is how far back a report may reach.
 const maxAge = time.Hour
 
-// Record counts calls that were decided about elsewhere. A report is believed how many
-// there were and where they came from, but not when, beyond the last hour. Credentials
-// that don't exist, or no longer, count nothing.
+// Record counts calls that were decided elsewhere. It trusts a report about how many calls
+// there were and where they came from, but about when only within the last hour. Credentials
+// that don't exist, or no longer do, are skipped.
 func (u *Usage) Record(ctx context.Context, reports []Report) error {
 	now := u.now()
 	rows := make([]store.Use, 0, len(reports))

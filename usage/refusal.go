@@ -9,8 +9,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// keep keeps a refused call until it is written. It copies what it keeps: the strings of
-// a request keep all of its headers in memory, and the secret is among them.
+// keep keeps a refused call until it is written. It copies what it keeps: the strings of a
+// request keep all of its headers in memory, including the secret.
 func (m *Meter) keep(call *Call) {
 	r := call.Refusal
 	kept := keyporter.RefusedCall{
@@ -23,10 +23,11 @@ func (m *Meter) keep(call *Call) {
 	m.refused = lastOf(append(m.refused, kept))
 }
 
-// clean is a copy of what is kept of a string in a request.
+// clean returns a copy of what is kept of a string from a request.
 func clean(s string, n int) string { return strings.Clone(text(cut(s, n))) }
 
-// keepAgain takes back calls that couldn't be written, which are older than those that came meanwhile.
+// keepAgain puts back calls that couldn't be written, which are older than those that came
+// since.
 func (m *Meter) keepAgain(calls []keyporter.RefusedCall) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,7 +38,7 @@ func lastOf(calls []keyporter.RefusedCall) []keyporter.RefusedCall {
 	return slices.Delete(calls, 0, max(0, len(calls)-keyporter.RefusalLimit))
 }
 
-// RefusalsOf returns the last refused calls with a credential, the latest first.
+// RefusalsOf returns the most recent refused calls with a credential, latest first.
 func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -45,7 +46,7 @@ func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyp
 	return latest(u.refused(func(c Credential) bool { return c.ID == credential }), stored), err
 }
 
-// RefusalsIn returns the last refused calls in an organization, the latest first.
+// RefusalsIn returns the most recent refused calls in an organization, latest first.
 func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -53,7 +54,7 @@ func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]ke
 	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
 }
 
-// RefusalByRequestID returns the refused call with that request id.
+// RefusalByRequestID returns the refused call with that request ID.
 func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -69,8 +70,8 @@ func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.Re
 	return stored, err
 }
 
-// refused returns the refused calls in memory with the credentials that are asked for, as
-// they will be read once they are written, the latest first.
+// refused returns the refused calls in memory with the matching credentials, as they will
+// read once written, latest first.
 func (u *Usage) refused(of func(Credential) bool) (all []keyporter.RefusedCall) {
 	for _, t := range u.look(of) {
 		all = append(all, t.refused...)
@@ -82,7 +83,7 @@ func (u *Usage) refused(of func(Credential) bool) (all []keyporter.RefusedCall) 
 	return all
 }
 
-// latest are the latest of the calls in memory and of those that are stored.
+// latest returns the latest of the calls in memory and in the database.
 func latest(memory, stored []keyporter.RefusedCall) []keyporter.RefusedCall {
 	all := append(memory, stored...)
 	slices.SortStableFunc(all, func(a, b keyporter.RefusedCall) int { return b.At.Compare(a.At) })

@@ -1,11 +1,11 @@
-// Package usage knows what credentials are used for: how many calls, by which clients,
-// and which of them were refused.
+// Package usage knows what credentials are used for: how many calls, by which clients, and
+// which of them were refused.
 //
-// It owns the counts of this node until they are written, the batches in which they are,
-// and the reading of both together: a page shows what is stored and what this node has
-// not written yet, as one. What other nodes counted arrives with their batches, a few
-// seconds later. Whether a call is allowed is package verify's business, and who may see
-// the counts is package control's.
+// It owns the counts of this node until they are written, the batches they are written in,
+// and reading both together: a page shows what is stored and what this node hasn't written
+// yet as one. Counts from other nodes arrive with their batches, a few seconds later.
+// Whether a call is allowed is up to package verify, and who may see the counts is up to
+// package control.
 package usage
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// flushEvery is how often counts are written; a crash loses those of one interval.
+// flushEvery is how often counts are written; a crash loses at most one interval.
 const flushEvery = 10 * time.Second
 
 // Usage counts the calls that this node decides about. It is safe for concurrent use.
@@ -35,7 +35,7 @@ type Usage struct {
 	loose map[keyporter.ID]*Meter
 
 	// writing is held while counts move from memory to the database, and shared by whoever
-	// reads both: they would see the counts of a batch twice, or not at all.
+	// reads both: otherwise they would see the counts of a batch twice, or not at all.
 	writing sync.RWMutex
 }
 
@@ -68,8 +68,8 @@ func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Flush writes the counts and the refused calls that are in memory. When it can't, they
-// stay there until the next time.
+// Flush writes the counts and the refused calls that are in memory. If it can't, they stay
+// there until the next time.
 func (u *Usage) Flush(ctx context.Context) error {
 	u.writing.Lock()
 	defer u.writing.Unlock()
@@ -93,8 +93,8 @@ func (u *Usage) Flush(ctx context.Context) error {
 	return nil
 }
 
-// take empties the meters, in the order of their credentials: two nodes that write the
-// same ones then never wait for each other. A call that is counted meanwhile is taken now or the next time.
+// take empties the meters, sorted by credential, so that two nodes that write the same ones
+// never deadlock. A call counted meanwhile is taken now or next time.
 func (u *Usage) take() []taken {
 	u.mu.Lock()
 	dirty := u.dirty
@@ -124,7 +124,7 @@ func (u *Usage) giveBack(all []taken) {
 	}
 }
 
-// mark puts the meter among those that are to be written.
+// mark puts the meter on the dirty list.
 func (u *Usage) mark(m *Meter) {
 	if !m.dirty.Load() && m.dirty.CompareAndSwap(false, true) {
 		u.mu.Lock()
@@ -134,8 +134,8 @@ func (u *Usage) mark(m *Meter) {
 	}
 }
 
-// Loose returns the meter of a credential that is looked up for every call, as while a
-// node is deaf. A meter for each call would fill the memory until they are written.
+// Loose returns the meter of a credential that is looked up for every call, for example
+// while a node is deaf. One meter per call would fill the memory until they are written.
 func (u *Usage) Loose(of Credential) *Meter {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -147,7 +147,7 @@ func (u *Usage) Loose(of Credential) *Meter {
 	return m
 }
 
-// forget forgets the loose meters that have nothing to be written.
+// forget forgets the loose meters that have nothing to write.
 func (u *Usage) forget() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
