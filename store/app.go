@@ -157,6 +157,17 @@ func (q queries) AppBySecret(ctx context.Context, hash keyporter.SecretHash) (ke
 	return one(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a JOIN app_secrets s ON s.app_id = a.id WHERE s.hash = $1`, hash[:])
 }
 
+// AppWithSecret returns an app, and reports whether a secret with that hash is one of its own.
+func (q queries) AppWithSecret(ctx context.Context, id keyporter.ID, hash keyporter.SecretHash) (a keyporter.App, itsOwn bool, err error) {
+	scan := func(row scanner) (keyporter.App, error) { return scanApp(alsoScans{row, &itsOwn}) }
+	a, err = one(ctx, q.q, scan, `SELECT `+appColumns+`, EXISTS (SELECT 1 FROM app_secrets s WHERE s.hash = $2 AND s.app_id = a.id)
+		FROM apps a WHERE a.id = $1`, id, hash[:])
+	if err != nil {
+		return a, false, fmt.Errorf("find app: %w", err)
+	}
+	return a, itsOwn, nil
+}
+
 // SetAppPeople makes these users, and nobody else, responsible for an app.
 func (tx *Tx) SetAppPeople(ctx context.Context, app keyporter.ID, users []keyporter.ID) error {
 	if _, err := tx.exec(ctx, `DELETE FROM app_people WHERE app_id = $1`, app); err != nil {

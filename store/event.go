@@ -18,23 +18,31 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	if err != nil {
 		return fmt.Errorf("write the detail of %s: %w", e.Name, err)
 	}
-	_, err = tx.exec(ctx, `
-		INSERT INTO events (id, at, name, organization_id, user_id, token_id, app_id, connection_id,
-			actor_kind, actor_id, actor_login, actor_address, request_id, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+	c := Change{
+		Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
+	}
+	query, args := insertEvent, []any{
 		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID, e.AppID, e.ConnectionID,
-		e.Actor.Kind, e.Actor.User.ID, e.Actor.User.Login, e.Actor.Address, e.Actor.RequestID, string(detail))
-	if err != nil {
+		e.Actor.Kind, e.Actor.User.ID, e.Actor.User.Login, e.Actor.Address, e.Actor.RequestID, string(detail),
+	}
+	if tx.node != "" && !tx.many() { // the same statement notifies the other nodes, when the transaction commits
+		query, args = `WITH event AS (`+insertEvent+`) SELECT pg_notify($15, $16)`, append(args, channel, c.payload(tx.node))
+	}
+	if _, err := tx.exec(ctx, query, args...); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
 	if tx.many() {
-		return nil // of which is told no more than that
+		return nil // followers start again from nothing, and need no list
 	}
-	tx.news = append(tx.news, Change{
-		Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
-	})
+	c.Secret = tx.issued[e.TokenID]
+	tx.news = append(tx.news, c)
 	return nil
 }
+
+const insertEvent = `
+	INSERT INTO events (id, at, name, organization_id, user_id, token_id, app_id, connection_id,
+		actor_kind, actor_id, actor_login, actor_address, request_id, detail)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 // Events returns the events of an organization, latest first: up to limit, older than the event
 // before (empty: start with the latest).

@@ -16,6 +16,8 @@ type Change struct {
 	TokenID        keyporter.ID
 	AppID          keyporter.ID
 	ConnectionID   keyporter.ID
+
+	Secret *keyporter.SecretHash // of a new access token, on the node that wrote it; nil: read it
 }
 
 // Follower keeps a copy of some state and must hear when that is out of date.

@@ -23,26 +23,23 @@ const (
 	beatEvery = time.Second
 )
 
-// notify makes PostgreSQL notify the other nodes when the transaction commits.
-func (db *DB) notify(ctx context.Context, tx *Tx) error {
-	if db.pool == nil {
+// notifyMany makes PostgreSQL notify the other nodes, when the transaction commits, that too
+// much changed to list. A few changes are notified one by one, see InsertEvent.
+func (db *DB) notifyMany(ctx context.Context, tx *Tx) error {
+	if tx.node == "" || !tx.many() {
 		return nil
 	}
-	if tx.many() {
-		// Other nodes reset their followers. Nodes of an older release do so, too.
-		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, db.node+" many"); err != nil {
-			return fmt.Errorf("notify: %w", err)
-		}
-		return nil
-	}
-	for _, c := range tx.news {
-		payload := fmt.Sprintf("%s %s %s %s %s %s %s", db.node, c.Name,
-			orDash(c.OrganizationID), orDash(c.UserID), orDash(c.TokenID), orDash(c.AppID), orDash(c.ConnectionID))
-		if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, payload); err != nil {
-			return fmt.Errorf("notify: %w", err)
-		}
+	// Other nodes reset their followers. Nodes of an older release do so, too.
+	if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, db.node+" many"); err != nil {
+		return fmt.Errorf("notify: %w", err)
 	}
 	return nil
+}
+
+// payload returns a change in the form in which other nodes are notified of it.
+func (c Change) payload(node string) string {
+	return fmt.Sprintf("%s %s %s %s %s %s %s", node, c.Name,
+		orDash(c.OrganizationID), orDash(c.UserID), orDash(c.TokenID), orDash(c.AppID), orDash(c.ConnectionID))
 }
 
 func orDash(id keyporter.ID) keyporter.ID {

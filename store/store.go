@@ -97,8 +97,13 @@ type querier interface {
 // Tx is a transaction: the reads of DB, the writes, and the events that record them.
 type Tx struct {
 	queries
-	news []Change
+	news   []Change
+	issued map[keyporter.ID]*keyporter.SecretHash // of the access tokens that the transaction writes
+	node   string                                 // whose notifications other nodes hear; empty: there are no others
 }
+
+// issue lets this node's followers learn the hash of a new token's secret with the event that records it.
+func (tx *Tx) issue(token keyporter.ID, hash keyporter.SecretHash) { tx.issued[token] = &hash }
 
 // Do runs f in a transaction and commits it if f returns nil. f must write an Event with each
 // change. By the time Do returns, this node's followers have heard about the changes. Do may run
@@ -120,11 +125,14 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
-	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}}
+	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}}
+	if db.pool != nil {
+		tx.node = db.node
+	}
 	if err := f(tx); err != nil {
 		return err
 	}
-	if err := db.notify(ctx, tx); err != nil {
+	if err := db.notifyMany(ctx, tx); err != nil {
 		return err
 	}
 	// Followers hear about it even if the commit failed: if the connection was lost halfway, it may have happened.
@@ -183,6 +191,14 @@ func one[T any](ctx context.Context, q querier, scan func(scanner) (T, error), q
 }
 
 type scanner interface{ Scan(dest ...any) error }
+
+// alsoScans is a row with one more column at its end.
+type alsoScans struct {
+	scanner
+	last any
+}
+
+func (s alsoScans) Scan(dest ...any) error { return s.scanner.Scan(append(dest, s.last)...) }
 
 func scanString[T ~string](row scanner) (s T, err error) {
 	err = row.Scan(&s)

@@ -13,7 +13,7 @@ import (
 func (c *Checker) Changed(change store.Change) {
 	switch change.Name {
 	case keyporter.EventTokenCreate, keyporter.EventTokenImport, keyporter.EventAccessTokenCreate:
-		c.learn(change.TokenID)
+		c.learn(change)
 		return
 	}
 	if d, some := touched(change); some {
@@ -61,10 +61,14 @@ func touchedAccess(noun string, change store.Change) (d Drop, some bool) {
 }
 
 // learn makes the secrets of a new token known.
-func (c *Checker) learn(token keyporter.ID) {
+func (c *Checker) learn(change store.Change) {
+	if change.Secret != nil {
+		c.known.add([]keyporter.SecretHash{*change.Secret})
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), store.Silence)
 	defer cancel()
-	hashes, err := c.db.SecretHashesOf(ctx, token)
+	hashes, err := c.db.SecretHashesOf(ctx, change.TokenID)
 	if err != nil {
 		c.known.reset() // then the database is asked, until they are all read anew
 		return
