@@ -61,10 +61,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthS
 	for _, c := range configure {
 		c(&cfg)
 	}
-	var err error
-	if h, err = oauth.New(cfg); err != nil {
-		t.Fatal(err)
-	}
+	h = oauth.New(cfg)
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 

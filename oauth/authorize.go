@@ -1,193 +1,215 @@
 package oauth
 
 import (
-	"crypto/rand"
+	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/web"
 )
 
-const pushedPrefix = "urn:ietf:params:oauth:request_uri:"
+const (
+	// authorizationLifetime is how long a request waits for its user.
+	authorizationLifetime = 30 * time.Minute
 
-// authorize takes a request of an app, which a browser brings (RFC 6749 §4.1.1). App and
-// address come first: until both are known for sure, a fault is shown here.
-func (s *server) authorize(w http.ResponseWriter, r *http.Request) {
-	in, err := authorizeParams(w, r)
+	pushedPrefix = "urn:ietf:params:oauth:request_uri:"
+)
+
+// authorize takes a request of an app, which a browser brings (RFC 6749 §4.1.1). The app and
+// its address come first: until both are certain, a fault is shown here, and nobody is redirected.
+func (s *server) authorize(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	raw, err := authorizeParams(w, r)
 	if err != nil {
-		s.page(w, r, asFault(err))
-		return
+		return err
 	}
-	in, err = checked(in)
-	f := flowOf(r.Context())
-	app, ok := s.knownApp(w, r, in.Get("client_id"))
-	if !ok {
-		return
-	}
-	if strings.HasPrefix(in.Get("request_uri"), pushedPrefix) {
-		s.authorizePushed(w, r, in, app)
-		return
-	}
-	if !registered(&app, in.Get("redirect_uri")) {
-		s.page(w, r, invalid("redirect_uri is missing, appears twice, or doesn't exactly match an address the app is registered with."))
-		return
-	}
-	f.redirectURI, f.state, f.formPost = in.Get("redirect_uri"), in.Get("state"), in.Get("response_mode") == "form_post"
-	if err == nil {
-		in, err = s.judge(r.Context(), in, &app)
-	}
+	in, wrong := checked(raw)
+	app, err := s.workingApp(r.Context(), in.Get("client_id"))
 	if err != nil {
-		s.refuse(w, r, asFault(err), f.state)
-		return
+		return err
 	}
-	s.ask(w, r, pathAuthorize, in)
+	if name, pushed := strings.CutPrefix(in.Get("request_uri"), pushedPrefix); pushed {
+		return s.authorizePushed(w, r, from, app, name)
+	}
+	to, err := readDestination(in, &app)
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
+		return s.sendBack(w, to, s.faultOf(wrong, from))
+	}
+	req, err := s.readRequest(r.Context(), in, &app, to)
+	if err != nil {
+		return s.sendBack(w, to, s.faultOf(err, from))
+	}
+	return s.answer(w, r, from, grants.Authorization{ID: random(), AppID: app.ID, Asked: req.Asked}, req)
 }
 
 func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	switch r.Method {
-	case http.MethodGet:
-		in, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			return nil, invalid("The address can't be read.")
-		}
-		return in, nil
-	case http.MethodPost:
-		return readForm(w, r)
-	default:
-		return nil, invalid("This address accepts only GET and POST.")
+	if r.Method == http.MethodPost {
+		return rawForm(w, r)
 	}
+	in, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalid("The address can't be read.")
+	}
+	return in, nil
 }
 
-// knownApp returns the app, or answers that there is no such app that works.
-func (s *server) knownApp(w http.ResponseWriter, r *http.Request, id string) (keyporter.App, bool) {
-	app, err := s.app(r.Context(), id)
-	f := fault{code: invalidClient}
-	switch {
-	case id == "":
-		f.description = "client_id is missing or appears twice."
-	case keyporter.KindOf(err) == keyporter.NotFound:
-		f.description = "There is no app with this client_id."
-	case err != nil:
-		f = s.unforeseen(flowOf(r.Context()), err)
-	case app.State == keyporter.AppQuarantined:
-		f.description = "This app registered itself and hasn't been approved yet."
-	case app.State != keyporter.AppActive:
-		f.description = "This app is switched off."
-	default:
-		return app, true
+// workingApp returns the app of a client_id. In a browser, an app that doesn't work says why.
+func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, error) {
+	bad := func(text string) (keyporter.App, error) {
+		return keyporter.App{}, fault{code: invalidClient, description: text}
 	}
-	s.page(w, r, f)
-	return app, false
+	if id == "" {
+		return bad("client_id is missing or appears twice.")
+	}
+	app, err := s.Grants.App(ctx, keyporter.ID(id))
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound:
+		return bad("There is no app with this client_id.")
+	case err != nil:
+		return app, err
+	case app.State == keyporter.AppQuarantined:
+		return bad("This app registered itself and hasn't been approved yet.")
+	case app.State != keyporter.AppActive:
+		return bad("This app is switched off.")
+	}
+	return app, nil
 }
 
 // authorizePushed takes a request that the app pushed before. Nothing else in the address
 // counts: it could come from anybody (RFC 9126 §4).
-func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, in url.Values, app keyporter.App) {
-	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, strings.TrimPrefix(in.Get("request_uri"), pushedPrefix))
-	f := flowOf(r.Context())
-	if err == nil {
-		err = f.resume(a)
+func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, from grants.Caller, app keyporter.App, name string) error {
+	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, name)
+	if err != nil {
+		return orFault(err, hasEnded())
 	}
-	if err != nil || !registered(&app, f.redirectURI) {
-		s.page(w, r, s.endedFault(f, err))
-		return
-	}
-	s.ask(w, r, pathAuthorize, url.Values{"client_id": in["client_id"], "request_uri": in["request_uri"]})
+	return s.takeUp(w, r, from, a, app)
 }
 
 // resume goes on with a request after its user was asked.
-func (s *server) resume(w http.ResponseWriter, r *http.Request) {
+func (s *server) resume(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	id := strings.TrimPrefix(r.URL.Path, pathAuthorize+"/")
-	f := flowOf(r.Context())
 	a, err := s.Grants.Authorization(r.Context(), id, web.Authorize(r, s.Proxies))
-	if err == nil {
-		err = f.resume(a)
+	if err != nil {
+		return orFault(err, hasEnded())
 	}
-	switch {
-	case err != nil:
-		s.page(w, r, s.endedFault(f, err))
-	case r.Method != http.MethodGet:
-		s.page(w, r, invalid("This address accepts only GET."))
-	case a.Asked.Device:
+	if a.Asked.Device {
 		http.Redirect(w, r, "/connect/"+id, http.StatusSeeOther)
-	default:
-		app, ok := s.knownApp(w, r, string(a.AppID))
-		if ok && !registered(&app, f.redirectURI) { // it was taken off the app while the user was asked
-			s.page(w, r, s.endedFault(f, nil))
-			return
-		}
-		if ok {
-			s.ask(w, r, pathAuthorize+"/"+url.PathEscape(id), url.Values{})
-		}
+		return nil
 	}
-}
-
-// endedFault says that a request has ended, unless something else is wrong.
-func (s *server) endedFault(f *flow, err error) fault {
-	if err == nil || keyporter.KindOf(err) == keyporter.NotFound {
-		return invalid("This request has ended. Go back to the app and start again.")
-	}
-	return s.unforeseen(f, err)
-}
-
-// resume takes a request up again.
-func (f *flow) resume(a grants.Authorization) error {
-	st, err := readState(a.State)
+	app, err := s.workingApp(r.Context(), string(a.AppID))
 	if err != nil {
 		return err
 	}
-	st.Session.ExpiresAt = farAhead() // Control has judged that, by its clock
-	f.kept, f.session, f.asked = &a, st.Session, a.Asked
-	f.redirectURI, f.state, f.formPost, f.silent = st.Session.RedirectURI, st.Session.State, st.FormPost, st.Silent
+	return s.takeUp(w, r, from, a, app)
+}
+
+// takeUp goes on with a request that was kept, unless its address was taken off the app in the meantime.
+func (s *server) takeUp(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, app keyporter.App) error {
+	req := request{Asked: a.Asked}
+	if err := json.Unmarshal(a.State, &req); err != nil {
+		return fmt.Errorf("read a request: %w", err)
+	}
+	if !registered(&app, req.RedirectURI) {
+		return hasEnded()
+	}
+	return s.answer(w, r, from, a, req)
+}
+
+func hasEnded() fault {
+	return invalid("This request has ended. Go back to the app and start again.")
+}
+
+// answer answers a request of an app: with a code, with the reason why there is none, or by
+// sending the browser to the page where its user is asked. Both ends of the request are
+// certain by now, so that faults go to the app.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, req request) error {
+	actor, err := s.signedIn(r)
+	var d decision
+	if err == nil {
+		d, err = s.decide(r.Context(), actor, a)
+	}
+	if err == nil && d.ask != nil && !req.Silent {
+		err = s.keep(w, r, from, a, req)
+		if err == nil {
+			http.Redirect(w, r, "/connect/"+a.ID, http.StatusSeeOther)
+			return nil
+		}
+	}
+	code := ""
+	if err == nil {
+		code, err = s.settle(r.Context(), a, req, d)
+	}
+	if err != nil {
+		return s.sendBack(w, req.destination, s.faultOf(err, from))
+	}
+	return s.back(w, req.destination, map[string]string{"code": code})
+}
+
+// signedIn returns who is signed in, nobody if there is no session.
+func (s *server) signedIn(r *http.Request) (keyporter.Actor, error) {
+	nobody := web.Nobody(r, s.Proxies)
+	actor, err := s.Control.Session(r.Context(), nobody, web.Session(r, s.Proxies))
+	if keyporter.KindOf(err) == keyporter.Unauthorized {
+		return nobody, nil
+	}
+	return actor, err
+}
+
+// keep has a request wait for its user, and binds it to the browser (RFC 9700 §4.7).
+func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, req request) error {
+	state, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("write a request: %w", err)
+	}
+	if a.State == nil { // it isn't kept yet, and anybody could have sent it
+		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
+			return err
+		}
+	}
+	if a.Browser = web.Authorize(r, s.Proxies); len(a.Browser) != len(random()) {
+		a.Browser = random()
+	}
+	now := s.Grants.Now()
+	a.State, a.CreatedAt, a.ExpiresAt = state, now, now.Add(authorizationLifetime)
+	if err := s.Grants.SaveAuthorization(r.Context(), a); err != nil {
+		return orFault(err, hasAnswer())
+	}
+	web.SetAuthorize(w, r, s.Proxies, a.Browser)
 	return nil
 }
 
-// ask has the library judge a request and carries out what comes of it.
-func (s *server) ask(w http.ResponseWriter, r *http.Request, path string, params url.Values) {
-	f := flowOf(r.Context())
-	f.browser = web.Authorize(r, s.Proxies)
-	if len(f.browser) != len(rand.Text())*2 {
-		f.browser = random(r.Context())
-	}
-	actor, err := s.Control.Session(r.Context(), web.Nobody(r, s.Proxies), web.Session(r, s.Proxies))
-	if err == nil {
-		f.actor = actor
-	} else if keyporter.KindOf(err) != keyporter.Unauthorized {
-		s.refuse(w, r, s.unforeseen(f, err), f.state)
-		return
-	}
-	r2 := withParams(r, http.MethodGet, params)
-	r2.URL.Path, r2.URL.RawPath = path, ""
-	rec := newRecorder()
-	s.library.ServeHTTP(rec, r2)
-	switch to, err := url.Parse(rec.header.Get("Location")); {
-	case f.err != nil || f.fault != nil:
-		s.refuse(w, r, s.faultOf(f), f.state)
-	case f.next != "":
-		web.SetAuthorize(w, r, s.Proxies, f.browser)
-		http.Redirect(w, r, f.next, http.StatusSeeOther)
-	case err == nil && to.Query().Get("code") != "":
-		params := map[string]string{"code": to.Query().Get("code")}
-		if f.state != "" {
-			params["state"] = f.state
+// settle ends a request: with a code, or with the reason why there is none. One that was
+// kept gets its answer once, whichever tab of the browser is first.
+func (s *server) settle(ctx context.Context, a grants.Authorization, req request, d decision) (code string, err error) {
+	if a.State != nil {
+		if err := s.Grants.UseAuthorization(ctx, a.ID); err != nil {
+			return "", orFault(err, hasAnswer())
 		}
-		s.back(w, r, params)
-	default:
-		s.refuse(w, r, fault{code: serverError, description: "Request " + f.requestID + "."}, f.state)
 	}
+	switch {
+	case d.denied:
+		return "", fault{code: accessDenied, description: "The user doesn't allow it."}
+	case d.ask != nil:
+		return "", *d.ask
+	}
+	kept, err := json.Marshal(grantRequest{RedirectURI: req.RedirectURI, Nonce: req.Nonce, CodeChallenge: req.CodeChallenge, SignedInAt: unix(d.signedInAt)})
+	if err != nil {
+		return "", fmt.Errorf("write a grant: %w", err)
+	}
+	code = random()
+	_, err = s.Grants.CreateGrant(ctx, keyporter.Grant{
+		ID: keyporter.NewID(s.Grants.Now()), AppID: a.AppID, ConnectionID: d.connection,
+		Scopes: d.scopes, Resources: req.Resources, KeyHash: req.KeyHash, Request: kept,
+	}, grants.Code{Authorization: code})
+	return code, err
 }
 
-// asFault is an error of ours as a fault. All errors of what judges requests are.
-func asFault(err error) fault {
-	f, ok := err.(fault) //nolint:errorlint // they aren't wrapped
-	if !ok {
-		return fault{status: http.StatusInternalServerError, code: serverError}
-	}
-	return f
-}
-
-func has(list string, word string) bool { return slices.Contains(strings.Fields(list), word) }
+func hasAnswer() fault { return invalid("This request has its answer already.") }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -69,30 +70,26 @@ func (b *batch) authentication() (url.Values, error) {
 
 // introspectBatch tells about many credentials what introspect tells about one, in the
 // order of the questions. When one can't be answered, none is.
-func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) {
+func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request, _ grants.Caller) error {
 	var in batch
-	err := readJSON(w, r, &in)
-	var proof url.Values
-	if err == nil {
-		proof, err = in.authentication()
+	if err := readJSON(w, r, &in); err != nil {
+		return err
 	}
+	proof, err := in.authentication()
 	if err != nil {
-		s.fail(w, r, asFault(err))
-		return
+		return err
 	}
-	who, ok := s.asker(w, r, proof)
-	if !ok {
-		return
+	who, err := s.asker(r, proof)
+	if err != nil {
+		return err
 	}
 	if in.Tokens == nil || len(in.Tokens) > maxBatch {
-		s.fail(w, r, invalid(fmt.Sprintf("tokens must be a list of up to %d.", maxBatch)))
-		return
+		return invalid(fmt.Sprintf("tokens must be a list of up to %d.", maxBatch))
 	}
 	all := make([]verify.Question, len(in.Tokens))
 	for i, q := range in.Tokens {
 		if all[i], err = s.asked(who, q); err != nil {
-			s.fail(w, r, asFault(err))
-			return
+			return err
 		}
 	}
 	out := struct {
@@ -100,9 +97,9 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) {
 	}{make([]introspection, len(in.Tokens))}
 	for i, q := range all {
 		if out.Tokens[i], err = s.inspect(r.Context(), who, q); err != nil {
-			s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
-			return
+			return err
 		}
 	}
-	s.tell(w, out)
+	sendJSON(w, http.StatusOK, out)
+	return nil
 }

@@ -53,11 +53,10 @@ func lineOf(d verify.Drop) line {
 // changes tells a gateway what is no longer true of what it was told by introspection, as
 // it happens, one JSON object a line. While this node can't be sure that it hears of
 // changes it says nothing, and the gateway has to ask about each call.
-func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) {
+func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	if !s.streams.enter(g) {
 		w.Header().Set("Retry-After", "10")
-		s.fail(w, r, fault{status: http.StatusTooManyRequests, code: temporarily, description: "This gateway has too many streams open."})
-		return
+		return fault{status: http.StatusTooManyRequests, code: temporarily, description: "This gateway has too many streams open."}
 	}
 	defer s.streams.leave(g)
 	watch := s.Checker.Watch()
@@ -72,15 +71,16 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) {
 	for err := out.beat(); err == nil; {
 		select {
 		case <-r.Context().Done():
-			return
+			return nil
 		case <-s.Stopping:
-			return
+			return nil
 		case <-watch.Ready():
 			err = out.drops()
 		case <-beat.C:
 			err = out.beat()
 		}
 	}
+	return nil // the gateway is gone
 }
 
 // stream is what goes to one gateway.

@@ -1,79 +1,50 @@
 package oauth
 
 import (
-	"net/http"
+	"context"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
 )
 
-// setUp is asked by the library whether there is a way to ask the user: there is one, for all.
-func (s *server) setUp(*http.Request, *goidc.AuthnSession, *goidc.Client) bool { return true }
+// decision is what a request comes to: something is granted, the user said no, or the user
+// has to be asked.
+type decision struct {
+	denied bool
+	ask    *fault // why the user has to see a page; an app that wants that they see none is told so
 
-// consent is asked by the library what the user says. He said it on the page already, or
-// his connection covers what is asked for, or he is led to the page; an app that wants
-// that he sees nothing (prompt=none) is told what would have been asked.
-func (s *server) consent(_ http.ResponseWriter, r *http.Request, as *goidc.AuthnSession, _ *goidc.Client) (goidc.Status, error) {
-	f := flowOf(r.Context())
-	if f.kept != nil && f.kept.Answer.Denied {
-		return goidc.StatusFailure, goidc.NewError(accessDenied, "The user doesn't allow it.")
-	}
-	if f.kept != nil && f.kept.Answer.Allowed {
-		f.signedInAt = f.kept.Answer.SignedInAt
-		return f.grantTo(as, f.kept.Answer.UserID, f.kept.Answer.ConnectionID, f.kept.Answer.Scopes), nil
-	}
-	refusal, err := s.refusal(r, f, as)
-	switch {
-	case err != nil:
-		return goidc.StatusFailure, f.failed(err)
-	case refusal == nil:
-		return goidc.StatusSuccess, nil
-	case f.silent:
-		return goidc.StatusFailure, *refusal
-	}
-	f.next = "/connect/" + as.ID
-	return goidc.StatusPending, nil
+	connection keyporter.ID
+	scopes     []string
+	signedInAt time.Time // when the user last proved who they are
 }
 
-// refusal tells why the user has to see a page first, nil when he needn't.
-func (s *server) refusal(r *http.Request, f *flow, as *goidc.AuthnSession) (*goidc.Error, error) {
-	no := func(code goidc.ErrorCode, text string) (*goidc.Error, error) {
-		e := goidc.NewError(code, text)
-		return &e, nil
+// decide finds out what a request comes to: the user said it on the page, or the connection
+// covers what is asked for, or they have to be asked.
+func (s *server) decide(ctx context.Context, actor keyporter.Actor, a grants.Authorization) (decision, error) {
+	ask := func(code, text string) (decision, error) {
+		return decision{ask: &fault{code: code, description: text}}, nil
 	}
-	if !f.actor.SignedIn() {
-		return no(loginRequired, "Nobody is signed in.")
-	}
-	a := grants.Authorization{ID: as.ID, AppID: keyporter.ID(as.ClientID), Asked: f.asked}
-	v, err := s.Control.Judge(r.Context(), f.actor, a)
 	switch {
-	case keyporter.KindOf(err) == keyporter.Forbidden, keyporter.KindOf(err) == keyporter.NotFound:
-		return no(accessDenied, keyporter.MessageOf(err))
+	case a.Answer.Denied:
+		return decision{denied: true}, nil
+	case a.Answer.Allowed:
+		return decision{connection: a.Answer.ConnectionID, scopes: a.Answer.Scopes, signedInAt: a.Answer.SignedInAt}, nil
+	case !actor.SignedIn():
+		return ask(loginRequired, "Nobody is signed in.")
+	}
+	v, err := s.Control.Judge(ctx, actor, a)
+	switch {
+	case keyporter.KindOf(err) == keyporter.Forbidden || keyporter.KindOf(err) == keyporter.NotFound:
+		return ask(accessDenied, keyporter.MessageOf(err))
 	case err != nil:
-		return nil, err
+		return decision{}, err
 	case v.SignIn:
-		return no(loginRequired, "The user has to sign in again.")
+		return ask(loginRequired, "The user has to sign in again.")
 	case v.Ask:
-		return no(consentRequired, "The user must be asked.")
+		return ask(consentRequired, "The user must be asked.")
 	}
-	held := slices.DeleteFunc(slices.Clone(f.asked.Scopes), func(scope string) bool { return !slices.Contains(v.Connection.Scopes, scope) })
-	f.signedInAt = f.actor.SignedInAt
-	f.grantTo(as, f.actor.User.ID, v.Connection.ID, held)
-	return nil, nil //nolint:nilnil // nothing against it
+	held := slices.DeleteFunc(slices.Clone(a.Asked.Scopes), func(scope string) bool { return !slices.Contains(v.Connection.Scopes, scope) })
+	return decision{connection: v.Connection.ID, scopes: held, signedInAt: actor.SignedInAt}, nil
 }
-
-// grantTo notes what is granted, by whom.
-func (f *flow) grantTo(as *goidc.AuthnSession, user, connection keyporter.ID, scopes []string) goidc.Status {
-	f.connection = connection
-	as.Subject, as.GrantedScopes, as.GrantedResources = string(user), strings.Join(scopes, " "), as.Resources
-	return goidc.StatusSuccess
-}
-
-// farAhead is a time, in seconds, at which the library takes nothing for expired: Control has
-// judged that by its own clock, and in milliseconds.
-func farAhead() int { return int(time.Now().Add(24 * time.Hour).Unix()) }

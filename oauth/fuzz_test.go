@@ -1,7 +1,10 @@
 package oauth
 
 import (
+	"encoding/base64"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +53,38 @@ func FuzzParameters(f *testing.F) {
 				if v == "" || malformed(v) {
 					t.Fatalf("%q is %q", name, v)
 				}
+			}
+		}
+	})
+}
+
+// Whatever is in the Authorization header: what passes is text that a database takes.
+func FuzzBasic(f *testing.F) {
+	for _, text := range []string{"app:secret", "a%20b+c:%25", ":", "app", "%00:x", "a:b:c"} {
+		f.Add(base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := &http.Request{Header: http.Header{"Authorization": {"Basic " + text}}}
+		id, secret, ok, err := basicAuth(r)
+		if err == nil && (!ok || id == "" || malformed(id) || malformed(secret)) {
+			t.Fatalf("%q is %q and %q", text, id, secret)
+		}
+	})
+}
+
+// Whatever scopes a request names: each that passes is one, and comes once.
+func FuzzScope(f *testing.F) {
+	for _, text := range []string{"openid a.read", "  a  a", "a\\b", `"`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		scopes, err := parseScope(text)
+		if err != nil {
+			return
+		}
+		for i, s := range scopes {
+			if s == "" || strings.ContainsAny(s, " \"\\") || slices.Contains(scopes[:i], s) {
+				t.Fatalf("%q has %q", text, s)
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -26,45 +27,45 @@ type asker struct {
 	gateway *Gateway
 }
 
-// asker finds out who asks, and answers if that isn't known for sure. in has what an app
-// may prove itself by.
-func (s *server) asker(w http.ResponseWriter, r *http.Request, in url.Values) (asker, bool) {
+// asker finds out who asks. in has what an app may prove itself by.
+func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 	if showsBearer(r) {
 		g, err := s.gateway(r)
 		if err == nil && (in.Has("client_id") || in.Has("client_secret") || in.Has("client_assertion")) {
 			err = invalid("The client authenticates in more than one way.")
 		}
-		if err != nil {
-			s.fail(w, r, asFault(err))
-			return asker{}, false
-		}
-		return asker{gateway: g}, true
+		return asker{gateway: g}, err
 	}
-	if err := s.identify(r, in); err != nil {
-		s.fail(w, r, asFault(err))
-		return asker{}, false
+	c, err := readCredentials(r, in)
+	if err != nil {
+		return asker{}, err
 	}
-	if !s.authenticated(w, r, in) {
-		return asker{}, false
+	app, err := s.authenticate(r.Context(), c, pathIntrospect)
+	if err == nil && !app.Confidential() {
+		err = fault{code: invalidClient, description: "Only an app that can prove its identity can ask."}
 	}
-	app := flowOf(r.Context()).app
-	if app == nil || app.Authentication == keyporter.AppPublic {
-		s.fail(w, r, fault{code: invalidClient, description: "Only an app that can prove its identity can ask."})
-		return asker{}, false
-	}
-	return asker{app: app}, true
+	return asker{app: &app}, err
 }
 
-// onlyGateways has serve run for a gateway, and answers anybody else.
-func (s *server) onlyGateways(serve func(http.ResponseWriter, *http.Request, *Gateway)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// onlyGateways has serve run for a gateway, and refuses anybody else.
+func (s *server) onlyGateways(serve func(http.ResponseWriter, *http.Request, *Gateway) error) func(http.ResponseWriter, *http.Request, grants.Caller) error {
+	return func(w http.ResponseWriter, r *http.Request, _ grants.Caller) error {
 		g, err := s.gateway(r)
 		if err != nil {
-			s.fail(w, r, asFault(err))
-			return
+			return err
 		}
-		serve(w, r, g)
+		return serve(w, r, g)
 	}
+}
+
+// refuseAsker answers somebody who asks about credentials with an error, and tells whoever
+// didn't prove who they are how to come back: with the secret of an app, or of a gateway.
+func refuseAsker(w http.ResponseWriter, r *http.Request, f fault) {
+	if f.statusOf() == http.StatusUnauthorized && (f.code != invalidClient || r.Header.Get("Authorization") == "") {
+		refuseBearer(w, r, f)
+		return
+	}
+	refuse(w, r, f)
 }
 
 func showsBearer(r *http.Request) bool {

@@ -2,16 +2,14 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
-	"github.com/luikyv/go-oidc/pkg/goidc"
-
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -42,10 +40,6 @@ type introspection struct {
 	Message    string           `json:"keyporter_message,omitempty"`
 }
 
-type confirmation struct {
-	KeyHash string `json:"jkt"`
-}
-
 type actor struct {
 	Subject keyporter.ID `json:"sub"`
 }
@@ -53,74 +47,30 @@ type actor struct {
 // introspect tells an app about a token: its own, or any, if it is marked as a resource
 // server. Of a token that it may not know it learns as little as of one that never was.
 // A gateway it tells about whatever a call at one of its APIs can carry.
-func (s *server) introspect(w http.ResponseWriter, r *http.Request) {
+func (s *server) introspect(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	in, err := readForm(w, r)
-	if err == nil {
-		in, err = checked(in)
-	}
 	if err != nil {
-		s.fail(w, r, asFault(err))
-		return
+		return err
 	}
-	who, ok := s.asker(w, r, in)
-	if !ok {
-		return
+	who, err := s.asker(r, in)
+	if err != nil {
+		return err
 	}
 	if in.Get("token") == "" {
-		s.fail(w, r, invalid("token is missing."))
-		return
+		return invalid("token is missing.")
 	}
 	q, err := s.asked(who, question{Token: in.Get("token"), Login: in.Get("login"), API: in.Get("api")})
-	if err == nil {
-		err = tellCall(&q, r, in)
-	}
 	if err != nil {
-		s.fail(w, r, asFault(err))
-		return
+		return err
+	}
+	if err := tellCall(&q, from, in); err != nil {
+		return err
 	}
 	out, err := s.inspect(r.Context(), who, q)
-	if err != nil {
-		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
-		return
+	if err == nil {
+		sendJSON(w, http.StatusOK, out)
 	}
-	s.tell(w, out)
-}
-
-// tell answers with JSON.
-func (s *server) tell(w http.ResponseWriter, what any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(what) // the client is gone, or it works
-}
-
-// authenticated has the library find out whether the app is who it says, by asking it
-// about a token that there is not, and answers if it isn't. An app that shows its secret,
-// as those do that ask on every call, needs no library for that.
-func (s *server) authenticated(w http.ResponseWriter, r *http.Request, in url.Values) bool {
-	if s.showsSecret(r, in) {
-		return true
-	}
-	params := authentication(in)
-	params.Set("token", "none")
-	r = r.Clone(r.Context())
-	// Also for who came by another address, with JSON.
-	r.URL.Path, r.URL.RawPath = pathIntrospect, ""
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return s.call(w, r, params) != nil
-}
-
-// showsSecret tells whether the app is active and shows one of its secrets. That it does
-// so in one way only was seen to before.
-func (s *server) showsSecret(r *http.Request, in url.Values) bool {
-	f := flowOf(r.Context())
-	if f.app == nil || f.app.State != keyporter.AppActive || f.app.Authentication != keyporter.AppSecret {
-		return false
-	}
-	secret := in.Get("client_secret")
-	if f.basic {
-		_, secret, _ = r.BasicAuth()
-	}
-	ok, err := s.Grants.IsAppSecret(r.Context(), f.app.ID, secret)
-	return ok && err == nil
+	return err
 }
 
 // question is what is asked: about a credential, and the login name beside it, if any.
@@ -142,7 +92,7 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 
 // tellCall reads what a gateway tells of the call about which it asks, if it does. The
 // call gets the ID of this request, which the gateway finds in the answer.
-func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
+func tellCall(q *verify.Question, from grants.Caller, in url.Values) (err error) {
 	if q.API == nil || !in.Has("method") {
 		if in.Has("dpop") { // who sends a proof counts on its being checked
 			return invalid("A proof needs the api, method, path, and origin of the call.")
@@ -155,7 +105,7 @@ func tellCall(q *verify.Question, r *http.Request, in url.Values) (err error) {
 		}
 	}
 	q.Call = &verify.Request{
-		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: flowOf(r.Context()).requestID,
+		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: from.RequestID,
 		DPoP: in["dpop"], Origin: in.Get("origin"),
 	}
 	return nil
@@ -196,7 +146,7 @@ func (s *server) inspectForGateway(g *Gateway, i verify.Inspection) introspectio
 func (s *server) described(i verify.Inspection) introspection {
 	p := i.Principal
 	out := introspection{
-		Active: true, Scope: strings.Join(p.Scopes, " "), ClientID: p.AppID, Username: p.Login, TokenType: string(goidc.TokenTypeBearer),
+		Active: true, Scope: strings.Join(p.Scopes, " "), ClientID: p.AppID, Username: p.Login, TokenType: "Bearer",
 		Subject: p.UserID, Audience: i.Resources, Issuer: s.Issuer, ID: p.CredentialID, Organization: p.OrganizationID, Kind: p.CredentialKind,
 	}
 	if out.Subject == "" {
@@ -212,7 +162,7 @@ func (s *server) described(i verify.Inspection) introspection {
 		out.ExpiresAt = i.ExpiresAt.Unix()
 	}
 	if i.KeyHash != "" {
-		out.TokenType, out.Confirmation = string(goidc.TokenTypeDPoP), &confirmation{i.KeyHash}
+		out.TokenType, out.Confirmation = "DPoP", &confirmation{i.KeyHash}
 	}
 	return out
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,13 +14,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/luikyv/go-oidc/pkg/goidc"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/keyporter/keyporter/control/grants"
 )
 
-// A key signs for 90 days. Its successor is published a day before it signs, so that who
-// keeps our keys has it by then; and a key goes when all that it signed has expired.
+// A key signs for 90 days. Its successor is published a day before it signs, so that clients
+// that keep our keys have it by then; and a key goes when all that it signed has expired.
 const (
 	keyRotation = 90 * 24 * time.Hour
 	keyAhead    = 24 * time.Hour
@@ -36,17 +36,45 @@ type keyring struct {
 
 	mu     sync.Mutex
 	readAt time.Time
-	cached goidc.JSONWebKeySet
+	cached jose.JSONWebKeySet
 }
 
-func newKeyring(g *grants.Grants) *keyring { return &keyring{grants: g} }
+// signingAlgorithms are those by which we sign: ID tokens by the first, access tokens by the second.
+func signingAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
+}
 
-func algorithms() []goidc.SignatureAlgorithm {
-	return []goidc.SignatureAlgorithm{goidc.RS256, goidc.ES256}
+// sign returns a JWT of this type with these claims.
+func (k *keyring) sign(ctx context.Context, alg jose.SignatureAlgorithm, typ jose.ContentType, claims any) (string, error) {
+	set, err := k.set(ctx)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(set.Keys, func(key jose.JSONWebKey) bool { return key.Algorithm == string(alg) })
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: set.Keys[i]}, (&jose.SignerOptions{}).WithType(typ))
+	if err != nil {
+		return "", fmt.Errorf("sign by %s: %w", set.Keys[i].KeyID, err)
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+// public returns the public key of that name, nil if it isn't one of ours, or is no more.
+func (k *keyring) public(ctx context.Context, id string) (*jose.JSONWebKey, error) {
+	set, err := k.set(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range set.Keys {
+		if key.KeyID == id {
+			public := key.Public()
+			return &public, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there is none
 }
 
 // set returns all keys; of each algorithm the one that signs comes first.
-func (k *keyring) set(ctx context.Context) (goidc.JSONWebKeySet, error) {
+func (k *keyring) set(ctx context.Context) (jose.JSONWebKeySet, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.grants.Now()
@@ -58,10 +86,10 @@ func (k *keyring) set(ctx context.Context) (goidc.JSONWebKeySet, error) {
 		rows, err = k.rotate(ctx, rows, now)
 	}
 	if err != nil {
-		return goidc.JSONWebKeySet{}, flowOf(ctx).failed(err)
+		return jose.JSONWebKeySet{}, err
 	}
-	var set goidc.JSONWebKeySet
-	for _, alg := range algorithms() {
+	var set jose.JSONWebKeySet
+	for _, alg := range signingAlgorithms() {
 		keys, err := readKeys(of(rows, alg))
 		if err != nil {
 			return set, err
@@ -76,7 +104,7 @@ func (k *keyring) set(ctx context.Context) (goidc.JSONWebKeySet, error) {
 // rotate makes the keys that are due, and deletes those by which nothing counts any more.
 func (k *keyring) rotate(ctx context.Context, rows []grants.SigningKey, now time.Time) ([]grants.SigningKey, error) {
 	changed := false
-	for _, alg := range algorithms() {
+	for _, alg := range signingAlgorithms() {
 		keys := of(rows, alg)
 		if len(keys) == 0 || now.Sub(keys[len(keys)-1].CreatedAt) >= keyRotation {
 			key, err := newKey(alg, now)
@@ -103,7 +131,7 @@ func (k *keyring) rotate(ctx context.Context, rows []grants.SigningKey, now time
 	return rows, nil
 }
 
-func of(rows []grants.SigningKey, alg goidc.SignatureAlgorithm) []grants.SigningKey {
+func of(rows []grants.SigningKey, alg jose.SignatureAlgorithm) []grants.SigningKey {
 	return slices.DeleteFunc(slices.Clone(rows), func(r grants.SigningKey) bool { return r.Algorithm != string(alg) })
 }
 
@@ -126,10 +154,10 @@ func signing(keys []grants.SigningKey, now time.Time) int {
 }
 
 // newKey makes a key. Its ID has the day in it: of nodes that make one at once, one wins.
-func newKey(alg goidc.SignatureAlgorithm, now time.Time) (grants.SigningKey, error) {
+func newKey(alg jose.SignatureAlgorithm, now time.Time) (grants.SigningKey, error) {
 	var private any
 	var err error
-	if alg == goidc.RS256 {
+	if alg == jose.RS256 {
 		private, err = rsa.GenerateKey(rand.Reader, rsaBits)
 	} else {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -142,28 +170,30 @@ func newKey(alg goidc.SignatureAlgorithm, now time.Time) (grants.SigningKey, err
 	return grants.SigningKey{ID: id, Algorithm: string(alg), Key: der, CreatedAt: now}, err
 }
 
-func readKeys(rows []grants.SigningKey) ([]goidc.JSONWebKey, error) {
-	keys := make([]goidc.JSONWebKey, len(rows))
+func readKeys(rows []grants.SigningKey) ([]jose.JSONWebKey, error) {
+	keys := make([]jose.JSONWebKey, len(rows))
 	for i, r := range rows {
 		private, err := x509.ParsePKCS8PrivateKey(r.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read signing key %s: %w", r.ID, err)
 		}
-		keys[i] = goidc.JSONWebKey{Key: private, KeyID: r.ID, Algorithm: r.Algorithm, Use: string(goidc.KeyUsageSignature)}
+		keys[i] = jose.JSONWebKey{Key: private, KeyID: r.ID, Algorithm: r.Algorithm, Use: "sig"}
 	}
 	return keys, nil
 }
 
-// jwks publishes the public keys.
-func (s *server) jwks(w http.ResponseWriter, r *http.Request) {
+// jwks publishes the public keys (RFC 7517 §5).
+func (s *server) jwks(w http.ResponseWriter, r *http.Request, _ grants.Caller) error {
 	set, err := s.keys.set(r.Context())
 	if err != nil {
-		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
-		return
+		return err
 	}
-	h := w.Header()
-	h.Del("Pragma")
-	h.Set("Cache-Control", "public, max-age=3600") // less than keyAhead
-	h.Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(set.Public())
+	var public jose.JSONWebKeySet
+	for _, key := range set.Keys {
+		public.Keys = append(public.Keys, key.Public())
+	}
+	w.Header().Del("Pragma")
+	w.Header().Set("Cache-Control", "public, max-age=3600") // less than keyAhead
+	sendJSON(w, http.StatusOK, public)
+	return nil
 }

@@ -1,19 +1,21 @@
 package oauth
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // metadata describes the server (RFC 8414, OpenID Connect Discovery): one document at both addresses.
-func (s *server) metadata(w http.ResponseWriter, _ *http.Request) {
+func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Caller) error {
 	scopes := []string{}
-	for _, scope := range s.scopes() {
-		scopes = append(scopes, scope.ID)
+	for _, scope := range slices.Concat(keyporter.OpenIDScopes(), s.Scopes) {
+		scopes = append(scopes, scope.Name)
 	}
 	at := func(path string) string { return s.Issuer + path }
-	algs := []string{"ES256", algEdDSA, "PS256", "RS256"}
+	algs := proofAlgorithms()
 	methods := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
 	doc := map[string]any{
 		"issuer":                 s.Issuer,
@@ -22,14 +24,14 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request) {
 		"pushed_authorization_request_endpoint": at(pathPAR), "device_authorization_endpoint": at(pathDevice),
 
 		"scopes_supported": scopes, "response_types_supported": []string{"code"}, "response_modes_supported": []string{"query", "form_post"},
-		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"},
+		"grant_types_supported":                 grantTypes(),
 		"code_challenge_methods_supported":      []string{"S256"},
 		"token_endpoint_auth_methods_supported": methods, "token_endpoint_auth_signing_alg_values_supported": algs,
 		"revocation_endpoint_auth_methods_supported": methods, "revocation_endpoint_auth_signing_alg_values_supported": algs,
 		"introspection_endpoint_auth_methods_supported": methods[:3], "introspection_endpoint_auth_signing_alg_values_supported": algs,
 		"dpop_signing_alg_values_supported":              algs,
 		"authorization_response_iss_parameter_supported": true,
-		"subject_types_supported":                        []string{"public"}, "id_token_signing_alg_values_supported": algorithms(),
+		"subject_types_supported":                        []string{"public"}, "id_token_signing_alg_values_supported": signingAlgorithms(),
 		"claims_supported":           []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "email"},
 		"claims_parameter_supported": false, "request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"prompt_values_supported": []string{"none", "login", "consent", "select_account"},
@@ -42,6 +44,6 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Del("Pragma")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(doc)
+	sendJSON(w, http.StatusOK, doc)
+	return nil
 }

@@ -1,13 +1,11 @@
 // Package oauth is the door for apps: the authorization server (OAuth 2, OpenID Connect).
 //
-// It owns what goes over the wire. The protocol itself is a library's (github.com/luikyv/go-oidc);
-// here is what the library leaves to others or does otherwise than we want: it loads,
-// checks and saves, and what may happen once is decided by package control/grants in one
-// statement; it keeps secrets in clear, and here are their hashes; it judges requests
-// leniently, and here they are judged before it sees them. docs/decisions/0009 says more.
-//
-// Who consents to what, and the pages for it, are control's and the console's: an
-// authorization goes from here to /connect/{id} and comes back with an answer.
+// It owns the protocol. Each address has a row in a table, whose handler parses the request
+// once, into a struct, and returns an error that one function renders. Each grant type has a
+// file. What may happen only once is decided by package control/grants, in one statement;
+// who consents to what, and the pages for it, are control's and the console's: a request
+// goes from here to /connect/{id} and comes back with an answer. docs/decisions/0009 says
+// what is decided, and docs/reference/conformance.md which rules hold.
 package oauth
 
 import (
@@ -28,27 +26,26 @@ import (
 type Config struct {
 	Control   *control.Control // signs users in and asks them
 	Grants    *grants.Grants
-	Checker   *verify.Checker // for introspection
-	Usage     *usage.Usage    // for what gateways report
+	Usage     *usage.Usage // for what gateways report
 	Proxies   web.Proxies
 	Log       *slog.Logger
 	Issuer    string            // address of this Keyporter, without a slash at its end
-	Scopes    []keyporter.Scope // that the operator named
+	Scopes    []keyporter.Scope // the operator's
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
+	Checker   *verify.Checker   // for introspection
 	Gateways  []Gateway         // that may ask about credentials
-	// FaultPage shows a person that an app's request can't be answered, and the error code for the app's developer. Nil: without a page.
+	Stopping  <-chan struct{}   // is closed when what goes on for long has to end; nil: nothing has to
+	// FaultPage tells a person that an app's request can't be answered, and the error code for the app's developer. Nil: plain text.
 	FaultPage func(w http.ResponseWriter, r *http.Request, status int, code, text string)
-	Stopping  <-chan struct{} // is closed when what goes on for long has to end; nil: nothing has to
 }
 
 type server struct {
 	Config
 
-	library   http.Handler
 	keys      *keyring
-	endpoints map[string]endpoint
 	streams   streams
+	endpoints []endpoint
 }
 
 // The paths.
@@ -75,20 +72,16 @@ const (
 	aliasToken     = "/ApiToken/Retrieve"
 )
 
-// New returns the authorization server, to be served where Serves says so.
-func New(cfg Config) (http.Handler, error) {
+// New returns the authorization server. Serves says which paths it wants.
+func New(cfg Config) http.Handler {
 	if cfg.FaultPage == nil {
 		cfg.FaultPage = func(w http.ResponseWriter, _ *http.Request, status int, code, text string) {
 			http.Error(w, "This app can’t continue: "+text+" ("+code+")", status)
 		}
 	}
-	s := &server{Config: cfg, keys: newKeyring(cfg.Grants)}
-	library, err := s.provider()
-	if err != nil {
-		return nil, err
-	}
-	s.library, s.endpoints = library, s.addresses()
-	return s, nil
+	s := &server{Config: cfg, keys: &keyring{grants: cfg.Grants}}
+	s.endpoints = s.table()
+	return s
 }
 
 // Serves tells whether a path is one of this door's.
@@ -97,80 +90,83 @@ func Serves(path string) bool {
 		strings.EqualFold(path, aliasAuthorize) || strings.EqualFold(path, aliasToken)
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := &flow{arrived: s.Grants.Now(), address: s.Proxies.ClientAddr(r), requestID: web.RequestID(r.Context())}
-	r = r.WithContext(withFlow(r.Context(), f))
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
-	switch path := r.URL.Path; {
-	case path == pathAuthorize || strings.EqualFold(path, aliasAuthorize):
-		s.authorize(w, r)
-	case strings.HasPrefix(path, pathAuthorize+"/"):
-		s.resume(w, r)
-	default:
-		s.direct(w, r)
-	}
-}
-
-// direct serves what programs ask for: no pages, and no cookies, so that any site's
-// scripts may ask, too (CORS): a browser app is no less an app.
-func (s *server) direct(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.Path
-	if strings.EqualFold(path, aliasToken) {
-		path = pathToken
-	}
-	e, ok := s.endpoints[path]
-	if !ok && strings.HasPrefix(path, pathRegister+"/") {
-		e, ok = s.endpoints[pathRegister+"/"]
-	}
-	if !ok {
-		s.fail(w, r, fault{status: http.StatusNotFound, code: "not_found", description: "There is nothing at this address."})
-		return
-	}
-	if e.cors && allowOrigins(w, r, e.methods) {
-		return
-	}
-	methods := strings.Fields(e.methods)
-	if !slices.Contains(methods, r.Method) {
-		w.Header().Set("Allow", strings.Join(methods, ", "))
-		s.fail(w, r, fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address accepts " + strings.Join(methods, ", ") + " only."})
-		return
-	}
-	flowOf(r.Context()).endpoint = path
-	e.serve(w, r)
-}
-
-// endpoint is one address of the door.
+// endpoint is a row of the table.
 type endpoint struct {
+	path    string // with a slash at its end: everything below it
+	alias   string // another path, in any letter case
 	methods string // separated by blanks
-	cors    bool
-	serve   http.HandlerFunc
+	cors    bool   // scripts of any site may read the answer
+	serve   func(w http.ResponseWriter, r *http.Request, from grants.Caller) error
+	refuse  func(w http.ResponseWriter, r *http.Request, f fault) // renders the error
 }
 
-func (s *server) addresses() map[string]endpoint {
-	all := map[string]endpoint{
-		pathToken:      {"POST", true, s.token},
-		pathRevoke:     {"POST", true, s.form(s.revoked)},
-		pathPAR:        {"POST", true, s.push},
-		pathDevice:     {"POST", true, s.device},
-		pathIntrospect: {"POST", false, s.introspect},
-		pathBatch:      {"POST", false, s.introspectBatch},
-		pathChanges:    {"GET", false, s.onlyGateways(s.changes)},
-		pathUses:       {"POST", false, s.onlyGateways(s.uses)},
-		pathUserInfo:   {"GET POST", true, s.userInfo},
-		pathJWKS:       {"GET HEAD", true, s.jwks},
-		pathOpenID:     {"GET HEAD", true, s.metadata},
-		pathMetadata:   {"GET HEAD", true, s.metadata},
+func (s *server) table() []endpoint {
+	all := []endpoint{
+		{pathAuthorize, aliasAuthorize, "GET POST", false, s.authorize, s.page},
+		{pathAuthorize + "/", "", "GET", false, s.resume, s.page},
+		{pathToken, aliasToken, "POST", true, s.token, refuse},
+		{pathRevoke, "", "POST", true, s.revoke, refuse},
+		{pathPAR, "", "POST", true, s.push, refuse},
+		{pathDevice, "", "POST", true, s.device, refuse},
+		{pathIntrospect, "", "POST", false, s.introspect, refuseAsker},
+		{pathBatch, "", "POST", false, s.introspectBatch, refuseAsker},
+		{pathChanges, "", "GET", false, s.onlyGateways(s.changes), refuseAsker},
+		{pathUses, "", "POST", false, s.onlyGateways(s.uses), refuseAsker},
+		{pathUserInfo, "", "GET POST", true, s.userInfo, refuseBearer},
+		{pathJWKS, "", "GET HEAD", true, s.jwks, refuse},
+		{pathOpenID, "", "GET HEAD", true, s.metadata, refuse},
+		{pathMetadata, "", "GET HEAD", true, s.metadata, refuse},
 	}
 	if s.Register {
-		all[pathRegister] = endpoint{"POST", true, s.register}
-		all[pathRegister+"/"] = endpoint{"GET PUT DELETE", true, s.register}
+		all = append(all,
+			endpoint{pathRegister, "", "POST", true, s.register, refuse},
+			endpoint{pathRegister + "/", "", "GET PUT DELETE", true, s.manage, refuse})
 	}
 	return all
 }
 
-// allowOrigins lets scripts of any site read the answer, and tells whether they only asked for that.
-// No cookie counts here, so that they can do nothing that their site's server couldn't.
+func (s *server) find(path string) endpoint {
+	for _, e := range s.endpoints {
+		if e.path == path || strings.HasSuffix(e.path, "/") && strings.HasPrefix(path, e.path) || e.alias != "" && strings.EqualFold(e.alias, path) {
+			return e
+		}
+	}
+	return endpoint{refuse: refuse, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
+		return fault{status: http.StatusNotFound, code: "not_found", description: "There is nothing at this address."}
+	}}
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := grants.Caller{ArrivedAt: s.Grants.Now(), Address: s.Proxies.ClientAddr(r), RequestID: web.RequestID(r.Context())}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
+	e := s.find(r.URL.Path)
+	if e.cors && allowOrigins(w, r, e.methods) {
+		return
+	}
+	err := e.takes(w, r.Method)
+	if err == nil {
+		err = e.serve(w, r, from)
+	}
+	if err != nil {
+		e.refuse(w, r, s.faultOf(err, from))
+	}
+}
+
+// takes wants the method to be one of the endpoint's.
+func (e *endpoint) takes(w http.ResponseWriter, method string) error {
+	methods := strings.Fields(e.methods)
+	if len(methods) == 0 || slices.Contains(methods, method) {
+		return nil
+	}
+	list := strings.Join(methods, ", ")
+	w.Header().Set("Allow", list)
+	return fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address accepts " + list + " only."}
+}
+
+// allowOrigins lets scripts of any site read the answer, and tells whether that was all the
+// browser asked for. No cookie counts at these addresses, so scripts can do nothing here
+// that their site's server couldn't: an app in a browser is an app like any other.
 func allowOrigins(w http.ResponseWriter, r *http.Request, methods string) (preflight bool) {
 	if r.Header.Get("Origin") == "" {
 		return false

@@ -1,6 +1,10 @@
 package oauth
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -10,9 +14,25 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
+// destination is where the answer to a request goes.
+type destination struct {
+	RedirectURI string
+	State       string `json:",omitempty"` // that the app gets back
+	FormPost    bool   `json:",omitempty"` // by a form (response_mode=form_post)
+}
+
+// readDestination reads where the answer goes: to an address of the app's, and nowhere else.
+func readDestination(in url.Values, app *keyporter.App) (destination, error) {
+	uri := in.Get("redirect_uri")
+	if !registered(app, uri) {
+		return destination{}, invalid("redirect_uri is missing, appears twice, or doesn't exactly match an address the app is registered with.")
+	}
+	return destination{RedirectURI: uri, State: in.Get("state"), FormPost: in.Get("response_mode") == "form_post"}, nil
+}
+
 // registered tells whether an address is one of the app's, character by character. Only
-// where it is the IP address of the user's own machine the port is free: the app on it
-// can't know which one it will get (RFC 8252 §7.3).
+// the port of the user's own machine, by its IP address, is free: the app on it can't know
+// which one it will get (RFC 8252 §7.3).
 func registered(app *keyporter.App, uri string) bool {
 	if keyporter.CheckRedirectURI(uri, true) != nil {
 		return false
@@ -47,37 +67,67 @@ func withoutPort(uri string) string {
 }
 
 // back sends the browser back to the app with the answer, by its address or by a form. It
-// is a 303: the browser doesn't send what it sent to us along (RFC 9700 §4.12).
-func (s *server) back(w http.ResponseWriter, r *http.Request, params map[string]string) {
-	f := flowOf(r.Context())
+// is a 303: the browser doesn't repeat there what it sent here (RFC 9700 §4.12).
+func (s *server) back(w http.ResponseWriter, to destination, params map[string]string) error {
 	params["iss"] = s.Issuer // RFC 9207
-	if f.formPost {
-		if err := sendForm(w, f.redirectURI, params); err != nil {
-			s.Log.Error("send a form", "request_id", f.requestID, "error", err)
-		}
-		return
+	if to.State != "" {
+		params["state"] = to.State
+	}
+	if to.FormPost {
+		return sendForm(w, to.RedirectURI, params)
 	}
 	query := url.Values{}
 	for name, value := range params {
 		query.Set(name, value)
 	}
-	// What the registered address has in it stays as it is, to the letter.
-	to, sep := f.redirectURI, "?"
-	if strings.Contains(to, "?") {
+	// What is in the registered address stays as it is, to the letter.
+	at, sep := to.RedirectURI, "?"
+	if strings.Contains(at, "?") {
 		sep = "&"
-		if strings.HasSuffix(to, "?") || strings.HasSuffix(to, "&") {
+		if strings.HasSuffix(at, "?") || strings.HasSuffix(at, "&") {
 			sep = ""
 		}
 	}
-	w.Header().Set("Location", to+sep+query.Encode())
+	w.Header().Set("Location", at+sep+query.Encode())
 	w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
-// refuse tells the app why it gets no code (RFC 6749 §4.1.2.1).
-func (s *server) refuse(w http.ResponseWriter, r *http.Request, f fault, state string) {
-	params := map[string]string{"error": f.code, "error_description": plain(f.description)}
-	if state != "" {
-		params["state"] = state
+// sendBack tells the app why it gets no code (RFC 6749 §4.1.2.1).
+func (s *server) sendBack(w http.ResponseWriter, to destination, f fault) error {
+	return s.back(w, to, map[string]string{"error": f.code, "error_description": plain(f.description)})
+}
+
+// formScript sends the form. The page's policy names its hash; nothing else on the page runs.
+const formScript = `document.forms[0].submit()`
+
+var formPage = template.Must(template.New("form").Parse(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Back to the app · Keyporter</title>
+<form method="post" action="{{.To}}">
+{{range $name, $value := .Params}}<input type="hidden" name="{{$name}}" value="{{$value}}">
+{{end}}<button>Back to the app</button>
+</form>
+<script>` + formScript + `</script>
+</html>
+`))
+
+// sendForm has the browser post the parameters to the app (OAuth 2.0 Form Post Response Mode).
+func sendForm(w http.ResponseWriter, to string, params map[string]string) error {
+	var page bytes.Buffer
+	err := formPage.Execute(&page, struct {
+		To     template.URL
+		Params map[string]string
+	}{template.URL(to), params}) //nolint:gosec // registered for the app; schemes that run scripts can't be
+	if err != nil {
+		return err
 	}
-	s.back(w, r, params)
+	sum := sha256.Sum256([]byte(formScript))
+	h := w.Header()
+	// No form-action: it would also hold for the redirects of the app that gets the form.
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = page.WriteTo(w) // the browser is gone, or it works
+	return nil
 }

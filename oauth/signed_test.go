@@ -254,6 +254,36 @@ func TestJWTs(t *testing.T) {
 	}
 }
 
+// A JWT opens userinfo, until its grant ends; elsewhere nobody asks us about it.
+func TestUserInfoTakesAJWT(t *testing.T) {
+	w := newWorld(t, keyportertest.SQLite(t))
+	w.app(keyporter.App{ID: "jwt", Authentication: keyporter.AppPublic, JWT: true})
+	v := keyportertest.Verifier()
+	a := w.Post(t, "/oauth2/token", redemption(w.code("jwt", v), v, "client_id", "jwt"))
+	token := a.Text("access_token")
+	if got := w.userInfo("Bearer " + token); got.Status != http.StatusOK || got.Text("sub") != string(w.ada.ID) {
+		t.Errorf("%v", got)
+	}
+	key := newSigner(t)
+	forged := key.sign(t, map[string]any{"iss": w.URL, "sub": string(w.ada.ID), "scope": "openid", "exp": time.Now().Add(time.Hour).Unix()}, "at+jwt")
+	header, claims, _ := strings.Cut(token, ".")
+	claims, _, _ = strings.Cut(claims, ".")
+	for what, text := range map[string]string{
+		"signed by another key": forged, "an ID token": a.Text("id_token"), "without its signature": header + "." + claims + ".",
+		"unsigned": unsigned(`{"iss":"` + w.URL + `","scope":"openid"}`),
+	} {
+		refused(t, w.userInfo("Bearer "+text), http.StatusUnauthorized, "invalid_token")
+		if t.Failed() {
+			t.Fatal(what)
+		}
+	}
+	if to := w.ask(w.person, "client_id", "jwt", "id_token_hint", token); to.Query().Get("error") != "invalid_request" {
+		t.Errorf("an access token is taken as a hint: %s", to)
+	}
+	w.Disconnect(t, w.ConnectionOf(t, w.ada.ID, "jwt"))
+	refused(t, w.userInfo("Bearer "+token), http.StatusUnauthorized, "invalid_token")
+}
+
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {

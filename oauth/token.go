@@ -2,208 +2,194 @@ package oauth
 
 import (
 	"context"
-	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/luikyv/go-oidc/pkg/goidc"
+	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/verify"
 )
 
-// form has serve run with the parameters of a form, judged in general, and with the app's
-// identity read out of it.
-func (s *server) form(serve func(http.ResponseWriter, *http.Request, url.Values)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		in, err := readForm(w, r)
-		if err == nil {
-			in, err = checked(in)
-		}
-		if err == nil {
-			err = s.identify(r, in)
-		}
-		if err != nil {
-			s.fail(w, r, asFault(err))
-			return
-		}
-		serve(w, r, in)
-	}
+// The grant types.
+const (
+	grantCode              = "authorization_code"
+	grantRefresh           = "refresh_token"
+	grantClientCredentials = "client_credentials"
+	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+func grantTypes() []string {
+	return []string{grantCode, grantRefresh, grantClientCredentials, grantDevice}
 }
 
-// identify reads how the app authenticates, in one way only (RFC 6749 §2.3), and which one
-// it is. Whether that is true is for the library to find out.
-func (s *server) identify(r *http.Request, in url.Values) error {
-	f := flowOf(r.Context())
-	ways := 0
-	if id, secret, ok, err := basicAuth(r); err != nil {
-		return err
-	} else if ok {
-		// An app without a secret may say by this who it is, and nothing more.
-		f.basic = true
-		r.SetBasicAuth(id, secret)
-		if other := in.Get("client_id"); other != "" && other != id {
-			return invalid("client_id doesn't match the Authorization header.")
-		}
-		if in.Set("client_id", id); secret != "" {
-			ways++
-		}
+// mayUse tells whether the app may use a grant type.
+func mayUse(app *keyporter.App, grantType string) bool {
+	switch grantType {
+	case grantCode:
+		return len(app.RedirectURIs) > 0
+	case grantRefresh:
+		return true
+	case grantClientCredentials:
+		return app.OwnTokens && app.Confidential()
+	case grantDevice:
+		return app.Device
 	}
-	for _, name := range []string{"client_secret", "client_assertion"} {
-		if in.Has(name) {
-			ways++
-		}
-	}
-	if ways > 1 {
-		return invalid("The app authenticates in more than one way.")
-	}
-	if len(r.Header["Dpop"]) > 1 {
-		return fault{code: invalidProof, description: "There is more than one DPoP header."}
-	}
-	f.proofs = proofsOf(r.Header.Get("DPoP"), in.Get("client_assertion"))
-	return s.identified(r.Context(), in, ways)
+	return false
 }
 
-// identified reads the app. An app without a secret that shows one is none that we know.
-func (s *server) identified(ctx context.Context, in url.Values, ways int) error {
-	id := in.Get("client_id")
-	if id == "" && in.Has("client_assertion") {
-		id = issuerOf(in.Get("client_assertion"))
-		in.Set("client_id", id) // of two names in one assertion the library must not take the other
-	}
-	app, err := s.app(ctx, id)
-	switch {
-	case keyporter.KindOf(err) == keyporter.NotFound:
-		return nil // the library says so
-	case err != nil:
-		return s.unforeseen(flowOf(ctx), err)
-	case app.Authentication == keyporter.AppPublic && ways > 0:
-		return fault{code: invalidClient, description: "This app is registered as one that keeps no secret."}
-	}
-	return nil
+func notItsGrant(grantType string) fault {
+	return fault{code: unauthorizedClient, description: "The app may not use the grant type " + grantType + "."}
 }
 
-// basicAuth reads the Authorization header, whose parts are encoded as in forms (RFC 6749 §2.3.1).
-func basicAuth(r *http.Request) (id, secret string, ok bool, err error) {
-	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		if scheme != "" {
-			return "", "", false, fault{code: invalidClient, description: "The Authorization header doesn't use the Basic scheme."}
-		}
-		return "", "", false, nil
-	}
-	bad := fault{code: invalidClient, description: "The Authorization header can't be read."}
-	plain, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return "", "", false, bad
-	}
-	id, secret, ok = strings.Cut(string(plain), ":")
-	if !ok {
-		return "", "", false, bad
-	}
-	if id, err = url.QueryUnescape(id); err != nil {
-		return "", "", false, bad
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil || id == "" || malformed(id) || malformed(secret) {
-		return "", "", false, bad
-	}
-	return id, secret, true, nil
+// tokenRequest is a request for tokens (RFC 6749 §3.2), as it was sent.
+type tokenRequest struct {
+	grantType    string
+	code         string // RFC 6749 §4.1.3
+	redirectURI  string
+	verifier     string // RFC 7636 §4.5
+	refreshToken string // RFC 6749 §6
+	deviceCode   string // RFC 8628 §3.4
+	scopes       []string
+	resources    []string
+
+	app   keyporter.App // that proved who it is
+	proof *verify.Proof // not used up yet; nil: none
+	from  grants.Caller
 }
 
-// call has the library answer a program. An error it tells in our words.
-func (s *server) call(w http.ResponseWriter, r *http.Request, params url.Values) *recorder {
-	f, rec := flowOf(r.Context()), newRecorder()
-	s.library.ServeHTTP(rec, withParams(r, r.Method, params))
-	if f.err != nil || f.fault != nil {
-		s.fail(w, r, s.faultOf(f))
-		return nil
-	}
-	return rec
+// tokenResponse is the answer (RFC 6749 §5.1).
+type tokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
 }
 
 // token gives out tokens (RFC 6749 §3.2).
-func (s *server) token(w http.ResponseWriter, r *http.Request) {
-	s.form(func(w http.ResponseWriter, r *http.Request, in url.Values) {
-		r.URL.Path, r.URL.RawPath = pathToken, "" // also for who came by the alias
-		if err := s.judgeGrant(flowOf(r.Context()), in); err != nil {
-			s.fail(w, r, asFault(err))
-			return
-		}
-		if rec := s.call(w, r, in); rec != nil {
-			rec.send(w)
-		}
-	})(w, r)
+func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	in, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	req, err := s.readTokenRequest(r, in, from)
+	if err != nil {
+		return err
+	}
+	serve := map[string]func(context.Context, tokenRequest) (tokenResponse, error){
+		grantCode: s.redeemCode, grantRefresh: s.refresh, grantClientCredentials: s.clientCredentials, grantDevice: s.redeemDeviceCode,
+	}[req.grantType]
+	out, err := serve(r.Context(), req)
+	if err == nil {
+		sendJSON(w, http.StatusOK, out)
+	}
+	return err
 }
 
-func (s *server) judgeGrant(f *flow, in url.Values) error {
-	for _, resource := range in["resource"] {
-		if !slices.Contains(s.Resources, resource) {
-			return fault{code: invalidTarget, description: "There is no such resource: " + resource + "."}
-		}
+func (s *server) readTokenRequest(r *http.Request, in url.Values, from grants.Caller) (req tokenRequest, err error) {
+	req = tokenRequest{
+		grantType: in.Get("grant_type"), code: in.Get("code"), redirectURI: in.Get("redirect_uri"), verifier: in.Get("code_verifier"),
+		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"), from: from,
 	}
-	switch goidc.GrantType(in.Get("grant_type")) {
-	case "":
-		return invalid("grant_type is missing.")
-	case goidc.GrantRefreshToken:
-		f.presented = in.Get("refresh_token")
-	case goidc.GrantAuthorizationCode:
-		if v := in.Get("code_verifier"); v != "" && !verifier(v) {
-			return fault{code: invalidGrant, description: "code_verifier must be 43 to 128 letters, digits, and -._~."}
-		}
-	case goidc.GrantClientCredentials:
-		if f.app == nil {
-			return nil
-		}
-		scopes, err := s.judgeAccess(in, f.app)
-		if err != nil {
-			return err
-		}
-		// OpenID's are about a user, and here is none.
-		scopes = slices.DeleteFunc(scopes, func(scope string) bool {
-			return slices.ContainsFunc(keyporter.OpenIDScopes(), func(o keyporter.Scope) bool { return o.Name == scope })
-		})
-		in.Set("scope", strings.Join(scopes, " "))
+	if req.grantType == "" {
+		return req, invalid("grant_type is missing.")
 	}
-	return nil
+	if !slices.Contains(grantTypes(), req.grantType) {
+		return req, fault{code: unsupportedGrantType, description: "There is no such grant type."}
+	}
+	c, err := readCredentials(r, in)
+	if err != nil {
+		return req, err
+	}
+	if req.scopes, err = parseScope(in.Get("scope")); err != nil {
+		return req, err
+	}
+	if req.resources, err = s.askedResources(in); err != nil {
+		return req, err
+	}
+	if req.app, err = s.authenticate(r.Context(), c, pathToken); err != nil {
+		return req, err
+	}
+	req.proof, err = s.readProof(r, pathToken)
+	return req, err
 }
 
-// verifier tells whether a text can be a code verifier (RFC 7636 §4.1).
-func verifier(text string) bool {
-	return len(text) >= 43 && len(text) <= 128 && !strings.ContainsFunc(text, func(r rune) bool {
-		return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r))
-	})
+// grantRequest is what is kept, sealed, with a grant of what its app asked for.
+type grantRequest struct {
+	RedirectURI   string `json:",omitempty"`
+	Nonce         string `json:",omitempty"`
+	CodeChallenge string `json:",omitempty"`
+	SignedInAt    int64  `json:",omitempty"` // when the user last proved who they are, in Unix seconds
 }
 
-// revoked ends what an app gives back (RFC 7009). A token that isn't its own it is told nothing about.
-func (s *server) revoked(w http.ResponseWriter, r *http.Request, in url.Values) {
-	f, rec := flowOf(r.Context()), newRecorder()
-	s.library.ServeHTTP(rec, withParams(r, r.Method, in))
-	if f.err == nil && f.fault == nil {
-		w.WriteHeader(http.StatusOK)
-		return
+func readGrantRequest(grant keyporter.Grant) (kept grantRequest, err error) {
+	if err = json.Unmarshal(grant.Request, &kept); err != nil {
+		err = fmt.Errorf("read what a grant was asked for: %w", err)
 	}
-	out := s.faultOf(f)
-	if out.code == accessDenied {
-		w.WriteHeader(http.StatusOK)
-		return
-	}
-	s.fail(w, r, out)
+	return kept, err
 }
 
-// idTokenClaims are what an ID token says beside what the library has it say.
-func (s *server) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
-	claims := map[string]any{}
-	if st, err := stateOf(flowOf(ctx).grant); err == nil && st.SignedInAt != 0 {
-		claims[goidc.ClaimAuthTime] = st.SignedInAt
+// redeem gives out the first tokens of a grant, whose code, or device code, fits the
+// request. If it didn't, the grant ends, unless its code was redeemed by then: whoever has
+// the code isn't who it is for (RFC 9700 §4.5). Whoever only loses a race ends nothing.
+func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.Grant, fits func(*keyporter.Grant, grantRequest) (keyporter.AccessToken, error)) (tokenResponse, error) {
+	kept, err := readGrantRequest(grant)
+	if err != nil {
+		return tokenResponse{}, err
 	}
-	return claims
+	access, err := fits(&grant, kept)
+	if err != nil {
+		if _, itsFault := err.(fault); itsFault { //nolint:errorlint // faults of the request aren't wrapped; others aren't the app's
+			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was shown with something wrong"); err != nil {
+				return tokenResponse{}, err
+			}
+		}
+		return tokenResponse{}, err
+	}
+	refresh := keyporter.NewSecret(keyporter.SecretRefreshToken)
+	if err := s.Grants.Redeem(ctx, grant, refresh); err != nil {
+		return tokenResponse{}, orFault(err, usedMeanwhile())
+	}
+	out, err := s.issue(ctx, req, grant, access, kept)
+	if err != nil {
+		if err := s.Grants.RevokeGrant(ctx, req.from, grant, "its tokens could not be made"); err != nil {
+			return tokenResponse{}, err
+		}
+		return tokenResponse{}, err
+	}
+	out.RefreshToken = refresh.Reveal()
+	return out, nil
 }
 
-// tokenClaims are what a JWT access token says beside that. It is for somebody (RFC 9068 §3).
-func (s *server) tokenClaims(_ context.Context, t *goidc.Token, _ *goidc.Grant) map[string]any {
-	if len(t.Resources) > 0 {
-		return nil
+func usedMeanwhile() fault {
+	return fault{code: invalidGrant, description: "It was used by another request in the meantime."}
+}
+
+// issue gives out an access token under a grant, and an ID token if it is about who the user is.
+func (s *server) issue(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, error) {
+	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // none outlives its grant
+	access.KeyHash = grant.KeyHash
+	out := tokenResponse{TokenType: "Bearer", ExpiresIn: max(1, int(life/time.Second)), Scope: strings.Join(access.Scopes, " ")}
+	if access.KeyHash != "" {
+		out.TokenType = "DPoP"
 	}
-	return map[string]any{goidc.ClaimAudience: s.Issuer}
+	var err error
+	switch out.AccessToken = keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(); {
+	case req.app.JWT:
+		out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
+	case req.grantType == grantClientCredentials:
+		err = s.Grants.IssueOwnToken(ctx, req.from, req.app.ID, access, out.AccessToken)
+	default:
+		err = s.Grants.IssueAccessToken(ctx, req.from, grant, access, out.AccessToken)
+	}
+	if err == nil && grant.UserID != "" && slices.Contains(access.Scopes, "openid") {
+		out.IDToken, err = s.idToken(ctx, grant, kept)
+	}
+	return out, orFault(err, usedMeanwhile())
 }

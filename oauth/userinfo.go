@@ -1,82 +1,104 @@
 package oauth
 
 import (
-	"context"
-	"encoding/json"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 
-	"github.com/luikyv/go-oidc/pkg/goidc"
-
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
-func stateOf(g *keyporter.Grant) (st grantState, err error) {
-	if g == nil {
-		return st, goidc.ErrNotFound
-	}
-	err = json.Unmarshal(g.Request, &st)
-	return st, err
+// userInfoResponse is who the user is, as far as the scopes tell (OpenID Connect Core §5.3.2, §5.4).
+type userInfoResponse struct {
+	Subject           keyporter.ID `json:"sub"`
+	Name              string       `json:"name,omitempty"`
+	PreferredUsername string       `json:"preferred_username,omitempty"`
+	Email             string       `json:"email,omitempty"`
 }
 
-// userInfo tells an app about the user (OpenID Connect Core §5.3). The token comes in the
-// header, or in the form of a POST (RFC 6750 §2), never in the address.
-func (s *server) userInfo(w http.ResponseWriter, r *http.Request) {
-	f := flowOf(r.Context())
-	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
-		in, err := readForm(w, r)
-		if err != nil {
-			s.fail(w, r, asFault(err))
-			return
-		}
-		if tokens := in["access_token"]; len(tokens) > 0 {
-			if len(tokens) > 1 || r.Header.Get("Authorization") != "" {
-				s.fail(w, r, invalid("The token is sent in more than one way."))
-				return
-			}
-			r.Header.Set("Authorization", "Bearer "+tokens[0])
-		}
+// userInfo tells an app about the user (OpenID Connect Core §5.3).
+func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Caller) error {
+	secret, scheme, err := bearer(w, r)
+	if err != nil {
+		return err
 	}
+	find := s.Grants.AccessToken
+	if strings.Count(secret, ".") == 2 {
+		find = s.readAccessJWT
+	}
+	t, grant, err := find(r.Context(), secret)
+	if err != nil {
+		return orFault(err, fault{code: invalidToken, description: "There is no such access token, or it has ended."})
+	}
+	if err := s.checkBinding(r, secret, scheme, t); err != nil {
+		return err
+	}
+	if !slices.Contains(t.Scopes, "openid") || grant.UserID == "" {
+		return fault{code: insufficientScope, description: "The token doesn't have the openid scope."}
+	}
+	out := userInfoResponse{Subject: grant.UserID}
+	if slices.Contains(t.Scopes, "profile") {
+		out.Name, out.PreferredUsername = grant.Login, grant.Login
+	}
+	if slices.Contains(t.Scopes, "email") {
+		out.Email = grant.Login
+	}
+	sendJSON(w, http.StatusOK, out)
+	return nil
+}
+
+// bearer reads the access token of a request and the scheme it came with: in the header, or
+// in the form of a POST (RFC 6750 §2), never in the address.
+func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err error) {
 	if len(r.Header["Dpop"]) > 1 || len(r.Header["Authorization"]) > 1 {
-		s.fail(w, r, invalid("A header appears twice."))
-		return
+		return "", "", invalid("A header appears twice.")
 	}
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	f.byProof, f.proofs = strings.EqualFold(scheme, "DPoP"), proofsOf(r.Header.Get("DPoP"), "")
-	if scheme != "" && !f.byProof && !strings.EqualFold(scheme, "Bearer") {
-		s.fail(w, r, fault{code: invalidToken, description: "The scheme must be Bearer or DPoP."})
-		return
+	scheme, secret, _ = strings.Cut(r.Header.Get("Authorization"), " ")
+	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+		in, err := rawForm(w, r)
+		if err != nil {
+			return "", "", err
+		}
+		tokens := in["access_token"]
+		if len(tokens) > 1 || len(tokens) == 1 && scheme != "" {
+			return "", "", invalid("The token is sent in more than one way.")
+		}
+		if len(tokens) == 1 {
+			return tokens[0], "Bearer", nil
+		}
 	}
-	rec := newRecorder()
-	r.Header.Del("Content-Type")
-	s.library.ServeHTTP(rec, withParams(r, r.Method, url.Values{}))
-	if f.err == nil && f.fault == nil {
-		rec.send(w)
-		return
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
+		return "", "", fault{code: invalidToken, description: "An access token is needed, by the scheme Bearer or DPoP."}
 	}
-	out := s.faultOf(f)
-	switch {
-	case out.code == accessDenied:
-		out.code, out.description = insufficientScope, "The token doesn't have the openid scope."
-	case out.code == invalidProof:
-		out.status = http.StatusUnauthorized
-	}
-	s.fail(w, r, out)
+	return strings.Trim(secret, " "), scheme, nil
 }
 
-// userInfoClaims are what the scopes of the token tell of its user.
-func (s *server) userInfoClaims(ctx context.Context, g *goidc.Grant) map[string]any {
-	f, claims := flowOf(ctx), map[string]any{}
-	scopes := g.Scopes
-	if f.token != nil {
-		scopes = strings.Join(f.token.Scopes, " ")
+// checkBinding wants a proof by the key that the token is bound to. A bound token isn't
+// taken as a bearer token, nor one that isn't as a bound one (RFC 9449 §7.1, §7.2).
+func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporter.AccessToken) error {
+	if strings.EqualFold(scheme, "DPoP") != (t.KeyHash != "") {
+		return fault{code: invalidToken, description: "The scheme DPoP is for tokens that are bound to a key, and Bearer for the others."}
 	}
-	if has(scopes, "profile") {
-		claims[goidc.ClaimName], claims[goidc.ClaimPreferredUsername] = g.Username, g.Username
+	if t.KeyHash == "" {
+		return nil
 	}
-	if has(scopes, "email") {
-		claims[goidc.ClaimEmail] = g.Username
+	unproven := func(text string) error {
+		return fault{status: http.StatusUnauthorized, code: invalidProof, description: text}
 	}
-	return claims
+	p, err := s.readProof(r, pathUserInfo)
+	if f, ok := err.(fault); ok { //nolint:errorlint // it isn't wrapped
+		return unproven(f.description)
+	}
+	if err != nil {
+		return err
+	}
+	if p == nil || !p.IsFor(secret, t.KeyHash) {
+		return unproven("A proof is needed, for this token, by the key that it is bound to.")
+	}
+	_, err = s.useProof(r.Context(), p, t.KeyHash)
+	if f, ok := err.(fault); ok { //nolint:errorlint // it isn't wrapped
+		return unproven(f.description)
+	}
+	return err
 }

@@ -30,32 +30,29 @@ type use struct {
 
 // uses counts calls of which Keyporter heard nothing, because a gateway decided about
 // them out of what it had been told: people are shown by these counts what uses a token.
-func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) {
+func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	var in struct {
 		Uses []use `json:"uses"`
 	}
 	if err := readJSON(w, r, &in); err != nil {
-		s.fail(w, r, asFault(err))
-		return
+		return err
 	}
 	if in.Uses == nil || len(in.Uses) > maxBatch {
-		s.fail(w, r, invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch)))
-		return
+		return invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch))
 	}
 	all := make([]usage.Report, 0, len(in.Uses))
 	for i, u := range in.Uses {
 		out, err := s.useOf(g, u)
 		if err != nil {
-			s.fail(w, r, invalid(fmt.Sprintf("uses[%d]: %s", i, err)))
-			return
+			return invalid(fmt.Sprintf("uses[%d]: %s", i, err))
 		}
 		all = append(all, out)
 	}
 	if err := s.Usage.Record(r.Context(), all); err != nil {
-		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
-		return
+		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // useOf reads a row, or says what is wrong with it. A gateway counts calls of its own APIs only.

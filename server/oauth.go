@@ -22,10 +22,10 @@ const (
 )
 
 // authorizationServer returns the door for apps, or nil if there is no key to seal with.
-func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (http.Handler, error) {
+func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) http.Handler {
 	if sealer == nil {
 		s.log.Info("apps can't connect: key_file isn't set, and PostgreSQL requires it")
-		return nil, nil //nolint:nilnil // there is none
+		return nil
 	}
 	return oauth.New(oauth.Config{
 		Control: s.Control, Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Proxies: proxies, Log: s.log, Issuer: issuer,

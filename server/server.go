@@ -110,12 +110,11 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Now: now})
-	apps, err := s.authorizationServer(cfg, sealer, proxies, issuer, pages)
-	if err == nil && sealer != nil {
-		err = s.opens(ctx)
-	}
-	if err != nil {
-		return errors.Join(err, listener.Close())
+	apps := s.authorizationServer(cfg, sealer, proxies, issuer, pages)
+	if sealer != nil {
+		if err := s.opens(ctx); err != nil {
+			return errors.Join(err, listener.Close())
+		}
 	}
 	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
 	s.http.TLSConfig = tlsConfig

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -48,6 +49,7 @@ type Proven struct {
 	Method string
 	URL    string // as the client sent it; query and fragment don't count
 	Now    time.Time
+	MaxAge time.Duration // how old the proof may be; zero: a minute
 }
 
 // proofClaims are the claims of a proof. iat may have a fraction (RFC 7519 §2).
@@ -97,11 +99,12 @@ func ReadProof(headers []string, of Proven) (Proof, error) {
 	if json.Unmarshal(payload, &claims) != nil {
 		return Proof{}, noProof("The proof's claims can't be read.")
 	}
+	of.MaxAge = cmp.Or(of.MaxAge, proofAge)
 	if err := claims.hold(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
 		return Proof{}, err
 	}
 	p.Hash = sha256.Sum256([]byte(p.KeyHash + " " + claims.ID))
-	p.ExpiresAt, p.accessToken = seconds(*claims.IssuedAt).Add(proofAge+proofAhead), claims.AccessToken
+	p.ExpiresAt, p.accessToken = seconds(*claims.IssuedAt).Add(of.MaxAge+proofAhead), claims.AccessToken
 	return p, nil
 }
 
@@ -132,7 +135,7 @@ func (c *proofClaims) hold(of Proven) error {
 		return noProof("The proof is for another method.")
 	case !sameURL(c.URL, of.URL):
 		return noProof("The proof is for another address. Behind a proxy, the proxy must pass on the address the client called.")
-	case of.Now.Sub(seconds(*c.IssuedAt)) > proofAge:
+	case of.Now.Sub(seconds(*c.IssuedAt)) > of.MaxAge:
 		return noProof("The proof is too old. Create one for each call.")
 	case early(c.IssuedAt) || early(c.NotBefore) || late(c.Expires):
 		return noProof("The proof is from the future. Is the client's clock right?")
@@ -172,8 +175,8 @@ func authority(u *url.URL) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// isFor tells whether the proof belongs to the access token (12).
-func (p *Proof) isFor(secret, keyHash string) bool {
+// IsFor tells whether the proof belongs to the access token, which is bound to that key (12).
+func (p *Proof) IsFor(secret, keyHash string) bool {
 	hash := sha256.Sum256([]byte(secret))
 	ath := base64.RawURLEncoding.EncodeToString(hash[:])
 	return subtle.ConstantTimeCompare([]byte(p.accessToken), []byte(ath)) == 1 && subtle.ConstantTimeCompare([]byte(p.KeyHash), []byte(keyHash)) == 1

@@ -44,7 +44,7 @@ func (k *call) readProof(bound string) (p Proof, fault string) {
 	switch {
 	case err != nil:
 		return p, keyporter.MessageOf(err)
-	case !p.isFor(k.secret, bound):
+	case !p.IsFor(k.secret, bound):
 		return p, "The proof is for another token, or signed with a key other than the one the token is bound to."
 	}
 	return p, ""

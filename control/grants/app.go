@@ -15,14 +15,16 @@ func (g *Grants) App(ctx context.Context, id keyporter.ID) (keyporter.App, error
 	return a, missing(err, "app")
 }
 
-// IsAppSecret tells whether secret is one of the app's.
-func (g *Grants) IsAppSecret(ctx context.Context, app keyporter.ID, secret string) (bool, error) {
+// AppWithSecret returns the app behind a client_id, in whatever state it is, and whether
+// secret is one of its own.
+func (g *Grants) AppWithSecret(ctx context.Context, id keyporter.ID, secret string) (app keyporter.App, itsOwn bool, err error) {
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretApp {
-		return false, nil
+		app, err = g.App(ctx, id)
+		return app, false, err
 	}
-	a, err := g.db.AppBySecret(ctx, keyporter.HashSecret(secret))
-	if keyporter.KindOf(err) == keyporter.NotFound {
-		return false, nil
+	if !canBeID(id) {
+		return app, false, notFound("app")
 	}
-	return err == nil && a.ID == app, err
+	app, itsOwn, err = g.db.AppWithSecret(ctx, id, keyporter.HashSecret(secret))
+	return app, itsOwn, missing(err, "app")
 }

@@ -14,16 +14,12 @@ const CodeLifetime = time.Minute
 func grantPurpose(id keyporter.ID) string { return "grant " + string(id) }
 
 // Code is the code by which a grant is redeemed: an authorization code or a device code.
-// A grant of the app's own has neither, and lives as long as its access token.
 type Code struct{ Authorization, Device string }
 
 // CreateGrant writes a grant that an app got. If there is one with the device code already, it is a Conflict.
 func (g *Grants) CreateGrant(ctx context.Context, grant keyporter.Grant, code Code) (keyporter.Grant, error) {
 	grant.CreatedAt = g.now()
 	grant.EndsAt = grant.CreatedAt.Add(g.lives.Grant)
-	if grant.ConnectionID == "" {
-		grant.EndsAt = grant.CreatedAt.Add(g.lives.AccessToken)
-	}
 	if code.Authorization != "" {
 		grant.CodeEndsAt = grant.CreatedAt.Add(CodeLifetime)
 	}
@@ -49,6 +45,16 @@ func (g *Grants) open(row keyporter.Grant, err error) (keyporter.Grant, error) {
 // GrantByID returns a grant. One that was revoked doesn't exist.
 func (g *Grants) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	return g.open(g.db.GrantByID(ctx, id))
+}
+
+// StandingGrant returns a grant whose user, organization and app are active, and whose app
+// the organization allows. Any other doesn't exist.
+func (g *Grants) StandingGrant(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
+	grant, err := g.GrantByID(ctx, id)
+	if err == nil {
+		err = g.stands(ctx, grant)
+	}
+	return grant, err
 }
 
 // GrantByCode returns the grant of an authorization code that can be redeemed. A code that

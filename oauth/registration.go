@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -9,9 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/luikyv/go-oidc/pkg/goidc"
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 )
 
 // registration is what an app says of itself, and is told (RFC 7591 §2). Addresses of
@@ -35,47 +35,55 @@ type registration struct {
 	At              string       `json:"registration_client_uri,omitempty"`
 }
 
-const grantDevice = string(goidc.GrantDeviceCode)
-
-// register lets apps register themselves (RFC 7591), and manage that (RFC 7592). The
-// library's own way keeps secrets in clear and knows no approval.
-func (s *server) register(w http.ResponseWriter, r *http.Request) {
-	var in registration
-	if r.Method == http.MethodPost || r.Method == http.MethodPut {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			s.fail(w, r, invalid("The body must be a JSON object with client metadata, of at most 64 KiB."))
-			return
-		}
+// register lets an app register itself (RFC 7591).
+func (s *server) register(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	in, err := readRegistration(w, r)
+	if err != nil {
+		return err
 	}
-	if r.Method == http.MethodPost {
-		s.registerApp(w, r, in)
-		return
+	app, err := s.registered(in)
+	if err != nil {
+		return s.registrationFault(w, err)
 	}
-	id, _ := strings.CutPrefix(r.URL.Path, pathRegister+"/")
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	app, err := s.Grants.RegisteredApp(r.Context(), keyporter.ID(id), token)
-	if err != nil || !strings.EqualFold(scheme, "Bearer") {
-		if err == nil || keyporter.KindOf(err) == keyporter.NotFound {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
-			err = fault{code: invalidToken, description: "The registration access token doesn't belong to the app."}
-		}
-		s.failRegistration(w, r, err)
-		return
+	made, err := s.Grants.RegisterApp(r.Context(), from, app)
+	if err != nil {
+		return s.registrationFault(w, err)
 	}
-	s.manageApp(w, r, app, in)
+	out := s.metadataOf(made.App)
+	out.Token = made.Token
+	if made.App.Authentication == keyporter.AppSecret {
+		out.Secret, out.SecretExpiresAt = made.Secret.Reveal(), new(int64)
+	}
+	sendJSON(w, http.StatusCreated, out)
+	return nil
 }
 
-func (s *server) manageApp(w http.ResponseWriter, r *http.Request, app keyporter.App, in registration) {
-	from := flowOf(r.Context()).caller()
+// manage lets an app that registered itself read, change and delete its registration (RFC 7592).
+func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	var in registration
+	var err error
+	if r.Method == http.MethodPut {
+		if in, err = readRegistration(w, r); err != nil {
+			return err
+		}
+	}
+	id := keyporter.ID(strings.TrimPrefix(r.URL.Path, pathRegister+"/"))
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	app, err := s.Grants.RegisteredApp(r.Context(), id, token)
+	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && !strings.EqualFold(scheme, "Bearer") {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
+		return fault{code: invalidToken, description: "The registration access token doesn't belong to the app."}
+	}
+	if err != nil {
+		return err
+	}
 	switch r.Method {
 	case http.MethodDelete:
 		if err := s.Grants.DeleteRegisteredApp(r.Context(), from, app); err != nil {
-			s.failRegistration(w, r, err)
-			return
+			return s.registrationFault(w, err)
 		}
 		w.WriteHeader(http.StatusNoContent)
-		return
+		return nil
 	case http.MethodPut:
 		changed, err := s.registered(in)
 		if err == nil && in.ID != app.ID {
@@ -85,36 +93,19 @@ func (s *server) manageApp(w http.ResponseWriter, r *http.Request, app keyporter
 			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
 		}
 		if err != nil {
-			s.failRegistration(w, r, err)
-			return
+			return s.registrationFault(w, err)
 		}
 	}
-	sendRegistration(w, http.StatusOK, s.metadataOf(app))
+	sendJSON(w, http.StatusOK, s.metadataOf(app))
+	return nil
 }
 
-func (s *server) registerApp(w http.ResponseWriter, r *http.Request, in registration) {
-	app, err := s.registered(in)
-	if err != nil {
-		s.failRegistration(w, r, err)
-		return
+func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if json.NewDecoder(r.Body).Decode(&in) != nil {
+		return in, invalid("The body must be a JSON object with client metadata, of at most 64 KiB.")
 	}
-	made, err := s.Grants.RegisterApp(r.Context(), flowOf(r.Context()).caller(), app)
-	if err != nil {
-		s.failRegistration(w, r, err)
-		return
-	}
-	out := s.metadataOf(made.App)
-	out.Token = made.Token
-	if made.App.Authentication == keyporter.AppSecret {
-		out.Secret, out.SecretExpiresAt = made.Secret.Reveal(), new(int64)
-	}
-	sendRegistration(w, http.StatusCreated, out)
-}
-
-func sendRegistration(w http.ResponseWriter, status int, out registration) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) //nolint:gosec // the app sees its secret this once
+	return in, nil
 }
 
 // registered is the app that metadata describes. What there is a default for may be left out.
@@ -126,14 +117,14 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 		in.AuthMethod = "client_secret_basic"
 	}
 	if len(in.GrantTypes) == 0 {
-		in.GrantTypes = []string{"authorization_code"}
+		in.GrantTypes = []string{grantCode}
 	}
 	if in.Name == "" {
 		in.Name = "Unnamed app"
 	}
 	a := keyporter.App{
 		Name: in.Name, HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: string(in.Keys),
-		Device: slices.Contains(in.GrantTypes, grantDevice), OwnTokens: slices.Contains(in.GrantTypes, "client_credentials"),
+		Device: slices.Contains(in.GrantTypes, grantDevice), OwnTokens: slices.Contains(in.GrantTypes, grantClientCredentials),
 	}
 	switch in.AuthMethod {
 	case "none":
@@ -145,15 +136,14 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	default:
 		return bad("token_endpoint_auth_method", "there is no such method here.")
 	}
-	known := []string{"authorization_code", "refresh_token", "client_credentials", grantDevice}
 	switch {
-	case slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(known, g) }):
-		return bad("grant_types", "there is another one than "+strings.Join(known, ", ")+".")
+	case slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes(), g) }):
+		return bad("grant_types", "there is another one than "+strings.Join(grantTypes(), ", ")+".")
 	case slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }):
 		return bad("response_types", "it must be code.")
 	case a.OwnTokens && a.Authentication == keyporter.AppPublic:
 		return bad("grant_types", "client_credentials is for apps that can prove their identity.")
-	case slices.Contains(in.GrantTypes, "authorization_code") && len(a.RedirectURIs) == 0:
+	case slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0:
 		return bad("redirect_uris", "there is none.")
 	case in.KeysURI != "":
 		return bad("jwks_uri", "keys must be sent in jwks; nothing is fetched.")
@@ -173,14 +163,9 @@ func checkKeys(a keyporter.App) error {
 		}
 		return nil
 	}
-	keys, err := publicKeys(a.Keys)
-	if err != nil {
-		return errors.New("it must be a JWK Set with public keys")
-	}
-	for _, k := range keys.Keys {
-		if !k.IsPublic() || !k.Valid() {
-			return errors.New("only public keys are accepted")
-		}
+	var set jose.JSONWebKeySet
+	if json.Unmarshal([]byte(a.Keys), &set) != nil || slices.ContainsFunc(set.Keys, func(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() }) {
+		return errors.New("it must be a JWK Set with public keys only")
 	}
 	return nil
 }
@@ -212,9 +197,7 @@ func (s *server) metadataOf(a keyporter.App) registration {
 			keyporter.AppPublic: "none", keyporter.AppSecret: "client_secret_basic", keyporter.AppKey: "private_key_jwt",
 		}[a.Authentication],
 	}
-	for _, g := range grantTypes(&a) {
-		out.GrantTypes = append(out.GrantTypes, string(g))
-	}
+	out.GrantTypes = slices.DeleteFunc(grantTypes(), func(g string) bool { return !mayUse(&a, g) })
 	if len(a.RedirectURIs) > 0 {
 		out.ResponseTypes = []string{"code"}
 	}
@@ -226,29 +209,19 @@ func (s *server) metadataOf(a keyporter.App) registration {
 	return out
 }
 
-// failRegistration tells what is wrong with metadata (RFC 7591 §3.2.2).
-func (s *server) failRegistration(w http.ResponseWriter, r *http.Request, err error) {
+// registrationFault tells what is wrong with metadata (RFC 7591 §3.2.2).
+func (s *server) registrationFault(w http.ResponseWriter, err error) error {
 	e, known := errors.AsType[*keyporter.Error](err)
-	own, isFault := errors.AsType[fault](err)
 	switch {
-	case isFault:
-		s.fail(w, r, own)
 	case known && e.Kind == keyporter.TooMany:
 		w.Header().Set("Retry-After", strconv.Itoa(1+int(e.RetryAfter.Seconds())))
-		s.fail(w, r, fault{status: http.StatusTooManyRequests, code: "slow_down", description: keyporter.MessageOf(err)})
+		return fault{status: http.StatusTooManyRequests, code: slowDown, description: keyporter.MessageOf(err)}
 	case known && len(e.Fields) > 0 && e.Fields[0].Field == "redirect_uris":
-		s.fail(w, r, fault{code: "invalid_redirect_uri", description: keyporter.MessageOf(err)})
+		return fault{code: "invalid_redirect_uri", description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.Invalid:
-		s.fail(w, r, fault{code: "invalid_client_metadata", description: keyporter.MessageOf(err)})
+		return fault{code: "invalid_client_metadata", description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.NotFound:
-		s.fail(w, r, fault{status: http.StatusConflict, code: invalidRequest, description: "The app has changed in the meantime."})
-	default:
-		s.fail(w, r, s.unforeseen(flowOf(r.Context()), err))
+		return fault{status: http.StatusConflict, code: invalidRequest, description: "The app has changed in the meantime."}
 	}
+	return err
 }
-
-// SaveClient isn't asked: the library registers nobody.
-func (s *server) SaveClient(context.Context, *goidc.Client) error { return goidc.ErrNotFound }
-
-// DeleteClient isn't asked either.
-func (s *server) DeleteClient(context.Context, string) error { return goidc.ErrNotFound }

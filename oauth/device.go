@@ -1,0 +1,84 @@
+package oauth
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"time"
+
+	"github.com/keyporter/keyporter/control/grants"
+)
+
+const (
+	deviceLifetime = 15 * time.Minute
+	devicePoll     = 5 * time.Second
+)
+
+// deviceResponse is what a device shows its user, and what it polls with (RFC 8628 §3.2).
+type deviceResponse struct {
+	DeviceCode string `json:"device_code"`
+	UserCode   string `json:"user_code"`
+	Page       string `json:"verification_uri"`
+	PageFilled string `json:"verification_uri_complete"`
+	ExpiresIn  int    `json:"expires_in"`
+	Interval   int    `json:"interval"`
+}
+
+// device begins the authorization of a device that has no browser (RFC 8628 §3.1). Its user
+// types the code on a page of the console's.
+func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	in, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	c, err := readCredentials(r, in)
+	if err != nil {
+		return err
+	}
+	app, err := s.authenticate(r.Context(), c, pathDevice)
+	if err != nil {
+		return err
+	}
+	if !mayUse(&app, grantDevice) {
+		return notItsGrant(grantDevice)
+	}
+	req := request{}
+	if req.Asked.Scopes, req.Resources, err = s.askedAccess(in, &app); err != nil {
+		return err
+	}
+	req.Asked.Device = true
+	state, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("write a request: %w", err)
+	}
+	if !app.Confidential() {
+		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
+			return err
+		}
+	}
+	now, code, typed := s.Grants.Now(), random(), userCode()
+	err = s.Grants.SaveAuthorization(r.Context(), grants.Authorization{
+		ID: random(), AppID: app.ID, Asked: req.Asked, State: state, DeviceCode: code, UserCode: grants.UserCode(typed),
+		PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	page := s.Issuer + "/device"
+	sendJSON(w, http.StatusOK, deviceResponse{code, typed, page, page + "?user_code=" + typed, int(deviceLifetime.Seconds()), int(devicePoll.Seconds())})
+	return nil
+}
+
+// userCode is a code that a person types: eight consonants, which make no words (RFC 8628
+// §6.1). They have 34 bits, so that attempts are counted.
+func userCode() string {
+	const letters = "BCDFGHJKLMNPQRSTVWXZ"
+	code := make([]byte, 8)
+	for i := range code {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(letters)))) // never fails, see crypto/rand
+		code[i] = letters[n.Int64()]
+	}
+	return string(code[:4]) + "-" + string(code[4:])
+}

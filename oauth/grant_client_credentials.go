@@ -1,0 +1,27 @@
+package oauth
+
+import (
+	"context"
+	"slices"
+
+	"github.com/keyporter/keyporter"
+)
+
+// clientCredentials gives an app a token of its own (RFC 6749 §4.4). There is no refresh
+// token: the app can ask again.
+func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (tokenResponse, error) {
+	if !mayUse(&req.app, grantClientCredentials) {
+		return tokenResponse{}, notItsGrant(grantClientCredentials)
+	}
+	scopes, err := s.askedScopes(req.scopes, &req.app)
+	if err != nil {
+		return tokenResponse{}, err
+	}
+	scopes = slices.DeleteFunc(scopes, isOpenIDs) // they are about a user, and there is none
+	key, err := s.useProof(ctx, req.proof, "")
+	if err != nil {
+		return tokenResponse{}, err
+	}
+	own := keyporter.Grant{AppID: req.app.ID, Scopes: scopes, Resources: req.resources, KeyHash: key, EndsAt: s.Grants.Now().Add(s.Grants.AccessTokenLifetime())}
+	return s.issue(ctx, req, own, keyporter.AccessToken{Scopes: scopes, Resources: req.resources}, grantRequest{})
+}

@@ -1,0 +1,41 @@
+package oauth
+
+import "context"
+
+// refresh gives out new tokens for a refresh token, and its successor (RFC 6749 §6).
+func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, error) {
+	if req.refreshToken == "" {
+		return tokenResponse{}, invalid("refresh_token is missing.")
+	}
+	grant, err := s.Grants.GrantByRefreshToken(ctx, req.from, req.refreshToken)
+	if err != nil {
+		return tokenResponse{}, orFault(err, fault{code: invalidGrant, description: "There is no such refresh token, or it was used, or it has expired."})
+	}
+	if grant.AppID != req.app.ID {
+		return tokenResponse{}, anotherApps()
+	}
+	kept, err := readGrantRequest(grant)
+	if err != nil {
+		return tokenResponse{}, err
+	}
+	access, err := narrowed(grant, req.scopes, req.resources)
+	if err != nil {
+		return tokenResponse{}, err
+	}
+	if grant.KeyHash != "" {
+		key := grant.KeyHash
+		if req.app.Confidential() && req.proof != nil {
+			key = "" // its secret binds the refresh token: it may take another key (RFC 9449 §5)
+		}
+		if grant.KeyHash, err = s.useProof(ctx, req.proof, key); err != nil {
+			return tokenResponse{}, err
+		}
+	}
+	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken); err != nil {
+		return tokenResponse{}, orFault(err, usedMeanwhile())
+	}
+	kept.Nonce = "" // it was the first ID token's (OpenID Connect Core §12.2)
+	out, err := s.issue(ctx, req, grant, access, kept)
+	out.RefreshToken = s.Grants.Successor(req.refreshToken).Reveal()
+	return out, err
+}

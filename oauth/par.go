@@ -1,0 +1,77 @@
+package oauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/keyporter/keyporter/control/grants"
+)
+
+// pushedLifetime is how long a pushed request waits for its browser.
+const pushedLifetime = 90 * time.Second
+
+// pushedResponse is the answer to a pushed request (RFC 9126 §2.2).
+type pushedResponse struct {
+	RequestURI string `json:"request_uri"`
+	ExpiresIn  int    `json:"expires_in"`
+}
+
+// push takes a request directly from the app, before a browser brings its name (RFC 9126).
+func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	in, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	c, err := readCredentials(r, in)
+	if err != nil {
+		return err
+	}
+	app, err := s.authenticate(r.Context(), c, pathPAR)
+	if err != nil {
+		return err
+	}
+	if in.Has("request_uri") {
+		return invalid("A pushed request can't contain a request_uri (RFC 9126 section 2.1).")
+	}
+	to, err := readDestination(in, &app)
+	if err != nil {
+		return err
+	}
+	req, err := s.readRequest(r.Context(), in, &app, to)
+	if err != nil {
+		return err
+	}
+	if req.KeyHash, err = s.pushedKey(r, req.KeyHash); err != nil {
+		return err
+	}
+	state, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("write a request: %w", err)
+	}
+	if !app.Confidential() {
+		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
+			return err
+		}
+	}
+	now, name := s.Grants.Now(), random()
+	err = s.Grants.SaveAuthorization(r.Context(), grants.Authorization{
+		ID: random(), AppID: app.ID, Asked: req.Asked, State: state, Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime),
+	})
+	if err != nil {
+		return err
+	}
+	sendJSON(w, http.StatusCreated, pushedResponse{pushedPrefix + name, int(pushedLifetime.Seconds())})
+	return nil
+}
+
+// pushedKey returns the thumbprint of the key that a pushed request binds its code to: by
+// its name, by a proof, or by both, which have to agree (RFC 9449 §10.1).
+func (s *server) pushedKey(r *http.Request, named string) (string, error) {
+	p, err := s.readProof(r, pathPAR)
+	if err != nil || p == nil {
+		return named, err
+	}
+	return s.useProof(r.Context(), p, named)
+}

@@ -1,0 +1,122 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
+)
+
+// request is an authorization request (RFC 6749 §4.1.1), pushed or not, in which everything
+// is as it has to be. While its user is asked, it is kept, sealed.
+type request struct {
+	destination
+
+	Asked         grants.Asked `json:"-"`          // of the user; kept beside it
+	Silent        bool         `json:",omitempty"` // the user is to see nothing (prompt=none)
+	Nonce         string       `json:",omitempty"`
+	CodeChallenge string       `json:",omitempty"`
+	Resources     []string     `json:",omitempty"`
+	KeyHash       string       `json:",omitempty"` // of the key that the code is bound to (RFC 9449 §10)
+}
+
+// readRequest reads the request of an app whose destination is certain.
+func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.App, to destination) (request, error) {
+	req := request{destination: to, Nonce: in.Get("nonce"), CodeChallenge: in.Get("code_challenge"), KeyHash: in.Get("dpop_jkt")}
+	if err := supported(in); err != nil {
+		return req, err
+	}
+	if err := checkPKCE(in, app); err != nil {
+		return req, err
+	}
+	var err error
+	if req.Asked.Scopes, req.Resources, err = s.askedAccess(in, app); err != nil {
+		return req, err
+	}
+	if req.KeyHash != "" && !isThumbprint(req.KeyHash) {
+		return req, invalid("dpop_jkt must be 43 characters of base64url.")
+	}
+	req.Asked.RedirectURI, req.Asked.LoginHint = to.RedirectURI, in.Get("login_hint")
+	if err := req.readPrompt(in, s.Grants.Now()); err != nil {
+		return req, err
+	}
+	req.Asked.Subject, err = s.hintedUser(ctx, in.Get("id_token_hint"), app.ID)
+	return req, err
+}
+
+// supported refuses what there isn't: answers other than a code, and requests in objects or
+// behind addresses (RFC 9101; nothing that a request names is fetched).
+func supported(in url.Values) error {
+	switch {
+	case in.Has("request"):
+		return fault{code: requestNotSupported, description: "Either send the parameters or push them."}
+	case in.Has("request_uri"):
+		return fault{code: requestURIUnsupport, description: "Only a pushed request_uri is accepted."}
+	case in.Get("response_type") == "":
+		return invalid("response_type is missing.")
+	case in.Get("response_type") != "code":
+		return fault{code: unsupportedResponse, description: "response_type must be code."}
+	case !slices.Contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
+		return invalid("response_mode must be query or form_post.")
+	}
+	return nil
+}
+
+// checkPKCE wants a challenge by S256 (RFC 7636 §4.3), from which an operator can exempt an
+// app that keeps a secret. The RFC takes a challenge without a method for plain, which there isn't.
+func checkPKCE(in url.Values, app *keyporter.App) error {
+	challenge, method := in.Get("code_challenge"), in.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method == "" && app.WithoutPKCE && app.Confidential():
+		return nil
+	case challenge == "":
+		return invalid("code_challenge is missing: PKCE is required.")
+	case method != "S256":
+		return invalid("code_challenge_method must be S256.")
+	case !isThumbprint(challenge):
+		return invalid("code_challenge must be 43 characters of base64url.")
+	}
+	return nil
+}
+
+// readPrompt reads what the app wants of the user (OpenID Connect Core §3.1.2.1). A choice
+// among accounts is a new sign-in: a browser is signed in to one.
+func (q *request) readPrompt(in url.Values, now time.Time) error {
+	prompts := strings.Fields(in.Get("prompt"))
+	for _, p := range prompts {
+		switch p {
+		case "none":
+			q.Silent = true
+		case "login", "select_account":
+			q.Asked.FreshSince = now
+		case "consent":
+			q.Asked.Consent = true
+		default:
+			return invalid("prompt must be none, or any of login, consent, and select_account.")
+		}
+	}
+	if q.Silent && len(prompts) > 1 {
+		return invalid("prompt=none can't be combined with others.")
+	}
+	text := in.Get("max_age")
+	if text == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || seconds < 0 {
+		return invalid("max_age must be a number of seconds.")
+	}
+	if since := now.Add(-time.Duration(seconds) * time.Second); since.After(q.Asked.FreshSince) {
+		q.Asked.FreshSince = since
+	}
+	return nil
+}
+
+// random is a secret of 260 bits: a code, the name of a request, a browser's.
+func random() string { return rand.Text() + rand.Text() }

@@ -1,0 +1,54 @@
+package oauth
+
+import (
+	"net/http"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
+)
+
+// revoke ends a token that its app gives back (RFC 7009). An app learns nothing about a token
+// that isn't its own: the answer is the same (§2.2). What the app takes the token for
+// (token_type_hint) doesn't matter, as its form tells what it is.
+func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
+	in, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	c, err := readCredentials(r, in)
+	if err != nil {
+		return err
+	}
+	app, err := s.authenticate(r.Context(), c, pathRevoke)
+	if err != nil {
+		return err
+	}
+	token := in.Get("token")
+	if token == "" {
+		return invalid("token is missing.")
+	}
+	switch kind, _ := keyporter.ParseSecret(token); kind {
+	case keyporter.SecretAccessToken:
+		_, grant, err := s.Grants.AccessToken(r.Context(), token)
+		if err == nil && grant.AppID == app.ID {
+			err = s.Grants.DeleteAccessToken(r.Context(), from, grant, token)
+		}
+		return revoked(w, err)
+	case keyporter.SecretRefreshToken:
+		grant, err := s.Grants.GrantToRevoke(r.Context(), token)
+		if err == nil && grant.AppID == app.ID {
+			err = s.Grants.RevokeGrant(r.Context(), from, grant, "the app gave it back")
+		}
+		return revoked(w, err)
+	}
+	return revoked(w, nil)
+}
+
+// revoked answers that the token has ended, which is also true of one that never was.
+func revoked(w http.ResponseWriter, err error) error {
+	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}

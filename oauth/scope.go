@@ -1,0 +1,97 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// parseScope reads a list of scopes (RFC 6749 §3.3), nil if there is no such parameter.
+func parseScope(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	out := []string{}
+	for s := range strings.SplitSeq(text, " ") {
+		if s == "" || slices.Contains(out, s) {
+			continue
+		}
+		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
+			return nil, fault{code: invalidScope, description: "A scope contains characters that scopes can't have."}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// askedScopes returns the scopes that a request asks for, each of which the app may ask for. If it
+// names none, it asks for all of the app's.
+func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, error) {
+	if scopes == nil {
+		for _, own := range app.Scopes {
+			scopes = append(scopes, own.Name)
+		}
+	}
+	for _, name := range scopes {
+		if _, known := keyporter.FindScope(s.Scopes, name); !known || !mayAsk(app, name) {
+			return nil, fault{code: invalidScope, description: "The app can't ask for the scope " + name + "."}
+		}
+	}
+	return scopes, nil
+}
+
+// mayAsk tells whether the app may ask for the scope. Every app may ask who the user is.
+func mayAsk(app *keyporter.App, scope string) bool {
+	return isOpenIDs(scope) || slices.ContainsFunc(app.Scopes, func(own keyporter.AppScope) bool { return own.Name == scope })
+}
+
+func isOpenIDs(scope string) bool {
+	return slices.ContainsFunc(keyporter.OpenIDScopes(), func(own keyporter.Scope) bool { return own.Name == scope })
+}
+
+// askedAccess returns the scopes and APIs that a request asks for.
+func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resources []string, err error) {
+	if scopes, err = parseScope(in.Get("scope")); err != nil {
+		return nil, nil, err
+	}
+	if scopes, err = s.askedScopes(scopes, app); err != nil {
+		return nil, nil, err
+	}
+	resources, err = s.askedResources(in)
+	return scopes, resources, err
+}
+
+// askedResources returns the APIs that a request is about (RFC 8707 §2).
+func (s *server) askedResources(in url.Values) ([]string, error) {
+	for _, r := range in["resource"] {
+		if !slices.Contains(s.Resources, r) {
+			return nil, fault{code: invalidTarget, description: "There is no such resource: " + r + "."}
+		}
+	}
+	return in["resource"], nil
+}
+
+// narrowed returns what an access token gets of what was granted: all of it, or, if the
+// request asks for less, that. An empty list of granted resources stands for all of them.
+func narrowed(granted keyporter.Grant, scopes, resources []string) (keyporter.AccessToken, error) {
+	t := keyporter.AccessToken{Scopes: granted.Scopes, Resources: granted.Resources}
+	for _, name := range scopes {
+		if !slices.Contains(granted.Scopes, name) {
+			return t, fault{code: invalidScope, description: "The scope " + name + " isn't granted."}
+		}
+	}
+	for _, r := range resources {
+		if len(granted.Resources) > 0 && !slices.Contains(granted.Resources, r) {
+			return t, fault{code: invalidTarget, description: "The resource " + r + " isn't granted."}
+		}
+	}
+	if scopes != nil {
+		t.Scopes = scopes
+	}
+	if len(resources) > 0 {
+		t.Resources = resources
+	}
+	return t, nil
+}
