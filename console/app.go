@@ -16,8 +16,8 @@ type appsPage struct {
 	Waiting     []control.ListedApp // quarantined ones, for operators
 	Rows        []control.ListedApp
 	Registers   bool // the reader may register apps
-	Policy      bool // he says which apps may be connected
-	Connections bool // he looks after the connections of others
+	Policy      bool // they set which apps may be connected
+	Connections bool // they manage other users' connections
 	Operates    bool
 	Older       keyporter.ID // the last row of a full page; empty: there is nothing after it
 	Newer       bool         // this isn't the first page

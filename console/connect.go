@@ -11,12 +11,13 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// connectPage is the content of the page that asks whether an app may act in one's name.
+// connectPage is the content of the page that asks whether an app may act on the user's
+// behalf.
 type connectPage struct {
 	control.Consent
 	Login        string
 	Organization string
-	Again        string // leads to the sign-in of somebody else
+	Again        string // leads to the sign-in, to sign in as another user
 }
 
 // Must are the scopes that can't be left out, May those that can.
@@ -74,7 +75,7 @@ func (c *console) showConnect(w http.ResponseWriter, r *http.Request, actor keyp
 // connectRefused is the content of the page that says why the reader can't connect an app.
 type connectRefused struct{ Request, Text string }
 
-// answerConnect takes the answer of the user.
+// answerConnect handles the user's answer.
 func (c *console) answerConnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	request, browser := r.PathValue("id"), web.Authorize(r, c.Proxies)
 	// What app it is, and whether there is a way back; who may not connect it may deny all the same.
@@ -116,7 +117,7 @@ func (c *console) goOn(w http.ResponseWriter, r *http.Request, app, request stri
 	return c.show(w, r, http.StatusOK, "going-on", layout{Title: "Going back", Refresh: p.To, Page: p})
 }
 
-// devicePage is the content of the page on which one types the code of a device.
+// devicePage is the content of the page where the user types a device's code.
 type devicePage struct {
 	Code  string // as typed, or from the link
 	Login string
@@ -159,7 +160,8 @@ func (c *console) openDevice(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.showDevicePage(w, r, status(err), p)
 }
 
-// signInAnew is the sign-in also for who has just signed in: as somebody else, or because an app asks for it.
+// signInAnew is the sign-in even for users who have just signed in: as another user, or
+// because an app asks for it.
 func signInAnew(next, login string) string {
 	q := url.Values{"next": {next}, "anew": {"1"}}
 	if login != "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// errorPage is the content of the page for what went wrong.
+// errorPage is the content of the page that says what went wrong.
 type errorPage struct {
 	Status    int
 	Heading   string
@@ -22,8 +22,8 @@ type errorPage struct {
 	Back      sectionLink // where to go from here
 }
 
-// fail answers with an error. Who isn't signed in is asked to; an error that nobody
-// foresaw is logged and shows a request id and nothing else.
+// fail answers with an error. Users who aren't signed in are asked to sign in; an unexpected
+// error is logged, and the page shows only a request ID.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
 		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}, "again": {"1"}}.Encode(), http.StatusSeeOther)
@@ -50,7 +50,8 @@ func (c *console) showError(w http.ResponseWriter, r *http.Request, code int, me
 	return c.show(w, r, code, "error", c.errorLayout(r, p))
 }
 
-// errorLayout is the frame of an error page: for who is signed in the usual one, as far as it can be had.
+// errorLayout is the frame of an error page: the usual one for signed-in users, as far as it
+// can be loaded.
 func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	p.Back = sectionLink{Path: "/tokens", Name: "Tokens"}
 	bare := layout{Title: p.Heading, Page: p}

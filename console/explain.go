@@ -35,7 +35,7 @@ type step struct {
 	Links []link
 }
 
-// link leads to what an answer rests on, for who may open it.
+// link leads to what an answer rests on, for those who may open it.
 type link struct{ Text, Path string }
 
 func (s step) Passed() bool { return s.Outcome == keyporter.Passed }
@@ -56,7 +56,7 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	return c.showExplanation(w, r, actor, p)
 }
 
-// explainConnection answers why an app doesn't work in a user's name.
+// explainConnection answers why an app doesn't work on a user's behalf.
 func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	credential, err := c.Control.Credential(r.Context(), actor, id(r))
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *console) explanation(r *http.Request, of control.Credential, req *verif
 	return c.Checker.ExplainToken(r.Context(), of.ID, req)
 }
 
-// likelyCall is the one that somebody who asks about a token may have in mind.
+// likelyCall is the call that someone asking about a token probably has in mind.
 func (c *console) likelyCall(r *http.Request, t control.TokenWithUse, refusals []keyporter.RefusedCall) (path, login string) {
 	if len(refusals) > 0 {
 		return c.pathOnRoute(r, refusals[0]), refusals[0].LoginName
@@ -169,7 +169,7 @@ func pathOf(ref keyporter.Ref, powers control.Powers, organization keyporter.ID)
 	return ""
 }
 
-// refusalPage is a refused call that somebody asks about by its request id.
+// refusalPage is a refused call that someone looks up by its request ID.
 type refusalPage struct {
 	keyporter.RefusedCall
 
@@ -228,7 +228,7 @@ func asItWas(call keyporter.RefusedCall, t control.Credential, onRoute bool) (st
 	return steps
 }
 
-// refusalsPage lists the last refused calls with tokens that the reader may manage.
+// refusalsPage lists the most recent refused calls with tokens that the reader may manage.
 type refusalsPage struct {
 	Calls []keyporter.RefusedCall
 	Asked string // the request id, as typed, when no call was found by it

@@ -80,7 +80,7 @@ func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Ac
 	return c.show(w, r, status, "form", l)
 }
 
-// again shows a form with what is wrong about it, and what was typed.
+// again shows a form with what is wrong with it, and what was typed.
 func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, f form, err error) error {
 	var other error
 	if f.Errors, other = fieldErrors(err); other != nil {

@@ -23,7 +23,7 @@ type pages map[string]*template.Template
 // layout is what every page shows around its own content.
 type layout struct {
 	Title        string
-	Login        string // of who is signed in; empty: nobody is
+	Login        string // the signed-in user's; empty: nobody is signed in
 	Organization string
 	Sections     []sectionLink // what the header leads to
 	Done         string        // what the form before has done

@@ -18,7 +18,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// providers remembers what identity providers said of themselves, and their keys.
+// providers remembers what identity providers say about themselves, and their keys.
 type providers struct {
 	mu       sync.Mutex
 	byIssuer map[string]discovered
@@ -29,7 +29,8 @@ type discovered struct {
 	at       time.Time
 }
 
-// discoverEvery is how often a provider is asked anew for its addresses. Its keys are asked for when one is missing.
+// discoverEvery is how often a provider's addresses are fetched again. Its keys are fetched
+// when one is missing.
 const discoverEvery = 10 * time.Minute
 
 // providerTime is how long a provider may take to answer.
@@ -57,7 +58,8 @@ func (p *providers) of(ctx context.Context, issuer string) (*oidc.Provider, erro
 	return found, nil
 }
 
-// providerContext has requests to a provider end in time, and not be led elsewhere.
+// providerContext sets a timeout on requests to a provider, and keeps them from being
+// redirected elsewhere.
 func providerContext(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTime, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the provider redirected instead of answering")
@@ -107,7 +109,7 @@ func (c *console) signInElsewhere(w http.ResponseWriter, r *http.Request) error 
 	return c.show(w, r, http.StatusOK, "leave", layout{Title: "Sign in", Refresh: to, Page: leavePage{To: to, At: p.Name}})
 }
 
-// comeBack takes in whoever comes back from a provider.
+// comeBack handles people who come back from a provider.
 func (c *console) comeBack(w http.ResponseWriter, r *http.Request) error {
 	sealed := web.SignIn(r, c.Proxies)
 	web.SetSignIn(w, r, c.Proxies, "") // once
@@ -172,7 +174,7 @@ func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time 
 	}
 }
 
-// claims are what a provider says about somebody.
+// claims are what a provider says about a user.
 type claims struct {
 	Subject  string   `json:"sub"`
 	Email    string   `json:"email"`
@@ -180,7 +182,7 @@ type claims struct {
 	AuthTime int64    `json:"auth_time"` // Unix seconds
 }
 
-// verified is true; some providers say it in a string.
+// verified is true if the address is; some providers send it as a string.
 type verified bool
 
 func (v *verified) UnmarshalJSON(b []byte) error {
@@ -223,7 +225,7 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 	return who, info.Claims(&who)
 }
 
-// providerFailed logs why a provider didn't do its part, and tells the reader that it did not.
+// providerFailed logs why a provider failed, and tells the reader that it did.
 func (c *console) providerFailed(r *http.Request, p control.ProviderClient, err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		// Without the body: it may repeat what was sent.

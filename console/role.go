@@ -16,7 +16,7 @@ type rolesPage struct {
 	Custom       int                       // how many are its own
 	Organization string
 	Makes        bool   // the reader may make roles
-	WhyNot       string // he might, were it not for the flag
+	WhyNot       string // why they can't, for lack of the feature
 }
 
 func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -39,7 +39,7 @@ func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.show(w, r, http.StatusOK, "roles", l)
 }
 
-// makesRoles tells whether the actor manages roles, and of which organization.
+// makesRoles reports whether the actor manages roles, and in which organization.
 func (c *console) makesRoles(r *http.Request, actor keyporter.Actor) (bool, keyporter.Organization, error) {
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
@@ -61,7 +61,7 @@ type rolePage struct {
 	Edits                   bool     // the reader may change it
 	Deletes                 bool
 	Copies                  bool   // the reader may make a copy
-	WhyNot                  string // it can't be changed, though he manages roles
+	WhyNot                  string // it can't be changed, though the reader manages roles
 	Fault                   fault
 	Impact                  *impactPart      // nil: nothing was previewed
 	Held                    []keyporter.User // some who hold it
@@ -73,8 +73,8 @@ type rolePage struct {
 type choice struct {
 	keyporter.PermissionInfo
 	Effect   keyporter.Effect
-	Withheld bool   // the reader can't grant it, because he doesn't hold it himself
-	Yours    string // what the reader chose while somebody else changed it
+	Withheld bool   // the reader can't grant it, because they don't hold it themselves
+	Yours    string // what the reader chose while someone else changed it
 }
 
 func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
@@ -85,8 +85,8 @@ func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
 	return all
 }
 
-// withhold marks what the reader can't let the role grant: what it doesn't grant already,
-// and he doesn't hold. A choice that was made all the same stays to be seen.
+// withhold marks what the reader can't let the role grant: what it doesn't grant already and
+// they don't hold. A choice made anyway stays visible.
 func (c *console) withhold(r *http.Request, actor keyporter.Actor, p *rolePage) error {
 	can, err := c.Control.CanGive(r.Context(), actor)
 	for i, ch := range p.Choices {
@@ -248,8 +248,8 @@ func (c *console) updateRole(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.showRolePage(w, r, actor, status(err), p)
 }
 
-// changedMeanwhile leaves the page at how the role is now, and tells beside it what the
-// reader wanted, so that he can choose again.
+// changedMeanwhile shows the role as it is now, with what the reader wanted beside it, so
+// that they can choose again.
 func (p *rolePage) changedMeanwhile(wanted keyporter.Role) {
 	if name := strings.TrimSpace(wanted.Name); name != p.Name {
 		p.Fault.Fields = map[string]string{"name": "You had entered “" + name + "”."}
@@ -325,7 +325,7 @@ func (c *console) deleteRole(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.askDeleteRole(w, r, actor, control.Impact{}, err)
 }
 
-// says tells in a line what a role does.
+// says describes in one line what a role does.
 func says(r keyporter.Role) string {
 	var granted, blocked []string
 	for _, info := range keyporter.Permissions() {

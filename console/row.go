@@ -23,7 +23,7 @@ type tokenRow struct {
 	Now      time.Time
 
 	Owner     *keyporter.User // in a list of tokens that others added; its Login is empty where all are of one
-	Suspended string          // why the owner keeps it from working; empty: he doesn't
+	Suspended string          // why the owner keeps it from working; empty: they don't
 	ReadOnly  bool
 }
 
@@ -40,7 +40,7 @@ func (t tokenRow) Query() string {
 	return "?list=" + string(t.Owner.ID)
 }
 
-// spokenFor is a user for whom an organization token spoke.
+// spokenFor is a user an organization token has spoken for.
 type spokenFor struct {
 	Login    string
 	Versions string // such as "esign 4, esign 5"
@@ -68,7 +68,7 @@ func byLogin(uses []keyporter.SpokenUse) []spokenFor {
 		i := slices.IndexFunc(all, func(s spokenFor) bool { return s.Login == u.Login })
 		if i < 0 {
 			i = len(all)
-			all = append(all, spokenFor{Login: u.Login, LastAt: u.LastAt}) // the latest of his comes first
+			all = append(all, spokenFor{Login: u.Login, LastAt: u.LastAt}) // the user's latest comes first
 		}
 		all[i].Calls += u.Calls
 		versions[u.Login] = append(versions[u.Login], u.Version)

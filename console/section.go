@@ -69,7 +69,7 @@ type sectionLink struct {
 	Current string // of aria-current: "page" on that page, "true" on others of the section, else empty
 }
 
-// navigation returns where the header leads somebody with these powers.
+// navigation returns where the header leads a user with these powers.
 func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
 	here := sectionOf(r.URL.Path)
 	for _, s := range sections() {
@@ -105,8 +105,8 @@ func firstOf(path string) string {
 	return first
 }
 
-// local returns next if it is the path of a page of ours, and the first page otherwise:
-// a link to the sign-in must not be able to send people elsewhere afterwards.
+// local returns next if it is the path of one of our pages, and otherwise the first page: a
+// link to the sign-in must not be able to send people elsewhere afterwards.
 func local(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
@@ -119,7 +119,8 @@ func local(next string) string {
 	return u.RequestURI()
 }
 
-// returnTo is where who has to sign in wanted to go; after a form, to the section it was in.
+// returnTo is where a user who has to sign in wanted to go; after a form, the section it was
+// in.
 func returnTo(r *http.Request) string {
 	switch first := firstOf(r.URL.Path); {
 	case r.Method == http.MethodGet || first == "connect" || first == "device": // the form is at the same address

@@ -13,7 +13,7 @@ import (
 // nobody is the actor of a request before it is known who sent it.
 func (c *console) nobody(r *http.Request) keyporter.Actor { return web.Nobody(r, c.Proxies) }
 
-// session is the actor of a request of somebody who is signed in.
+// session is the actor of a signed-in user's request.
 func (c *console) session(r *http.Request) (keyporter.Actor, error) {
 	return c.Control.Session(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
 }
@@ -34,8 +34,8 @@ type signInPage struct {
 	Login     string // as typed
 	Next      string // where to go then
 	Ended     bool   // the session has
-	Again     bool   // who is signed in is asked to prove it once more
-	Fresh     bool   // he is asked even if he just did, or to be somebody else
+	Again     bool   // a signed-in user is asked to prove again who they are
+	Fresh     bool   // they are asked even if they just did, or to sign in as another user
 	Elsewhere bool   // there are organizations that sign in through a provider
 	Error     string
 }
@@ -99,12 +99,12 @@ func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error)
 	return c.show(w, r, status(err), "sign-in", layout{Title: "Sign in", Page: p})
 }
 
-// confirmFirst is where who is signed in proves once more that it is him, before he goes on to next.
+// confirmFirst is where signed-in users prove again who they are before they go on to next.
 func confirmFirst(next string) string {
 	return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode()
 }
 
-// replaceSession has the browser keep a new session, and ends the one that it had.
+// replaceSession sets the cookie of a new session, and ends the previous one.
 func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {
 	if actor, err := c.session(r); err == nil {
 		if err := c.Control.SignOut(r.Context(), actor, web.Session(r, c.Proxies)); err != nil {

@@ -74,7 +74,7 @@ func clientName(agent string) string {
 	return name + " " + version
 }
 
-// icon draws one of our pictures, in the colour of the text.
+// icon draws one of our pictures, in the color of the text.
 func icon(name string) template.HTML {
 	paths := map[string]string{
 		"bin":       `<path d="M3.5 5h13M8 5V3.5h4V5m2.8 0-.7 11.2a1 1 0 0 1-1 .8H6.9a1 1 0 0 1-1-.8L5.2 5M8.3 8.5v5M11.7 8.5v5"/>`,

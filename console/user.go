@@ -183,13 +183,13 @@ type userPage struct {
 	control.Profile
 	Self    bool
 	Own     bool // of the reader's organization
-	Tokens  bool // the reader manages his tokens
+	Tokens  bool // the reader manages this user's tokens
 	Choices []roleChoice
 	Fault   fault
 	Impact  *impactPart // nil: nothing was previewed
 }
 
-// userPage is the page of a user as he is.
+// userPage is the page of a user as they are now.
 func (c *console) userPage(r *http.Request, actor keyporter.Actor) (p userPage, err error) {
 	if p.Profile, err = c.Control.Profile(r.Context(), actor, id(r)); err != nil {
 		return p, err
@@ -291,7 +291,7 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 	if other != nil {
 		return other
 	}
-	i.Users = nil // that he loses everything is what the question says
+	i.Users = nil // the question says that they lose everything
 	p := confirmPage{
 		Heading: "Switch off " + u.Login + "?", Action: "/users/" + string(u.ID) + "/disable", Submit: "Switch off", Back: "/users/" + string(u.ID),
 		Texts: []string{"They are signed out right away and can’t sign in, and their tokens stop working. Nothing is deleted: switch the user on again to bring everything back."},

@@ -6,7 +6,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// keyHash is the thumbprint of the key that the token is bound to, empty when it is bound to none.
+// keyHash is the thumbprint of the key that the token is bound to, empty if it isn't bound.
 func (e *entry) keyHash() string {
 	if e.Access == nil {
 		return ""
@@ -14,7 +14,7 @@ func (e *entry) keyHash() string {
 	return e.Access.KeyHash
 }
 
-// askOfAccess asks a rule that concerns access tokens only.
+// askOfAccess asks a rule that applies only to access tokens.
 func (k *call) askOfAccess(r keyporter.Rule) keyporter.Reason {
 	a := k.entry.Access
 	switch r {

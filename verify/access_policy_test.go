@@ -16,7 +16,7 @@ type accessSituation struct {
 	app     string // its state
 	apps    string // which apps the organization allows: all, listed (this one among them), unlisted, none
 	flag    string // whether the organization has Api: has, lacks
-	user    string // whether he may use the API: may, mayn't
+	user    string // whether they may use the API: may, mayn't
 	scope   string // of the token: has, lacks, or had and taken away since
 	for_    string // what it was issued for: any, this, another
 	binding string // bearer; bound and proved; stolen (bound, and shown without proof); vain (unbound, and shown with proof)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// accessCause tells why a rule said no that concerns access tokens.
+// accessCause says why a rule about access tokens refused.
 func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch a := s.entry.Access; reason {
 	case keyporter.ReasonProof:
@@ -36,7 +36,7 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	return s.scopeCause()
 }
 
-// scopeCause tells where the scope is missing: what to do about it differs.
+// scopeCause says where the scope is missing, since what to do about it differs.
 func (s *story) scopeCause() (string, []keyporter.Ref) {
 	refs := append(s.appRef(), s.userRef()...)
 	if slices.Contains(s.entry.Access.Issued, s.route.Scope) {
@@ -49,7 +49,7 @@ func (s *story) scopeCause() (string, []keyporter.Ref) {
 	return fmt.Sprintf("The call needs the scope %s. The token was issued with others: %s. %s has to ask for it.", s.route.Scope, has, capital(s.theApp())), refs
 }
 
-// accessPassed tells why a rule that concerns access tokens didn't say no.
+// accessPassed says why a rule about access tokens didn't refuse.
 func (s *story) accessPassed(r keyporter.Rule) (string, []keyporter.Ref) {
 	switch r {
 	case keyporter.RuleProof:
@@ -77,7 +77,7 @@ func (s *story) appRef() []keyporter.Ref {
 	return []keyporter.Ref{{Noun: "app", ID: s.entry.Access.AppID, Name: s.entry.Access.AppName}}
 }
 
-// userRef is the user in whose name the app acts, if any.
+// userRef returns the user the app acts for, if any.
 func (s *story) userRef() []keyporter.Ref {
 	if s.entry.UserID == "" {
 		return nil

@@ -23,7 +23,8 @@ func (c *Checker) count(k *call, d *Decision) {
 	c.usage.Count(m, &call)
 }
 
-// refusal is what is kept of a refused call. The cause quotes the login name, which can be of any length.
+// refusal is what is kept of a refused call. The cause quotes the login name, which may be
+// of any length.
 func refusal(k *call, d *Decision) *usage.Refusal {
 	quoted := *k
 	quoted.login.value = k.login.value[:min(len(k.login.value), keyporter.MaxLoginLen)]

@@ -83,7 +83,7 @@ func (c *Checker) Reset() { c.drop(Drop{}) }
 // refuses others without asking the database.
 func (c *Checker) Complete() bool { return c.known.table.Load() != nil }
 
-// renewEvery is how often the known secrets are read anew, if there were new ones.
+// renewEvery is how often the known secrets are read again, if there were new ones.
 const renewEvery = time.Hour
 
 // Run keeps the Checker's memory complete until ctx ends.

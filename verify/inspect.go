@@ -33,8 +33,8 @@ type Question struct {
 	Version int // of the API, 0 when there is none
 }
 
-// Inspect inspects the credential that a secret opens. When the state can't be had, that
-// is an error.
+// Inspect inspects the credential that a secret opens. It returns an error if the state
+// can't be read.
 func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
 	k := call{now: c.now(), dry: true, secret: q.Secret, login: single{value: keyporter.TrimHeader(q.Login), ok: true}, proof: notConcerned}
 	if q.API != nil {
@@ -84,7 +84,7 @@ func (c *Checker) inspect(ctx context.Context, k *call, d *Decision) (err error)
 	return nil
 }
 
-// inspectNamed goes on with the user for whom an organization token speaks.
+// inspectNamed continues with the user an organization token speaks for.
 func (c *Checker) inspectNamed(ctx context.Context, k *call, d *Decision) (err error) {
 	if k.ofOrganization() {
 		if k.named, err = c.namedBy(ctx, k.entry, k.login.value); err != nil {

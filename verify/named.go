@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// maxNamed is how many named users are remembered with one organization token.
+// maxNamed is how many named users are remembered for one organization token.
 const maxNamed = 1000
 
 // named is the user for whom an organization token speaks in a call, with all that an
@@ -45,7 +45,7 @@ func (u *namedUsers) put(login string, n *named) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.byLogin == nil || len(u.byLogin) >= maxNamed {
-		u.byLogin = map[string]*named{} // who holds the secret can send any login name he likes
+		u.byLogin = map[string]*named{} // whoever holds the secret can send any login name they like
 	}
 	u.byLogin[strings.Clone(login)] = n
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// httpTime is how a date stands in a header (RFC 9110 §5.6.7).
+// httpTime is the format of a date in a header (RFC 9110 §5.6.7).
 const httpTime = "Mon, 02 Jan 2006 15:04:05 GMT"
 
 // Notices are the headers by which an answer tells what who still uses an organization
@@ -24,7 +24,7 @@ func NewNotices(sunset time.Time) Notices {
 	return n
 }
 
-// Tell adds them to the headers of an answer to a call that an organization token opened.
+// Tell adds them to the headers of an answer to a call made with an organization token.
 func (n Notices) Tell(h map[string][]string, d *Decision) {
 	if d.Principal == nil || d.Principal.CredentialKind != keyporter.CredentialOrganizationToken {
 		return

@@ -51,8 +51,8 @@ func foldsIntoASCII(text string) bool {
 	return r >= utf8.RuneSelf && (unicode.ToLower(r) < utf8.RuneSelf || unicode.ToUpper(r) < utf8.RuneSelf)
 }
 
-// segmentOK wants rest to begin with a segment that names something: not empty (unless
-// it is the end of the path) and not made of dots.
+// segmentOK requires rest to begin with a segment that names something: not empty (unless it
+// ends the path) and not made of dots.
 func segmentOK(rest string) bool {
 	end := strings.IndexByte(rest, '/')
 	if end == 0 {

@@ -38,7 +38,7 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 	return nil
 }
 
-// readProof reads the proof in the call, and tells what is wrong with it.
+// readProof reads the proof in the call, and returns what is wrong with it.
 func (k *call) readProof(bound string) (p Proof, fault string) {
 	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
 	switch {

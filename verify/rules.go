@@ -26,19 +26,19 @@ type call struct {
 	named     *named           // for whom an organization token speaks, nil when for nobody
 }
 
-// ofOrganization tells whether the credential is an organization token.
+// ofOrganization reports whether the credential is an organization token.
 func (k *call) ofOrganization() bool { return k.entry.ofOrganization() }
 
 func (e *entry) ofOrganization() bool { return e.Kind == keyporter.CredentialOrganizationToken }
 
-// notConcerned is what a rule returns that is not about this call.
+// notConcerned is what a rule returns if it doesn't apply to this call.
 const notConcerned keyporter.Reason = "-"
 
-// ask asks one rule of design §3 and §4. It returns why the call is refused, Allowed, or
-// notConcerned. RuleKnown and those after it are asked once the secret was looked up,
-// RuleNamedUser and those after it once the named user was.
+// ask asks one rule. It returns why the call is refused, Allowed, or notConcerned. RuleKnown
+// and the rules after it are asked once the secret has been looked up, RuleNamedUser and
+// those after it once the named user has.
 //
-// It is one switch, and no table of functions, so that a call can stay on the stack.
+// It is one switch instead of a table of functions, so that a call can stay on the stack.
 func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 	switch r {
 	case keyporter.RulePath:
@@ -83,7 +83,7 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 	return notConcerned
 }
 
-// askOfTenant asks a rule about the organization, which an app of the whole instance hasn't.
+// askOfTenant asks a rule about the organization. An app of the whole instance has none.
 func (k *call) askOfTenant(r keyporter.Rule) keyporter.Reason {
 	if r == keyporter.RuleOrganization {
 		return unless(k.entry.OrganizationActive, keyporter.ReasonOrganization)
@@ -91,7 +91,7 @@ func (k *call) askOfTenant(r keyporter.Rule) keyporter.Reason {
 	return unless(k.entry.FlagAPI, keyporter.ReasonFlag)
 }
 
-// askOfUser asks a rule about the user, whom an app that acts for itself hasn't.
+// askOfUser asks a rule about the user. An app that acts for itself has none.
 func (k *call) askOfUser(r keyporter.Rule) keyporter.Reason {
 	if r == keyporter.RuleUserActive {
 		return unless(k.entry.UserActive, keyporter.ReasonUserInactive)
@@ -99,7 +99,7 @@ func (k *call) askOfUser(r keyporter.Rule) keyporter.Reason {
 	return mayUseAPI(&k.entry.Standing, keyporter.ReasonNotGranted, keyporter.ReasonBlocked)
 }
 
-// askOfOrganization asks a rule that concerns organization tokens only.
+// askOfOrganization asks a rule that applies only to organization tokens.
 func (k *call) askOfOrganization(r keyporter.Rule) keyporter.Reason {
 	switch r {
 	case keyporter.RuleOrganizationTokens:
@@ -126,7 +126,7 @@ func accepted(k *call) keyporter.Reason {
 	return keyporter.ReasonNotAccepted
 }
 
-// mayUseAPI wants api.use to be held: a block beats every grant.
+// mayUseAPI requires api.use to be held: a block beats every grant.
 func mayUseAPI(s *store.Standing, notGranted, blocked keyporter.Reason) keyporter.Reason {
 	if s.Blocked {
 		return blocked

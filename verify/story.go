@@ -18,7 +18,7 @@ type story struct {
 	ownerRoles, namedRoles []keyporter.Role
 }
 
-// cause tells why a rule said no.
+// cause says why a rule refused.
 func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch reason {
 	case keyporter.ReasonNoRoute:
@@ -60,7 +60,7 @@ func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyp
 	return s.loginCause(reason)
 }
 
-// loginCause tells why the login name in the call, or its user, is no good.
+// loginCause says what is wrong with the login name in the call, or with its user.
 func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch reason {
 	case keyporter.ReasonLoginName:
@@ -80,7 +80,7 @@ func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	return reason.Refusal().Text, nil
 }
 
-// passed tells why a rule didn't say no.
+// passed says why a rule didn't refuse.
 func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	switch r {
 	case keyporter.RulePath:
@@ -192,7 +192,8 @@ func userRef(s *store.Standing) []keyporter.Ref {
 	return []keyporter.Ref{{Noun: "user", ID: s.UserID, Name: s.Login}}
 }
 
-// notHeld tells why a user doesn't hold api.use. The roles are all that he has, none when they weren't asked for.
+// notHeld says why a user doesn't hold api.use. roles are all they have, none if they
+// weren't read.
 func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	switch {
 	case len(s.BlockedBy) > 0:

@@ -1,10 +1,10 @@
-// Package verify answers the one question that every call asks: who is calling, may he,
-// and if not, why.
+// Package verify answers the one question that every call asks: who is calling, may they,
+// and if not, why not.
 //
-// It owns the reading of credentials and paths, the rules in their order, the cache of
-// what the rules ask about. It reports each decision to package usage, which counts
-// calls. It knows no HTTP server: gateways fill in a Request and render the Decision. It
-// writes nothing while it decides.
+// It owns how credentials and paths are read, the rules in their order, and the cache of
+// what the rules ask about. It reports each decision to package usage, which counts calls.
+// It knows no HTTP server: gateways fill in a Request and render the Decision. It writes
+// nothing while it decides, except which DPoP proofs were used.
 package verify
 
 import (
@@ -35,7 +35,7 @@ type Checker struct {
 	lookups atomic.Int64
 }
 
-// Options are what a Checker can be given beside the database. The zero value works.
+// Options are what a Checker can be given besides the database. The zero value works.
 type Options struct {
 	APIs []API
 	// Now is the clock by which tokens expire; nil is time.Now.
@@ -80,7 +80,7 @@ func (c *Checker) APIs() []*API { return c.apis }
 // that was not in memory.
 func (c *Checker) Lookups() int64 { return c.lookups.Load() }
 
-// Request is a call as a gateway saw it. Nothing in it is decided or cleaned yet.
+// Request is a call as a gateway saw it. Nothing in it has been checked or normalized yet.
 type Request struct {
 	Method string
 	Host   string // with or without port
@@ -115,12 +115,12 @@ type Decision struct {
 // DPoP tells whether the credential has to be shown with the scheme DPoP (RFC 9449), or was.
 func (d *Decision) DPoP() bool { return d.dpop }
 
-// Identity returns the headers by which the API learns who calls, empty on a public
-// path, and when the call is refused. They are shared: don't change them.
+// Identity returns the headers that tell the API who is calling; none on a public path or if
+// the call is refused. They are shared: don't change them.
 func (d *Decision) Identity() []Header { return d.identity }
 
-// Check decides about a call. It never fails open: when the state can't be had, the
-// reason is ReasonUnavailable.
+// Check decides about a call. It never fails open: if the state can't be read, the reason is
+// ReasonUnavailable.
 func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 	k := call{req: *req, now: c.now()}
 	c.decide(ctx, &k, &d)
@@ -151,7 +151,7 @@ func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
 	c.decideKnown(ctx, k, d)
 }
 
-// decideKnown goes on once the secret was looked up.
+// decideKnown continues once the secret has been looked up.
 func (c *Checker) decideKnown(ctx context.Context, k *call, d *Decision) {
 	if k.entry != nil {
 		d.Principal = &k.entry.principal
@@ -180,7 +180,7 @@ func (c *Checker) decideKnown(ctx context.Context, k *call, d *Decision) {
 	}
 }
 
-// ask asks the rules from first up to end, and tells whether none of them said no.
+// ask asks the rules from first up to end, and reports whether all of them passed.
 func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 	for r := first; r < end; r++ {
 		switch reason := k.ask(r); reason {
@@ -195,7 +195,7 @@ func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 	return true
 }
 
-// unavailable refuses because the state can't be had: who can't tell must not let through.
+// unavailable refuses because the state can't be read: without it, nobody may pass.
 func (c *Checker) unavailable(d *Decision, r keyporter.Rule, err error) {
 	c.log.Error("can't look up a credential", "error", err)
 	d.refuse(r, keyporter.ReasonUnavailable)

@@ -7,19 +7,19 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Drop says of which credentials what is remembered may be over: of those that it names.
-// The zero Drop is all of them.
+// Drop says whose remembered answers may be out of date: those of the credentials it names.
+// The zero Drop means all of them.
 type Drop struct {
 	Credential   keyporter.ID // API token, or access token
 	Connection   keyporter.ID // access tokens under it
 	App          keyporter.ID // access tokens that were issued to it
-	User         keyporter.ID // whoever he is, or acts in his name; and Organization's organization tokens, which may speak for him
+	User         keyporter.ID // whoever they are, or acts for them; and Organization's organization tokens, which may speak for them
 	Organization keyporter.ID // without User: all credentials of it
 	AccessTokens bool         // of Organization: its access tokens only
 }
 
-// touches tells whether an entry is one of those. It isn't asked about a Drop of all, or
-// of a Credential: those the cache finds without looking at each.
+// touches reports whether an entry is one of those. It isn't called for a Drop of everything
+// or of a Credential: the cache finds those without looking at each entry.
 func (d *Drop) touches(e *entry) bool {
 	switch {
 	case d.Connection != "":
@@ -47,7 +47,7 @@ func (c *Checker) drop(d Drop) {
 	c.watches.tell(d)
 }
 
-// maxDrops is how many Drops wait for one who watches, until they become one of all.
+// maxDrops is how many Drops wait for a watcher before they become one Drop of everything.
 const maxDrops = 1024
 
 // Watch hears what the Checker drops, for who remembers elsewhere what it answered. It
@@ -60,7 +60,7 @@ type Watch struct {
 	drops []Drop
 }
 
-// Watch has all that is dropped from now on be told. The Watch has to be ended.
+// Watch starts reporting what is dropped from now on. Call End on the Watch afterwards.
 func (c *Checker) Watch() *Watch {
 	w := &Watch{all: &c.watches, ready: make(chan struct{}, 1)}
 	c.watches.mu.Lock()
