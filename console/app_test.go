@@ -141,7 +141,7 @@ func TestAnImageIsUploadedAndServed(t *testing.T) {
 	for file, says := range map[string]string{
 		"":                                "Choose a picture",
 		"<svg onload='alert(1)'/>":        "scripts",
-		strings.Repeat("x", 1<<20):        "PNG, JPEG, GIF or WebP",
+		strings.Repeat("x", 1<<20):        "PNG, JPEG, GIF, or WebP",
 		strings.Repeat("x", 1<<20+1):      "1 MiB",
 		strings.Repeat("x", 1<<20+100000): "too large",
 	} {

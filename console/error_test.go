@@ -45,7 +45,7 @@ func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
 	}
 	page := s.nobody(t).post("/setup/"+code, "organization", "a\nb", "login", "ada", "password", "short")
 	page.want(t, 422,
-		`<p id="about-organization"><span class="error">The name has control characters`,
+		`<p id="about-organization"><span class="error">The name contains control characters`,
 		`<p id="about-login"><span class="error">The login name must be an email address`,
 		`<p id="about-password"><span class="error">The password needs`,
 	)

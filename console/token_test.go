@@ -68,7 +68,7 @@ func TestATokenWithoutScripts(t *testing.T) {
 		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "expires", day.Format(time.DateOnly)).leads(t, "/tokens")
 
 		form = v.follow(list("Expires after "+day.Format("2 Jan 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused"), path+"/delete")
-		form.want(t, 200, "stops working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "can’t be undone")
+		form.want(t, 200, "will stop working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "can’t be undone")
 		v.submit(form, path+"/delete").leads(t, "/tokens")
 		refusedFor(keyporter.ReasonUnknown)
 		v.submit(list("No tokens yet"), "/sign-out").leads(t, "/sign-in")
@@ -116,7 +116,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 			{"a\nb", 422, "control characters"},
 			{"\x1b[31mred", 422, "control characters"},
 			{"a\u202eb", 422, "invisible characters"},
-			{"\xff\xfe", 422, "aren't text"},
+			{"\xff\xfe", 422, "aren’t text"},
 			{"IMPORT", 409, "You already have a token with this name"},
 			{" Import ", 409, "You already have a token with this name"},
 		} {

@@ -38,7 +38,7 @@ func TestUserFormsWithoutAScript(t *testing.T) {
 	if a := v.get("/users?q=ADA"); strings.Contains(a.body, `bdi>olivia@acme.example</bdi></a>`) {
 		t.Error("a search for ada finds olivia")
 	}
-	v.get("/users?q=%3Cb%3E").want(t, 200, "No login name has “<bdi>&lt;b&gt;</bdi>”")
+	v.get("/users?q=%3Cb%3E").want(t, 200, "No login name contains “<bdi>&lt;b&gt;</bdi>”")
 
 	v.post(path+"/password", "password", "short").want(t, 422, "at least 12 characters")
 	v.post(path+"/password", "password", "another long password").leads(t, path+"?done=password")
@@ -102,7 +102,7 @@ func TestWhoSwitchesAUserOffIsToldWhoseCallsStop(t *testing.T) {
 	if !s.Allows(keyportertest.Call{Token: secret, Login: grace.Login}) {
 		t.Fatal("the token doesn't work")
 	}
-	admin.get(page).want(t, 200, "no longer speak for a user", "<bdi>Archive</bdi></strong> of <bdi>olivia@acme.example</bdi>", "for <bdi>grace@acme.example</bdi>")
+	admin.get(page).want(t, 200, "no longer act for a user", "<bdi>Archive</bdi></strong> of <bdi>olivia@acme.example</bdi>", "for <bdi>grace@acme.example</bdi>")
 }
 
 func TestAnAdministratorManagesTheTokensOfOthers(t *testing.T) {

@@ -35,7 +35,7 @@ func Parse(field, name string) (string, error) {
 	case name == "":
 		return "", keyporter.InvalidField(field, "Enter a name.")
 	case !utf8.ValidString(name):
-		return "", keyporter.InvalidField(field, "The name contains bytes that aren't text.")
+		return "", keyporter.InvalidField(field, "The name contains bytes that aren’t text.")
 	case utf8.RuneCountInString(name) > keyporter.MaxNameLen:
 		return "", keyporter.InvalidField(field, "The name is too long. The limit is 100 characters.")
 	case strings.ContainsFunc(name, invisible):
@@ -72,7 +72,7 @@ func ParseText(field, text string, limit int) (string, error) {
 	text = strings.TrimFunc(strings.ReplaceAll(text, "\r\n", "\n"), unicode.IsSpace)
 	switch {
 	case !utf8.ValidString(text):
-		return "", keyporter.InvalidField(field, "The text contains bytes that aren't text.")
+		return "", keyporter.InvalidField(field, "The text contains bytes that aren’t text.")
 	case utf8.RuneCountInString(text) > limit:
 		return "", keyporter.InvalidField(field, "The text is too long: "+strconv.Itoa(limit)+" characters at most.")
 	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && invisible(r) }):

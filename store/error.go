@@ -86,7 +86,7 @@ func classifyPostgres(e *pgconn.PgError) (keyporter.Kind, string) {
 	case e.Code == "23505":
 		return keyporter.Conflict, "It already exists."
 	case e.Code == "22021":
-		return keyporter.Invalid, "The input contains bytes that aren't text."
+		return keyporter.Invalid, "The input contains bytes that aren’t text."
 	case e.Code == "53100":
 		return keyporter.Unavailable, "The database's disk is full."
 	case e.Code == "25006":

@@ -156,7 +156,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	signIn(b, info, "olivia@acme.example")
 	b.Click(".sections a[href='/organization-tokens']")
 	onPage(b, "/organization-tokens")
-	says(t, b, ".token", "Of ada@acme.example", "can’t use the API")
+	says(t, b, ".token", "Owned by ada@acme.example", "can’t use the API")
 	b.Click(".depends summary")
 	says(t, b, ".depends", "grace@acme.example", "esign 5", "archiver 1.4")
 	b.Look("organization-tokens-all")

@@ -107,7 +107,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	if status, told := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(told, "blocks Use the API") {
 		t.Errorf("the call got %d %s", status, told)
 	}
-	says(t, b, ".results tbody tr", "Call the APIs", "No", "Api User", "Interns of the summer")
+	says(t, b, ".results tbody tr", "Use the API", "No", "Api User", "Interns of the summer")
 	b.Look("user-blocked")
 	b.Click(".results .blocks")
 	onPage(b, "/roles/"+role)
