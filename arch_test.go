@@ -34,7 +34,7 @@ func mayImport() map[string][]string {
 		"usage":   {"", "store"},
 		"notify":  {"", "seal", "store"},
 		"verify":  {"", "names", "store", "usage"},
-		"control": {"", "seal", "names", "notify", "store", "usage", "control/grants"},
+		"control": {"", "seal", "names", "notify", "store", "usage", "verify", "control/grants"},
 
 		// It takes no actor, and its own comment says who may call it for that reason.
 		"control/grants": {"", "seal", "names", "store"},

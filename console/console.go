@@ -22,7 +22,7 @@ import (
 // Config is what the pages need.
 type Config struct {
 	Control *control.Control
-	Checker *verify.Checker // explains
+	Checker *verify.Checker // knows the routes
 	Proxies web.Proxies
 	Log     *slog.Logger
 	Address string // under which people reach the pages; empty: that of the request

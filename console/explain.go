@@ -78,15 +78,11 @@ func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, acto
 }
 
 func (c *console) showExplanation(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p explainPage) error {
-	x, err := c.explanation(r, p.Token, c.call(r, p.Path, p.Login))
+	x, err := c.Control.Explain(r.Context(), actor, p.Token.ID, c.call(r, p.Path, p.Login))
 	if err != nil {
 		return err
 	}
-	told, err := c.Control.VisibleSteps(r.Context(), actor, p.Token, p.Login, x)
-	if err != nil {
-		return err
-	}
-	if p.Steps, err = c.steps(r, actor, p.Token, told); err != nil {
+	if p.Steps, err = c.steps(r, actor, p.Token, x.Steps); err != nil {
 		return err
 	}
 	p.Works = x.Allowed
@@ -95,14 +91,6 @@ func (c *console) showExplanation(w http.ResponseWriter, r *http.Request, actor 
 		return err
 	}
 	return c.show(w, r, http.StatusOK, "explain", l)
-}
-
-// explanation is that of a call with a token, or by an app under a connection.
-func (c *console) explanation(r *http.Request, of control.Credential, req *verify.Request) (keyporter.Explanation, error) {
-	if of.AppID != "" {
-		return c.Checker.ExplainConnection(r.Context(), of.ID, req)
-	}
-	return c.Checker.ExplainToken(r.Context(), of.ID, req)
 }
 
 // likelyCall is the call that someone asking about a token probably has in mind.
@@ -192,7 +180,7 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	p := refusalPage{RefusedCall: call, Token: t, Explain: of + string(t.ID) + "/explain?" + url.Values{"path": {path}, "login": {call.LoginName}}.Encode()}
 	req := c.call(r, path, call.LoginName)
 	req.Method = call.Method
-	x, err := c.explanation(r, t, req)
+	x, err := c.Control.Explain(r.Context(), actor, t.ID, req)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // public are the operations that are for anybody: by them somebody who is nobody yet becomes somebody.
@@ -217,6 +218,6 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 	with.add(control.UserList{OrganizationID: acme}, control.UserRoles{UserID: d.ada.ID}, role)
 	with.add(app, control.AppList{}, control.AppPeople{AppID: app.ID}, control.ConnectApp{Request: second, Browser: other})
 	with.add(keyporter.IdentityProvider{OrganizationID: acme, Name: "Acme", Issuer: "https://idp.example", ClientID: "1", Domains: []string{"acme.example"}})
-	with.add(control.Credential{}, keyporter.Explanation{}, grants.Authorization{AppID: app.ID})
+	with.add(&verify.Request{Method: "GET"}, grants.Authorization{AppID: app.ID})
 	return root, with
 }

@@ -17,16 +17,18 @@ import (
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/usage"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // Control makes changes. It is safe for concurrent use.
 type Control struct {
-	db     *store.DB
-	now    func() time.Time
-	usage  *usage.Usage
-	hashes chan struct{} // one slot for each password hash that may be computed at once
-	images chan struct{} // one slot: pictures are processed one at a time
-	sealer *seal.Sealer
+	db      *store.DB
+	now     func() time.Time
+	usage   *usage.Usage
+	checker *verify.Checker // nil: calls can't be explained
+	hashes  chan struct{}   // one slot for each password hash that may be computed at once
+	images  chan struct{}   // one slot: pictures are processed one at a time
+	sealer  *seal.Sealer
 
 	lasting bool // the sealer's key outlives this process
 	scopes  []keyporter.Scope
@@ -40,6 +42,8 @@ type Options struct {
 	// Usage has the counts of calls that this process hasn't written yet. Nil: it counts
 	// none.
 	Usage *usage.Usage
+	// Checker explains calls. Nil: Explain and ExplainCall return an error.
+	Checker *verify.Checker
 	// Sealer seals what the database must not be able to read. Nil: a key that ends with this
 	// process.
 	Sealer *seal.Sealer
@@ -53,7 +57,7 @@ type Options struct {
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
-		db: db, now: o.Now, usage: o.Usage, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
+		db: db, now: o.Now, usage: o.Usage, checker: o.Checker, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
 		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
 	}
 	if c.now == nil {

@@ -39,14 +39,9 @@ func (d discretion) cause(t Credential, r *keyporter.RefusedCall) string {
 	return r.Cause
 }
 
-// VisibleSteps returns the steps of an explanation of a call with this credential and login name, as
-// the actor may see them: only the user who has the roles and people who give or make roles
-// see their names.
-func (c *Control) VisibleSteps(ctx context.Context, actor keyporter.Actor, t Credential, login string, x keyporter.Explanation) ([]keyporter.Step, error) {
-	d, err := c.discretion(ctx, actor)
-	if err != nil {
-		return nil, err
-	}
+// redact removes the names of roles that are hidden from the explanation of a call with this
+// credential and login name.
+func (d discretion) redact(t Credential, login string, x *keyporter.Explanation) {
 	for i := range x.Steps {
 		s := &x.Steps[i]
 		if s.Outcome == keyporter.NotAsked || !d.hides(t, s.Rule, login) {
@@ -57,5 +52,4 @@ func (c *Control) VisibleSteps(ctx context.Context, actor keyporter.Actor, t Cre
 			s.Cause = x.Reason.Refusal().Text
 		}
 	}
-	return x.Steps, nil
 }

@@ -88,7 +88,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return err
 	}
 	s.grants = grants.New(s.db, grants.Options{Now: now, Sealer: sealer, Lifetimes: cfg.lifetimes()})
-	s.Control = control.New(s.db, control.Options{Now: now, Usage: s.Usage, Sealer: sealer, Scopes: cfg.Scopes, Grants: s.grants})
+	s.Control = control.New(s.db, control.Options{Now: now, Usage: s.Usage, Checker: s.Checker, Sealer: sealer, Scopes: cfg.Scopes, Grants: s.grants})
 	s.notify = notify.NewSender(s.db, notify.Options{Now: now, Sealer: sealer, Log: s.log})
 	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {

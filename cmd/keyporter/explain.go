@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/verify"
 )
 
@@ -57,20 +58,18 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	x.Control = control.New(x.db, control.Options{Checker: checker})
 	req := &verify.Request{Method: x.method, Path: x.path, Host: x.host, UserLoginName: []string{x.login}}
 	switch {
 	case x.request != "":
 		return x.refusal(ctx, out)
 	case x.secret:
-		return x.bySecret(ctx, cmd.InOrStdin(), out, checker, req)
+		return x.bySecret(ctx, cmd.InOrStdin(), out, req)
 	case len(args) == 0:
 		return errors.New("give the ID of a token or a connection, a call with --request, or the token itself with --secret")
 	}
 	id := keyporter.ID(args[0])
-	got, err := checker.ExplainToken(ctx, id, req)
-	if keyporter.KindOf(err) == keyporter.NotFound {
-		got, err = checker.ExplainConnection(ctx, id, req)
-	}
+	got, err := x.Explain(ctx, keyporter.Command(), id, req)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return fmt.Errorf("no token or connection has the ID %s", id)
 	}
@@ -81,7 +80,7 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 }
 
 // bySecret explains a call with the token that is on standard input: an argument would be seen by all who list processes.
-func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, checker *verify.Checker, req *verify.Request) error {
+func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, req *verify.Request) error {
 	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the token: %w", err)
@@ -90,7 +89,7 @@ func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, che
 		return errors.New("with --secret, add the --path of the call")
 	}
 	req.APIToken = []string{strings.TrimSpace(line)}
-	got, err := checker.Explain(ctx, req)
+	got, err := x.ExplainCall(ctx, keyporter.Command(), req)
 	if err != nil {
 		return err
 	}
