@@ -47,11 +47,14 @@ func (e *Error) Error() string {
 
 // text is the message followed by those of the fields.
 func (e *Error) text() string {
-	text := e.Message
-	for _, f := range e.Fields {
-		text += " " + f.Message
+	var messages []string
+	if e.Message != "" {
+		messages = append(messages, e.Message)
 	}
-	return strings.TrimPrefix(text, " ")
+	for _, f := range e.Fields {
+		messages = append(messages, f.Message)
+	}
+	return strings.Join(messages, " ")
 }
 
 // Unwrap returns the cause.

@@ -100,7 +100,7 @@ func New(cfg Config) (*Client, error) {
 	address, err := url.Parse(cfg.Address)
 	switch {
 	case err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil || address.RawQuery != "" || address.Fragment != "":
-		return nil, fmt.Errorf("Keyporter's address must look like https://keys.example.com: %q", cfg.Address)
+		return nil, fmt.Errorf("the address of Keyporter must look like https://keys.example.com: %q", cfg.Address)
 	case cfg.Secret == "":
 		return nil, errors.New("the gateway's secret is missing; `keyporter gateway secret` creates one")
 	case cfg.API == "":

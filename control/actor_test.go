@@ -27,12 +27,8 @@ func public() []string {
 }
 
 // operations are the exported methods of Control.
-func operations() (all []reflect.Method) {
-	c := reflect.TypeFor[*control.Control]()
-	for i := range c.NumMethod() {
-		all = append(all, c.Method(i))
-	}
-	return all
+func operations() []reflect.Method {
+	return slices.Collect(reflect.TypeFor[*control.Control]().Methods())
 }
 
 func TestEveryOperationAsksWhoIsActing(t *testing.T) {
@@ -126,7 +122,7 @@ func (d *developers) call(t *testing.T, op reflect.Method, actor keyporter.Actor
 		values = append(values, reflect.ValueOf(v))
 	}
 	out := op.Func.Call(values)
-	err, _ := out[len(out)-1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](out[len(out)-1])
 	return err
 }
 

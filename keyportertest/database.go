@@ -70,5 +70,5 @@ var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
 	if err := db.Close(); err != nil { // which puts everything into the one file
 		return nil, err
 	}
-	return os.ReadFile(path) //nolint:gosec // a file of ours
+	return os.ReadFile(path)
 })

@@ -23,8 +23,10 @@ const (
 // one of them, so two variants that cover both themes and both widths find what all four would.
 func variants() []variant {
 	return []variant{
-		{"light", 1280, allRules}, {"light", 360, contrast},
-		{"dark", 1280, contrast}, {"dark", 360, allRules},
+		{"light", 1280, allRules},
+		{"light", 360, contrast},
+		{"dark", 1280, contrast},
+		{"dark", 360, allRules},
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 // lock has its name only once it is held.
 func lockFolder(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a folder of ours
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
