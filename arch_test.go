@@ -18,7 +18,7 @@ import (
 const module = "github.com/keyporter/keyporter"
 
 // doors are the packages that face the network.
-func doors() []string { return []string{"gateway", "soap", "console", "oauth"} }
+func doors() []string { return []string{"gateway", "soap", "console", "introspection", "oauth"} }
 
 // mayImport lists every package and which of ours it may import. Imports run one way: doors ask
 // control and verify; only these two, control/grants, usage and notify touch store; and every package
@@ -43,8 +43,11 @@ func mayImport() map[string][]string {
 		"gateway": {"", "verify", "web"},
 		"soap":    {"", "verify", "web"},
 		"console": {"", "names", "control", "verify", "web"},
-		"oauth":   {"", "control", "control/grants", "usage", "verify", "web"},
-		"server":  mounts,
+		"oauth":   {"", "control", "control/grants", "verify", "web"},
+
+		"introspection": {"", "control/grants", "usage", "verify", "web"},
+
+		"server": mounts,
 
 		"client": {""}, // for other people's programs, which get everything it imports
 

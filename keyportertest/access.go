@@ -140,6 +140,25 @@ func (k ProofKey) Sign(claims map[string]any) string {
 	return SignProof(k.t, jose.SigningKey{Algorithm: jose.ES256, Key: k.key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"), claims)
 }
 
+// Set is a JWK Set with the public key, as apps register it.
+func (k ProofKey) Set() string {
+	k.t.Helper()
+	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{k.key.Public()}})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Assertion is a JWT by which an app with the key proves who it is (RFC 7523 §3).
+func (k ProofKey) Assertion(app keyporter.ID, audience string) string {
+	k.t.Helper()
+	now := time.Now()
+	return SignProof(k.t, jose.SigningKey{Algorithm: jose.ES256, Key: k.key.Key}, (&jose.SignerOptions{}).WithType("JWT"), map[string]any{
+		"iss": app, "sub": app, "aud": audience, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(59 * time.Minute).Unix(),
+	})
+}
+
 // Private is the key itself.
 func (k ProofKey) Private() any { return k.key.Key }
 

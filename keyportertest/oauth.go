@@ -17,6 +17,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
@@ -44,31 +45,44 @@ type AuthServer struct {
 	Arrived *atomic.Int64 // how many requests' headers have come
 }
 
-// AuthServer has the node serve apps at an address. configure may change what it is given.
-func (n *Node) AuthServer(t testing.TB, configure ...func(*oauth.Config)) *AuthServer {
+// DoorsForApps is how the doors for apps and gateways are set up.
+type DoorsForApps struct {
+	Issuer   string // the server's address, if a test doesn't set it
+	Log      *slog.Logger
+	Register bool // apps may register themselves
+	Gateways []introspection.Gateway
+}
+
+// AuthServer has the node serve apps and gateways at an address.
+func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthServer {
 	t.Helper()
-	var h http.Handler
+	var asks, h http.Handler
 	var arrived atomic.Int64
 	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived.Add(1)
+		if introspection.Serves(r.URL.Path) {
+			asks.ServeHTTP(w, r)
+			return
+		}
 		h.ServeHTTP(w, r)
 	}))))
 	t.Cleanup(srv.Close)
-	cfg := oauth.Config{
-		Control: n.Control, Grants: n.Grants, Checker: n.Checker, Usage: n.Usage, Log: slog.New(slog.DiscardHandler), Issuer: srv.URL,
-		Scopes: Scopes(), Resources: []string{Resource},
-	}
+	d := DoorsForApps{Issuer: srv.URL, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range configure {
-		c(&cfg)
+		c(&d)
 	}
-	h = oauth.New(cfg)
+	asks = introspection.New(introspection.Config{Grants: n.Grants, Checker: n.Checker, Usage: n.Usage, Log: d.Log, Issuer: d.Issuer, Gateways: d.Gateways})
+	h = oauth.New(oauth.Config{
+		Control: n.Control, Grants: n.Grants, Log: d.Log, Issuer: d.Issuer,
+		Scopes: Scopes(), Resources: []string{Resource}, Register: d.Register, Gateways: len(d.Gateways) > 0,
+	})
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 
 // Gateway lets a gateway that has the secret ask about the APIs of these names; none: all.
-func Gateway(secret keyporter.Secret, apis ...string) func(*oauth.Config) {
-	return func(cfg *oauth.Config) {
-		cfg.Gateways = append(cfg.Gateways, oauth.Gateway{Name: "before the API", Hash: secret.Hash(), APIs: apis})
+func Gateway(secret keyporter.Secret, apis ...string) func(*DoorsForApps) {
+	return func(d *DoorsForApps) {
+		d.Gateways = append(d.Gateways, introspection.Gateway{Name: "in front of the API", Hash: secret.Hash(), APIs: apis})
 	}
 }
 

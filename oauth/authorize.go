@@ -28,7 +28,7 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request, from grants.C
 	if err != nil {
 		return err
 	}
-	in, wrong := checked(raw)
+	in, wrong := web.CheckParameters(raw)
 	app, err := s.workingApp(r.Context(), in.Get("client_id"))
 	if err != nil {
 		return err
@@ -41,22 +41,22 @@ func (s *server) authorize(w http.ResponseWriter, r *http.Request, from grants.C
 		return err
 	}
 	if wrong != nil {
-		return s.sendBack(w, to, s.faultOf(wrong, from))
+		return s.sendBack(w, to, web.AsOAuthError(wrong, s.Log, from.RequestID))
 	}
 	req, err := s.readRequest(r.Context(), in, &app, to)
 	if err != nil {
-		return s.sendBack(w, to, s.faultOf(err, from))
+		return s.sendBack(w, to, web.AsOAuthError(err, s.Log, from.RequestID))
 	}
 	return s.answer(w, r, from, grants.Authorization{ID: random(), AppID: app.ID, Asked: req.Asked}, req)
 }
 
 func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		return rawForm(w, r)
+		return web.RawForm(w, r)
 	}
 	in, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, invalid("The address can't be read.")
+		return nil, web.Invalid("The address can't be read.")
 	}
 	return in, nil
 }
@@ -64,7 +64,7 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 // workingApp returns the app of a client_id. In a browser, an app that doesn't work says why.
 func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, error) {
 	bad := func(text string) (keyporter.App, error) {
-		return keyporter.App{}, fault{code: invalidClient, description: text}
+		return keyporter.App{}, web.OAuthError{Code: web.InvalidClient, Description: text}
 	}
 	if id == "" {
 		return bad("client_id is missing or appears twice.")
@@ -123,8 +123,8 @@ func (s *server) takeUp(w http.ResponseWriter, r *http.Request, from grants.Call
 	return s.answer(w, r, from, a, req)
 }
 
-func hasEnded() fault {
-	return invalid("This request has ended. Go back to the app and start again.")
+func hasEnded() web.OAuthError {
+	return web.Invalid("This request has ended. Go back to the app and start again.")
 }
 
 // answer answers a request of an app: with a code, with the reason why there is none, or by
@@ -148,7 +148,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Call
 		code, err = s.settle(r.Context(), a, req, d)
 	}
 	if err != nil {
-		return s.sendBack(w, req.destination, s.faultOf(err, from))
+		return s.sendBack(w, req.destination, web.AsOAuthError(err, s.Log, from.RequestID))
 	}
 	return s.back(w, req.destination, map[string]string{"code": code})
 }
@@ -196,7 +196,7 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 	}
 	switch {
 	case d.denied:
-		return "", fault{code: accessDenied, description: "The user doesn't allow it."}
+		return "", web.OAuthError{Code: accessDenied, Description: "The user doesn't allow it."}
 	case d.ask != nil:
 		return "", *d.ask
 	}
@@ -212,4 +212,4 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 	return code, err
 }
 
-func hasAnswer() fault { return invalid("This request has its answer already.") }
+func hasAnswer() web.OAuthError { return web.Invalid("This request has its answer already.") }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
 
 // Of the plan for a Dynamic OP what concerns what there is here. An operator approves each
@@ -29,7 +28,7 @@ func TestOIDCCDynamic(t *testing.T) {
 		"RefreshTokenRPKeyRotation":               (*dynamic).keyRotation,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, keyportertest.SQLite(t), func(c *oauth.Config) { c.Register = true })
+			w := newWorld(t, keyportertest.SQLite(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
 			run(&dynamic{w}, t)
 		})
 	}

@@ -7,13 +7,14 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // decision is what a request comes to: something is granted, the user said no, or the user
 // has to be asked.
 type decision struct {
 	denied bool
-	ask    *fault // why the user has to see a page; an app that wants that they see none is told so
+	ask    *web.OAuthError // why the user has to see a page; an app that wants that they see none is told so
 
 	connection keyporter.ID
 	scopes     []string
@@ -24,7 +25,7 @@ type decision struct {
 // covers what is asked for, or they have to be asked.
 func (s *server) decide(ctx context.Context, actor keyporter.Actor, a grants.Authorization) (decision, error) {
 	ask := func(code, text string) (decision, error) {
-		return decision{ask: &fault{code: code, description: text}}, nil
+		return decision{ask: &web.OAuthError{Code: code, Description: text}}, nil
 	}
 	switch {
 	case a.Answer.Denied:

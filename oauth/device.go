@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 const (
@@ -29,11 +30,11 @@ type deviceResponse struct {
 // device begins the authorization of a device that has no browser (RFC 8628 §3.1). Its user
 // types the code on a page of the console's.
 func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := readForm(w, r)
+	in, err := web.ReadForm(w, r)
 	if err != nil {
 		return err
 	}
-	c, err := readCredentials(r, in)
+	c, err := web.ReadClientAuthentication(r, in)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 		return err
 	}
 	page := s.Issuer + "/device"
-	sendJSON(w, http.StatusOK, deviceResponse{code, typed, page, page + "?user_code=" + typed, int(deviceLifetime.Seconds()), int(devicePoll.Seconds())})
+	web.WriteJSON(w, http.StatusOK, deviceResponse{code, typed, page, page + "?user_code=" + typed, int(deviceLifetime.Seconds()), int(devicePoll.Seconds())})
 	return nil
 }
 

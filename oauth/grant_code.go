@@ -7,28 +7,29 @@ import (
 	"encoding/base64"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
 )
 
 // redeemCode gives out tokens for an authorization code (RFC 6749 §4.1.3).
 func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.code == "" {
-		return tokenResponse{}, invalid("code is missing.")
+		return tokenResponse{}, web.Invalid("code is missing.")
 	}
 	if !mayUse(&req.app, grantCode) {
 		return tokenResponse{}, notItsGrant(grantCode)
 	}
 	grant, err := s.Grants.GrantByCode(ctx, req.from, req.code)
 	if err != nil {
-		return tokenResponse{}, orFault(err, fault{code: invalidGrant, description: "There is no such code, or it was used, or it has expired."})
+		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "There is no such code, or it was used, or it has expired."})
 	}
 	return s.redeem(ctx, req, grant, func(grant *keyporter.Grant, kept grantRequest) (keyporter.AccessToken, error) {
 		switch {
 		case grant.AppID != req.app.ID:
 			return keyporter.AccessToken{}, anotherApps()
 		case req.redirectURI != kept.RedirectURI:
-			return keyporter.AccessToken{}, fault{code: invalidGrant, description: "redirect_uri isn't the one of the authorization request."}
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't the one of the authorization request."}
 		case !answers(req.verifier, kept.CodeChallenge):
-			return keyporter.AccessToken{}, fault{code: invalidGrant, description: "code_verifier doesn't belong to the code_challenge of the authorization request."}
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't belong to the code_challenge of the authorization request."}
 		}
 		access, err := narrowed(*grant, req.scopes, req.resources)
 		if err != nil {
@@ -40,8 +41,8 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 }
 
 // anotherApps is all that an app is told of what was issued to another one.
-func anotherApps() fault {
-	return fault{code: invalidGrant, description: "It was issued to another app."}
+func anotherApps() web.OAuthError {
+	return web.OAuthError{Code: invalidGrant, Description: "It was issued to another app."}
 }
 
 // answers tells whether a verifier belongs to a challenge (RFC 7636 §4.6). Without a

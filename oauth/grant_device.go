@@ -7,12 +7,13 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // redeemDeviceCode gives out tokens for a device code, once the device's user has allowed it (RFC 8628 §3.4).
 func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.deviceCode == "" {
-		return tokenResponse{}, invalid("device_code is missing.")
+		return tokenResponse{}, web.Invalid("device_code is missing.")
 	}
 	grant, err := s.Grants.GrantByDeviceCode(ctx, req.deviceCode)
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -39,15 +40,15 @@ func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenR
 	})
 }
 
-func noDeviceCode() fault {
-	return fault{code: invalidGrant, description: "There is no such device_code, or it was used."}
+func noDeviceCode() web.OAuthError {
+	return web.OAuthError{Code: invalidGrant, Description: "There is no such device_code, or it was used."}
 }
 
 // pollDevice tells a device what it waits for (RFC 8628 §3.5). The first poll after its user
 // allowed it makes the grant.
 func (s *server) pollDevice(ctx context.Context, req tokenRequest) (keyporter.Grant, error) {
 	wait := func(code, text string) (keyporter.Grant, error) {
-		return keyporter.Grant{}, fault{code: code, description: text}
+		return keyporter.Grant{}, web.OAuthError{Code: code, Description: text}
 	}
 	a, waited, err := s.Grants.PollDevice(ctx, req.deviceCode)
 	switch {

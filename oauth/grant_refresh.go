@@ -1,15 +1,19 @@
 package oauth
 
-import "context"
+import (
+	"context"
+
+	"github.com/keyporter/keyporter/web"
+)
 
 // refresh gives out new tokens for a refresh token, and its successor (RFC 6749 §6).
 func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.refreshToken == "" {
-		return tokenResponse{}, invalid("refresh_token is missing.")
+		return tokenResponse{}, web.Invalid("refresh_token is missing.")
 	}
 	grant, err := s.Grants.GrantByRefreshToken(ctx, req.from, req.refreshToken)
 	if err != nil {
-		return tokenResponse{}, orFault(err, fault{code: invalidGrant, description: "There is no such refresh token, or it was used, or it has expired."})
+		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "There is no such refresh token, or it was used, or it has expired."})
 	}
 	if grant.AppID != req.app.ID {
 		return tokenResponse{}, anotherApps()

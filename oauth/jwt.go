@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
 )
 
 const (
@@ -102,7 +103,7 @@ func (s *server) hintedUser(ctx context.Context, hint string, app keyporter.ID) 
 	if hint == "" {
 		return "", nil
 	}
-	bad := invalid("id_token_hint isn't an ID token issued to the app here.")
+	bad := web.Invalid("id_token_hint isn't an ID token issued to the app here.")
 	token, err := jwt.ParseSigned(hint, signingAlgorithms())
 	if err != nil || len(token.Headers) != 1 || token.Headers[0].ExtraHeaders[jose.HeaderType] == typeAccessJWT {
 		return "", bad

@@ -18,6 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // A key signs for 90 days. Its successor is published a day before it signs, so that clients
@@ -194,6 +195,6 @@ func (s *server) jwks(w http.ResponseWriter, r *http.Request, _ grants.Caller) e
 	}
 	w.Header().Del("Pragma")
 	w.Header().Set("Cache-Control", "public, max-age=3600") // less than keyAhead
-	sendJSON(w, http.StatusOK, public)
+	web.WriteJSON(w, http.StatusOK, public)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // metadata describes the server (RFC 8414, OpenID Connect Discovery): one document at both addresses.
@@ -15,7 +16,7 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 		scopes = append(scopes, scope.Name)
 	}
 	at := func(path string) string { return s.Issuer + path }
-	algs := proofAlgorithms()
+	algs := grants.AssertionAlgorithms()
 	methods := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
 	doc := map[string]any{
 		"issuer":                 s.Issuer,
@@ -36,7 +37,7 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 		"claims_parameter_supported": false, "request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"prompt_values_supported": []string{"none", "login", "consent", "select_account"},
 	}
-	if len(s.Gateways) > 0 {
+	if s.Gateways {
 		doc["introspection_endpoint_auth_methods_supported"] = append(slices.Clone(methods[:3]), "Bearer") // RFC 8414 §2
 	}
 	if s.Register {
@@ -44,6 +45,6 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 	}
 	w.Header().Del("Pragma")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	sendJSON(w, http.StatusOK, doc)
+	web.WriteJSON(w, http.StatusOK, doc)
 	return nil
 }

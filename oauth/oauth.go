@@ -17,8 +17,6 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
-	"github.com/keyporter/keyporter/usage"
-	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -26,16 +24,13 @@ import (
 type Config struct {
 	Control   *control.Control // signs users in and asks them
 	Grants    *grants.Grants
-	Usage     *usage.Usage // for what gateways report
 	Proxies   web.Proxies
 	Log       *slog.Logger
 	Issuer    string            // address of this Keyporter, without a slash at its end
 	Scopes    []keyporter.Scope // the operator's
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
-	Checker   *verify.Checker   // for introspection
-	Gateways  []Gateway         // that may ask about credentials
-	Stopping  <-chan struct{}   // is closed when what goes on for long has to end; nil: nothing has to
+	Gateways  bool              // introspection takes the secrets of gateways, too (RFC 8414 §2)
 	// FaultPage tells a person that an app's request can't be answered, and the error code for the app's developer. Nil: plain text.
 	FaultPage func(w http.ResponseWriter, r *http.Request, status int, code, text string)
 }
@@ -44,7 +39,6 @@ type server struct {
 	Config
 
 	keys      *keyring
-	streams   streams
 	endpoints []endpoint
 }
 
@@ -54,10 +48,7 @@ const (
 	pathAuthorize  = prefix + "authorize"
 	pathToken      = prefix + "token"
 	pathRevoke     = prefix + "revoke"
-	pathIntrospect = prefix + "introspect"
-	pathBatch      = pathIntrospect + "/batch"
-	pathChanges    = pathIntrospect + "/changes"
-	pathUses       = pathIntrospect + "/uses"
+	pathIntrospect = prefix + "introspect" // another door's, in the metadata
 	pathPAR        = prefix + "par"
 	pathDevice     = prefix + "device_authorization"
 	pathUserInfo   = prefix + "userinfo"
@@ -97,30 +88,26 @@ type endpoint struct {
 	methods string // separated by blanks
 	cors    bool   // scripts of any site may read the answer
 	serve   func(w http.ResponseWriter, r *http.Request, from grants.Caller) error
-	refuse  func(w http.ResponseWriter, r *http.Request, f fault) // renders the error
+	refuse  func(w http.ResponseWriter, r *http.Request, f web.OAuthError) // renders the error
 }
 
 func (s *server) table() []endpoint {
 	all := []endpoint{
 		{pathAuthorize, aliasAuthorize, "GET POST", false, s.authorize, s.page},
 		{pathAuthorize + "/", "", "GET", false, s.resume, s.page},
-		{pathToken, aliasToken, "POST", true, s.token, refuse},
-		{pathRevoke, "", "POST", true, s.revoke, refuse},
-		{pathPAR, "", "POST", true, s.push, refuse},
-		{pathDevice, "", "POST", true, s.device, refuse},
-		{pathIntrospect, "", "POST", false, s.introspect, refuseAsker},
-		{pathBatch, "", "POST", false, s.introspectBatch, refuseAsker},
-		{pathChanges, "", "GET", false, s.onlyGateways(s.changes), refuseAsker},
-		{pathUses, "", "POST", false, s.onlyGateways(s.uses), refuseAsker},
-		{pathUserInfo, "", "GET POST", true, s.userInfo, refuseBearer},
-		{pathJWKS, "", "GET HEAD", true, s.jwks, refuse},
-		{pathOpenID, "", "GET HEAD", true, s.metadata, refuse},
-		{pathMetadata, "", "GET HEAD", true, s.metadata, refuse},
+		{pathToken, aliasToken, "POST", true, s.token, web.WriteOAuthError},
+		{pathRevoke, "", "POST", true, s.revoke, web.WriteOAuthError},
+		{pathPAR, "", "POST", true, s.push, web.WriteOAuthError},
+		{pathDevice, "", "POST", true, s.device, web.WriteOAuthError},
+		{pathUserInfo, "", "GET POST", true, s.userInfo, web.WriteBearerError},
+		{pathJWKS, "", "GET HEAD", true, s.jwks, web.WriteOAuthError},
+		{pathOpenID, "", "GET HEAD", true, s.metadata, web.WriteOAuthError},
+		{pathMetadata, "", "GET HEAD", true, s.metadata, web.WriteOAuthError},
 	}
 	if s.Register {
 		all = append(all,
-			endpoint{pathRegister, "", "POST", true, s.register, refuse},
-			endpoint{pathRegister + "/", "", "GET PUT DELETE", true, s.manage, refuse})
+			endpoint{pathRegister, "", "POST", true, s.register, web.WriteOAuthError},
+			endpoint{pathRegister + "/", "", "GET PUT DELETE", true, s.manage, web.WriteOAuthError})
 	}
 	return all
 }
@@ -131,8 +118,8 @@ func (s *server) find(path string) endpoint {
 			return e
 		}
 	}
-	return endpoint{refuse: refuse, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
-		return fault{status: http.StatusNotFound, code: "not_found", description: "There is nothing at this address."}
+	return endpoint{refuse: web.WriteOAuthError, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
+		return web.OAuthError{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this address."}
 	}}
 }
 
@@ -149,7 +136,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = e.serve(w, r, from)
 	}
 	if err != nil {
-		e.refuse(w, r, s.faultOf(err, from))
+		e.refuse(w, r, web.AsOAuthError(err, s.Log, from.RequestID))
 	}
 }
 
@@ -161,7 +148,7 @@ func (e *endpoint) takes(w http.ResponseWriter, method string) error {
 	}
 	list := strings.Join(methods, ", ")
 	w.Header().Set("Allow", list)
-	return fault{status: http.StatusMethodNotAllowed, code: invalidRequest, description: "This address accepts " + list + " only."}
+	return web.OAuthError{Status: http.StatusMethodNotAllowed, Code: web.InvalidRequest, Description: "This address accepts " + list + " only."}
 }
 
 // allowOrigins lets scripts of any site read the answer, and tells whether that was all the

@@ -11,7 +11,6 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
@@ -28,7 +27,7 @@ type world struct {
 
 const callback = "https://app.example/cb"
 
-func newWorld(t testing.TB, url string, configure ...func(*oauth.Config)) *world {
+func newWorld(t testing.TB, url string, configure ...func(*keyportertest.DoorsForApps)) *world {
 	t.Helper()
 	n := keyportertest.NewNode(t, url)
 	w := &world{AuthServer: n.AuthServer(t, configure...), t: t}

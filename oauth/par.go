@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // pushedLifetime is how long a pushed request waits for its browser.
@@ -20,11 +21,11 @@ type pushedResponse struct {
 
 // push takes a request directly from the app, before a browser brings its name (RFC 9126).
 func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := readForm(w, r)
+	in, err := web.ReadForm(w, r)
 	if err != nil {
 		return err
 	}
-	c, err := readCredentials(r, in)
+	c, err := web.ReadClientAuthentication(r, in)
 	if err != nil {
 		return err
 	}
@@ -33,7 +34,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 		return err
 	}
 	if in.Has("request_uri") {
-		return invalid("A pushed request can't contain a request_uri (RFC 9126 section 2.1).")
+		return web.Invalid("A pushed request can't contain a request_uri (RFC 9126 section 2.1).")
 	}
 	to, err := readDestination(in, &app)
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 	if err != nil {
 		return err
 	}
-	sendJSON(w, http.StatusCreated, pushedResponse{pushedPrefix + name, int(pushedLifetime.Seconds())})
+	web.WriteJSON(w, http.StatusCreated, pushedResponse{pushedPrefix + name, int(pushedLifetime.Seconds())})
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
 )
 
 // destination is where the answer to a request goes.
@@ -25,7 +26,7 @@ type destination struct {
 func readDestination(in url.Values, app *keyporter.App) (destination, error) {
 	uri := in.Get("redirect_uri")
 	if !registered(app, uri) {
-		return destination{}, invalid("redirect_uri is missing, appears twice, or doesn't exactly match an address the app is registered with.")
+		return destination{}, web.Invalid("redirect_uri is missing, appears twice, or doesn't exactly match an address the app is registered with.")
 	}
 	return destination{RedirectURI: uri, State: in.Get("state"), FormPost: in.Get("response_mode") == "form_post"}, nil
 }
@@ -94,8 +95,8 @@ func (s *server) back(w http.ResponseWriter, to destination, params map[string]s
 }
 
 // sendBack tells the app why it gets no code (RFC 6749 §4.1.2.1).
-func (s *server) sendBack(w http.ResponseWriter, to destination, f fault) error {
-	return s.back(w, to, map[string]string{"error": f.code, "error_description": plain(f.description)})
+func (s *server) sendBack(w http.ResponseWriter, to destination, f web.OAuthError) error {
+	return s.back(w, to, map[string]string{"error": f.Code, "error_description": f.Plain()})
 }
 
 // formScript sends the form. The page's policy names its hash; nothing else on the page runs.

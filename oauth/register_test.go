@@ -9,12 +9,11 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
 
 func TestRegistration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t), func(c *oauth.Config) { c.Register = true })
+	w := newWorld(t, keyportertest.SQLite(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
 	send := func(method, path, token, body string) keyportertest.Answer {
 		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
 		if err != nil {

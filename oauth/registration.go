@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // registration is what an app says of itself, and is told (RFC 7591 §2). Addresses of
@@ -54,7 +55,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request, from grants.Ca
 	if made.App.Authentication == keyporter.AppSecret {
 		out.Secret, out.SecretExpiresAt = made.Secret.Reveal(), new(int64)
 	}
-	sendJSON(w, http.StatusCreated, out)
+	web.WriteJSON(w, http.StatusCreated, out)
 	return nil
 }
 
@@ -72,7 +73,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 	app, err := s.Grants.RegisteredApp(r.Context(), id, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && !strings.EqualFold(scheme, "Bearer") {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
-		return fault{code: invalidToken, description: "The registration access token doesn't belong to the app."}
+		return web.OAuthError{Code: web.InvalidToken, Description: "The registration access token doesn't belong to the app."}
 	}
 	if err != nil {
 		return err
@@ -96,14 +97,14 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 			return s.registrationFault(w, err)
 		}
 	}
-	sendJSON(w, http.StatusOK, s.metadataOf(app))
+	web.WriteJSON(w, http.StatusOK, s.metadataOf(app))
 	return nil
 }
 
 func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, err error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
-		return in, invalid("The body must be a JSON object with client metadata, of at most 64 KiB.")
+		return in, web.Invalid("The body must be a JSON object with client metadata, of at most 64 KiB.")
 	}
 	return in, nil
 }
@@ -215,13 +216,13 @@ func (s *server) registrationFault(w http.ResponseWriter, err error) error {
 	switch {
 	case known && e.Kind == keyporter.TooMany:
 		w.Header().Set("Retry-After", strconv.Itoa(1+int(e.RetryAfter.Seconds())))
-		return fault{status: http.StatusTooManyRequests, code: slowDown, description: keyporter.MessageOf(err)}
+		return web.OAuthError{Status: http.StatusTooManyRequests, Code: slowDown, Description: keyporter.MessageOf(err)}
 	case known && len(e.Fields) > 0 && e.Fields[0].Field == "redirect_uris":
-		return fault{code: "invalid_redirect_uri", description: keyporter.MessageOf(err)}
+		return web.OAuthError{Code: "invalid_redirect_uri", Description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.Invalid:
-		return fault{code: "invalid_client_metadata", description: keyporter.MessageOf(err)}
+		return web.OAuthError{Code: "invalid_client_metadata", Description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.NotFound:
-		return fault{status: http.StatusConflict, code: invalidRequest, description: "The app has changed in the meantime."}
+		return web.OAuthError{Status: http.StatusConflict, Code: web.InvalidRequest, Description: "The app has changed in the meantime."}
 	}
 	return err
 }

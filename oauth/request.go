@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // request is an authorization request (RFC 6749 §4.1.1), pushed or not, in which everything
@@ -40,7 +41,7 @@ func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.
 		return req, err
 	}
 	if req.KeyHash != "" && !isThumbprint(req.KeyHash) {
-		return req, invalid("dpop_jkt must be 43 characters of base64url.")
+		return req, web.Invalid("dpop_jkt must be 43 characters of base64url.")
 	}
 	req.Asked.RedirectURI, req.Asked.LoginHint = to.RedirectURI, in.Get("login_hint")
 	if err := req.readPrompt(in, s.Grants.Now()); err != nil {
@@ -55,15 +56,15 @@ func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.
 func supported(in url.Values) error {
 	switch {
 	case in.Has("request"):
-		return fault{code: requestNotSupported, description: "Either send the parameters or push them."}
+		return web.OAuthError{Code: requestNotSupported, Description: "Either send the parameters or push them."}
 	case in.Has("request_uri"):
-		return fault{code: requestURIUnsupport, description: "Only a pushed request_uri is accepted."}
+		return web.OAuthError{Code: requestURIUnsupport, Description: "Only a pushed request_uri is accepted."}
 	case in.Get("response_type") == "":
-		return invalid("response_type is missing.")
+		return web.Invalid("response_type is missing.")
 	case in.Get("response_type") != "code":
-		return fault{code: unsupportedResponse, description: "response_type must be code."}
+		return web.OAuthError{Code: unsupportedResponse, Description: "response_type must be code."}
 	case !slices.Contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
-		return invalid("response_mode must be query or form_post.")
+		return web.Invalid("response_mode must be query or form_post.")
 	}
 	return nil
 }
@@ -76,11 +77,11 @@ func checkPKCE(in url.Values, app *keyporter.App) error {
 	case challenge == "" && method == "" && app.WithoutPKCE && app.Confidential():
 		return nil
 	case challenge == "":
-		return invalid("code_challenge is missing: PKCE is required.")
+		return web.Invalid("code_challenge is missing: PKCE is required.")
 	case method != "S256":
-		return invalid("code_challenge_method must be S256.")
+		return web.Invalid("code_challenge_method must be S256.")
 	case !isThumbprint(challenge):
-		return invalid("code_challenge must be 43 characters of base64url.")
+		return web.Invalid("code_challenge must be 43 characters of base64url.")
 	}
 	return nil
 }
@@ -98,11 +99,11 @@ func (q *request) readPrompt(in url.Values, now time.Time) error {
 		case "consent":
 			q.Asked.Consent = true
 		default:
-			return invalid("prompt must be none, or any of login, consent, and select_account.")
+			return web.Invalid("prompt must be none, or any of login, consent, and select_account.")
 		}
 	}
 	if q.Silent && len(prompts) > 1 {
-		return invalid("prompt=none can't be combined with others.")
+		return web.Invalid("prompt=none can't be combined with others.")
 	}
 	text := in.Get("max_age")
 	if text == "" {
@@ -110,7 +111,7 @@ func (q *request) readPrompt(in url.Values, now time.Time) error {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || seconds < 0 {
-		return invalid("max_age must be a number of seconds.")
+		return web.Invalid("max_age must be a number of seconds.")
 	}
 	if since := now.Add(-time.Duration(seconds) * time.Second); since.After(q.Asked.FreshSince) {
 		q.Asked.FreshSince = since

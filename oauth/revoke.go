@@ -5,17 +5,18 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // revoke ends a token that its app gives back (RFC 7009). An app learns nothing about a token
 // that isn't its own: the answer is the same (§2.2). What the app takes the token for
 // (token_type_hint) doesn't matter, as its form tells what it is.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := readForm(w, r)
+	in, err := web.ReadForm(w, r)
 	if err != nil {
 		return err
 	}
-	c, err := readCredentials(r, in)
+	c, err := web.ReadClientAuthentication(r, in)
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Call
 	}
 	token := in.Get("token")
 	if token == "" {
-		return invalid("token is missing.")
+		return web.Invalid("token is missing.")
 	}
 	switch kind, _ := keyporter.ParseSecret(token); kind {
 	case keyporter.SecretAccessToken:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
 )
 
 // parseScope reads a list of scopes (RFC 6749 §3.3), nil if there is no such parameter.
@@ -19,7 +20,7 @@ func parseScope(text string) ([]string, error) {
 			continue
 		}
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= 0x20 || r > 0x7e || r == '"' || r == '\\' }) {
-			return nil, fault{code: invalidScope, description: "A scope contains characters that scopes can't have."}
+			return nil, web.OAuthError{Code: invalidScope, Description: "A scope contains characters that scopes can't have."}
 		}
 		out = append(out, s)
 	}
@@ -36,7 +37,7 @@ func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, err
 	}
 	for _, name := range scopes {
 		if _, known := keyporter.FindScope(s.Scopes, name); !known || !mayAsk(app, name) {
-			return nil, fault{code: invalidScope, description: "The app can't ask for the scope " + name + "."}
+			return nil, web.OAuthError{Code: invalidScope, Description: "The app can't ask for the scope " + name + "."}
 		}
 	}
 	return scopes, nil
@@ -67,7 +68,7 @@ func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resourc
 func (s *server) askedResources(in url.Values) ([]string, error) {
 	for _, r := range in["resource"] {
 		if !slices.Contains(s.Resources, r) {
-			return nil, fault{code: invalidTarget, description: "There is no such resource: " + r + "."}
+			return nil, web.OAuthError{Code: invalidTarget, Description: "There is no such resource: " + r + "."}
 		}
 	}
 	return in["resource"], nil
@@ -79,12 +80,12 @@ func narrowed(granted keyporter.Grant, scopes, resources []string) (keyporter.Ac
 	t := keyporter.AccessToken{Scopes: granted.Scopes, Resources: granted.Resources}
 	for _, name := range scopes {
 		if !slices.Contains(granted.Scopes, name) {
-			return t, fault{code: invalidScope, description: "The scope " + name + " isn't granted."}
+			return t, web.OAuthError{Code: invalidScope, Description: "The scope " + name + " isn't granted."}
 		}
 	}
 	for _, r := range resources {
 		if len(granted.Resources) > 0 && !slices.Contains(granted.Resources, r) {
-			return t, fault{code: invalidTarget, description: "The resource " + r + " isn't granted."}
+			return t, web.OAuthError{Code: invalidTarget, Description: "The resource " + r + " isn't granted."}
 		}
 	}
 	if scopes != nil {

@@ -21,7 +21,6 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
 
 // signer makes proofs and assertions.
@@ -173,7 +172,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 				t.Errorf("%v", a)
 			}
 		}
-		second := other.AuthServer(t, func(c *oauth.Config) { c.Issuer = w.URL })
+		second := other.AuthServer(t, func(c *keyportertest.DoorsForApps) { c.Issuer = w.URL })
 		for what, text := range map[string]string{
 			"shown again":      once,
 			"another key":      assertion(stranger),

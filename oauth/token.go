@@ -13,6 +13,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
 )
 
 // The grant types.
@@ -42,8 +43,8 @@ func mayUse(app *keyporter.App, grantType string) bool {
 	return false
 }
 
-func notItsGrant(grantType string) fault {
-	return fault{code: unauthorizedClient, description: "The app may not use the grant type " + grantType + "."}
+func notItsGrant(grantType string) web.OAuthError {
+	return web.OAuthError{Code: unauthorizedClient, Description: "The app may not use the grant type " + grantType + "."}
 }
 
 // tokenRequest is a request for tokens (RFC 6749 §3.2), as it was sent.
@@ -74,7 +75,7 @@ type tokenResponse struct {
 
 // token gives out tokens (RFC 6749 §3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := readForm(w, r)
+	in, err := web.ReadForm(w, r)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Calle
 	}[req.grantType]
 	out, err := serve(r.Context(), req)
 	if err == nil {
-		sendJSON(w, http.StatusOK, out)
+		web.WriteJSON(w, http.StatusOK, out)
 	}
 	return err
 }
@@ -98,12 +99,12 @@ func (s *server) readTokenRequest(r *http.Request, in url.Values, from grants.Ca
 		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"), from: from,
 	}
 	if req.grantType == "" {
-		return req, invalid("grant_type is missing.")
+		return req, web.Invalid("grant_type is missing.")
 	}
 	if !slices.Contains(grantTypes(), req.grantType) {
-		return req, fault{code: unsupportedGrantType, description: "There is no such grant type."}
+		return req, web.OAuthError{Code: unsupportedGrantType, Description: "There is no such grant type."}
 	}
-	c, err := readCredentials(r, in)
+	c, err := web.ReadClientAuthentication(r, in)
 	if err != nil {
 		return req, err
 	}
@@ -145,7 +146,7 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 	}
 	access, err := fits(&grant, kept)
 	if err != nil {
-		if _, itsFault := err.(fault); itsFault { //nolint:errorlint // faults of the request aren't wrapped; others aren't the app's
+		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped; others aren't the app's
 			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was shown with something wrong"); err != nil {
 				return tokenResponse{}, err
 			}
@@ -167,8 +168,8 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 	return out, nil
 }
 
-func usedMeanwhile() fault {
-	return fault{code: invalidGrant, description: "It was used by another request in the meantime."}
+func usedMeanwhile() web.OAuthError {
+	return web.OAuthError{Code: invalidGrant, Description: "It was used by another request in the meantime."}
 }
 
 // issue gives out an access token under a grant, and an ID token if it is about who the user is.

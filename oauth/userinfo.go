@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/web"
 )
 
 // userInfoResponse is who the user is, as far as the scopes tell (OpenID Connect Core §5.3.2, §5.4).
@@ -29,13 +30,13 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 	}
 	t, grant, err := find(r.Context(), secret)
 	if err != nil {
-		return orFault(err, fault{code: invalidToken, description: "There is no such access token, or it has ended."})
+		return orFault(err, web.OAuthError{Code: web.InvalidToken, Description: "There is no such access token, or it has ended."})
 	}
 	if err := s.checkBinding(r, secret, scheme, t); err != nil {
 		return err
 	}
 	if !slices.Contains(t.Scopes, "openid") || grant.UserID == "" {
-		return fault{code: insufficientScope, description: "The token doesn't have the openid scope."}
+		return web.OAuthError{Code: web.InsufficientScope, Description: "The token doesn't have the openid scope."}
 	}
 	out := userInfoResponse{Subject: grant.UserID}
 	if slices.Contains(t.Scopes, "profile") {
@@ -44,7 +45,7 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 	if slices.Contains(t.Scopes, "email") {
 		out.Email = grant.Login
 	}
-	sendJSON(w, http.StatusOK, out)
+	web.WriteJSON(w, http.StatusOK, out)
 	return nil
 }
 
@@ -52,24 +53,24 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 // in the form of a POST (RFC 6750 §2), never in the address.
 func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err error) {
 	if len(r.Header["Dpop"]) > 1 || len(r.Header["Authorization"]) > 1 {
-		return "", "", invalid("A header appears twice.")
+		return "", "", web.Invalid("A header appears twice.")
 	}
 	scheme, secret, _ = strings.Cut(r.Header.Get("Authorization"), " ")
 	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
-		in, err := rawForm(w, r)
+		in, err := web.RawForm(w, r)
 		if err != nil {
 			return "", "", err
 		}
 		tokens := in["access_token"]
 		if len(tokens) > 1 || len(tokens) == 1 && scheme != "" {
-			return "", "", invalid("The token is sent in more than one way.")
+			return "", "", web.Invalid("The token is sent in more than one way.")
 		}
 		if len(tokens) == 1 {
 			return tokens[0], "Bearer", nil
 		}
 	}
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
-		return "", "", fault{code: invalidToken, description: "An access token is needed, by the scheme Bearer or DPoP."}
+		return "", "", web.OAuthError{Code: web.InvalidToken, Description: "An access token is needed, by the scheme Bearer or DPoP."}
 	}
 	return strings.Trim(secret, " "), scheme, nil
 }
@@ -78,17 +79,17 @@ func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err 
 // taken as a bearer token, nor one that isn't as a bound one (RFC 9449 §7.1, §7.2).
 func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporter.AccessToken) error {
 	if strings.EqualFold(scheme, "DPoP") != (t.KeyHash != "") {
-		return fault{code: invalidToken, description: "The scheme DPoP is for tokens that are bound to a key, and Bearer for the others."}
+		return web.OAuthError{Code: web.InvalidToken, Description: "The scheme DPoP is for tokens that are bound to a key, and Bearer for the others."}
 	}
 	if t.KeyHash == "" {
 		return nil
 	}
 	unproven := func(text string) error {
-		return fault{status: http.StatusUnauthorized, code: invalidProof, description: text}
+		return web.OAuthError{Status: http.StatusUnauthorized, Code: invalidProof, Description: text}
 	}
 	p, err := s.readProof(r, pathUserInfo)
-	if f, ok := err.(fault); ok { //nolint:errorlint // it isn't wrapped
-		return unproven(f.description)
+	if f, ok := err.(web.OAuthError); ok { //nolint:errorlint // it isn't wrapped
+		return unproven(f.Description)
 	}
 	if err != nil {
 		return err
@@ -97,8 +98,8 @@ func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporte
 		return unproven("A proof is needed, for this token, by the key that it is bound to.")
 	}
 	_, err = s.useProof(r.Context(), p, t.KeyHash)
-	if f, ok := err.(fault); ok { //nolint:errorlint // it isn't wrapped
-		return unproven(f.description)
+	if f, ok := err.(web.OAuthError); ok { //nolint:errorlint // it isn't wrapped
+		return unproven(f.Description)
 	}
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/names"
-	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -34,11 +34,11 @@ func (g Gateway) hash() (keyporter.SecretHash, error) {
 	return keyporter.SecretHash(b), nil
 }
 
-// gateways returns the gateways in the form package oauth takes. The configuration must be valid.
-func (c Config) gateways() (all []oauth.Gateway) {
+// gateways returns the gateways in the form package introspection takes. The configuration must be valid.
+func (c Config) gateways() (all []introspection.Gateway) {
 	for _, g := range c.Gateways {
 		hash, _ := g.hash() // Validate has checked it
-		all = append(all, oauth.Gateway{Name: g.Name, Hash: hash, APIs: g.APIs})
+		all = append(all, introspection.Gateway{Name: g.Name, Hash: hash, APIs: g.APIs})
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control/grants"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/web"
@@ -21,17 +22,21 @@ const (
 	registrationQuarantine = "quarantine"
 )
 
-// authorizationServer returns the door for apps, or nil if there is no key to seal with.
-func (s *Server) authorizationServer(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) http.Handler {
+// doorsForApps returns the authorization server and introspection, or nil for both if there is no key to seal with.
+func (s *Server) doorsForApps(cfg Config, sealer *seal.Sealer, proxies web.Proxies, issuer string, pages *console.Pages) (server, asks http.Handler) {
 	if sealer == nil {
 		s.log.Info("apps can't connect: key_file isn't set, and PostgreSQL requires it")
-		return nil
+		return nil, nil
 	}
-	return oauth.New(oauth.Config{
-		Control: s.Control, Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Proxies: proxies, Log: s.log, Issuer: issuer,
+	server = oauth.New(oauth.Config{
+		Control: s.Control, Grants: s.grants, Proxies: proxies, Log: s.log, Issuer: issuer,
 		Scopes: cfg.Scopes, Resources: cfg.resources(), Register: cfg.AppRegistration == registrationQuarantine,
-		Gateways: cfg.gateways(), FaultPage: pages.AppFault, Stopping: s.stopping,
+		Gateways: len(cfg.Gateways) > 0, FaultPage: pages.AppFault,
 	})
+	asks = introspection.New(introspection.Config{
+		Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Log: s.log, Issuer: issuer, Gateways: cfg.gateways(), Stopping: s.stopping,
+	})
+	return server, asks
 }
 
 // resources returns the resource identifiers of the APIs.

@@ -20,6 +20,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/gateway"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/soap"
@@ -110,13 +111,13 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Now: now})
-	apps := s.authorizationServer(cfg, sealer, proxies, issuer, pages)
+	apps, asks := s.doorsForApps(cfg, sealer, proxies, issuer, pages)
 	if sealer != nil {
 		if err := s.opens(ctx); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, pages))))
+	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, asks, pages))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	if s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig); err != nil {
@@ -140,14 +141,17 @@ func (s *Server) opens(ctx context.Context) error {
 	return nil
 }
 
-// doors sends OAuth requests to the door for apps, and all others to the pages.
-func doors(apps, pages http.Handler) http.Handler {
+// doors sends introspection and OAuth requests to their doors, and all others to the pages.
+func doors(apps, asks, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if apps != nil && oauth.Serves(r.URL.Path) {
+		switch {
+		case asks != nil && introspection.Serves(r.URL.Path):
+			asks.ServeHTTP(w, r)
+		case apps != nil && oauth.Serves(r.URL.Path):
 			apps.ServeHTTP(w, r)
-			return
+		default:
+			pages.ServeHTTP(w, r)
 		}
-		pages.ServeHTTP(w, r)
 	})
 }
 

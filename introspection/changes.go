@@ -1,4 +1,4 @@
-package oauth
+package introspection
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
 )
 
 const (
@@ -56,7 +57,7 @@ func lineOf(d verify.Drop) line {
 func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	if !s.streams.enter(g) {
 		w.Header().Set("Retry-After", "10")
-		return fault{status: http.StatusTooManyRequests, code: temporarily, description: "This gateway has too many streams open."}
+		return web.OAuthError{Status: http.StatusTooManyRequests, Code: web.TemporarilyUnavailable, Description: "This gateway has too many streams open."}
 	}
 	defer s.streams.leave(g)
 	watch := s.Checker.Watch()

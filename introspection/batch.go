@@ -1,4 +1,4 @@
-package oauth
+package introspection
 
 import (
 	"encoding/json"
@@ -10,8 +10,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
 )
 
 const (
@@ -19,25 +19,25 @@ const (
 	maxBatchBytes = 1 << 20 // of its body
 )
 
-// readJSON reads a body that is one JSON object with nothing in it that in has no field
-// for: what somebody misspelt must not be left out in silence.
+// readJSON reads a body that is one JSON object, without fields that in doesn't have: what
+// somebody misspelled must not be ignored silently.
 func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
-		return invalid("The body must be application/json.")
+		return web.Invalid("The body must be application/json.")
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBatchBytes))
 	d.DisallowUnknownFields()
 	if err := d.Decode(in); err != nil {
-		return invalid(misread(err))
+		return web.Invalid(misread(err))
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return invalid("The JSON object is followed by more data.")
+		return web.Invalid("The JSON object is followed by more data.")
 	}
 	return nil
 }
 
-// misread tells what is wrong with a body, without what stands in it.
+// misread says what is wrong with a body, without repeating any of it.
 func misread(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return "The body has a value of the wrong kind in " + e.Field + "."
@@ -51,8 +51,8 @@ func misread(err error) string {
 	return "The body isn't JSON."
 }
 
-// batch are many questions at once, and by what an app proves itself that doesn't do it
-// in the Authorization header.
+// batch is many questions at once, with what an app proves who it is by if it doesn't do
+// that in the Authorization header.
 type batch struct {
 	Tokens []question `json:"tokens"`
 
@@ -63,14 +63,14 @@ type batch struct {
 }
 
 func (b *batch) authentication() (url.Values, error) {
-	return checked(url.Values{
+	return web.CheckParameters(url.Values{
 		"client_id": {b.ClientID}, "client_secret": {b.ClientSecret}, "client_assertion_type": {b.AssertionType}, "client_assertion": {b.Assertion},
 	})
 }
 
 // introspectBatch tells about many credentials what introspect tells about one, in the
-// order of the questions. When one can't be answered, none is.
-func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request, _ grants.Caller) error {
+// order of the questions. If one can't be answered, none is.
+func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) error {
 	var in batch
 	if err := readJSON(w, r, &in); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request, _ grant
 		return err
 	}
 	if in.Tokens == nil || len(in.Tokens) > maxBatch {
-		return invalid(fmt.Sprintf("tokens must be a list of up to %d.", maxBatch))
+		return web.Invalid(fmt.Sprintf("tokens must be a list of up to %d.", maxBatch))
 	}
 	all := make([]verify.Question, len(in.Tokens))
 	for i, q := range in.Tokens {
@@ -100,6 +100,6 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request, _ grant
 			return err
 		}
 	}
-	sendJSON(w, http.StatusOK, out)
+	web.WriteJSON(w, http.StatusOK, out)
 	return nil
 }

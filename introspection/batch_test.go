@@ -1,4 +1,4 @@
-package oauth_test
+package introspection_test
 
 import (
 	"encoding/base64"
@@ -149,15 +149,13 @@ func TestWhoMayAskAboutMany(t *testing.T) {
 		}
 		refused(t, post(t, at, inBody, "Authorization", basic), 400, "invalid_request")
 	}
-	key := newSigner(t)
-	w.PutApp(t, keyporter.App{ID: "signs", Authentication: keyporter.AppKey, Introspects: true, Keys: keySet(t, key)})
-	for _, by := range []*signer{key, newSigner(t)} {
-		signed := strings.TrimSuffix(body, "}")
-		for pair := range slices.Chunk(assertionOf(t, &world{AuthServer: w.AuthServer}, "signs", by), 2) {
-			signed += fmt.Sprintf(",%q:%q", pair[0], pair[1])
-		}
-		if a := post(t, at, signed+"}"); (a.Status == http.StatusOK) != (by == key) || by == key && each(t, a)[0].Body["active"] != true {
-			t.Errorf("by a signature, that of the key: %v: %d %v", by == key, a.Status, a.Body)
+	key := keyportertest.NewProofKey(t)
+	w.PutApp(t, keyporter.App{ID: "signs", Authentication: keyporter.AppKey, Introspects: true, Keys: key.Set()})
+	for own, by := range map[bool]keyportertest.ProofKey{true: key, false: keyportertest.NewProofKey(t)} {
+		signed := fmt.Sprintf("%s,%q:%q,%q:%q,%q:%q", strings.TrimSuffix(body, "}"), "client_id", "signs",
+			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", by.Assertion("signs", w.URL))
+		if a := post(t, at, signed+"}"); (a.Status == http.StatusOK) != own || own && each(t, a)[0].Body["active"] != true {
+			t.Errorf("by a signature, that of the key: %v: %d %v", own, a.Status, a.Body)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package oauth
+package introspection
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/usage"
+	"github.com/keyporter/keyporter/web"
 )
 
 // maxCalls is how many calls of one row are believed.
@@ -38,13 +39,13 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) error 
 		return err
 	}
 	if in.Uses == nil || len(in.Uses) > maxBatch {
-		return invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch))
+		return web.Invalid(fmt.Sprintf("uses must be a list of up to %d.", maxBatch))
 	}
 	all := make([]usage.Report, 0, len(in.Uses))
 	for i, u := range in.Uses {
 		out, err := s.useOf(g, u)
 		if err != nil {
-			return invalid(fmt.Sprintf("uses[%d]: %s", i, err))
+			return web.Invalid(fmt.Sprintf("uses[%d]: %s", i, err))
 		}
 		all = append(all, out)
 	}

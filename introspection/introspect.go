@@ -1,4 +1,4 @@
-package oauth
+package introspection
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter"
-	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
 )
 
 // introspection is what there is to say of a credential that works (RFC 7662 §2.2), and
@@ -34,21 +34,25 @@ type introspection struct {
 	Organization keyporter.ID             `json:"keyporter_organization,omitempty"`
 	Kind         keyporter.CredentialKind `json:"keyporter_kind,omitempty"`
 
-	// Told to gateways only.
+	// For gateways only.
 	Connection keyporter.ID     `json:"keyporter_connection,omitempty"`
 	Reason     keyporter.Reason `json:"keyporter_reason,omitempty"` // why it isn't active, if the secret is right
 	Message    string           `json:"keyporter_message,omitempty"`
+}
+
+type confirmation struct {
+	KeyHash string `json:"jkt"` // RFC 9449 §6.1
 }
 
 type actor struct {
 	Subject keyporter.ID `json:"sub"`
 }
 
-// introspect tells an app about a token: its own, or any, if it is marked as a resource
-// server. Of a token that it may not know it learns as little as of one that never was.
-// A gateway it tells about whatever a call at one of its APIs can carry.
-func (s *server) introspect(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := readForm(w, r)
+// introspect tells an app about a token: one of its own, or any, if it is marked as a
+// resource server. About a token that it may not know of it learns as little as about one
+// that never was. A gateway may ask about whatever a call at one of its APIs can carry.
+func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
+	in, err := web.ReadForm(w, r)
 	if err != nil {
 		return err
 	}
@@ -57,55 +61,55 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request, from grants.
 		return err
 	}
 	if in.Get("token") == "" {
-		return invalid("token is missing.")
+		return web.Invalid("token is missing.")
 	}
 	q, err := s.asked(who, question{Token: in.Get("token"), Login: in.Get("login"), API: in.Get("api")})
 	if err != nil {
 		return err
 	}
-	if err := tellCall(&q, from, in); err != nil {
+	if err := tellCall(&q, in, web.RequestID(r.Context())); err != nil {
 		return err
 	}
 	out, err := s.inspect(r.Context(), who, q)
 	if err == nil {
-		sendJSON(w, http.StatusOK, out)
+		web.WriteJSON(w, http.StatusOK, out)
 	}
 	return err
 }
 
-// question is what is asked: about a credential, and the login name beside it, if any.
+// question is about one credential, and the login name beside it, if there is one.
 type question struct {
 	Token string `json:"token"`
 	Login string `json:"login"`
-	API   string `json:"api"` // of a gateway: by name, the one that it stands before here; empty: any of its own
+	API   string `json:"api"` // of a gateway: the name of the API that the call is for; empty: any that it stands in front of
 }
 
 func (s *server) asked(who asker, q question) (verify.Question, error) {
 	out := verify.Question{Secret: q.Token, Login: q.Login}
 	if q.API != "" {
 		if out.API = s.apiOf(who.gateway, q.API); out.API == nil {
-			return out, invalid(noAPI(q.API))
+			return out, web.Invalid(noAPI(q.API))
 		}
 	}
 	return out, nil
 }
 
-// tellCall reads what a gateway tells of the call about which it asks, if it does. The
-// call gets the ID of this request, which the gateway finds in the answer.
-func tellCall(q *verify.Question, from grants.Caller, in url.Values) (err error) {
+// tellCall reads what a gateway says about the call, if it does. The call gets the ID of
+// this request, which the gateway finds in the answer.
+func tellCall(q *verify.Question, in url.Values, requestID string) (err error) {
 	if q.API == nil || !in.Has("method") {
 		if in.Has("dpop") { // who sends a proof counts on its being checked
-			return invalid("A proof needs the api, method, path, and origin of the call.")
+			return web.Invalid("A proof needs the api, method, path, and origin of the call.")
 		}
 		return nil
 	}
 	if v := in.Get("version"); v != "" {
 		if q.Version, err = strconv.Atoi(v); err != nil || q.Version < 0 || q.Version > maxVersion {
-			return invalid(fmt.Sprintf("version must be 0 to %d.", maxVersion))
+			return web.Invalid(fmt.Sprintf("version must be 0 to %d.", maxVersion))
 		}
 	}
 	q.Call = &verify.Request{
-		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: from.RequestID,
+		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: requestID,
 		DPoP: in["dpop"], Origin: in.Get("origin"),
 	}
 	return nil
@@ -128,7 +132,7 @@ func (s *server) inspect(ctx context.Context, who asker, q verify.Question) (int
 	return s.described(i), nil
 }
 
-// inspectForGateway tells also why a credential doesn't work: whoever showed it to the
+// inspectForGateway also says why a credential doesn't work: whoever showed it to the
 // gateway had the right secret, and may know.
 func (s *server) inspectForGateway(g *Gateway, i verify.Inspection) introspection {
 	reason := i.Reason
@@ -167,7 +171,7 @@ func (s *server) described(i verify.Inspection) introspection {
 	return out
 }
 
-// inspectRefreshToken tells an app about a refresh token of its own. To anybody else it opens nothing.
+// inspectRefreshToken tells an app about a refresh token of its own. To anybody else such a token opens nothing.
 func (s *server) inspectRefreshToken(ctx context.Context, app *keyporter.App, token string) (introspection, error) {
 	g, err := s.Grants.GrantByUnusedRefreshToken(ctx, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && g.AppID != app.ID {

@@ -1,4 +1,4 @@
-package oauth_test
+package introspection_test
 
 import (
 	"bufio"

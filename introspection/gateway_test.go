@@ -1,4 +1,4 @@
-package oauth_test
+package introspection_test
 
 import (
 	"bytes"
@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/oauth"
 )
+
+func TestMain(m *testing.M) { keyportertest.Main(m) }
 
 // gatewayWorld is an authorization server with three gateways: one that may ask about all
 // APIs, and one that stands before esign only, and one before drive.
@@ -28,14 +30,14 @@ type gatewayWorld struct {
 
 const driveResource = "https://drive.example/v1" // of keyportertest.Drive
 
-func newGatewayWorld(t *testing.T, url string, configure ...func(*oauth.Config)) *gatewayWorld {
+func newGatewayWorld(t *testing.T, url string, configure ...func(*keyportertest.DoorsForApps)) *gatewayWorld {
 	t.Helper()
 	n := keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1"))
 	w := &gatewayWorld{
 		all: keyporter.NewSecret(keyporter.SecretGateway), esign: keyporter.NewSecret(keyporter.SecretGateway), drive: keyporter.NewSecret(keyporter.SecretGateway),
 	}
-	configure = append([]func(*oauth.Config){func(cfg *oauth.Config) {
-		cfg.Gateways = []oauth.Gateway{
+	configure = append([]func(*keyportertest.DoorsForApps){func(cfg *keyportertest.DoorsForApps) {
+		cfg.Gateways = []introspection.Gateway{
 			{Name: "all", Hash: w.all.Hash()}, {Name: "before esign", Hash: w.esign.Hash(), APIs: []string{"esign"}}, {Name: "before drive", Hash: w.drive.Hash(), APIs: []string{"drive"}},
 		}
 	}}, configure...)
@@ -44,6 +46,23 @@ func newGatewayWorld(t *testing.T, url string, configure ...func(*oauth.Config))
 	w.grace = keyportertest.User(t, n.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	w.app = n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "openid")})
 	return w
+}
+
+// with sets names to values, or takes them out where the value is empty.
+func with(v url.Values, change ...string) url.Values {
+	for i := 0; i+1 < len(change); i += 2 {
+		if v.Set(change[i], change[i+1]); change[i+1] == "" {
+			v.Del(change[i])
+		}
+	}
+	return v
+}
+
+func refused(t testing.TB, a keyportertest.Answer, status int, code string) {
+	t.Helper()
+	if a.Status != status || a.Text("error") != code {
+		t.Errorf("%d %v, want %d %s", a.Status, a.Body, status, code)
+	}
 }
 
 func bearer(s keyporter.Secret) []string { return []string{"Authorization", "Bearer " + s.Reveal()} }
@@ -274,7 +293,7 @@ func TestAQuestionIsNoCall(t *testing.T) {
 func TestWhoIsNoGateway(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	w := newGatewayWorld(t, keyportertest.SQLite(t), func(cfg *oauth.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	w := newGatewayWorld(t, keyportertest.SQLite(t), func(cfg *keyportertest.DoorsForApps) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	wrong, mine := keyporter.NewSecret(keyporter.SecretGateway).Reveal(), w.all.Reveal()
 	form := url.Values{"token": {user.Reveal()}}

@@ -1,0 +1,111 @@
+package grants
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/keyporter/keyporter"
+)
+
+const (
+	jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+	// assertionLifetime is how long a client assertion may live: as long as Authlib makes its own.
+	assertionLifetime = time.Hour
+	// leeway is by how much an app's clock may be wrong.
+	leeway = 30 * time.Second
+)
+
+// AssertionAlgorithms are those by which apps sign proofs and assertions.
+func AssertionAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256}
+}
+
+// AuthenticateApp returns the app that says who it is, once it has proved that. An app that
+// doesn't work, or isn't approved, is none. Any reason why it isn't who it says is
+// Unauthorized. An assertion has to be for one of the audiences, and is used up.
+func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthentication, audiences ...string) (keyporter.App, error) {
+	if c.ClientID == "" {
+		return keyporter.App{}, unauthorized("client_id is missing.")
+	}
+	app, itsOwn, err := g.AppWithSecret(ctx, keyporter.ID(c.ClientID), c.Secret)
+	switch {
+	case keyporter.KindOf(err) == keyporter.NotFound || err == nil && app.State != keyporter.AppActive:
+		return keyporter.App{}, unauthorized("There is no app with this client_id that works.")
+	case err != nil:
+		return keyporter.App{}, err
+	case app.Authentication == keyporter.AppKey:
+		err = g.checkAssertion(ctx, app, c, audiences)
+	case app.Authentication == keyporter.AppSecret && c.Secret == "":
+		err = unauthorized("The app has to show its client_secret.")
+	case app.Authentication == keyporter.AppSecret && !itsOwn:
+		err = unauthorized("The client_secret isn't one of the app's.")
+	case app.Authentication == keyporter.AppPublic && (c.Secret != "" || c.Assertion != ""):
+		err = unauthorized("This app is registered as one that keeps no secret.")
+	}
+	if err != nil {
+		return keyporter.App{}, err
+	}
+	return app, nil
+}
+
+func unauthorized(text string) error { return keyporter.Refuse(keyporter.Unauthorized, text) }
+
+// checkAssertion checks the JWT by which an app proves who it is (RFC 7523 §3), and uses it up.
+func (g *Grants) checkAssertion(ctx context.Context, app keyporter.App, c keyporter.ClientAuthentication, audiences []string) error {
+	if c.AssertionType != jwtBearer || c.Assertion == "" {
+		return unauthorized("The app has to show a client_assertion of the type " + jwtBearer + ".")
+	}
+	claims, err := signedByApp(c.Assertion, app.Keys)
+	if err != nil {
+		return unauthorized("The client_assertion isn't a JWT that one of the app's keys signed.")
+	}
+	now := g.now()
+	switch {
+	case claims.Issuer != string(app.ID) || claims.Subject != string(app.ID):
+		return unauthorized("iss and sub of the client_assertion have to be the client_id.")
+	case !slices.ContainsFunc(claims.Audience, func(aud string) bool { return slices.Contains(audiences, aud) }):
+		return unauthorized("The client_assertion is for another audience.")
+	case claims.ID == "" || claims.Expiry == nil:
+		return unauthorized("The client_assertion lacks jti or exp.")
+	case claims.Expiry.Time().Sub(now) > assertionLifetime:
+		return unauthorized("The client_assertion lives for longer than an hour.")
+	case claims.ValidateWithLeeway(jwt.Expected{Time: now}, leeway) != nil:
+		return unauthorized("The client_assertion isn't for this time. Is the app's clock right?")
+	}
+	used := keyporter.HashSecret("app " + string(app.ID) + "\x00" + claims.ID)
+	err = g.UseProof(ctx, used, claims.Expiry.Time().Add(2*leeway))
+	if keyporter.KindOf(err) == keyporter.Conflict {
+		return unauthorized("The client_assertion was used before; each request needs a new one.")
+	}
+	return err
+}
+
+// signedByApp returns the claims of a JWT that one of the keys signed.
+func signedByApp(text, keys string) (claims jwt.Claims, err error) {
+	token, err := jwt.ParseSigned(text, AssertionAlgorithms())
+	if err != nil || len(token.Headers) != 1 {
+		return claims, jose.ErrUnsupportedAlgorithm
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(keys), &set); err != nil {
+		return claims, err
+	}
+	header := token.Headers[0]
+	for _, key := range set.Keys {
+		// A key that says for which algorithm it is counts for no other (RFC 7517 §4.4).
+		if header.KeyID != "" && key.KeyID != header.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm || !key.IsPublic() || !key.Valid() {
+			continue
+		}
+		claims = jwt.Claims{}
+		if err := token.Claims(key.Key, &claims); err == nil {
+			return claims, nil
+		}
+	}
+	return claims, jose.ErrCryptoFailure
+}

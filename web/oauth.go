@@ -1,0 +1,120 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// OAuthError is an error as programs are told of it that speak OAuth (RFC 6749 §5.2, RFC 6750 §3.1).
+type OAuthError struct {
+	Status      int // zero: what the code usually has
+	Code        string
+	Description string // for the program's developer
+}
+
+func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
+
+// The error codes that more than one door has.
+const (
+	InvalidRequest         = "invalid_request"
+	InvalidClient          = "invalid_client"
+	InvalidToken           = "invalid_token"
+	InsufficientScope      = "insufficient_scope"
+	ServerError            = "server_error"
+	TemporarilyUnavailable = "temporarily_unavailable"
+)
+
+// Invalid says what is wrong with a request.
+func Invalid(description string) OAuthError {
+	return OAuthError{Code: InvalidRequest, Description: description}
+}
+
+// AsOAuthError is an error as the program is told of it. Unauthorized is an app that didn't
+// prove who it is. What nobody foresaw is a server_error with the request id and nothing
+// else, and is logged here, once.
+func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
+	if e, ok := errors.AsType[OAuthError](err); ok {
+		return e
+	}
+	switch keyporter.KindOf(err) {
+	case keyporter.Unauthorized:
+		return OAuthError{Code: InvalidClient, Description: keyporter.MessageOf(err)}
+	case keyporter.TooMany:
+		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: keyporter.MessageOf(err)}
+	}
+	log.Error("unforeseen", "request_id", requestID, "error", err)
+	if keyporter.KindOf(err) == keyporter.Unavailable {
+		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: "Try again soon. Request " + requestID + "."}
+	}
+	return OAuthError{Status: http.StatusInternalServerError, Code: ServerError, Description: "Request " + requestID + "."}
+}
+
+// StatusCode is the status at the endpoints that programs call.
+func (e OAuthError) StatusCode() int {
+	switch {
+	case e.Status != 0:
+		return e.Status
+	case e.Code == InvalidClient || e.Code == InvalidToken:
+		return http.StatusUnauthorized
+	case e.Code == InsufficientScope:
+		return http.StatusForbidden
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+// Plain is the description within the characters that RFC 6749 §5.2 allows it: it may contain input.
+func (e OAuthError) Plain() string {
+	text := strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
+			return '\''
+		}
+		return r
+	}, e.Description)
+	return text[:min(len(text), 300)]
+}
+
+// WriteOAuthError answers a program with an error (RFC 6749 §5.2).
+func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
+	status, h := e.StatusCode(), w.Header()
+	if e.Code == InvalidClient && r.Header.Get("Authorization") != "" {
+		h.Set("WWW-Authenticate", `Basic realm="Keyporter"`)
+	}
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(5))
+	}
+	WriteJSON(w, status, map[string]string{"error": e.Code, "error_description": e.Plain()})
+}
+
+// WriteBearerError answers a program that has to show a bearer token with an error, and
+// tells it how to come back (RFC 6750 §3, RFC 9449 §7.1). To a program that showed no token it names no error.
+func WriteBearerError(w http.ResponseWriter, r *http.Request, e OAuthError) {
+	if e.StatusCode() < http.StatusInternalServerError {
+		scheme := "Bearer"
+		if name, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(name, "DPoP") {
+			scheme = "DPoP"
+		}
+		text := scheme + ` realm="Keyporter"`
+		if r.Header.Get("Authorization") != "" {
+			text += `, error="` + e.Code + `", error_description="` + e.Plain() + `"`
+		}
+		if e.Code == InsufficientScope {
+			text += `, scope="openid"`
+		}
+		w.Header().Set("WWW-Authenticate", text)
+	}
+	WriteOAuthError(w, r, e)
+}
+
+// WriteJSON answers with JSON.
+func WriteJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone, or it works
+}
