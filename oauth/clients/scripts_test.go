@@ -12,10 +12,11 @@ import (
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, script := range scripts(t) {
 		t.Run(script, func(t *testing.T) {
-			t.Run("keyporter", func(t *testing.T) { runScript(t, script, newKeyporter(t)) })
-			t.Run("oracle", func(t *testing.T) { runScript(t, script, newOracle(t)) })
+			t.Parallel()
+			each(t, func(t *testing.T, p *provider) { runScript(t, script, p) })
 		})
 	}
 }

@@ -53,6 +53,7 @@ func (a *acme) enter(v *keyportertest.Visitor, path, sees string) {
 }
 
 func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t)
 	t.Run("who is new becomes a user with the role", func(*testing.T) {
 		a.enter(a.visitor("new@acme.example"), "/tokens", "Add new API Token")
@@ -85,6 +86,7 @@ func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
 
 // The provider still knows him; it has to ask him for his password all the same.
 func TestAFreshSignInAtAProviderThatNobodyHereWrote(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t)
 	v := a.visitor(login)
 	asked := 0
@@ -106,6 +108,7 @@ func TestAFreshSignInAtAProviderThatNobodyHereWrote(t *testing.T) {
 
 // From an app to Keyporter, from there to the provider, and all the way back.
 func TestAnAppOfSomebodyWhoSignsInElsewhere(t *testing.T) {
+	t.Parallel()
 	a := newAcme(t)
 	app := a.App(t, keyporter.App{Authentication: keyporter.AppPublic, RedirectURIs: []string{callback}})
 	config := oauth2.Config{

@@ -64,11 +64,17 @@ func (s *site) signedIn(w http.ResponseWriter, _ *http.Request, tokens *oidc.Tok
 
 // each runs a test at Keyporter, and at the oracle.
 func each(t *testing.T, test func(t *testing.T, p *provider)) {
-	t.Run("keyporter", func(t *testing.T) { test(t, newKeyporter(t)) })
-	t.Run("oracle", func(t *testing.T) { test(t, newOracle(t)) })
+	t.Helper()
+	for name, start := range map[string]func(*testing.T) *provider{"keyporter": newKeyporter, "oracle": newOracle} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
 
 func TestZitadelRelyingParty(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p *provider) {
 		s := newSite(t, p)
 		v := keyportertest.NewVisitor(t, login, keyportertest.Trust(t, p.certificate))
@@ -93,6 +99,7 @@ func TestZitadelRelyingParty(t *testing.T) {
 }
 
 func TestZitadelDevice(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p *provider) {
 		s := newSite(t, p)
 		asked, err := rp.DeviceAuthorization(t.Context(), strings.Fields(scopes), s.party, nil)
@@ -119,6 +126,7 @@ func (p *provider) allow(t *testing.T, address string) {
 }
 
 func TestZitadelResourceServer(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, p *provider) {
 		ctx := context.WithoutCancel(t.Context())
 		party, err := rp.NewRelyingPartyOIDC(ctx, p.issuer, string(p.web), p.secret, callback, []string{"envelope.read"}, rp.WithHTTPClient(p.client(t)))
@@ -146,6 +154,7 @@ func TestZitadelResourceServer(t *testing.T) {
 
 // A resource server that signs who it is asks about a token of another app.
 func TestZitadelResourceServerWithAKey(t *testing.T) {
+	t.Parallel()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
