@@ -2,8 +2,6 @@ package oauth
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"math/big"
 	"net/http"
 	"time"
@@ -30,15 +28,7 @@ type deviceResponse struct {
 // device begins the authorization of a device that has no browser (RFC 8628 §3.1). Its user
 // types the code on a page of the console's.
 func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := web.ReadForm(w, r)
-	if err != nil {
-		return err
-	}
-	c, err := web.ReadClientAuthentication(r, in)
-	if err != nil {
-		return err
-	}
-	app, err := s.authenticate(r.Context(), c, pathDevice)
+	in, app, err := s.client(w, r, pathDevice)
 	if err != nil {
 		return err
 	}
@@ -50,19 +40,9 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 		return err
 	}
 	req.Asked.Device = true
-	state, err := json.Marshal(req)
-	if err != nil {
-		return fmt.Errorf("write a request: %w", err)
-	}
-	if !app.Confidential() {
-		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
-			return err
-		}
-	}
 	now, code, typed := s.Grants.Now(), random(), userCode()
-	err = s.Grants.SaveAuthorization(r.Context(), grants.Authorization{
-		ID: random(), AppID: app.ID, Asked: req.Asked, State: state, DeviceCode: code, UserCode: grants.UserCode(typed),
-		PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
+	err = s.await(r.Context(), from, &app, req, grants.Authorization{
+		DeviceCode: code, UserCode: grants.UserCode(typed), PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
 	})
 	if err != nil {
 		return err

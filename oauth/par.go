@@ -1,8 +1,6 @@
 package oauth
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -21,15 +19,7 @@ type pushedResponse struct {
 
 // push takes a request directly from the app, before a browser brings its name (RFC 9126).
 func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := web.ReadForm(w, r)
-	if err != nil {
-		return err
-	}
-	c, err := web.ReadClientAuthentication(r, in)
-	if err != nil {
-		return err
-	}
-	app, err := s.authenticate(r.Context(), c, pathPAR)
+	in, app, err := s.client(w, r, pathPAR)
 	if err != nil {
 		return err
 	}
@@ -47,19 +37,8 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 	if req.KeyHash, err = s.pushedKey(r, req.KeyHash); err != nil {
 		return err
 	}
-	state, err := json.Marshal(req)
-	if err != nil {
-		return fmt.Errorf("write a request: %w", err)
-	}
-	if !app.Confidential() {
-		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
-			return err
-		}
-	}
 	now, name := s.Grants.Now(), random()
-	err = s.Grants.SaveAuthorization(r.Context(), grants.Authorization{
-		ID: random(), AppID: app.ID, Asked: req.Asked, State: state, Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime),
-	})
+	err = s.await(r.Context(), from, &app, req, grants.Authorization{Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime)})
 	if err != nil {
 		return err
 	}

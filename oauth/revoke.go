@@ -12,15 +12,7 @@ import (
 // that isn't its own: the answer is the same (§2.2). What the app takes the token for
 // (token_type_hint) doesn't matter, as its form tells what it is.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := web.ReadForm(w, r)
-	if err != nil {
-		return err
-	}
-	c, err := web.ReadClientAuthentication(r, in)
-	if err != nil {
-		return err
-	}
-	app, err := s.authenticate(r.Context(), c, pathRevoke)
+	in, app, err := s.client(w, r, pathRevoke)
 	if err != nil {
 		return err
 	}

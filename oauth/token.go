@@ -75,14 +75,15 @@ type tokenResponse struct {
 
 // token gives out tokens (RFC 6749 §3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
-	in, err := web.ReadForm(w, r)
+	in, app, err := s.client(w, r, pathToken)
 	if err != nil {
 		return err
 	}
-	req, err := s.readTokenRequest(r, in, from)
+	req, err := s.readTokenRequest(r, in)
 	if err != nil {
 		return err
 	}
+	req.app, req.from = app, from
 	serve := map[string]func(context.Context, tokenRequest) (tokenResponse, error){
 		grantCode: s.redeemCode, grantRefresh: s.refresh, grantClientCredentials: s.clientCredentials, grantDevice: s.redeemDeviceCode,
 	}[req.grantType]
@@ -93,10 +94,10 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Calle
 	return err
 }
 
-func (s *server) readTokenRequest(r *http.Request, in url.Values, from grants.Caller) (req tokenRequest, err error) {
+func (s *server) readTokenRequest(r *http.Request, in url.Values) (req tokenRequest, err error) {
 	req = tokenRequest{
 		grantType: in.Get("grant_type"), code: in.Get("code"), redirectURI: in.Get("redirect_uri"), verifier: in.Get("code_verifier"),
-		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"), from: from,
+		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"),
 	}
 	if req.grantType == "" {
 		return req, web.Invalid("grant_type is missing.")
@@ -104,17 +105,10 @@ func (s *server) readTokenRequest(r *http.Request, in url.Values, from grants.Ca
 	if !slices.Contains(grantTypes(), req.grantType) {
 		return req, web.OAuthError{Code: unsupportedGrantType, Description: "There is no such grant type."}
 	}
-	c, err := web.ReadClientAuthentication(r, in)
-	if err != nil {
-		return req, err
-	}
 	if req.scopes, err = parseScope(in.Get("scope")); err != nil {
 		return req, err
 	}
 	if req.resources, err = s.askedResources(in); err != nil {
-		return req, err
-	}
-	if req.app, err = s.authenticate(r.Context(), c, pathToken); err != nil {
 		return req, err
 	}
 	req.proof, err = s.readProof(r, pathToken)
