@@ -37,12 +37,13 @@ type server struct {
 
 // The paths. Two are also the audience of assertions, see asker.
 const (
-	path        = "/oauth2/introspect"
+	segment     = "oauth2"
+	path        = "/" + segment + "/introspect"
 	pathBatch   = path + "/batch"
 	pathChanges = path + "/changes"
 	pathUses    = path + "/uses"
 
-	pathToken = "/oauth2/token"
+	pathToken = "/" + segment + "/token"
 )
 
 // New returns the door. Serves says which paths it wants.
@@ -59,6 +60,9 @@ func New(cfg Config) http.Handler {
 
 // Serves tells whether a path is one of this door's.
 func Serves(p string) bool { return p == path || strings.HasPrefix(p, path+"/") }
+
+// Segments returns the first segments of the paths of this door, which no API can have.
+func Segments() []string { return []string{segment} }
 
 type endpoint struct {
 	method string

@@ -9,6 +9,7 @@
 package oauth
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -39,7 +40,7 @@ type server struct {
 	Config
 
 	keys      *keyring
-	endpoints []endpoint
+	endpoints table
 }
 
 // The paths.
@@ -75,10 +76,28 @@ func New(cfg Config) http.Handler {
 	return s
 }
 
-// Serves tells whether a path is one of this door's.
+// Serves reports whether a path belongs to this door. Of those under /oauth2/, that is all:
+// what isn't there gets an error that apps understand.
 func Serves(path string) bool {
-	return strings.HasPrefix(path, prefix) || path == pathOpenID || path == pathMetadata ||
-		strings.EqualFold(path, aliasAuthorize) || strings.EqualFold(path, aliasToken)
+	return strings.HasPrefix(path, prefix) || all().find(path) != nil
+}
+
+// Segments returns the first segments of the paths of this door, which no API can have.
+func Segments() (segments []string) {
+	for _, e := range all() {
+		for _, path := range []string{e.path, e.alias} {
+			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+			if first != "" && !slices.Contains(segments, first) {
+				segments = append(segments, first)
+			}
+		}
+	}
+	return segments
+}
+
+// all are the endpoints with nothing behind them, for their paths.
+func all() table {
+	return (&server{Config: Config{Register: true}}).table()
 }
 
 // endpoint is a row of the table.
@@ -91,8 +110,11 @@ type endpoint struct {
 	refuse  func(w http.ResponseWriter, r *http.Request, f web.OAuthError) // renders the error
 }
 
-func (s *server) table() []endpoint {
-	all := []endpoint{
+// table is the one list of what this door serves.
+type table []endpoint
+
+func (s *server) table() table {
+	all := table{
 		{pathAuthorize, aliasAuthorize, "GET POST", false, s.authorize, s.page},
 		{pathAuthorize + "/", "", "GET", false, s.resume, s.page},
 		{pathToken, aliasToken, "POST", true, s.token, web.WriteOAuthError},
@@ -112,13 +134,19 @@ func (s *server) table() []endpoint {
 	return all
 }
 
-func (s *server) find(path string) endpoint {
-	for _, e := range s.endpoints {
-		if e.path == path || strings.HasSuffix(e.path, "/") && strings.HasPrefix(path, e.path) || e.alias != "" && strings.EqualFold(e.alias, path) {
-			return e
-		}
+// find returns the endpoint at a path, nil if there is none.
+func (t table) find(path string) *endpoint {
+	i := slices.IndexFunc(t, func(e endpoint) bool {
+		return e.path == path || strings.HasSuffix(e.path, "/") && strings.HasPrefix(path, e.path) || e.alias != "" && strings.EqualFold(e.alias, path)
+	})
+	if i < 0 {
+		return nil
 	}
-	return endpoint{refuse: web.WriteOAuthError, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
+	return &t[i]
+}
+
+func nothing() *endpoint {
+	return &endpoint{refuse: web.WriteOAuthError, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
 		return web.OAuthError{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this address."}
 	}}
 }
@@ -127,7 +155,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := grants.Caller{ArrivedAt: s.Grants.Now(), Address: s.Proxies.ClientAddr(r), RequestID: web.RequestID(r.Context())}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
-	e := s.find(r.URL.Path)
+	e := cmp.Or(s.endpoints.find(r.URL.Path), nothing())
 	if e.cors && allowOrigins(w, r, e.methods) {
 		return
 	}

@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/introspection"
+	"github.com/keyporter/keyporter/oauth"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -64,7 +67,7 @@ type Config struct {
 
 // reserved returns the first segments of the paths that Keyporter serves itself.
 func reserved() []string {
-	return append(console.Segments(), "verify", "healthz", "oauth2", ".well-known", "auth", "apitoken")
+	return slices.Concat(console.Segments(), oauth.Segments(), introspection.Segments(), []string{"verify", "healthz"})
 }
 
 // withDefaults returns the configuration with defaults in place of zero values.
