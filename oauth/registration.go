@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -87,8 +88,8 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 		return nil
 	case http.MethodPut:
 		changed, err := s.registered(in)
-		if err == nil && in.ID != app.ID {
-			err = keyporter.InvalidField("client_id", "client_id must be the app's own.")
+		if in.ID != app.ID {
+			err = keyporter.JoinFields(err, keyporter.InvalidField("client_id", "It must be the app's own."))
 		}
 		if err == nil {
 			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
@@ -109,70 +110,58 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, 
 	return in, nil
 }
 
-// registered is the app that metadata describes. What there is a default for may be left out.
+// registered returns the app that metadata describes, or all that is wrong with it. What has
+// a default can be left out.
 func (s *server) registered(in registration) (keyporter.App, error) {
-	bad := func(field, text string) (keyporter.App, error) {
-		return keyporter.App{}, keyporter.InvalidField(field, field+": "+text)
-	}
-	if in.AuthMethod == "" {
-		in.AuthMethod = "client_secret_basic"
-	}
 	if len(in.GrantTypes) == 0 {
 		in.GrantTypes = []string{grantCode}
 	}
-	if in.Name == "" {
-		in.Name = "Unnamed app"
-	}
 	a := keyporter.App{
-		Name: in.Name, HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: string(in.Keys),
+		Name: cmp.Or(in.Name, "Unnamed app"), HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: string(in.Keys),
 		Device: slices.Contains(in.GrantTypes, grantDevice), OwnTokens: slices.Contains(in.GrantTypes, grantClientCredentials),
+	}
+	var faults []error
+	bad := func(wrong bool, field, text string) {
+		if wrong {
+			faults = append(faults, keyporter.InvalidField(field, text))
+		}
 	}
 	switch in.AuthMethod {
 	case "none":
 		a.Authentication = keyporter.AppPublic
-	case "client_secret_basic", "client_secret_post":
+	case "", "client_secret_basic", "client_secret_post":
 		a.Authentication = keyporter.AppSecret
 	case "private_key_jwt":
 		a.Authentication = keyporter.AppKey
 	default:
-		return bad("token_endpoint_auth_method", "there is no such method here.")
+		bad(true, "token_endpoint_auth_method", "There is no such method here.")
 	}
-	switch {
-	case slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes(), g) }):
-		return bad("grant_types", "there is another one than "+strings.Join(grantTypes(), ", ")+".")
-	case slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }):
-		return bad("response_types", "it must be code.")
-	case a.OwnTokens && a.Authentication == keyporter.AppPublic:
-		return bad("grant_types", "client_credentials is for apps that can prove their identity.")
-	case slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0:
-		return bad("redirect_uris", "there is none.")
-	case in.KeysURI != "":
-		return bad("jwks_uri", "keys must be sent in jwks; nothing is fetched.")
-	}
-	if err := checkKeys(a); err != nil {
-		return bad("jwks", err.Error()+".")
-	}
-	var err error
-	a.Scopes, err = s.registeredScopes(in.Scope)
-	return a, err
+	bad(slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes(), g) }),
+		"grant_types", "They can be "+strings.Join(grantTypes(), ", ")+".")
+	bad(slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }), "response_types", "The only one here is code.")
+	bad(a.OwnTokens && a.Authentication == keyporter.AppPublic, "grant_types", "client_credentials is for apps that can prove their identity.")
+	bad(slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0, "redirect_uris", "There must be one.")
+	bad(in.KeysURI != "", "jwks_uri", "Send keys in jwks. Nothing is fetched.")
+	var noScopes error
+	a.Scopes, noScopes = s.registeredScopes(in.Scope)
+	return a, keyporter.JoinFields(append(faults, checkKeys(a), noScopes, grants.CheckRegistration(&a))...)
 }
 
 func checkKeys(a keyporter.App) error {
-	if a.Authentication != keyporter.AppKey {
-		if a.Keys != "" {
-			return errors.New("keys are for private_key_jwt")
-		}
-		return nil
-	}
 	var set jose.JSONWebKeySet
-	if json.Unmarshal([]byte(a.Keys), &set) != nil || slices.ContainsFunc(set.Keys, func(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() }) {
-		return errors.New("it must be a JWK Set with public keys only")
+	switch {
+	case a.Authentication != keyporter.AppKey && a.Keys == "":
+		return nil
+	case a.Authentication != keyporter.AppKey:
+		return keyporter.InvalidField("jwks", "Keys are for private_key_jwt.")
+	case json.Unmarshal([]byte(a.Keys), &set) != nil || slices.ContainsFunc(set.Keys, func(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() }):
+		return keyporter.InvalidField("jwks", "It must be a JWK Set with public keys only.")
 	}
 	return nil
 }
 
-// registeredScopes are those that the app may ask for: of the operator's those that it
-// names, or all.
+// registeredScopes returns the scopes that the app may ask for: those that it names, or all
+// of the operator's.
 func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, err error) {
 	if names == "" {
 		for _, scope := range s.Scopes {
@@ -180,11 +169,15 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 		}
 		return scopes, nil
 	}
+	var unknown []string
 	for name := range strings.FieldsSeq(names) {
 		if _, ok := keyporter.FindScope(s.Scopes, name); !ok {
-			return nil, keyporter.InvalidField("scope", "scope: there is no scope "+name+".")
+			unknown = append(unknown, name)
 		}
 		scopes = append(scopes, keyporter.AppScope{Name: name})
+	}
+	if unknown != nil {
+		return nil, keyporter.InvalidField("scope", "There is no "+strings.Join(unknown, ", ")+".")
 	}
 	return scopes, nil
 }
@@ -217,12 +210,27 @@ func (s *server) registrationFault(w http.ResponseWriter, err error) error {
 	case known && e.Kind == keyporter.TooMany:
 		w.Header().Set("Retry-After", strconv.Itoa(1+int(e.RetryAfter.Seconds())))
 		return web.OAuthError{Status: http.StatusTooManyRequests, Code: slowDown, Description: keyporter.MessageOf(err)}
-	case known && len(e.Fields) > 0 && e.Fields[0].Field == "redirect_uris":
-		return web.OAuthError{Code: "invalid_redirect_uri", Description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.Invalid:
-		return web.OAuthError{Code: "invalid_client_metadata", Description: keyporter.MessageOf(err)}
+		return web.OAuthError{Code: metadataCode(e.Fields), Description: cmp.Or(described(e.Fields), keyporter.MessageOf(err))}
 	case known && e.Kind == keyporter.NotFound:
 		return web.OAuthError{Status: http.StatusConflict, Code: web.InvalidRequest, Description: "The app has changed in the meantime."}
 	}
 	return err
+}
+
+// metadataCode returns the error code for wrong fields (RFC 7591 §3.2.2).
+func metadataCode(wrong []keyporter.FieldError) string {
+	if len(wrong) == 0 || slices.ContainsFunc(wrong, func(f keyporter.FieldError) bool { return f.Field != "redirect_uris" }) {
+		return "invalid_client_metadata"
+	}
+	return "invalid_redirect_uri"
+}
+
+// described is a sentence about each wrong field. The error format has one text for all.
+func described(wrong []keyporter.FieldError) string {
+	texts := make([]string, len(wrong))
+	for i, f := range wrong {
+		texts[i] = f.Field + ": " + f.Message
+	}
+	return strings.Join(texts, " ")
 }

@@ -77,7 +77,8 @@ func (e OAuthError) Plain() string {
 		}
 		return r
 	}, e.Description)
-	return text[:min(len(text), 300)]
+	const most = 1000 // bytes: it also goes into addresses and headers
+	return text[:min(len(text), most)]
 }
 
 // WriteOAuthError answers a program with an error (RFC 6749 §5.2).

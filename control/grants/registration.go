@@ -31,7 +31,7 @@ func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) 
 			return Registration{}, err
 		}
 	}
-	if err := checkRegistered(&a); err != nil {
+	if err := CheckRegistration(&a); err != nil {
 		return Registration{}, err
 	}
 	now := g.now()
@@ -71,7 +71,7 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 // UpdateRegisteredApp changes what an app registered about itself. It has to be approved
 // again: the operator approved something else.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
-	if err := checkRegistered(&a); err != nil {
+	if err := CheckRegistration(&a); err != nil {
 		return a, err
 	}
 	if a.Authentication != was.Authentication {
@@ -109,19 +109,20 @@ func (g *Grants) registrationEvent(name keyporter.EventName, from Caller, a keyp
 
 const maxRegisteredURIs = 20
 
-// checkRegistered checks what an app says about itself.
-func checkRegistered(a *keyporter.App) error {
-	var err error
-	if a.Name, err = names.Parse("client_name", a.Name); err != nil {
-		return err
+// CheckRegistration returns all that is wrong with what an app says about itself, by field of
+// its metadata, and trims its name.
+func CheckRegistration(a *keyporter.App) error {
+	var faults []error
+	name, err := names.Parse("client_name", a.Name)
+	if err == nil {
+		a.Name = name
 	}
+	faults = append(faults, err, keyporter.CheckHTTPS("client_uri", a.HomePage))
 	if len(a.RedirectURIs) > maxRegisteredURIs {
-		return keyporter.InvalidField("redirect_uris", "There are too many of them.")
+		faults = append(faults, keyporter.InvalidField("redirect_uris", "There are too many."))
 	}
-	for _, uri := range a.RedirectURIs {
-		if err := keyporter.CheckRedirectURI(uri, a.Authentication == keyporter.AppPublic); err != nil {
-			return err
-		}
+	for _, uri := range a.RedirectURIs[:min(len(a.RedirectURIs), maxRegisteredURIs)] {
+		faults = append(faults, keyporter.CheckRedirectURI(uri, a.Authentication == keyporter.AppPublic))
 	}
-	return keyporter.CheckHTTPS("client_uri", a.HomePage)
+	return keyporter.JoinFields(faults...)
 }
