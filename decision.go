@@ -60,9 +60,9 @@ func (r Rule) String() string {
 	}[r]
 }
 
-// Concerns reports whether a rule applies to a kind of credential. Some rules are only asked
+// AppliesTo reports whether the rule applies to a kind of credential. Some rules are only asked
 // if there is something to ask about, such as a scope the call needs or a token's key.
-func Concerns(r Rule, k CredentialKind) bool {
+func (r Rule) AppliesTo(k CredentialKind) bool {
 	switch r {
 	case RuleOrganizationTokens, RuleNamedUser, RuleNamedActive, RuleNamedPermission:
 		return k == CredentialOrganizationToken

@@ -54,7 +54,7 @@ type TokenUse struct {
 	Allowed  int         // allowed calls in these hours
 	Refused  int         // refused calls with a valid secret in these hours
 	Clients  []ClientUse // latest first
-	SpokeFor []SpokenUse // with an organization token, latest first
+	ActedFor []UserUse   // with an organization token, latest first
 }
 
 // Last returns the client that last used the token, and false if it was never used.
@@ -65,9 +65,9 @@ func (u *TokenUse) Last() (ClientUse, bool) {
 	return u.Clients[0], true
 }
 
-// SpokenUse is how an organization token was used for one user and one version, over its
+// UserUse is how an organization token was used for one user and one version, over its
 // whole life.
-type SpokenUse struct {
+type UserUse struct {
 	Login   string
 	Version string // API and version, such as "esign 5"
 	LastAt  time.Time

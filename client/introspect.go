@@ -22,7 +22,7 @@ type Introspection struct {
 	Active       bool
 	ID           string // of the credential (jti)
 	Kind         string // user_token, organization_token, access_token or app_token
-	Subject      string // ID of the user for whom it speaks, or of the app that acts for itself; empty: see Actor
+	Subject      string // ID of the user it acts for, or of the app that acts for itself; empty: see Actor
 	Username     string // their login name
 	Organization string // ID
 	App          string // client_id, with an access token or app token

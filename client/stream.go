@@ -42,7 +42,7 @@ func (d drop) touches(i *Introspection) bool {
 	case d.App != "":
 		return i.App == d.App
 	case d.User != "":
-		// An organization token may speak for any user of the organization.
+		// An organization token may act for any user of the organization.
 		return i.Subject == d.User || i.Actor == d.User || i.Kind == organizationToken && i.Organization == d.Organization
 	case d.Organization != "":
 		return i.Organization == d.Organization && (d.Kind != accessToken || i.App != "")

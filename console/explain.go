@@ -101,8 +101,8 @@ func (c *console) likelyCall(r *http.Request, t control.TokenWithUse, refusals [
 	if t.Kind == keyporter.UserToken {
 		return c.Example, ""
 	}
-	if len(t.Use.SpokeFor) > 0 {
-		login = t.Use.SpokeFor[0].Login
+	if len(t.Use.ActedFor) > 0 {
+		login = t.Use.ActedFor[0].Login
 	}
 	return "", login
 }
@@ -204,7 +204,7 @@ func asItWas(call keyporter.RefusedCall, t control.Credential, onRoute bool) (st
 		switch {
 		case !onRoute && (rule == keyporter.RulePath || rule == keyporter.RuleAccepted):
 			continue
-		case !keyporter.Concerns(rule, t.Kind) || rule == keyporter.RuleProof && rule != failed: // what the key of the token was isn't kept
+		case !rule.AppliesTo(t.Kind) || rule == keyporter.RuleProof && rule != failed: // what the key of the token was isn't kept
 			continue
 		case rule == failed:
 			s.Outcome, s.Cause = keyporter.Failed, call.Cause

@@ -20,7 +20,7 @@ type impactPart struct {
 	Stopping       int    // tokens
 	MoreUsers      int    // not shown
 	MoreTokens     int
-	Silencing      int // organization tokens and users for whom they no longer speak
+	Silencing      int // organization tokens and the users they can no longer act for
 	MoreSilenced   int
 	Now            time.Time
 }

@@ -19,7 +19,7 @@ type organizationTokensPage struct {
 	Foreign      bool // it isn't the reader's own: an operator looks
 	Rows         []tokenRow
 	Used         int // of the tokens, within 30 days
-	Users        int // for whom one of them spoke, within 30 days
+	Users        int // that one of them acted for, within 30 days
 	Older        keyporter.ID
 	Newer        bool
 	Query        string              // that keeps to the organization
@@ -76,7 +76,7 @@ func (p *organizationTokensPage) add(tokens []control.OwnedToken, now time.Time)
 		if row.LastUse != nil && row.LastUse.LastAt.After(lately) {
 			p.Used++
 		}
-		for _, s := range row.SpokeFor {
+		for _, s := range row.ActedFor {
 			if s.LastAt.After(lately) {
 				users[s.Login] = true
 			}

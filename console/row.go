@@ -15,7 +15,7 @@ type tokenRow struct {
 
 	Secret   string               // in clear, in the answer that made it only
 	LastUse  *keyporter.ClientUse // nil: never used
-	SpokeFor []spokenFor
+	ActedFor []actedFor
 	Chart    chart
 	Expired  bool
 	Soon     bool      // expires within a week
@@ -40,8 +40,8 @@ func (t tokenRow) Query() string {
 	return "?list=" + string(t.Owner.ID)
 }
 
-// spokenFor is a user an organization token has spoken for.
-type spokenFor struct {
+// actedFor is a user an organization token has acted for.
+type actedFor struct {
 	Login    string
 	Versions string // such as "esign 4, esign 5"
 	LastAt   time.Time
@@ -49,7 +49,7 @@ type spokenFor struct {
 }
 
 func rowOf(t control.TokenWithUse, now time.Time) tokenRow {
-	row := tokenRow{TokenWithUse: t, Chart: chartOf(t.Use), Now: now, Expired: t.Expired(now), SpokeFor: byLogin(t.Use.SpokeFor)}
+	row := tokenRow{TokenWithUse: t, Chart: chartOf(t.Use), Now: now, Expired: t.Expired(now), ActedFor: byLogin(t.Use.ActedFor)}
 	if last, ok := t.Use.Last(); ok {
 		row.LastUse = &last
 	}
@@ -61,14 +61,14 @@ func rowOf(t control.TokenWithUse, now time.Time) tokenRow {
 }
 
 // byLogin joins what a token did for one user on several versions, the latest first.
-func byLogin(uses []keyporter.SpokenUse) []spokenFor {
-	var all []spokenFor
+func byLogin(uses []keyporter.UserUse) []actedFor {
+	var all []actedFor
 	versions := map[string][]string{}
 	for _, u := range uses {
-		i := slices.IndexFunc(all, func(s spokenFor) bool { return s.Login == u.Login })
+		i := slices.IndexFunc(all, func(s actedFor) bool { return s.Login == u.Login })
 		if i < 0 {
 			i = len(all)
-			all = append(all, spokenFor{Login: u.Login, LastAt: u.LastAt}) // the user's latest comes first
+			all = append(all, actedFor{Login: u.Login, LastAt: u.LastAt}) // the user's latest comes first
 		}
 		all[i].Calls += u.Calls
 		versions[u.Login] = append(versions[u.Login], u.Version)

@@ -15,13 +15,13 @@ import (
 type Impact struct {
 	Users  []UserImpact  // users who lose or gain something, by login name
 	Tokens []TokenImpact // tokens that work now, were used recently, and would stop; by owner and age
-	// Organization tokens that would keep working, but no longer speak for a user they
-	// recently spoke for.
+	// Organization tokens that would keep working, but no longer act for a user they
+	// recently acted for.
 	Silenced []SilencedToken
 }
 
-// SilencedToken is an organization token that would no longer speak for a user.
-type SilencedToken = store.SpokenToken
+// SilencedToken is an organization token that would no longer act for a user.
+type SilencedToken = store.ActingToken
 
 // UserImpact is what a change would do to one user.
 type UserImpact struct {
@@ -67,7 +67,7 @@ func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
 	return impact, err
 }
 
-// silenced returns the tokens that keep working but would no longer speak for the users in
+// silenced returns the tokens that keep working but would no longer act for the users in
 // stopped.
 func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID]bool) ([]SilencedToken, error) {
 	o := p.organization
@@ -79,13 +79,13 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 		return nil, nil
 	}
 	now := c.now()
-	all, err := c.usage.SpokenSince(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-RecentUse)})
+	all, err := c.usage.ActingTokens(ctx, store.Uses{OrganizationID: o.ID, Now: now, Since: now.Add(-RecentUse)})
 	if err != nil {
 		return nil, err
 	}
 	works := map[keyporter.ID]bool{} // by owner
 	all = slices.DeleteFunc(all, func(s SilencedToken) bool {
-		if !named[s.SpokeFor] || stopped[s.OwnerID] || err != nil {
+		if !named[s.ActedFor] || stopped[s.OwnerID] || err != nil {
 			return true
 		}
 		if _, asked := works[s.OwnerID]; !asked {

@@ -235,7 +235,7 @@ func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
 		if err != nil || outline(impact) != "ada -api.use grace -api.use | hers" {
 			t.Errorf("%s, %v", outline(impact), err)
 		}
-		if s := impact.Silenced; len(s) != 1 || s[0].TokenID != archive.ID || s[0].Login != w.admin.Login || s[0].SpokeFor != w.grace.Login || s[0].LastAt.IsZero() {
+		if s := impact.Silenced; len(s) != 1 || s[0].TokenID != archive.ID || s[0].Login != w.admin.Login || s[0].ActedFor != w.grace.Login || s[0].LastAt.IsZero() {
 			t.Errorf("silenced are %+v", s)
 		}
 		off, err := w.Control.PreviewDisable(ctx, admin, w.grace.ID)

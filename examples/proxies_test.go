@@ -35,7 +35,7 @@ func rows(w *world) []row {
 	const bare, invalid, request = `Bearer realm="keyporter"`, `error="invalid_token"`, `error="invalid_request"`
 	all := []row{
 		{"a valid token", "GET /shop/1?q=1", []string{token}, 200, "", "", "GET /shop/1?q=1\n"},
-		{"a good token, for whom it speaks", "GET /shop/1?q=1", []string{token}, 200, "", "", ada},
+		{"a good token, and the user it acts for", "GET /shop/1?q=1", []string{token}, 200, "", "", ada},
 		{"as a bearer token", "DELETE /shop/1", []string{"Authorization: Bearer " + w.secret}, 200, "", "", ada},
 		{"a path in UTF-8", "GET /shop/%C3%A4%20b?x=%2F..;", []string{token}, 200, "", "", "GET /shop/%C3%A4%20b?x=%2F..;\n"},
 		{"a body", "POST /shop/1", []string{token, "Content-Length: 2", "", "hi"}, 200, "", "", "2 bytes <nil>"},

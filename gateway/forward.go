@@ -70,7 +70,7 @@ func (g *Gateway) ask(w http.ResponseWriter, r *http.Request, read func(*http.Re
 	for _, header := range d.Identity() {
 		h[header.Name] = header.Values
 	}
-	g.notices.Tell(h, &d)
+	g.notices.AddTo(h, &d)
 	if uncacheable(&req) {
 		h["Cache-Control"] = noStore
 	}

@@ -191,7 +191,7 @@ func TestUsesThatAreReported(t *testing.T) {
 		if c := use.Clients[0]; c.Agent != "export/1.0" || c.Address != "192.0.2.7" || c.Version != "esign 6" || c.LastAt.After(w.Clock.Now()) {
 			t.Errorf("%+v", c)
 		}
-		if use, err = w.DB.UseOf(t.Context(), ours.ID, w.Clock.Now()); err != nil || len(use.SpokeFor) != 1 || use.SpokeFor[0].Login != w.grace.Login {
+		if use, err = w.DB.UseOf(t.Context(), ours.ID, w.Clock.Now()); err != nil || len(use.ActedFor) != 1 || use.ActedFor[0].Login != w.grace.Login {
 			t.Errorf("%+v %v", use, err)
 		}
 		if use, err = w.DB.UseOf(t.Context(), connection.ID, w.Clock.Now()); err != nil || use.Allowed != 1 {

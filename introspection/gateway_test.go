@@ -73,7 +73,7 @@ func (w *gatewayWorld) ask(t testing.TB, gateway, token keyporter.Secret, change
 	return w.Post(t, "/oauth2/introspect", with(url.Values{"token": {token.Reveal()}}, change...), bearer(gateway)...)
 }
 
-// actorOf is who speaks for the subject.
+// actorOf returns who acts for the subject.
 func actorOf(a keyportertest.Answer) string {
 	act, _ := a.Body["act"].(map[string]any)
 	sub, _ := act["sub"].(string)
@@ -330,7 +330,8 @@ func TestWhoIsNoGateway(t *testing.T) {
 	}
 }
 
-// TestAnAppAsksAboutAnOrganizationToken is told for whom it speaks, but never why not.
+// TestAnAppAsksAboutAnOrganizationToken expects an app to learn who the token acts for, but
+// never why it doesn't work.
 func TestAnAppAsksAboutAnOrganizationToken(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {

@@ -29,7 +29,7 @@ type introspection struct {
 	ID           keyporter.ID  `json:"jti,omitempty"`
 	Confirmation *confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2
 
-	Act *actor `json:"act,omitempty"` // RFC 8693 §4.1: who speaks for the subject
+	Act *actor `json:"act,omitempty"` // RFC 8693 §4.1: who acts for the subject
 
 	Organization keyporter.ID             `json:"keyporter_organization,omitempty"`
 	Kind         keyporter.CredentialKind `json:"keyporter_kind,omitempty"`

@@ -19,7 +19,7 @@ type use struct {
 	Credential keyporter.ID `json:"credential"`
 	Connection keyporter.ID `json:"connection"` // with an access token that acts for a user
 	App        keyporter.ID `json:"app"`        // with an access token
-	Login      string       `json:"login"`      // with an organization token: of the user for whom it spoke
+	Login      string       `json:"login"`      // of the user an organization token acted for
 	Agent      string       `json:"agent"`
 	Address    string       `json:"address"`
 	API        string       `json:"api"`
@@ -77,7 +77,7 @@ func (s *server) useOf(g *Gateway, u use) (usage.Report, error) {
 		counted = u.App
 	}
 	return usage.Report{
-		Credential: counted, SpokeFor: u.Login, Agent: u.Agent, Address: u.Address, API: api.Name, Version: u.Version,
+		Credential: counted, ActedFor: u.Login, Agent: u.Agent, Address: u.Address, API: api.Name, Version: u.Version,
 		LastAt: u.LastAt, Allowed: u.Allowed, Refused: u.Refused,
 	}, nil
 }

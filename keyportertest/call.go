@@ -10,7 +10,7 @@ import (
 // Call is a call at an API behind the node.
 type Call struct {
 	Token keyporter.Secret
-	Login string // of the user for whom an organization token speaks; empty: Token is a user's
+	Login string // of the user an organization token acts for; empty: Token is a user token
 	Agent string
 	Path  string // empty: one of version 5, which takes both
 }

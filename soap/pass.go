@@ -36,7 +36,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 		},
 		ModifyResponse: func(res *http.Response) error {
 			web.CleanResponse(res.Header, len(api.Hosts) == 0)
-			d.notices.Tell(res.Header, decision)
+			d.notices.AddTo(res.Header, decision)
 			w.Header()[keyporter.HeaderRequestID] = []string{m.id} // again, because an early hint clears all headers
 			return nil
 		},

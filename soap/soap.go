@@ -171,7 +171,7 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		write(w, &m.envelope, http.StatusOK, failed(refusal.Status, refusal.Text, m.id))
 	case m.calls("ValidateAuthorization_v1"):
 		web.LimitBodyTime(w, r)
-		d.notices.Tell(w.Header(), &decision)
+		d.notices.AddTo(w.Header(), &decision)
 		write(w, &m.envelope, http.StatusOK, succeeded())
 	default:
 		d.pass(w, r, m, &decision)

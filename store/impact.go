@@ -63,20 +63,20 @@ func scanUsedToken(row scanner) (t UsedToken, err error) {
 	return t, err
 }
 
-// SpokenToken is an organization token that acted for a user.
-type SpokenToken struct {
+// ActingToken is an organization token that acted for a user.
+type ActingToken struct {
 	TokenID, OwnerID keyporter.ID
 	Name             string
 	Login            string // of the owner
-	SpokeFor         string // login name; empty: for nobody since Uses.Since
+	ActedFor         string // login name; empty: for nobody since Uses.Since
 	LastAt           time.Time
 }
 
-// SpokenSince returns the organization tokens that are enabled, haven't expired, and belong to an
+// ActingTokens returns the organization tokens that are enabled, haven't expired, and belong to an
 // active user: one entry for each user the token acted for since u.Since, or a single entry
 // without a user if there is none.
-func (q queries) SpokenSince(ctx context.Context, u Uses) ([]SpokenToken, error) {
-	all, err := list(ctx, q.q, scanSpokenToken, `
+func (q queries) ActingTokens(ctx context.Context, u Uses) ([]ActingToken, error) {
+	all, err := list(ctx, q.q, scanActingToken, `
 		SELECT t.id, t.owner_id, t.name, u.login, coalesce(l.login, ''), coalesce(max(l.last_at), 0)
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
@@ -86,14 +86,14 @@ func (q queries) SpokenSince(ctx context.Context, u Uses) ([]SpokenToken, error)
 		GROUP BY t.id, t.owner_id, t.name, u.login, l.login
 		ORDER BY l.login, t.id`, u.OrganizationID, millis(u.Now), millis(u.Since))
 	if err != nil {
-		return nil, fmt.Errorf("list for whom tokens spoke: %w", err)
+		return nil, fmt.Errorf("list the users tokens acted for: %w", err)
 	}
 	return all, nil
 }
 
-func scanSpokenToken(row scanner) (s SpokenToken, err error) {
+func scanActingToken(row scanner) (s ActingToken, err error) {
 	var last int64
-	err = row.Scan(&s.TokenID, &s.OwnerID, &s.Name, &s.Login, &s.SpokeFor, &last)
+	err = row.Scan(&s.TokenID, &s.OwnerID, &s.Name, &s.Login, &s.ActedFor, &last)
 	s.LastAt = fromMillis(last)
 	return s, err
 }

@@ -12,7 +12,7 @@ import (
 // Use is a batch of calls by one client with one credential.
 type Use struct {
 	CredentialID keyporter.ID // of a token, a connection, or an app that acts for itself
-	SpokeFor     string       // the login name an organization token acted for in allowed calls; dropped if it isn't a user of the token's organization
+	ActedFor     string       // the login name an organization token acted for in allowed calls; dropped if it isn't a user of the token's organization
 	keyporter.ClientUse
 }
 
@@ -61,7 +61,7 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 			allowed = credential_clients.allowed + excluded.allowed,
 			refused = credential_clients.refused + excluded.refused`,
 		u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
-	if err != nil || u.SpokeFor == "" || u.Allowed == 0 {
+	if err != nil || u.ActedFor == "" || u.Allowed == 0 {
 		return err
 	}
 	_, err = tx.exec(ctx, `
@@ -71,12 +71,12 @@ func (tx *Tx) addUse(ctx context.Context, u Use) error {
 		ON CONFLICT (token_id, login, version) DO UPDATE
 		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
 			calls = token_logins.calls + excluded.calls`,
-		u.CredentialID, u.SpokeFor, u.Version, millis(u.LastAt), u.Allowed, names.Key(u.SpokeFor))
+		u.CredentialID, u.ActedFor, u.Version, millis(u.LastAt), u.Allowed, names.Key(u.ActedFor))
 	return err
 }
 
-// maxSpoken limits how many users and versions are read for an organization token.
-const maxSpoken = 1000
+// maxUserUses limits how many users and versions are read for an organization token.
+const maxUserUses = 1000
 
 // UseOf returns how a credential was used. The last of its hours is the one that contains now.
 func (q queries) UseOf(ctx context.Context, credential keyporter.ID, now time.Time) (keyporter.TokenUse, error) {
@@ -90,7 +90,7 @@ func (q queries) UsesOf(ctx context.Context, credentials []keyporter.ID, now tim
 	if len(credentials) == 0 {
 		return uses, nil
 	}
-	for _, add := range []func(context.Context, map[keyporter.ID]keyporter.TokenUse, []keyporter.ID, time.Time) error{q.addHours, q.addClients, q.addSpoken} {
+	for _, add := range []func(context.Context, map[keyporter.ID]keyporter.TokenUse, []keyporter.ID, time.Time) error{q.addHours, q.addClients, q.addUserUses} {
 		if err := add(ctx, uses, credentials, now); err != nil {
 			return nil, err
 		}
@@ -137,9 +137,9 @@ func (q queries) addClients(ctx context.Context, uses map[keyporter.ID]keyporter
 	return nil
 }
 
-func (q queries) addSpoken(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
-	marks, args := placeholders(credentials, maxSpoken)
-	spoken, err := list(ctx, q.q, scanSpokenUse, `
+func (q queries) addUserUses(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
+	marks, args := placeholders(credentials, maxUserUses)
+	byUser, err := list(ctx, q.q, scanUserUse, `
 		SELECT token_id, login, version, last_at, calls
 		FROM (SELECT token_id, login, version, last_at, calls,
 				row_number() OVER (PARTITION BY token_id ORDER BY last_at DESC, login, version) AS n
@@ -147,11 +147,11 @@ func (q queries) addSpoken(ctx context.Context, uses map[keyporter.ID]keyporter.
 		WHERE n <= $1
 		ORDER BY token_id, n`, args...)
 	if err != nil {
-		return fmt.Errorf("find for whom tokens spoke: %w", err)
+		return fmt.Errorf("find the users tokens acted for: %w", err)
 	}
-	for _, s := range spoken {
+	for _, s := range byUser {
 		use := uses[s.credential]
-		use.SpokeFor = append(use.SpokeFor, s.value)
+		use.ActedFor = append(use.ActedFor, s.value)
 		uses[s.credential] = use
 	}
 	return nil
@@ -163,7 +163,7 @@ type counts[T any] struct {
 	value      T
 }
 
-func scanSpokenUse(row scanner) (s counts[keyporter.SpokenUse], err error) {
+func scanUserUse(row scanner) (s counts[keyporter.UserUse], err error) {
 	var last int64
 	err = row.Scan(&s.credential, &s.value.Login, &s.value.Version, &last, &s.value.Calls)
 	s.value.LastAt = fromMillis(last)

@@ -40,41 +40,41 @@ func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 	return all
 }
 
-// SpokenSince returns whom the organization tokens have spoken for since q.Since, for tokens
-// that are enabled, have not expired and belong to an active user; by that user's login name
-// and the tokens' age.
-func (u *Usage) SpokenSince(ctx context.Context, q store.Uses) ([]store.SpokenToken, error) {
+// ActingTokens returns the users that organization tokens acted for since q.Since, one entry
+// for each token and user, by login name and then by the token's age. Tokens that are
+// disabled, have expired, or belong to an inactive user are left out.
+func (u *Usage) ActingTokens(ctx context.Context, q store.Uses) ([]store.ActingToken, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
-	all, err := u.db.SpokenSince(ctx, q)
+	all, err := u.db.ActingTokens(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	type key struct{ token, login string }
 	rows, added := map[key]int{}, map[keyporter.ID]bool{}
 	for i, t := range all {
-		rows[key{string(t.TokenID), t.SpokeFor}] = i
+		rows[key{string(t.TokenID), t.ActedFor}] = i
 	}
 	counted := u.usesIn(q.OrganizationID)
 	for _, t := range all {
 		for _, p := range counted[t.TokenID] {
-			if added[t.TokenID] || p.SpokeFor == "" || p.Allowed == 0 || p.LastAt.Before(q.Since) {
+			if added[t.TokenID] || p.ActedFor == "" || p.Allowed == 0 || p.LastAt.Before(q.Since) {
 				continue
 			}
-			i, ok := rows[key{string(t.TokenID), p.SpokeFor}]
+			i, ok := rows[key{string(t.TokenID), p.ActedFor}]
 			if !ok {
 				i = len(all)
-				rows[key{string(t.TokenID), p.SpokeFor}] = i
-				t.SpokeFor, t.LastAt = p.SpokeFor, p.LastAt
+				rows[key{string(t.TokenID), p.ActedFor}] = i
+				t.ActedFor, t.LastAt = p.ActedFor, p.LastAt
 				all = append(all, t)
 			}
 			all[i].LastAt = later(all[i].LastAt, p.LastAt)
 		}
 		added[t.TokenID] = true
 	}
-	all = slices.DeleteFunc(all, func(s store.SpokenToken) bool { return s.SpokeFor == "" })
-	slices.SortStableFunc(all, func(a, b store.SpokenToken) int {
-		return cmp.Or(cmp.Compare(a.SpokeFor, b.SpokeFor), cmp.Compare(a.TokenID, b.TokenID))
+	all = slices.DeleteFunc(all, func(s store.ActingToken) bool { return s.ActedFor == "" })
+	slices.SortStableFunc(all, func(a, b store.ActingToken) int {
+		return cmp.Or(cmp.Compare(a.ActedFor, b.ActedFor), cmp.Compare(a.TokenID, b.TokenID))
 	})
 	return all, nil
 }

@@ -53,7 +53,7 @@ type Call struct {
 	At       time.Time
 	Agent    string // User-Agent
 	Address  string
-	SpokeFor string // login name of the user for whom an organization token spoke
+	ActedFor string // login name of the user an organization token acted for; empty: none
 	API      string
 	Version  int      // of the API, 0 when it has none
 	Refusal  *Refusal // nil: it was allowed
@@ -72,7 +72,7 @@ type Refusal struct {
 // caller is a client as seen by one credential. Many credentials see the same client.
 type caller struct {
 	agent, address unique.Handle[string]
-	spokeFor       string
+	actedFor       string
 	api            string
 	version        int
 	lastAt         atomic.Int64 // Unix milliseconds
@@ -80,17 +80,17 @@ type caller struct {
 	refused        atomic.Int64
 }
 
-// other is how calls with an organization token are told apart once there are too many
-// clients: whom it speaks for must not get lost among them.
+// other distinguishes calls with an organization token once there are too many clients: the
+// users it acts for must not get lost among them.
 type other struct {
-	spokeFor string
+	actedFor string
 	api      string
 	version  int
 }
 
 func (c *caller) made(call *Call) bool {
 	return c.agent.Value() == cut(call.Agent, maxAgent) && c.address.Value() == cut(call.Address, maxAddress) &&
-		c.spokeFor == call.SpokeFor && c.version == call.Version && c.api == call.API
+		c.actedFor == call.ActedFor && c.version == call.Version && c.api == call.API
 }
 
 // Count counts one call, and keeps it if it was refused.
@@ -131,7 +131,7 @@ func (m *Meter) caller(call *Call) *caller {
 // other finds or adds the caller for calls whose client isn't told apart. There is at most
 // one for each user and version.
 func (m *Meter) other(call *Call) *caller {
-	o := other{call.SpokeFor, call.API, call.Version}
+	o := other{call.ActedFor, call.API, call.Version}
 	if m.others == nil {
 		m.others = map[other]*caller{}
 	}
@@ -145,9 +145,9 @@ func (m *Meter) other(call *Call) *caller {
 }
 
 // newCaller makes a caller out of copies, which Make makes: the strings of a request keep
-// all of its headers in memory. SpokeFor and API aren't a request's.
+// all of its headers in memory. ActedFor and API aren't a request's.
 func newCaller(call *Call, agent string) *caller {
-	return &caller{agent: unique.Make(agent), address: unique.Make(cut(call.Address, maxAddress)), spokeFor: call.SpokeFor, api: call.API, version: call.Version}
+	return &caller{agent: unique.Make(agent), address: unique.Make(cut(call.Address, maxAddress)), actedFor: call.ActedFor, api: call.API, version: call.Version}
 }
 
 // taken is what was taken out of a meter.
@@ -202,7 +202,7 @@ func (t *taken) add(n counted) bool {
 func (t *taken) uses() []store.Use {
 	uses := make([]store.Use, len(t.counts))
 	for i, n := range t.counts {
-		uses[i] = store.Use{CredentialID: t.meter.Of.ID, SpokeFor: n.caller.spokeFor, ClientUse: keyporter.ClientUse{
+		uses[i] = store.Use{CredentialID: t.meter.Of.ID, ActedFor: n.caller.actedFor, ClientUse: keyporter.ClientUse{
 			Agent: text(n.caller.agent.Value()), Address: text(n.caller.address.Value()), Version: versionText(n.caller.api, n.caller.version),
 			LastAt: time.UnixMilli(n.caller.lastAt.Load()).UTC(), Allowed: int(n.allowed), Refused: int(n.refused),
 		}}

@@ -81,8 +81,8 @@ func add(use *keyporter.TokenUse, p store.Use, now time.Time) {
 		}
 	}
 	use.Clients = addClient(use.Clients, p.ClientUse)
-	if p.SpokeFor != "" && p.Allowed > 0 {
-		use.SpokeFor = addSpoken(use.SpokeFor, p)
+	if p.ActedFor != "" && p.Allowed > 0 {
+		use.ActedFor = addUserUse(use.ActedFor, p)
 	}
 }
 
@@ -111,18 +111,18 @@ func addClient(all []keyporter.ClientUse, p keyporter.ClientUse) []keyporter.Cli
 	return all
 }
 
-func addSpoken(all []keyporter.SpokenUse, p store.Use) []keyporter.SpokenUse {
-	i := slices.IndexFunc(all, func(s keyporter.SpokenUse) bool { return s.Login == p.SpokeFor && s.Version == p.Version })
+func addUserUse(all []keyporter.UserUse, p store.Use) []keyporter.UserUse {
+	i := slices.IndexFunc(all, func(s keyporter.UserUse) bool { return s.Login == p.ActedFor && s.Version == p.Version })
 	if i < 0 {
 		i = len(all)
-		all = append(all, keyporter.SpokenUse{Login: p.SpokeFor, Version: p.Version})
+		all = append(all, keyporter.UserUse{Login: p.ActedFor, Version: p.Version})
 	}
 	s := &all[i]
 	s.Calls += p.Allowed
 	if p.LastAt.After(s.LastAt) {
 		s.LastAt = p.LastAt
 	}
-	slices.SortStableFunc(all, func(a, b keyporter.SpokenUse) int {
+	slices.SortStableFunc(all, func(a, b keyporter.UserUse) int {
 		return cmp.Or(b.LastAt.Compare(a.LastAt), cmp.Compare(a.Login, b.Login), cmp.Compare(a.Version, b.Version))
 	})
 	return all

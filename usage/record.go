@@ -12,7 +12,7 @@ import (
 // Report is a number of calls with one credential that were decided elsewhere.
 type Report struct {
 	Credential keyporter.ID // API token, connection, or app that acts for itself
-	SpokeFor   string       // login name, with an organization token
+	ActedFor   string       // login name, with an organization token
 	Agent      string       // User-Agent
 	Address    string
 	API        string
@@ -38,7 +38,7 @@ func (u *Usage) Record(ctx context.Context, reports []Report) error {
 		} else if last.Before(now.Add(-maxAge)) {
 			last = now.Add(-maxAge)
 		}
-		rows = append(rows, store.Use{CredentialID: r.Credential, SpokeFor: text(cut(r.SpokeFor, keyporter.MaxLoginLen)), ClientUse: keyporter.ClientUse{
+		rows = append(rows, store.Use{CredentialID: r.Credential, ActedFor: text(cut(r.ActedFor, keyporter.MaxLoginLen)), ClientUse: keyporter.ClientUse{
 			Agent: text(cut(r.Agent, maxAgent)), Address: text(cut(r.Address, maxAddress)), Version: versionText(r.API, r.Version),
 			LastAt: last, Allowed: r.Allowed, Refused: r.Refused,
 		}})

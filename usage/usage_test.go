@@ -51,10 +51,10 @@ func (w *world) call(m *usage.Meter, i, clients int) {
 	w.Clock.Advance(time.Millisecond)
 	c := usage.Call{At: w.Clock.Now(), Agent: fmt.Sprintf("client-%03d", i%clients), Address: fmt.Sprintf("192.0.2.%d", i%3), API: "esign", Version: 1 + i%5}
 	if m == w.ofOrg {
-		c.SpokeFor = []string{w.ada.Login, w.admin.Login}[i%2]
+		c.ActedFor = []string{w.ada.Login, w.admin.Login}[i%2]
 	}
 	if i%7 == 3 {
-		c.Refusal = &usage.Refusal{RequestID: fmt.Sprintf("%s-%d", m.Of.ID, i), Reason: keyporter.ReasonDisabled, Cause: "It is off.", Method: "GET", Path: fmt.Sprintf("/Api/v5/%d", i), LoginName: c.SpokeFor}
+		c.Refusal = &usage.Refusal{RequestID: fmt.Sprintf("%s-%d", m.Of.ID, i), Reason: keyporter.ReasonDisabled, Cause: "It is off.", Method: "GET", Path: fmt.Sprintf("/Api/v5/%d", i), LoginName: c.ActedFor}
 	}
 	w.counts.Count(m, &c)
 }
@@ -91,8 +91,8 @@ func (w *world) pages(t *testing.T) map[string]any {
 		q := store.Uses{OrganizationID: w.organizationID, OwnerID: owner, Now: w.Clock.Now(), Since: w.Clock.Now().Add(-24 * time.Hour)}
 		tokens, err := w.counts.TokensInUse(ctx, q)
 		put("tokens in use of "+name, tokens, err)
-		spoken, err := w.counts.SpokenSince(ctx, q)
-		put("spoken of "+name, spoken, err)
+		acting, err := w.counts.ActingTokens(ctx, q)
+		put("acting of "+name, acting, err)
 	}
 	dependents, err := w.counts.Dependents(ctx, w.Clock.Now().Add(-24*time.Hour))
 	put("dependents", dependents, err)

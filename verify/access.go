@@ -22,17 +22,17 @@ func (k *call) askOfAccess(r keyporter.Rule) keyporter.Reason {
 		return unless(a.AppState == keyporter.AppActive, keyporter.ReasonAppSuspended)
 	case keyporter.RuleAppAllowed:
 		if a.ConnectionID == "" {
-			return notConcerned
+			return notApplicable
 		}
 		return unless(a.AppAllowed, keyporter.ReasonAppNotAllowed)
 	case keyporter.RuleAudience:
 		if k.route == nil || len(a.Resources) == 0 {
-			return notConcerned
+			return notApplicable
 		}
 		return unless(slices.Contains(a.Resources, k.route.api.Resource), keyporter.ReasonAudience)
 	case keyporter.RuleScope:
 		if k.route == nil || k.route.Scope == "" {
-			return notConcerned
+			return notApplicable
 		}
 		return unless(slices.Contains(a.Scopes, k.route.Scope), keyporter.ReasonScope)
 	}

@@ -13,13 +13,13 @@ import (
 
 // accessSituation is everything that the policy looks at of a call with an access token.
 type accessSituation struct {
-	app     string // its state
-	apps    string // which apps the organization allows: all, listed (this one among them), unlisted, none
-	flag    string // whether the organization has Api: has, lacks
-	user    string // whether they may use the API: may, mayn't
-	scope   string // of the token: has, lacks, or had and taken away since
-	for_    string // what it was issued for: any, this, another
-	binding string // bearer; bound and proved; stolen (bound, and shown without proof); vain (unbound, and shown with proof)
+	app      string // its state
+	apps     string // which apps the organization allows: all, listed (this one among them), unlisted, none
+	flag     string // whether the organization has Api: has, lacks
+	user     string // whether they may use the API: may, mayn't
+	scope    string // of the token: has, lacks, or had and taken away since
+	audience string // what it was issued for: any, this, another
+	binding  string // bearer; bound and proved; stolen (bound, and shown without proof); needless (unbound, and shown with proof)
 }
 
 // accessPolicy is when an app may call in a user's name. The first line that fits
@@ -30,12 +30,12 @@ var accessPolicy = []struct {
 	is keyporter.Reason
 }{
 	{accessSituation{binding: "stolen"}, keyporter.ReasonBound},
-	{accessSituation{binding: "vain"}, keyporter.ReasonNotBound},
+	{accessSituation{binding: "needless"}, keyporter.ReasonNotBound},
 	{accessSituation{app: "suspended quarantined"}, keyporter.ReasonAppSuspended},
 	{accessSituation{flag: "lacks"}, keyporter.ReasonFlag},
 	{accessSituation{apps: "unlisted none"}, keyporter.ReasonAppNotAllowed},
 	{accessSituation{user: "mayn't"}, keyporter.ReasonNotGranted},
-	{accessSituation{for_: "another"}, keyporter.ReasonAudience},
+	{accessSituation{audience: "another"}, keyporter.ReasonAudience},
 	{accessSituation{scope: "lacks taken"}, keyporter.ReasonScope},
 	{accessSituation{}, keyporter.Allowed},
 }
@@ -43,7 +43,7 @@ var accessPolicy = []struct {
 func decidedAccess(s accessSituation) keyporter.Reason {
 	fits := func(column, is string) bool { return column == "" || slices.Contains(strings.Fields(column), is) }
 	for _, l := range accessPolicy {
-		if fits(l.app, s.app) && fits(l.apps, s.apps) && fits(l.flag, s.flag) && fits(l.user, s.user) && fits(l.scope, s.scope) && fits(l.for_, s.for_) && fits(l.binding, s.binding) {
+		if fits(l.app, s.app) && fits(l.apps, s.apps) && fits(l.flag, s.flag) && fits(l.user, s.user) && fits(l.scope, s.scope) && fits(l.audience, s.audience) && fits(l.binding, s.binding) {
 			return l.is
 		}
 	}
@@ -103,9 +103,9 @@ func (w *accessWorld) tokens(t *testing.T) map[[3]string]keyporter.Secret {
 	t.Helper()
 	all := map[[3]string]keyporter.Secret{}
 	for scope, scopes := range map[string][]string{"has": {"openid", "file.read"}, "lacks": {"file.write"}} {
-		for for_, resources := range map[string][]string{"any": nil, "this": {"https://x.example", driveResource}, "another": {driveHost}} {
+		for audience, resources := range map[string][]string{"any": nil, "this": {"https://x.example", driveResource}, "another": {driveHost}} {
 			for binding, key := range map[string]string{"bearer": "", "bound": w.key.Hash()} {
-				_, all[[3]string{scope, for_, binding}] = w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: scopes, Resources: resources, KeyHash: key})
+				_, all[[3]string{scope, audience, binding}] = w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: scopes, Resources: resources, KeyHash: key})
 			}
 		}
 	}
@@ -121,8 +121,8 @@ func (w *accessWorld) request(s accessSituation, tokens map[[3]string]keyporter.
 	if s.binding == "bound" || s.binding == "stolen" {
 		binding = "bound"
 	}
-	secret := tokens[[3]string{scope, s.for_, binding}]
-	if s.binding == "bound" || s.binding == "vain" {
+	secret := tokens[[3]string{scope, s.audience, binding}]
+	if s.binding == "bound" || s.binding == "needless" {
 		return w.proved(secret)
 	}
 	return w.call(secret)
@@ -150,7 +150,7 @@ func TestThePolicyOfAccessTokens(t *testing.T) {
 			tried++
 		}
 		calls := func() {
-			each(&s.for_, "any this another", nothing, func() { each(&s.binding, "bearer bound stolen vain", nothing, try) })
+			each(&s.audience, "any this another", nothing, func() { each(&s.binding, "bearer bound stolen needless", nothing, try) })
 		}
 		each(&s.app, "active suspended quarantined", func(v string) { w.SetAppState(t, w.app.ID, keyporter.AppState(v)) }, func() {
 			each(&s.apps, "all listed unlisted none", w.setApps(t), func() {

@@ -185,16 +185,16 @@ func TestEachReasonOfAccessTokensHasItsWords(t *testing.T) {
 		refs  string
 		alike bool // the connection is explained with the same words
 	}{
-		{accessSituation{scope: "has", for_: "any", binding: "bearer"}, nil, "It has file.read.", "", true},
-		{accessSituation{scope: "has", for_: "this", binding: "bound"}, nil, "signed with the key", "", false},
-		{accessSituation{scope: "has", for_: "any", binding: "stolen"}, nil, "may have been stolen", "app", false},
-		{accessSituation{scope: "has", for_: "any", binding: "vain"}, nil, "isn’t bound to a key", "", false},
-		{accessSituation{scope: "has", for_: "another", binding: "bearer"}, nil, "issued for https://drive.example, but this API is https://drive.example/v1", "app", false},
-		{accessSituation{scope: "lacks", for_: "any", binding: "bearer"}, nil, "issued with others: file.write. The app “Tagger” has to ask for it", "app user", false},
-		{accessSituation{scope: "has", for_: "any", binding: "bearer"}, func() { w.setScope(t)("taken") }, "removed from the connection of ada@acme.example", "app user", false},
-		{accessSituation{scope: "has", for_: "any", binding: "bearer"}, func() { w.setApps(t)("none") }, "The organization “Acme” doesn’t let its users connect the app “Tagger”", "app organization", true},
-		{accessSituation{scope: "has", for_: "any", binding: "bearer"}, suspend, "The app “Tagger” is suspended", "app", true},
-		{accessSituation{scope: "has", for_: "any", binding: "bearer"}, quarantine, "no operator has approved it", "app", true},
+		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, nil, "It has file.read.", "", true},
+		{accessSituation{scope: "has", audience: "this", binding: "bound"}, nil, "signed with the key", "", false},
+		{accessSituation{scope: "has", audience: "any", binding: "stolen"}, nil, "may have been stolen", "app", false},
+		{accessSituation{scope: "has", audience: "any", binding: "needless"}, nil, "isn’t bound to a key", "", false},
+		{accessSituation{scope: "has", audience: "another", binding: "bearer"}, nil, "issued for https://drive.example, but this API is https://drive.example/v1", "app", false},
+		{accessSituation{scope: "lacks", audience: "any", binding: "bearer"}, nil, "issued with others: file.write. The app “Tagger” has to ask for it", "app user", false},
+		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, func() { w.setScope(t)("taken") }, "removed from the connection of ada@acme.example", "app user", false},
+		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, func() { w.setApps(t)("none") }, "The organization “Acme” doesn’t let its users connect the app “Tagger”", "app organization", true},
+		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, suspend, "The app “Tagger” is suspended", "app", true},
+		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, quarantine, "no operator has approved it", "app", true},
 	} {
 		if c.set != nil {
 			c.set()

@@ -62,10 +62,10 @@ func TestManyClientsHideNoUser(t *testing.T) {
 	}
 	for login, calls := range map[string]int{w.ada.Login: 100, w.grace.Login: 3} {
 		version := map[string]string{w.ada.Login: "esign 5", w.grace.Login: "esign 4"}[login]
-		if !slices.ContainsFunc(got.Use.SpokeFor, func(s keyporter.SpokenUse) bool {
+		if !slices.ContainsFunc(got.Use.ActedFor, func(s keyporter.UserUse) bool {
 			return s.Login == login && s.Calls == calls && s.Version == version
 		}) {
-			t.Errorf("%d calls for %s on %s are not in %+v", calls, login, version, got.Use.SpokeFor)
+			t.Errorf("%d calls for %s on %s are not in %+v", calls, login, version, got.Use.ActedFor)
 		}
 	}
 	if got.Use.Allowed != 103 {

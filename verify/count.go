@@ -15,7 +15,7 @@ func (c *Checker) count(k *call, d *Decision) {
 	}
 	call := usage.Call{At: k.now, Agent: k.req.Agent, Address: k.req.ClientIP, API: k.route.api.Name, Version: k.version}
 	if k.named != nil {
-		call.SpokeFor = k.named.Login
+		call.ActedFor = k.named.Login
 	}
 	if !d.Allowed {
 		call.Refusal = refusal(k, d)

@@ -65,7 +65,7 @@ func (c *Checker) tell(ctx context.Context, k *call, d *Decision) (keyporter.Exp
 	}
 	x := keyporter.Explanation{Decision: d.Decision}
 	for r := range keyporter.Rule(keyporter.NumRules) {
-		if d.Outcomes[r] == keyporter.NotAsked && (d.Allowed || !s.concerned(r)) {
+		if d.Outcomes[r] == keyporter.NotAsked && (d.Allowed || !s.wouldAsk(r)) {
 			continue
 		}
 		step := keyporter.Step{Rule: r, Outcome: d.Outcomes[r]}
@@ -80,8 +80,8 @@ func (c *Checker) tell(ctx context.Context, k *call, d *Decision) (keyporter.Exp
 	return x, nil
 }
 
-// concerned tells whether a rule that wasn't asked would have been, had those before it passed.
-func (s *story) concerned(r keyporter.Rule) bool {
+// wouldAsk tells whether a rule that wasn't asked would have been, had those before it passed.
+func (s *story) wouldAsk(r keyporter.Rule) bool {
 	switch r {
 	case keyporter.RulePath, keyporter.RuleCredential, keyporter.RuleSecret, keyporter.RuleKnown:
 		return s.req.Path != "" && s.secret != ""
@@ -90,11 +90,11 @@ func (s *story) concerned(r keyporter.Rule) bool {
 	case keyporter.RuleProof:
 		return s.secret != "" && (s.dpop || s.entry != nil && s.entry.keyHash() != "")
 	}
-	return s.entry == nil && keyporter.Concerns(r, keyporter.CredentialUserToken) || s.entry != nil && s.concernedKnown(r)
+	return s.entry == nil && r.AppliesTo(keyporter.CredentialUserToken) || s.entry != nil && s.wouldAskKnown(r)
 }
 
-// concernedKnown is concerned of the rules that are about what was looked up.
-func (s *story) concernedKnown(r keyporter.Rule) bool {
+// wouldAskKnown is wouldAsk of the rules that are about what was looked up.
+func (s *story) wouldAskKnown(r keyporter.Rule) bool {
 	switch r {
 	case keyporter.RuleAudience:
 		return s.route != nil && s.entry.Access != nil && len(s.entry.Access.Resources) > 0
@@ -103,7 +103,7 @@ func (s *story) concernedKnown(r keyporter.Rule) bool {
 	case keyporter.RuleOrganization, keyporter.RuleFlag:
 		return s.entry.OrganizationID != ""
 	}
-	return keyporter.Concerns(r, s.entry.Kind)
+	return r.AppliesTo(s.entry.Kind)
 }
 
 // look reads what the story names. What is gone meanwhile stays without a name.

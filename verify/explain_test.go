@@ -90,10 +90,10 @@ func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
 		keyportertest.Eventually(t, "a new user can be named", func() bool { return w.Checker.Check(t.Context(), w.call(5, "new@acme.example")).Allowed })
 
 		got, err := w.Control.TokenWithUse(t.Context(), keyportertest.Session(w.ada), w.token.ID)
-		if err != nil || !slices.ContainsFunc(got.Use.SpokeFor, func(s keyporter.SpokenUse) bool {
+		if err != nil || !slices.ContainsFunc(got.Use.ActedFor, func(s keyporter.UserUse) bool {
 			return s.Login == "Grace@acme.example" && s.Version == "esign 5" && s.Calls > 0
-		}) || slices.ContainsFunc(got.Use.SpokeFor, func(s keyporter.SpokenUse) bool { return s.Login == "" }) {
-			t.Errorf("spoke for %+v, %v", got.Use.SpokeFor, err)
+		}) || slices.ContainsFunc(got.Use.ActedFor, func(s keyporter.UserUse) bool { return s.Login == "" }) {
+			t.Errorf("acted for %+v, %v", got.Use.ActedFor, err)
 		}
 	})
 }

@@ -36,7 +36,7 @@ type Question struct {
 // Inspect inspects the credential that a secret opens. It returns an error if the state
 // can't be read.
 func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
-	k := call{now: c.now(), dry: true, secret: q.Secret, login: single{value: keyporter.TrimHeader(q.Login), ok: true}, proof: notConcerned}
+	k := call{now: c.now(), dry: true, secret: q.Secret, login: single{value: keyporter.TrimHeader(q.Login), ok: true}, proof: notApplicable}
 	if q.API != nil {
 		k.route, k.version = &q.API.any, q.Version
 	}

@@ -24,8 +24,8 @@ func NewNotices(sunset time.Time) Notices {
 	return n
 }
 
-// Tell adds them to the headers of an answer to a call made with an organization token.
-func (n Notices) Tell(h map[string][]string, d *Decision) {
+// AddTo adds them to the headers of an answer to a call made with an organization token.
+func (n Notices) AddTo(h map[string][]string, d *Decision) {
 	if d.Principal == nil || d.Principal.CredentialKind != keyporter.CredentialOrganizationToken {
 		return
 	}

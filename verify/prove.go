@@ -14,7 +14,7 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 	bound := k.entry.keyHash()
 	switch {
 	case !k.dpop && bound == "", k.secret == "":
-		k.proof = notConcerned // an ordinary token, or one that is explained without a call
+		k.proof = notApplicable // an ordinary token, or one that is explained without a call
 		return nil
 	case !k.dpop:
 		k.proof = keyporter.ReasonBound

@@ -31,10 +31,10 @@ func (k *call) ofOrganization() bool { return k.entry.ofOrganization() }
 
 func (e *entry) ofOrganization() bool { return e.Kind == keyporter.CredentialOrganizationToken }
 
-// notConcerned is what a rule returns if it doesn't apply to this call.
-const notConcerned keyporter.Reason = "-"
+// notApplicable is what a rule returns if it doesn't apply to this call.
+const notApplicable keyporter.Reason = "-"
 
-// ask asks one rule. It returns why the call is refused, Allowed, or notConcerned. RuleKnown
+// ask asks one rule. It returns why the call is refused, Allowed, or notApplicable. RuleKnown
 // and the rules after it are asked once the secret has been looked up, RuleNamedUser and
 // those after it once the named user has.
 //
@@ -80,7 +80,7 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 	default:
 		return keyporter.ReasonUnavailable // a rule that nobody wrote lets nobody through
 	}
-	return notConcerned
+	return notApplicable
 }
 
 // askOfTenant asks a rule about the organization. An app of the whole instance has none.
@@ -117,7 +117,7 @@ func (k *call) askOfOrganization(r keyporter.Rule) keyporter.Reason {
 func accepted(k *call) keyporter.Reason {
 	switch {
 	case k.route == nil:
-		return notConcerned // a token is explained, without a call
+		return notApplicable // a token is explained, without a call
 	case k.route.accepts(k.entry.principal.CredentialKind):
 		return keyporter.Allowed
 	case k.ofOrganization():

@@ -186,7 +186,7 @@ func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 		switch reason := k.ask(r); reason {
 		case keyporter.Allowed:
 			d.Outcomes[r] = keyporter.Passed
-		case notConcerned:
+		case notApplicable:
 		default:
 			d.refuse(r, reason)
 			return false

@@ -114,7 +114,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 				want := keyporter.Passed
 				if r == c.rule {
 					want = keyporter.Failed
-				} else if r > c.rule || !keyporter.Concerns(r, keyporter.CredentialUserToken) {
+				} else if r > c.rule || !r.AppliesTo(keyporter.CredentialUserToken) {
 					want = keyporter.NotAsked
 				}
 				if d.Outcomes[r] != want {

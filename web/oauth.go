@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// OAuthError is an error as programs are told of it that speak OAuth (RFC 6749 §5.2, RFC 6750 §3.1).
+// OAuthError is an error in the form that OAuth clients expect (RFC 6749 §5.2, RFC 6750 §3.1).
 type OAuthError struct {
 	Status      int // zero: what the code usually has
 	Code        string
