@@ -6,7 +6,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// keyHash is the thumbprint of the key that the token is bound to, empty if it isn't bound.
+// keyHash returns the thumbprint of the key the token is bound to, or "" if it isn't bound.
 func (e *entry) keyHash() string {
 	if e.Access == nil {
 		return ""

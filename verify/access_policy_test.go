@@ -11,19 +11,19 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// accessSituation is everything that the policy looks at of a call with an access token.
+// accessSituation is everything the policy looks at in a call with an access token.
 type accessSituation struct {
 	app      string // its state
-	apps     string // which apps the organization allows: all, listed (this one among them), unlisted, none
+	apps     string // which apps the organization allows: all, listed (including this one), unlisted, none
 	flag     string // whether the organization has Api: has, lacks
 	user     string // whether they may use the API: may, mayn't
-	scope    string // of the token: has, lacks, or had and taken away since
-	audience string // what it was issued for: any, this, another
-	binding  string // bearer; bound and proved; stolen (bound, and shown without proof); needless (unbound, and shown with proof)
+	scope    string // of the token: has, lacks, or taken (removed from the connection since)
+	audience string // the APIs it was issued for: any, this, another
+	binding  string // to a key: bearer, bound (with a proof), stolen (bound, without a proof), needless (not bound, with a proof)
 }
 
-// accessPolicy is when an app may call in a user's name. The first line that fits
-// decides; an empty column fits all.
+// accessPolicy says when an app may call on behalf of a user. The first line that matches
+// decides; an empty column matches everything.
 var accessPolicy = []struct {
 	accessSituation
 
@@ -40,7 +40,7 @@ var accessPolicy = []struct {
 	{accessSituation{}, keyporter.Allowed},
 }
 
-func decidedAccess(s accessSituation) keyporter.Reason {
+func decideAccess(s accessSituation) keyporter.Reason {
 	fits := func(column, is string) bool { return column == "" || slices.Contains(strings.Fields(column), is) }
 	for _, l := range accessPolicy {
 		if fits(l.app, s.app) && fits(l.apps, s.apps) && fits(l.flag, s.flag) && fits(l.user, s.user) && fits(l.scope, s.scope) && fits(l.audience, s.audience) && fits(l.binding, s.binding) {
@@ -55,7 +55,7 @@ const (
 	driveResource = driveHost + "/v1"
 )
 
-// accessWorld is ada, whom an app acts for.
+// accessWorld is ada and an app that acts for her.
 type accessWorld struct {
 	*keyportertest.Node
 
@@ -75,7 +75,7 @@ func newAccessWorld(t *testing.T, url string) accessWorld {
 	return w
 }
 
-// call is one that needs file.read, with the token as a bearer token.
+// call returns a call that needs file.read, with the token as a bearer token.
 func (w *accessWorld) call(secret keyporter.Secret) *verify.Request {
 	return &verify.Request{
 		Method: "GET", Host: "drive.example", Path: "/drive/1", Authorization: []string{"Bearer " + secret.Reveal()},
@@ -83,7 +83,7 @@ func (w *accessWorld) call(secret keyporter.Secret) *verify.Request {
 	}
 }
 
-// proved is the same with the scheme DPoP and a proof.
+// proved returns the same call with the DPoP scheme and a proof.
 func (w *accessWorld) proved(secret keyporter.Secret) *verify.Request {
 	req := w.call(secret)
 	req.Authorization = []string{"DPoP " + secret.Reveal()}
@@ -98,7 +98,7 @@ func (w *accessWorld) ask(t *testing.T, req *verify.Request, want keyporter.Reas
 	return d
 }
 
-// tokens are one for each thing that a token can be.
+// tokens returns a token for each combination of scope, audience, and binding.
 func (w *accessWorld) tokens(t *testing.T) map[[3]string]keyporter.Secret {
 	t.Helper()
 	all := map[[3]string]keyporter.Secret{}
@@ -112,7 +112,7 @@ func (w *accessWorld) tokens(t *testing.T) map[[3]string]keyporter.Secret {
 	return all
 }
 
-// request is the call of a situation.
+// request returns the call of a situation.
 func (w *accessWorld) request(s accessSituation, tokens map[[3]string]keyporter.Secret) *verify.Request {
 	scope, binding := s.scope, "bearer"
 	if scope == "taken" {
@@ -128,8 +128,8 @@ func (w *accessWorld) request(s accessSituation, tokens map[[3]string]keyporter.
 	return w.call(secret)
 }
 
-// TestThePolicyOfAccessTokens tries every combination, and after each change the very next call.
-func TestThePolicyOfAccessTokens(t *testing.T) {
+// TestAccessTokenPolicy tries every combination, and the very next call after each change.
+func TestAccessTokenPolicy(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
@@ -144,7 +144,7 @@ func TestThePolicyOfAccessTokens(t *testing.T) {
 		}
 		nothing := func(string) {}
 		try := func() {
-			if d, want := w.Checker.Check(t.Context(), w.request(s, tokens)), decidedAccess(s); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
+			if d, want := w.Checker.Check(t.Context(), w.request(s, tokens)), decideAccess(s); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
 				t.Errorf("%+v: allowed %v, reason %q; want %q", s, d.Allowed, d.Reason, want)
 			}
 			tried++
@@ -197,7 +197,7 @@ func (w *accessWorld) setScope(t *testing.T) func(string) {
 	}
 }
 
-// TestAnAppThatActsForItself has no user, and works only where routes list its kind.
+// TestAnAppThatActsForItself expects a token without a user to work only where routes list its kind.
 func TestAnAppThatActsForItself(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -224,7 +224,7 @@ func TestAnAppThatActsForItself(t *testing.T) {
 		if identity != want {
 			t.Errorf("identity %s, want %s", identity, want)
 		}
-		// Which apps users may connect is another question.
+		// Which apps users may connect doesn't matter here.
 		w.SetAppPolicy(t, w.ada.OrganizationID, keyporter.NoApps)
 		w.ask(t, path("GET", "/drive/1", ofAcme), keyporter.Allowed)
 		w.setFlag(t)("lacks")

@@ -36,7 +36,7 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 	return s.scopeCause()
 }
 
-// scopeCause says where the scope is missing, since what to do about it differs.
+// scopeCause says where the scope is missing, which decides what to do about it.
 func (s *story) scopeCause() (string, []keyporter.Ref) {
 	refs := append(s.appRef(), s.userRef()...)
 	if slices.Contains(s.entry.Access.Issued, s.route.Scope) {

@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-func TestAnAppSpeaksForWhoConnectedIt(t *testing.T) {
+func TestAnAppActsForTheUserWhoConnectedIt(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
@@ -31,7 +31,7 @@ func TestAnAppSpeaksForWhoConnectedIt(t *testing.T) {
 		if fmt.Sprint(identity) != fmt.Sprint(want) {
 			t.Errorf("identity %v, want %v", identity, want)
 		}
-		// Every version takes it, by either header.
+		// Every version accepts it, in either header.
 		for _, path := range []string{"/Api/v4/envelope/1", "/Api/v5.0/envelope/1", whoAmI, "/Api.asmx"} {
 			for _, req := range []verify.Request{{Authorization: []string{"Bearer " + secret.Reveal()}}, {APIToken: []string{secret.Reveal()}}} {
 				req.Method, req.Path = "GET", path
@@ -48,8 +48,8 @@ func TestAnAppSpeaksForWhoConnectedIt(t *testing.T) {
 	})
 }
 
-// TestWhatEndsAnAccessToken wants the very next call to be refused on the node that was
-// told, and that on another one soon.
+// TestWhatEndsAnAccessToken expects the node that makes the change to refuse the very next
+// call, and another node to do so soon.
 func TestWhatEndsAnAccessToken(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -91,7 +91,8 @@ func TestWhatEndsAnAccessToken(t *testing.T) {
 	})
 }
 
-// TestAChangeDropsWhatItTouchesAndNothingElse counts look-ups: who isn't touched isn't asked for anew.
+// TestAChangeDropsWhatItTouchesAndNothingElse counts lookups: a credential that wasn't touched
+// isn't looked up again.
 func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
@@ -132,7 +133,7 @@ func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
 	} {
 		w.Checker.Changed(c.change)
 		if got := fmt.Sprint(looked()); got != c.want {
-			t.Errorf("%s: %s are asked for anew, want %s", c.what, got, c.want)
+			t.Errorf("%s: %s were looked up again, want %s", c.what, got, c.want)
 		}
 	}
 }
@@ -141,7 +142,7 @@ func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
-		for range 3 { // it gets a new token each time
+		for range 3 { // with a new token each time
 			_, secret := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
 			w.ask(t, w.call(secret), keyporter.Allowed)
 			req := w.call(secret)
@@ -166,13 +167,14 @@ func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
 		}
 		w.Disconnect(t, w.connection)
 		if use, _ := w.DB.UseOf(t.Context(), w.connection.ID, w.Clock.Now()); len(use.Clients) > 0 {
-			t.Error("the counts outlive the connection")
+			t.Error("the counts remain after the connection is gone")
 		}
 	})
 }
 
-// TestEachReasonOfAccessTokensHasItsWords and what they name, in the explanation of the call, and in that of the connection.
-func TestEachReasonOfAccessTokensHasItsWords(t *testing.T) {
+// TestAccessTokenReasonsAreExplained checks the words for each reason and what they refer to,
+// in the explanation of a call and in that of a connection.
+func TestAccessTokenReasonsAreExplained(t *testing.T) {
 	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
 	tokens := w.tokens(t)
@@ -183,7 +185,7 @@ func TestEachReasonOfAccessTokensHasItsWords(t *testing.T) {
 		set   func()
 		words string
 		refs  string
-		alike bool // the connection is explained with the same words
+		alike bool // the explanation of the connection has the same words
 	}{
 		{accessSituation{scope: "has", audience: "any", binding: "bearer"}, nil, "It has file.read.", "", true},
 		{accessSituation{scope: "has", audience: "this", binding: "bound"}, nil, "signed with the key", "", false},
@@ -212,14 +214,15 @@ func TestEachReasonOfAccessTokensHasItsWords(t *testing.T) {
 			}
 			mustSay(t, x, c.words, c.refs)
 		}
-		// That it was explained is no call: the proof is still good for one.
+		// Explaining isn't a call: it doesn't use up the proof.
 		if d := w.Checker.Check(t.Context(), req); d.Reason != x.Reason {
-			t.Errorf("%+v: %q, and explained was %q", c.accessSituation, d.Reason, x.Reason)
+			t.Errorf("%+v: %q, but explained as %q", c.accessSituation, d.Reason, x.Reason)
 		}
 	}
 }
 
-// mustSay wants a step that says so, with refs to these nouns, and the last one that was asked to be it if that said no.
+// mustSay requires a step with these words that refers to these nouns. In the explanation of a
+// refusal, it must be the step that failed.
 func mustSay(t *testing.T, x keyporter.Explanation, words, refs string) {
 	t.Helper()
 	for _, s := range x.Steps {
@@ -234,11 +237,11 @@ func mustSay(t *testing.T, x keyporter.Explanation, words, refs string) {
 			return
 		}
 	}
-	t.Errorf("%q is not said in %+v", words, x.Steps)
+	t.Errorf("no step says %q: %+v", words, x.Steps)
 }
 
-// TestWhatIsNotConcernedIsNotTold: the steps of an access token are those of its kind.
-func TestWhatIsNotConcernedIsNotTold(t *testing.T) {
+// TestExplanationHasOnlyRulesThatApply expects the steps of an access token to be those of its kind.
+func TestExplanationHasOnlyRulesThatApply(t *testing.T) {
 	t.Parallel()
 	w := newAccessWorld(t, keyportertest.SQLite(t))
 	w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
@@ -255,6 +258,6 @@ func TestWhatIsNotConcernedIsNotTold(t *testing.T) {
 		keyporter.RuleAppAllowed, keyporter.RulePermission, keyporter.RuleLoginName,
 	}
 	if !slices.Equal(rules, want) {
-		t.Errorf("told are %v, want %v", rules, want)
+		t.Errorf("the steps are %v, want %v", rules, want)
 	}
 }

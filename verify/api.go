@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// API is one API behind the gateway. What isn't on one of its routes isn't reachable through it.
+// API is one API behind the gateway. The gateway passes on only calls that match one of its routes.
 type API struct {
 	// Name is what pages and counts call the API.
 	Name string `yaml:"name"`
@@ -27,11 +27,10 @@ type API struct {
 	Routes []Route `yaml:"routes"`
 
 	target *url.URL
-	any    Route // for calls of which only the API is known
+	any    Route // for calls when only their API is known
 }
 
-// kinds are those of all credentials.
-var kinds = []keyporter.CredentialKind{
+var allKinds = []keyporter.CredentialKind{
 	keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken,
 }
 
@@ -47,7 +46,7 @@ type Route struct {
 	SOAP bool `yaml:"soap"`
 	// Public lets calls through without a credential, and without an identity.
 	Public bool `yaml:"public"`
-	// Scope is the one of scopes that an access token needs. Other credentials have no scopes and don't need one. None: any access token works.
+	// Scope is the scope that an access token needs. Other credentials have no scopes and don't need one. None: any access token works.
 	Scope string `yaml:"scope"`
 	// Credentials are the accepted kinds: user_token, organization_token (only on versions 1 to 5 and SOAP), access_token, and app_token (an app that acts for itself, with no user, by client credentials). None: user_token and access_token.
 	Credentials []keyporter.CredentialKind `yaml:"credentials"`
@@ -59,7 +58,7 @@ type Route struct {
 	first, last int // versions; last 0 is no end
 }
 
-// maxOrganizationTokenVersion is the last REST version on which organization tokens work, whatever is configured.
+// maxOrganizationTokenVersion is the last REST version on which organization tokens work, whatever the configuration says.
 const maxOrganizationTokenVersion = 5
 
 // Refusals names a shape of refusals.
@@ -72,10 +71,10 @@ const (
 	RefuseError   Refusals = "error"
 )
 
-// Target returns where the API's calls are sent, nil when it has no upstream.
+// Target returns the upstream that the API's calls are sent to, or nil if it has none.
 func (a *API) Target() *url.URL { return a.target }
 
-// Scopes returns the scopes that calls of the API need, in order.
+// Scopes returns the scopes that the API's routes require, sorted and without duplicates.
 func (a *API) Scopes() []string {
 	var scopes []string
 	for i := range a.Routes {
@@ -109,13 +108,13 @@ const (
 	rest
 )
 
-// Validate reports everything that is wrong with the APIs, in one error.
+// Validate returns one error that joins everything wrong with the APIs.
 func Validate(apis []API) error {
 	_, err := compile(apis)
 	return err
 }
 
-// compile checks the APIs, reports all that is wrong with them at once, and makes them ready to match.
+// compile checks the APIs, joins everything wrong with them into one error, and prepares them for matching.
 func compile(apis []API) ([]*API, error) {
 	var faults []error
 	var out []*API
@@ -138,7 +137,7 @@ func compile(apis []API) ([]*API, error) {
 		out = append(out, &a)
 	}
 	for _, a := range out {
-		a.any = Route{Credentials: kinds, api: a}
+		a.any = Route{Credentials: allKinds, api: a}
 		for i := range a.Routes {
 			a.Routes[i].api = a
 		}
@@ -181,8 +180,8 @@ func (a *API) compile(where string) (faults []error) {
 	return faults
 }
 
-// hides tells that s, which comes after r, decides about nothing: what it says, that its
-// path is public for instance, would be left out in silence.
+// hides reports whether r matches every call that s, a later route, would. Then whatever s
+// says, such as that its path is public, would silently have no effect.
 func (r *Route) hides(s *Route) bool {
 	other := func(m string) bool {
 		return !slices.ContainsFunc(r.Methods, func(n string) bool { return strings.EqualFold(m, n) })
@@ -191,7 +190,7 @@ func (r *Route) hides(s *Route) bool {
 		(len(r.Methods) == 0 || len(s.Methods) > 0 && !slices.ContainsFunc(s.Methods, other))
 }
 
-// covers tells that every path that fits the pattern b fits a, too.
+// covers reports whether the pattern a matches every path that b matches.
 func covers(a, b []segment) bool {
 	for i, s := range a {
 		switch {
@@ -225,7 +224,7 @@ func (r *Route) compile() (faults []error) {
 		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
 	}
 	for _, k := range r.Credentials {
-		if !slices.Contains(kinds, k) {
+		if !slices.Contains(allKinds, k) {
 			faults = append(faults, fmt.Errorf("%q isn't a kind of credential", k))
 		}
 	}
@@ -238,7 +237,7 @@ func (r *Route) compile() (faults []error) {
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
 		faults = append(faults, errors.New("organization tokens work only for versions within 1-5 and for soap"))
 	}
-	// Else soap would be the word by which they are taken on version 6, too.
+	// Otherwise, soap would be a way to accept organization tokens on version 6.
 	if r.SOAP && slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
 		faults = append(faults, errors.New("a soap path can't contain {version}"))
 	}
@@ -255,13 +254,13 @@ func (r *Route) compile() (faults []error) {
 	return faults
 }
 
-// validScope wants the characters that a scope may have (RFC 6749 §3.3). The store adds a ? to some.
+// validScope allows the characters of a scope (RFC 6749 §3.3) except ?, which the store appends to some.
 func validScope(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '?' })
 }
 
-// validResource wants an absolute URI without fragment (RFC 8707 §2), under which the
-// description of the API can be found (RFC 9728 §3.1), and which can stand in a challenge.
+// validResource requires an absolute URI without a fragment (RFC 8707 §2), under which clients
+// can find the description of the API (RFC 9728 §3.1), and which can be quoted in a challenge.
 func validResource(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery &&

@@ -11,10 +11,10 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestALoginNameThatIsNoTextStopsNoCounts has an attacker with any good token name
-// somebody in bytes that are no text. PostgreSQL would refuse the whole batch of counts
-// with it, now and ever after, and so every page that shows them to anybody.
-func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
+// TestInvalidUTF8InALoginNameDoesntStopCounts has an attacker with a valid token send a login
+// name that isn't valid text. PostgreSQL would refuse the whole batch of counts because of it,
+// again and again, and break every page that shows counts.
+func TestInvalidUTF8InALoginNameDoesntStopCounts(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
@@ -38,9 +38,9 @@ func TestALoginNameThatIsNoTextStopsNoCounts(t *testing.T) {
 	})
 }
 
-// TestManyClientsHideNoUser has an attacker with an organization token call as a hundred
-// clients, so that none but the first is remembered when he speaks for somebody else. For
-// whom he spoke is what administrators judge the token by.
+// TestManyClientsHideNoUser has an attacker with an organization token pose as a hundred
+// clients, so that Keyporter keeps no more when they act for another user. Administrators
+// judge the token by the users it acted for.
 func TestManyClientsHideNoUser(t *testing.T) {
 	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
@@ -65,7 +65,7 @@ func TestManyClientsHideNoUser(t *testing.T) {
 		if !slices.ContainsFunc(got.Use.ActedFor, func(s keyporter.UserUse) bool {
 			return s.Login == login && s.Calls == calls && s.Version == version
 		}) {
-			t.Errorf("%d calls for %s on %s are not in %+v", calls, login, version, got.Use.ActedFor)
+			t.Errorf("%d calls for %s on %s aren't in %+v", calls, login, version, got.Use.ActedFor)
 		}
 	}
 	if got.Use.Allowed != 103 {

@@ -12,19 +12,19 @@ import (
 	"github.com/keyporter/keyporter/usage"
 )
 
-// entry is what the cache keeps of one credential: all that the rules ask about, and
-// all that an answer needs, ready made. It doesn't change; a change drops it.
+// entry is what the cache keeps of one credential: everything the rules ask about, and
+// everything an answer needs, ready-made. It is immutable; a change drops it.
 type entry struct {
 	store.Credential
 	hash      keyporter.SecretHash
 	principal keyporter.Principal
 	identity  []Header
 	meter     usage.Meter
-	named     namedUsers // with an organization token
+	named     namedUsers // of an organization token
 
-	kept   bool        // in the cache once, so that the next call finds the same entry
+	kept   bool        // was put into the cache, so that later calls find the same entry
 	recent atomic.Bool // used since the hand passed
-	dead   bool        // dropped, its place in the ring not filled yet; guarded by cache.mu
+	dead   bool        // dropped, but its place in the ring isn't filled yet; guarded by cache.mu
 }
 
 func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
@@ -34,7 +34,7 @@ func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
 		UserID: c.UserID, Login: c.Login, OrganizationID: c.OrganizationID, CredentialID: c.TokenID, CredentialKind: c.Kind,
 	}
 	if c.Kind == keyporter.CredentialOrganizationToken {
-		// For whom it speaks each call says.
+		// Each call names the user it acts for.
 		e.principal.ActorID, e.principal.UserID, e.principal.Login = c.UserID, "", ""
 	}
 	if a := c.Access; a != nil {
@@ -44,9 +44,9 @@ func newEntry(hash keyporter.SecretHash, c store.Credential) *entry {
 	return e
 }
 
-// cache holds the entries that were asked for lately, a bounded number of them. Reading
-// takes no lock. Which one goes when it is full the clock algorithm decides: a hand goes
-// round the ring and takes the first entry that wasn't used since it came by last.
+// cache holds a bounded number of recently used entries. Reading takes no lock. When it is
+// full, the clock algorithm chooses what to evict: a hand goes around the ring and takes the
+// first entry that wasn't used since its last pass.
 type cache struct {
 	byHash *xsync.Map[keyporter.SecretHash, *entry]
 
@@ -55,7 +55,7 @@ type cache struct {
 	ring    []*entry
 	hand    int
 	size    int
-	dropped uint64 // how many times something was dropped
+	dropped uint64 // number of drops
 }
 
 func newCache(size int) *cache {
@@ -67,21 +67,21 @@ func (c *cache) get(hash keyporter.SecretHash) *entry {
 	if !ok {
 		return nil
 	}
-	if !e.recent.Load() { // don't write a line that other processors read
+	if !e.recent.Load() { // avoid writing a cache line that other processors read
 		e.recent.Store(true)
 	}
 	return e
 }
 
-// generation is to be asked before what goes into put is queried.
+// generation returns the number to pass to put. Call it before querying what you put.
 func (c *cache) generation() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.dropped
 }
 
-// put keeps e, unless something was dropped since generation: then e may tell of a state
-// that is over. It returns the entry that is kept for that hash, or e.
+// put keeps e, unless something was dropped since generation: then e may be out of date.
+// It returns the entry that is kept for that hash, or e.
 func (c *cache) put(generation uint64, e *entry) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +102,7 @@ func (c *cache) put(generation uint64, e *entry) *entry {
 	return e
 }
 
-// free moves the hand to a place in the ring that can be filled anew.
+// free moves the hand to a place in the ring that can be reused, and returns it.
 func (c *cache) free() int {
 	for {
 		c.hand = (c.hand + 1) % len(c.ring)
@@ -120,7 +120,7 @@ func (c *cache) free() int {
 func (c *cache) remove(e *entry) {
 	e.dead = true
 	c.byHash.Delete(e.hash)
-	// Not the other secret's entry: who drops the token has to find it.
+	// Keep the other secret's entry: dropToken must find it.
 	others := slices.DeleteFunc(c.byToken[e.TokenID], func(o *entry) bool { return o == e })
 	if len(others) == 0 {
 		delete(c.byToken, e.TokenID)
@@ -129,7 +129,7 @@ func (c *cache) remove(e *entry) {
 	c.byToken[e.TokenID] = others
 }
 
-// dropToken drops what is kept of one token.
+// dropToken drops the entries of all secrets of one token.
 func (c *cache) dropToken(id keyporter.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +139,7 @@ func (c *cache) dropToken(id keyporter.ID) {
 	}
 }
 
-// dropIf drops every entry of which gone is true.
+// dropIf drops every entry for which gone returns true.
 func (c *cache) dropIf(gone func(*entry) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// TestATokenWithTwoSecretsIsDroppedWhole has a full cache forget one of a token's two
-// secrets. The token that is switched off then must be switched off for the other one, too.
-func TestATokenWithTwoSecretsIsDroppedWhole(t *testing.T) {
+// TestDroppingATokenDropsBothSecrets has a full cache evict one of a token's two secrets.
+// Switching the token off must then still drop the other one.
+func TestDroppingATokenDropsBothSecrets(t *testing.T) {
 	t.Parallel()
 	c := newCache(2)
 	put := func(secret string, token keyporter.ID) keyporter.SecretHash {
@@ -21,13 +21,13 @@ func TestATokenWithTwoSecretsIsDroppedWhole(t *testing.T) {
 	c.get(before) // so that the hand takes the other one
 	third := put("third", "another")
 	if c.get(after) != nil || c.get(before) == nil || c.get(third) == nil {
-		t.Fatal("the hand took another entry than this test is about")
+		t.Fatal("the hand took a different entry than this test is about")
 	}
 	c.dropToken("rotated")
 	if c.get(before) != nil {
-		t.Error("a secret of the token outlives its drop")
+		t.Error("a secret of the dropped token is still cached")
 	}
 	if c.dropToken("another"); c.get(third) != nil || len(c.byToken) != 0 {
-		t.Errorf("what was dropped is remembered: %v", c.byToken)
+		t.Errorf("dropped tokens are still in byToken: %v", c.byToken)
 	}
 }

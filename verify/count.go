@@ -23,8 +23,8 @@ func (c *Checker) count(k *call, d *Decision) {
 	c.usage.Count(m, &call)
 }
 
-// refusal is what is kept of a refused call. The cause quotes the login name, which may be
-// of any length.
+// refusal returns what is kept of a refused call. Its cause quotes the login name, which is
+// cut because it can be of any length.
 func refusal(k *call, d *Decision) *usage.Refusal {
 	quoted := *k
 	quoted.login.value = k.login.value[:min(len(k.login.value), keyporter.MaxLoginLen)]
@@ -36,7 +36,8 @@ func refusal(k *call, d *Decision) *usage.Refusal {
 	}
 }
 
-// meterOf has calls with a credential counted. Access tokens come and go: they are counted by what they come from.
+// meterOf returns the meter of a credential. Access tokens come and go, so their calls are
+// counted under their connection, or under the app if there is none.
 func meterOf(e *entry) usage.Meter {
 	of := usage.Credential{ID: e.TokenID, OrganizationID: e.OrganizationID, Kind: e.Kind}
 	if a := e.Access; a != nil {

@@ -2,7 +2,7 @@ package verify
 
 import "github.com/keyporter/keyporter"
 
-// SetHeaders takes from the headers of a call those that can carry a credential.
+// SetHeaders sets the fields for the headers that can carry a credential from the headers of a call.
 func (r *Request) SetHeaders(h map[string][]string) {
 	c := keyporter.CredentialHeadersOf(h)
 	r.APIToken, r.OrganizationKey, r.Authorization = c[keyporter.HeaderAPIToken], c[keyporter.HeaderOrganizationKey], c[keyporter.HeaderAuthorization]
@@ -17,7 +17,7 @@ func (r *Request) Headers() keyporter.CredentialHeaders {
 	}
 }
 
-// readHeaders reads the one secret and the one login name in the headers of a call.
+// readHeaders finds the one secret and the one login name in the headers of the call.
 func (k *call) readHeaders() {
 	headers := k.req.Headers()
 	p := headers.Read()
@@ -30,7 +30,7 @@ func (k *call) readHeaders() {
 	}
 }
 
-// single is one value out of several; ok is false when two differ.
+// single is the one value that several places agree on; ok is false if two differ.
 type single struct {
 	value string
 	ok    bool

@@ -7,18 +7,18 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Explain decides about a call as Check does, without counting it, and tells what each
-// rule said and what that rests on.
+// Explain decides about a call the way Check does, but without counting it, and returns what
+// each rule said and why. It returns an error if the names it needs can't be read.
 func (c *Checker) Explain(ctx context.Context, req *Request) (keyporter.Explanation, error) {
 	k := call{req: *req, now: c.now(), dry: true}
 	var d Decision
 	c.decide(ctx, &k, &d)
-	return c.tell(ctx, &k, &d)
+	return c.explanation(ctx, &k, &d)
 }
 
-// ExplainToken tells what becomes of a call with one of the token's secrets, which needn't
-// be known for that. Of req it takes method, host, path and login name. Without a path it
-// leaves out what the path decides.
+// ExplainToken explains a call with one of the token's secrets, without knowing the secret.
+// From req it takes the method, host, path, and login name. Without a path, it leaves out
+// the rules that depend on one. If there is no such token, the error is keyporter.NotFound.
 func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Request) (keyporter.Explanation, error) {
 	cred, err := c.db.CredentialByToken(ctx, token)
 	if err != nil {
@@ -27,8 +27,8 @@ func (c *Checker) ExplainToken(ctx context.Context, token keyporter.ID, req *Req
 	return c.explain(ctx, cred, req)
 }
 
-// ExplainConnection tells, as ExplainToken does, what becomes of a call that an app makes
-// under a connection, with an access token that has all of its scopes.
+// ExplainConnection does for a connection what ExplainToken does for a token: it explains a
+// call with an access token that has all of the connection's scopes.
 func (c *Checker) ExplainConnection(ctx context.Context, connection keyporter.ID, req *Request) (keyporter.Explanation, error) {
 	cred, err := c.db.CredentialByConnection(ctx, connection)
 	if err != nil {
@@ -45,21 +45,21 @@ func (c *Checker) explain(ctx context.Context, cred store.Credential, req *Reque
 		d.Route, d.Version, k.match = c.route(req)
 		k.route, k.version = d.Route, d.Version
 		if !d.ask(&k, keyporter.RulePath, keyporter.RuleCredential) {
-			return c.tell(ctx, &k, &d)
+			return c.explanation(ctx, &k, &d)
 		}
 	}
 	if d.Allowed = k.route != nil && k.route.Public; !d.Allowed {
 		c.decideKnown(ctx, &k, &d)
 	}
-	return c.tell(ctx, &k, &d)
+	return c.explanation(ctx, &k, &d)
 }
 
-// tell makes the explanation of a decision. It asks the database for the names that
-// decisions do without.
-func (c *Checker) tell(ctx context.Context, k *call, d *Decision) (keyporter.Explanation, error) {
+// explanation adds each rule's cause to a decision. It reads from the database the names that
+// deciding doesn't need.
+func (c *Checker) explanation(ctx context.Context, k *call, d *Decision) (keyporter.Explanation, error) {
 	s := &story{call: k}
 	if k.entry != nil {
-		if err := s.look(ctx, c); err != nil {
+		if err := s.readNames(ctx, c); err != nil {
 			return keyporter.Explanation{}, err
 		}
 	}
@@ -80,7 +80,7 @@ func (c *Checker) tell(ctx context.Context, k *call, d *Decision) (keyporter.Exp
 	return x, nil
 }
 
-// wouldAsk tells whether a rule that wasn't asked would have been, had those before it passed.
+// wouldAsk reports whether a rule that wasn't asked would have been if the earlier ones had passed.
 func (s *story) wouldAsk(r keyporter.Rule) bool {
 	switch r {
 	case keyporter.RulePath, keyporter.RuleCredential, keyporter.RuleSecret, keyporter.RuleKnown:
@@ -93,7 +93,7 @@ func (s *story) wouldAsk(r keyporter.Rule) bool {
 	return s.entry == nil && r.AppliesTo(keyporter.CredentialUserToken) || s.entry != nil && s.wouldAskKnown(r)
 }
 
-// wouldAskKnown is wouldAsk of the rules that are about what was looked up.
+// wouldAskKnown is wouldAsk for the rules asked after the lookup.
 func (s *story) wouldAskKnown(r keyporter.Rule) bool {
 	switch r {
 	case keyporter.RuleAudience:
@@ -106,8 +106,8 @@ func (s *story) wouldAskKnown(r keyporter.Rule) bool {
 	return r.AppliesTo(s.entry.Kind)
 }
 
-// look reads what the story names. What is gone meanwhile stays without a name.
-func (s *story) look(ctx context.Context, c *Checker) error {
+// readNames reads the names that the story uses. Whatever was deleted meanwhile has none.
+func (s *story) readNames(ctx context.Context, c *Checker) error {
 	var err error
 	read := func(e error) {
 		if e != nil && keyporter.KindOf(e) != keyporter.NotFound {

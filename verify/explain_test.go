@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// organizationWorld is ada with an organization token and a user token, and whom they can speak for.
+// organizationWorld is ada with an organization token and a user token, and users the tokens can act for.
 type organizationWorld struct {
 	*keyportertest.Node
 
@@ -31,7 +31,7 @@ func newOrganizationWorld(t *testing.T, url string) organizationWorld {
 	return w
 }
 
-// call is one with the organization token.
+// call returns a call with the organization token.
 func (w *organizationWorld) call(version int, logins ...string) *verify.Request {
 	return &verify.Request{
 		Method: "GET", Path: fmt.Sprintf("/Api/v%d/envelope/1", version), OrganizationKey: []string{w.secret.Reveal()}, UserLoginName: logins,
@@ -39,20 +39,20 @@ func (w *organizationWorld) call(version int, logins ...string) *verify.Request 
 	}
 }
 
-// TestALoginNameThatIsTooLongIsNobodys has who holds an organization token name a
-// thousand users whom there can't be, to fill the memory with their names.
-func TestALoginNameThatIsTooLongIsNobodys(t *testing.T) {
+// TestALoginNameThatIsTooLongIsNotKept has the holder of an organization token send a login
+// name that nobody can have, to fill the memory with such names.
+func TestALoginNameThatIsTooLongIsNotKept(t *testing.T) {
 	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
 	mustReason(t, w.Checker.Check(t.Context(), w.call(5, "grace@acme.example")), keyporter.Allowed)
 	before := w.Checker.Lookups()
 	mustReason(t, w.Checker.Check(t.Context(), w.call(5, strings.Repeat("x", 16<<10)+"@acme.example")), keyporter.ReasonNamedUnknown)
 	if w.Checker.Lookups() != before {
-		t.Error("the name was looked up, and is remembered")
+		t.Error("the name was looked up, and is kept")
 	}
 }
 
-func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
+func TestAnOrganizationTokenActsForTheNamedUser(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newOrganizationWorld(t, url)
@@ -70,7 +70,7 @@ func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
 			t.Errorf("identity %v, want %v", identity, want)
 		}
 
-		// What becomes of the named user counts from the next call on, here and on another node.
+		// Changes to the named user take effect on the next call here, and soon on another node.
 		there, me := w.Node, keyporter.Command()
 		if strings.HasPrefix(url, "postgres") {
 			there = keyportertest.NewNode(t, url)
@@ -98,8 +98,9 @@ func TestAnOrganizationTokenSpeaksForWhomTheCallNames(t *testing.T) {
 	})
 }
 
-// TestEachFaultOfALoginNameHasAReason and its words: in the explanation, and in what is kept of the refusal.
-func TestEachFaultOfALoginNameHasAReason(t *testing.T) {
+// TestLoginNameReasonsAreExplained checks the reason and the words for each fault of a login
+// name, in explanations and in the refusal that is kept.
+func TestLoginNameReasonsAreExplained(t *testing.T) {
 	t.Parallel()
 	w := newOrganizationWorld(t, keyportertest.SQLite(t))
 	idle := keyportertest.User(t, w.Control, "Acme", "idle@acme.example", keyporter.RoleAPIUser)
@@ -178,7 +179,7 @@ func TestTheLast100RefusalsAreKept(t *testing.T) {
 			t.Fatalf("%d refusals are kept, from %+v, %v", len(got), got[0], err)
 		}
 		if strings.Contains(fmt.Sprintf("%+v", got), w.secret.Reveal()) {
-			t.Error("the secret is in what is kept")
+			t.Error("the refusals contain the secret")
 		}
 		all, err := w.Control.OrganizationRefusals(t.Context(), keyportertest.Session(admin))
 		if err != nil || len(all) != keyporter.RefusalLimit {

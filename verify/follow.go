@@ -16,14 +16,14 @@ func (c *Checker) Changed(change store.Change) {
 		c.learn(change)
 		return
 	}
-	if d, some := touched(change); some {
+	if d, ok := touched(change); ok {
 		c.drop(d)
 	}
 }
 
-// touched says what a change touches, and whether that is something. It is the one place that
-// does: what the cache drops is what is told to those who watch.
-func touched(change store.Change) (d Drop, some bool) {
+// touched returns what a change affects; ok is false if that is nothing. The cache and those
+// who watch both go by it, so that they drop the same.
+func touched(change store.Change) (d Drop, ok bool) {
 	noun, _, _ := strings.Cut(string(change.Name), ".")
 	switch noun {
 	case "session", "identity_provider": // no check asks about these
@@ -33,7 +33,7 @@ func touched(change store.Change) (d Drop, some bool) {
 	case "access_token", "grant", "connection", "app":
 		return touchedAccess(noun, change)
 	case "user":
-		// An organization token may speak for any user of the organization.
+		// An organization token may act for any user of the organization.
 		return Drop{User: change.UserID, Organization: change.OrganizationID}, true
 	case "organization", "flag", "role":
 		if change.OrganizationID == "" {
@@ -44,9 +44,9 @@ func touched(change store.Change) (d Drop, some bool) {
 	return Drop{}, true
 }
 
-// touchedAccess says what a change touches that is about access tokens: everything, if it
-// doesn't say what it is about.
-func touchedAccess(noun string, change store.Change) (d Drop, some bool) {
+// touchedAccess is touched for changes about access tokens. A change that doesn't say what it
+// is about affects everything.
+func touchedAccess(noun string, change store.Change) (d Drop, ok bool) {
 	switch change.Name {
 	case keyporter.EventAppCreate, keyporter.EventAppSecretAdd, keyporter.EventAppSecretDelete, keyporter.EventAppPeople:
 		return Drop{}, false // no check asks about these
@@ -60,7 +60,7 @@ func touchedAccess(noun string, change store.Change) (d Drop, some bool) {
 	return Drop{App: change.AppID}, true
 }
 
-// learn makes the secrets of a new token known.
+// learn adds the secrets of a new token to those known.
 func (c *Checker) learn(change store.Change) {
 	if change.Secret != nil {
 		c.known.add([]keyporter.SecretHash{*change.Secret})
@@ -70,7 +70,7 @@ func (c *Checker) learn(change store.Change) {
 	defer cancel()
 	hashes, err := c.db.SecretHashesOf(ctx, change.TokenID)
 	if err != nil {
-		c.known.reset() // then the database is asked, until they are all read anew
+		c.known.reset() // until all are read again, the database answers
 		return
 	}
 	c.known.add(hashes)
@@ -79,14 +79,14 @@ func (c *Checker) learn(change store.Change) {
 // Reset drops everything. See store.Follower.
 func (c *Checker) Reset() { c.drop(Drop{}) }
 
-// Complete tells whether the Checker knows every secret that was issued, so that it
-// refuses others without asking the database.
+// Complete reports whether the Checker knows every issued secret, and so refuses all others
+// without asking the database.
 func (c *Checker) Complete() bool { return c.known.table.Load() != nil }
 
-// renewEvery is how often the known secrets are read again, if there were new ones.
+// renewEvery is how often the known secrets are read again if some were added.
 const renewEvery = time.Hour
 
-// Run keeps the Checker's memory complete until ctx ends.
+// Run keeps the Checker's set of known secrets complete until ctx ends.
 func (c *Checker) Run(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
@@ -99,7 +99,7 @@ func (c *Checker) Run(ctx context.Context) {
 		case <-c.known.rebuild:
 			if err := c.known.fill(ctx, c.db.EachSecretHash); err != nil {
 				c.log.Warn("can't read the hashes of all secrets", "error", err)
-				time.AfterFunc(time.Second, c.known.reset) // it may have been a reset that asked
+				time.AfterFunc(time.Second, c.known.reset) // not renew: the table may be gone since a reset
 			}
 		}
 	}

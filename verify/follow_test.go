@@ -18,9 +18,9 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestANodeHearsOfWhatOthersChange has one node check and another one change. On SQLite
-// the other one is another process as far as the database can tell.
-func TestANodeHearsOfWhatOthersChange(t *testing.T) {
+// TestANodeHearsOfChangesOnOthers has one node check calls while another makes changes. On
+// SQLite, the other node looks like another process to the database.
+func TestANodeHearsOfChangesOnOthers(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
@@ -54,8 +54,8 @@ func TestANodeHearsOfWhatOthersChange(t *testing.T) {
 	})
 }
 
-// TestHowLongADisableTakes prints how long it takes from a disable on one node to the
-// first refusal on another, of 200 tries. It asserts nothing about time: the machine is shared.
+// TestHowLongADisableTakes prints how long it takes from a disable on one node to the first
+// refusal on another, in 200 tries. It asserts nothing about time, because machines are shared.
 func TestHowLongADisableTakes(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
@@ -80,12 +80,12 @@ func TestHowLongADisableTakes(t *testing.T) {
 			took = append(took, time.Since(start))
 		}
 		slices.Sort(took)
-		t.Logf("from a disable on one node to the refusal on another, of %d: p50 %v, p99 %v, longest %v", len(took), took[99], took[197], took[199])
+		t.Logf("from a disable on one node to the refusal on another, in %d tries: p50 %v, p99 %v, longest %v", len(took), took[99], took[197], took[199])
 	})
 }
 
-// TestAQueryThatIsOvertaken fills the cache from many sides while the token is being
-// switched, and wants no stale entry to stay.
+// TestAQueryThatIsOvertaken fills the cache from many goroutines while the token is switched
+// on and off, and expects no stale entry to remain.
 func TestAQueryThatIsOvertaken(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -121,7 +121,7 @@ func TestAQueryThatIsOvertaken(t *testing.T) {
 	})
 }
 
-// distant returns a node that reaches its database over a line, and one that is beside it.
+// distant returns a node that reaches its database over a line, and one that is next to it.
 func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line, s *postgres.Server) {
 	t.Helper()
 	s = postgres.Start(t)
@@ -134,7 +134,7 @@ func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line
 	return keyportertest.NewNode(t, fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", w.Address, cfg.Database)), keyportertest.NewNode(t, url), w, s
 }
 
-func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
+func TestReconnectingMissesNothing(t *testing.T) {
 	t.Parallel()
 	far, near, w, _ := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -154,8 +154,8 @@ func TestACutConnectionIsMadeAnewAndNothingMissed(t *testing.T) {
 	keyportertest.Eventually(t, "hearing again", far.DB.Hears)
 }
 
-// TestASilentConnectionIsNotTrusted loses everything that is sent, without an error, as
-// a network that drops packets does.
+// TestASilentConnectionIsNotTrusted loses everything that is sent, without an error, like a
+// network that drops packets.
 func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	far, near, w, _ := distant(t)
@@ -168,7 +168,7 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	}
 	start := time.Now()
 	keyportertest.Eventually(t, "not trusting its memory", func() bool { return !far.DB.Hears() })
-	t.Logf("the silence was noticed after %v", time.Since(start))
+	t.Logf("the node noticed the silence after %v", time.Since(start))
 	w.Mend()
 	w.Cut()
 	keyportertest.Eventually(t, "refused", func() bool { return ask(far, secret.Reveal()).Reason == keyporter.ReasonDisabled })
@@ -176,9 +176,9 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	mustReason(t, ask(far, secret.Reveal()), keyporter.ReasonDisabled)
 }
 
-// TestASilentDatabaseIsNoAnswer asks while nothing comes back from the database. Whoever
-// waits for the decision has to get one, and callers must not pile up.
-func TestASilentDatabaseIsNoAnswer(t *testing.T) {
+// TestASilentDatabaseIsUnavailable checks calls while nothing comes back from the database.
+// Each caller must get a decision, and they must not pile up.
+func TestASilentDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	far, near, w, _ := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -187,7 +187,7 @@ func TestASilentDatabaseIsNoAnswer(t *testing.T) {
 		_, secret := keyportertest.Token(t, near.Control, ada, fmt.Sprint(i))
 		secrets[i] = secret.Reveal()
 	}
-	// Who has heard of the last has heard of all: else the far node may say, rightly, that it knows of no such secret.
+	// Wait until the far node has heard of the last one, and so of all. Otherwise, it could rightly say that it knows no such secret.
 	last := len(secrets) - 1
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secrets[last]).Allowed })
 	w.Mute()
@@ -226,7 +226,7 @@ func TestWithoutADatabaseNothingIsAllowed(t *testing.T) {
 	keyportertest.Eventually(t, "hearing again", n.DB.Hears)
 }
 
-func TestARemovedSQLiteFileIsNoDatabase(t *testing.T) {
+func TestARemovedSQLiteFileIsUnavailable(t *testing.T) {
 	t.Parallel()
 	path := keyportertest.SQLite(t)
 	n := keyportertest.NewNode(t, path)
@@ -239,8 +239,9 @@ func TestARemovedSQLiteFileIsNoDatabase(t *testing.T) {
 	keyportertest.Eventually(t, "unavailable", func() bool { return ask(n, secret.Reveal()).Reason == keyporter.ReasonUnavailable })
 }
 
-// cached are calls that the cache answers, one with each kind of token, and one with a secret that was never issued.
-func cached(t testing.TB) (*verify.Checker, map[string]verify.Request) {
+// cachedCalls returns calls that the cache answers: one with a user token, one with an access
+// token, and one with a secret that was never issued.
+func cachedCalls(t testing.TB) (*verify.Checker, map[string]verify.Request) {
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
@@ -255,7 +256,7 @@ func cached(t testing.TB) (*verify.Checker, map[string]verify.Request) {
 }
 
 func TestACachedCheckAllocatesNothing(t *testing.T) {
-	checker, calls := cached(t)
+	checker, calls := cachedCalls(t)
 	for name, req := range calls {
 		if d := checker.Check(t.Context(), &req); d.Allowed != (name != "unknown") {
 			t.Errorf("%s: %s", name, d.Reason)
@@ -266,9 +267,8 @@ func TestACachedCheckAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck is what these checks cost.
 func BenchmarkCheck(b *testing.B) {
-	checker, calls := cached(b)
+	checker, calls := cachedCalls(b)
 	for name, req := range calls {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

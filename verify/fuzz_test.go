@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// FuzzPath holds what readPath promises: whoever decodes or cleans the path once more still sees the same one.
+// FuzzPath checks what readPath promises: decoding or cleaning the path once more changes nothing.
 func FuzzPath(f *testing.F) {
 	for _, s := range []string{"/Api/v6/x", "/%2e%2e/x", "/a/%252f", "/a;b", "/%E2%84%AA", "/%C4%B0", "/%C4%B1", "/a//b"} {
 		f.Add(s)
@@ -51,9 +51,8 @@ func onlyASCII(r rune) rune {
 	return -1
 }
 
-// FuzzRoute compares the matcher with a regular expression that says the same of a path
-// which can be read. A path that only one of the two lets through is a call that is held
-// to the rules of another route.
+// FuzzRoute compares the matcher with an equivalent regular expression. A path that only one
+// of them matches would be checked against the rules of the wrong route.
 func FuzzRoute(f *testing.F) {
 	for _, s := range []string{
 		"/Api/v6/envelope/1", "/api/V6.0/envelope/1/file/2", "/Api/v6", "/Api/v6/", "/Api/v06/x", "/Api/v1000/x", "/Api/v5.0.0/x", "/API.ASMX", "/Api.asmx/",
@@ -99,7 +98,7 @@ func FuzzRoute(f *testing.F) {
 	})
 }
 
-// expressionOf writes a pattern as a regular expression.
+// expressionOf returns a regular expression that matches what a pattern does.
 func expressionOf(pattern string) *regexp.Regexp {
 	var e strings.Builder
 	for s := range strings.SplitSeq(pattern[1:], "/") {
@@ -117,8 +116,8 @@ func expressionOf(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`(?is)\A` + e.String() + `\z`)
 }
 
-// FuzzHeaders wants one secret to be read out of headers when there is one, and none when
-// there are two. Which header it stood in, and in which order they came, must not matter.
+// FuzzHeaders expects headers to be ambiguous exactly if they contain more than one secret,
+// whatever headers the secrets are in and in whatever order they come.
 func FuzzHeaders(f *testing.F) {
 	f.Add("kpu_a", "", "", "")
 	f.Add("kpu_a", "Bearer kpu_a", "", "ada@acme.example")
@@ -158,7 +157,7 @@ func FuzzHeaders(f *testing.F) {
 	})
 }
 
-// schemes are those of RFC 6750 and RFC 9449, with the blanks behind them.
+// schemes matches those of RFC 6750 and RFC 9449, with the spaces after them.
 var schemes = regexp.MustCompile(`(?i)\A(?:bearer|dpop)(?: +|\z)`)
 
 func tokenOf(authorization string) string {

@@ -2,16 +2,16 @@ package verify
 
 import "github.com/keyporter/keyporter"
 
-// Header is a header that is ready to be put into a http.Header.
+// Header is a header ready to be put into an http.Header.
 type Header struct {
 	Name   string   // in canonical form
 	Values []string // one value
 }
 
-// identityOf makes the headers once per credential; making them once per call would cost
-// more than all rules together. They lie side by side: a call that comes after those of
-// ten thousand other tokens finds them out of the processor's caches, and pays for each
-// place that it has to look at.
+// identityOf makes the identity headers of a principal, once per credential: making them for
+// each call would cost more than all rules together. They are in adjacent memory, because a
+// call that follows those of ten thousand other tokens finds nothing in the processor's
+// caches and pays for each line it reads.
 func identityOf(p *keyporter.Principal) []Header {
 	var made struct {
 		headers [len(keyporter.IdentityHeaders{})]Header

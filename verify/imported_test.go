@@ -9,9 +9,9 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestTokensOfAnotherSystemGoOn has them where calls carry them, on the node that imported
-// them and on another one, a few and many at once.
-func TestTokensOfAnotherSystemGoOn(t *testing.T) {
+// TestImportedTokensWork tries tokens of another system in each header that carries them, on
+// the node that imported them and on another, imported one by one and in bulk.
+func TestImportedTokensWork(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n, other := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
@@ -38,7 +38,7 @@ func TestTokensOfAnotherSystemGoOn(t *testing.T) {
 					d := node.Checker.Check(t.Context(), &req)
 					mustReason(t, d, keyporter.Allowed)
 					if d.Principal == nil || d.Principal.UserID != ada.ID {
-						t.Fatalf("it speaks for %+v", d.Principal)
+						t.Fatalf("it acts for %+v", d.Principal)
 					}
 				}
 			}
@@ -53,9 +53,9 @@ func TestTokensOfAnotherSystemGoOn(t *testing.T) {
 	})
 }
 
-// TestWhatWasNeverImportedCostsNoQuery has an attacker try secrets in the form of another
-// system, and somebody mistype one of ours.
-func TestWhatWasNeverImportedCostsNoQuery(t *testing.T) {
+// TestUnknownSecretsOfAnotherSystemCostNoQuery has an attacker try secrets in the form of
+// another system, and someone mistype one of ours.
+func TestUnknownSecretsOfAnotherSystemCostNoQuery(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
@@ -70,10 +70,10 @@ func TestWhatWasNeverImportedCostsNoQuery(t *testing.T) {
 		}
 		mistyped := ask(n, mistype(keyporter.NewSecret(keyporter.SecretUserToken).Reveal()))
 		if mistyped.Outcomes[keyporter.RuleSecret] != keyporter.Failed {
-			t.Errorf("a typing error in one of ours isn't told by its checksum: %v", mistyped.Outcomes)
+			t.Errorf("the checksum doesn't reveal a typo in one of ours: %v", mistyped.Outcomes)
 		}
 		if after := n.Checker.Lookups(); after != before {
-			t.Errorf("%d look-ups", after-before)
+			t.Errorf("%d lookups", after-before)
 		}
 	})
 }

@@ -7,34 +7,34 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Inspection is what a credential is, and whether it works now: the Decision is that of all
-// rules that can be asked with what the Question tells of the call. The others, as that
-// about the scope, are left to who asks. With an unknown secret nothing but the Reason is.
+// Inspection describes a credential and says whether it works now. The Decision covers every
+// rule that can be asked given what the Question says about the call. The caller has to check
+// the others, such as the one about the scope. With an unknown secret, only the Reason is set.
 type Inspection struct {
-	keyporter.Decision              // its Principal has app and scopes; of an organization token, who acts, and no user unless one was named
+	keyporter.Decision              // the Principal of an organization token has an actor, and a user only if the Question names one
 	ConnectionID       keyporter.ID // with an access token that acts for a user
 	Resources          []string     // APIs that an access token is for (RFC 8707); none: all
-	KeyHash            string       // thumbprint of the key that it is bound to (cnf.jkt, RFC 9449 §6.2); empty: none
-	CreatedAt          time.Time    // of an API token, not of its secret
+	KeyHash            string       // thumbprint of the key it is bound to (cnf.jkt, RFC 9449 §6.2); empty: none
+	CreatedAt          time.Time    // of the token, not of its secret
 	ExpiresAt          time.Time    // zero: never
 }
 
-// Question is about a credential, and what is known of the call that carries it.
+// Question is a credential, and what is known about the call that carries it.
 type Question struct {
 	Secret string
-	Login  string // the login name in the call: an organization token then speaks for that user
-	API    *API   // to which the call goes, and which the credential has to be for (RFC 8707); nil: not known
+	Login  string // the login name in the call: the user an organization token acts for
+	API    *API   // the API that is called; an access token must be for it (RFC 8707); nil: unknown
 
-	// Call is the call, if there is one and the API is known. Of it Method, Path, ClientIP,
-	// Agent and RequestID are kept, and it is counted, if it is refused here: who asks can
-	// count those only that he knows whose they are. With DPoP, and with it Origin, the
-	// secret was shown with the scheme DPoP, and the proof counts as shown.
+	// Call is the call, if the API is known. If Inspect refuses it, it is counted here, and
+	// its Method, Path, ClientIP, Agent, and RequestID are kept: the caller of Inspect can't
+	// count it, not knowing whose it was. If Call has DPoP, it needs Origin too; the secret
+	// came with the DPoP scheme, and the proof is checked and used up.
 	Call    *Request
-	Version int // of the API, 0 when there is none
+	Version int // of the API, 0 if it has none
 }
 
-// Inspect inspects the credential that a secret opens. It returns an error if the state
-// can't be read.
+// Inspect describes the credential with a secret. It returns an error if the database can't
+// be read.
 func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {
 	k := call{now: c.now(), dry: true, secret: q.Secret, login: single{value: keyporter.TrimHeader(q.Login), ok: true}, proof: notApplicable}
 	if q.API != nil {
@@ -68,7 +68,7 @@ func (c *Checker) inspect(ctx context.Context, k *call, d *Decision) (err error)
 	if k.entry, err = c.entryOf(ctx, k.secret); err != nil || !d.ask(k, keyporter.RuleKnown, keyporter.RuleProof) {
 		return err
 	}
-	if k.dpop { // else who asks is told that there is a key
+	if k.dpop { // otherwise, the caller learns from KeyHash that there is a key
 		if err = c.prove(ctx, k); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (c *Checker) inspect(ctx context.Context, k *call, d *Decision) (err error)
 	return nil
 }
 
-// inspectNamed continues with the user an organization token speaks for.
+// inspectNamed continues with the user an organization token acts for.
 func (c *Checker) inspectNamed(ctx context.Context, k *call, d *Decision) (err error) {
 	if k.ofOrganization() {
 		if k.named, err = c.namedBy(ctx, k.entry, k.login.value); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestInspect asks about every kind of credential, working and not, and wants no call counted.
+// TestInspect asks about every kind of credential, working and not, and expects that no call is counted.
 func TestInspect(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -31,13 +31,13 @@ func TestInspect(t *testing.T) {
 			t.Errorf("an access token: %+v, %+v, %v", got, p, err)
 		}
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: own.Reveal()}); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.CredentialKind != keyporter.CredentialAppToken || got.ConnectionID != "" {
-			t.Errorf("an app's own: %+v, %v", got, err)
+			t.Errorf("a token of an app that acts for itself: %+v, %v", got, err)
 		}
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofUser.Reveal()}); err != nil || !got.Allowed || got.Principal.Login != w.ada.Login || got.Principal.CredentialID != user.ID || got.CreatedAt.IsZero() || !got.ExpiresAt.IsZero() {
 			t.Errorf("a user token: %+v, %v", got, err)
 		}
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofUser.Reveal(), Login: grace.Login}); err != nil || got.Reason != keyporter.ReasonLoginName {
-			t.Errorf("a user token beside another's name: %+v, %v", got, err)
+			t.Errorf("a user token with another user's name: %+v, %v", got, err)
 		}
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: ofOrganization.Reveal()}); err != nil || !got.Allowed || got.Principal.UserID != "" || got.Principal.ActorID != w.ada.ID {
 			t.Errorf("an organization token: %+v, %v", got, err)
@@ -55,7 +55,7 @@ func TestInspect(t *testing.T) {
 		}
 		w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
 		if got, err = w.Checker.Inspect(t.Context(), verify.Question{Secret: access.Reveal()}); err != nil || got.Allowed || got.Reason != keyporter.ReasonAppSuspended {
-			t.Errorf("of a suspended app: %+v, %v", got, err)
+			t.Errorf("a token of a suspended app: %+v, %v", got, err)
 		}
 		if err := w.Usage.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -66,7 +66,7 @@ func TestInspect(t *testing.T) {
 	})
 }
 
-// TestWithoutADatabaseNothingIsInspected: who asks must not take a fault for a no.
+// TestWithoutADatabaseNothingIsInspected expects an error, so that callers don't mistake an outage for a refusal.
 func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)
@@ -80,9 +80,9 @@ func TestWithoutADatabaseNothingIsInspected(t *testing.T) {
 	})
 }
 
-// TestAccessTokensThatEndedAreForgotten prunes, and wants who shows one to be told that it
-// expired for a day, and what stands to stay.
-func TestAccessTokensThatEndedAreForgotten(t *testing.T) {
+// TestExpiredAccessTokensArePruned expects callers to hear for a day that their token expired,
+// and pruning to leave tokens that are still valid.
+func TestExpiredAccessTokensArePruned(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newAccessWorld(t, url)
@@ -103,11 +103,11 @@ func TestAccessTokensThatEndedAreForgotten(t *testing.T) {
 		w.Clock.Advance(24 * time.Hour)
 		_, next := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		prune()
-		w.Checker.Changed(store.Change{Name: keyporter.EventAppUpdate, AppID: w.app.ID}) // it is not told of
+		w.Checker.Changed(store.Change{Name: keyporter.EventAppUpdate, AppID: w.app.ID}) // pruning writes no event
 		w.ask(t, w.call(secret), keyporter.ReasonUnknown)
 		w.ask(t, w.call(next), keyporter.Allowed)
 		if !grants() {
-			t.Error("the grant went before a day was over since its end")
+			t.Error("the grant was pruned within a day of its end")
 		}
 		w.Clock.Advance(24 * time.Hour)
 		prune()

@@ -9,10 +9,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// known remembers of every secret that was issued 64 bits of its hash, in 16 to 32 bytes
-// of memory each, so that whoever tries secrets that were never issued costs neither the
-// database nor a place in the cache. It may think that it knows a secret
-// that was deleted; then the database is asked. While it isn't complete it lacks nothing.
+// known remembers 64 bits of the hash of every issued secret, in 16 to 32 bytes of memory
+// each, so that guesses at secrets cost neither a query nor a place in the cache. It may
+// still know a secret that was deleted; then the database decides. Until it is complete,
+// it rules out nothing.
 type known struct {
 	table atomic.Pointer[table]
 
@@ -30,7 +30,7 @@ func newKnown() *known {
 	return k
 }
 
-// lacks tells for certain that the secret wasn't issued.
+// lacks reports whether the secret was certainly never issued.
 func (k *known) lacks(hash keyporter.SecretHash) bool {
 	t := k.table.Load()
 	return t != nil && !t.has(fingerprint(hash))
@@ -63,8 +63,8 @@ func (k *known) reset() {
 	k.ask()
 }
 
-// renew asks for a refill when there may be something to forget: access tokens come by
-// the hour, and what has expired is deleted without a word. Until then the table stays.
+// renew asks for a refill if there may be something to forget: access tokens are issued by
+// the hour, and expired ones are deleted without an event. Until it is refilled, the table stays in use.
 func (k *known) renew() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -80,7 +80,8 @@ func (k *known) ask() {
 	}
 }
 
-// fill reads every hash that is stored. What is added or reset meanwhile counts.
+// fill builds the table from every stored hash. Hashes added meanwhile are included, and a
+// reset meanwhile discards the result.
 func (k *known) fill(ctx context.Context, each func(context.Context, func(keyporter.SecretHash)) error) error {
 	epoch := k.begin()
 	t := newTable(1024)
@@ -92,7 +93,7 @@ func (k *known) fill(ctx context.Context, each func(context.Context, func(keypor
 		return err
 	}
 	if k.epoch != epoch {
-		return nil // asked for again already
+		return nil // the reset has already asked for another refill
 	}
 	for _, h := range k.late {
 		t = t.with(fingerprint(h))
@@ -102,7 +103,7 @@ func (k *known) fill(ctx context.Context, each func(context.Context, func(keypor
 	return nil
 }
 
-// begin has what is added from now on kept for the table that is to be filled.
+// begin starts collecting added hashes for the table that is about to be filled.
 func (k *known) begin() (epoch int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

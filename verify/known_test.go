@@ -7,9 +7,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// TestTheKnownAreReadAnew has secrets come while the set is being filled anew, and others
-// go without a word.
-func TestTheKnownAreReadAnew(t *testing.T) {
+// TestRefillIncludesWhatIsAddedMeanwhile adds secrets while the set is being refilled, and
+// deletes others without an event.
+func TestRefillIncludesWhatIsAddedMeanwhile(t *testing.T) {
 	t.Parallel()
 	hash := keyporter.HashSecret
 	k := newKnown()
@@ -33,7 +33,7 @@ func TestTheKnownAreReadAnew(t *testing.T) {
 	k.renew()
 	select {
 	case <-k.rebuild:
-		t.Fatal("nothing was added, and the set is read anew")
+		t.Fatal("nothing was added, but the set is read again")
 	default:
 	}
 	k.add([]keyporter.SecretHash{hash("new")})
@@ -43,7 +43,7 @@ func TestTheKnownAreReadAnew(t *testing.T) {
 	meanwhile = func() {
 		k.add([]keyporter.SecretHash{hash("late")})
 		if k.lacks(hash("late")) || k.lacks(hash("old")) {
-			t.Error("while the set is read anew, the one before isn't used")
+			t.Error("while the set is read again, the previous one isn't used")
 		}
 	}
 	fill()
@@ -52,7 +52,7 @@ func TestTheKnownAreReadAnew(t *testing.T) {
 			t.Errorf("lacks %s: %v", text, !want)
 		}
 	}
-	// What was reset meanwhile is not taken in.
+	// A reset during the refill discards what was read.
 	meanwhile = k.reset
 	fill()
 	if k.lacks(hash("never")) {

@@ -9,11 +9,11 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// maxNamed is how many named users are remembered for one organization token.
+// maxNamed is how many named users are kept for one organization token.
 const maxNamed = 1000
 
-// named is the user for whom an organization token speaks in a call, with all that an
-// answer needs, ready made. It belongs to the entry of that token and goes with it.
+// named is a user an organization token acts for, with everything an answer needs, ready-made.
+// It belongs to the token's entry and is dropped with it.
 type named struct {
 	store.Standing
 	principal keyporter.Principal
@@ -27,8 +27,8 @@ func (e *entry) newNamed(s store.Standing) *named {
 	return n
 }
 
-// namedUsers remembers users by the login names that calls had, nil where nobody of the
-// organization has it. Whatever changes a user of the organization drops the entry that this belongs to.
+// namedUsers has users by the login names in calls, and nil for names that nobody in the
+// organization has. A change to any user of the organization drops the entry it belongs to.
 type namedUsers struct {
 	mu      sync.RWMutex
 	byLogin map[string]*named
@@ -50,13 +50,12 @@ func (u *namedUsers) put(login string, n *named) {
 	u.byLogin[strings.Clone(login)] = n
 }
 
-// namedBy returns the user of the token's organization who has the login name, nil when
-// nobody has. An entry that was dropped meanwhile may remember what is over, but nobody
-// finds that entry any more.
+// namedBy returns the user with the login name in the token's organization, or nil if there
+// is none. An entry dropped meanwhile may keep outdated users, but no later call finds it.
 func (c *Checker) namedBy(ctx context.Context, e *entry, login string) (*named, error) {
-	// No header has a NUL in it, but who asks for an explanation can type one, and PostgreSQL would take it for a fault of ours.
+	// No header can contain a NUL, but people who ask for an explanation can type one, and PostgreSQL would return an error.
 	if len(login) > keyporter.MaxLoginLen || strings.IndexByte(login, 0) >= 0 {
-		return nil, nil //nolint:nilnil // nobody's, and too much to remember
+		return nil, nil //nolint:nilnil // nobody has this name, and it isn't worth keeping
 	}
 	if n, ok := e.named.get(login); ok {
 		return n, nil

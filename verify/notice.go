@@ -10,12 +10,11 @@ import (
 // httpTime is the format of a date in a header (RFC 9110 §5.6.7).
 const httpTime = "Mon, 02 Jan 2006 15:04:05 GMT"
 
-// Notices are the headers by which an answer tells what who still uses an organization
-// token has to know.
+// Notices are the headers that tell callers of organization tokens about their deprecation.
 type Notices []Header
 
-// NewNotices says since when organization tokens are deprecated (RFC 9745) and, when that
-// is set, when they may end (RFC 8594).
+// NewNotices returns headers that say since when organization tokens are deprecated (RFC 9745)
+// and, unless sunset is zero, when they may stop working (RFC 8594).
 func NewNotices(sunset time.Time) Notices {
 	n := Notices{{Name: "Deprecation", Values: []string{"@" + strconv.FormatInt(keyporter.OrganizationTokensDeprecatedAt().Unix(), 10)}}}
 	if !sunset.IsZero() {
@@ -24,7 +23,7 @@ func NewNotices(sunset time.Time) Notices {
 	return n
 }
 
-// AddTo adds them to the headers of an answer to a call made with an organization token.
+// AddTo adds the notices to the headers of an answer if the call was made with an organization token.
 func (n Notices) AddTo(h map[string][]string, d *Decision) {
 	if d.Principal == nil || d.Principal.CredentialKind != keyporter.CredentialOrganizationToken {
 		return

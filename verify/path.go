@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// readPath returns the path as routes are matched against it: decoded, with letter case
-// as sent. A path that some server on the way could read as another one is refused:
+// readPath returns the path that routes are matched against: decoded, with letter case
+// as sent. It refuses any path that some server on the way could read differently:
 // encoded or doubled separators, dot segments, path parameters, escapes within escapes,
-// control characters, and letters outside of ASCII that fold into it. What remains reads
-// the same for everybody, so that the rule that was asked is the rule of what is called.
+// control characters, and non-ASCII letters that fold into ASCII. Every server reads the
+// rest the same way, so the route that Keyporter checks is the route the API serves.
 func readPath(raw string) (path string, ok bool) {
 	if raw == "" || raw[0] != '/' {
 		return "", false
@@ -22,12 +22,12 @@ func readPath(raw string) (path string, ok bool) {
 		if path, err = url.PathUnescape(raw); err != nil {
 			return "", false
 		}
-		// An encoded separator, or an escape that would be one after another decoding, has become one more than there were.
+		// More slashes than before: one was encoded. A percent sign that is left: something was encoded twice.
 		if strings.Count(path, "/") != strings.Count(raw, "/") || strings.IndexByte(path, '%') >= 0 {
 			return "", false
 		}
 	}
-	if !utf8.ValidString(path) { // an overlong dot is a dot for some
+	if !utf8.ValidString(path) { // some servers read an overlong dot as a dot
 		return "", false
 	}
 	for i := 0; i < len(path); i++ {
@@ -43,16 +43,16 @@ func readPath(raw string) (path string, ok bool) {
 	return path, true
 }
 
-// foldsIntoASCII tells whether text begins with a letter that is an ASCII one for who
-// ignores letter case. By upper or by lower case, servers do either: İ is an i for who
-// lowers, ı an I for who raises, and K and ſ are k and s for all.
+// foldsIntoASCII reports whether text begins with a letter that becomes an ASCII letter when
+// letter case is ignored. Some servers convert to lower case, which turns İ into i, and some
+// to upper case, which turns ı into I. K and ſ become k and s.
 func foldsIntoASCII(text string) bool {
 	r, _ := utf8.DecodeRuneInString(text)
 	return r >= utf8.RuneSelf && (unicode.ToLower(r) < utf8.RuneSelf || unicode.ToUpper(r) < utf8.RuneSelf)
 }
 
-// segmentOK requires rest to begin with a segment that names something: not empty (unless it
-// ends the path) and not made of dots.
+// segmentOK reports whether rest begins with a segment that isn't made of dots, and isn't
+// empty unless it ends the path.
 func segmentOK(rest string) bool {
 	end := strings.IndexByte(rest, '/')
 	if end == 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-func TestPathsAreReadInOneWayOnly(t *testing.T) {
+func TestReadPath(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ raw, path string }{
 		{"/", "/"},
@@ -44,7 +44,7 @@ func TestPathsAreReadInOneWayOnly(t *testing.T) {
 		{"/Api/v4/%", ""},
 		{"/Api/v4/%zz", ""},
 		{"/Api/v4/%ff", ""},
-		{"/Api/v4/\xc0\xae\xc0\xae/v6", ""}, // overlong dots, as a proxy that asks passes them on
+		{"/Api/v4/\xc0\xae\xc0\xae/v6", ""}, // overlong dots, as a forward-auth proxy passes them on
 		{"/Api/v4/a%3fb", ""},
 		{"/Api/v4/a#b", ""},
 		{"/Api/v4/wor%E2%84%AA", ""}, // the Kelvin sign
@@ -69,7 +69,7 @@ func checker(t *testing.T, apis ...API) *Checker {
 	return &Checker{apis: compiled}
 }
 
-func TestTheFirstRouteThatFits(t *testing.T) {
+func TestTheFirstMatchingRouteDecides(t *testing.T) {
 	t.Parallel()
 	c := checker(t, API{Name: "a", Routes: []Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Public: true, Methods: []string{"GET"}},
@@ -126,7 +126,7 @@ func TestTheFirstRouteThatFits(t *testing.T) {
 	}
 }
 
-func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
+func TestAllFaultsOfAPIsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
 		{Path: "api/{version}"},
@@ -149,12 +149,12 @@ func TestFaultsOfAPIsAreToldAllAtOnce(t *testing.T) {
 		`"https://api.example.com" must be a host name`, `"api.example.com:8080" must be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("not told: %s\n%v", want, err)
+			t.Errorf("not reported: %s\n%v", want, err)
 		}
 	}
 }
 
-// TestRoutesThatAreNeverReached has two routes, and wants a fault where the second never decides.
+// TestRoutesThatAreNeverReached expects a fault if the first of two routes matches every call of the second.
 func TestRoutesThatAreNeverReached(t *testing.T) {
 	t.Parallel()
 	route := func(versions string, methods ...string) Route {

@@ -13,16 +13,16 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// situation is everything that the policy looks at, in the words of its table.
+// situation is everything the policy looks at, in the words of its table.
 type situation struct {
 	token string // user or organization
 	api   string // the REST version, or SOAP
-	flags string // those that the organization has, in order
-	owner string // what the owner's roles say of api.use: nothing, grants, blocks, both
-	named string // the same of the user whom the call names
+	flags string // those the organization has, in order
+	owner string // what the owner's roles say about api.use: nothing, grants, blocks, both
+	named string // the same for the user the call names
 }
 
-// policy is who may call what. The first line that fits decides; an empty column fits all.
+// policy says who may call what. The first line that matches decides; an empty column matches everything.
 var policy = []struct {
 	situation
 
@@ -39,7 +39,7 @@ var policy = []struct {
 	{situation{}, keyporter.Allowed},
 }
 
-func decided(s situation) keyporter.Reason {
+func decide(s situation) keyporter.Reason {
 	fits := func(column, is string) bool {
 		return column == "" || slices.Contains(strings.FieldsFunc(column, func(r rune) bool { return r == ' ' || r == '|' }), is) || column == is
 	}
@@ -69,8 +69,8 @@ func setFlags(t *testing.T, n *keyportertest.Node, organization keyporter.ID, fl
 	}
 }
 
-// TestThePolicy tries every combination of flags, roles, tokens and versions, and after
-// each change the very next call.
+// TestThePolicy tries every combination of flags, roles, tokens, and versions, and the very
+// next call after each change.
 func TestThePolicy(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -98,7 +98,7 @@ func TestThePolicy(t *testing.T) {
 							req.Method, req.Path = "POST", path
 							s := situation{token, api, flags, ownerSays, namedSays}
 							d := n.Checker.Check(t.Context(), &req)
-							if want := decided(s); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
+							if want := decide(s); d.Reason != want || d.Allowed != (want == keyporter.Allowed) {
 								t.Errorf("%+v: allowed %v, reason %q; want %q", s, d.Allowed, d.Reason, want)
 							}
 							tried++
@@ -113,8 +113,8 @@ func TestThePolicy(t *testing.T) {
 	})
 }
 
-// TestABlockNeverAllowsMore gives users any roles, and their connections any scopes, adds
-// a block, takes a role or a scope away, and looks at what each does to everybody.
+// TestABlockNeverAllowsMore gives users random roles and their connections random scopes, adds
+// a block, removes a role or a scope, and looks at what each change does to every call.
 func TestABlockNeverAllowsMore(t *testing.T) {
 	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
@@ -187,10 +187,10 @@ func TestABlockNeverAllowsMore(t *testing.T) {
 		fewer := allowed()
 		for call := range before {
 			if blocked[call] && !before[call] {
-				rt.Fatalf("%s: allowed only with a block more", call)
+				rt.Fatalf("%s: allowed only after a block was added", call)
 			}
 			if narrower[call] && !before[call] || narrower[call] != before[call] && !strings.HasPrefix(call, "acme access drive") {
-				rt.Fatalf("%s: %v before scopes were taken away, %v after", call, before[call], narrower[call])
+				rt.Fatalf("%s: %v before scopes were removed, %v after", call, before[call], narrower[call])
 			}
 			never := strings.HasSuffix(call, "organization 6") || strings.Contains(call, "organization drive")
 			if strings.HasPrefix(call, "rival") && (before[call] == never || before[call] != fewer[call] || before[call] != blocked[call]) {

@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	// proofAge is how old a proof may be, and proofAhead by how much the client's clock may
-	// be ahead. A proof that was stolen with its token is worth nothing after it was shown.
+	// proofAge is how old a proof may be, and proofAhead is how far the client's clock may
+	// be ahead. A proof that is stolen along with its token is worthless once it has been used.
 	proofAge   = 60 * time.Second
 	proofAhead = 30 * time.Second
-	// maxProof is the length of a proof in bytes; with a large RSA key it has some 1,200.
+	// maxProof is the longest proof in bytes. One with a large RSA key has some 1,200.
 	maxProof = 8 << 10
 )
 
@@ -33,21 +33,21 @@ func proofAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256}
 }
 
-// Proof is a DPoP proof (RFC 9449 §4.2) that holds for a request. That it is shown for
-// the first time has yet to be found out (store.Tx.UseProof), and, where the request
-// carries an access token, that it belongs to it.
+// Proof is a DPoP proof (RFC 9449 §4.2) that is valid for a request. The caller has yet to
+// check that it hasn't been used before (store.Tx.UseProof) and, if the request carries an
+// access token, that it belongs to that token (IsFor).
 type Proof struct {
 	KeyHash   string               // thumbprint of the key that signed it (RFC 7638), as in cnf.jkt
-	Hash      keyporter.SecretHash // of the key and jti: by it a proof is known when it comes again
-	ExpiresAt time.Time            // when nobody believes it any more
+	Hash      keyporter.SecretHash // of the key and jti; recognizes a proof that is used again
+	ExpiresAt time.Time            // from then on, ReadProof refuses it
 
 	accessToken string // ath
 }
 
-// Proven is the request that a proof is shown for.
+// Proven is the request that a proof must be for.
 type Proven struct {
 	Method string
-	URL    string // as the client sent it; query and fragment don't count
+	URL    string // as the client sent it; query and fragment are ignored
 	Now    time.Time
 	MaxAge time.Duration // how old the proof may be; zero: a minute
 }
@@ -63,8 +63,9 @@ type proofClaims struct {
 	AccessToken string   `json:"ath"`
 }
 
-// ReadProof checks a proof as RFC 9449 §4.3 has it, but for what Proof leaves open. The
-// numbers are those of its list. Errors have a sentence for people, without what was sent.
+// ReadProof checks the values of the DPoP header as RFC 9449 §4.3 requires, except for what
+// Proof leaves to the caller. The numbers in its code are those of that list. Its errors are
+// keyporter.Unauthorized, with a sentence for people that quotes nothing from the proof.
 func ReadProof(headers []string, of Proven) (Proof, error) {
 	switch { // 1
 	case len(headers) == 0 || headers[0] == "":
@@ -100,7 +101,7 @@ func ReadProof(headers []string, of Proven) (Proof, error) {
 		return Proof{}, noProof("The proof's claims can't be read.")
 	}
 	of.MaxAge = cmp.Or(of.MaxAge, proofAge)
-	if err := claims.hold(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
+	if err := claims.check(of); err != nil { // 3, 8, 9, 11; 10 is about nonces, which we don't ask for
 		return Proof{}, err
 	}
 	p.Hash = sha256.Sum256([]byte(p.KeyHash + " " + claims.ID))
@@ -110,8 +111,8 @@ func ReadProof(headers []string, of Proven) (Proof, error) {
 
 func noProof(why string) error { return keyporter.Refuse(keyporter.Unauthorized, why) }
 
-// goodKey wants a key of the kind that the algorithm takes, and of a sane size: a small
-// one can be broken, and a huge one costs who checks it.
+// goodKey reports whether the key fits the algorithm and has a sensible size: a small key
+// can be broken, and checking with a huge one is expensive.
 func goodKey(algorithm string, key any) bool {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
@@ -124,8 +125,8 @@ func goodKey(algorithm string, key any) bool {
 	return false
 }
 
-// hold tells what is wrong with the claims.
-func (c *proofClaims) hold(of Proven) error {
+// check returns an error that says what is wrong with the claims.
+func (c *proofClaims) check(of Proven) error {
 	late := func(at *float64) bool { return at != nil && !of.Now.Before(seconds(*at)) }
 	early := func(at *float64) bool { return at != nil && of.Now.Add(proofAhead).Before(seconds(*at)) }
 	switch {
@@ -143,7 +144,7 @@ func (c *proofClaims) hold(of Proven) error {
 	return nil
 }
 
-// seconds is a NumericDate (RFC 7519 §2). One out of all bounds is of the year 1970.
+// seconds reads a NumericDate (RFC 7519 §2). One that is out of bounds becomes 1970.
 func seconds(at float64) time.Time {
 	const farAway = 1 << 40
 	if at < 0 || at > farAway {
@@ -175,7 +176,8 @@ func authority(u *url.URL) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// IsFor tells whether the proof belongs to the access token, which is bound to that key (12).
+// IsFor reports whether the proof belongs to the access token with this secret, and is signed
+// with the key the token is bound to (12).
 func (p *Proof) IsFor(secret, keyHash string) bool {
 	hash := sha256.Sum256([]byte(secret))
 	ath := base64.RawURLEncoding.EncodeToString(hash[:])

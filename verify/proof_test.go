@@ -34,30 +34,30 @@ func newProofWorld(t *testing.T, url string) proofWorld {
 	return w
 }
 
-// claims are those of a good proof, with what differs.
-func (w *proofWorld) claims(differ map[string]any) map[string]any {
+// claims returns the claims of a valid proof with some changed; nil removes one.
+func (w *proofWorld) claims(changes map[string]any) map[string]any {
 	hash := sha256.Sum256([]byte(w.secret.Reveal()))
 	c := map[string]any{
 		"jti": rand.Text(), "htm": "GET", "htu": driveHost + "/drive/1", "iat": w.Clock.Now().Unix(), "ath": base64.RawURLEncoding.EncodeToString(hash[:]),
 	}
-	maps.Copy(c, differ)
+	maps.Copy(c, changes)
 	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
 	return c
 }
 
-// with is the call with these headers DPoP.
+// with returns the call with these DPoP headers.
 func (w *proofWorld) with(proofs ...string) *verify.Request {
 	req := w.proved(w.secret)
 	req.DPoP = proofs
 	return req
 }
 
-// TestTheTwelveChecksOfAProof goes by the list of RFC 9449 §4.3.
+// TestTheTwelveChecksOfAProof follows the list in RFC 9449 §4.3.
 func TestTheTwelveChecksOfAProof(t *testing.T) {
 	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	now := w.Clock.Now().Unix()
-	sign := func(differ map[string]any) string { return w.key.Sign(w.claims(differ)) }
+	sign := func(changes map[string]any) string { return w.key.Sign(w.claims(changes)) }
 	good := sign(nil)
 	parts := strings.Split(sign(nil), ".")
 	for what, proofs := range map[string][]string{
@@ -84,17 +84,17 @@ func TestTheTwelveChecksOfAProof(t *testing.T) {
 		"8: another method":           {sign(map[string]any{"htm": "POST"})},
 		"8: in lower case":            {sign(map[string]any{"htm": "get"})},
 		"9: another path":             {sign(map[string]any{"htu": driveHost + "/drive/2"})},
-		"9: a path that begins so":    {sign(map[string]any{"htu": driveHost + "/drive/1/2"})},
+		"9: the path is a prefix":     {sign(map[string]any{"htu": driveHost + "/drive/1/2"})},
 		"9: another host":             {sign(map[string]any{"htu": "https://evil.example/drive/1"})},
 		"9: with a user":              {sign(map[string]any{"htu": "https://x@drive.example/drive/1"})},
 		"9: another port":             {sign(map[string]any{"htu": driveHost + ":8443/drive/1"})},
 		"9: another scheme":           {sign(map[string]any{"htu": "http://drive.example/drive/1"})},
 		"9: a path only":              {sign(map[string]any{"htu": "/drive/1"})},
 		"11: old":                     {sign(map[string]any{"iat": now - 61})},
-		"11: of tomorrow":             {sign(map[string]any{"iat": now + 3600})},
+		"11: from the future":         {sign(map[string]any{"iat": now + 3600})},
 		"11: out of bounds":           {sign(map[string]any{"iat": 1e300})},
 		"11: not yet":                 {sign(map[string]any{"nbf": now + 3600})},
-		"11: not any more":            {sign(map[string]any{"exp": now - 1})},
+		"11: expired":                 {sign(map[string]any{"exp": now - 1})},
 		"12: without ath":             {sign(map[string]any{"ath": nil})},
 		"12: for another token":       {sign(map[string]any{"ath": "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"})},
 		"12: signed with another key": {keyportertest.NewProofKey(t).Sign(w.claims(nil))},
@@ -102,8 +102,8 @@ func TestTheTwelveChecksOfAProof(t *testing.T) {
 		if d := w.Checker.Check(t.Context(), w.with(proofs...)); d.Reason != keyporter.ReasonProof || d.Allowed {
 			t.Errorf("%s: allowed %v, reason %q", what, d.Allowed, d.Reason)
 		}
-		if x, err := w.Checker.Explain(t.Context(), w.with(proofs...)); err != nil || !slicesHasCause(x) {
-			t.Errorf("%s: nothing is said about it in %+v, %v", what, x.Steps, err)
+		if x, err := w.Checker.Explain(t.Context(), w.with(proofs...)); err != nil || !proofFailedWithCause(x) {
+			t.Errorf("%s: no cause in %+v, %v", what, x.Steps, err)
 		}
 	}
 	for what, proof := range map[string]string{
@@ -120,7 +120,7 @@ func TestTheTwelveChecksOfAProof(t *testing.T) {
 	}
 }
 
-func slicesHasCause(x keyporter.Explanation) bool {
+func proofFailedWithCause(x keyporter.Explanation) bool {
 	for _, s := range x.Steps {
 		if s.Rule == keyporter.RuleProof && s.Outcome == keyporter.Failed {
 			return s.Cause != ""
@@ -129,7 +129,7 @@ func slicesHasCause(x keyporter.Explanation) bool {
 	return false
 }
 
-// signWith signs claims in ways that proofs must not be signed.
+// signWith signs claims in ways that proofs mustn't be signed.
 func signWith(t *testing.T, alg jose.SignatureAlgorithm, typ string, embed bool, claims map[string]any) string {
 	t.Helper()
 	key := keyportertest.NewProofKey(t).Private()
@@ -146,7 +146,7 @@ func signWith(t *testing.T, alg jose.SignatureAlgorithm, typ string, embed bool,
 	return keyportertest.SignProof(t, jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{EmbedJWK: embed}).WithType(jose.ContentType(typ)), claims)
 }
 
-// withPrivateKey has the private key in the header.
+// withPrivateKey returns a proof that has the private key in its header.
 func withPrivateKey(t *testing.T, claims map[string]any) string {
 	t.Helper()
 	key := keyportertest.NewProofKey(t).Private()
@@ -154,8 +154,8 @@ func withPrivateKey(t *testing.T, claims map[string]any) string {
 	return keyportertest.SignProof(t, jose.SigningKey{Algorithm: jose.ES256, Key: key}, options, claims)
 }
 
-// TestAProofCountsOnce has sixteen show the same one at once, on two nodes.
-func TestAProofCountsOnce(t *testing.T) {
+// TestAProofWorksOnce has sixteen calls use the same proof at once, on two nodes.
+func TestAProofWorksOnce(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newProofWorld(t, url)
@@ -182,14 +182,15 @@ func TestAProofCountsOnce(t *testing.T) {
 			}
 			all.Wait()
 			if allowed.Load() != 1 || refused.Load() != 15 {
-				t.Errorf("%d were let in, %d refused", allowed.Load(), refused.Load())
+				t.Errorf("%d were allowed, %d refused", allowed.Load(), refused.Load())
 			}
 		}
 	})
 }
 
-// TestAProofOfAnotherIsNotWritten has who stole a token send proofs with a key of his own: none may fill the table.
-func TestAProofOfAnotherIsNotWritten(t *testing.T) {
+// TestProofsWithAnotherKeyAreNotWritten has a thief send a stolen token with proofs signed with
+// their own key: none may fill the table.
+func TestProofsWithAnotherKeyAreNotWritten(t *testing.T) {
 	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	thief := keyportertest.NewProofKey(t)
@@ -210,13 +211,13 @@ func TestAProofOfAnotherIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestTheSchemeDPoPIsForBoundTokens has it come with other ones, and bound ones without it.
+// TestTheSchemeDPoPIsForBoundTokens sends other tokens with the DPoP scheme, and bound ones without it.
 func TestTheSchemeDPoPIsForBoundTokens(t *testing.T) {
 	t.Parallel()
 	w := newProofWorld(t, keyportertest.SQLite(t))
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	w.ask(t, w.proved(mine), keyporter.ReasonNotBound)
-	// Beside the same token elsewhere, the scheme counts.
+	// The same token in another header as well doesn't matter.
 	req := w.proved(w.secret)
 	req.APIToken = []string{w.secret.Reveal()}
 	w.ask(t, req, keyporter.Allowed)

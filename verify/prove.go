@@ -7,9 +7,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// prove finds out whether who calls has the key that the token is bound to. It is the one
-// thing that a check writes: a proof counts once, on whichever node it is shown. Only
-// proofs by the right key are written, so that nobody else can fill the table.
+// prove finds out whether the caller has the key the token is bound to. The proof is the only
+// thing a check writes: each works once, across all nodes. Only proofs signed with the right
+// key are written, so nobody else can fill the table.
 func (c *Checker) prove(ctx context.Context, k *call) error {
 	bound := k.entry.keyHash()
 	switch {
@@ -38,7 +38,7 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 	return nil
 }
 
-// readProof reads the proof in the call, and returns what is wrong with it.
+// readProof reads the proof in the call; fault says what is wrong with it.
 func (k *call) readProof(bound string) (p Proof, fault string) {
 	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
 	switch {

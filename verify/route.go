@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// route finds the route that a call belongs to.
+// route returns the route of a call and the version in its path, or why there is none.
 func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	path, ok := readPath(req.Path)
 	if !ok {
@@ -26,16 +26,15 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	return nil, 0, keyporter.ReasonNoRoute
 }
 
-// OnRoute tells whether a call is decided about here. One that isn't was decided about in the
-// API itself, which asked what its credential is.
+// OnRoute reports whether Keyporter decides about a call to this path. If it doesn't, the API
+// decides itself, by introspection.
 func (c *Checker) OnRoute(method, host, path string) bool {
 	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
 	return r != nil
 }
 
-// SOAPRoute returns the route to which a call belongs when that is one of a SOAP API, else
-// nil. A path that only messages are sent to, by POST, is its route for every method: it is
-// asked for its WSDL there.
+// SOAPRoute returns the route of a call if it is a route of a SOAP API, and nil otherwise. A
+// route for POST only, as messages need, counts for every method: clients get the WSDL from the same path.
 func (c *Checker) SOAPRoute(method, host, path string) *Route {
 	if !c.soap {
 		return nil
@@ -50,7 +49,8 @@ func (c *Checker) SOAPRoute(method, host, path string) *Route {
 	return r
 }
 
-// HasHost tells whether the API is called under that host name, with or without port.
+// HasHost reports whether the API has this host name, given with or without a port. An API
+// without hosts has every name.
 func (a *API) HasHost(host string) bool {
 	if len(a.Hosts) == 0 {
 		return true
@@ -62,7 +62,8 @@ func (a *API) HasHost(host string) bool {
 	return slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
-// match compares a path that readPath returned with the route, and returns the version in it.
+// match reports whether the route matches a path that readPath returned, and returns the
+// version in the path, 0 if there is none.
 func (r *Route) match(method, path string) (v int, ok bool) {
 	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return strings.EqualFold(m, method) }) {
 		return 0, false
@@ -95,7 +96,7 @@ func (r *Route) match(method, path string) (v int, ok bool) {
 	return v, !more
 }
 
-// cutSegment is strings.Cut at the first slash, at half of the time.
+// cutSegment is strings.Cut at the first slash, in half the time.
 func cutSegment(path string) (part, left string, more bool) {
 	if i := strings.IndexByte(path, '/'); i >= 0 { //nolint:modernize // see above
 		return path[:i], path[i+1:], true
@@ -119,7 +120,7 @@ func parseVersion(s string) (int, bool) {
 	return v, true
 }
 
-// equalFoldASCII ignores the case of ASCII letters only; readPath lets none through that fold into them from outside.
+// equalFoldASCII ignores the case of ASCII letters only; readPath refuses other letters that fold into them.
 func equalFoldASCII(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -133,8 +134,8 @@ func equalFoldASCII(a, b string) bool {
 	return true
 }
 
-// Claims tells whether a call to that host and path, decoded, is for one of the APIs: it
-// has hosts of its own, or the path begins with the first segment of one of its routes.
+// Claims reports whether a call to this host and decoded path is meant for one of the APIs:
+// the host is the API's, or the API has no hosts and the path begins with the first segment of one of its routes.
 func (c *Checker) Claims(host, path string) bool {
 	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
 	return slices.ContainsFunc(c.apis, func(a *API) bool {

@@ -12,18 +12,18 @@ import (
 type call struct {
 	req       Request
 	now       time.Time
-	match     keyporter.Reason // what reading the path came to
-	presented keyporter.Reason // what reading the headers came to
+	match     keyporter.Reason // outcome of reading the path
+	presented keyporter.Reason // outcome of reading the headers
 	secret    string
-	dpop      bool   // it was shown with the scheme DPoP
+	dpop      bool   // sent with the DPoP scheme
 	login     single // the login name in the call
 	route     *Route
 	version   int
-	entry     *entry           // what the secret opens, nil when nothing
-	proof     keyporter.Reason // what the proof of the key came to
-	fault     string           // what is wrong with it
-	dry       bool             // it is explained, and no call
-	named     *named           // for whom an organization token speaks, nil when for nobody
+	entry     *entry           // of the credential, nil if the secret is unknown
+	proof     keyporter.Reason // outcome of checking the proof of the key
+	fault     string           // what is wrong with the proof
+	dry       bool             // not a real call: don't use up its proof
+	named     *named           // the user an organization token acts for, nil if there is none
 }
 
 // ofOrganization reports whether the credential is an organization token.
@@ -68,7 +68,7 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 			return k.askOfUser(r)
 		}
 	case keyporter.RuleLoginName:
-		return saysForWhom(k)
+		return checkLogin(k)
 	case keyporter.RuleAppActive, keyporter.RuleAppAllowed, keyporter.RuleAudience, keyporter.RuleScope:
 		if k.entry.Access != nil {
 			return k.askOfAccess(r)
@@ -78,7 +78,7 @@ func (k *call) ask(r keyporter.Rule) keyporter.Reason {
 			return k.askOfOrganization(r)
 		}
 	default:
-		return keyporter.ReasonUnavailable // a rule that nobody wrote lets nobody through
+		return keyporter.ReasonUnavailable // an unknown rule must not let anyone through
 	}
 	return notApplicable
 }
@@ -117,7 +117,7 @@ func (k *call) askOfOrganization(r keyporter.Rule) keyporter.Reason {
 func accepted(k *call) keyporter.Reason {
 	switch {
 	case k.route == nil:
-		return notApplicable // a token is explained, without a call
+		return notApplicable // a token is being explained, without a call
 	case k.route.accepts(k.entry.principal.CredentialKind):
 		return keyporter.Allowed
 	case k.ofOrganization():
@@ -134,7 +134,8 @@ func mayUseAPI(s *store.Standing, notGranted, blocked keyporter.Reason) keyporte
 	return unless(s.Granted, notGranted)
 }
 
-func saysForWhom(k *call) keyporter.Reason {
+// checkLogin asks whether the call says who the token acts for, and whether it may.
+func checkLogin(k *call) keyporter.Reason {
 	login := k.login.value
 	switch {
 	case !k.login.ok:
@@ -143,7 +144,7 @@ func saysForWhom(k *call) keyporter.Reason {
 		return unless(login != "", keyporter.ReasonNoLoginName)
 	}
 	if k.entry.Kind == keyporter.CredentialAppToken {
-		return unless(login == "", keyporter.ReasonLoginName) // it speaks for nobody
+		return unless(login == "", keyporter.ReasonLoginName) // it acts for nobody
 	}
 	same := login == "" || login == k.entry.Login || names.Same(login, k.entry.Login)
 	return unless(same, keyporter.ReasonLoginName)

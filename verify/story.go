@@ -9,8 +9,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// story tells the outcomes of one call's rules in words. The names are empty where it
-// has to do without the database.
+// story puts the outcomes of one call's rules into words. Its names are empty if they weren't
+// read from the database.
 type story struct {
 	*call
 
@@ -192,8 +192,8 @@ func userRef(s *store.Standing) []keyporter.Ref {
 	return []keyporter.Ref{{Noun: "user", ID: s.UserID, Name: s.Login}}
 }
 
-// notHeld says why a user doesn't hold api.use. roles are all they have, none if they
-// weren't read.
+// notHeld says why a user doesn't hold api.use. roles are all of the user's roles, or empty if
+// they weren't read.
 func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	switch {
 	case len(s.BlockedBy) > 0:
@@ -210,7 +210,7 @@ func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
 	return fmt.Sprintf("%s grants Use the API (api.use) to %s, and no role blocks it.", subject(refs), s.Login), append(refs, userRef(s)...)
 }
 
-// subject names roles at the beginning of a sentence.
+// subject names roles as the subject of a sentence.
 func subject(refs []keyporter.Ref) string {
 	if len(refs) == 1 {
 		return "The role " + quoted(refs)

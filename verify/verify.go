@@ -1,10 +1,10 @@
-// Package verify answers the one question that every call asks: who is calling, may they,
-// and if not, why not.
+// Package verify decides about every call: who is calling, whether they may, and if not, why
+// not.
 //
-// It owns how credentials and paths are read, the rules in their order, and the cache of
+// It owns how credentials and paths are read, the order of the rules, and the cache of
 // what the rules ask about. It reports each decision to package usage, which counts calls.
-// It knows no HTTP server: gateways fill in a Request and render the Decision. It writes
-// nothing while it decides, except which DPoP proofs were used.
+// It knows nothing of HTTP servers: gateways fill in a Request and render the Decision. While
+// it decides, it writes nothing except which DPoP proofs were used.
 package verify
 
 import (
@@ -35,19 +35,20 @@ type Checker struct {
 	lookups atomic.Int64
 }
 
-// Options are what a Checker can be given besides the database. The zero value works.
+// Options configure a Checker. The zero value works.
 type Options struct {
 	APIs []API
-	// Now is the clock by which tokens expire; nil is time.Now.
+	// Now is the clock by which tokens expire; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger
-	// Usage counts the calls; nil is one of its own, which writes nothing unless it is told to.
+	// Usage counts the calls; nil creates one, whose counts are never written.
 	Usage *usage.Usage
-	// CacheSize is how many credentials are kept in memory, some 1 KB each; 0 is 100,000.
+	// CacheSize is how many credentials are kept in memory, about 1 KB each; 0 means 100,000.
 	CacheSize int
 }
 
-// New returns a Checker over db. It follows db; Run keeps its memory complete.
+// New returns a Checker that follows db. Call Run to keep its set of known secrets complete. The
+// error says what is wrong with the APIs.
 func New(db *store.DB, o Options) (*Checker, error) {
 	apis, err := compile(o.APIs)
 	if err != nil {
@@ -76,8 +77,8 @@ func New(db *store.DB, o Options) (*Checker, error) {
 // APIs returns the configured APIs.
 func (c *Checker) APIs() []*API { return c.apis }
 
-// Lookups returns how many times the database was asked for a credential: once for each
-// that was not in memory.
+// Lookups returns how many times the database was asked for a credential or a named user
+// because it wasn't in memory.
 func (c *Checker) Lookups() int64 { return c.lookups.Load() }
 
 // Request is a call as a gateway saw it. Nothing in it has been checked or normalized yet.
@@ -92,35 +93,35 @@ type Request struct {
 	OrganizationKey []string
 	UserLoginName   []string
 
-	// DPoP are the values of the header with the proof (RFC 9449), and Origin is where the
-	// client sent the call, such as https://api.example.com; it is needed with a proof only.
+	// DPoP has the values of the header with the proof (RFC 9449), and Origin is where the
+	// client sent the call, such as https://api.example.com; it is only needed with a proof.
 	DPoP   []string
 	Origin string
 
 	ClientIP  string
 	Agent     string // User-Agent
-	RequestID string // by which the caller can ask about the answer
+	RequestID string // that the caller can quote when asking about the answer
 }
 
 // Decision is the answer to a Request.
 type Decision struct {
 	keyporter.Decision
-	Route   *Route // which one the path belongs to; nil with ReasonNoRoute and ReasonBadPath
-	Version int    // of the API, 0 when the path has none
+	Route   *Route // that the path belongs to; nil with ReasonNoRoute and ReasonBadPath
+	Version int    // of the API, 0 if the path has none
 
 	identity []Header
 	dpop     bool
 }
 
-// DPoP tells whether the credential has to be shown with the scheme DPoP (RFC 9449), or was.
+// DPoP reports whether the credential was, or has to be, sent with the DPoP scheme (RFC 9449).
 func (d *Decision) DPoP() bool { return d.dpop }
 
 // Identity returns the headers that tell the API who is calling; none on a public path or if
 // the call is refused. They are shared: don't change them.
 func (d *Decision) Identity() []Header { return d.identity }
 
-// Check decides about a call. It never fails open: if the state can't be read, the reason is
-// ReasonUnavailable.
+// Check decides about a call. It never fails open: if the database can't be read, the reason
+// is ReasonUnavailable.
 func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 	k := call{req: *req, now: c.now()}
 	c.decide(ctx, &k, &d)
@@ -195,7 +196,7 @@ func (d *Decision) ask(k *call, first, end keyporter.Rule) bool {
 	return true
 }
 
-// unavailable refuses because the state can't be read: without it, nobody may pass.
+// unavailable refuses because the database can't be read: without it, nothing is allowed.
 func (c *Checker) unavailable(d *Decision, r keyporter.Rule, err error) {
 	c.log.Error("can't look up a credential", "error", err)
 	d.refuse(r, keyporter.ReasonUnavailable)
@@ -206,8 +207,8 @@ func (d *Decision) refuse(r keyporter.Rule, reason keyporter.Reason) {
 	d.Reason = reason
 }
 
-// entryOf returns what the secret opens, nil when nothing. While this node doesn't hear
-// what others change it asks the database each time.
+// entryOf returns the entry of the secret's credential, or nil if there is none. While this
+// node doesn't hear of changes on others, it asks the database each time.
 func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 	hash := keyporter.HashSecret(secret)
 	hears := c.db.Hears()
@@ -216,13 +217,13 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 			return e, nil
 		}
 		if c.known.lacks(hash) {
-			return nil, nil //nolint:nilnil // there is none, and that is no error
+			return nil, nil //nolint:nilnil // an unknown secret isn't an error
 		}
 	}
-	// What changes between the query and the put must not be put: the cache knows by this number.
+	// By this number, the cache rejects an answer that a change overtook.
 	generation := c.cache.generation()
 	c.lookups.Add(1)
-	// A database that doesn't answer must not make callers pile up who wait for it.
+	// Callers must not pile up behind a database that doesn't answer.
 	ctx, cancel := context.WithTimeout(ctx, store.Silence)
 	defer cancel()
 	find := c.db.CredentialByHash

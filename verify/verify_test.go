@@ -33,8 +33,8 @@ func mustReason(t *testing.T, d verify.Decision, want keyporter.Reason) {
 	}
 }
 
-// TestEveryRuleThatRefuses turns one screw after the other and wants the very next call
-// to be refused for it, and the one after turning it back to be allowed.
+// TestEveryRuleThatRefuses makes one change after the other, and expects the very next call
+// to be refused for it, and the next one after undoing it to be allowed.
 func TestEveryRuleThatRefuses(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -54,7 +54,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 		if err := n.DB.Do(ctx, func(tx *store.Tx) error { return tx.InsertRole(ctx, role, time.Now()) }); err != nil {
 			t.Fatal(err)
 		}
-		second := func(_ any, err error) error { return err }
+		errorOf := func(_ any, err error) error { return err }
 		for _, c := range []struct {
 			reason   keyporter.Reason
 			rule     keyporter.Rule
@@ -62,8 +62,8 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 		}{
 			{
 				keyporter.ReasonDisabled, keyporter.RuleEnabled,
-				func() error { return second(n.Control.DisableToken(ctx, me, token.ID)) },
-				func() error { return second(n.Control.EnableToken(ctx, me, token.ID)) },
+				func() error { return errorOf(n.Control.DisableToken(ctx, me, token.ID)) },
+				func() error { return errorOf(n.Control.EnableToken(ctx, me, token.ID)) },
 			},
 			{
 				keyporter.ReasonUserInactive, keyporter.RuleUserActive,
@@ -93,11 +93,11 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 			{
 				keyporter.ReasonExpired, keyporter.RuleNotExpired,
 				func() error {
-					err := second(n.Control.SetTokenExpiry(ctx, me, token.ID, n.Clock.Now().Add(time.Hour)))
+					err := errorOf(n.Control.SetTokenExpiry(ctx, me, token.ID, n.Clock.Now().Add(time.Hour)))
 					n.Clock.Advance(time.Hour)
 					return err
 				},
-				func() error { return second(n.Control.SetTokenExpiry(ctx, me, token.ID, time.Time{})) },
+				func() error { return errorOf(n.Control.SetTokenExpiry(ctx, me, token.ID, time.Time{})) },
 			},
 			{
 				keyporter.ReasonUnknown, keyporter.RuleKnown,
@@ -152,7 +152,6 @@ func TestAnAllowedCallHasItsPrincipal(t *testing.T) {
 	}
 }
 
-// TestWhatACallMayCarry has the headers of a call in the left and what becomes of it in the right column.
 func TestWhatACallMayCarry(t *testing.T) {
 	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
@@ -167,15 +166,15 @@ func TestWhatACallMayCarry(t *testing.T) {
 		want keyporter.Reason
 	}{
 		{"token in ApiToken", call{APIToken: []string{good}}, ""},
-		{"with blanks around it", call{APIToken: []string{"  " + good + "\t"}}, ""},
+		{"with spaces around it", call{APIToken: []string{"  " + good + "\t"}}, ""},
 		{"bearer token", call{Authorization: []string{"Bearer " + good}}, ""},
 		{"bearer in any case", call{Authorization: []string{"bEARER  " + good}}, ""},
 		{"the same token in both", call{APIToken: []string{good}, Authorization: []string{"Bearer " + good}}, ""},
 		{"the same header twice", call{APIToken: []string{good, good}}, ""},
-		{"an empty header beside it", call{APIToken: []string{"", good}, Authorization: []string{""}, OrganizationKey: []string{" "}}, ""},
-		{"an empty bearer beside it", call{APIToken: []string{good}, Authorization: []string{"Bearer "}}, ""},
+		{"with empty headers as well", call{APIToken: []string{"", good}, Authorization: []string{""}, OrganizationKey: []string{" "}}, ""},
+		{"with an empty bearer as well", call{APIToken: []string{good}, Authorization: []string{"Bearer "}}, ""},
 		{"the owner's login name", call{APIToken: []string{good}, UserLoginName: []string{"ADA@acme.Example"}}, ""},
-		{"somebody else's login name", call{APIToken: []string{good}, UserLoginName: []string{"grace@acme.example"}}, keyporter.ReasonLoginName},
+		{"another user's login name", call{APIToken: []string{good}, UserLoginName: []string{"grace@acme.example"}}, keyporter.ReasonLoginName},
 		{"two login names", call{APIToken: []string{good}, UserLoginName: []string{"ada@acme.example", "grace@acme.example"}}, keyporter.ReasonTwoLoginNames},
 		{"nothing", call{}, keyporter.ReasonNoCredential},
 		{"empty headers", call{APIToken: []string{""}, Authorization: []string{"Bearer"}}, keyporter.ReasonNoCredential},
@@ -185,12 +184,12 @@ func TestWhatACallMayCarry(t *testing.T) {
 		{"a token and a password", call{APIToken: []string{good}, Authorization: []string{"Basic YTpi"}}, keyporter.ReasonAmbiguous},
 		{"two tokens joined by a comma", call{APIToken: []string{good + ", " + good}}, keyporter.ReasonUnknown},
 		{"a password", call{Authorization: []string{"Basic YTpi"}}, keyporter.ReasonUnknown},
-		{"a bearer without a blank", call{Authorization: []string{"Bearer" + good}}, keyporter.ReasonUnknown},
-		{"a cut token", call{APIToken: []string{good[:52]}}, keyporter.ReasonUnknown},
+		{"a bearer without a space", call{Authorization: []string{"Bearer" + good}}, keyporter.ReasonUnknown},
+		{"a truncated token", call{APIToken: []string{good[:52]}}, keyporter.ReasonUnknown},
 		{"a doubled token", call{APIToken: []string{good + good}}, keyporter.ReasonUnknown},
 		{"an oversized token", call{APIToken: []string{strings.Repeat("k", 60_000)}}, keyporter.ReasonUnknown},
-		{"a token of another case", call{APIToken: []string{strings.ToUpper(good)}}, keyporter.ReasonUnknown},
-		{"a typing error", call{APIToken: []string{mistype(good)}}, keyporter.ReasonUnknown},
+		{"a token in upper case", call{APIToken: []string{strings.ToUpper(good)}}, keyporter.ReasonUnknown},
+		{"a typo", call{APIToken: []string{mistype(good)}}, keyporter.ReasonUnknown},
 		{"one that was never issued", call{APIToken: []string{keyporter.NewSecret(keyporter.SecretUserToken).Reveal()}}, keyporter.ReasonUnknown},
 		{"a refresh token", call{APIToken: []string{keyporter.NewSecret(keyporter.SecretRefreshToken).Reveal()}}, keyporter.ReasonUnknown},
 		{"the hash of a token", call{APIToken: []string{fmt.Sprintf("%x", secret.Hash())}}, keyporter.ReasonUnknown},
@@ -223,7 +222,7 @@ func TestUnknownSecretsNeverReachTheDatabase(t *testing.T) {
 			mustReason(t, ask(n, secret.Reveal()), keyporter.Allowed)
 		}
 		if after := n.Checker.Lookups(); after != before {
-			t.Errorf("%d look-ups for secrets that are known, or known not to exist", after-before)
+			t.Errorf("%d lookups for secrets that are known, or known not to exist", after-before)
 		}
 	})
 }
@@ -265,8 +264,8 @@ func TestCallsAreCounted(t *testing.T) {
 	})
 }
 
-// TestADeafNodeCountsInOnePlace has a node that hears of no changes, and so keeps nothing
-// of a token, check it a thousand times. Its counts must not grow with the calls.
+// TestADeafNodeCountsInOnePlace has a node that hears of no changes, and so caches nothing,
+// check a token a thousand times. The number of its counters must not grow with the calls.
 func TestADeafNodeCountsInOnePlace(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -292,7 +291,7 @@ func TestADeafNodeCountsInOnePlace(t *testing.T) {
 				t.Fatal(err)
 			}
 			if written := db.Statements() - before; written > 10 {
-				t.Errorf("the counts of %d calls took %d statements to write", calls, written)
+				t.Errorf("writing the counts of %d calls took %d statements", calls, written)
 			}
 			if use, err := db.UseOf(t.Context(), token.ID, time.Now()); err != nil || use.Allowed != (round+1)*calls {
 				t.Errorf("%d calls are counted, %v", use.Allowed, err)

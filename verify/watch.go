@@ -7,18 +7,18 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Drop says whose remembered answers may be out of date: those of the credentials it names.
-// The zero Drop means all of them.
+// Drop names the credentials whose cached answers may be out of date. The zero Drop means all
+// of them.
 type Drop struct {
-	Credential   keyporter.ID // API token, or access token
-	Connection   keyporter.ID // access tokens under it
-	App          keyporter.ID // access tokens that were issued to it
-	User         keyporter.ID // whoever they are, or acts for them; and Organization's organization tokens, which may speak for them
-	Organization keyporter.ID // without User: all credentials of it
-	AccessTokens bool         // of Organization: its access tokens only
+	Credential   keyporter.ID // API token or access token
+	Connection   keyporter.ID // its access tokens
+	App          keyporter.ID // access tokens issued to it
+	User         keyporter.ID // tokens of the user, access tokens that act for them, and Organization's organization tokens, which may act for them
+	Organization keyporter.ID // without User: all of its credentials
+	AccessTokens bool         // only the access tokens of Organization
 }
 
-// touches reports whether an entry is one of those. It isn't called for a Drop of everything
+// touches reports whether the Drop covers an entry. It isn't called for a Drop of everything
 // or of a Credential: the cache finds those without looking at each entry.
 func (d *Drop) touches(e *entry) bool {
 	switch {
@@ -32,8 +32,8 @@ func (d *Drop) touches(e *entry) bool {
 	return e.OrganizationID == d.Organization && (e.Access != nil || !d.AccessTokens)
 }
 
-// drop drops what is kept, and tells who watches after that: who hears of it and asks
-// again must not be answered from what was kept.
+// drop drops entries from the cache and then notifies the watches: whoever asks again after
+// hearing of it must not get the old answer.
 func (c *Checker) drop(d Drop) {
 	switch {
 	case d == Drop{}:
@@ -44,14 +44,14 @@ func (c *Checker) drop(d Drop) {
 	default:
 		c.cache.dropIf(d.touches)
 	}
-	c.watches.tell(d)
+	c.watches.notify(d)
 }
 
-// maxDrops is how many Drops wait for a watcher before they become one Drop of everything.
+// maxDrops is how many Drops can wait in a Watch before they become one Drop of everything.
 const maxDrops = 1024
 
-// Watch hears what the Checker drops, for who remembers elsewhere what it answered. It
-// loses none: of more than it has room for it says that all are to be dropped.
+// Watch receives what the Checker drops, for those who keep its answers elsewhere. It loses
+// nothing: if there are more Drops than it has room for, they become one Drop of everything.
 type Watch struct {
 	all   *watches
 	ready chan struct{}
@@ -60,7 +60,7 @@ type Watch struct {
 	drops []Drop
 }
 
-// Watch starts reporting what is dropped from now on. Call End on the Watch afterwards.
+// Watch returns a Watch of everything that is dropped from now on. Call End when done with it.
 func (c *Checker) Watch() *Watch {
 	w := &Watch{all: &c.watches, ready: make(chan struct{}, 1)}
 	c.watches.mu.Lock()
@@ -72,17 +72,17 @@ func (c *Checker) Watch() *Watch {
 	return w
 }
 
-// End ends the Watch.
+// End stops the Watch from receiving Drops.
 func (w *Watch) End() {
 	w.all.mu.Lock()
 	defer w.all.mu.Unlock()
 	delete(w.all.open, w)
 }
 
-// Ready is sent to when there is something to take.
+// Ready returns a channel that receives a value when there is something to take.
 func (w *Watch) Ready() <-chan struct{} { return w.ready }
 
-// Take returns what was dropped since it was last called, in that order.
+// Take returns what was dropped since it was last called, oldest first.
 func (w *Watch) Take() []Drop {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +96,7 @@ func (w *Watch) add(d Drop) {
 	defer w.mu.Unlock()
 	switch {
 	case len(w.drops) == 1 && w.drops[0] == Drop{}:
-		return // it is among all of them, which nobody was told of yet
+		return // everything is about to be dropped anyway
 	case len(w.drops) >= maxDrops || d == Drop{}:
 		w.drops = append(w.drops[:0], Drop{})
 	default:
@@ -104,17 +104,16 @@ func (w *Watch) add(d Drop) {
 	}
 	select {
 	case w.ready <- struct{}{}:
-	default: // it is known already
+	default: // Ready already has a value
 	}
 }
 
-// watches are those that are open.
 type watches struct {
 	mu   sync.Mutex
 	open map[*Watch]struct{}
 }
 
-func (ws *watches) tell(d Drop) {
+func (ws *watches) notify(d Drop) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for w := range ws.open {
@@ -122,10 +121,10 @@ func (ws *watches) tell(d Drop) {
 	}
 }
 
-// Heard returns how long ago this node proved that it hears what others change, and
-// whether it still counts as hearing. While it doesn't, a Watch may miss what it has to
-// tell. All that was changed before the proof is there to be taken.
+// Heard returns how long ago this node proved that it hears of changes on other nodes, and
+// whether it still counts as hearing. While it doesn't, a Watch may miss Drops. Every Drop
+// from before the proof is there to be taken.
 func (c *Checker) Heard() (ago time.Duration, hears bool) { return c.db.Heard() }
 
-// Lag returns for how long after a Drop another node may still answer from before.
+// Lag returns how long after a Drop another node may still give an outdated answer.
 func (c *Checker) Lag() time.Duration { return c.db.Lag() }
