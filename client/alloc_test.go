@@ -9,15 +9,16 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// kept returns a client that hears, and a call about whose credential it has decided.
-func kept(t testing.TB) (*Client, func() *Refusal) {
+// clientWithDecision returns a client that has kept a decision, and a function that checks a call with
+// that credential.
+func clientWithDecision(t testing.TB) (*Client, func() *Refusal) {
 	t.Helper()
 	c, err := New(Config{Address: "http://127.0.0.1:1", Secret: "kpg_", API: "drive"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	c.memory.hears(time.Now().Add(time.Hour))
+	c.memory.heardAt(time.Now().Add(time.Hour))
 	secret := keyporter.NewSecret(keyporter.SecretAccessToken).Reveal()
 	c.memory.put(key{secret: keyporter.HashSecret(secret)}, newDecision(Introspection{
 		Active: true, ID: "1", Kind: accessToken, Subject: "2", App: "3", Connection: "4", Scopes: []string{"file.read"}, ExpiresAt: time.Now().Add(time.Hour),
@@ -32,9 +33,9 @@ func kept(t testing.TB) (*Client, func() *Refusal) {
 	}
 }
 
-// TestADecisionOutOfMemoryAllocatesNothing: reading, deciding and counting, without the handler behind it.
-func TestADecisionOutOfMemoryAllocatesNothing(t *testing.T) {
-	_, check := kept(t)
+// TestCheckFromMemoryDoesNotAllocate covers reading the headers, deciding, and counting, but not the Handler.
+func TestCheckFromMemoryDoesNotAllocate(t *testing.T) {
+	_, check := clientWithDecision(t)
 	if refused := check(); refused != nil {
 		t.Fatal(refused)
 	}
@@ -44,7 +45,7 @@ func TestADecisionOutOfMemoryAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	_, check := kept(b)
+	_, check := clientWithDecision(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		if refused := check(); refused != nil {

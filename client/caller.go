@@ -17,20 +17,20 @@ const (
 	appToken          = "app_token"
 )
 
-// Caller is who calls.
+// Caller says who is calling.
 type Caller struct {
-	User         string // ID; empty with an app token: then the app acts for itself
-	Login        string // their email address
+	User         string // ID; empty with an app token, where the app acts for itself
+	Login        string // the user's email address
 	Organization string // ID
 	Credential   string // ID
-	Kind         string // user_token, organization_token, access_token or app_token
+	Kind         string // user_token, organization_token, access_token, or app_token
 	App          string // ID, with an access token or app token
 	Scopes       []string
 	Actor        string // with an organization token: ID of its owner, who acts as User
 }
 
-// Has tells whether the caller may do what a scope permits: an app may if it has the
-// scope, and anybody else in any case.
+// Has reports whether the caller can do what a scope permits. Scopes only limit apps; for other
+// callers, Has always returns true.
 func (c Caller) Has(scope string) bool {
 	return c.App == "" || slices.Contains(c.Scopes, scope)
 }
@@ -45,8 +45,8 @@ func (c *Caller) principal() *keyporter.Principal {
 
 type callerKey struct{}
 
-// CallerOf returns who calls, in the context of a request that a Handler let through. In
-// any other context there is nobody, and ok is false.
+// CallerOf returns who is calling, given the context of a request that a Handler let through. In
+// any other context, ok is false.
 func CallerOf(ctx context.Context) (c Caller, ok bool) {
 	d, ok := ctx.Value(callerKey{}).(*decision)
 	if !ok {
@@ -55,15 +55,15 @@ func CallerOf(ctx context.Context) (c Caller, ok bool) {
 	return d.caller, true
 }
 
-// header is one of those by which an API learns who calls.
+// header is one of the headers that tell an API who is calling.
 type header struct {
 	name   string
 	values []string
 }
 
-// newDecision is what an answer comes to that was asked for at some time.
+// newDecision prepares everything calls need from the answer to a question asked at asked.
 func newDecision(i Introspection, asked time.Time) *decision {
-	d := &decision{Introspection: i, ends: i.ends(asked), caller: Caller{
+	d := &decision{Introspection: i, expires: i.localExpiry(asked), caller: Caller{
 		User: i.Subject, Login: i.Username, Organization: i.Organization, Credential: i.ID, Kind: i.Kind, App: i.App, Scopes: i.Scopes, Actor: i.Actor,
 	}}
 	if i.Kind == appToken {
@@ -77,9 +77,9 @@ func newDecision(i Introspection, asked time.Time) *decision {
 	return d
 }
 
-// passedOn is the request as the API gets it: with who calls, and without any credential
-// and whatever the client said in Keyporter's name.
-func passedOn(r *http.Request, d *decision) *http.Request {
+// forAPI returns the request as the API receives it: with the identity headers, and without
+// credentials or identity headers that the client sent.
+func forAPI(r *http.Request, d *decision) *http.Request {
 	r = r.WithContext(context.WithValue(r.Context(), callerKey{}, d))
 	h := make(http.Header, len(r.Header)+len(d.identity))
 	for name, values := range r.Header {

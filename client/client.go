@@ -29,18 +29,19 @@ import (
 	"time"
 )
 
-// Mode says where calls are decided.
+// Mode says whether a Client may answer from memory.
 type Mode int
 
-// The modes.
 const (
-	Ask    Mode = iota // Keyporter is asked on each call
-	Decide             // what it said is kept for as long as it is true
+	// Ask asks Keyporter about each call.
+	Ask Mode = iota
+	// Decide keeps Keyporter's answers in memory for as long as they are true.
+	Decide
 )
 
 // Config configures a Client. Address, Secret and API are required.
 type Config struct {
-	// Address is where Keyporter is, such as https://keys.example.com.
+	// Address is Keyporter's base URL, such as https://keys.example.com.
 	Address string
 	// Secret is the gateway's secret, created by `keyporter gateway secret`. It starts with kpg_.
 	Secret string
@@ -48,37 +49,40 @@ type Config struct {
 	API string
 
 	Mode Mode
-	// Silence is how long the stream may be silent before the Client asks about each call. Zero: 3
-	// seconds.
+	// Silence is how long the stream can be silent before the Client asks about each call. The
+	// default is 3 seconds.
 	Silence time.Duration
-	// Grace is how long after Keyporter was heard last, with the mode Decide, what it said
-	// still holds when it can't be asked. A token that is revoked meanwhile works until
-	// then. Zero: not at all, calls are refused with 503.
+	// Grace is how long, in the mode Decide, answers in memory stay valid after the last sign of
+	// life from Keyporter, if it can't be reached. A token that is revoked in the meantime works
+	// until then. By default, there is no grace: calls are refused with 503.
 	Grace time.Duration
-	// Size is how many credentials are kept in memory at most, about 1 KB each. Zero: 100,000.
+	// Size is the maximum number of credentials in memory, at about 1 KB each. The default is
+	// 100,000.
 	Size int
 
-	// ClientIP says from where a call comes, for the list of who uses a token. Nil: from
-	// r.RemoteAddr. Behind a proxy it has to be read out of what that one says.
+	// ClientIP returns the client's IP address, which pages show with a token's uses. The default
+	// takes it from r.RemoteAddr. Behind a proxy, read it from the header that the proxy sets.
 	ClientIP func(r *http.Request) string
-	// Origin says to which scheme, host and port a call was sent, such as
-	// https://api.example.com: the proof of a key (RFC 9449) names it. Nil: as the call
-	// arrives here. Behind a proxy it has to be said.
+	// Origin returns the scheme, host, and port the client called, such as
+	// https://api.example.com, because the proof of a key (RFC 9449) names them. The default takes
+	// them from the request. Behind a proxy, set this.
 	Origin func(r *http.Request) string
-	// Refuse answers a call that is refused. Nil: as a problem document (RFC 9457). The
-	// header WWW-Authenticate is set before.
+	// Refuse answers a refused call. WWW-Authenticate is already set. The default writes a problem
+	// document (RFC 9457).
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
-	// Transport is how Keyporter is reached. Nil: by no more than 64 connections, and by the proxy that the environment names.
+	// Transport carries requests to Keyporter. The default opens at most 64 connections and uses
+	// the proxy from the environment.
 	Transport http.RoundTripper
-	// Log gets a message when Keyporter can't be reached, and when it can again. Nil: no log.
+	// Log receives a message when Keyporter becomes unreachable, and when it is back. By default,
+	// nothing is logged.
 	Log *slog.Logger
 }
 
 const (
 	defaultSilence = 3 * time.Second
 	defaultSize    = 100_000
-	// askTime is how long an answer of Keyporter's is waited for.
-	askTime = 3 * time.Second
+	// askTimeout limits how long a call waits for Keyporter's answer.
+	askTimeout = 3 * time.Second
 )
 
 // Client asks Keyporter. It is safe for concurrent use, and a program needs only one.
@@ -89,13 +93,13 @@ type Client struct {
 	memory *memory
 	uses   uses
 
-	complained atomic.Int64 // Unix seconds, last
-	stop       context.CancelFunc
-	jobs       sync.WaitGroup
+	outageLogged atomic.Int64 // when logOutage last logged, in Unix seconds
+	stop         context.CancelFunc
+	jobs         sync.WaitGroup
 }
 
-// New returns a Client. It doesn't wait for Keyporter, which may start later. Until then, calls are
-// refused. Callers must call Close in the end.
+// New returns a Client, or an error if cfg is invalid. It doesn't wait for Keyporter, which may
+// start later; until then, calls are refused. Call Close when you no longer need the Client.
 func New(cfg Config) (*Client, error) {
 	address, err := url.Parse(cfg.Address)
 	switch {
@@ -126,12 +130,12 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTime,
+			Proxy: http.ProxyFromEnvironment, MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: askTimeout,
 		}
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.Log, memory: newMemory(cfg.Size),
-		// Only send the secret to the configured address, and nowhere else.
+		// Send the secret to the configured address, and nowhere else.
 		http: &http.Client{Transport: cfg.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	if c.log == nil {
@@ -163,6 +167,6 @@ func remoteIP(r *http.Request) string {
 func (c *Client) Close() {
 	c.stop()
 	c.jobs.Wait()
-	c.memory.deaf()
+	c.memory.setDeaf()
 	c.http.CloseIdleConnections()
 }

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// world is a Keyporter with users and tokens, and an API with the middleware before it.
+// world is a Keyporter with users and tokens, and with a gateway that the middleware can use.
 type world struct {
 	*keyportertest.AuthServer
 
@@ -36,7 +36,7 @@ func newWorld(t *testing.T, url string) *world {
 	return w
 }
 
-// client returns a client that is closed when the test has ended.
+// client returns a client that is closed when the test ends.
 func (w *world) client(t testing.TB, configure ...func(*client.Config)) *client.Client {
 	t.Helper()
 	cfg := client.Config{Address: w.URL, Secret: w.gateway.Reveal(), API: "drive"}
@@ -51,19 +51,19 @@ func (w *world) client(t testing.TB, configure ...func(*client.Config)) *client.
 	return c
 }
 
-// echo is an API that answers with what it got.
+// echo is an API that answers with what it received.
 var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	caller, ok := client.CallerOf(r.Context())
-	_ = json.NewEncoder(w).Encode(got{caller, ok, r.Header})
+	_ = json.NewEncoder(w).Encode(received{caller, ok, r.Header})
 })
 
-type got struct {
+type received struct {
 	Caller client.Caller
 	OK     bool
 	Header http.Header
 }
 
-// call calls an API, with headers as name, value, name, value.
+// call calls an API, with headers as alternating names and values.
 func call(t testing.TB, api http.Handler, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/files/1", nil)
@@ -75,19 +75,19 @@ func call(t testing.TB, api http.Handler, headers ...string) *httptest.ResponseR
 	return rec
 }
 
-func read(t testing.TB, rec *httptest.ResponseRecorder) (g got) {
+func read(t testing.TB, rec *httptest.ResponseRecorder) (got received) {
 	t.Helper()
 	if rec.Code != http.StatusOK {
 		t.Fatalf("%d %s", rec.Code, rec.Body)
 	}
-	if err := json.Unmarshal(rec.Body.Bytes(), &g); err != nil {
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	return g
+	return got
 }
 
-// TestTheAPIIsToldWhoCalls has every kind of credential, and a client that says it is somebody else.
-func TestTheAPIIsToldWhoCalls(t *testing.T) {
+// TestAPIsReceiveTheCallersIdentity calls with every kind of credential, and with forged identity headers.
+func TestAPIsReceiveTheCallersIdentity(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -105,10 +105,10 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 			"user token": {[]string{"ApiToken", w.secret.Reveal()}, client.Caller{
 				User: ada, Login: w.ada.Login, Organization: acme, Credential: string(w.token.ID), Kind: "user_token",
 			}},
-			"user token beside its owner": {[]string{"Authorization", "bearer " + w.secret.Reveal(), "UserLoginName", "ADA@acme.example"}, client.Caller{
+			"user token with its owner's login name": {[]string{"Authorization", "bearer " + w.secret.Reveal(), "UserLoginName", "ADA@acme.example"}, client.Caller{
 				User: ada, Login: w.ada.Login, Organization: acme, Credential: string(w.token.ID), Kind: "user_token",
 			}},
-			"token of another system": {[]string{"ApiToken", "0123456789abcdef-of-another-system"}, client.Caller{
+			"imported token": {[]string{"ApiToken", "0123456789abcdef-of-another-system"}, client.Caller{
 				User: string(w.grace.ID), Login: w.grace.Login, Organization: acme, Kind: "user_token",
 			}},
 			"access token": {[]string{"Authorization", "Bearer " + accessSecret.Reveal()}, client.Caller{
@@ -122,12 +122,12 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 			}},
 		} {
 			forged := append(c.headers, "X-Keyporter-User", "mallory", "X_Keyporter_Login", "mallory", "x-keyporter-scopes", "all", "X-Keyporter-Actor", "mallory", "X-Keyporter-Request-Id", "1", "Accept", "*/*")
-			g := read(t, call(t, api, forged...))
-			if name == "token of another system" { // its ID isn't known before
-				c.want.Credential = g.Caller.Credential
+			got := read(t, call(t, api, forged...))
+			if name == "imported token" { // we don't know its ID
+				c.want.Credential = got.Caller.Credential
 			}
 			want, _ := json.Marshal(c.want)
-			if caller, _ := json.Marshal(g.Caller); string(caller) != string(want) || !g.OK {
+			if caller, _ := json.Marshal(got.Caller); string(caller) != string(want) || !got.OK {
 				t.Errorf("%s: %s, want %s", name, caller, want)
 			}
 			headers := http.Header{"Accept": {"*/*"}}
@@ -139,14 +139,14 @@ func TestTheAPIIsToldWhoCalls(t *testing.T) {
 					headers.Set("X-Keyporter-"+header, value)
 				}
 			}
-			if is, want := text(t, g.Header), text(t, headers); is != want {
-				t.Errorf("%s: the API gets %s, want %s", name, is, want)
+			if got, want := toJSON(t, got.Header), toJSON(t, headers); got != want {
+				t.Errorf("%s: the API receives %s, want %s", name, got, want)
 			}
 		}
 	})
 }
 
-func text(t testing.TB, v any) string {
+func toJSON(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -155,7 +155,7 @@ func text(t testing.TB, v any) string {
 	return string(b)
 }
 
-// TestRefusals has each way in which a call isn't let through, and what its sender learns.
+// TestRefusals covers each reason to refuse a call, and what the caller learns.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
@@ -184,22 +184,22 @@ func TestRefusals(t *testing.T) {
 	}{
 		"nothing":                           {six, nil, 401, "", keyporter.ReasonNoCredential},
 		"empty":                             {six, []string{"ApiToken", " "}, 401, "", keyporter.ReasonNoCredential},
-		"in the query only":                 {six, []string{"Cookie", "ApiToken=" + w.secret.Reveal()}, 401, "", keyporter.ReasonNoCredential},
-		"a typing error":                    {six, []string{"ApiToken", w.secret.Reveal() + "x"}, 401, "invalid_token", keyporter.ReasonUnknown},
+		"in a cookie":                       {six, []string{"Cookie", "ApiToken=" + w.secret.Reveal()}, 401, "", keyporter.ReasonNoCredential},
+		"typo":                              {six, []string{"ApiToken", w.secret.Reveal() + "x"}, 401, "invalid_token", keyporter.ReasonUnknown},
 		"another scheme":                    {six, []string{"Authorization", "Basic " + w.secret.Reveal()}, 401, "invalid_token", keyporter.ReasonUnknown},
 		"made up":                           {six, []string{"ApiToken", made}, 401, "invalid_token", keyporter.ReasonUnknown},
 		"two":                               {six, []string{"ApiToken", w.secret.Reveal(), "Authorization", "Bearer " + made}, 400, "invalid_request", keyporter.ReasonAmbiguous},
 		"switched off":                      {six, []string{"ApiToken", off.Reveal()}, 401, "invalid_token", keyporter.ReasonDisabled},
-		"beside another's name":             {six, []string{"ApiToken", w.secret.Reveal(), "UserLoginName", w.grace.Login}, 401, "invalid_token", keyporter.ReasonLoginName},
-		"beside two names":                  {six, []string{"ApiToken", w.secret.Reveal(), "UserLoginName", w.ada.Login, "UserLoginName", w.grace.Login}, 401, "invalid_token", keyporter.ReasonTwoLoginNames},
+		"with another user's login name":    {six, []string{"ApiToken", w.secret.Reveal(), "UserLoginName", w.grace.Login}, 401, "invalid_token", keyporter.ReasonLoginName},
+		"with two login names":              {six, []string{"ApiToken", w.secret.Reveal(), "UserLoginName", w.ada.Login, "UserLoginName", w.grace.Login}, 401, "invalid_token", keyporter.ReasonTwoLoginNames},
 		"organization token on 6":           {six, []string{"ApiToken", organization.Reveal(), "UserLoginName", w.ada.Login}, 403, "insufficient_scope", keyporter.ReasonVersion},
 		"organization token for nobody":     {five, []string{"OrganizationKey", organization.Reveal()}, 401, "invalid_token", keyporter.ReasonNoLoginName},
 		"organization token for a stranger": {five, []string{"OrganizationKey", organization.Reveal(), "UserLoginName", "eve@evil.example"}, 401, "invalid_token", keyporter.ReasonNamedUnknown},
-		"scope":                             {six, []string{"ApiToken", access.Reveal()}, 403, "insufficient_scope", keyporter.ReasonScope},
-		"bound":                             {five, []string{"Authorization", "DPoP " + bound.Reveal()}, 401, "invalid_dpop_proof", keyporter.ReasonProof},
-		"bound, bare":                       {five, []string{"ApiToken", bound.Reveal()}, 401, "invalid_token", keyporter.ReasonBound},
-		"elsewhere":                         {five, []string{"ApiToken", elsewhere.Reveal()}, 401, "invalid_token", keyporter.ReasonAudience},
-		"kind":                              {apps, []string{"ApiToken", w.secret.Reveal()}, 403, "insufficient_scope", keyporter.ReasonNotAccepted},
+		"missing scope":                     {six, []string{"ApiToken", access.Reveal()}, 403, "insufficient_scope", keyporter.ReasonScope},
+		"bound, without a proof":            {five, []string{"Authorization", "DPoP " + bound.Reveal()}, 401, "invalid_dpop_proof", keyporter.ReasonProof},
+		"bound, not as DPoP":                {five, []string{"ApiToken", bound.Reveal()}, 401, "invalid_token", keyporter.ReasonBound},
+		"for another resource":              {five, []string{"ApiToken", elsewhere.Reveal()}, 401, "invalid_token", keyporter.ReasonAudience},
+		"kind not accepted":                 {apps, []string{"ApiToken", w.secret.Reveal()}, 403, "insufficient_scope", keyporter.ReasonNotAccepted},
 	} {
 		rec := call(t, x.api, x.headers...)
 		var problem struct{ Code, Detail string }
@@ -220,25 +220,26 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	if read(t, call(t, six, "ApiToken", w.secret.Reveal())).Caller.User != string(w.ada.ID) {
-		t.Error("a good call is refused beside these")
+		t.Error("a good call is refused, too")
 	}
 }
 
-// TestWithoutKeyporterNothingIsAllowed has a Keyporter that is gone, one that doesn't know the gateway, and one that is something else.
+// TestWithoutKeyporterNothingIsAllowed asks where nothing listens, a Keyporter that doesn't know the
+// gateway, and another server.
 func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/moved") {
-			t.Errorf("the secret went on to %s", r.URL)
+			t.Errorf("the secret was sent to %s", r.URL)
 		}
 		http.Redirect(rw, r, "/moved", http.StatusTemporaryRedirect)
 	}))
 	t.Cleanup(other.Close)
 	for name, configure := range map[string]func(*client.Config){
-		"gone":         func(cfg *client.Config) { cfg.Address = "http://127.0.0.1:1" },
+		"down":         func(cfg *client.Config) { cfg.Address = "http://127.0.0.1:1" },
 		"other secret": func(cfg *client.Config) { cfg.Secret = keyporter.NewSecret(keyporter.SecretGateway).Reveal() },
-		"elsewhere":    func(cfg *client.Config) { cfg.Address = other.URL },
+		"other server": func(cfg *client.Config) { cfg.Address = other.URL },
 	} {
 		for _, mode := range []client.Mode{client.Ask, client.Decide} {
 			c := w.client(t, configure, func(cfg *client.Config) { cfg.Mode, cfg.Grace = mode, time.Hour })
@@ -250,7 +251,7 @@ func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
 	}
 }
 
-// TestIntrospection asks about many credentials at once, and about one.
+// TestIntrospection asks about one credential, and about many at once.
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))

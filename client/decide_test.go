@@ -15,20 +15,20 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// line is one to Keyporter.
+// line returns a network connection to Keyporter that a test can cut.
 func (w *world) line(t testing.TB) *keyportertest.Line {
 	t.Helper()
 	return keyportertest.NewLine(t, "tcp", strings.TrimPrefix(w.URL, "http://"))
 }
 
-// decide returns an API whose middleware decides by itself, at the end of a line.
+// decide returns an API whose middleware is in the mode Decide and reaches Keyporter over l.
 func (w *world) decide(t testing.TB, l *keyportertest.Line, configure ...func(*client.Config)) http.Handler {
 	t.Helper()
 	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = "http://"+l.Address, client.Decide })...)
 	return c.Handler(client.Rules{Version: 5, Scope: "file.read", Credentials: []string{"user_token", "organization_token", "access_token", "app_token"}}, echo)
 }
 
-// asks tells whether Keyporter is asked about a call, and how it is answered.
+// asks makes a call and reports whether the middleware asked Keyporter about it.
 func (w *world) asks(t testing.TB, api http.Handler, headers ...string) (asked bool, status int) {
 	t.Helper()
 	before := w.Arrived.Load()
@@ -36,18 +36,18 @@ func (w *world) asks(t testing.TB, api http.Handler, headers ...string) (asked b
 	return w.Arrived.Load() > before, status
 }
 
-// eventuallyKept waits until calls with a credential cost no question.
+// eventuallyKept waits until calls with a credential are allowed from memory.
 func (w *world) eventuallyKept(t testing.TB, api http.Handler, headers ...string) {
 	t.Helper()
-	keyportertest.Eventually(t, "it is kept", func() bool {
+	keyportertest.Eventually(t, "the decision is kept", func() bool {
 		asked, status := w.asks(t, api, headers...)
 		return !asked && status == http.StatusOK
 	})
 }
 
-// TestWhatIsNoLongerTrueIsForgotten has each change that ends or narrows a credential,
-// made on this node and, on PostgreSQL, on another one.
-func TestWhatIsNoLongerTrueIsForgotten(t *testing.T) {
+// TestStaleDecisionsAreForgotten makes every kind of change that ends or narrows a credential: on
+// this node and, with PostgreSQL, on another one.
+func TestStaleDecisionsAreForgotten(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -77,7 +77,7 @@ type change struct {
 	status  int
 }
 
-// changes are made on a node, each with users, apps and tokens of its own.
+// changes returns changes to make on a node, each with its own users, apps, and tokens.
 func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[string]change {
 	t.Helper()
 	me, ctx := keyporter.Command(), t.Context()
@@ -98,15 +98,15 @@ func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[s
 	deleted, deletedHeaders := token(user("deleted"))
 	inactive := user("inactive")
 	_, inactiveHeaders := token(inactive)
-	unroled := user("without a role")
-	_, unroledHeaders := token(unroled)
+	roleless := user("without a role")
+	_, rolelessHeaders := token(roleless)
 	suspended := user("suspended organization")
 	_, suspendedHeaders := token(suspended)
 	flagless := user("without the flag")
 	_, flaglessHeaders := token(flagless)
 	owner, named := user("owner"), keyportertest.User(t, w.Control, "owner "+where, "named@"+where+".example", keyporter.RoleAPIUser)
 	_, organization := keyportertest.OrganizationToken(t, w.Control, owner, "Ours")
-	gone, _, goneHeaders := app(user("suspended app"))
+	suspendedApp, _, suspendedAppHeaders := app(user("suspended app"))
 	_, connection, connectionHeaders := app(user("disconnected"))
 	_, narrowed, narrowedHeaders := app(user("scope"))
 	policy := user("policy")
@@ -115,14 +115,14 @@ func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[s
 		"token off":              {offHeaders, func() error { _, err := n.Control.DisableToken(ctx, me, off.ID); return err }, 401},
 		"token deleted":          {deletedHeaders, func() error { return n.Control.DeleteToken(ctx, me, deleted.ID) }, 401},
 		"user switched off":      {inactiveHeaders, func() error { return n.Control.DisableUser(ctx, me, inactive.ID) }, 401},
-		"role taken away":        {unroledHeaders, func() error { return n.Control.SetUserRoles(ctx, me, unroled.ID, nil) }, 403},
+		"role taken away":        {rolelessHeaders, func() error { return n.Control.SetUserRoles(ctx, me, roleless.ID, nil) }, 403},
 		"organization suspended": {suspendedHeaders, func() error { return n.Control.DisableOrganization(ctx, me, suspended.OrganizationID) }, 401},
 		"flag withdrawn":         {flaglessHeaders, func() error { return n.Control.WithdrawFlag(ctx, me, flagless.OrganizationID, keyporter.FlagAPI) }, 403},
 		"named user switched off": {
 			[]string{"OrganizationKey", organization.Reveal(), "UserLoginName", named.Login},
 			func() error { return n.Control.DisableUser(ctx, me, named.ID) }, 401,
 		},
-		"app suspended":    {goneHeaders, func() error { return n.Control.SuspendApp(ctx, me, gone.ID) }, 401},
+		"app suspended":    {suspendedAppHeaders, func() error { return n.Control.SuspendApp(ctx, me, suspendedApp.ID) }, 401},
 		"disconnected":     {connectionHeaders, func() error { return n.Control.Disconnect(ctx, me, connection.ID) }, 401},
 		"scope taken away": {narrowedHeaders, func() error { n.SetScopes(t, narrowed, "file.write"); return nil }, 403},
 		"app policy": {policyHeaders, func() error {
@@ -132,8 +132,7 @@ func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[s
 	}
 }
 
-// TestADecisionEndsWithItsExpiry has a token that expires while it is kept.
-func TestADecisionEndsWithItsExpiry(t *testing.T) {
+func TestKeptDecisionsExpire(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 3 * time.Second
@@ -143,11 +142,11 @@ func TestADecisionEndsWithItsExpiry(t *testing.T) {
 	w.Clock.Advance(time.Hour - left)
 	api := w.decide(t, w.line(t))
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
-	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
+	keyportertest.Eventually(t, "the token expires", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }
 
-// TestAnAPIWhoseClockIsSlow asks a Keyporter whose clock is an hour ahead of its own.
-func TestAnAPIWhoseClockIsSlow(t *testing.T) {
+// TestASlowClockDoesNotExtendTokens asks a Keyporter whose clock is almost an hour ahead of the API's.
+func TestASlowClockDoesNotExtendTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 4 * time.Second
@@ -168,13 +167,14 @@ func TestAnAPIWhoseClockIsSlow(t *testing.T) {
 	t.Cleanup(keys.Close)
 	api := w.decide(t, keyportertest.NewLine(t, "tcp", strings.TrimPrefix(keys.URL, "http://")))
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
-	keyportertest.Eventually(t, "it ends", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
+	keyportertest.Eventually(t, "the token expires", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }
 
-// TestAStreamThatIsCutOrStalls wants each call to be asked about until it is back, and what changed meanwhile to count.
-func TestAStreamThatIsCutOrStalls(t *testing.T) {
+// TestACutOrStalledStream checks that the middleware asks about each call until the stream is back,
+// and so learns what changed in the meantime.
+func TestACutOrStalledStream(t *testing.T) {
 	t.Parallel()
-	for name, hurt := range map[string]func(*keyportertest.Line){
+	for name, disrupt := range map[string]func(*keyportertest.Line){
 		"cut":    func(l *keyportertest.Line) { l.Cut() },
 		"stalls": (*keyportertest.Line).Stall,
 	} {
@@ -186,24 +186,23 @@ func TestAStreamThatIsCutOrStalls(t *testing.T) {
 			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence = silence })
 			headers := []string{"ApiToken", w.secret.Reveal()}
 			w.eventuallyKept(t, api, headers...)
-			hurt(l)
+			disrupt(l)
 			began := time.Now()
 			if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
 				t.Fatal(err)
 			}
-			keyportertest.Eventually(t, "what was kept isn't used any more", func() bool { return call(t, api, headers...).Code != http.StatusOK })
-			t.Logf("%s: not allowed %v after; the bound is %v, and a question may take 3s", name, time.Since(began).Round(time.Millisecond), silence)
-			keyportertest.Eventually(t, "what changed meanwhile counts", func() bool { return call(t, api, headers...).Code == http.StatusUnauthorized })
+			keyportertest.Eventually(t, "the kept decision isn't used anymore", func() bool { return call(t, api, headers...).Code != http.StatusOK })
+			t.Logf("%s: no longer allowed after %v; the limit is %v, plus up to 3s for a question", name, time.Since(began).Round(time.Millisecond), silence)
+			keyportertest.Eventually(t, "the change takes effect", func() bool { return call(t, api, headers...).Code == http.StatusUnauthorized })
 			if _, err := w.Control.EnableToken(t.Context(), keyporter.Command(), w.token.ID); err != nil {
 				t.Fatal(err)
 			}
-			w.eventuallyKept(t, api, headers...) // it is back
+			w.eventuallyKept(t, api, headers...) // the stream is back
 		})
 	}
 }
 
-// TestKeyporterIsGone has the bound that the owner chose: none, and some.
-func TestKeyporterIsGone(t *testing.T) {
+func TestGraceWhileKeyporterIsDown(t *testing.T) {
 	t.Parallel()
 	for _, grace := range []time.Duration{0, 4 * time.Second} {
 		t.Run(grace.String(), func(t *testing.T) {
@@ -217,28 +216,28 @@ func TestKeyporterIsGone(t *testing.T) {
 			l.Down()
 			began := time.Now()
 			if grace > 0 {
-				keyportertest.Eventually(t, "what isn't kept is refused", func() bool {
+				keyportertest.Eventually(t, "a credential that isn't kept is refused", func() bool {
 					return call(t, api, "ApiToken", otherSecret.Reveal()).Code == http.StatusServiceUnavailable
 				})
-				for time.Since(began) < 2*time.Second { // longer than the stream may be silent
+				for time.Since(began) < 2*time.Second { // longer than cfg.Silence
 					if rec := call(t, api, headers...); rec.Code != http.StatusOK {
-						t.Fatalf("%v after: %d", time.Since(began), rec.Code)
+						t.Fatalf("after %v: %d", time.Since(began), rec.Code)
 					}
 				}
 			}
-			keyportertest.Eventually(t, "it is refused", func() bool { return call(t, api, headers...).Code == http.StatusServiceUnavailable })
-			t.Logf("refused %v after; silence may last 1s, grace %v", time.Since(began).Round(time.Millisecond), grace)
+			keyportertest.Eventually(t, "the kept credential is refused", func() bool { return call(t, api, headers...).Code == http.StatusServiceUnavailable })
+			t.Logf("refused after %v; silence is 1s, grace %v", time.Since(began).Round(time.Millisecond), grace)
 			l.Mend()
 			w.eventuallyKept(t, api, headers...)
 			if read(t, call(t, api, "ApiToken", otherSecret.Reveal())).Caller.Credential != string(other.ID) {
-				t.Error("another one is not let through")
+				t.Error("another token is refused")
 			}
 		})
 	}
 }
 
-// TestAFloodOfTokensIsNotKept wants neither made-up tokens nor more than the size to take memory.
-func TestAFloodOfTokensIsNotKept(t *testing.T) {
+// TestAFloodOfTokensEvictsNothing sends made-up tokens, which must not displace decisions about real ones.
+func TestAFloodOfTokensEvictsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	api := w.decide(t, w.line(t), func(cfg *client.Config) { cfg.Size = 1 })
@@ -249,12 +248,12 @@ func TestAFloodOfTokensIsNotKept(t *testing.T) {
 		}
 	}
 	if asked, status := w.asks(t, api, "ApiToken", w.secret.Reveal()); asked || status != http.StatusOK {
-		t.Error("made-up tokens drive out what is kept")
+		t.Error("made-up tokens evicted the decision")
 	}
 }
 
-// TestALoginNameIsPartOfTheQuestion wants no answer to be given to another question.
-func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
+// TestDecisionsAreKeptPerLoginName calls with the same organization token for two users, and for none.
+func TestDecisionsAreKeptPerLoginName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	_, ours := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
@@ -262,24 +261,24 @@ func TestALoginNameIsPartOfTheQuestion(t *testing.T) {
 	for range 2 {
 		for _, u := range []keyporter.User{w.ada, w.grace} {
 			w.eventuallyKept(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)
-			if is := read(t, call(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)).Caller.Login; is != u.Login {
-				t.Errorf("%s, want %s", is, u.Login)
+			if got := read(t, call(t, api, "OrganizationKey", ours.Reveal(), "UserLoginName", u.Login)).Caller.Login; got != u.Login {
+				t.Errorf("%s, want %s", got, u.Login)
 			}
 		}
 		if code := call(t, api, "OrganizationKey", ours.Reveal()).Code; code != http.StatusUnauthorized {
-			t.Error("for nobody:", code)
+			t.Error("without a login name:", code)
 		}
 	}
 }
 
-// TestUsesAreCounted wants calls of which Keyporter heard nothing to be seen in the token's row.
+// TestUsesAreCounted checks that Keyporter learns of calls that were decided from memory.
 func TestUsesAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	c := w.client(t, func(cfg *client.Config) { cfg.Mode = client.Decide })
 	api := c.Handler(client.Rules{Version: 6}, echo)
 	apps := c.Handler(client.Rules{Credentials: []string{"access_token"}}, echo)
-	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", "waits")
+	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", "warm-up")
 	for range 30 {
 		call(t, api, "ApiToken", w.secret.Reveal(), "User-Agent", "export/1.0")
 	}
@@ -294,12 +293,12 @@ func TestUsesAreCounted(t *testing.T) {
 		t.Errorf("%+v", use.Clients)
 	}
 	if rec := call(t, api, "ApiToken", w.secret.Reveal()); rec.Code != http.StatusOK {
-		t.Error("a closed client doesn't ask any more:", rec.Code)
+		t.Error("a closed client doesn't ask:", rec.Code)
 	}
 }
 
-// TestHowLongAfterDisableACallIsRefused measures it over the stream, 200 times on each database.
-func TestHowLongAfterDisableACallIsRefused(t *testing.T) {
+// TestHowLongUntilADisabledTokenIsRefused measures the time over the stream, 200 times on each database.
+func TestHowLongUntilADisabledTokenIsRefused(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		api := w.decide(t, w.line(t))
@@ -325,7 +324,7 @@ func TestHowLongAfterDisableACallIsRefused(t *testing.T) {
 		}
 		slices.Sort(took)
 		if took[tries-1] >= 10*time.Second {
-			t.Error("a token that is switched off still works")
+			t.Error("a disabled token still works")
 		}
 		t.Logf("from the end of DisableToken to the first refused call: p50 %v, p99 %v, longest %v", took[tries/2], took[tries*99/100], took[tries-1])
 	})

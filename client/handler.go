@@ -8,30 +8,33 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Rules are what a handler asks of a call. The zero value takes user tokens and access
+// Rules are what a Handler requires of a call. The zero value accepts user tokens and access
 // tokens with any scopes.
 type Rules struct {
-	// Scope is what an access token must have. Other credentials have no scopes and aren't asked. Empty: any will do.
+	// Scope is the scope that access tokens and app tokens must have. Other credentials have no
+	// scopes and don't need it. If empty, no scope is needed.
 	Scope string
-	// Credentials are the kinds that are taken: user_token, organization_token, access_token, app_token. None: user_token and access_token.
+	// Credentials are the kinds to accept: user_token, organization_token, access_token,
+	// app_token. If empty, user_token and access_token are accepted.
 	Credentials []string
-	// Version is that of the API, for counts, and for organization tokens, which work on 1 to 5 only. Zero: none.
+	// Version is the version of the API, or zero if it has none. Calls are counted under it, and
+	// organization tokens only work with versions 1 to 5.
 	Version int
 }
 
-// maxOrganizationTokenVersion is the last version on which organization tokens work.
+// maxOrganizationTokenVersion is the last API version that accepts organization tokens.
 const maxOrganizationTokenVersion = 5
 
-// Handler returns a handler that lets calls through to next when Keyporter, and rules,
-// permit them, and refuses the others. next gets them as an API behind Keyporter's gateway
-// does: without the credential, and with the headers X-Keyporter-User, -Login,
-// -Organization, -Credential, -Credential-Kind, -App, -Scopes and -Actor, whatever the
-// client sent under these names. CallerOf has the same.
+// Handler returns a handler that passes calls to next if both Keyporter and rules permit them, and
+// refuses all others. next receives them like an API behind Keyporter's gateway: without the
+// credential, and with the headers X-Keyporter-User, -Login, -Organization, -Credential,
+// -Credential-Kind, -App, -Scopes, and -Actor. Any the client sent are removed. CallerOf returns
+// the same information.
 //
 // The credential is read from ApiToken, OrganizationKey with UserLoginName, or
 // Authorization: Bearer. A token that is bound to a key (RFC 9449) comes as Authorization:
-// DPoP, with a proof, and Keyporter is asked about each such call: only there it is known
-// whether the proof was shown before.
+// DPoP, with a proof. The Client asks Keyporter about each of these calls, because only Keyporter
+// knows whether a proof has been used before.
 func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, refused := c.check(r, &rules)
@@ -39,12 +42,13 @@ func (c *Client) Handler(rules Rules, next http.Handler) http.Handler {
 			c.refuse(w, r, *refused)
 			return
 		}
-		next.ServeHTTP(w, passedOn(r, d))
+		next.ServeHTTP(w, forAPI(r, d))
 	})
 }
 
-// Check decides about a call, for who has no use for a Handler: it returns who calls, or
-// why they may not. The headers of r are left as they are, credential and forged ones too.
+// Check decides a call without a Handler. It returns either who is calling or why the call is
+// refused. Check leaves the headers of r as they are: they still contain the credential, and any
+// identity headers that the client forged.
 func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
 	d, refused := c.check(r, &rules)
 	if refused != nil {
@@ -53,11 +57,11 @@ func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
 	return d.caller, nil
 }
 
-// check decides about a call, and counts it.
+// check decides a call and counts it.
 func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
 	headers := keyporter.CredentialHeadersOf(r.Header)
 	p := headers.Read()
-	if refused := unreadable(p); refused != nil {
+	if refused := refusePresented(p); refused != nil {
 		return nil, refused
 	}
 	now := time.Now()
@@ -72,7 +76,7 @@ func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
 	return d, refused
 }
 
-// agentOf is r.UserAgent, which makes the name of the header canonical on each call.
+// agentOf is r.UserAgent without the cost of canonicalizing the header's name on each call.
 func agentOf(r *http.Request) string {
 	if agents := r.Header["User-Agent"]; len(agents) > 0 {
 		return agents[0]
@@ -80,8 +84,8 @@ func agentOf(r *http.Request) string {
 	return ""
 }
 
-// unreadable tells what is wrong with what a call carries, without asking.
-func unreadable(p keyporter.Presented) *Refusal {
+// refusePresented refuses calls that don't carry exactly one credential, without asking Keyporter.
+func refusePresented(p keyporter.Presented) *Refusal {
 	switch {
 	case p.TwoSecrets:
 		return refusal(keyporter.ReasonAmbiguous)
@@ -93,7 +97,8 @@ func unreadable(p keyporter.Presented) *Refusal {
 	return nil
 }
 
-// decide says what a secret opens, out of memory if that can be trusted, else by asking.
+// decide returns the decision about a credential: from memory if that can be trusted, otherwise by
+// asking Keyporter.
 func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Presented, now time.Time) (*decision, *Refusal) {
 	silent, ever := c.memory.silentFor(now)
 	if ever && silent < c.cfg.Silence && !p.DPoP {
@@ -101,7 +106,7 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Prese
 			return d, nil
 		}
 	}
-	if !keyporter.IsSecret(p.Secret) { // a typing error needs no question
+	if !keyporter.IsSecret(p.Secret) { // a typo; no need to ask
 		return nil, refusal(keyporter.ReasonUnknown)
 	}
 	d, err := c.ask(r, rules, k, p, now)
@@ -115,21 +120,21 @@ func (c *Client) decide(r *http.Request, rules *Rules, k key, p *keyporter.Prese
 			return d, nil
 		}
 	}
-	if r.Context().Err() == nil { // else it is the caller who didn't wait
-		c.complain(err, now)
+	if r.Context().Err() == nil { // otherwise, the caller gave up, and there is no outage
+		c.logOutage(err, now)
 	}
 	return nil, refusal(keyporter.ReasonUnavailable)
 }
 
-// complain logs, at most once a second, that calls are refused because Keyporter can't be asked.
-func (c *Client) complain(err error, now time.Time) {
-	last := c.complained.Load()
-	if now.Unix() > last && c.complained.CompareAndSwap(last, now.Unix()) {
+// logOutage logs, at most once a second, that calls are refused because Keyporter can't be reached.
+func (c *Client) logOutage(err error, now time.Time) {
+	last := c.outageLogged.Load()
+	if now.Unix() > last && c.outageLogged.CompareAndSwap(last, now.Unix()) {
 		c.log.Error("calls are refused because Keyporter can't be reached", "error", err)
 	}
 }
 
-// ask asks Keyporter, and keeps what it says if that can be kept true.
+// ask asks Keyporter about a call's credential, and keeps the answer in memory if it is reusable.
 func (c *Client) ask(r *http.Request, rules *Rules, k key, p *keyporter.Presented, now time.Time) (*decision, error) {
 	i, err := c.introspectCall(r, p, rules.Version)
 	if err != nil {
@@ -142,14 +147,14 @@ func (c *Client) ask(r *http.Request, rules *Rules, k key, p *keyporter.Presente
 	return d, nil
 }
 
-// refusalOf is what the caller is told about a credential that isn't active. A Keyporter
-// that is newer than this package may have reasons that it doesn't know.
+// refusalOf returns the refusal for a credential that isn't active.
 func refusalOf(i *Introspection) *Refusal {
 	f := refusal(keyporter.Reason(i.Reason))
 	switch {
 	case i.Reason == "":
 		return refusal(keyporter.ReasonUnknown)
 	case f.Status == http.StatusServiceUnavailable && f.Reason != string(keyporter.ReasonUnavailable):
+		// A Keyporter newer than this package may send reasons that this package doesn't know.
 		f = &Refusal{Status: http.StatusUnauthorized, Code: "invalid_token", Reason: i.Reason, Message: "The token doesn't work here."}
 	}
 	f.RequestID = i.requestID
@@ -163,11 +168,11 @@ func (rules *Rules) accepts(kind string) bool {
 	return slices.Contains(rules.Credentials, kind)
 }
 
-// refuse tells why a credential that works isn't taken here, nil if it is. One that is bound
-// to a key was proven if it was shown as such.
-func (rules *Rules) refuse(d *decision, proven bool) *Refusal {
+// refuse returns why a credential that works isn't accepted here, or nil if it is. Keyporter has
+// checked the proof of any credential that came with the scheme DPoP.
+func (rules *Rules) refuse(d *decision, asDPoP bool) *Refusal {
 	switch {
-	case d.KeyHash != "" && !proven:
+	case d.KeyHash != "" && !asDPoP:
 		f := refusal(keyporter.ReasonBound)
 		f.dpop = true
 		return f

@@ -16,47 +16,48 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Introspection is what a credential is (RFC 7662 §2.2). Of one that doesn't work only
-// Reason and Message are there, and of one that was never issued nothing is.
+// Introspection describes a credential (RFC 7662 §2.2). For a credential that doesn't work, only
+// Reason and Message are set; for one that was never issued, nothing is.
 type Introspection struct {
 	Active       bool
 	ID           string // of the credential (jti)
-	Kind         string // user_token, organization_token, access_token or app_token
-	Subject      string // ID of the user it acts for, or of the app that acts for itself; empty: see Actor
-	Username     string // their login name
+	Kind         string // user_token, organization_token, access_token, or app_token
+	Subject      string // ID of the user it acts for, or of an app that acts for itself; empty for an organization token without a login name
+	Username     string // the user's login name
 	Organization string // ID
 	App          string // client_id, with an access token or app token
 	Connection   string // ID of the user's consent, with an access token
 	Scopes       []string
-	Audience     []string  // resources that it is for (RFC 8707); none: all
+	Audience     []string  // the resources it is for (RFC 8707); empty: all
 	Actor        string    // with an organization token: ID of its owner, who acts for Subject (RFC 8693 §4.1)
-	KeyHash      string    // thumbprint of the key that it is bound to (RFC 9449 §6.2); empty: none
-	IssuedAt     time.Time // zero: not told
+	KeyHash      string    // thumbprint of the key it is bound to (RFC 9449 §6.2); empty: none
+	IssuedAt     time.Time // zero: unknown
 	ExpiresAt    time.Time // zero: never
 
-	Reason  string // why it isn't active, if the secret is right, such as token.disabled
+	Reason  string // why it isn't active, such as token.disabled; only if the secret is valid
 	Message string // the same as a sentence
 
-	requestID string    // of the question
-	at        time.Time // when it was answered, by Keyporter's clock; zero: not told
+	requestID  string    // of the question
+	answeredAt time.Time // by Keyporter's clock; zero: unknown
 }
 
-// ends is when an active credential that was asked about expires, by this machine's clock.
-// That one may be wrong: what counts is how long the credential had left by Keyporter's.
-func (i *Introspection) ends(asked time.Time) time.Time {
-	if i.ExpiresAt.IsZero() || i.at.IsZero() {
+// localExpiry returns when an active credential expires by this machine's clock, or zero for never.
+// That clock may be wrong, so it counts the time the credential had left by Keyporter's clock from
+// when the question was asked.
+func (i *Introspection) localExpiry(asked time.Time) time.Time {
+	if i.ExpiresAt.IsZero() || i.answeredAt.IsZero() {
 		return i.ExpiresAt
 	}
-	return asked.Add(i.ExpiresAt.Sub(i.at) - time.Second) // both are told in whole seconds
+	return asked.Add(i.ExpiresAt.Sub(i.answeredAt) - time.Second) // both are in whole seconds
 }
 
 // Query is a question about a credential.
 type Query struct {
 	Token string `json:"token"`
-	Login string `json:"login,omitempty"` // the login name that came beside it; an organization token needs one
+	Login string `json:"login,omitempty"` // the login name that came with it; organization tokens need one
 }
 
-// wireQuery is a Query as Keyporter takes it.
+// wireQuery is a Query as Keyporter reads it.
 type wireQuery struct {
 	Query
 
@@ -111,16 +112,16 @@ const (
 	pathChanges    = pathIntrospect + "/changes"
 	pathUses       = pathIntrospect + "/uses"
 
-	maxBatch  = 500     // rows of a request: Keyporter takes twice as many, but no more than 1 MiB
-	maxAnswer = 4 << 20 // bytes of an answer that are read
+	maxBatch  = 500     // rows in a request; Keyporter accepts twice as many, but no more than 1 MiB
+	maxAnswer = 4 << 20 // bytes to read of an answer
 )
 
-// ErrUnavailable is what errors are when Keyporter can't be asked, or can't tell.
+// ErrUnavailable is wrapped by every error that means that Keyporter can't be reached or can't answer.
 var ErrUnavailable = errors.New("keyporter can't be reached")
 
-// Introspect asks what a credential is, and whether it works now and at this API. login
-// is the login name that came beside it, empty if there was none. It always asks, and
-// isn't counted as a call. An error is an ErrUnavailable, or ctx has ended.
+// Introspect asks Keyporter what a credential is, and whether it works right now with this API.
+// login is the login name that came with it, or "" if there was none. Introspect never answers from
+// memory, and doesn't count as a call. Its errors wrap ErrUnavailable.
 func (c *Client) Introspect(ctx context.Context, token, login string) (Introspection, error) {
 	return c.introspect(ctx, url.Values{"token": {token}, "login": {login}})
 }
@@ -131,28 +132,29 @@ func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection
 	header, err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
 	i := out.introspection()
 	i.requestID = header.Get(keyporter.HeaderRequestID)
-	i.at, _ = http.ParseTime(header.Get("Date"))
+	i.answeredAt, _ = http.ParseTime(header.Get("Date"))
 	return i, err
 }
 
-// introspectCall asks about the credential of a call. Keyporter counts the call if the
-// credential doesn't work, and can tell later why it didn't.
+// introspectCall asks about the credential of a call. If the credential doesn't work, Keyporter
+// counts the call and can explain the refusal later.
 func (c *Client) introspectCall(r *http.Request, p *keyporter.Presented, version int) (Introspection, error) {
 	form := url.Values{
-		"token": {p.Secret}, "login": {text(p.Login, maxLogin)}, "method": {text(r.Method, maxMethod)}, "path": {text(calledPath(r), maxPath)},
-		"agent": {text(r.UserAgent(), maxAgent)}, "address": {text(c.cfg.ClientIP(r), maxAddress)}, "version": {strconv.Itoa(version)},
+		"token": {p.Secret}, "login": {cleanText(p.Login, maxLogin)}, "method": {cleanText(r.Method, maxMethod)}, "path": {cleanText(calledPath(r), maxPath)},
+		"agent": {cleanText(r.UserAgent(), maxAgent)}, "address": {cleanText(c.cfg.ClientIP(r), maxAddress)}, "version": {strconv.Itoa(version)},
 	}
 	if p.DPoP {
-		proof := "none" // nor are two
+		proof := "none" // invalid, as a missing proof and two of them are
 		if proofs := keyporter.CredentialHeadersOf(r.Header)[keyporter.HeaderDPoP]; len(proofs) == 1 && proofs[0] != "" {
-			proof = text(proofs[0], maxProof)
+			proof = cleanText(proofs[0], maxProof)
 		}
-		form["dpop"], form["origin"] = []string{proof}, []string{text(c.cfg.Origin(r), maxOrigin)}
+		form["dpop"], form["origin"] = []string{proof}, []string{cleanText(c.cfg.Origin(r), maxOrigin)}
 	}
 	return c.introspect(r.Context(), form)
 }
 
-// calledPath is the path of a call as it was sent, whatever was made of it on the way to the handler.
+// calledPath returns the path the client sent, even if a handler such as http.StripPrefix has
+// changed r.URL since.
 func calledPath(r *http.Request) string {
 	uri, _, _ := strings.Cut(r.RequestURI, "?")
 	if strings.HasPrefix(uri, "/") {
@@ -165,8 +167,8 @@ func calledPath(r *http.Request) string {
 	return r.URL.EscapedPath()
 }
 
-// IntrospectAll asks about many credentials, by one request for each five hundred of them.
-// The answers are in the order of the questions. When one of them can't be had, none is.
+// IntrospectAll asks about many credentials, 500 per request. Answers come in the order of
+// queries. If any request fails, it returns no answers, and an error that wraps ErrUnavailable.
 func (c *Client) IntrospectAll(ctx context.Context, queries []Query) ([]Introspection, error) {
 	all := make([]Introspection, 0, len(queries))
 	for len(queries) > 0 {
@@ -195,7 +197,7 @@ func (c *Client) IntrospectAll(ctx context.Context, queries []Query) ([]Introspe
 func (c *Client) postJSON(ctx context.Context, path string, in, out any) error {
 	var body bytes.Buffer
 	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false) // it would make some names six times as long
+	e.SetEscapeHTML(false) // it would make some names six times longer
 	if err := e.Encode(in); err != nil {
 		return err
 	}
@@ -203,9 +205,9 @@ func (c *Client) postJSON(ctx context.Context, path string, in, out any) error {
 	return err
 }
 
-// post sends a body and reads the answer into out, unless that is nil. It returns the answer's header.
+// post sends body, reads the answer into out unless that is nil, and returns the answer's headers.
 func (c *Client) post(ctx context.Context, path, contentType string, body []byte, out any) (http.Header, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
@@ -213,14 +215,14 @@ func (c *Client) post(ctx context.Context, path, contentType string, body []byte
 	}
 	r.Header.Set("Content-Type", contentType)
 	if out != nil {
-		r.Header["Idempotency-Key"] = nil // a question can be asked twice; it isn't sent, see http.Transport
+		r.Header["Idempotency-Key"] = nil // not sent; lets http.Transport retry, since questions are idempotent
 	}
 	res, err := c.http.Do(r)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	defer res.Body.Close()
-	if err := refusedUs(res); err != nil || out == nil {
+	if err := statusError(res); err != nil || out == nil {
 		return nil, err
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(out); err != nil {
@@ -238,9 +240,9 @@ func (c *Client) request(ctx context.Context, method, path string, body io.Reade
 	return r, nil
 }
 
-// refusedUs tells what is wrong with an answer that isn't 200 or 204. Nothing that
-// another server may have written is repeated.
-func refusedUs(res *http.Response) error {
+// statusError returns an error unless the status is 200 or 204. It never includes the body, which
+// may come from another server.
+func statusError(res *http.Response) error {
 	switch res.StatusCode {
 	case http.StatusOK, http.StatusNoContent:
 		return nil
@@ -252,7 +254,7 @@ func refusedUs(res *http.Response) error {
 	return fmt.Errorf("%w: it answers %d", ErrUnavailable, res.StatusCode)
 }
 
-// unavailable keeps the address out of errors, which may be shown to people: it is the log's.
+// unavailable wraps err without the URL, because people may see the error.
 func unavailable(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err

@@ -8,44 +8,45 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// shards is into how many parts the memory is divided, so that calls on many processors
-// don't wait for each other.
+// shards is how many parts the memory is divided into, so that calls on different CPUs don't wait
+// for each other.
 const shards = 64
 
-// key is what a decision is kept by. The secret itself isn't kept.
+// key is what decisions are looked up by. The secret itself isn't kept.
 type key struct {
 	secret keyporter.SecretHash
-	login  string // as it came beside the secret
+	login  string // as it came with the secret
 }
 
 func (k key) shard() int { return int(k.secret[0]) % shards }
 
-// decision is what Keyporter said of an active credential, and all that calls need, ready made.
+// decision is Keyporter's answer about an active credential, with everything calls need from it
+// computed in advance.
 type decision struct {
 	Introspection
 
 	caller   Caller
 	identity []header
-	ends     time.Time // zero: never
-	counts   *counts   // of the last call, under the lock of uses; nil: none yet
+	expires  time.Time // zero: never
+	counts   *counts   // the last call was counted here; guarded by the lock in uses; nil: no call yet
 }
 
 // memory keeps decisions for as long as they are true.
 //
-// Keyporter may run on many nodes, and the one that is asked needn't be the one whose
-// stream says what is no longer true: it may answer from before for as long as a node may
-// take to hear of a change. So what was asked before that time is over isn't kept.
+// Keyporter may run on many nodes, and the one that answers a question may not be the one that sends
+// the stream of changes. It may hear of a change later, and until then answer with what was true
+// before. So an answer isn't kept if a change that affects it came less than lag before the question.
 type memory struct {
 	parts [shards]part
-	size  int // decisions in a part
+	size  int // maximum number of decisions in a part
 
 	start time.Time
-	heard atomic.Int64 // the stream, last, in nanoseconds since start; negative: never
+	heard atomic.Int64 // when the stream was last heard, in nanoseconds since start; negative: never
 
-	mu    sync.Mutex
-	lag   time.Duration // how long a node may take to hear of a change
-	drops []dropped     // those that answers may still be overtaken by
-	all   time.Time     // what was asked before isn't kept, whatever it is about
+	mu       sync.Mutex
+	lag      time.Duration // how long it may take until every node has heard of a change
+	drops    []dropped     // recent enough to affect answers on their way
+	allStale time.Time     // when everything was last dropped
 }
 
 type part struct {
@@ -53,52 +54,52 @@ type part struct {
 	decisions map[key]*decision
 }
 
-// dropped is a drop and when it came.
+// dropped is a drop and when it arrived.
 type dropped struct {
 	drop
 
 	at time.Time
 }
 
-// maxDrops is how many drops are remembered; with more in so short a time nothing is kept.
+// maxDrops is how many drops are remembered. If more arrive at once, everything is dropped.
 const maxDrops = 1000
 
 func newMemory(size int) *memory {
-	m := &memory{size: max(1, size/shards), start: time.Now().Add(-2 * maxBound)} // long enough ago for all that can have been heard
-	m.deaf()
+	m := &memory{size: max(1, size/shards), start: time.Now().Add(-2 * maxDelay)} // earlier than anything a stream can refer to
+	m.setDeaf()
 	for i := range m.parts {
 		m.parts[i].decisions = map[key]*decision{}
 	}
 	return m
 }
 
-// get returns the decision that is kept, nil if none is.
+// get returns the decision kept for k, or nil if there is none or it has expired.
 func (m *memory) get(k key, now time.Time) *decision {
 	p := &m.parts[k.shard()]
 	p.mu.RLock()
 	d := p.decisions[k]
 	p.mu.RUnlock()
-	if d == nil || d.ended(now) {
+	if d == nil || d.expired(now) {
 		return nil
 	}
 	return d
 }
 
-func (d *decision) ended(now time.Time) bool {
-	return !d.ends.IsZero() && !now.Before(d.ends)
+func (d *decision) expired(now time.Time) bool {
+	return !d.expires.IsZero() && !now.Before(d.expires)
 }
 
-// put keeps a decision that was asked for at some time, unless it may be no longer true.
+// put keeps a decision, unless a change since asked may have made it stale.
 func (m *memory) put(k key, d *decision, asked time.Time) {
 	p := &m.parts[k.shard()]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A drop that comes from now on waits for this part, and finds the decision in it.
-	if !m.holds(d, asked) {
+	// Any drop that arrives from now on waits for this part's lock, and then finds the decision.
+	if m.stale(d, asked) {
 		return
 	}
 	if len(p.decisions) >= m.size {
-		for other := range p.decisions { // some one
+		for other := range p.decisions { // any one
 			delete(p.decisions, other)
 			break
 		}
@@ -106,41 +107,41 @@ func (m *memory) put(k key, d *decision, asked time.Time) {
 	p.decisions[k] = d
 }
 
-// holds tells whether an answer that was asked for at some time is true as far as is known.
-func (m *memory) holds(d *decision, asked time.Time) bool {
+// stale reports whether the answer to a question asked at asked may no longer be true.
+func (m *memory) stale(d *decision, asked time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.heard.Load() < 0 || asked.Before(m.all.Add(m.lag)) {
-		return false
+	if m.heard.Load() < 0 || asked.Before(m.allStale.Add(m.lag)) {
+		return true
 	}
 	for _, x := range m.drops {
 		if asked.Before(x.at.Add(m.lag)) && x.touches(&d.Introspection) {
-			return false
+			return true
 		}
 	}
-	return true
+	return false
 }
 
-// drop forgets what a change touches.
+// drop forgets every decision that a change affects.
 func (m *memory) drop(d drop, now time.Time) {
 	m.mu.Lock()
-	over := now.Add(-m.lag - askTime) // no answer is on its way that was asked for before
-	for len(m.drops) > 0 && m.drops[0].at.Before(over) {
+	oldest := now.Add(-m.lag - askTimeout) // questions asked before this have been answered or timed out
+	for len(m.drops) > 0 && m.drops[0].at.Before(oldest) {
 		m.drops = m.drops[1:]
 	}
 	if len(m.drops) < maxDrops {
 		m.drops = append(m.drops, dropped{d, now})
 	} else {
-		m.drops, m.all = nil, now
+		m.drops, m.allStale = nil, now
 	}
 	m.mu.Unlock()
 	m.forget(d.touches)
 }
 
-// reset forgets everything: anything may have changed.
+// reset forgets everything, because anything may have changed.
 func (m *memory) reset(now time.Time) {
 	m.mu.Lock()
-	m.drops, m.all = nil, now
+	m.drops, m.allStale = nil, now
 	m.mu.Unlock()
 	m.forget(func(*Introspection) bool { return true })
 }
@@ -158,20 +159,19 @@ func (m *memory) forget(touched func(*Introspection) bool) {
 	}
 }
 
-// hears notes that the stream is there.
-func (m *memory) hears(now time.Time) { m.heard.Store(int64(now.Sub(m.start))) }
+// heardAt records that every change up to t has been heard.
+func (m *memory) heardAt(t time.Time) { m.heard.Store(int64(t.Sub(m.start))) }
 
-// deaf notes that nothing is heard, and nothing was.
-func (m *memory) deaf() { m.heard.Store(-1) }
+// setDeaf records that there is no stream. Nothing is kept until there is one.
+func (m *memory) setDeaf() { m.heard.Store(-1) }
 
-// silentFor returns for how long nothing was heard, and false if nothing ever was.
+// silentFor returns how long the stream has been silent, and false if there has never been one.
 func (m *memory) silentFor(now time.Time) (time.Duration, bool) {
 	heard := m.heard.Load()
 	return now.Sub(m.start) - time.Duration(heard), heard >= 0
 }
 
-// lags notes how long a node may take to hear of a change.
-func (m *memory) lags(lag time.Duration) {
+func (m *memory) setLag(lag time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lag = lag

@@ -8,9 +8,9 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// TestWhatMayBeOvertakenIsNotKept has answers that were asked for before and after a drop
-// came, while other nodes may still answer from before.
-func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
+// TestAnswersOvertakenByAChangeAreNotKept covers answers to questions asked before and after a drop
+// arrived, while other nodes may not have heard of the change yet.
+func TestAnswersOvertakenByAChangeAreNotKept(t *testing.T) {
 	t.Parallel()
 	const lag = 3 * time.Second
 	now := time.Now()
@@ -18,23 +18,23 @@ func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
 	for _, x := range []struct {
 		name  string
 		drop  drop
-		asked time.Duration // after the drop came
+		asked time.Duration // after the drop arrived
 		kept  bool
 	}{
 		{"asked before", drop{Credential: "token"}, -time.Second, false},
-		{"asked while another node may not have heard", drop{Credential: "token"}, lag - time.Millisecond, false},
-		{"asked when all have heard", drop{Credential: "token"}, lag, true},
+		{"asked while other nodes may not have heard", drop{Credential: "token"}, lag - time.Millisecond, false},
+		{"asked after all nodes have heard", drop{Credential: "token"}, lag, true},
 		{"another token", drop{Credential: "other"}, -time.Second, true},
 		{"its user", drop{User: "ada", Organization: "acme"}, 0, false},
 		{"another user", drop{User: "grace", Organization: "acme"}, 0, true},
 		{"its organization", drop{Organization: "acme"}, 0, false},
 		{"access tokens of its organization", drop{Organization: "acme", Kind: accessToken}, 0, true},
 		{"an app", drop{App: "app"}, 0, true},
-		{"what isn't known", drop{}, 0, false},
+		{"unknown kind of drop", drop{}, 0, false},
 	} {
 		m := newMemory(defaultSize)
-		m.hears(now)
-		m.lags(lag)
+		m.heardAt(now)
+		m.setLag(lag)
 		m.drop(x.drop, now)
 		k := key{secret: keyporter.HashSecret("secret")}
 		m.put(k, newDecision(ada, now), now.Add(x.asked))
@@ -44,22 +44,22 @@ func TestWhatMayBeOvertakenIsNotKept(t *testing.T) {
 	}
 }
 
-// TestAfterAResetNothingOldIsKept, nor after so many drops that they can't all be remembered, nor while nothing is heard.
-func TestAfterAResetNothingOldIsKept(t *testing.T) {
+// TestOldAnswersAreNotKeptAfterAReset also covers more drops than memory remembers, and a lost stream.
+func TestOldAnswersAreNotKeptAfterAReset(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	for name, befall := range map[string]func(*memory){
+	for name, disrupt := range map[string]func(*memory){
 		"reset": func(m *memory) { m.reset(now) },
 		"many drops": func(m *memory) {
 			for i := range maxDrops + 1 {
 				m.drop(drop{Credential: fmt.Sprint(i)}, now)
 			}
 		},
-		"deaf": (*memory).deaf,
+		"deaf": (*memory).setDeaf,
 	} {
 		m := newMemory(defaultSize)
-		m.hears(now)
-		befall(m)
+		m.heardAt(now)
+		disrupt(m)
 		k := key{secret: keyporter.HashSecret("secret")}
 		m.put(k, newDecision(Introspection{Active: true, ID: "token"}, now), now.Add(-time.Millisecond))
 		if m.get(k, now) != nil {
@@ -68,12 +68,12 @@ func TestAfterAResetNothingOldIsKept(t *testing.T) {
 	}
 }
 
-// TestTheMemoryIsBounded by its size, in decisions, and by clients that are told apart, in uses.
-func TestTheMemoryIsBounded(t *testing.T) {
+// TestMemoryIsBounded covers both the number of decisions and the number of uses.
+func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	m := newMemory(2 * shards)
-	m.hears(now)
+	m.heardAt(now)
 	for i := range 100 * shards {
 		m.put(key{secret: keyporter.HashSecret(fmt.Sprint(i))}, newDecision(Introspection{Active: true, ID: "token"}, now), now)
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestThePathThatIsToldIsTheOneThatWasSent, also to a handler that sees a part of it only.
-func TestThePathThatIsToldIsTheOneThatWasSent(t *testing.T) {
+// TestCalledPathIsThePathTheClientSent asks from a handler behind http.StripPrefix, too.
+func TestCalledPathIsThePathTheClientSent(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]string{
 		"/v1/files/a%2Fb?q=/x":          "/v1/files/a%2Fb",
@@ -17,10 +17,10 @@ func TestThePathThatIsToldIsTheOneThatWasSent(t *testing.T) {
 		"/v1/":                          "/v1/",
 	} {
 		r := httptest.NewRequest(http.MethodGet, target, nil)
-		told := calledPath(r)
-		http.StripPrefix("/v1", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { told = calledPath(r) })).ServeHTTP(httptest.NewRecorder(), r)
-		if told != want {
-			t.Errorf("%s: %q, want %q", target, told, want)
+		got := calledPath(r)
+		http.StripPrefix("/v1", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = calledPath(r) })).ServeHTTP(httptest.NewRecorder(), r)
+		if got != want {
+			t.Errorf("%s: %q, want %q", target, got, want)
 		}
 	}
 }

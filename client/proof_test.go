@@ -12,8 +12,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestATokenThatIsBoundToAKey has calls with it that prove that they have the key, and others, where decisions are kept.
-func TestATokenThatIsBoundToAKey(t *testing.T) {
+// TestKeyBoundTokens calls with and without valid proofs of the key, in the mode Decide.
+func TestKeyBoundTokens(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		w := newWorld(t, database)
@@ -23,7 +23,7 @@ func TestATokenThatIsBoundToAKey(t *testing.T) {
 		_, plain := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
 		line := w.line(t)
 		api := w.decide(t, line, func(cfg *client.Config) { cfg.Grace = time.Hour })
-		w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is there
+		w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is open
 
 		const here = "http://api.example/v1/files/a%20b"
 		try := func(proofs []string, authorization string) *httptest.ResponseRecorder {
@@ -33,7 +33,7 @@ func TestATokenThatIsBoundToAKey(t *testing.T) {
 				r.Header.Add("DPoP", p)
 			}
 			rec := httptest.NewRecorder()
-			http.StripPrefix("/v1", api).ServeHTTP(rec, r) // what the client called is in the proof
+			http.StripPrefix("/v1", api).ServeHTTP(rec, r) // the proof names the path that the client called
 			return rec
 		}
 		proof := func(key keyportertest.ProofKey, method, url string, token keyporter.Secret) string {
@@ -41,7 +41,7 @@ func TestATokenThatIsBoundToAKey(t *testing.T) {
 		}
 		asDPoP := "DPoP " + bound.Reveal()
 		good := proof(mine, "GET", here, bound)
-		for range 2 { // each call has its proof, and none is answered from what was kept
+		for range 2 { // each call has its own proof, and none is answered from memory
 			if rec := try([]string{proof(mine, "GET", here, bound)}, asDPoP); rec.Code != http.StatusOK {
 				t.Fatal(rec.Code, rec.Header(), rec.Body)
 			}
@@ -56,18 +56,18 @@ func TestATokenThatIsBoundToAKey(t *testing.T) {
 			scheme        string
 		}{
 			"the same proof again": {[]string{good}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"none":                 {nil, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"an empty one":         {[]string{""}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"two":                  {[]string{proof(mine, "GET", here, bound), proof(mine, "GET", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"a huge one":           {[]string{strings.Repeat("x", 100_000)}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"no text":              {[]string{"\xff"}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"of another key":       {[]string{proof(other, "GET", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"no proof":             {nil, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"an empty proof":       {[]string{""}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"two proofs":           {[]string{proof(mine, "GET", here, bound), proof(mine, "GET", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"a huge proof":         {[]string{strings.Repeat("x", 100_000)}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"not UTF-8":            {[]string{"\xff"}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"by another key":       {[]string{proof(other, "GET", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another method":   {[]string{proof(mine, "POST", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another path":     {[]string{proof(mine, "GET", "http://api.example/files/a%20b", bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another host":     {[]string{proof(mine, "GET", "http://evil.example/v1/files/a%20b", bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another token":    {[]string{proof(mine, "GET", here, plain)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"as a bearer token":    {[]string{proof(mine, "GET", here, bound)}, "Bearer " + bound.Reveal(), keyporter.ReasonBound, "DPoP"},
-			"one that isn't bound": {[]string{proof(mine, "GET", here, plain)}, "DPoP " + plain.Reveal(), keyporter.ReasonNotBound, "Bearer"},
+			"an unbound token":     {[]string{proof(mine, "GET", here, plain)}, "DPoP " + plain.Reveal(), keyporter.ReasonNotBound, "Bearer"},
 		} {
 			rec := try(c.proofs, c.authorization)
 			challenge := rec.Header().Get("WWW-Authenticate")

@@ -10,8 +10,8 @@ import (
 
 // Refusal says why a call is refused.
 type Refusal struct {
-	Status  int    // HTTP status: 400, 401, 403 or 503
-	Code    string // error code of RFC 6750 §3.1, empty where it has none
+	Status  int    // HTTP status: 400, 401, 403, or 503
+	Code    string // error code of RFC 6750 §3.1; empty if it defines none
 	Reason  string // for programs, such as token.disabled
 	Message string // for people, one sentence
 	Scope   string // the scope the access token needs, if that is the reason
@@ -21,10 +21,10 @@ type Refusal struct {
 	// credential is invalid, or is valid but not accepted here.
 	RequestID string
 
-	dpop bool // the credential is to be shown with the scheme DPoP
+	dpop bool // the challenge asks for the scheme DPoP
 }
 
-// refusal is the Refusal for a reason of Keyporter's own.
+// refusal returns the Refusal for a reason.
 func refusal(r keyporter.Reason) *Refusal {
 	x := r.Refusal()
 	return &Refusal{Status: x.Status, Code: x.Code, Reason: string(r), Message: x.Text}
@@ -53,7 +53,7 @@ func (f Refusal) Challenge() string {
 	return c
 }
 
-// refuse answers a call that isn't let through.
+// refuse answers a refused call.
 func (c *Client) refuse(w http.ResponseWriter, r *http.Request, f Refusal) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -75,7 +75,7 @@ func writeProblem(w http.ResponseWriter, _ *http.Request, f Refusal) {
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(f.Status)
-	_ = json.NewEncoder(w).Encode(struct { // the client is gone, or it works
+	_ = json.NewEncoder(w).Encode(struct { // the only possible error is that the client is gone
 		Title     string `json:"title"`
 		Status    int    `json:"status"`
 		Detail    string `json:"detail"`

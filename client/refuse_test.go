@@ -14,8 +14,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestARefusalIsExplained wants a refusal out of the API's process to be found on Keyporter's pages as those of the gateway are.
-func TestARefusalIsExplained(t *testing.T) {
+// TestRefusalsCanBeExplained checks that Keyporter can explain a refusal by the middleware, like one by the gateway.
+func TestRefusalsCanBeExplained(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -44,7 +44,7 @@ func TestARefusalIsExplained(t *testing.T) {
 		}
 		for name, headers := range map[string][]string{
 			"an unknown token": {"ApiToken", keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
-			"none":             nil,
+			"no token":         nil,
 		} {
 			if rec := call(t, api, headers...); rec.Code != 401 || rec.Header().Get("X-Keyporter-Request-Id") != "" {
 				t.Errorf("%s: %d %v", name, rec.Code, rec.Header())
@@ -57,12 +57,12 @@ func TestARefusalIsExplained(t *testing.T) {
 			t.Fatal(err)
 		}
 		if use, err := w.DB.UseOf(t.Context(), w.token.ID, w.Clock.Now()); err != nil || use.Allowed+use.Refused != 0 {
-			t.Errorf("a call that is allowed is counted twice, when it is reported: %+v %v", use, err)
+			t.Errorf("an allowed call is counted before it is reported, and would be counted twice: %+v %v", use, err)
 		}
 	})
 }
 
-// TestATokenIsForOneAPI has an app's token for drive, at the API beside it that asks with the same secret.
+// TestATokenIsForOneAPI calls another API of the same gateway with an app's token for drive.
 func TestATokenIsForOneAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
@@ -84,12 +84,12 @@ func TestATokenIsForOneAPI(t *testing.T) {
 		t.Errorf("%+v %v", all, err)
 	}
 	if rec := call(t, w.client(t, func(cfg *client.Config) { cfg.API = "shop" }).Handler(client.Rules{}, echo), "ApiToken", w.secret.Reveal()); rec.Code != 503 {
-		t.Error("an API that there isn't:", rec.Code, rec.Body)
+		t.Error("an API that doesn't exist:", rec.Code, rec.Body)
 	}
 }
 
-// TestManyClientsAreReported has so many clients with such long names that they fill more than one report.
-// It runs alone: a report that Keyporter is too slow to take is lost.
+// TestManyClientsAreReported has enough clients with long names to fill more than one report.
+// It doesn't run in parallel, because a report is lost if Keyporter is too slow to accept it.
 func TestManyClientsAreReported(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	c := w.client(t)
@@ -106,8 +106,8 @@ func TestManyClientsAreReported(t *testing.T) {
 	}
 }
 
-// TestALoginNameThatIsNoText is no reason to say that Keyporter can't be asked.
-func TestALoginNameThatIsNoText(t *testing.T) {
+// TestMalformedLoginNamesAreRefused checks that they don't look like an outage of Keyporter.
+func TestMalformedLoginNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
@@ -121,8 +121,8 @@ func TestALoginNameThatIsNoText(t *testing.T) {
 	}
 }
 
-// TestACallerWhoLeavesIsNoOutage has a call whose sender is gone before Keyporter was asked.
-func TestACallerWhoLeavesIsNoOutage(t *testing.T) {
+// TestACanceledCallIsNotAnOutage cancels a call before the middleware has asked Keyporter.
+func TestACanceledCallIsNotAnOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	var log strings.Builder

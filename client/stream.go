@@ -16,23 +16,23 @@ type line struct {
 	Hello bool  `json:"hello"`
 	LagMS int64 `json:"lag_ms"`
 	Beat  bool  `json:"beat"`
-	AgoMS int64 `json:"ago_ms"` // all that was changed before has been told
+	AgoMS int64 `json:"ago_ms"` // every change made before then has been sent
 	Reset bool  `json:"reset"`
 	Drop  *drop `json:"drop"`
 }
 
-// drop says what a change touches, by the ID of one thing.
+// drop says what a change affects, by the ID of one thing.
 type drop struct {
 	Credential   string `json:"credential"`
 	Connection   string `json:"connection"`
 	App          string `json:"app"`
 	User         string `json:"user"`
-	Organization string `json:"organization"` // with a user: the one they belong to
-	Kind         string `json:"kind"`         // beside an organization: access_token if no other credentials are touched
+	Organization string `json:"organization"` // with a user: their organization
+	Kind         string `json:"kind"`         // with an organization: access_token if the change affects no other credentials
 }
 
-// touches reports whether something that was true of a credential may not be any more. A
-// drop of a sort that isn't known touches everything.
+// touches reports whether the change may affect a credential. A drop that this package doesn't
+// understand affects all of them.
 func (d drop) touches(i *Introspection) bool {
 	switch {
 	case d.Credential != "":
@@ -42,7 +42,7 @@ func (d drop) touches(i *Introspection) bool {
 	case d.App != "":
 		return i.App == d.App
 	case d.User != "":
-		// An organization token may act for any user of the organization.
+		// An organization token can act for any user of the organization.
 		return i.Subject == d.User || i.Actor == d.User || i.Kind == organizationToken && i.Organization == d.Organization
 	case d.Organization != "":
 		return i.Organization == d.Organization && (d.Kind != accessToken || i.App != "")
@@ -71,17 +71,16 @@ func (c *Client) follow(ctx context.Context) {
 		c.log.Warn("the stream of changes from Keyporter has ended; asking about each call until it is back", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause + rand.N(pause)): //nolint:gosec // all middlewares lose a node at the same moment; nobody gains by guessing
+		case <-time.After(pause + rand.N(pause)): //nolint:gosec // spreads out clients that lost a node at the same moment; nobody gains by guessing it
 		}
 		pause = min(2*pause, maxPause)
 	}
 }
 
-// errSilent ends a stream on which nothing comes any more.
 var errSilent = errors.New("nothing has arrived for too long")
 
-// stream reads the stream until it ends. One that is silent for twice its bound is given
-// up: a connection may be dead without anybody having said so.
+// stream reads the stream until it ends. It gives up on a stream that is silent for twice
+// Config.Silence, because a dead connection may never report an error.
 func (c *Client) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -98,7 +97,7 @@ func (c *Client) stream(ctx context.Context) error {
 		return errors.Join(unavailable(err), context.Cause(ctx))
 	}
 	defer res.Body.Close()
-	if err := refusedUs(res); err != nil {
+	if err := statusError(res); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(res.Body)
@@ -122,26 +121,26 @@ func (c *Client) stream(ctx context.Context) error {
 	return errors.Join(unavailable(lines.Err()), context.Cause(ctx))
 }
 
-// hear does what a line says. A line that says nothing known may say that something changed.
+// hear acts on a line of the stream.
 func (c *Client) hear(l line) {
 	now := time.Now()
 	switch {
 	case l.Hello:
-		c.memory.lags(milliseconds(l.LagMS))
+		c.memory.setLag(milliseconds(l.LagMS))
 		c.memory.reset(now)
-		c.memory.hears(now.Add(-milliseconds(l.AgoMS)))
+		c.memory.heardAt(now.Add(-milliseconds(l.AgoMS)))
 	case l.Drop != nil:
 		c.memory.drop(*l.Drop, now)
 	case l.Beat:
-		c.memory.hears(now.Add(-milliseconds(l.AgoMS)))
+		c.memory.heardAt(now.Add(-milliseconds(l.AgoMS)))
 	default:
-		c.memory.reset(now)
+		c.memory.reset(now) // a line we don't understand may announce any change
 	}
 }
 
-// maxBound is the longest time that Keyporter can name.
-const maxBound = time.Minute
+// maxDelay caps the durations in the stream.
+const maxDelay = time.Minute
 
 func milliseconds(n int64) time.Duration {
-	return time.Duration(min(max(0, n), maxBound.Milliseconds())) * time.Millisecond
+	return time.Duration(min(max(0, n), maxDelay.Milliseconds())) * time.Millisecond
 }

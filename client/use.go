@@ -14,22 +14,24 @@ import (
 
 const (
 	reportEvery = 10 * time.Second
-	// maxUses is how many uses are told apart in a part between two reports; what comes beyond is counted without its client.
+	// maxUses is how many uses a shard tells apart between two reports. Calls beyond that are
+	// counted without their User-Agent and address.
 	maxUses = 1000
 
-	// Bytes that are told of what a caller sent.
+	// How many bytes of what a caller sent go to Keyporter.
 	maxAgent   = 200
 	maxAddress = 64
 	maxMethod  = 20
 	maxPath    = 4 << 10 // a proof names it
 	maxProof   = 8 << 10
 	maxOrigin  = 300
-	maxLogin   = keyporter.MaxLoginLen + 1 // nobody has one so long
+	maxLogin   = keyporter.MaxLoginLen + 1 // a truncated login name is still too long to be anyone's
 )
 
-// text is what is told of something that a caller sent, which can be any bytes. Two login
-// names don't become one by it: nobody's has the sign in it that stands for what is no text.
-func text(s string, limit int) string {
+// cleanText returns up to limit bytes of what a caller sent, with U+FFFD in place of control
+// characters and invalid UTF-8. The result can't be another user's login name, since no login name
+// contains U+FFFD.
+func cleanText(s string, limit int) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return utf8.RuneError
@@ -38,7 +40,7 @@ func text(s string, limit int) string {
 	}, strings.ToValidUTF8(s[:min(len(s), limit)], string(utf8.RuneError)))
 }
 
-// use is by what calls are told apart when they are counted: whose they are, and where they came from.
+// use identifies calls that are counted together: same credential, same client, same version.
 type use struct {
 	credential, connection, app, login string
 	agent, address                     string
@@ -48,20 +50,20 @@ type use struct {
 type counts struct {
 	use
 
-	reports          int // that were taken before it was begun
+	round            int // the shard's round when counting began
 	allowed, refused int64
 	last             time.Time
 }
 
-// uses are calls that aren't reported to Keyporter yet. It shows people by them what
-// uses a token, and what breaks without it.
+// uses counts calls that haven't been reported to Keyporter yet. Its pages show what uses a token,
+// and so what would break without it.
 type uses [shards]struct {
-	mu      sync.Mutex
-	counts  map[use]*counts
-	reports int // that were taken
+	mu     sync.Mutex
+	counts map[use]*counts
+	round  int // how many times the counts were taken
 }
 
-// count counts a call. The usual one, from the same client as the one before, looks nothing up.
+// count counts a call. If it comes from the same client as the previous one, no lookup is needed.
 func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
 	x.credential, x.connection, x.app = d.ID, d.Connection, d.App
 	if d.Actor != "" {
@@ -72,9 +74,9 @@ func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := d.counts
-	if n == nil || n.reports != p.reports || n.use != x {
+	if n == nil || n.round != p.round || n.use != x {
 		if n = p.counts[x]; n == nil {
-			n = u.first(k, x)
+			n = u.start(k, x)
 		}
 		d.counts = n
 	}
@@ -85,8 +87,9 @@ func (u *uses) count(k key, d *decision, x use, now time.Time, allowed bool) {
 	}
 }
 
-// first begins to count a use. Whoever sends a new User-Agent with each call must not make us remember them all.
-func (u *uses) first(k key, x use) *counts {
+// start starts counting a use. It limits how many there are, so that a client that sends a new
+// User-Agent with each call can't fill the memory.
+func (u *uses) start(k key, x use) *counts {
 	p := &u[k.shard()]
 	if p.counts == nil {
 		p.counts = map[use]*counts{}
@@ -94,29 +97,29 @@ func (u *uses) first(k key, x use) *counts {
 	if len(p.counts) >= maxUses {
 		x.agent, x.address = "", ""
 	}
-	// The strings of a request keep all of its headers in memory.
+	// A string from a request would keep all of its headers in memory.
 	x.agent, x.address, x.login = strings.Clone(x.agent), strings.Clone(x.address[:min(len(x.address), maxAddress)]), strings.Clone(x.login)
 	n := p.counts[x]
 	if n == nil {
-		n = &counts{use: x, reports: p.reports}
+		n = &counts{use: x, round: p.round}
 		p.counts[x] = n
 	}
 	return n
 }
 
-// take takes what was counted out.
+// take returns all counts and starts over.
 func (u *uses) take() (all []*counts) {
 	for i := range u {
 		p := &u[i]
 		p.mu.Lock()
 		all = slices.AppendSeq(all, maps.Values(p.counts))
-		p.counts, p.reports = nil, p.reports+1
+		p.counts, p.round = nil, p.round+1
 		p.mu.Unlock()
 	}
 	return all
 }
 
-// wireUse is a use as Keyporter takes it.
+// wireUse is a use as Keyporter reads it.
 type wireUse struct {
 	Credential string    `json:"credential"`
 	Connection string    `json:"connection,omitempty"`
@@ -131,7 +134,7 @@ type wireUse struct {
 	Refused    int64     `json:"refused"`
 }
 
-// report reports uses until ctx ends, and then the last of them.
+// report reports uses at regular intervals, and one last time when ctx ends.
 func (c *Client) report(ctx context.Context) {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
@@ -144,8 +147,8 @@ func (c *Client) report(ctx context.Context) {
 	}
 }
 
-// reportUses tells Keyporter what was counted. What it can't be told is lost: the next
-// report would not be sooner, and would count twice what has arrived.
+// reportUses sends the counts to Keyporter. If that fails, they are lost: the request may have
+// arrived even so, and sending it again would count its calls twice.
 func (c *Client) reportUses(ctx context.Context) {
 	var rows []wireUse
 	send := func() {
@@ -159,7 +162,7 @@ func (c *Client) reportUses(ctx context.Context) {
 	}
 	for _, n := range c.uses.take() {
 		rows = append(rows, wireUse{
-			Credential: n.credential, Connection: n.connection, App: n.app, Login: n.login, Agent: text(n.agent, maxAgent), Address: text(n.address, maxAddress),
+			Credential: n.credential, Connection: n.connection, App: n.app, Login: n.login, Agent: cleanText(n.agent, maxAgent), Address: cleanText(n.address, maxAddress),
 			API: c.cfg.API, Version: n.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
 		})
 		if len(rows) == maxBatch {
