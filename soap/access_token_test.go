@@ -10,8 +10,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestAnAccessTokenOverSOAP: it stands where an API token stands, until its grant is revoked.
-// One that is bound to a key is of no use to who stole it, here too: a message has no place for the proof.
+// TestAnAccessTokenOverSOAP sends one in place of an API token until its grant is revoked.
+// A token bound to a key is refused, stolen or not: a message has no place for the proof.
 func TestAnAccessTokenOverSOAP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
@@ -32,7 +32,7 @@ func TestAnAccessTokenOverSOAP(t *testing.T) {
 	}
 	w.RevokeGrant(t, connection, access.GrantID)
 	if r := w.call(t, call).result(t, "FindEnvelopes_v1"); r.BaseResult != "failed" {
-		t.Errorf("after it was revoked: %+v", r)
+		t.Errorf("after the grant was revoked: %+v", r)
 	}
 
 	key := keyportertest.NewProofKey(t)

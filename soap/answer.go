@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// apiResult is what every operation answers, as a string within its response.
+// apiResult is the result of every operation, sent as a string inside its response.
 type apiResult struct {
 	XMLName    xml.Name   `xml:"apiResult"`
 	Version    string     `xml:"version,attr"`
@@ -16,20 +16,21 @@ type apiResult struct {
 	ErrorInfo  *errorInfo `xml:"errorInfo"`
 }
 
-// errorInfo always has all three: there are clients that read each without a look whether it is there.
+// errorInfo always has all three fields: some clients read each without checking that it's there.
 type errorInfo struct {
 	Error     string `xml:"error"`
 	ErrorMsg  string `xml:"errorMsg"`
 	SupportID string `xml:"supportId"`
 }
 
-// resultVersion is the version of what Keyporter answers itself. It has four parts, as clients expect.
+// resultVersion is the version in results that Keyporter creates itself. Clients expect four parts.
 const resultVersion = "1.0.0.0"
 
-// succeeded is the result of an operation that Keyporter answers.
+// succeeded returns the result of an operation that Keyporter answers itself.
 func succeeded() apiResult { return apiResult{Version: resultVersion, BaseResult: "ok"} }
 
-// failed is the result of a call that isn't passed on. status is that which REST would have.
+// failed returns the result of a call that isn't passed on. status is the HTTP status the
+// same refusal has over REST.
 func failed(status int, text, id string) apiResult {
 	code := web.ErrorID(status)
 	return apiResult{Version: resultVersion, BaseResult: "failed", ErrorInfo: &errorInfo{code, code + ": " + text, id}}
@@ -38,7 +39,7 @@ func failed(status int, text, id string) apiResult {
 // write answers the operation of e with a result.
 func write(w http.ResponseWriter, e *envelope, status int, res apiResult) {
 	inner, err := xml.Marshal(res)
-	if err != nil { // it holds strings only
+	if err != nil { // can't happen: it holds only strings
 		http.Error(w, "", http.StatusInternalServerError)
 		return
 	}
@@ -53,12 +54,12 @@ func write(w http.ResponseWriter, e *envelope, status int, res apiResult) {
 	h.Set("Content-Type", mediaType(e.version)+"; charset=utf-8")
 	harmless(h)
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // the client is gone, or it works
+	_, _ = w.Write(out.Bytes()) // fails only if the client is gone
 }
 
-func escape(out *bytes.Buffer, text string) { _ = xml.EscapeText(out, []byte(text)) } // a buffer takes everything
+func escape(out *bytes.Buffer, text string) { _ = xml.EscapeText(out, []byte(text)) } // writing to a buffer can't fail
 
-// harmless keeps browsers from making a page of an answer: it may come from the origin of the console.
+// harmless sets headers that keep browsers from rendering an answer as a page: it may come from the console's origin.
 func harmless(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")

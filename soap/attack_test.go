@@ -17,16 +17,16 @@ import (
 	"unicode/utf16"
 )
 
-// TestWhatIsNoMessageReachesNoAPI has an attacker send what parsers read differently, or
-// what costs them much more than it costs them. None of it gets through.
-func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
+// TestMalformedMessagesReachNoAPI has an attacker send messages that parsers read differently,
+// or that cost us much more than the attacker. None of them gets through.
+func TestMalformedMessagesReachNoAPI(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { reached.Add(1); echo(rw, r) })
 	good := operation("FindEnvelopes_v1", userToken(w.secret))
 	replaced := func(old, with string) string {
 		if !strings.Contains(good, old) {
-			t.Fatalf("%q is not in %s", old, good)
+			t.Fatalf("%q isn't in %s", old, good)
 		}
 		return strings.Replace(good, old, with, 1)
 	}
@@ -108,7 +108,7 @@ func TestWhatIsNoMessageReachesNoAPI(t *testing.T) {
 		}
 	}
 	if n := reached.Load(); n > 0 {
-		t.Errorf("%d came through", n)
+		t.Errorf("%d got through", n)
 	}
 }
 
@@ -126,9 +126,9 @@ func inUTF16(s string) string {
 	return string(out)
 }
 
-// TestTheMessageIsReadAsItsHeadersSay has an attacker say in the headers what isn't so: a
-// server that believes them reads another message, or calls another operation.
-func TestTheMessageIsReadAsItsHeadersSay(t *testing.T) {
+// TestHeadersMustAgreeWithTheMessage has an attacker send headers that contradict the message:
+// a server that believes them reads a different message, or calls a different operation.
+func TestHeadersMustAgreeWithTheMessage(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { reached.Add(1); echo(rw, r) })
@@ -159,14 +159,15 @@ func TestTheMessageIsReadAsItsHeadersSay(t *testing.T) {
 	}
 	got := w.call(t, version, `Soapaction: "`+ns+`GetVersion_v1"`, `Soapaction: "`+ns+`SendEnvelope_v1"`)
 	if got.StatusCode == http.StatusOK {
-		t.Error("two actions are one too many")
+		t.Error("a message with two different actions was accepted")
 	}
 	if got := w.call(t, version, "Content-Type: text/xml", "Content-Type: text/xml; charset=utf-7"); got.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("two types: %s", got.Status)
 	}
 }
 
-// TestTwoCredentialsInOneCall: one in the headers is none, and beside another it is one too many.
+// TestTwoCredentialsInOneCall expects a credential in the headers to be ignored on its own, and
+// refused next to another one in the message.
 func TestTwoCredentialsInOneCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
@@ -192,7 +193,7 @@ func TestTwoCredentialsInOneCall(t *testing.T) {
 	}
 }
 
-// upload writes a message with an upload of n bytes, and what follows it.
+// upload writes a message with an upload of n bytes, followed by tail.
 func upload(out io.Writer, authorization string, n int64, tail string) error {
 	head, end, _ := strings.Cut(operation("UploadTemporarySspFile_v1", authorization), "<envelopeId>7</envelopeId>")
 	if _, err := io.WriteString(out, head+"<fileXml>&lt;file&gt;&lt;name&gt;a.pdf&lt;/name&gt;&lt;data&gt;"); err != nil {
@@ -205,8 +206,8 @@ func upload(out io.Writer, authorization string, n int64, tail string) error {
 	return err
 }
 
-// TestABigUploadGoesThrough: it is passed on as it comes, and is never in memory.
-func TestABigUploadGoesThrough(t *testing.T) {
+// TestABigUploadIsStreamed expects an upload to be passed on as it arrives, without being kept in memory.
+func TestABigUploadIsStreamed(t *testing.T) {
 	first := make(chan struct{})
 	var got atomic.Int64
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
@@ -229,7 +230,7 @@ func TestABigUploadGoesThrough(t *testing.T) {
 		whole := head.Bytes()
 		cut := bytes.Index(whole, []byte("&lt;/data"))
 		_, _ = io.MultiWriter(out, &sent).Write(whole[:cut])
-		<-first // the API has the beginning before the rest is there
+		<-first // the API has the beginning before the rest is sent
 		_, _ = io.CopyN(io.MultiWriter(out, &sent), letters{}, size)
 		_, _ = io.MultiWriter(out, &sent).Write(whole[cut:])
 		_ = out.Close()
@@ -245,7 +246,7 @@ func TestABigUploadGoesThrough(t *testing.T) {
 	t.Logf("%d MB went through with %.1f MB allocated in all", sent.n>>20, float64(after.TotalAlloc-before.TotalAlloc)/(1<<20))
 }
 
-// letters is base64 without an end.
+// letters is an endless reader of base64.
 type letters struct{}
 
 func (letters) Read(p []byte) (int, error) {
@@ -261,8 +262,8 @@ func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return le
 
 func escaped(s string) string { return strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(s) }
 
-// TestAnUploadThatTurnsBad has an attacker begin well, and put behind a long upload what
-// would be refused before it. It doesn't come to its end at the API.
+// TestAnUploadThatTurnsBad has an attacker send, after a long upload, what would have been
+// refused before it. The API must not get a complete message.
 func TestAnUploadThatTurnsBad(t *testing.T) {
 	t.Parallel()
 	for name, tail := range map[string]string{
@@ -290,7 +291,7 @@ func TestAnUploadThatTurnsBad(t *testing.T) {
 	}
 }
 
-// TestTheCredentialComesFirst: it is looked for in the beginning of a message only.
+// TestTheCredentialComesFirst expects a credential to be found only in the first 64 KB of a message.
 func TestTheCredentialComesFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
@@ -302,18 +303,19 @@ func TestTheCredentialComesFirst(t *testing.T) {
 		t.Errorf("within the first 64 KB: %s %.300s", got.Status, got.body)
 	}
 	if got := w.call(t, body(70<<10)); !strings.Contains(got.body, "This API needs an API token.") {
-		t.Errorf("behind them: %s %.300s", got.Status, got.body)
+		t.Errorf("after the first 64 KB: %s %.300s", got.Status, got.body)
 	}
 	before := strings.Index(body(0), auth)
-	for _, into := range []int{1, len("<authorizationXml>"), len(auth) / 2, len(auth) - 1} { // so much of it is within
+	for _, into := range []int{1, len("<authorizationXml>"), len(auth) / 2, len(auth) - 1} { // bytes of it within the first 64 KB
 		if got := w.call(t, body(64<<10-before-into)); strings.Contains(got.body, w.secret) || got.StatusCode != http.StatusBadRequest && !strings.Contains(got.body, "needs an API token") {
 			t.Errorf("%d bytes of it within: %s %.300s", into, got.Status, got.body)
 		}
 	}
 }
 
-// TestNobodyStreamsToAnAPI: who has no credential has the version, and no way to send more than that takes.
-func TestNobodyStreamsToAnAPI(t *testing.T) {
+// TestAnonymousCallersCantStreamToTheAPI lets callers without a credential ask for the version,
+// but not send more than that takes.
+func TestAnonymousCallersCantStreamToTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	long := message(`<GetVersion_v1 xmlns="` + ns + `"><x>` + strings.Repeat("x", 70<<10) + `</x></GetVersion_v1>`)
@@ -322,8 +324,8 @@ func TestNobodyStreamsToAnAPI(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotKnownHoldsNothingOverSOAP has an attacker begin a message and never go on.
-func TestWhoIsNotKnownHoldsNothingOverSOAP(t *testing.T) {
+// TestAnonymousCallersCantHoldConnectionsOverSOAP has an attacker begin a message and never finish it.
+func TestAnonymousCallersCantHoldConnectionsOverSOAP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(w.url, "http://"))
@@ -339,7 +341,6 @@ func TestWhoIsNotKnownHoldsNothingOverSOAP(t *testing.T) {
 	}
 }
 
-// TestOtherMethods: only messages are calls.
 func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })

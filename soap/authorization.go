@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// authorization is what authorizationXml says: the secrets and the login names that it
-// has. More than one of each is for verify to judge.
+// authorization has the secrets and login names in an authorizationXml. If there is more than
+// one of each, verify decides.
 type authorization struct {
 	apiToken, organizationKey, userLoginName []string
 }
 
-// maxAuthorization is how many bytes authorizationXml may have, as it stands in the message.
+// maxAuthorization is the maximum size of an authorizationXml in bytes, escaped as in the message.
 const maxAuthorization = 8 << 10
 
-// errAuthorization is told to who sends an authorization that can't be read. It doesn't
-// say more: there may be a secret in it.
+// errAuthorization answers an authorization that can't be read. It quotes nothing, because
+// there may be a secret in it.
 const errAuthorization = malformed("authorizationXml must look like <authorization><apiToken>…</apiToken></authorization>, with each < written as &lt;")
 
-// readAuthorization reads the content of the parameter, as it stands in the message: XML
-// in the text of XML. In namespaces, attributes and order it takes what serializers write.
+// readAuthorization reads the content of the parameter as it is in the message: XML escaped
+// as text in XML. It accepts any namespaces, attributes, and order, as serializers differ.
 func readAuthorization(content []byte) (a authorization, err error) {
 	if len(content) > maxAuthorization {
 		return a, errAuthorization
@@ -32,7 +32,7 @@ func readAuthorization(content []byte) (a authorization, err error) {
 		return a, err
 	}
 	d := xml.NewDecoder(strings.NewReader(text))
-	// It is text already, whatever encoding a declaration says that it had.
+	// The text is already decoded, whatever encoding its declaration claims.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	if !a.read(d) {
 		return authorization{}, errAuthorization
@@ -40,7 +40,7 @@ func readAuthorization(content []byte) (a authorization, err error) {
 	return a, nil
 }
 
-// textOf returns the text that stands in a message as content.
+// textOf unescapes content.
 func textOf(content []byte) (string, error) {
 	d := xml.NewDecoder(io.MultiReader(strings.NewReader("<a>"), bytes.NewReader(content), strings.NewReader("</a>")))
 	var text strings.Builder
@@ -59,7 +59,7 @@ func textOf(content []byte) (string, error) {
 	}
 }
 
-// read reads all tokens of the inner XML, and tells whether they are an authorization.
+// read reads the inner XML to its end, and reports whether it is an authorization.
 func (a *authorization) read(d *xml.Decoder) bool {
 	var value strings.Builder
 	var name string // of the child that is being read
@@ -97,7 +97,7 @@ func (a *authorization) read(d *xml.Decoder) bool {
 	}
 }
 
-// add takes in a child; those that have other names say nothing about who calls.
+// add adds the value of a child. Children with other names don't say who is calling.
 func (a *authorization) add(name, value string) {
 	switch name {
 	case "apiToken":

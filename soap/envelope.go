@@ -2,7 +2,7 @@ package soap
 
 import "strings"
 
-// namespace is that of the API's operations.
+// namespace is the namespace of the API's operations.
 const namespace = "http://www.eSignAnyWhere.com/"
 
 // The namespaces of SOAP 1.1 and 1.2 envelopes.
@@ -14,22 +14,22 @@ const (
 // parameter is the name of the parameter that carries the credential.
 const parameter = "authorizationXml"
 
-// envelope is what a message says of itself. It is the handler of the message's scanner,
-// and holds it to the shape that it must have: an Envelope with a Header, which may be
-// missing, and a Body; in the Body one operation; and in that at most one authorizationXml.
+// envelope is the structure of a message. As the handler of the message's scanner, it
+// enforces the shape: an Envelope with an optional Header and a Body, in the Body one
+// operation, and in the operation at most one authorizationXml.
 type envelope struct {
-	version   string // its namespace
+	version   string // the namespace of SOAP 1.1 or 1.2
 	operation element
 	hasBody   bool
 	hasHeader bool
 	inBody    bool
 
-	authorized  bool // there is an authorizationXml
-	within      bool // it is being read
-	from, until int64
+	authorized  bool  // there is an authorizationXml
+	within      bool  // it is being read
+	from, until int64 // where its content is in the message
 }
 
-// maxOperation is how many bytes the name of an operation may have.
+// maxOperation is the maximum length of an operation's name in bytes.
 const maxOperation = 100
 
 func (e *envelope) start(el element, depth int, content int64) error {
@@ -59,7 +59,7 @@ func (e *envelope) start(el element, depth int, content int64) error {
 	return nil
 }
 
-// part is told of a child of the envelope.
+// part handles a child of the Envelope.
 func (e *envelope) part(el element) error {
 	switch {
 	case el.space != e.version || e.hasBody:

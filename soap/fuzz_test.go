@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// FuzzMessage holds the scanner to what another parser reads: of each message that is
-// taken, it must find the same operation and the same one authorizationXml, and nothing
-// may differ in what is passed on but that there is nothing in it. In which pieces a
-// message comes must not matter.
+// FuzzMessage compares the scanner with another parser: in each accepted message, both must
+// find the same operation and the same authorizationXml, and the message that is passed on may
+// differ only in that its authorizationXml is empty. How the message is split into pieces
+// must not matter.
 func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var whole, pieces envelope
@@ -27,7 +27,7 @@ func FuzzMessage(f *testing.F) {
 		}
 		before, err := read(data)
 		if err != nil {
-			t.Fatalf("another parser doesn't take it: %v", err)
+			t.Fatalf("another parser rejects it: %v", err)
 		}
 		if before.operation != (xml.Name{Space: whole.operation.space, Local: whole.operation.local}) || before.authorizations > 1 || whole.authorized != (before.authorizations == 1) {
 			t.Fatalf("another parser reads %+v, we %+v", before, whole)
@@ -37,12 +37,12 @@ func FuzzMessage(f *testing.F) {
 		}
 		after, err := read(slices.Concat(data[:whole.from], data[whole.until:]))
 		if err != nil || after.authorization != "" || after.authorizations != before.authorizations || !slices.Equal(after.others, before.others) {
-			t.Fatalf("passed on is %+v, %v of %+v", after, err, before)
+			t.Fatalf("passed on: %+v, %v; received: %+v", after, err, before)
 		}
 	})
 }
 
-// scan has a scanner read data in pieces of that size.
+// scan has a scanner read data in pieces of this size.
 func scan(data []byte, size int, e *envelope) error {
 	s := newScanner(data, e)
 	for piece := range slices.Chunk(data[s.first:], max(size, 1)) {
@@ -53,7 +53,7 @@ func scan(data []byte, size int, e *envelope) error {
 	return s.close()
 }
 
-// reading is what encoding/xml reads in a message.
+// reading is what encoding/xml finds in a message.
 type reading struct {
 	operation      xml.Name
 	authorizations int
@@ -109,8 +109,8 @@ func read(data []byte) (r reading, err error) {
 	}
 }
 
-// FuzzAuthorization: what is read of an authorization is what a plain one with the same
-// in it says, and one with a document type or entities is never read.
+// FuzzAuthorization expects an authorization to read the same as a plainly written one with
+// the same values, and one with a document type or entities to be rejected.
 func FuzzAuthorization(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		a, err := readAuthorization(content)
@@ -135,11 +135,11 @@ func FuzzAuthorization(f *testing.F) {
 		plain.WriteString("</authorization>")
 		escape(&escapedPlain, plain.String())
 		if escapedPlain.Len() > maxAuthorization {
-			return // escaped, it is longer than before
+			return // escaping may have made it too long
 		}
 		b, err := readAuthorization(escapedPlain.Bytes())
 		if err != nil || !slices.Equal(a.apiToken, b.apiToken) || !slices.Equal(a.organizationKey, b.organizationKey) || !slices.Equal(a.userLoginName, b.userLoginName) {
-			t.Fatalf("%q says %q, and written plainly %q, %v", content, a, b, err)
+			t.Fatalf("%q reads as %q, but written plainly as %q, %v", content, a, b, err)
 		}
 	})
 }

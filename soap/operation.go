@@ -2,10 +2,10 @@ package soap
 
 import "strings"
 
-// operation is one of the API, as its WSDL describes it.
+// operation is an operation of the API, as the WSDL describes it.
 type operation struct {
 	name       string
-	parameters []string // strings, unless the name has a type behind a colon
+	parameters []string // each of type string, unless a colon and a type follow its name
 }
 
 const (
@@ -13,7 +13,7 @@ const (
 	days = ":s:int"
 )
 
-// operations are those of the API, in the order of its WSDL.
+// operations returns the operations of the API, in the order of the WSDL.
 func operations() []operation {
 	authorized := func(name string, parameters ...string) operation {
 		return operation{name, append([]string{parameter}, parameters...)}
@@ -37,15 +37,15 @@ func operations() []operation {
 		authorized("ReplaceRecipient_v1", "envelopeId", "recipientOverrideXml"),
 		authorized("CreateDraft_v1", "sspFileIds"+ids, "envelopeDescriptionXml", "draftOptionsXml"),
 		authorized("CreateDraftFromTemplate_v1", "templateId", "overrideOptionsXml", "draftOptionsXml"),
-		// Its userToken is no credential of Keyporter's, so that it is refused; clients made of the WSDL want it to be there.
+		// Keyporter refuses it, because its userToken isn't one of Keyporter's credentials. Clients generated from the WSDL expect it to be there.
 		{"UploadUserFile_v1", []string{"userToken", "flowFileXml", "senderApplication"}},
 		{"GetVersion_v1", nil},
 		authorized("ValidateAuthorization_v1"),
 	}
 }
 
-// typed returns name and type of a parameter. Everything but a number may be left out.
-func typed(p string) (name, xsdType, least string) {
+// typed returns the name and type of a parameter, and its minOccurs: only numbers are required.
+func typed(p string) (name, xsdType, minOccurs string) {
 	name, xsdType, ok := strings.Cut(p, ":")
 	switch {
 	case !ok:

@@ -17,7 +17,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// pass passes the message on without the credential.
+// pass forwards the message without the credential.
 func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision *verify.Decision) {
 	api := m.route.API()
 	if api.Target() == nil {
@@ -25,7 +25,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an upload takes its time
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an upload may take long
 	rest := &rest{body: r.Body, scanner: m.scanner, over: m.whole}
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
@@ -58,7 +58,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 	proxy.ServeHTTP(w, out)
 }
 
-// failed answers when the message couldn't be passed on, or the API didn't answer.
+// failed answers if the message couldn't be forwarded, or the API didn't answer.
 func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err error) {
 	if _, ok := errors.AsType[malformed](err); ok {
 		d.notTaken(w, r, m, err)
@@ -75,13 +75,13 @@ func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err er
 	write(w, &m.envelope, status, failed(status, "The API can't be reached right now.", m.id))
 }
 
-// rest is what comes of a message after its head. It goes through the scanner: what the
-// API must not get, another authorizationXml for one, ends it.
+// rest is the part of a message after its head. It passes through the scanner, which ends it
+// at anything the API must not get, such as a second authorizationXml.
 type rest struct {
 	body    io.Reader
 	scanner *scanner
 	over    bool
-	fault   atomic.Pointer[error] // the transport reads, and the handler asks what was wrong
+	fault   atomic.Pointer[error] // set while the transport reads, and read by the handler
 }
 
 func (t *rest) Read(p []byte) (int, error) {
@@ -100,7 +100,7 @@ func (t *rest) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// failure is why the message was broken off, nil when it wasn't.
+// failure returns why the message was cut off, or nil if it wasn't.
 func (t *rest) failure() error {
 	if fault := t.fault.Load(); fault != nil {
 		return *fault
@@ -108,7 +108,7 @@ func (t *rest) failure() error {
 	return nil
 }
 
-// lateOr returns errTooLate when that is what err says.
+// lateOr returns errTooLate if err is an exceeded deadline, and err otherwise.
 func lateOr(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errTooLate

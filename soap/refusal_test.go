@@ -12,9 +12,9 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestACallIsRefusedOverSOAPForTheReasonItHasOverREST has one fault after the other, calls
-// both ways, and looks at what was kept of the two.
-func TestACallIsRefusedOverSOAPForTheReasonItHasOverREST(t *testing.T) {
+// TestRefusalsOverSOAPAndRESTHaveTheSameReasons makes each kind of mistake over both, and
+// compares the refusals that are kept.
+func TestRefusalsOverSOAPAndRESTHaveTheSameReasons(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	me := keyporter.Command()
@@ -74,11 +74,11 @@ func TestACallIsRefusedOverSOAPForTheReasonItHasOverREST(t *testing.T) {
 			r.ErrorInfo.SupportID == nil || *r.ErrorInfo.SupportID != id || got.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %s %s", c.is, got.Status, got.body)
 		}
-		w.sameStory(t, c.is, overREST.RequestID, id)
+		w.mustKeepTheSame(t, c.is, overREST.RequestID, id)
 	}
 }
 
-// written is the authorization of a call, as a client writes it.
+// written returns the authorization of a call as a client writes it.
 func written(req verify.Request) string {
 	var all strings.Builder
 	for name, values := range map[string][]string{"apiToken": req.APIToken, "organizationKey": req.OrganizationKey, "userLoginName": req.UserLoginName} {
@@ -89,8 +89,8 @@ func written(req verify.Request) string {
 	return "<authorization>" + all.String() + "</authorization>"
 }
 
-// sameStory wants of two calls, by their request ids, the same to be kept.
-func (w *world) sameStory(t *testing.T, reason keyporter.Reason, rest, soap string) {
+// mustKeepTheSame requires the kept refusals of two calls, given by their request IDs, to be the same.
+func (w *world) mustKeepTheSame(t *testing.T, reason keyporter.Reason, rest, soap string) {
 	t.Helper()
 	if err := w.Usage.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func (w *world) sameStory(t *testing.T, reason keyporter.Reason, rest, soap stri
 	a, _, errA := w.Control.Refusal(t.Context(), actor, rest)
 	b, _, errB := w.Control.Refusal(t.Context(), actor, soap)
 	if keyporter.KindOf(errA) != keyporter.KindOf(errB) {
-		t.Errorf("%s: of the call over REST %v is known, over SOAP %v", reason, errA, errB)
+		t.Errorf("%s: reading the refusal over REST: %v, over SOAP: %v", reason, errA, errB)
 		return
 	}
 	if errA == nil && (a.Reason != reason || b.Reason != a.Reason || b.Cause != a.Cause || b.CredentialID != a.CredentialID || b.LoginName != a.LoginName ||
@@ -123,7 +123,6 @@ func TestCallsOverSOAPAreCounted(t *testing.T) {
 	}
 }
 
-// TestWithoutADatabaseNothingIsAllowedOverSOAP: it says so as every refusal.
 func TestWithoutADatabaseNothingIsAllowedOverSOAP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
@@ -136,7 +135,7 @@ func TestWithoutADatabaseNothingIsAllowedOverSOAP(t *testing.T) {
 	}
 }
 
-func TestAnAPIThatIsNotThere(t *testing.T) {
+func TestAnUnreachableAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	got := w.send(t, "POST", "/Down.asmx", strings.NewReader(operation("FindEnvelopes_v1", userToken(w.secret))))

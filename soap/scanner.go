@@ -5,40 +5,40 @@ import (
 	"unicode/utf8"
 )
 
-// What a message may have. A message of this API has five levels and some dozens of
-// elements; what is in SOAP headers needs a few more.
+// The limits of a message. A message of this API has five levels and a few dozen elements;
+// SOAP headers need a few more.
 const (
 	maxDepth    = 32
 	maxElements = 10_000
 	maxTag      = 8 << 10 // bytes between < and >
 )
 
-// handler is told of the elements of a message, by a scanner.
+// handler receives the elements of a message from a scanner.
 type handler interface {
-	// start is told of an element at a depth, of which the root has 1, and where, from the
-	// beginning of the message, its content begins.
+	// start receives an element, its depth, which is 1 for the root, and the byte offset in
+	// the message at which its content begins.
 	start(e element, depth int, content int64) error
-	// end is told that the element at a depth ends, and where its content does.
+	// end receives the depth of an element that ends, and the offset at which its content ends.
 	end(depth int, content int64) error
 }
 
-// scanner reads XML as it comes, piece by piece, and remembers no text: an upload of any
-// size goes through it. It takes less than XML 1.0 allows, so that no parser behind it can
-// read something else: UTF-8 only, no document type, no entities but the five, no
-// processing instructions, plain names.
+// scanner reads XML piece by piece as it arrives, and keeps no text, so an upload can be of
+// any size. It accepts less than XML 1.0 allows, so that no parser behind it can read a
+// message differently: only UTF-8, no document type, only the five predefined entities, no
+// processing instructions, and plain names.
 type scanner struct {
 	handler handler
 
 	state state
-	first int64 // where the message begins, after a byte order mark
-	pos   int64 // of the next byte, from the beginning of the message
-	begin int64 // of the markup that is being read
+	first int64 // offset at which the message begins, after a byte order mark
+	pos   int64 // offset of the next byte
+	begin int64 // offset of the markup that is being read
 
-	markup   []byte // the tag, declaration or reference that is being read
-	quote    byte   // within a tag: the quote that will end the value
-	brackets int    // how many ] came just before, up to two
+	markup   []byte // the tag, declaration, or reference that is being read
+	quote    byte   // in a tag: the quote that will end the value
+	brackets int    // number of ] just before pos, at most two
 	dashes   int    // the same for - in a comment
-	pending  []byte // the beginning of a letter whose other bytes are to come
+	pending  []byte // the first bytes of a character whose other bytes haven't arrived
 
 	open     []openElement
 	bindings []binding // of namespaces, those of outer elements first
@@ -50,7 +50,7 @@ type state uint8
 
 const (
 	inText        state = iota
-	inMarkup            // after <, not known yet of what
+	inMarkup            // after <, of what isn't known yet
 	inTag               // a start or end tag
 	inComment           // after <!--
 	inCDATA             // after <![CDATA[
@@ -60,13 +60,13 @@ const (
 
 type openElement struct {
 	name     string // as written
-	bindings int    // how many there were before it
+	bindings int    // number of bindings outside of it
 }
 
-// bom may stand before a message in UTF-8.
+// bom is the byte order mark, which may precede a message in UTF-8.
 const bom = "\xef\xbb\xbf"
 
-// newScanner returns a scanner of a message that begins with head.
+// newScanner returns a scanner for a message that begins with head.
 func newScanner(head []byte, h handler) *scanner {
 	s := &scanner{handler: h}
 	if bytes.HasPrefix(head, []byte(bom)) {
@@ -76,13 +76,13 @@ func newScanner(head []byte, h handler) *scanner {
 	return s
 }
 
-// write takes the next piece of the message.
+// write reads the next piece of the message.
 func (s *scanner) write(p []byte) error {
 	if err := s.checkLetters(p); err != nil {
 		return err
 	}
 	for i := 0; i < len(p); {
-		// Of the states in which most bytes are, as many as possible at once.
+		// Most bytes are text: skip as many as possible at once.
 		if s.state == inText && len(s.open) > 0 && s.brackets == 0 {
 			n := plainText(p[i:])
 			i += n
@@ -100,7 +100,7 @@ func (s *scanner) write(p []byte) error {
 	return nil
 }
 
-// plainText returns how many bytes come before the next that means something in text.
+// plainText returns the number of bytes before the first that has a meaning in text.
 func plainText(p []byte) int {
 	n := len(p)
 	for _, c := range []byte("<&]") {
@@ -111,7 +111,7 @@ func plainText(p []byte) int {
 	return n
 }
 
-// close is called at the end of the message.
+// close ends the message. Its error says if the message is incomplete.
 func (s *scanner) close() error {
 	if !s.rooted || len(s.open) > 0 || s.state != inText || len(s.pending) > 0 {
 		return s.malformed("it ends too soon")
@@ -119,7 +119,7 @@ func (s *scanner) close() error {
 	return nil
 }
 
-// checkLetters wants UTF-8, and of it the letters that XML has (XML 1.0 §2.2).
+// checkLetters requires UTF-8, and only the characters that XML allows (XML 1.0 §2.2).
 func (s *scanner) checkLetters(p []byte) error {
 	for len(s.pending) > 0 && len(p) > 0 {
 		s.pending, p = append(s.pending, p[0]), p[1:]
@@ -157,7 +157,7 @@ func isLetter(r rune) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// step takes one byte.
+// step reads one byte.
 func (s *scanner) step(c byte) error {
 	switch s.state {
 	case inText:
@@ -213,7 +213,7 @@ func (s *scanner) enter(next state) {
 	s.state, s.markup, s.brackets, s.dashes, s.quote = next, s.markup[:0], 0, 0, 0
 }
 
-// beginMarkup finds out what begins with <.
+// beginMarkup finds out what kind of markup a < begins.
 func (s *scanner) beginMarkup(c byte) error {
 	s.markup = append(s.markup, c)
 	switch m := string(s.markup); {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// BenchmarkUpload is what the scanner costs for each byte of an upload.
+// BenchmarkUpload measures what the scanner costs per byte of an upload.
 func BenchmarkUpload(b *testing.B) {
 	const end = `</fileXml></UploadTemporarySspFile_v1></Body></Envelope>`
 	head := `<Envelope xmlns="` + soap11 + `"><Body><UploadTemporarySspFile_v1 xmlns="` + namespace + `"><authorizationXml/><fileXml>`

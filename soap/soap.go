@@ -43,7 +43,7 @@ type Door struct {
 	proxyLog  *log.Logger // for httputil.ReverseProxy
 }
 
-// New returns a Door.
+// New returns a Door. Close it when it no longer serves.
 func New(c Config) *Door {
 	return &Door{
 		checker: c.Checker, proxies: c.Proxies, notices: verify.NewNotices(c.Sunset), address: strings.TrimSuffix(c.Address, "/"),
@@ -81,7 +81,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mediaType is that of messages with an envelope of that namespace.
+// mediaType returns the media type of messages whose envelope has this namespace.
 func mediaType(version string) string {
 	if version == soap11 {
 		return "text/xml"
@@ -89,7 +89,7 @@ func mediaType(version string) string {
 	return "application/soap+xml"
 }
 
-// Of a message this much is read before it is decided about, and for so long it is waited for.
+// The door reads this much of a message before it decides, and waits for it this long.
 const (
 	headSize = 64 << 10
 	headTime = 10 * time.Second
@@ -132,19 +132,19 @@ func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 	switch {
 	case !m.calls("GetVersion_v1"):
 		d.decide(w, r, m, &authorization)
-	case !m.whole: // who needs no credential must not fill the API's memory
+	case !m.whole: // callers without a credential must not fill the API's memory
 		d.notTaken(w, r, m, malformed("GetVersion_v1 has no parameters"))
 	default:
-		d.pass(w, r, m, &verify.Decision{}) // is for everybody, and says nobody's name
+		d.pass(w, r, m, &verify.Decision{}) // for everyone, so without an identity
 	}
 }
 
-// calls reports whether it is this of the API's operations that is called.
+// calls reports whether the message calls this operation of the API.
 func (m *message) calls(name string) bool {
 	return m.operation.space == namespace && m.operation.local == name
 }
 
-// decide has the call checked.
+// decide checks the call, and answers or forwards it.
 func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *authorization) {
 	req := verify.Request{
 		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
@@ -152,12 +152,12 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 	}
 	headers := keyporter.CredentialHeadersOf(r.Header)
 	// A credential in the headers doesn't count over SOAP. Next to one in the message, it is one too many.
-	if said(a.apiToken) || said(a.organizationKey) {
+	if anyValue(a.apiToken) || anyValue(a.organizationKey) {
 		req.APIToken = append(req.APIToken, headers[keyporter.HeaderAPIToken]...)
 		req.OrganizationKey = append(req.OrganizationKey, headers[keyporter.HeaderOrganizationKey]...)
 		req.Authorization = headers[keyporter.HeaderAuthorization]
 	}
-	if said(a.userLoginName) {
+	if anyValue(a.userLoginName) {
 		req.UserLoginName = append(req.UserLoginName, headers[keyporter.HeaderUserLoginName]...)
 	}
 	decision := d.checker.Check(r.Context(), &req)
@@ -178,10 +178,10 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 	}
 }
 
-// said reports whether one of the values is more than nothing.
-func said(values []string) bool { return strings.Join(values, "") != "" }
+// anyValue reports whether one of the values isn't empty.
+func anyValue(values []string) bool { return strings.Join(values, "") != "" }
 
-// notTaken answers what isn't a message, and what isn't taken as one.
+// notTaken answers a request whose body isn't a message, or not one the door accepts.
 func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
 	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to the end."}
 	if why, ok := errors.AsType[malformed](err); ok {
@@ -189,16 +189,17 @@ func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err 
 	}
 	if errors.Is(err, errTooLate) {
 		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't arrive in time."
-	} else { // a client that was too late has had its time
+	} else { // a client that was too late gets no more time
 		web.LimitBodyTime(w, r)
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	web.WriteProblem(w, p)
 }
 
-// readHeaders takes what HTTP says of the message, and tells what of it isn't taken. A
-// server behind us reads the message as its headers say: in another encoding it would be
-// another message, and by another action another operation than the one that was checked.
+// readHeaders reads what the HTTP headers say about the message, and returns a sentence if
+// something in them isn't accepted. The API reads the message as its headers say: in another
+// encoding, it would be a different message, and by another action, it would call a different
+// operation than the one that was checked.
 func (m *message) readHeaders(h http.Header) (problem string) {
 	var params map[string]string
 	var err error
@@ -227,7 +228,7 @@ func (m *message) readHeaders(h http.Header) (problem string) {
 	return ""
 }
 
-// read reads the head of the message, and all of it when it is no longer than that.
+// read reads the head of the message, which is all of it if it is no longer than headSize.
 func (m *message) read(body io.Reader) error {
 	m.head = make([]byte, 0, 4<<10)
 	for len(m.head) < headSize {
@@ -256,7 +257,7 @@ func (m *message) read(body io.Reader) error {
 	return m.check()
 }
 
-// check wants the head to say all that has to be known.
+// check requires the head to contain everything needed to decide.
 func (m *message) check() error {
 	switch {
 	case m.operation.local == "" || m.within:
@@ -269,5 +270,5 @@ func (m *message) check() error {
 	return nil
 }
 
-// credential is the content of authorizationXml.
+// credential returns the content of authorizationXml, escaped as in the message.
 func (m *message) credential() []byte { return m.head[m.from:m.until] }

@@ -28,7 +28,7 @@ const (
 	soap12 = "http://www.w3.org/2003/05/soap-envelope"
 )
 
-// world is the door in front of an API that does what the test says.
+// world is a door in front of an API that the test provides.
 type world struct {
 	*keyportertest.Node
 
@@ -81,7 +81,7 @@ func newWorld(t *testing.T, api http.HandlerFunc) *world {
 	return w
 }
 
-// echo answers with what it got.
+// echo answers with the request it got.
 func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 	body, err := io.ReadAll(r.Body)
@@ -96,12 +96,12 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// message is an envelope of SOAP 1.1 with that in its body.
+// message returns a SOAP 1.1 envelope with this body.
 func message(body string) string {
 	return `<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="` + soap11 + `"><soap:Body>` + body + `</soap:Body></soap:Envelope>`
 }
 
-// operation is a message that calls an operation with an authorization, escaped as it has to be.
+// operation returns a message that calls an operation with an authorization, which it escapes.
 func operation(name, authorization string) string {
 	return message(`<` + name + ` xmlns="` + ns + `"><authorizationXml>` + html.EscapeString(authorization) + `</authorizationXml><envelopeId>7</envelopeId></` + name + `>`)
 }
@@ -110,7 +110,6 @@ func userToken(secret string) string {
 	return "<authorization><apiToken>" + secret + "</apiToken></authorization>"
 }
 
-// answer is what came back.
 type answer struct {
 	*http.Response
 
@@ -153,7 +152,7 @@ func (w *world) send(t *testing.T, method, path string, body io.Reader, headers 
 	return answer{res, string(text)}
 }
 
-// apiResult is what clients read out of an answer.
+// apiResult is a result as clients read it.
 type apiResult struct {
 	XMLName    xml.Name `xml:"apiResult"`
 	Version    string   `xml:"version,attr"`
@@ -165,7 +164,7 @@ type apiResult struct {
 	} `xml:"errorInfo"`
 }
 
-// result reads the result of an operation out of an answer of Keyporter's.
+// result returns the result of an operation in one of Keyporter's answers.
 func (a answer) result(t *testing.T, operation string) (r apiResult) {
 	t.Helper()
 	var envelope struct {
@@ -185,7 +184,7 @@ func (a answer) result(t *testing.T, operation string) (r apiResult) {
 	}
 	response := envelope.Body.Response
 	if response.XMLName != (xml.Name{Space: ns, Local: operation + "Response"}) || response.Result.XMLName != (xml.Name{Space: ns, Local: operation + "Result"}) {
-		t.Fatalf("the answer is no answer to %s: %s", operation, a.body)
+		t.Fatalf("this doesn't answer %s: %s", operation, a.body)
 	}
 	if err := xml.Unmarshal([]byte(response.Result.Text), &r); err != nil {
 		t.Fatalf("%v in %s", err, response.Result.Text)
@@ -212,18 +211,18 @@ func TestAMessageIsPassedOnWithoutItsCredential(t *testing.T) {
 		}
 	}
 	if strings.Contains(fmt.Sprint(got.Header, got.body, w.log.String()), w.secret) {
-		t.Error("the secret is still there")
+		t.Error("the secret is still in the message")
 	}
 }
 
-// TestEachWayToWriteAnAuthorization has clients of all kinds write the same.
+// TestEachWayToWriteAnAuthorization writes the same authorization as various clients do.
 func TestEachWayToWriteAnAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	organization := `<organizationKey>` + w.organization + `</organizationKey>`
 	login := `<userLoginName>` + w.grace.Login + `</userLoginName>`
 	for name, a := range map[string]struct {
-		written string // as it stands in the message
+		written string // as it is in the message
 		is      string // who calls
 	}{
 		"plain":           {html.EscapeString(userToken(w.secret)), w.ada.Login},
@@ -254,8 +253,9 @@ func TestEachWayToWriteAnAuthorization(t *testing.T) {
 	}
 }
 
-// TestAnOrganizationTokenIsToldThatItEnds, as over REST, and the API is told who acts.
-func TestAnOrganizationTokenIsToldThatItEnds(t *testing.T) {
+// TestOrganizationTokensAreAnnouncedAsDeprecated expects the notices that REST has, and the
+// API to learn who acts.
+func TestOrganizationTokensAreAnnouncedAsDeprecated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	authorization := "<authorization><organizationKey>" + w.organization + "</organizationKey><userLoginName>" + w.grace.Login + "</userLoginName></authorization>"
@@ -265,11 +265,11 @@ func TestAnOrganizationTokenIsToldThatItEnds(t *testing.T) {
 		t.Errorf("%s %+v", got.Status, got.Header)
 	}
 	if got := w.call(t, operation("FindEnvelopes_v1", userToken(w.secret))); got.Header.Get("Deprecation") != "" {
-		t.Error("a user token is told so, too")
+		t.Error("a user token gets the notices, too")
 	}
 }
 
-// TestEachWayToWriteAMessage: envelopes as clients write them, and the paths.
+// TestEachWayToWriteAMessage sends envelopes as various clients write them, to every path.
 func TestEachWayToWriteAMessage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
@@ -304,8 +304,8 @@ func TestEachWayToWriteAMessage(t *testing.T) {
 	}
 }
 
-// TestOperationsThatNeedNothing: the version is everybody's, whatever authorization comes with it.
-func TestOperationsThatNeedNothing(t *testing.T) {
+// TestGetVersionNeedsNoCredential expects everyone to get the version, whatever authorization they send.
+func TestGetVersionNeedsNoCredential(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)
 	for _, text := range []string{message(`<GetVersion_v1 xmlns="` + ns + `"/>`), operation("GetVersion_v1", userToken("nonsense"))} {
@@ -318,11 +318,11 @@ func TestOperationsThatNeedNothing(t *testing.T) {
 		}
 	}
 	if got := w.call(t, message(`<GetVersion_v1 xmlns="urn:another"/>`)); !strings.Contains(got.body, "failed") {
-		t.Errorf("another operation of that name: %s", got.body)
+		t.Errorf("an operation of that name in another namespace: %s", got.body)
 	}
 }
 
-func TestKeyporterAnswersWhetherAnAuthorizationIsGood(t *testing.T) {
+func TestKeyporterAnswersValidateAuthorization(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was asked") })
 	got := w.call(t, operation("ValidateAuthorization_v1", userToken(w.secret)))

@@ -5,26 +5,26 @@ import (
 	"strings"
 )
 
-// element is a start tag, its name resolved.
+// element is a start tag with its name resolved.
 type element struct {
 	space, local string
 	empty        bool // <a/>
 }
 
-// attribute is one as written, the value without its quotes.
+// attribute has its name as written, and its value without quotes.
 type attribute struct{ name, value string }
 
-// binding is a prefix of a namespace; the empty one is the default's.
+// binding is a prefix and its namespace. The default namespace has an empty prefix.
 type binding struct{ prefix, space string }
 
-// malformed is why a message isn't taken.
+// malformed says why a message isn't accepted.
 type malformed string
 
 func (m malformed) Error() string { return "The message can't be read: " + string(m) + "." }
 
 func (s *scanner) malformed(why string) error { return malformed(why) }
 
-// startTag reads what stands between < and >.
+// startTag reads the text between < and >.
 func (s *scanner) startTag(text string) error {
 	text, empty := strings.CutSuffix(text, "/")
 	name, rest := cutName(text)
@@ -75,8 +75,8 @@ func (s *scanner) endElement(content int64) error {
 	return err
 }
 
-// bind takes in the namespaces that attributes declare (Namespaces in XML 1.0 §3), and
-// wants each prefix of the others to stand for one.
+// bind adds the namespaces that attributes declare (Namespaces in XML 1.0 §3), and requires
+// the prefixes of other attributes to have been declared.
 func (s *scanner) bind(attributes []attribute) error {
 	for _, a := range attributes {
 		prefix, isDeclaration := strings.CutPrefix(a.name, "xmlns:")
@@ -114,7 +114,7 @@ func (s *scanner) resolveName(name string) (space, local string, ok bool) {
 	return "", local, prefix == "" || prefix == "xml"
 }
 
-// cutName cuts a tag after its name.
+// cutName splits a tag after its name.
 func cutName(text string) (name, rest string) {
 	if i := strings.IndexAny(text, " \t\r\n"); i >= 0 {
 		return text[:i], text[i:]
@@ -122,7 +122,7 @@ func cutName(text string) (name, rest string) {
 	return text, ""
 }
 
-// readAttributes reads all attributes, each of which has space before it.
+// readAttributes reads attributes, each preceded by space.
 func readAttributes(text string) (all []attribute, err error) {
 	for {
 		rest := strings.TrimLeft(text, " \t\r\n")
@@ -148,7 +148,7 @@ func readAttributes(text string) (all []attribute, err error) {
 	}
 }
 
-// validName takes names of ASCII letters, digits, _, . and -, with one prefix at most.
+// validName accepts names of ASCII letters, digits, _, ., and -, with at most one prefix.
 func validName(name string) bool {
 	prefix, local, ok := strings.Cut(name, ":")
 	return validPart(prefix) && (!ok || validPart(local))
@@ -166,8 +166,8 @@ func validPart(s string) bool {
 	return s != ""
 }
 
-// unescape resolves the references in a value.
-func unescape(s string) (string, bool) {
+// unescape resolves the references in a value; ok is false if one is unknown.
+func unescape(s string) (value string, ok bool) {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(s, "&")
@@ -185,7 +185,7 @@ func unescape(s string) (string, bool) {
 	}
 }
 
-// resolve returns the letter that a reference stands for: one of the five that XML has, or a number.
+// resolve returns the character of a reference: one of the five predefined entities, or a number.
 func resolve(name string) (rune, bool) {
 	switch name {
 	case "lt":
@@ -208,7 +208,7 @@ func resolve(name string) (rune, bool) {
 	return rune(n), ok && err == nil && isLetter(rune(n))
 }
 
-// checkDeclaration takes XML 1.0 in UTF-8 (XML 1.0 §2.8).
+// checkDeclaration accepts only XML 1.0 in UTF-8 (XML 1.0 §2.8).
 func checkDeclaration(text string) error {
 	rest, ok := strings.CutPrefix(text, "xml")
 	attributes, err := readAttributes(rest)

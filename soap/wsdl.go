@@ -11,21 +11,21 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// describe answers a GET: with the WSDL when it asks for that, else with where that is.
+// describe answers a GET: with the WSDL if it asks for it, otherwise with where to find it.
 func (d *Door) describe(w http.ResponseWriter, r *http.Request, route *verify.Route) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
 	harmless(h)
 	if asksForWSDL(r.URL) {
 		h.Set("Content-Type", "text/xml; charset=utf-8")
-		_, _ = w.Write(wsdl(d.addressOf(r, route))) // the client is gone, or it works
+		_, _ = w.Write(wsdl(d.addressOf(r, route))) // fails only if the client is gone
 		return
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "This is a SOAP API. Send messages here with POST. Add ?WSDL to the address for the description.\n")
 }
 
-// asksForWSDL: clients write ?WSDL, ?wsdl, and ?wsdl=.
+// asksForWSDL accepts what clients write: ?WSDL, ?wsdl, and ?wsdl=.
 func asksForWSDL(u *url.URL) bool {
 	for key := range u.Query() {
 		if strings.EqualFold(key, "wsdl") {
@@ -35,8 +35,8 @@ func asksForWSDL(u *url.URL) bool {
 	return false
 }
 
-// addressOf is where clients send their messages. An API with hosts of its own is at one
-// of them, and not where the pages are.
+// addressOf returns where clients send their messages. An API with its own hosts is at one of
+// them, not at the address of the pages.
 func (d *Door) addressOf(r *http.Request, route *verify.Route) string {
 	base := d.address
 	if base == "" || len(route.API().Hosts) > 0 {
@@ -48,7 +48,7 @@ func (d *Door) addressOf(r *http.Request, route *verify.Route) string {
 	return base + r.URL.EscapedPath()
 }
 
-// wsdl describes the API: WSDL 1.1, document/literal, with a port for SOAP 1.1 and one for 1.2.
+// wsdl returns the description of the API: WSDL 1.1, document/literal, with a port for SOAP 1.1 and one for 1.2.
 func wsdl(address string) []byte {
 	var out bytes.Buffer
 	out.WriteString(`<?xml version="1.0" encoding="utf-8"?>
@@ -97,7 +97,7 @@ func wsdl(address string) []byte {
 	return out.Bytes()
 }
 
-// writeElement writes the element of a message, with its parts.
+// writeElement writes the element of a message with its parts.
 func writeElement(out *bytes.Buffer, name string, parts []string) {
 	if len(parts) == 0 {
 		fmt.Fprintf(out, "      <s:element name=\"%s\">\n        <s:complexType />\n      </s:element>\n", name)
@@ -105,13 +105,13 @@ func writeElement(out *bytes.Buffer, name string, parts []string) {
 	}
 	fmt.Fprintf(out, "      <s:element name=\"%s\">\n        <s:complexType>\n          <s:sequence>\n", name)
 	for _, p := range parts {
-		name, xsdType, least := typed(p)
-		fmt.Fprintf(out, "            <s:element minOccurs=\"%s\" maxOccurs=\"1\" name=\"%s\" type=\"%s\" />\n", least, name, xsdType)
+		name, xsdType, minOccurs := typed(p)
+		fmt.Fprintf(out, "            <s:element minOccurs=\"%s\" maxOccurs=\"1\" name=\"%s\" type=\"%s\" />\n", minOccurs, name, xsdType)
 	}
 	out.WriteString("          </s:sequence>\n        </s:complexType>\n      </s:element>\n")
 }
 
-// writeBinding writes how messages look in one version of SOAP, whose prefix is given.
+// writeBinding writes the binding for the version of SOAP with this prefix.
 func writeBinding(out *bytes.Buffer, name, prefix string) {
 	fmt.Fprintf(out, "  <wsdl:binding name=\"%s\" type=\"tns:ApiSoap\">\n    <%s:binding transport=\"http://schemas.xmlsoap.org/soap/http\" />\n", name, prefix)
 	for _, o := range operations() {

@@ -12,7 +12,7 @@ var update = flag.Bool("update", false, "write the files that are made from the 
 
 //go:generate go test -run TestTheWSDL -update .
 
-func TestTheWSDLIsWhatItWas(t *testing.T) {
+func TestTheWSDLIsUpToDate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	got := w.send(t, "GET", "/Api.asmx?WSDL", nil)
@@ -24,15 +24,16 @@ func TestTheWSDLIsWhatItWas(t *testing.T) {
 	}
 	want, err := os.ReadFile(golden)
 	if err != nil || got.body != string(want) || got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "text/xml; charset=utf-8" {
-		t.Errorf("%s, %v: the WSDL is not %s; run make docs", got.Status, err, golden)
+		t.Errorf("%s, %v: the WSDL isn't %s; run make docs", got.Status, err, golden)
 	}
 	if n := strings.Count(got.body, `location="https://keys.example/Api.asmx"`); n != 2 {
-		t.Errorf("the address is told %d times", n)
+		t.Errorf("the address is in it %d times", n)
 	}
 }
 
-// TestWhoAsksForTheWSDLGetsIt: without a credential, in each spelling, and with the address of their API.
-func TestWhoAsksForTheWSDLGetsIt(t *testing.T) {
+// TestEveryoneGetsTheWSDL asks for it without a credential, in each spelling, and expects the
+// address of the API in it.
+func TestEveryoneGetsTheWSDL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
 	for _, path := range []string{"/api.asmx?wsdl", "/API.ASMX?Wsdl", "/Api.asmx?WSDL=", "/None.asmx?wsdl"} {
