@@ -38,7 +38,7 @@ func TestEachKindOfActorHasItsLimits(t *testing.T) {
 			t.Errorf("%s is Ada in person: %v", name, got)
 		}
 		if c.actor.Is("") || c.actor.Is("01grace") {
-			t.Errorf("%s is somebody else", name)
+			t.Errorf("%s is another user", name)
 		}
 		if got := c.actor.Can(keyporter.PermissionManageUsers); got != c.users {
 			t.Errorf("%s can manage users: %v", name, got)

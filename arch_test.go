@@ -90,7 +90,7 @@ func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 	}
 	for _, pkg := range slices.Sorted(maps.Keys(allowed)) {
 		if !slices.ContainsFunc(sources, func(s source) bool { return s.pkg == pkg }) {
-			t.Errorf("mayImport has a line for %q, which is no package", pkg)
+			t.Errorf("mayImport has a line for %q, which isn't a package", pkg)
 		}
 	}
 }

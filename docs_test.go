@@ -67,7 +67,7 @@ func TestDocumentsNameExistingTests(t *testing.T) {
 				found = slices.ContainsFunc(slices.Collect(maps.Keys(tests)), func(n string) bool { return strings.HasPrefix(n, begins) })
 			}
 			if !found || hasPart && !slices.Contains(texts, part) {
-				t.Errorf("%s names %s, which is no test", path, match[1])
+				t.Errorf("%s names %s, which isn't a test", path, match[1])
 			}
 		}
 	}

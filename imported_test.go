@@ -58,7 +58,7 @@ func TestImportedSecrets(t *testing.T) {
 		}
 		token := keyporter.Token{First: s.First, Last: s.Last}
 		if token.Shown() != c.shown || s.Hash != keyporter.HashSecret(c.text) || !keyporter.IsSecret(c.text) {
-			t.Errorf("%.70q is shown as %q, and taken: %v", c.text, token.Shown(), keyporter.IsSecret(c.text))
+			t.Errorf("%.70q is shown as %q, accepted: %v", c.text, token.Shown(), keyporter.IsSecret(c.text))
 		}
 		if _, ours := keyporter.ParseSecret(c.text); token.Imported() == ours {
 			t.Errorf("%.70q: imported %v", c.text, token.Imported())

@@ -30,11 +30,11 @@ func TestAddingABlockNeverLetsAnyoneHoldMore(t *testing.T) {
 		after := keyporter.Held(roles)
 		for _, p := range after {
 			if !slices.Contains(before, p) {
-				t.Errorf("with a block of %s more he holds %s", blocked, p)
+				t.Errorf("after blocking %s, the user holds %s", blocked, p)
 			}
 		}
 		if slices.Contains(after, blocked) {
-			t.Errorf("%s is blocked, and held", blocked)
+			t.Errorf("%s is blocked, but held", blocked)
 		}
 	})
 }
@@ -56,7 +56,7 @@ func TestAResolutionNamesTheRoles(t *testing.T) {
 				t.Errorf("%+v", res)
 			}
 			if res.Held() != slices.Contains(keyporter.Held(roles), p.Permission) {
-				t.Errorf("%s is held, and isn't", p.Permission)
+				t.Errorf("%s is both held and not held", p.Permission)
 			}
 		}
 	})
@@ -74,6 +74,6 @@ func TestPermissionsAndFlagsHaveNames(t *testing.T) {
 		}
 	}
 	if p, f := keyporter.Permission("everything"), keyporter.Flag("everything"); p.Valid() || p.Name() != "everything" || f.Valid() || f.Name() != "everything" {
-		t.Errorf("%s is on a list", p)
+		t.Errorf("an unknown permission %s is on a list", p)
 	}
 }

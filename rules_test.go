@@ -99,7 +99,7 @@ func TestRefusalsFollowRFC6750(t *testing.T) {
 		}
 		// RFC 6750 §3: error_description holds %x20-21 / %x23-5B / %x5D-7E only.
 		if strings.ContainsFunc(refusal.Text, func(c rune) bool { return c < 0x20 || c > 0x7e || c == '"' || c == '\\' }) {
-			t.Errorf("%s: %q can't stand in WWW-Authenticate", r, refusal.Text)
+			t.Errorf("%s: %q can't be in WWW-Authenticate", r, refusal.Text)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func TestErrorsAboutInputsAreJoined(t *testing.T) {
 		}
 	}
 	if err := keyporter.JoinFields(nil, nil); err != nil {
-		t.Errorf("nothing is wrong, and it says %v", err)
+		t.Errorf("nothing is wrong, but the error is %v", err)
 	}
 }
 
@@ -140,6 +140,6 @@ func TestErrorsKeepTheirKindWhenWrapped(t *testing.T) {
 		t.Errorf("the log says %q", got)
 	}
 	if foreign := errors.New("dial tcp"); keyporter.KindOf(foreign) != keyporter.Unknown || keyporter.MessageOf(foreign) != "" || keyporter.MessageOf(nil) != "" {
-		t.Error("a foreign error is for people")
+		t.Error("an error from elsewhere has a message for people")
 	}
 }

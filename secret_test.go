@@ -65,7 +65,7 @@ func TestMalformedSecrets(t *testing.T) {
 		good[:20] + "-" + good[21:], good[:20] + "\x00" + good[21:], strings.ToUpper(good), strings.Repeat("k", 1<<20),
 	} {
 		if _, ok := keyporter.ParseSecret(s); ok {
-			t.Errorf("%.60q is taken for a secret", s)
+			t.Errorf("%.60q is accepted as a secret", s)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func TestAddressesAreReadTheWayTheAPIReadsThem(t *testing.T) {
 		"api.example/Api/v4/version":                  http.StatusBadRequest,
 	} {
 		if res := w.get(t, "/verify", "X-Original-Url: "+address, "X-Original-Method: GET"); res.StatusCode != want {
-			t.Errorf("%s is answered with %d, not %d", address, res.StatusCode, want)
+			t.Errorf("%s was answered with %d, not %d", address, res.StatusCode, want)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestClientsCantPoseAsAProxy(t *testing.T) {
 	}
 	w := newWorld(t, echo, "192.0.2.1")
 	if got := body(t, w.get(t, "/Api/v4/version", lies...)); strings.Contains(got, "evil") {
-		t.Errorf("from anybody, the API got\n%s", got)
+		t.Errorf("from an untrusted client, the API got\n%s", got)
 	}
 	w = newWorld(t, echo, "127.0.0.1")
 	got := body(t, w.get(t, "/Api/v4/version", append(lies, "X-Forwarded-Prefix: /api")...))

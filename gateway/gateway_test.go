@@ -227,7 +227,7 @@ func TestAnAPIThatIsDown(t *testing.T) {
 		t.Errorf("%d %s", res.StatusCode, got)
 	}
 	if strings.Contains(w.log.String(), w.secret) {
-		t.Error("the secret is in the log")
+		t.Error("the log contains the secret")
 	}
 }
 
@@ -274,7 +274,7 @@ func TestBodiesStream(t *testing.T) {
 		for _, piece := range []string{"one.", "two.", "end."} {
 			_, _ = io.WriteString(out, piece)
 			if got := <-arrived; got != piece {
-				t.Errorf("%q arrived, sent was %q", got, piece)
+				t.Errorf("%q arrived, but %q was sent", got, piece)
 			}
 		}
 		_ = out.Close()

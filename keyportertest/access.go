@@ -40,7 +40,7 @@ func (n *Node) SetAppPolicy(t testing.TB, organization keyporter.ID, p keyporter
 	})
 }
 
-// Connect has a user let an app act in his name, with these scopes; none: all that it may ask for.
+// Connect has a user connect an app with these scopes; none: all that it can ask for.
 func (n *Node) Connect(t testing.TB, user keyporter.User, app keyporter.App, scopes ...string) (c keyporter.Connection) {
 	t.Helper()
 	if len(scopes) == 0 {
@@ -69,7 +69,7 @@ func (n *Node) SetScopes(t testing.TB, c keyporter.Connection, scopes ...string)
 	n.change(t, n.about(keyporter.EventConnectionScopes, c), func(tx *store.Tx) error { return tx.SetConnectionScopes(t.Context(), c.ID, scopes) })
 }
 
-// RevokeGrant ends what an access token was issued under.
+// RevokeGrant revokes the grant that an access token was issued under.
 func (n *Node) RevokeGrant(t testing.TB, c keyporter.Connection, grant keyporter.ID) {
 	t.Helper()
 	n.change(t, n.about(keyporter.EventGrantRevoke, c), func(tx *store.Tx) error {
@@ -78,9 +78,8 @@ func (n *Node) RevokeGrant(t testing.TB, c keyporter.Connection, grant keyporter
 	})
 }
 
-// AccessToken issues an access token, which lasts for an hour, under a new grant: of a
-// connection, or, where that has no ID, of its app for itself. Of in it takes scopes,
-// resources and key.
+// AccessToken issues an access token that lasts an hour, under a new grant of a connection or, if
+// the connection has no ID, of the app for itself. From in, it uses the scopes, resources, and key.
 func (n *Node) AccessToken(t testing.TB, c keyporter.Connection, in keyporter.AccessToken) (keyporter.AccessToken, keyporter.Secret) {
 	t.Helper()
 	now := n.Clock.Now()
@@ -98,13 +97,13 @@ func (n *Node) AccessToken(t testing.TB, c keyporter.Connection, in keyporter.Ac
 	return in, secret
 }
 
-// ProofKey is a key of an app to which access tokens can be bound (RFC 9449).
+// ProofKey is an app's key that access tokens can be bound to (RFC 9449).
 type ProofKey struct {
 	t   testing.TB
 	key jose.JSONWebKey
 }
 
-// NewProofKey makes a key for ES256.
+// NewProofKey returns a new key for ES256.
 func NewProofKey(t testing.TB) ProofKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -114,7 +113,7 @@ func NewProofKey(t testing.TB) ProofKey {
 	return ProofKey{t, jose.JSONWebKey{Key: key, Algorithm: string(jose.ES256)}}
 }
 
-// Hash is the thumbprint by which tokens are bound to the key.
+// Hash returns the thumbprint that tokens are bound to.
 func (k ProofKey) Hash() string {
 	k.t.Helper()
 	public := k.key.Public()
@@ -125,7 +124,7 @@ func (k ProofKey) Hash() string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// Proof makes a proof for a call with an access token.
+// Proof returns a proof for a call with an access token.
 func (k ProofKey) Proof(method, url string, token keyporter.Secret, at time.Time) string {
 	k.t.Helper()
 	hash := sha256.Sum256([]byte(token.Reveal()))
@@ -134,13 +133,13 @@ func (k ProofKey) Proof(method, url string, token keyporter.Secret, at time.Time
 	})
 }
 
-// Sign makes a proof that has these claims, whatever they are.
+// Sign returns a proof with any claims.
 func (k ProofKey) Sign(claims map[string]any) string {
 	k.t.Helper()
 	return SignProof(k.t, jose.SigningKey{Algorithm: jose.ES256, Key: k.key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"), claims)
 }
 
-// Set is a JWK Set with the public key, as apps register it.
+// Set returns a JWK Set with the public key, as apps register it.
 func (k ProofKey) Set() string {
 	k.t.Helper()
 	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{k.key.Public()}})
@@ -150,7 +149,7 @@ func (k ProofKey) Set() string {
 	return string(text)
 }
 
-// Assertion is a JWT by which an app with the key proves who it is (RFC 7523 §3).
+// Assertion returns a JWT with which an app that has the key authenticates (RFC 7523 §3).
 func (k ProofKey) Assertion(app keyporter.ID, audience string) string {
 	k.t.Helper()
 	now := time.Now()
@@ -159,10 +158,10 @@ func (k ProofKey) Assertion(app keyporter.ID, audience string) string {
 	})
 }
 
-// Private is the key itself.
+// Private returns the private key.
 func (k ProofKey) Private() any { return k.key.Key }
 
-// SignProof makes a JWT in any way that one likes.
+// SignProof returns a JWT signed with any key and options.
 func SignProof(t testing.TB, key jose.SigningKey, options *jose.SignerOptions, claims map[string]any) string {
 	t.Helper()
 	payload, err := json.Marshal(claims)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Scopes are those that apps may ask for: of the e-signature example, and of Drive.
+// Scopes returns the scopes apps can ask for: those of the e-signature example, and of Drive.
 func Scopes() []keyporter.Scope {
 	return []keyporter.Scope{
 		{Name: "envelope.read", Means: "read your envelopes and their documents"},
@@ -19,8 +19,8 @@ func Scopes() []keyporter.Scope {
 	}
 }
 
-// App registers an app as the machine's owner: active, of the instance unless a has an
-// organization, with what a leaves empty filled in.
+// App registers an app as the owner of the machine. The app is active, and belongs to the instance
+// unless a has an organization. Fields that a leaves empty are filled in.
 func (n *Node) App(t testing.TB, a keyporter.App) keyporter.App {
 	t.Helper()
 	if a.Name == "" {
@@ -45,7 +45,7 @@ func (n *Node) App(t testing.TB, a keyporter.App) keyporter.App {
 	return a
 }
 
-// Asks are the scopes that an app may ask for, none of them optional.
+// Asks returns scopes for an app to ask for, none of them optional.
 func Asks(names ...string) (scopes []keyporter.AppScope) {
 	for _, name := range names {
 		scopes = append(scopes, keyporter.AppScope{Name: name})
@@ -53,7 +53,7 @@ func Asks(names ...string) (scopes []keyporter.AppScope) {
 	return scopes
 }
 
-// Used counts calls with a credential, as nodes do.
+// Used counts calls with a credential, as a node does.
 func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.ClientUse) {
 	t.Helper()
 	n.do(t, func(tx *store.Tx) error {
@@ -65,7 +65,7 @@ func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.Cli
 	})
 }
 
-// Quarantine has an app be as if it had registered itself.
+// Quarantine puts an app into the state of one that registered itself.
 func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
 	t.Helper()
 	n.do(t, func(tx *store.Tx) error {
@@ -74,7 +74,7 @@ func (n *Node) Quarantine(t testing.TB, app keyporter.App) {
 	})
 }
 
-// Replayed has a connection be as if a used refresh token of it had been shown again.
+// Replayed puts a connection into the state it has after a used refresh token is sent again.
 func (n *Node) Replayed(t testing.TB, c keyporter.Connection, at time.Time) {
 	t.Helper()
 	n.do(t, func(tx *store.Tx) error { return tx.SetConnectionReplayed(t.Context(), c.ID, at) })

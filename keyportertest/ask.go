@@ -9,11 +9,11 @@ import (
 	"github.com/keyporter/keyporter/control/grants"
 )
 
-// Authorization is a request of an app.
+// Authorization is an authorization request of an app.
 type Authorization = grants.Authorization
 
-// Ask has an app ask for all its scopes, as if a browser had brought the request. It
-// returns the request's ID, and what the browser keeps in its cookie.
+// Ask has an app ask for all of its scopes, as if a browser had sent the request. It returns the
+// request's ID, and the value of the browser's cookie.
 func (n *Node) Ask(t testing.TB, a keyporter.App, change ...func(*Authorization)) (request, browser string) {
 	t.Helper()
 	now := n.Clock.Now()

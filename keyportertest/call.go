@@ -7,15 +7,15 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// Call is a call at an API behind the node.
+// Call is a call to an API behind the node.
 type Call struct {
 	Token keyporter.Secret
 	Login string // of the user an organization token acts for; empty: Token is a user token
 	Agent string
-	Path  string // empty: one of version 5, which takes both
+	Path  string // empty: a path of version 5, which accepts both kinds
 }
 
-// Allows tells whether the node lets a call through.
+// Allows reports whether the node allows a call.
 func (n *Node) Allows(c Call) bool {
 	req := verify.Request{Method: "GET", Host: "localhost", Path: c.Path, Agent: c.Agent, ClientIP: "192.0.2.7"}
 	if req.Path == "" {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Certificate makes a certificate for this machine, with which programs of any language
-// can be told to trust it, and returns where it and its key are: in dir.
+// Certificate creates in dir a certificate for this machine that programs in any language can
+// trust, and returns the paths of the certificate and its key.
 func Certificate(t testing.TB, dir string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

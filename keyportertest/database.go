@@ -12,14 +12,14 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// EachDatabase runs test on a new SQLite file and on a new PostgreSQL database, as two
-// subtests at once. Both have the current schema. url is what store.Open takes.
+// EachDatabase runs test on a new SQLite file and on a new PostgreSQL database, as two parallel
+// subtests. Both have the current schema. url is what store.Open takes.
 func EachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	each(t, SQLite, postgres.New, test)
 }
 
-// EachEmptyDatabase is EachDatabase with databases that have nothing in them, not even a schema.
+// EachEmptyDatabase is EachDatabase with databases that don't even have a schema.
 func EachEmptyDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	each(t, EmptySQLite, postgres.Empty, test)
@@ -67,7 +67,7 @@ var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Close(); err != nil { // which puts everything into the one file
+	if err := db.Close(); err != nil { // moves everything into the one file
 		return nil, err
 	}
 	return os.ReadFile(path)

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// ImportTokens imports secrets of another system as tokens of a user, switched on.
+// ImportTokens imports secrets of another system as tokens of a user, and switches them on.
 func ImportTokens(t testing.TB, c *control.Control, owner keyporter.User, kind keyporter.TokenKind, secrets ...string) {
 	t.Helper()
 	var tokens []control.ImportedToken

@@ -1,6 +1,5 @@
-// Package keyportertest gives tests the real things: databases of both kinds, a clock
-// that can be turned, a running Keyporter with an organization and users in it, and an
-// attacker. There are no mocks in it.
+// Package keyportertest gives tests the real things: databases of both kinds, a clock that tests
+// can set, a running Keyporter with an organization and users, and an attacker. It has no mocks.
 package keyportertest
 
 import (
@@ -12,8 +11,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
-// Main runs the tests of a package and then ends what they shared: a PostgreSQL server,
-// the program as it was built, and what stop ends.
+// Main runs the tests of a package, and then ends what they shared: a PostgreSQL server, the built
+// program, and whatever stop ends.
 func Main(m *testing.M, stop ...func()) {
 	code := m.Run()
 	for _, s := range stop {
@@ -24,11 +23,11 @@ func Main(m *testing.M, stop ...func()) {
 	os.Exit(code)
 }
 
-// Clock is the time of day, which a test can move on. The zero value shows the real time.
+// Clock is the time of day, which a test can advance. The zero value shows the real time.
 type Clock struct {
 	mu      sync.Mutex
 	ahead   time.Duration
-	stopped time.Time // zero: it runs
+	stopped time.Time // zero: the clock runs
 }
 
 // Now returns the time.
@@ -41,28 +40,28 @@ func (c *Clock) Now() time.Time {
 	return time.Now().Add(c.ahead)
 }
 
-// Stop has the clock stand still, until it is moved on: for what must not depend on how
-// fast the machine is.
+// Stop stops the clock until it is advanced, for tests that must not depend on how fast the machine
+// is.
 func (c *Clock) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = time.Now()
 }
 
-// Advance moves the clock on.
+// Advance moves the clock forward.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead += d
 }
 
-// Eventually waits until ok returns true, and fails the test after a minute. That only
-// has a test end: on a busy machine, ten seconds were not enough for what is right.
+// Eventually waits until ok returns true, and fails the test after a minute. The limit only makes
+// sure that a test ends: on a busy machine, ten seconds weren't enough for correct code.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("a minute has passed, and not: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

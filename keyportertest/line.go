@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// Line is a line of the network that a test lays before a server, and disturbs.
+// Line is a network connection to a server that a test can disturb.
 type Line struct {
 	Address string       // host and port of this end
-	Carried atomic.Int64 // bytes that went to the server
+	Carried atomic.Int64 // bytes sent to the server
 
 	network, to string
 
 	mu    sync.Mutex
 	down  bool
 	muted bool
-	open  map[net.Conn]bool // both ends of each connection; true: it swallows what comes
+	open  map[net.Conn]bool // both ends of each connection; true: what is sent is lost
 }
 
-// NewLine lays a line to a server, which is at an address of a network: tcp or unix.
+// NewLine returns a line to a server at an address of a network, tcp or unix.
 func NewLine(t testing.TB, network, to string) *Line {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -91,7 +91,7 @@ func (l *Line) swallows(conn net.Conn) bool {
 	return l.open[conn]
 }
 
-// Cut breaks all connections off. New ones work.
+// Cut breaks all connections. New ones work.
 func (l *Line) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,7 +101,7 @@ func (l *Line) Cut() {
 	clear(l.open)
 }
 
-// Down breaks all connections off, and lets none come up until Mend.
+// Down breaks all connections, and allows no new ones until Mend.
 func (l *Line) Down() {
 	l.mu.Lock()
 	l.down = true
@@ -109,8 +109,8 @@ func (l *Line) Down() {
 	l.Cut()
 }
 
-// Stall loses what is sent over the connections that are open, and they don't break, as in a
-// network that drops packets. New ones work.
+// Stall loses whatever is sent over the open connections without breaking them, like a network that
+// drops packets. New connections work.
 func (l *Line) Stall() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,7 +119,7 @@ func (l *Line) Stall() {
 	}
 }
 
-// Mute is Stall for new connections, too, until Mend.
+// Mute is Stall for open and new connections, until Mend.
 func (l *Line) Mute() {
 	l.mu.Lock()
 	l.muted = true
@@ -127,7 +127,7 @@ func (l *Line) Mute() {
 	l.Stall()
 }
 
-// Mend has new connections work again. Those that are stalled stay so.
+// Mend makes new connections work again. Those that stalled remain so.
 func (l *Line) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// Node is one process of Keyporter without its doors: it changes and checks. Several on
-// one database are several nodes.
+// Node is a Keyporter process without its doors: it makes changes and checks calls. Several on one
+// database are several nodes.
 type Node struct {
 	DB      *store.DB
 	Control *control.Control
@@ -26,8 +26,8 @@ type Node struct {
 	Clock   *Clock
 }
 
-// APIs are those of the e-signature example, at upstream: versions 1 to 5 and 6 with the
-// credentials and refusals that their clients know.
+// APIs returns the e-signature example at upstream: versions 1 to 5 and version 6, with the
+// credentials and refusals their clients know.
 func APIs(upstream string) []verify.API {
 	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
 	return []verify.API{{Name: "esign", Upstream: upstream, Routes: []verify.Route{
@@ -39,7 +39,8 @@ func APIs(upstream string) []verify.API {
 	}}}
 }
 
-// Drive is an API with a resource identifier and scopes, which takes access tokens of all kinds.
+// Drive returns an API with a resource identifier and scopes, which accepts all kinds of access
+// tokens.
 func Drive(upstream string) verify.API {
 	kinds := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken, keyporter.CredentialAppToken}
 	return verify.API{Name: "drive", Upstream: upstream, Resource: "https://drive.example/v1", Routes: []verify.Route{
@@ -50,8 +51,8 @@ func Drive(upstream string) verify.API {
 	}}
 }
 
-// NewNode starts a node on the database at url, with these APIs beside the usual ones. It
-// is ready when it trusts its memory.
+// NewNode starts a node on the database at url, with these APIs in addition to the usual ones. It
+// returns once the node trusts its memory.
 func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -81,10 +82,11 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	return n
 }
 
-// Password is that of every user whom a test makes.
+// Password is the password of every user that tests create.
 const Password = "correct horse battery"
 
-// User makes a user with these roles in the organization of that name, which is made too when it isn't there.
+// User creates a user with these roles in the organization with this name, and the organization if
+// there is none.
 func User(t testing.TB, c *control.Control, organization, login string, roles ...keyporter.ID) keyporter.User {
 	t.Helper()
 	org, err := c.OrganizationByName(t.Context(), keyporter.Command(), organization)
@@ -101,7 +103,7 @@ func User(t testing.TB, c *control.Control, organization, login string, roles ..
 	return u
 }
 
-// Token adds a token for a user and switches it on.
+// Token adds a token for a user, and switches it on.
 func Token(t testing.TB, c *control.Control, owner keyporter.User, name string) (keyporter.Token, keyporter.Secret) {
 	t.Helper()
 	token, secret, err := c.CreateToken(t.Context(), keyporter.Command(), control.NewToken{OwnerID: owner.ID, Name: name})
@@ -114,8 +116,8 @@ func Token(t testing.TB, c *control.Control, owner keyporter.User, name string) 
 	return token, secret
 }
 
-// OrganizationToken adds an organization token of a user's and switches it on, in an
-// organization that has the feature from then on.
+// OrganizationToken adds an organization token owned by a user, and switches it on. It gives the
+// organization the feature for that.
 func OrganizationToken(t testing.TB, c *control.Control, owner keyporter.User, name string) (keyporter.Token, keyporter.Secret) {
 	t.Helper()
 	ctx, me := t.Context(), keyporter.Command()
@@ -132,7 +134,7 @@ func OrganizationToken(t testing.TB, c *control.Control, owner keyporter.User, n
 	return token, secret
 }
 
-// SetRoles gives a user these roles, of which those that aren't predefined are made of what is passed.
+// SetRoles gives a user these roles. It creates those that aren't predefined.
 func SetRoles(t testing.TB, n *Node, user keyporter.User, roles ...keyporter.Role) {
 	t.Helper()
 	ids := []keyporter.ID{}
@@ -156,7 +158,7 @@ func SetRoles(t testing.TB, n *Node, user keyporter.User, roles ...keyporter.Rol
 	}
 }
 
-// UseAPI is a new role with that effect on api.use; zero says nothing.
+// UseAPI returns a new role with this effect on api.use; zero: none.
 func UseAPI(e keyporter.Effect) keyporter.Role {
 	id := keyporter.NewID(time.Now())
 	r := keyporter.Role{ID: id, Name: string(id)}
@@ -166,15 +168,15 @@ func UseAPI(e keyporter.Effect) keyporter.Role {
 	return r
 }
 
-// Session is the actor whom a session of the user makes, who signed in just now.
+// Session returns the actor of a session of the user, who signed in just now.
 func Session(u keyporter.User) keyporter.Actor {
 	return keyporter.Session(u, time.Now()).From(Nobody())
 }
 
-// Nobody is the actor of a request before it is known who sent it.
+// Nobody returns the actor of a request before it is authenticated.
 func Nobody() keyporter.Actor { return keyporter.Actor{Address: "192.0.2.1"} }
 
-// Insert writes a user who has no password, without the work of hashing one.
+// Insert writes a user without a password, which saves the work of hashing one.
 func (n *Node) Insert(t testing.TB, u keyporter.User) {
 	t.Helper()
 	if err := n.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), u, "") }); err != nil {

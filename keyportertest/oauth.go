@@ -24,7 +24,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Sealer is that of every node in tests.
+// Sealer returns the sealer that every node in tests uses.
 func Sealer(t testing.TB) *seal.Sealer {
 	t.Helper()
 	s, err := seal.New(sha256.Sum256([]byte("keyportertest")))
@@ -42,18 +42,18 @@ type AuthServer struct {
 	*Node
 
 	URL     string
-	Arrived *atomic.Int64 // how many requests' headers have come
+	Arrived *atomic.Int64 // number of requests whose headers have arrived
 }
 
-// DoorsForApps is how the doors for apps and gateways are set up.
+// DoorsForApps configures the doors for apps and gateways.
 type DoorsForApps struct {
-	Issuer   string // the server's address, if a test doesn't set it
+	Issuer   string // the server's address, unless a test sets it
 	Log      *slog.Logger
 	Register bool // apps may register themselves
 	Gateways []introspection.Gateway
 }
 
-// AuthServer has the node serve apps and gateways at an address.
+// AuthServer serves the node's doors for apps and gateways.
 func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthServer {
 	t.Helper()
 	var asks, h http.Handler
@@ -79,14 +79,14 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthS
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }
 
-// Gateway lets a gateway that has the secret ask about the APIs of these names; none: all.
+// Gateway lets the gateway with this secret ask about the APIs with these names; none: all.
 func Gateway(secret keyporter.Secret, apis ...string) func(*DoorsForApps) {
 	return func(d *DoorsForApps) {
 		d.Gateways = append(d.Gateways, introspection.Gateway{Name: "in front of the API", Hash: secret.Hash(), APIs: apis})
 	}
 }
 
-// Person is a user with a browser in which he is signed in. It follows no redirects.
+// Person is a user with a browser that they are signed in with. It follows no redirects.
 type Person struct {
 	*http.Client
 
@@ -110,7 +110,7 @@ func (s *AuthServer) SignIn(t testing.TB, u keyporter.User) *Person {
 	return p
 }
 
-// Stranger is a person who isn't signed in.
+// Stranger returns a person who isn't signed in.
 func (s *AuthServer) Stranger(t testing.TB) *Person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -123,13 +123,13 @@ func (s *AuthServer) Stranger(t testing.TB) *Person {
 // Verifier is a code verifier (RFC 7636), and Challenge its challenge.
 func Verifier() string { return rand.Text() + rand.Text() }
 
-// Challenge is the challenge of a verifier.
+// Challenge returns the challenge of a verifier.
 func Challenge(verifier string) string {
 	sum := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Browse opens an address and returns where that leads, relative to the server or not, and the page.
+// Browse opens an address, and returns where it redirects to and the page.
 func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status int, body string) {
 	t.Helper()
 	if strings.HasPrefix(address, "/") {
@@ -149,7 +149,7 @@ func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status
 	return location, res.StatusCode, string(text)
 }
 
-// Cookie is the secret by which requests are bound to his browser.
+// Cookie returns the secret that binds requests to the person's browser.
 func (p *Person) Cookie() string {
 	at, _ := url.Parse(p.server.URL)
 	for _, c := range p.Jar.Cookies(at) {
@@ -160,8 +160,8 @@ func (p *Person) Cookie() string {
 	return ""
 }
 
-// Authorize brings a request of an app, allows all it asks for where that has to be asked,
-// and returns with what he comes back to the app.
+// Authorize opens an app's authorization request, allows everything if asked for consent, and
+// returns the parameters with which the person comes back to the app.
 func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 	t.Helper()
 	to, status, body := p.Browse(t, "/oauth2/authorize?"+params.Encode())
@@ -171,7 +171,8 @@ func (p *Person) Authorize(t testing.TB, params url.Values) url.Values {
 	return p.Allow(t, to)
 }
 
-// Allow goes on from where the authorization server sent him, and returns with what he comes back to the app.
+// Allow continues from where the authorization server sent the person, and returns the parameters
+// with which they come back to the app.
 func (p *Person) Allow(t testing.TB, to *url.URL) url.Values {
 	t.Helper()
 	if id, asks := strings.CutPrefix(to.Path, "/connect/"); asks {
@@ -194,20 +195,20 @@ func (p *Person) Allow(t testing.TB, to *url.URL) url.Values {
 	return to.Query()
 }
 
-// Answer is what an app gets from one of the addresses for programs.
+// Answer is an app's response from an endpoint for programs.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   map[string]any
 }
 
-// Text is a value of the answer, empty when it isn't there.
+// Text returns a value of the answer, or "" if it has none.
 func (a Answer) Text(name string) string {
 	text, _ := a.Body[name].(string)
 	return text
 }
 
-// Post sends a form as an app does. user and password may be empty.
+// Post sends a form the way an app does. user and password may be empty.
 func (s *AuthServer) Post(t testing.TB, path string, form url.Values, header ...string) Answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(form.Encode()))
@@ -221,7 +222,7 @@ func (s *AuthServer) Post(t testing.TB, path string, form url.Values, header ...
 	return Do(t, req)
 }
 
-// Do sends a request and reads the answer, which is JSON or empty.
+// Do sends a request and reads the response, which is JSON or empty.
 func Do(t testing.TB, req *http.Request) Answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)
@@ -237,7 +238,7 @@ func Do(t testing.TB, req *http.Request) Answer {
 	return a
 }
 
-// PutApp writes an app as it is, but for what a test rarely cares about.
+// PutApp writes an app as it is, filling in what tests rarely care about.
 func (n *Node) PutApp(t testing.TB, a keyporter.App) keyporter.App {
 	t.Helper()
 	a.CreatedAt = n.Clock.Now()
@@ -261,7 +262,7 @@ func (n *Node) AppSecret(t testing.TB, app keyporter.ID) keyporter.Secret {
 	return s
 }
 
-// SetAppState suspends an app or has it work.
+// SetAppState sets the state of an app.
 func (n *Node) SetAppState(t testing.TB, app keyporter.ID, state keyporter.AppState) {
 	t.Helper()
 	n.do(t, func(tx *store.Tx) error {

@@ -7,7 +7,7 @@ import (
 
 // page is what a browser without JavaScript can do with a page.
 type page struct {
-	refresh string // where it leads by itself
+	refresh string // where the page leads on its own
 	forms   []form
 	links   []link
 }
@@ -24,12 +24,12 @@ type button struct{ name, value, action, text string }
 
 type link struct{ to, text string }
 
-// readPage reads the HTML of templates, which is tidy enough for a lenient reader of XML.
+// readPage reads the HTML of templates, which is tidy enough for a lenient XML parser.
 func readPage(body string) (p page) {
 	d := xml.NewDecoder(strings.NewReader(body))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	var open *form
-	var text *string // what stands on the button or link that is being read
+	var text *string // text of the button or link that is being read
 	for {
 		token, err := d.Token()
 		if err != nil {
@@ -59,11 +59,11 @@ func readPage(body string) (p page) {
 	}
 }
 
-// read takes in an element. Of a button or a link it returns where its text is to go.
+// read reads an element. For a button or a link, it returns where to put its text.
 func (p *page) read(e xml.StartElement, f *form) (text *string) {
 	kind := attr(e, "type")
 	if f == nil && attr(e, "form") != "" && len(p.forms) > 0 {
-		f = &p.forms[len(p.forms)-1] // a button beside its form
+		f = &p.forms[len(p.forms)-1] // a button outside of its form
 	}
 	switch {
 	case e.Name.Local == "meta" && strings.EqualFold(attr(e, "http-equiv"), "refresh"):

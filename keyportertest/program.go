@@ -21,23 +21,23 @@ import (
 	"time"
 )
 
-// Program is the program itself, running with HTTPS on this machine, and a node beside it
-// on the same database, by which a test does what an operator does.
+// Program is the real program, running with HTTPS on this machine, and a node on the same database,
+// with which a test does what an operator does.
 type Program struct {
 	*Node
 
 	URL         string
-	Certificate string // path of the PEM file that its clients have to trust, as it trusts who has it
+	Certificate string // path of the PEM file its clients must trust, as it trusts the servers that use it
 	Key         string // path of the key
 }
 
-// ProgramConfig is what StartProgram can be told.
+// ProgramConfig is what tests can change about a Program.
 type ProgramConfig struct {
 	Address string           // host and port; empty: a free one
 	APIs    []map[string]any // as in the configuration file
 }
 
-// program is built once for the tests of a package.
+// program is built once for all tests of a package.
 var (
 	program = sync.OnceValues(buildProgram)
 	built   atomic.Bool
@@ -58,7 +58,7 @@ func buildProgram() (path string, err error) {
 	return path, build.Run()
 }
 
-// removeProgram deletes what StartProgram built, if it did.
+// removeProgram deletes what StartProgram built, if anything.
 func removeProgram() {
 	if !built.Load() {
 		return
@@ -68,8 +68,8 @@ func removeProgram() {
 	}
 }
 
-// StartProgram starts Keyporter and stops it when the test has ended. The package has to
-// run its tests by Main.
+// StartProgram starts Keyporter, and stops it when the test ends. The package must run its tests
+// with Main.
 func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	t.Helper()
 	built.Store(true)
@@ -85,7 +85,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	seal := sha256.Sum256([]byte("keyportertest")) // see Sealer
 	write(t, filepath.Join(dir, "keys"), base64.StdEncoding.EncodeToString(seal[:]))
 	database := filepath.Join(dir, "keyporter.db")
-	text, err := json.Marshal(map[string]any{ // which is YAML, too
+	text, err := json.Marshal(map[string]any{ // which is also YAML
 		"listen": cfg.Address, "database": database, "key_file": filepath.Join(dir, "keys"), "tls_certificate": certificate, "tls_key": key,
 		"app_registration": "quarantine", "scopes": scopesInFile(), "apis": cfg.APIs,
 	})
@@ -94,7 +94,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	}
 	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
 	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml"))
-	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate) // of providers where its users sign in
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate) // for the identity providers of its users
 	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
 	p.Node = NewNode(t, database)
 	return p
@@ -107,7 +107,7 @@ func scopesInFile() (all []map[string]string) {
 	return all
 }
 
-// run starts the program, has it end with the test, and returns where it is.
+// run starts the program, arranges for it to end with the test, and returns its address.
 func run(t testing.TB, cmd *exec.Cmd) (address string) {
 	t.Helper()
 	cmd.Stderr = t.Output()
@@ -131,18 +131,18 @@ func run(t testing.TB, cmd *exec.Cmd) (address string) {
 			return at
 		}
 	}
-	t.Fatal("it ended before it was ready")
+	t.Fatal("the program ended before it was ready")
 	return ""
 }
 
-// StartScript runs a server that is written for another interpreter, until the test has
-// ended, and returns where it says that it is ready.
+// StartScript runs a server written for another interpreter until the test ends, and returns the
+// address it says it is ready at.
 func StartScript(t testing.TB, cmd *exec.Cmd) string {
 	t.Helper()
 	return run(t, cmd)
 }
 
-// FreeAddress is a host and port of this machine where nobody listens.
+// FreeAddress returns a host and port of this machine that nothing listens on.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -153,7 +153,7 @@ func FreeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// Trust is the TLS of a client who believes the certificate in a PEM file.
+// Trust returns the TLS configuration of a client that trusts the certificate in a PEM file.
 func Trust(t testing.TB, certificate string) *tls.Config {
 	t.Helper()
 	text, err := os.ReadFile(certificate)

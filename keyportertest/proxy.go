@@ -13,13 +13,13 @@ import (
 	"testing"
 )
 
-// Addresses as they stand in the examples of proxies.
+// Addresses in the example configurations of proxies.
 const (
 	exampleKeyporter = "127.0.0.1:8080"
 	exampleAPI       = "127.0.0.1:9000"
 )
 
-// Example reads one of the example configurations, with the addresses of this test in it.
+// Example reads one of the example configurations and puts the addresses of this test into it.
 func Example(t testing.TB, path, keyporter, api string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -32,11 +32,10 @@ func Example(t testing.TB, path, keyporter, api string) string {
 	return strings.NewReplacer(exampleKeyporter, keyporter, exampleAPI, api).Replace(string(text))
 }
 
-// cacheLine is what an example wants outside of its server block.
+// cacheLine is what an example needs outside of its server block.
 var cacheLine = regexp.MustCompile(`(?m)^# +(proxy_cache_path )\S+(.*;)$`)
 
-// StartNginx runs nginx with what is to stand in a server block until the test has ended,
-// and returns its address.
+// StartNginx runs nginx with this server block until the test ends, and returns its address.
 func StartNginx(t testing.TB, server string) (address string) {
 	t.Helper()
 	address = FreeAddress(t)
@@ -55,8 +54,8 @@ func StartNginx(t testing.TB, server string) (address string) {
 	return address
 }
 
-// StartCaddy runs Caddy with a Caddyfile until the test has ended. The file's site is at
-// :8000, in place of which it gets the address that is returned.
+// StartCaddy runs Caddy with a Caddyfile until the test ends. The file's site is at :8000, which it
+// replaces with the address it returns.
 func StartCaddy(t testing.TB, caddyfile string) (address string) {
 	t.Helper()
 	address = FreeAddress(t)
@@ -69,8 +68,8 @@ func StartCaddy(t testing.TB, caddyfile string) (address string) {
 	return address
 }
 
-// StartTraefik runs Traefik's middlewares with a dynamic configuration until the test has
-// ended, and returns the address. tools/traefik builds the program, from the folder traefik.
+// StartTraefik runs Traefik's middlewares with a dynamic configuration until the test ends, and
+// returns the address. tools/traefik builds the program from the folder traefik.
 func StartTraefik(t testing.TB, dynamic string) (address string) {
 	t.Helper()
 	address = FreeAddress(t)
@@ -80,14 +79,15 @@ func StartTraefik(t testing.TB, dynamic string) (address string) {
 	return address
 }
 
-// startProxy starts a program, waits until it listens, and has it end with the test.
+// startProxy starts a program, waits until it listens, and arranges for it to end with the test.
 func startProxy(t testing.TB, address string, stop os.Signal, program string, args ...string) {
 	t.Helper()
 	var out bytes.Buffer
-	// Not with the test's context, which ends before the program is asked to: killed, it could leave children behind.
+	// Don't use the test's context: it ends before the program is asked to stop, and if killed, the
+	// program could leave children behind.
 	cmd := exec.CommandContext(context.Background(), program, args...)
 	cmd.Stderr = &out
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=") // Caddy writes there what it was told
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=") // Caddy saves its configuration there
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
@@ -114,7 +114,7 @@ func startProxy(t testing.TB, address string, stop os.Signal, program string, ar
 	})
 }
 
-// find finds a program, also where it is off the path of ordinary people.
+// find finds a program, even outside the PATH of ordinary users.
 func find(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path

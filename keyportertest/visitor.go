@@ -15,28 +15,28 @@ import (
 	"time"
 )
 
-// Visitor is a person with a browser without JavaScript: it follows redirects and
-// refreshes, keeps cookies, and sends the forms that it comes across. It knows nothing of
-// Keyporter, so it gets along with the pages of any provider.
+// Visitor is a person with a browser without JavaScript: it follows redirects and refreshes, keeps
+// cookies, and sends the forms it comes across. It knows nothing about Keyporter, so it can handle
+// the pages of any provider.
 type Visitor struct {
-	// Fields are what he types, by the names of fields.
+	// Fields has what the visitor types, by the names of fields.
 	Fields map[string]string
-	// Press are the links and buttons that he looks for, by what stands on them, or buttons
-	// by value or formaction; where a form has none of them he takes its first.
+	// Press lists the links and buttons to look for, by their text, or buttons by value or
+	// formaction. In a form with none of them, the visitor presses the first button.
 	Press []string
-	// Ends are texts on pages where he is done.
+	// Ends lists texts of the pages where the visitor is done.
 	Ends []string
-	// Seen is called with each page that he gets to see, when it isn't nil.
+	// Seen is called with each page the visitor sees, unless it is nil.
 	Seen func(at *url.URL, body string)
 
 	client *http.Client
 }
 
-// maxPages is how many pages he opens for one thing that he wants to do.
+// maxPages is how many pages the visitor opens for one task.
 const maxPages = 25
 
-// NewVisitor returns a visitor who signs in with the login and the password of every user.
-// trust is whose certificates he believes, nil for those of the system.
+// NewVisitor returns a visitor who signs in with the login and the password of every user. trust is
+// the TLS configuration for servers; nil: the system's.
 func NewVisitor(t testing.TB, login string, trust *tls.Config) *Visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -55,8 +55,8 @@ func NewVisitor(t testing.TB, login string, trust *tls.Config) *Visitor {
 	}
 }
 
-// Visit opens an address and goes on until he is done, or led to an address that begins
-// with until, which he doesn't open. What a form would have sent there is in its query.
+// Visit opens an address and continues until the visitor is done, or is sent to an address that
+// begins with until, which isn't opened. What a form would have sent there is in its query.
 func (v *Visitor) Visit(ctx context.Context, address, until string) (*url.URL, error) {
 	next, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	seen := ""
@@ -73,10 +73,10 @@ func (v *Visitor) Visit(ctx context.Context, address, until string) (*url.URL, e
 			return at, nil
 		}
 	}
-	return nil, fmt.Errorf("%d pages, and it goes on: %s", maxPages, seen)
+	return nil, fmt.Errorf("%d pages, and no end: %s", maxPages, seen)
 }
 
-// open opens one page and returns where it leads.
+// open opens one page, and returns where it leads.
 func (v *Visitor) open(req *http.Request) (next *http.Request, body string, err error) {
 	res, err := v.client.Do(req)
 	if err != nil {
@@ -106,7 +106,7 @@ func (v *Visitor) open(req *http.Request) (next *http.Request, body string, err 
 	case len(p.forms) > 0:
 		next, err = v.send(ctx, at, p.forms[len(p.forms)-1])
 	default:
-		err = fmt.Errorf("%s %s is a %s and leads nowhere: %s", req.Method, at, res.Status, body)
+		err = fmt.Errorf("%s %s is a %s that leads nowhere: %s", req.Method, at, res.Status, body)
 	}
 	return next, body, err
 }
@@ -119,7 +119,7 @@ func get(ctx context.Context, at *url.URL, ref string) (*http.Request, error) {
 	return http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
 }
 
-// send fills in a form and presses a button of it.
+// send fills in a form and presses one of its buttons.
 func (v *Visitor) send(ctx context.Context, at *url.URL, f form) (*http.Request, error) {
 	values := url.Values{}
 	for _, field := range f.fields {

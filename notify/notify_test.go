@@ -130,7 +130,7 @@ func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
 		d.Clock.Advance(5 * time.Minute)
 		p.answers(http.StatusNoContent)
 
-		// Two nodes find it at the same moment.
+		// Two nodes find it at once.
 		other := keyportertest.NewNode(t, url)
 		other.Clock.Stop()
 		other.Clock.Advance(6 * time.Minute)
@@ -149,7 +149,7 @@ func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
 		send(3)
 		p.verify(t, d, app, conn, secret)
 		if strings.Contains(logged.String(), secret) || strings.Contains(logged.String(), strings.TrimPrefix(secret, "whsec_")) {
-			t.Error("the secret is in the log")
+			t.Error("the log contains the secret")
 		}
 	})
 }
@@ -168,7 +168,7 @@ func (p *publisher) verify(t *testing.T, d *world, app keyporter.App, conn keypo
 			t.Errorf("signed %q, want %q", got, want)
 		}
 		if r.Header.Get("webhook-id") != p.requests[0].Header.Get("webhook-id") || p.bodies[i] != p.bodies[0] {
-			t.Error("another attempt says something else")
+			t.Error("another attempt has a different body")
 		}
 	}
 	if at, err := strconv.ParseInt(p.requests[len(p.requests)-1].Header.Get("webhook-timestamp"), 10, 64); err != nil || at > d.Clock.Now().Unix() {

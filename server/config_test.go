@@ -57,7 +57,7 @@ are reported at once.
 		}
 	}
 	if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, doc.Bytes()) {
-		t.Errorf("docs/reference/configuration.md is not what the code says (%v); run make docs", err)
+		t.Errorf("docs/reference/configuration.md isn't what the code says (%v); run make docs", err)
 	}
 }
 

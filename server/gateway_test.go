@@ -50,11 +50,11 @@ func TestGatewayErrors(t *testing.T) {
 		"gateways[2]: another gateway has this secret", `gateways[2]: "bakery" isn't one of apis`, "gateways[3]: name must", "gateways[3]: secret_sha256 must", "gateways: key_file is missing",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("not told: %s\n%v", want, err)
+			t.Errorf("not reported: %s\n%v", want, err)
 		}
 	}
 	if strings.Contains(err.Error(), secret.Reveal()) || strings.Contains(strings.ToLower(err.Error()), hash) {
-		t.Errorf("a secret or its hash is told: %v", err)
+		t.Errorf("the error contains a secret or its hash: %v", err)
 	}
 	if _, err := load(file("gateways:", "  - {name: a, secret: "+secret.Reveal()+"}")); err == nil || strings.Contains(err.Error(), secret.Reveal()) {
 		t.Errorf("an unknown setting: %v", err)
@@ -94,6 +94,6 @@ func TestAnOpenStreamDoesNotDelayStop(t *testing.T) {
 	for lines.Scan() {
 	}
 	if lines.Err() != nil {
-		t.Error("the stream breaks off:", lines.Err())
+		t.Error("the stream was cut off:", lines.Err())
 	}
 }

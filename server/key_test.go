@@ -26,10 +26,10 @@ func TestTheKeyNextToTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if plain, err := again.Open("a", sealed); err != nil || string(plain) != "x" {
-		t.Errorf("the key of the second start is another one: %v", err)
+		t.Errorf("the second start uses a different key: %v", err)
 	}
 	if s, err := (Config{Database: "postgres://x/y"}).Sealer(); s != nil || err != nil {
-		t.Errorf("with PostgreSQL there is a key that nobody made: %v", err)
+		t.Errorf("with PostgreSQL, a key was created: %v", err)
 	}
 	for _, bad := range []string{"", "# nothing\n", "AAAA\n", "not base64 at all, and much too long to be a key\n"} {
 		path := filepath.Join(t.TempDir(), "key")
@@ -41,7 +41,7 @@ func TestTheKeyNextToTheDatabase(t *testing.T) {
 		}
 	}
 	if _, err := (Config{KeyFile: "/does/not/exist"}).Sealer(); err == nil {
-		t.Error("a file that isn't there is no error")
+		t.Error("a missing file is no error")
 	}
 }
 

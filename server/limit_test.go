@@ -58,6 +58,6 @@ func TestASlowReaderIsCutOff(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("he still holds the connection after ten seconds")
+		t.Error("the client still holds the connection after ten seconds")
 	}
 }

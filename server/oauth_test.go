@@ -12,8 +12,8 @@ import (
 	"github.com/keyporter/keyporter/server"
 )
 
-// TestAWrongKeyIsNoticedAtStart starts with a new key_file after the old one was lost. The new
-// one opens nothing.
+// TestAWrongKeyIsNoticedAtStart starts with a new key_file after the old one was lost. The new key
+// can't open anything.
 func TestAWrongKeyIsNoticedAtStart(t *testing.T) {
 	t.Parallel()
 	cfg := server.Config{Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db")}

@@ -168,7 +168,7 @@ func TestAFailedTransactionLeavesNothing(t *testing.T) {
 			t.Errorf("the token is gone: %v", err)
 		}
 		if events, err := db.Events(t.Context(), ada.OrganizationID, "", 10); err != nil || len(events) != 0 {
-			t.Errorf("events %v, %v", events, err)
+			t.Errorf("the events are %v, %v", events, err)
 		}
 		if heard.changes.Load() != 0 {
 			t.Error("followers heard of what didn't happen")
@@ -330,7 +330,7 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 			t.Errorf("Open = %v", err)
 		}
 		if after, _ := os.ReadFile(url); !bytes.Equal(after, before) {
-			t.Error("the file has changed")
+			t.Error("the file was changed")
 		}
 		if _, err := foreign.ExecContext(t.Context(), `INSERT INTO users (name) VALUES ('ada')`); err != nil {
 			t.Error(err)

@@ -10,9 +10,9 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// TokensInUse returns the tokens that are enabled, have not expired, belong to an active
-// user and were used since q.Since, by login name and age, each with the clients that used
-// it since then. Their First and Last stay empty.
+// TokensInUse returns the tokens that were used since q.Since, by login name and age, each with the
+// clients that used it since then. Tokens that are disabled, have expired, or belong to an inactive
+// user are left out. Their First and Last stay empty.
 func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToken, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()
@@ -31,7 +31,7 @@ func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToke
 	return slices.DeleteFunc(tokens, func(t store.UsedToken) bool { return len(t.Clients) == 0 }), nil
 }
 
-// usesIn returns what is in memory of the credentials of an organization.
+// usesIn returns what is in memory about the credentials of an organization.
 func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 	all := map[keyporter.ID][]store.Use{}
 	for _, t := range u.look(func(c Credential) bool { return c.OrganizationID == organization }) {
@@ -83,9 +83,9 @@ func (u *Usage) ActingTokens(ctx context.Context, q store.Uses) ([]store.ActingT
 type Dependent struct {
 	OrganizationID keyporter.ID
 	Name           string
-	Granted        bool // it has the flag OrganizationApiToken
+	Granted        bool // it has the feature Organization tokens (OrganizationApiToken)
 	Tokens         int
-	Used           int       // of them, since the requested time
+	Used           int       // how many of them, since the requested time
 	LastAt         time.Time // zero: none was ever used
 }
 

@@ -15,10 +15,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// maxCallers is how many callers of one credential are told apart in one interval.
+// maxCallers is how many callers of one credential are kept apart in one interval.
 const maxCallers = 64
 
-// Limits on what is kept of what a caller sent, in bytes.
+// Limits on what is kept of what a caller sends, in bytes.
 const (
 	maxAgent   = 200 // User-Agent
 	maxAddress = 64
@@ -26,7 +26,7 @@ const (
 	maxMethod  = 20
 )
 
-// Credential is what calls are counted by.
+// Credential is what calls are counted under.
 type Credential struct {
 	ID             keyporter.ID // API token, connection, or app that acts for itself
 	OrganizationID keyporter.ID // empty: it is an app of the whole instance
@@ -55,7 +55,7 @@ type Call struct {
 	Address  string
 	ActedFor string // login name of the user an organization token acted for; empty: none
 	API      string
-	Version  int      // of the API, 0 when it has none
+	Version  int      // of the API, 0 if it has none
 	Refusal  *Refusal // nil: it was allowed
 }
 
@@ -66,7 +66,7 @@ type Refusal struct {
 	Cause     string
 	Method    string
 	Path      string
-	LoginName string // in the call, whether any user has it or not
+	LoginName string // in the call, whether or not any user has it
 }
 
 // caller is a client as seen by one credential. Many credentials see the same client.
@@ -109,7 +109,7 @@ func (u *Usage) Count(m *Meter, call *Call) {
 	u.mark(m)
 }
 
-// caller finds or adds the caller, and makes it the last one.
+// caller finds or adds the caller, and makes it the last one used.
 func (m *Meter) caller(call *Call) *caller {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -128,7 +128,7 @@ func (m *Meter) caller(call *Call) *caller {
 	return c
 }
 
-// other finds or adds the caller for calls whose client isn't told apart. There is at most
+// other finds or adds the caller that stands for all clients beyond maxCallers. There is at most
 // one for each user and version.
 func (m *Meter) other(call *Call) *caller {
 	o := other{call.ActedFor, call.API, call.Version}

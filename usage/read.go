@@ -35,7 +35,7 @@ func (u *Usage) OfAll(ctx context.Context, credentials []keyporter.ID) (map[keyp
 	return all, nil
 }
 
-// lookAt returns what is in memory of these credentials.
+// lookAt returns what is in memory about these credentials.
 func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 	var meters []*Meter
 	u.mu.Lock()
@@ -48,7 +48,7 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 	return lookInto(meters)
 }
 
-// look returns what is in memory of the matching credentials, in order.
+// look returns what is in memory about the matching credentials, sorted by credential.
 func (u *Usage) look(of func(Credential) bool) []taken {
 	var meters []*Meter
 	u.mu.Lock()
@@ -70,7 +70,7 @@ func lookInto(meters []*Meter) []taken {
 	return all
 }
 
-// add adds a batch to how a credential was used, as store.Tx.AddUses will.
+// add adds a batch to a credential's use, as store.Tx.AddUses will do in the database.
 func add(use *keyporter.TokenUse, p store.Use, now time.Time) {
 	first := now.Truncate(time.Hour).Add(-time.Duration(len(use.Hours)-1) * time.Hour)
 	if i := int(p.LastAt.Truncate(time.Hour).Sub(first) / time.Hour); i >= 0 {

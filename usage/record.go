@@ -12,11 +12,11 @@ import (
 // Report is a number of calls with one credential that were decided elsewhere.
 type Report struct {
 	Credential keyporter.ID // API token, connection, or app that acts for itself
-	ActedFor   string       // login name, with an organization token
+	ActedFor   string       // login name of the user an organization token acted for
 	Agent      string       // User-Agent
 	Address    string
 	API        string
-	Version    int // of the API, 0 when it has none
+	Version    int // of the API, 0 if it has none
 	LastAt     time.Time
 	Allowed    int
 	Refused    int

@@ -54,7 +54,7 @@ func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]ke
 	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
 }
 
-// RefusalByRequestID returns the refused call with that request ID.
+// RefusalByRequestID returns the refused call with this request ID.
 func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
 	u.writing.RLock()
 	defer u.writing.RUnlock()

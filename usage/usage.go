@@ -1,5 +1,5 @@
-// Package usage knows what credentials are used for: how many calls, by which clients, and
-// which of them were refused.
+// Package usage knows what credentials are used for: how many calls were made, by which clients,
+// and which of them were refused.
 //
 // It owns the counts of this node until they are written, the batches they are written in,
 // and reading both together: a page shows what is stored and what this node hasn't written
@@ -39,7 +39,7 @@ type Usage struct {
 	writing sync.RWMutex
 }
 
-// New returns the usage of the credentials in db. now is the clock, nil for time.Now.
+// New returns the usage of the credentials in db. now is the clock; nil means time.Now.
 func New(db *store.DB, now func() time.Time) *Usage {
 	if now == nil {
 		now = time.Now

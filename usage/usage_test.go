@@ -17,11 +17,11 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// world is a node with a user token of ada's and an organization token of admin's.
+// world is a node with a user token of Ada's and an organization token of the administrator's.
 type world struct {
 	*keyportertest.Node
 
-	counts         *usage.Usage // which are written when the test says so only
+	counts         *usage.Usage // written only when the test says so
 	ada, admin     keyporter.User
 	user, org      keyporter.Token
 	ofUser, ofOrg  *usage.Meter
@@ -46,7 +46,8 @@ func (w *world) meter(t keyporter.Token, kind keyporter.CredentialKind) *usage.M
 	return &usage.Meter{Of: usage.Credential{ID: t.ID, OrganizationID: t.OrganizationID, Kind: kind}}
 }
 
-// call counts a call of one of a number of clients a moment later than the one before. One in seven is refused.
+// call counts a call by one of several clients, a moment after the previous call. One in seven is
+// refused.
 func (w *world) call(m *usage.Meter, i, clients int) {
 	w.Clock.Advance(time.Millisecond)
 	c := usage.Call{At: w.Clock.Now(), Agent: fmt.Sprintf("client-%03d", i%clients), Address: fmt.Sprintf("192.0.2.%d", i%3), API: "esign", Version: 1 + i%5}
@@ -66,7 +67,7 @@ func (w *world) flush(t *testing.T) {
 	}
 }
 
-// pages is all that pages show of the counts.
+// pages returns everything that pages show about the counts.
 func (w *world) pages(t *testing.T) map[string]any {
 	t.Helper()
 	ctx, all := t.Context(), map[string]any{}
@@ -99,8 +100,8 @@ func (w *world) pages(t *testing.T) map[string]any {
 	return all
 }
 
-// TestAPageIsTheSameBeforeAndAfterAFlush compares all that pages show: with nothing
-// stored, with something stored, a day and a month later, and with more clients than are kept.
+// TestAPageIsTheSameBeforeAndAfterAFlush compares everything that pages show: with nothing stored,
+// with something stored, a day and a month later, and with more clients than are kept.
 func TestAPageIsTheSameBeforeAndAfterAFlush(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -109,13 +110,14 @@ func TestAPageIsTheSameBeforeAndAfterAFlush(t *testing.T) {
 				w.call(w.ofUser, i, clients)
 				w.call(w.ofOrg, i, clients)
 			}
-			// A second meter of the same credential, as when its entry was dropped and is there again.
+			// A second meter for the same credential, as if its entry had been dropped and read
+			// again.
 			w.call(w.meter(w.user, keyporter.CredentialUserToken), round, clients)
 			before := w.pages(t)
 			statements := w.DB.Statements()
 			w.flush(t)
 			if w.DB.Statements() == statements {
-				t.Fatal("nothing was written: the pages wrote it before")
+				t.Fatal("nothing was written: reading the pages wrote it")
 			}
 			after := w.pages(t)
 			for name, want := range before {
@@ -131,9 +133,9 @@ func TestAPageIsTheSameBeforeAndAfterAFlush(t *testing.T) {
 	})
 }
 
-// TestNoCallIsReadTwiceOrNotAtAll has calls counted, counts written, and pages read, all at
-// the same time. A page has every call that ended before it was asked for, and none that
-// didn't begin before it was there.
+// TestNoCallIsReadTwiceOrNotAtAll counts calls, writes counts, and reads pages, all at once. A page
+// must include every call that ended before it was requested, and none that began after it was
+// returned.
 func TestNoCallIsReadTwiceOrNotAtAll(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -167,20 +169,20 @@ func TestNoCallIsReadTwiceOrNotAtAll(t *testing.T) {
 				byClient += c.Allowed
 			}
 			if err != nil || use.Allowed < least || use.Allowed > most || byClient < least || byClient > most {
-				t.Fatalf("%d calls by the hour and %d by client, of %d to %d; %v", use.Allowed, byClient, least, most, err)
+				t.Fatalf("%d calls by the hour and %d by client, want %d to %d; %v", use.Allowed, byClient, least, most, err)
 			}
 		}
 		jobs.Wait()
 		w.flush(t)
 		if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || use.Allowed != int(ended.Load()) {
-			t.Errorf("%d calls are stored of %d, %v", use.Allowed, ended.Load(), err)
+			t.Errorf("%d of %d calls are stored, %v", use.Allowed, ended.Load(), err)
 		}
 		t.Logf("%d calls, %d pages", ended.Load(), reads)
 	})
 }
 
-// TestWhatCannotBeWrittenStays, and is written with what came meanwhile.
-func TestWhatCannotBeWrittenStays(t *testing.T) {
+// TestCountsThatCantBeWrittenAreKept expects them to be written later, along with newer ones.
+func TestCountsThatCantBeWrittenAreKept(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		for i := range 20 {
@@ -190,7 +192,7 @@ func TestWhatCannotBeWrittenStays(t *testing.T) {
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := w.counts.Flush(gone); err == nil {
-			t.Fatal("it was written without a database")
+			t.Fatal("the counts were written without a database")
 		}
 		if after := w.pages(t); !reflect.DeepEqual(before, after) {
 			t.Errorf("before %+v\nafter %+v", before, after)
@@ -209,8 +211,8 @@ func TestWhatCannotBeWrittenStays(t *testing.T) {
 	})
 }
 
-// TestAReadOfCountsWritesNothing watches the statements of all pages.
-func TestAReadOfCountsWritesNothing(t *testing.T) {
+// TestReadingCountsWritesNothing watches the statements of all pages.
+func TestReadingCountsWritesNothing(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		w.call(w.ofUser, 3, 1)

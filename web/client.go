@@ -10,8 +10,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// ReadClientAuthentication reads how an app says who it is: in the Authorization header or
-// in the parameters, and in one way only (RFC 6749 §2.3).
+// ReadClientAuthentication reads how an app authenticates: in the Authorization header or in the
+// parameters, and in only one way (RFC 6749 §2.3).
 func ReadClientAuthentication(r *http.Request, in url.Values) (keyporter.ClientAuthentication, error) {
 	c := keyporter.ClientAuthentication{
 		ClientID: in.Get("client_id"), Secret: in.Get("client_secret"), Assertion: in.Get("client_assertion"), AssertionType: in.Get("client_assertion_type"),
@@ -28,7 +28,7 @@ func ReadClientAuthentication(r *http.Request, in url.Values) (keyporter.ClientA
 		return c, Invalid("The app authenticates in more than one way.")
 	case basic:
 		c.ClientID = id
-		if secret != "" { // an app without one may say by the header who it is, and nothing more
+		if secret != "" { // an app without a secret may name itself in the header, but nothing more
 			c.Secret = secret
 		}
 	case c.ClientID == "":
@@ -37,7 +37,7 @@ func ReadClientAuthentication(r *http.Request, in url.Values) (keyporter.ClientA
 	return c, nil
 }
 
-// basicAuth reads the Authorization header, whose parts are encoded as in forms (RFC 6749 §2.3.1).
+// basicAuth reads the Authorization header, whose parts are form-encoded (RFC 6749 §2.3.1).
 func basicAuth(r *http.Request) (id, secret string, ok bool, err error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -64,7 +64,7 @@ func basicAuth(r *http.Request) (id, secret string, ok bool, err error) {
 	return id, secret, true, nil
 }
 
-// issuerOf returns who an assertion says it is from. Nobody believes it yet.
+// issuerOf returns who an assertion claims to be from. Nothing has verified it yet.
 func issuerOf(assertion string) string {
 	var claims struct {
 		Issuer string `json:"iss"`

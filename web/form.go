@@ -15,7 +15,7 @@ const (
 	maxCount = 100      // parameters of a request
 )
 
-// repeatable tells which parameters may come more than once (RFC 8707 §2, RFC 8693 §2.1).
+// repeatable says which parameters may occur more than once (RFC 8707 §2, RFC 8693 §2.1).
 func repeatable(name string) bool { return name == "resource" || name == "audience" }
 
 // ReadForm reads and checks the parameters in the body.
@@ -40,8 +40,9 @@ func RawForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// CheckParameters returns the parameters without those that are empty (RFC 6749 §3.1), and
-// what is wrong with them: if a parameter had two values, two programs could each take another.
+// CheckParameters returns the parameters without the empty ones (RFC 6749 §3.1), and an error if
+// something is wrong with them: if a parameter had two values, two programs could each use a
+// different one.
 func CheckParameters(in url.Values) (url.Values, error) {
 	out := url.Values{}
 	var wrong error
@@ -55,7 +56,7 @@ func CheckParameters(in url.Values) (url.Values, error) {
 			continue
 		case len(values) > 1 && !repeatable(name):
 			wrong = Invalid("A parameter appears twice: " + name + ".")
-			continue // neither of them counts
+			continue // an empty value counts as missing
 		case slices.ContainsFunc(values, malformed):
 			wrong = Invalid("A parameter is too long or contains characters that aren't text: " + name + ".")
 			continue

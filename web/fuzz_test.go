@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever a request has in it: no parameter that passes has two values or a line break in it.
+// Whatever a request contains, no accepted parameter has two values or a line break.
 func FuzzParameters(f *testing.F) {
 	for _, query := range []string{"a=1&a=2", "a=&a=1", "resource=a&resource=b", "a=%0d%0a", "a=%ff", "=x", "&&&"} {
 		f.Add(query)
@@ -31,7 +31,7 @@ func FuzzParameters(f *testing.F) {
 	})
 }
 
-// Whatever is in the Authorization header: what passes is text that a database takes.
+// Whatever the Authorization header contains, what is accepted is text that a database can store.
 func FuzzBasic(f *testing.F) {
 	for _, text := range []string{"app:secret", "a%20b+c:%25", ":", "app", "%00:x", "a:b:c"} {
 		f.Add(base64.StdEncoding.EncodeToString([]byte(text)))

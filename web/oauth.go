@@ -13,14 +13,14 @@ import (
 
 // OAuthError is an error in the form that OAuth clients expect (RFC 6749 §5.2, RFC 6750 §3.1).
 type OAuthError struct {
-	Status      int // zero: what the code usually has
+	Status      int // zero: the usual one for the code
 	Code        string
 	Description string // for the program's developer
 }
 
 func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
 
-// The error codes that more than one door has.
+// Error codes that more than one door uses.
 const (
 	InvalidRequest         = "invalid_request"
 	InvalidClient          = "invalid_client"
@@ -30,14 +30,14 @@ const (
 	TemporarilyUnavailable = "temporarily_unavailable"
 )
 
-// Invalid says what is wrong with a request.
+// Invalid returns an invalid_request error that says what is wrong with a request.
 func Invalid(description string) OAuthError {
 	return OAuthError{Code: InvalidRequest, Description: description}
 }
 
-// AsOAuthError is an error as the program is told of it. Unauthorized is an app that didn't
-// prove who it is. What nobody foresaw is a server_error with the request id and nothing
-// else, and is logged here, once.
+// AsOAuthError returns an error as apps see it. Unauthorized means that an app didn't prove who it
+// is. An unexpected error becomes a server_error with nothing but the request ID, and is logged
+// here, once.
 func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
 	if e, ok := errors.AsType[OAuthError](err); ok {
 		return e
@@ -55,7 +55,7 @@ func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
 	return OAuthError{Status: http.StatusInternalServerError, Code: ServerError, Description: "Request " + requestID + "."}
 }
 
-// StatusCode is the status at the endpoints that programs call.
+// StatusCode returns the HTTP status at the endpoints that programs call.
 func (e OAuthError) StatusCode() int {
 	switch {
 	case e.Status != 0:
@@ -69,7 +69,8 @@ func (e OAuthError) StatusCode() int {
 	}
 }
 
-// Plain is the description within the characters that RFC 6749 §5.2 allows it: it may contain input.
+// Plain returns the description in the characters that RFC 6749 §5.2 allows, because it may quote
+// input.
 func (e OAuthError) Plain() string {
 	text := strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
@@ -81,7 +82,7 @@ func (e OAuthError) Plain() string {
 	return text[:min(len(text), most)]
 }
 
-// WriteOAuthError answers a program with an error (RFC 6749 §5.2).
+// WriteOAuthError answers an app with an error (RFC 6749 §5.2).
 func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	status, h := e.StatusCode(), w.Header()
 	if e.Code == InvalidClient && r.Header.Get("Authorization") != "" {
@@ -93,8 +94,8 @@ func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	WriteJSON(w, status, map[string]string{"error": e.Code, "error_description": e.Plain()})
 }
 
-// WriteBearerError answers a program that has to show a bearer token with an error, and
-// tells it how to come back (RFC 6750 §3, RFC 9449 §7.1). To a program that showed no token it names no error.
+// WriteBearerError answers a program that needs a bearer token with an error and a challenge (RFC
+// 6750 §3, RFC 9449 §7.1). If the program sent no token, the challenge names no error.
 func WriteBearerError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	if e.StatusCode() < http.StatusInternalServerError {
 		scheme := "Bearer"
@@ -117,5 +118,5 @@ func WriteBearerError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 func WriteJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone, or it works
+	_ = json.NewEncoder(w).Encode(body) // fails only if the client is gone
 }

@@ -22,8 +22,8 @@ func newRequestBase() (b [8]byte) {
 	return b
 }
 
-// NewRequestID returns an ID of 24 characters that no other request in any process has: 64
-// random bits for this process, and a count. It is for looking a request up, not a secret.
+// NewRequestID returns an ID of 24 characters that is unique across all processes: 64 random bits
+// for this process, and a count. It is for looking up requests, and isn't secret.
 func NewRequestID() string {
 	var b [15]byte
 	copy(b[:], requestBase[:])

@@ -63,7 +63,8 @@ func cookieValue(r *http.Request, p Proxies, name string) string {
 	return c.Value
 }
 
-// RemoveOwnCookies removes our cookies from the Cookie headers, which then can be forwarded.
+// RemoveOwnCookies removes Keyporter's cookies from the Cookie headers, so that they can be
+// forwarded.
 func RemoveOwnCookies(header http.Header) {
 	lines := header["Cookie"]
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), ourCookies) }) {

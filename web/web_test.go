@@ -57,11 +57,11 @@ func TestClientAddr(t *testing.T) {
 		}
 	}
 	if got := (web.Proxies{}).ClientAddr(request("127.0.0.1:9", "X-Forwarded-For: 203.0.113.1")); got != "127.0.0.1" {
-		t.Errorf("nobody is trusted, and the client is at %q", got)
+		t.Errorf("no proxy is trusted, but the client is at %q", got)
 	}
 	for _, bad := range []string{"everybody", "10.0.0.0/33", "", "127.0.0.1:80"} {
 		if _, err := web.ParseProxies([]string{bad}); err == nil {
-			t.Errorf("%q is taken for a proxy", bad)
+			t.Errorf("%q is accepted as a proxy", bad)
 		}
 	}
 }
@@ -99,10 +99,10 @@ func TestTheSessionCookie(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	// An attacker between browser and proxy set the cookie that needs no HTTPS.
+	// An attacker between browser and proxy set the cookie that plain HTTP uses.
 	secure.Header.Set("Cookie", "keyporter-session=planted")
 	if got := web.Session(secure, trusted); got != "" {
-		t.Errorf("over HTTPS the plain cookie counts: %q", got)
+		t.Errorf("over HTTPS, the plain cookie is accepted: %q", got)
 	}
 	plain.Header.Set("Cookie", "keyporter-session=v")
 	if got := web.Session(plain, trusted); got != "v" {
@@ -122,7 +122,7 @@ func TestOwnCookiesAreNotForwarded(t *testing.T) {
 		h := http.Header{"Cookie": {in}}
 		web.RemoveOwnCookies(h)
 		if got := h.Get("Cookie"); got != want {
-			t.Errorf("of %q is left %q, want %q", in, got, want)
+			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}
 }

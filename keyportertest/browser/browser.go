@@ -26,10 +26,11 @@ const patience = time.Minute
 type Browser struct {
 	t    testing.TB
 	ctx  context.Context
-	seen string // folder for pictures; empty: none are kept
+	seen string // folder for screenshots; empty: none are kept
 }
 
-// New opens a tab. Where the variable KEYPORTER_SCREENSHOTS names a folder, Look puts pictures there.
+// New opens a tab. If the variable KEYPORTER_SCREENSHOTS names a folder, Look puts screenshots
+// there.
 func New(t testing.TB) *Browser {
 	t.Helper()
 	c, err := shared()
@@ -68,8 +69,8 @@ func (b *Browser) focus() chromedp.Action[chromedp.Void] {
 	})
 }
 
-// harmless reports messages that aren't the page's fault: an answer that isn't a 200, and a
-// test that reached a field before the browser focused the one with autofocus.
+// harmless reports whether a message isn't the page's fault: a response other than 200, or a test
+// that reached a field before the browser focused the one with autofocus.
 func harmless(message string) bool {
 	return strings.HasPrefix(message, "Failed to load resource") || strings.HasPrefix(message, "Autofocus processing was blocked")
 }
@@ -90,13 +91,13 @@ func (b *Browser) Open(url string) {
 	b.do("open "+url, chromedp.Navigate(url))
 }
 
-// Click clicks with the mouse on what the CSS selector finds first.
+// Click clicks the first element that matches the CSS selector.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
 	b.do("click on "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// Fill types text into a field, in place of what it holds.
+// Fill types text into a field, replacing what it holds.
 func (b *Browser) Fill(selector, text string) {
 	b.t.Helper()
 	field := chromedp.CSS(selector)
@@ -105,13 +106,13 @@ func (b *Browser) Fill(selector, text string) {
 	b.do("fill "+selector, chromedp.SendKeys(field, text))
 }
 
-// Press types keys, such as kb.Tab, where the focus is.
+// Press types keys, such as kb.Tab, into the focused element.
 func (b *Browser) Press(keys string) {
 	b.t.Helper()
 	b.do("press a key", chromedp.KeyEvent(keys))
 }
 
-// TabTo presses Tab until what the CSS selector finds has the focus.
+// TabTo presses Tab until the element that matches the CSS selector has the focus.
 func (b *Browser) TabTo(selector string) {
 	b.t.Helper()
 	for range 40 {
@@ -123,19 +124,19 @@ func (b *Browser) TabTo(selector string) {
 	b.t.Fatalf("Tab doesn't lead to %s", selector)
 }
 
-// Text returns the text, as shown, of what the CSS selector finds first.
+// Text returns the text, as shown, of the first element that matches the CSS selector.
 func (b *Browser) Text(selector string) string {
 	b.t.Helper()
 	return Eval[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
 }
 
-// Attribute returns an attribute of what the CSS selector finds first.
+// Attribute returns an attribute of the first element that matches the CSS selector.
 func (b *Browser) Attribute(selector, name string) string {
 	b.t.Helper()
 	return Eval[string](b, fmt.Sprintf("document.querySelector(%q)?.getAttribute(%q) ?? ''", selector, name))
 }
 
-// Clipboard returns the text that was last copied in any tab.
+// Clipboard returns the text most recently copied in any tab.
 func (b *Browser) Clipboard() string {
 	b.t.Helper()
 	_, err := chromedp.CallBrowser(b.ctx, cdp.SetPermission, cdp.SetPermissionParams{
@@ -148,7 +149,7 @@ func (b *Browser) Clipboard() string {
 	return Eval[string](b, "navigator.clipboard.readText()")
 }
 
-// Wait waits until an expression of JavaScript holds.
+// Wait waits until a JavaScript expression is true.
 func (b *Browser) Wait(expression string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -167,7 +168,7 @@ func (b *Browser) Wait(expression string) {
 	}
 }
 
-// Eval returns the value of an expression of JavaScript in the page, or of its promise.
+// Eval returns the value of a JavaScript expression in the page, or that of its promise.
 func Eval[T any](b *Browser, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -186,7 +187,7 @@ func (b *Browser) Run(script string) {
 	b.do(fmt.Sprintf("run %.60s", script), chromedp.Evaluate[chromedp.Void]("{"+script+"}; undefined"))
 }
 
-// Upload chooses a file in the field that the CSS selector finds.
+// Upload chooses a file in the field that matches the CSS selector.
 func (b *Browser) Upload(selector, path string) {
 	b.t.Helper()
 	b.do("choose a file for "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))

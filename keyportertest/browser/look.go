@@ -36,7 +36,7 @@ type variant struct {
 	rules string // options of axe.run
 }
 
-// Look inspects the page as it is, in all variants. In each of them, axe-core must find no
+// Look inspects the page in its present state, in all variants. In each, axe-core must find no
 // violation, and nothing may overflow sideways. Screenshots get this name.
 func (b *Browser) Look(name string) {
 	b.t.Helper()

@@ -11,8 +11,8 @@ const (
 	lockName     = "lock"
 )
 
-// lockFolder locks a new folder for as long as this process lives, however it ends. The
-// lock has its name only once it is held.
+// lockFolder locks a new folder for as long as this process lives, however it ends. The lock gets
+// its name only once it is held.
 func lockFolder(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_RDWR, 0o600)
@@ -32,7 +32,7 @@ func lockFolder(dir string) (*os.File, error) {
 
 func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
 
-// removeAbandoned deletes the folders of processes that were killed before they could.
+// removeAbandoned deletes the folders of processes that were killed before they could do so.
 func removeAbandoned() {
 	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*", lockName))
 	for _, path := range locks {

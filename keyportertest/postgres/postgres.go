@@ -22,16 +22,17 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Variable names the environment variable by which processes share a server: it holds the server's folder.
+// Variable names the environment variable through which processes share a server: it has the
+// server's folder.
 const Variable = "KEYPORTER_TEST_POSTGRES"
 
-// template is the database with the current schema, of which New makes copies.
+// template is the name of the database with the current schema that New copies.
 const template = "keyporter_template"
 
 var (
 	shared  = sync.OnceValues(find)
 	started atomic.Pointer[Server] // by find
-	made    atomic.Int64           // databases
+	made    atomic.Int64           // databases so far
 )
 
 // New returns the address of a new database with the current schema.
@@ -57,15 +58,16 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Stop ends the server that New or Empty started, if they did. A package whose tests use
-// them calls it at their end.
+// Stop stops the server that New or Empty started, if any. A package whose tests use them calls it
+// at the end.
 func Stop() {
 	if s := started.Load(); s != nil {
 		s.remove()
 	}
 }
 
-// Share starts a server for the processes that get the variable which it returns, until stop is called.
+// Share starts a server for processes that get the environment variable it returns, until stop is
+// called.
 func Share() (variable string, stop func(), err error) {
 	s, err := newServer()
 	if err != nil {
@@ -91,7 +93,7 @@ func sharedServer(t testing.TB) *Server {
 func find() (*Server, error) {
 	if dir := os.Getenv(Variable); dir != "" {
 		s := &Server{dir: dir}
-		s.template = sync.OnceValue(func() error { return nil }) // Share made it
+		s.template = sync.OnceValue(func() error { return nil }) // Share created it
 		return s, nil
 	}
 	s, err := newServer()
@@ -129,7 +131,7 @@ func (s *Server) makeTemplate() error {
 	return db.Close()
 }
 
-// create makes a database, which is dropped when the test has ended.
+// create creates a database, and drops it when the test ends.
 func (s *Server) create(t testing.TB, options string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -24,11 +24,11 @@ type Server struct {
 	lock     *os.File
 	cmd      *exec.Cmd
 	out      bytes.Buffer
-	template func() error // makes the database of that name, once
+	template func() error // creates the database called template, once
 }
 
-// settings make a server that forgets everything when the machine crashes, and is quick for
-// it. It has a connection for each of many nodes at once.
+// settings make a server that is fast because it doesn't survive a crash of the machine, and that
+// has enough connections for many nodes at once.
 func settings() []string {
 	return []string{
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
@@ -67,7 +67,7 @@ func (s *Server) init() (err error) {
 	return s.Start()
 }
 
-// Start starts the server, again after Stop.
+// Start starts the server, or restarts it after Stop.
 func (s *Server) Start() error {
 	info, err := os.Stat(s.data())
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Server) Start() error {
 	}
 	s.cmd = exec.Command(binary("postgres"), args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.out, &s.out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // ^C is for us: we end it when the tests have ended
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // ^C is for us: we stop the server when the tests have ended
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 {
 		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 	}
@@ -104,7 +104,7 @@ func (s *Server) ready() error {
 			return conn.Close(ctx)
 		}
 		if ctx.Err() != nil {
-			s.Stop() // no more output comes
+			s.Stop() // no more output will come
 			return fmt.Errorf("%w\n%s", err, s.out.String())
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -133,10 +133,11 @@ func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") 
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
-// unprivileged returns who runs the server, nil for ourselves: it refuses to run as root.
+// unprivileged returns the user who runs the server, or nil for our own: PostgreSQL refuses to run
+// as root.
 func unprivileged(dir string) (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
-		return nil, nil //nolint:nilnil // nobody else
+		return nil, nil //nolint:nilnil // no other user is needed
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
@@ -150,7 +151,7 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
-// binary finds a program of the PostgreSQL server, also where Debian keeps it off the path.
+// binary finds a program of the PostgreSQL server, even where Debian keeps it outside the PATH.
 func binary(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path

@@ -1,7 +1,7 @@
-// Suite is make test. It runs the targets of make that are its arguments, then all tests
-// of the module, with one PostgreSQL server for all packages, and then those in which
-// goroutines meet once more, with the race detector. It prints the tables that tests
-// measure, where the time went, and at the end everything that failed.
+// Suite is make test. It runs the make targets in its arguments, then all tests of the module, with
+// one PostgreSQL server for all packages, and then runs the tests in which goroutines share memory
+// again, with the race detector. It prints the tables that tests measure, where the time went, and
+// at the end everything that failed.
 package main
 
 import (
@@ -58,6 +58,6 @@ func run(ctx context.Context, targets []string) error {
 	return nil
 }
 
-// wholePackages are those of which every test runs with the race detector: goroutines of the
-// product share memory in all of them.
+// wholePackages are the packages in which every test runs with the race detector, because
+// goroutines of the product share memory in all of them.
 func wholePackages() []string { return []string{"./verify", "./client", "./gateway"} }

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// racing are tests in which goroutines meet, by the folder of their package.
+// racing has the tests in which goroutines share memory, by the folder of their package.
 type racing map[string][]string
 
-// arguments has go test run them with the race detector.
+// arguments returns the arguments with which go test runs them with the race detector.
 func (r racing) arguments() []string {
 	var names []string
 	for _, tests := range r {
@@ -24,8 +24,8 @@ func (r racing) arguments() []string {
 	return append([]string{"-race", "-run=^(" + strings.Join(slices.Compact(names), "|") + ")$"}, slices.Sorted(maps.Keys(r))...)
 }
 
-// meetings finds the tests of the module that start goroutines, themselves or by a function
-// of their package's tests, but for those of wholePackages.
+// meetings finds the tests of the module that start goroutines, directly or through a function in
+// their package's tests, except in wholePackages.
 func meetings(root string) (racing, error) {
 	found := racing{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -22,12 +22,12 @@ func (r *report) target(ctx context.Context, name string) {
 	r.phase(ctx, name, ownGroup(cmd), nil)
 }
 
-// targetBeside runs a target of make while other phases run, and prints its output when it has ended.
+// targetBeside runs a make target while other phases run, and prints its output when it ends.
 func (r *report) targetBeside(ctx context.Context, name string) {
 	var out bytes.Buffer
 	cmd := ownGroup(makeTarget(name))
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = time.Minute // for what it started and hasn't ended
+	cmd.WaitDelay = time.Minute // for processes it started that are still running
 	r.phase(ctx, name, cmd, nil)
 	_, _ = os.Stdout.Write(out.Bytes())
 }
@@ -39,7 +39,7 @@ func makeTarget(name string) *exec.Cmd {
 // tests runs go test.
 func (r *report) tests(ctx context.Context, server, name string, args ...string) {
 	fmt.Println("==", name)
-	// Twice as many tests at once as there are packages at once: many wait.
+	// Run twice as many tests at once as packages, because many tests wait.
 	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-parallel=4", "-timeout=20m"}, args...)...))
 	cmd.Env = append(os.Environ(), server)
 	cmd.Stderr = os.Stderr
@@ -51,13 +51,14 @@ func (r *report) tests(ctx context.Context, server, name string, args ...string)
 	r.phase(ctx, name, cmd, func() { r.read(name, out) })
 }
 
-// ownGroup has a command and all that it starts be ended together.
+// ownGroup puts a command and everything it starts into one process group, so that they can be
+// ended together.
 func ownGroup(cmd *exec.Cmd) *exec.Cmd {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
-// phase runs a command until it or ctx ends, keeps how long it took, and whether it failed.
+// phase runs a command until it or ctx ends, and keeps how long it took and whether it failed.
 func (r *report) phase(ctx context.Context, name string, cmd *exec.Cmd, read func()) {
 	if ctx.Err() != nil {
 		return
@@ -81,11 +82,11 @@ func (r *report) phase(ctx context.Context, name string, cmd *exec.Cmd, read fun
 	r.phases = append(r.phases, took{name, time.Since(began).Seconds()})
 }
 
-// endWith asks the command's group to end when ctx ends, and kills it when it takes too long.
-// What the command has left behind is killed by the function that is returned.
+// endWith asks the command's group to end when ctx ends, and kills it if that takes too long. The
+// function it returns kills whatever the command left behind.
 func endWith(ctx context.Context, cmd *exec.Cmd) (ended func()) {
 	group := -cmd.Process.Pid
-	if cmd.SysProcAttr == nil { // it has ours
+	if cmd.SysProcAttr == nil { // otherwise, it is in our group
 		group = cmd.Process.Pid
 	}
 	signal := func(s syscall.Signal) { _ = syscall.Kill(group, s) }

@@ -12,14 +12,14 @@ import (
 	"sync"
 )
 
-// measures are the tests whose output is for people, also when they pass.
+// measures are the tests whose output is worth reading even if they pass.
 var measures = regexp.MustCompile(`^(TestProxies|TestHowLong)`)
 
 // report has where the time went, and what failed.
 type report struct {
 	packages, slow []took
 
-	mu       sync.Mutex // phases run beside others
+	mu       sync.Mutex // phases run in parallel
 	phases   []took
 	failures []string
 }
@@ -41,9 +41,9 @@ type event struct {
 	Elapsed                       float64
 }
 
-// read reads what go test says, prints what fails, and keeps the times.
+// read reads the output of go test, prints what fails, and keeps the times.
 func (r *report) read(phase string, out io.Reader) {
-	said := map[string]*strings.Builder{} // by package and test, until it has ended
+	said := map[string]*strings.Builder{} // by package and test, until it ends
 	var tables []string
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 16<<20)
