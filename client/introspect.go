@@ -128,6 +128,8 @@ func (c *Client) Introspect(ctx context.Context, token, login string) (Introspec
 
 func (c *Client) introspect(ctx context.Context, form url.Values) (Introspection, error) {
 	form.Set("api", c.cfg.API)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	var out wire
 	header, err := c.post(ctx, pathIntrospect, "application/x-www-form-urlencoded", []byte(form.Encode()), &out)
 	i := out.introspection()
@@ -180,7 +182,9 @@ func (c *Client) IntrospectAll(ctx context.Context, queries []Query) ([]Introspe
 		var out struct {
 			Tokens []wire `json:"tokens"`
 		}
-		if err := c.postJSON(ctx, pathBatch, map[string][]wireQuery{"tokens": rows}, &out); err != nil {
+		in, cancel := context.WithTimeout(ctx, askTimeout)
+		err := c.postJSON(in, pathBatch, map[string][]wireQuery{"tokens": rows}, &out)
+		if cancel(); err != nil {
 			return nil, err
 		}
 		if len(out.Tokens) != n {
@@ -207,8 +211,6 @@ func (c *Client) postJSON(ctx context.Context, path string, in, out any) error {
 
 // post sends body, reads the answer into out unless that is nil, and returns the answer's headers.
 func (c *Client) post(ctx context.Context, path, contentType string, body []byte, out any) (http.Header, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	r, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -14,6 +14,9 @@ import (
 
 const (
 	reportEvery = 10 * time.Second
+	// reportTimeout is how long reporting may take, also when the Client is closed. No call waits
+	// for it, and what isn't reported by then is lost, so it gets more time than a question.
+	reportTimeout = reportEvery
 	// maxUses is how many uses a shard tells apart between two reports. Calls beyond that are
 	// counted without their User-Agent and address.
 	maxUses = 1000
@@ -143,7 +146,9 @@ func (c *Client) report(ctx context.Context) {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
-		c.reportUses(context.WithoutCancel(ctx))
+		in, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+		c.reportUses(in)
+		cancel()
 	}
 }
 

@@ -36,10 +36,14 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 // showTokens shows the page, with the row that was just made in its place when there is one.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
 	p := tokensPage{Example: c.example(r), Fresh: actor.Fresh(c.Now())}
-	if p.User, err = c.tokenSection(r, actor, keyporter.UserToken, made); err != nil {
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
 		return err
 	}
-	if p.Organization, err = c.tokenSection(r, actor, keyporter.OrganizationToken, made); err != nil {
+	if p.User, err = c.tokenSection(r, actor, powers, keyporter.UserToken, made); err != nil {
+		return err
+	}
+	if p.Organization, err = c.tokenSection(r, actor, powers, keyporter.OrganizationToken, made); err != nil {
 		return err
 	}
 	if p.Connections, err = c.connectionSection(r, actor); err != nil {
@@ -55,14 +59,10 @@ func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int,
 	return c.show(w, r, status, "tokens", l)
 }
 
-func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, kind keyporter.TokenKind, made *tokenRow) (s tokenSection, err error) {
+func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers control.Powers, kind keyporter.TokenKind, made *tokenRow) (s tokenSection, err error) {
 	before := keyporter.ID(r.URL.Query().Get("before-" + string(kind)))
 	s.Kind, s.Newer = kind, before != ""
 	if s.Access, err = c.Control.TokenAccess(r.Context(), actor, kind); err != nil {
-		return s, err
-	}
-	powers, err := c.Control.Powers(r.Context(), actor)
-	if err != nil {
 		return s, err
 	}
 	s.Links = links(s.Access.About, powers, actor.User.OrganizationID)

@@ -31,7 +31,7 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("%s doesn’t have the feature “%s” (%s). Only the operator of this Keyporter can grant it.", org.Name, f.Name(), f)}, nil
 		}
 	}
-	roles, err := c.db.RolesOf(ctx, user.ID)
+	roles, err := c.db.RolesByID(ctx, user.RoleIDs)
 	if err != nil {
 		return Access{}, err
 	}

@@ -33,9 +33,11 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 		return AppProfile{}, err
 	}
 	p.Manages, p.Operates = over.manages, over.operates
-	if p.Organization, err = c.organizationName(ctx, p.OrganizationID); err != nil {
+	organizations, err := c.organizationsOf(ctx, p.App)
+	if err != nil {
 		return p, err
 	}
+	p.Organization = organizations[p.OrganizationID]
 	if p.Secrets, err = c.db.AppSecretsOf(ctx, id); err != nil {
 		return p, err
 	}
@@ -46,12 +48,12 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 		return p, err
 	}
 	people, err := c.db.AppPeople(ctx, id)
-	for _, user := range people {
-		u, err := c.db.UserByID(ctx, user)
-		if err != nil {
-			return p, err
-		}
-		p.People = append(p.People, u)
+	if err != nil {
+		return p, err
+	}
+	users, err := c.db.UsersByID(ctx, people)
+	for _, id := range people {
+		p.People = append(p.People, users[id])
 	}
 	return p, err
 }
@@ -83,20 +85,15 @@ func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([
 	if err != nil {
 		return nil, err
 	}
+	organizations, err := c.organizationsOf(ctx, apps...)
 	all := make([]ListedApp, len(apps))
 	for i, a := range apps {
-		all[i].App = a
-		if all[i].Organization, err = c.organizationName(ctx, a.OrganizationID); err != nil {
-			return nil, err
-		}
+		all[i] = ListedApp{App: a, Organization: organizations[a.OrganizationID]}
 	}
-	return all, nil
+	return all, err
 }
 
-func (c *Control) organizationName(ctx context.Context, id keyporter.ID) (string, error) {
-	if id == "" {
-		return "", nil
-	}
-	o, err := c.db.OrganizationByID(ctx, id)
-	return o.Name, err
+// organizationsOf returns the names of the organizations that apps belong to.
+func (c *Control) organizationsOf(ctx context.Context, apps ...keyporter.App) (map[keyporter.ID]string, error) {
+	return c.db.OrganizationNames(ctx, idsOf(apps, func(a keyporter.App) keyporter.ID { return a.OrganizationID }))
 }

@@ -30,7 +30,7 @@ func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before
 	if err != nil {
 		return nil, err
 	}
-	return c.withUses(ctx, all)
+	return c.withUses(ctx, actor.User.OrganizationID, all...)
 }
 
 // OrganizationConnections returns the connections of all users in the actor's organization,
@@ -45,47 +45,48 @@ func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.A
 	if err != nil {
 		return nil, err
 	}
-	return c.withUses(ctx, all)
+	return c.withUses(ctx, actor.User.OrganizationID, all...)
 }
 
-func (c *Control) withUses(ctx context.Context, all []keyporter.Connection) ([]ConnectionWithUse, error) {
-	with := make([]ConnectionWithUse, len(all))
-	var err error
-	for i, conn := range all {
-		if with[i], err = c.connectionWithUse(ctx, conn); err != nil {
-			return nil, err
+// withUses adds to connections of one organization's users what ConnectionWithUse has.
+func (c *Control) withUses(ctx context.Context, organization keyporter.ID, connections ...keyporter.Connection) ([]ConnectionWithUse, error) {
+	apps, err := c.db.AppsByID(ctx, idsOf(connections, func(c keyporter.Connection) keyporter.ID { return c.AppID }))
+	if err != nil {
+		return nil, err
+	}
+	users, err := c.db.UsersByID(ctx, idsOf(connections, func(c keyporter.Connection) keyporter.ID { return c.UserID }))
+	if err != nil {
+		return nil, err
+	}
+	uses, err := c.usage.OfAll(ctx, idsOf(connections, func(c keyporter.Connection) keyporter.ID { return c.ID }))
+	if err != nil {
+		return nil, err
+	}
+	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
+	var all []ConnectionWithUse
+	for _, conn := range connections {
+		if app, ok := apps[conn.AppID]; ok { // otherwise it was deleted meanwhile, and its connections with it
+			all = append(all, ConnectionWithUse{
+				Connection: conn, App: app, User: users[conn.UserID], Use: uses[conn.ID],
+				WhyNot: whyAppStopped(app, policy, listed),
+			})
 		}
 	}
-	return with, nil
+	return all, err
 }
 
-func (c *Control) connectionWithUse(ctx context.Context, conn keyporter.Connection) (w ConnectionWithUse, err error) {
-	w.Connection = conn
-	if w.App, err = c.db.AppByID(ctx, conn.AppID); err != nil {
-		return w, err
-	}
-	if w.User, err = c.db.UserByID(ctx, conn.UserID); err != nil {
-		return w, err
-	}
-	if w.WhyNot, err = c.stopped(ctx, w.App, conn.OrganizationID); err != nil {
-		return w, err
-	}
-	w.Use, err = c.usage.Of(ctx, conn.ID)
-	return w, err
-}
-
-// stopped returns why an app doesn't work for the users of an organization.
-func (c *Control) stopped(ctx context.Context, a keyporter.App, organization keyporter.ID) (string, error) {
-	policy, listed, err := c.db.AppPolicyOf(ctx, organization)
+// whyAppStopped returns why an app doesn't work for the users of an organization with this
+// policy, in a sentence. It is empty if the app works.
+func whyAppStopped(a keyporter.App, policy keyporter.AppPolicy, listed []keyporter.ID) string {
 	switch {
 	case a.State != keyporter.AppActive:
-		return "This app is suspended. All of its calls are refused.", err
+		return "This app is suspended. All of its calls are refused."
 	case policy == keyporter.NoApps:
-		return "The organization doesn’t allow apps. All of its calls are refused.", err
+		return "The organization doesn’t allow apps. All of its calls are refused."
 	case policy == keyporter.ListedApps && !slices.Contains(listed, a.ID):
-		return "The organization doesn’t allow this app. All of its calls are refused.", err
+		return "The organization doesn’t allow this app. All of its calls are refused."
 	}
-	return "", err
+	return ""
 }
 
 // Connection returns a connection that the actor may end.
@@ -97,7 +98,14 @@ func (c *Control) Connection(ctx context.Context, actor keyporter.Actor, id keyp
 	if err != nil {
 		return ConnectionWithUse{}, missing(err, "connection")
 	}
-	return c.connectionWithUse(ctx, conn)
+	all, err := c.withUses(ctx, conn.OrganizationID, conn)
+	if err == nil && len(all) == 0 {
+		err = notFound("connection")
+	}
+	if err != nil {
+		return ConnectionWithUse{}, err
+	}
+	return all[0], nil
 }
 
 // mayEnd lets users end their own connections, and lets whoever manages an organization's

@@ -30,6 +30,8 @@ type Control struct {
 	images  chan struct{}   // one slot: pictures are processed one at a time
 	sealer  *seal.Sealer
 
+	passwordCost PasswordCost
+
 	lasting bool // the sealer's key outlives this process
 	scopes  []keyporter.Scope
 	grants  *grants.Grants // reads the requests of apps
@@ -52,13 +54,15 @@ type Options struct {
 	// Grants reads the requests of apps that users answer. Nil: one over this database, with
 	// the same clock and sealer.
 	Grants *grants.Grants
+	// PasswordCost is what new password hashes cost. Zero: see PasswordCost.
+	PasswordCost PasswordCost
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
 		db: db, now: o.Now, usage: o.Usage, checker: o.Checker, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
-		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1),
+		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1), passwordCost: o.PasswordCost.orDefault(),
 	}
 	if c.now == nil {
 		c.now = time.Now

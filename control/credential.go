@@ -2,6 +2,8 @@ package control
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 )
@@ -30,23 +32,47 @@ func OfToken(t keyporter.Token) Credential {
 // Credential returns the token or connection with that ID if the actor may manage it: their
 // own or, with the permission for it, those of their organization.
 func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Credential, error) {
-	t, err := c.Token(ctx, actor, id)
-	if err == nil {
-		return OfToken(t), nil
-	}
-	if keyporter.KindOf(err) != keyporter.NotFound {
-		return Credential{}, err
-	}
-	conn, err := c.db.ConnectionByID(ctx, id)
+	all, err := c.credentials(ctx, actor, id)
 	if err != nil {
-		return Credential{}, missing(err, "credential")
-	}
-	// Whoever manages the tokens of an organization manages its connections too.
-	if err := mayManage(ctx, c.db, actor, owned{"credential", conn.UserID, conn.OrganizationID}, keyporter.PermissionManageTokens); err != nil {
 		return Credential{}, err
 	}
-	app, err := c.db.AppByID(ctx, conn.AppID)
-	return Credential{
-		ID: conn.ID, OrganizationID: conn.OrganizationID, OwnerID: conn.UserID, Kind: keyporter.CredentialAccessToken, Name: app.Name, AppID: app.ID,
-	}, missing(err, "credential")
+	if t, ok := all[id]; ok {
+		return t, nil
+	}
+	return Credential{}, notFound("credential")
+}
+
+// credentials returns those of the tokens and connections with these IDs that the actor may
+// manage.
+func (c *Control) credentials(ctx context.Context, actor keyporter.Actor, ids ...keyporter.ID) (map[keyporter.ID]Credential, error) {
+	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	all := map[keyporter.ID]Credential{}
+	add := func(t Credential, p keyporter.Permission) {
+		if a.manages(actor, owned{"credential", t.OwnerID, t.OrganizationID}, p) {
+			all[t.ID] = t
+		}
+	}
+	tokens, err := c.db.TokensByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tokens {
+		add(OfToken(t), manages(t.Kind))
+	}
+	connections, err := c.db.ConnectionsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := c.db.AppsByID(ctx, idsOf(slices.Collect(maps.Values(connections)), func(c keyporter.Connection) keyporter.ID { return c.AppID }))
+	for _, conn := range connections {
+		// Whoever manages the tokens of an organization manages its connections too.
+		add(Credential{
+			ID: conn.ID, OrganizationID: conn.OrganizationID, OwnerID: conn.UserID,
+			Kind: keyporter.CredentialAccessToken, Name: apps[conn.AppID].Name, AppID: conn.AppID,
+		}, keyporter.PermissionManageTokens)
+	}
+	return all, err
 }

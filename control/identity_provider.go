@@ -93,9 +93,9 @@ func checkNewUserRole(ctx context.Context, q reader, p keyporter.IdentityProvide
 	if p.RoleID == "" {
 		return nil
 	}
-	roles, err := rolesByID(ctx, q, p.OrganizationID)
+	roles, err := rolesIn(ctx, q, p.OrganizationID)
 	if err == nil {
-		_, err = pick(roles, []keyporter.ID{p.RoleID})
+		_, err = roles.pick([]keyporter.ID{p.RoleID})
 	}
 	return err
 }

@@ -83,19 +83,9 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 	if err != nil {
 		return nil, err
 	}
-	works := map[keyporter.ID]bool{} // by owner
-	all = slices.DeleteFunc(all, func(s SilencedToken) bool {
-		if !named[s.ActedFor] || stopped[s.OwnerID] || err != nil {
-			return true
-		}
-		if _, asked := works[s.OwnerID]; !asked {
-			var roles []keyporter.Role
-			roles, err = c.db.RolesOf(ctx, s.OwnerID)
-			works[s.OwnerID] = keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
-		}
-		return !works[s.OwnerID]
-	})
-	return all, err
+	return slices.DeleteFunc(all, func(s SilencedToken) bool {
+		return !named[s.ActedFor] || stopped[s.OwnerID] || !p.roles.grant(s.OwnerRoleIDs, keyporter.PermissionUseAPI)
+	}), nil
 }
 
 // workingTokens returns the tokens that were used recently and that nothing keeps from

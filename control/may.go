@@ -18,7 +18,7 @@ type reader interface {
 	UsersOf(context.Context, store.UserList) ([]keyporter.User, error)
 	RoleByID(context.Context, keyporter.ID) (keyporter.Role, error)
 	RolesIn(context.Context, keyporter.ID) ([]keyporter.Role, error)
-	RolesOf(context.Context, keyporter.ID) ([]keyporter.Role, error)
+	RolesByID(context.Context, []keyporter.ID) ([]keyporter.Role, error)
 	AppByID(context.Context, keyporter.ID) (keyporter.App, error)
 	AppPeople(context.Context, keyporter.ID) ([]keyporter.ID, error)
 	ConnectionByID(context.Context, keyporter.ID) (keyporter.Connection, error)
@@ -96,7 +96,7 @@ func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organizat
 		}
 		return a, nil
 	}
-	roles, err := q.RolesOf(ctx, a.user.ID)
+	roles, err := q.RolesByID(ctx, a.user.RoleIDs)
 	a.held = slices.DeleteFunc(keyporter.Held(roles), func(p keyporter.Permission) bool { return !actor.Can(p) })
 	return a, err
 }
@@ -114,18 +114,24 @@ func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyp
 // mayManage requires the same for something that belongs to a user. Its owner needs no
 // permission. For anyone else without it, the thing doesn't exist.
 func mayManage(ctx context.Context, q reader, actor keyporter.Actor, thing owned, p keyporter.Permission) error {
-	var err error
-	if actor.Is(thing.owner) {
-		_, err = authorityOf(ctx, q, actor)
-	} else {
-		_, err = may(ctx, q, actor, thing.organization, p)
+	a, err := authorityOf(ctx, q, actor)
+	if err == nil && !actor.Is(thing.owner) {
+		a, err = authorityIn(ctx, q, actor, thing.organization)
 	}
 	switch keyporter.KindOf(err) {
 	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
 		return notFound(thing.noun)
-	default:
-		return err
 	}
+	if err == nil && !a.manages(actor, thing, p) {
+		return notFound(thing.noun)
+	}
+	return err
+}
+
+// manages reports whether something is the actor's own, or the actor holds permission p in
+// its organization.
+func (a *authority) manages(actor keyporter.Actor, thing owned, p keyporter.Permission) bool {
+	return actor.Is(thing.owner) || a.trusted || thing.organization == a.user.OrganizationID && a.holds(p)
 }
 
 // owned is something that belongs to a user.

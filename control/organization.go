@@ -98,19 +98,16 @@ func (c *Control) Organizations(ctx context.Context, actor keyporter.Actor, matc
 	if err != nil {
 		return nil, err
 	}
-	all := make([]OrganizationSummary, len(found))
-	for i, o := range found {
-		if all[i], err = c.summary(ctx, o); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+	return c.summaries(ctx, found...)
 }
 
-func (c *Control) summary(ctx context.Context, o keyporter.Organization) (s OrganizationSummary, err error) {
-	s.Organization = o
-	s.Users, s.ActiveUsers, err = c.db.CountUsers(ctx, o.ID)
-	return s, err
+func (c *Control) summaries(ctx context.Context, organizations ...keyporter.Organization) ([]OrganizationSummary, error) {
+	users, err := c.db.CountUsers(ctx, idsOf(organizations, func(o keyporter.Organization) keyporter.ID { return o.ID }))
+	all := make([]OrganizationSummary, len(organizations))
+	for i, o := range organizations {
+		all[i] = OrganizationSummary{Organization: o, Users: users[o.ID].All, ActiveUsers: users[o.ID].Active}
+	}
+	return all, err
 }
 
 // OrganizationByID returns an organization of the instance.
@@ -122,7 +119,8 @@ func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, i
 	if err != nil {
 		return OrganizationSummary{}, missing(err, "organization")
 	}
-	return c.summary(ctx, o)
+	s, err := c.summaries(ctx, o)
+	return s[0], err
 }
 
 // TokensInUse returns how many tokens of an organization work and were used recently. An
@@ -149,7 +147,7 @@ func (c *Control) tokensInUse(ctx context.Context, actor keyporter.Actor, id key
 	if err != nil {
 		return nil, err
 	}
-	roles, err := rolesByID(ctx, c.db, id)
+	roles, err := rolesIn(ctx, c.db, id)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +157,7 @@ func (c *Control) tokensInUse(ctx context.Context, actor keyporter.Actor, id key
 	}
 	p := plan{organization: o.Organization, roles: roles}
 	for _, u := range users {
-		p.holders = append(p.holders, holder{User: u, before: p.rolesOf(u)})
+		p.holders = append(p.holders, holder{User: u, before: p.roles.existing(u.RoleIDs)})
 	}
 	impact, err := c.impact(ctx, p)
 	return impact.Tokens, err

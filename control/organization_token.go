@@ -30,13 +30,8 @@ func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor,
 	if err != nil {
 		return o, nil, err
 	}
-	all = make([]OwnedToken, len(tokens))
-	for i, t := range tokens {
-		if all[i], err = c.ownedToken(ctx, t); err != nil {
-			return o, nil, err
-		}
-	}
-	return o, all, nil
+	all, err = c.ownedTokens(ctx, organization, tokens...)
+	return o, all, err
 }
 
 // Dependent is an organization that has organization tokens.
@@ -51,17 +46,23 @@ func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Depe
 	return c.usage.Dependents(ctx, c.now().AddDate(0, 0, -30))
 }
 
-func (c *Control) ownedToken(ctx context.Context, t keyporter.Token) (o OwnedToken, err error) {
-	o.Token = t
-	if o.Use, err = c.usage.Of(ctx, t.ID); err != nil {
-		return o, err
+// ownedTokens adds to tokens of one organization what OwnedToken has.
+func (c *Control) ownedTokens(ctx context.Context, organization keyporter.ID, tokens ...keyporter.Token) ([]OwnedToken, error) {
+	used, err := c.withUse(ctx, tokens)
+	if err != nil {
+		return nil, err
 	}
-	if o.Owner, err = c.db.UserByID(ctx, t.OwnerID); err != nil {
-		return o, err
+	owners, err := c.db.UsersByID(ctx, idsOf(tokens, func(t keyporter.Token) keyporter.ID { return t.OwnerID }))
+	if err != nil {
+		return nil, err
 	}
-	roles, err := c.db.RolesOf(ctx, t.OwnerID)
-	o.OwnerAllowed = o.Owner.Active && keyporter.Resolve(roles, keyporter.PermissionUseAPI).Held()
-	return o, err
+	roles, err := rolesIn(ctx, c.db, organization)
+	all := make([]OwnedToken, len(used))
+	for i, t := range used {
+		owner := owners[t.OwnerID]
+		all[i] = OwnedToken{TokenWithUse: t, Owner: owner, OwnerAllowed: owner.Active && roles.grant(owner.RoleIDs, keyporter.PermissionUseAPI)}
+	}
+	return all, err
 }
 
 // OrganizationToken returns one organization token, to the same people.
@@ -76,7 +77,11 @@ func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, 
 	if err != nil {
 		return OwnedToken{}, err
 	}
-	return c.ownedToken(ctx, t)
+	all, err := c.ownedTokens(ctx, t.OrganizationID, t)
+	if err != nil {
+		return OwnedToken{}, err
+	}
+	return all[0], nil
 }
 
 // HandOver gives an organization token a new owner, for example when the current one is

@@ -14,7 +14,7 @@ import (
 type plan struct {
 	organization keyporter.Organization
 	authority    authority
-	roles        map[keyporter.ID]keyporter.Role // of the organization, as they are now
+	roles        roles // of the organization, as they are now
 	holders      []holder
 }
 
@@ -41,14 +41,17 @@ func newPlan(ctx context.Context, q reader, actor keyporter.Actor, organization 
 	if pl.organization, err = q.OrganizationByID(ctx, organization); err != nil {
 		return pl, missing(err, "organization")
 	}
-	pl.roles, err = rolesByID(ctx, q, organization)
+	pl.roles, err = rolesIn(ctx, q, organization)
 	return pl, err
 }
 
-// rolesByID returns all roles that users of an organization can have.
-func rolesByID(ctx context.Context, q reader, organization keyporter.ID) (map[keyporter.ID]keyporter.Role, error) {
+// roles are all roles that users of an organization can have, by their IDs.
+type roles map[keyporter.ID]keyporter.Role
+
+// rolesIn returns the roles of an organization.
+func rolesIn(ctx context.Context, q reader, organization keyporter.ID) (roles, error) {
 	custom, err := q.RolesIn(ctx, organization)
-	all := map[keyporter.ID]keyporter.Role{}
+	all := roles{}
 	for _, r := range append(keyporter.PredefinedRoles(), custom...) {
 		all[r.ID] = r
 	}
@@ -57,23 +60,39 @@ func rolesByID(ctx context.Context, q reader, organization keyporter.ID) (map[ke
 
 // pick returns roles by their IDs, each once. If one doesn't exist, it returns an Invalid
 // error.
-func pick(all map[keyporter.ID]keyporter.Role, ids []keyporter.ID) ([]keyporter.Role, error) {
-	var roles []keyporter.Role
+func (all roles) pick(ids []keyporter.ID) ([]keyporter.Role, error) {
+	var picked []keyporter.Role
 	for _, id := range distinct(ids) {
 		r, ok := all[id]
 		if !ok {
 			return nil, keyporter.InvalidField("role", "There is no role “"+text(string(id), keyporter.MaxNameLen)+"”.")
 		}
-		roles = append(roles, r)
+		picked = append(picked, r)
 	}
-	return roles, nil
+	return picked, nil
+}
+
+// existing returns roles by their IDs, without those that were deleted meanwhile.
+func (all roles) existing(ids []keyporter.ID) []keyporter.Role {
+	var found []keyporter.Role
+	for _, id := range ids {
+		if r, ok := all[id]; ok {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// grant reports whether a user with the roles of these IDs holds permission p.
+func (all roles) grant(ids []keyporter.ID, p keyporter.Permission) bool {
+	return keyporter.Resolve(all.existing(ids), p).Held()
 }
 
 // replace gives every holder of a role another one instead, or none if by is nil.
 func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *keyporter.Role) error {
 	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID, RoleID: role})
 	for _, u := range users {
-		h := holder{User: u, before: p.rolesOf(u)}
+		h := holder{User: u, before: p.roles.existing(u.RoleIDs)}
 		for _, r := range h.before {
 			switch {
 			case r.ID != role:
@@ -85,17 +104,6 @@ func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *key
 		p.holders = append(p.holders, h)
 	}
 	return err
-}
-
-// rolesOf returns the roles of a user, without those that were deleted meanwhile.
-func (p *plan) rolesOf(u keyporter.User) []keyporter.Role {
-	var roles []keyporter.Role
-	for _, id := range u.RoleIDs {
-		if r, ok := p.roles[id]; ok {
-			roles = append(roles, r)
-		}
-	}
-	return roles
 }
 
 // check refuses the change if it would give anyone what the actor doesn't hold, by granting
@@ -139,7 +147,7 @@ func (p *plan) keepsAdministrator(ctx context.Context, q reader) error {
 		return err
 	}
 	for _, u := range users {
-		roles := p.rolesOf(u)
+		roles := p.roles.existing(u.RoleIDs)
 		if h := touched[u.ID]; h != nil {
 			roles = h.after
 		}

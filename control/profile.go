@@ -38,7 +38,7 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	if p.Organization, err = c.db.OrganizationByID(ctx, u.OrganizationID); err != nil {
 		return p, err
 	}
-	if p.Roles, err = c.db.RolesOf(ctx, id); err != nil {
+	if p.Roles, err = c.db.RolesByID(ctx, u.RoleIDs); err != nil {
 		return p, err
 	}
 	for _, info := range keyporter.Permissions() {

@@ -38,22 +38,15 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	credentials := map[keyporter.ID]Credential{} // zero: the actor may not manage it
+	credentials, err := c.credentials(ctx, actor, idsOf(all, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
-		t, asked := credentials[r.CredentialID]
-		if !asked {
-			if t, err = c.Credential(ctx, actor, r.CredentialID); err != nil && keyporter.KindOf(err) != keyporter.NotFound {
-				return nil, err
-			}
-			credentials[r.CredentialID] = t
-		}
-		if t.ID != "" {
+		if t, ok := credentials[r.CredentialID]; ok {
 			r.Cause = d.cause(t, &r)
 			visible = append(visible, r)
 		}
 	}
-	return visible, nil
+	return visible, err
 }
 
 // Refusal returns the refused call with a request ID and its credential, to people who may

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 )
@@ -48,16 +49,21 @@ func (c *Control) tokensOf(ctx context.Context, owner keyporter.ID, kind keyport
 }
 
 func (c *Control) withUse(ctx context.Context, tokens []keyporter.Token) ([]TokenWithUse, error) {
-	ids := make([]keyporter.ID, len(tokens))
-	for i, t := range tokens {
-		ids[i] = t.ID
-	}
-	uses, err := c.usage.OfAll(ctx, ids)
+	uses, err := c.usage.OfAll(ctx, idsOf(tokens, func(t keyporter.Token) keyporter.ID { return t.ID }))
 	all := make([]TokenWithUse, len(tokens))
 	for i, t := range tokens {
 		all[i] = TokenWithUse{Token: t, Use: uses[t.ID]}
 	}
 	return all, err
+}
+
+// idsOf returns an ID of each thing, each ID once and none that is empty.
+func idsOf[T any](things []T, id func(T) keyporter.ID) []keyporter.ID {
+	ids := make([]keyporter.ID, len(things))
+	for i, t := range things {
+		ids[i] = id(t)
+	}
+	return slices.DeleteFunc(distinct(ids), func(id keyporter.ID) bool { return id == "" })
 }
 
 // TokenWithUse returns one token that the actor may manage, and how it was used.

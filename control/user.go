@@ -49,7 +49,7 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 	if in.Operator && !p.authority.operates {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can add another one.")
 	}
-	roles, err := pick(p.roles, in.RoleIDs)
+	roles, err := p.roles.pick(in.RoleIDs)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (p *plan) setRoles(ctx context.Context, q reader, in UserRoles) (err error)
 	if !slices.Equal(h.RoleIDs, distinct(in.Shown)) {
 		return keyporter.Refuse(keyporter.Conflict, "Someone else has changed this user’s roles in the meantime. Your changes weren’t saved. Review the current roles and try again.")
 	}
-	if h.after, err = pick(p.roles, in.RoleIDs); err != nil {
+	if h.after, err = p.roles.pick(in.RoleIDs); err != nil {
 		return err
 	}
 	return p.check(ctx, q)
@@ -224,7 +224,7 @@ func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.
 	if err != nil {
 		return p, missing(err, "user")
 	}
-	h := holder{User: u, before: p.rolesOf(u)}
+	h := holder{User: u, before: p.roles.existing(u.RoleIDs)}
 	h.after = h.before
 	p.holders = []holder{h}
 	return p, p.authority.mayChange(u, h.before)

@@ -66,7 +66,7 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 		t.Fatal(err)
 	}
 	n.Grants = grants.New(db, grants.Options{Now: n.Clock.Now, Sealer: Sealer(t)})
-	n.Control = control.New(db, control.Options{Now: n.Clock.Now, Usage: n.Usage, Checker: n.Checker, Sealer: Sealer(t), Scopes: Scopes(), Grants: n.Grants})
+	n.Control = control.New(db, control.Options{Now: n.Clock.Now, Usage: n.Usage, Checker: n.Checker, Sealer: Sealer(t), Scopes: Scopes(), Grants: n.Grants, PasswordCost: control.PasswordCost{Memory: 8, Passes: 1}})
 	ctx, cancel := context.WithCancel(context.Background())
 	var jobs sync.WaitGroup
 	jobs.Go(func() { db.Listen(ctx) })

@@ -51,6 +51,7 @@ type DoorsForApps struct {
 	Log      *slog.Logger
 	Register bool // apps may register themselves
 	Gateways []introspection.Gateway
+	RSABits  int // of keys that sign ID tokens; few, so that they are cheap to make
 }
 
 // AuthServer serves the node's doors for apps and gateways.
@@ -67,14 +68,14 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthS
 		h.ServeHTTP(w, r)
 	}))))
 	t.Cleanup(srv.Close)
-	d := DoorsForApps{Issuer: srv.URL, Log: slog.New(slog.DiscardHandler)}
+	d := DoorsForApps{Issuer: srv.URL, Log: slog.New(slog.DiscardHandler), RSABits: 1024}
 	for _, c := range configure {
 		c(&d)
 	}
 	asks = introspection.New(introspection.Config{Grants: n.Grants, Checker: n.Checker, Usage: n.Usage, Log: d.Log, Issuer: d.Issuer, Gateways: d.Gateways})
 	h = oauth.New(oauth.Config{
 		Control: n.Control, Grants: n.Grants, Log: d.Log, Issuer: d.Issuer,
-		Scopes: Scopes(), Resources: []string{Resource}, Register: d.Register, Gateways: len(d.Gateways) > 0,
+		Scopes: Scopes(), Resources: []string{Resource}, Register: d.Register, Gateways: len(d.Gateways) > 0, RSABits: d.RSABits,
 	})
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
 }

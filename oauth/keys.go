@@ -28,12 +28,12 @@ const (
 	keyAhead    = 24 * time.Hour
 	keyKept     = 24 * time.Hour // beyond the life of the longest token
 	keysReread  = time.Minute
-	rsaBits     = 2048
 )
 
 // keyring has the keys that sign ID tokens and JWTs. All nodes share them.
 type keyring struct {
-	grants *grants.Grants
+	grants  *grants.Grants
+	rsaBits int
 
 	mu     sync.Mutex
 	readAt time.Time
@@ -108,7 +108,7 @@ func (k *keyring) rotate(ctx context.Context, rows []grants.SigningKey, now time
 	for _, alg := range signingAlgorithms() {
 		keys := of(rows, alg)
 		if len(keys) == 0 || now.Sub(keys[len(keys)-1].CreatedAt) >= keyRotation {
-			key, err := newKey(alg, now)
+			key, err := newKey(alg, k.rsaBits, now)
 			if err == nil {
 				err = k.grants.AddSigningKey(ctx, key)
 			}
@@ -155,7 +155,7 @@ func signing(keys []grants.SigningKey, now time.Time) int {
 }
 
 // newKey makes a key. Its ID has the day in it: of nodes that make one at once, one wins.
-func newKey(alg jose.SignatureAlgorithm, now time.Time) (grants.SigningKey, error) {
+func newKey(alg jose.SignatureAlgorithm, rsaBits int, now time.Time) (grants.SigningKey, error) {
 	var private any
 	var err error
 	if alg == jose.RS256 {

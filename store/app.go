@@ -91,6 +91,15 @@ func (q queries) AppByID(ctx context.Context, id keyporter.ID) (keyporter.App, e
 	return a, nil
 }
 
+// AppsByID returns apps. IDs that no app has aren't in the map.
+func (q queries) AppsByID(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]keyporter.App, error) {
+	apps, err := listByID(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a WHERE a.id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find apps: %w", err)
+	}
+	return byID(apps, func(a keyporter.App) keyporter.ID { return a.ID }), nil
+}
+
 // AppList selects apps.
 type AppList struct {
 	All            bool               // every app; otherwise the union of the next three fields

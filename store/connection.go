@@ -50,6 +50,15 @@ func (q queries) ConnectionByID(ctx context.Context, id keyporter.ID) (keyporter
 	return c, nil
 }
 
+// ConnectionsByID returns connections. IDs that no connection has aren't in the map.
+func (q queries) ConnectionsByID(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]keyporter.Connection, error) {
+	connections, err := listByID(ctx, q.q, scanConnection, selectConnection+` WHERE c.id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find connections: %w", err)
+	}
+	return byID(connections, func(c keyporter.Connection) keyporter.ID { return c.ID }), nil
+}
+
 // ConnectionOf returns a user's connection with an app.
 func (q queries) ConnectionOf(ctx context.Context, user, app keyporter.ID) (keyporter.Connection, error) {
 	c, err := one(ctx, q.q, scanConnection, selectConnection+` WHERE c.user_id = $1 AND c.app_id = $2`, user, app)

@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+)
 
 // SetSchemaVersion pretends that a newer release has used the database.
 func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
@@ -12,4 +15,32 @@ func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
 func (tx *Tx) LimitPages(ctx context.Context) error {
 	_, err := tx.exec(ctx, `PRAGMA max_page_count = 1`) // SQLite raises it to the number of existing pages
 	return err
+}
+
+// Explain has SQLite say how it would run each of the reads that f makes.
+func (db *DB) Explain(f func()) (plans map[string][]string) {
+	plans = map[string][]string{}
+	reads := db.q
+	defer func() { db.q = reads }()
+	db.q = explained{reads, plans}
+	f()
+	return plans
+}
+
+type explained struct {
+	querier
+	plans map[string][]string
+}
+
+func (e explained) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	scan := func(s scanner) (detail string, err error) {
+		var id, parent, unused int
+		return detail, s.Scan(&id, &parent, &unused, &detail)
+	}
+	plan, err := list(ctx, e.querier, scan, `EXPLAIN QUERY PLAN `+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	e.plans[query] = plan
+	return e.querier.QueryContext(ctx, query, args...)
 }

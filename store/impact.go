@@ -67,8 +67,9 @@ func scanUsedToken(row scanner) (t UsedToken, err error) {
 type ActingToken struct {
 	TokenID, OwnerID keyporter.ID
 	Name             string
-	Login            string // of the owner
-	ActedFor         string // login name; empty: for nobody since Uses.Since
+	Login            string         // of the owner
+	OwnerRoleIDs     []keyporter.ID // sorted
+	ActedFor         string         // login name; empty: for nobody since Uses.Since
 	LastAt           time.Time
 }
 
@@ -77,7 +78,8 @@ type ActingToken struct {
 // without a user if there is none.
 func (q queries) ActingTokens(ctx context.Context, u Uses) ([]ActingToken, error) {
 	all, err := list(ctx, q.q, scanActingToken, `
-		SELECT t.id, t.owner_id, t.name, u.login, coalesce(l.login, ''), coalesce(max(l.last_at), 0)
+		SELECT t.id, t.owner_id, t.name, u.login, coalesce(l.login, ''), coalesce(max(l.last_at), 0),
+			coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = t.owner_id), '')
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
 		LEFT JOIN token_logins l ON l.token_id = t.id AND l.last_at >= $3
@@ -93,7 +95,8 @@ func (q queries) ActingTokens(ctx context.Context, u Uses) ([]ActingToken, error
 
 func scanActingToken(row scanner) (s ActingToken, err error) {
 	var last int64
-	err = row.Scan(&s.TokenID, &s.OwnerID, &s.Name, &s.Login, &s.ActedFor, &last)
-	s.LastAt = fromMillis(last)
+	var roles string
+	err = row.Scan(&s.TokenID, &s.OwnerID, &s.Name, &s.Login, &s.ActedFor, &last, &roles)
+	s.LastAt, s.OwnerRoleIDs = fromMillis(last), splitIDs(roles)
 	return s, err
 }

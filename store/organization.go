@@ -77,16 +77,43 @@ func (q queries) Organizations(ctx context.Context, match string, after keyporte
 	return all, nil
 }
 
-// CountUsers returns how many users an organization has, and how many of them are active.
-func (q queries) CountUsers(ctx context.Context, organization keyporter.ID) (all, active int, err error) {
-	type counts struct{ all, active int }
-	scan := func(s scanner) (c counts, err error) { return c, s.Scan(&c.all, &c.active) }
-	c, err := one(ctx, q.q, scan, `
-		SELECT count(*), coalesce(sum(CASE WHEN active THEN 1 ELSE 0 END), 0) FROM users WHERE organization_id = $1`, organization)
-	if err != nil {
-		return 0, 0, fmt.Errorf("count users: %w", err)
+// OrganizationNames returns the names of organizations. IDs that no organization has aren't in
+// the map.
+func (q queries) OrganizationNames(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]string, error) {
+	type row struct {
+		id   keyporter.ID
+		name string
 	}
-	return c.all, c.active, nil
+	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.id, &r.name) }
+	rows, err := listByID(ctx, q.q, scan, `SELECT id, name FROM organizations WHERE id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find names of organizations: %w", err)
+	}
+	names := make(map[keyporter.ID]string, len(rows))
+	for _, r := range rows {
+		names[r.id] = r.name
+	}
+	return names, nil
+}
+
+// UserCount is how many users an organization has.
+type UserCount struct {
+	OrganizationID keyporter.ID
+	All, Active    int
+}
+
+// CountUsers counts the users of organizations. Those without any aren't in the map.
+func (q queries) CountUsers(ctx context.Context, organizations []keyporter.ID) (map[keyporter.ID]UserCount, error) {
+	scan := func(s scanner) (c UserCount, err error) { return c, s.Scan(&c.OrganizationID, &c.All, &c.Active) }
+	counts, err := listByID(ctx, q.q, scan, `
+		SELECT organization_id, count(*), sum(CASE WHEN active THEN 1 ELSE 0 END)
+		FROM users
+		WHERE organization_id IN ($ids)
+		GROUP BY organization_id`, organizations)
+	if err != nil {
+		return nil, fmt.Errorf("count users: %w", err)
+	}
+	return byID(counts, func(c UserCount) keyporter.ID { return c.OrganizationID }), nil
 }
 
 func scanOrganization(row scanner) (o keyporter.Organization, err error) {

@@ -85,21 +85,28 @@ func (q queries) RolesOf(ctx context.Context, user keyporter.ID) ([]keyporter.Ro
 	if err != nil {
 		return nil, fmt.Errorf("find roles of user: %w", err)
 	}
-	var roles []keyporter.Role
+	return q.RolesByID(ctx, ids)
+}
+
+// RolesByID returns roles, predefined ones first. It leaves out IDs that no role has.
+func (q queries) RolesByID(ctx context.Context, ids []keyporter.ID) (roles []keyporter.Role, err error) {
+	var others []keyporter.ID
 	for _, id := range ids {
 		if r, ok := keyporter.PredefinedRole(id); ok {
 			roles = append(roles, r)
+		} else {
+			others = append(others, id)
 		}
 	}
-	custom, err := list(ctx, q.q, scanRole, `
-		SELECT `+roleColumns+`
-		FROM user_roles ur JOIN roles r ON r.id = ur.role_id
-		WHERE ur.user_id = $1
-		ORDER BY r.id`, user)
-	if err != nil {
-		return nil, fmt.Errorf("find custom roles of user: %w", err)
+	if len(others) == 0 {
+		return roles, nil
 	}
-	err = q.addEffects(ctx, custom, `role_id IN (SELECT role_id FROM user_roles WHERE user_id = $1)`, user)
+	marks, args := placeholders(others)
+	custom, err := list(ctx, q.q, scanRole, `SELECT `+roleColumns+` FROM roles r WHERE r.id IN `+marks+` ORDER BY r.id`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find roles: %w", err)
+	}
+	err = q.addEffects(ctx, custom, `role_id IN `+marks, args...)
 	return append(roles, custom...), err
 }
 
@@ -108,14 +115,14 @@ func (q queries) roleIDsOf(ctx context.Context, user keyporter.ID) ([]keyporter.
 }
 
 // addEffects fills in the effects of roles. condition selects the rows to read.
-func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, condition string, arg keyporter.ID) error {
+func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, condition string, args ...any) error {
 	type row struct {
 		role       keyporter.ID
 		permission keyporter.Permission
 		effect     keyporter.Effect
 	}
 	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.role, &r.permission, &r.effect) }
-	all, err := list(ctx, q.q, scan, `SELECT role_id, permission, effect FROM role_effects WHERE `+condition+` ORDER BY role_id, permission`, arg)
+	all, err := list(ctx, q.q, scan, `SELECT role_id, permission, effect FROM role_effects WHERE `+condition+` ORDER BY role_id, permission`, args...)
 	if err != nil {
 		return fmt.Errorf("find effects of roles: %w", err)
 	}

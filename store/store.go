@@ -190,6 +190,24 @@ func one[T any](ctx context.Context, q querier, scan func(scanner) (T, error), q
 	return t, explain(err)
 }
 
+// listByID runs a query for the rows with these IDs, which it puts in the place of ($ids).
+func listByID[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, ids []keyporter.ID) ([]T, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	marks, args := placeholders(ids)
+	return list(ctx, q, scan, strings.Replace(query, "($ids)", marks, 1), args...)
+}
+
+// byID returns rows by their IDs.
+func byID[T any](rows []T, id func(T) keyporter.ID) map[keyporter.ID]T {
+	all := make(map[keyporter.ID]T, len(rows))
+	for _, r := range rows {
+		all[id(r)] = r
+	}
+	return all
+}
+
 type scanner interface{ Scan(dest ...any) error }
 
 // alsoScans is a row with one more column at its end.

@@ -122,6 +122,15 @@ func (q queries) TokenByID(ctx context.Context, id keyporter.ID) (keyporter.Toke
 	return t, nil
 }
 
+// TokensByID returns tokens. IDs that no token has aren't in the map.
+func (q queries) TokensByID(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]keyporter.Token, error) {
+	tokens, err := listByID(ctx, q.q, scanToken, selectToken+` WHERE t.id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find tokens: %w", err)
+	}
+	return byID(tokens, func(t keyporter.Token) keyporter.ID { return t.ID }), nil
+}
+
 // TokenBySecret returns the token that has a secret with this hash.
 func (q queries) TokenBySecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.Token, error) {
 	t, err := one(ctx, q.q, scanToken, selectToken+` WHERE t.id = (SELECT token_id FROM token_secrets WHERE hash = $1)`, hash[:])

@@ -71,6 +71,15 @@ func (q queries) UserByID(ctx context.Context, id keyporter.ID) (keyporter.User,
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
 }
 
+// UsersByID returns users with their roles. IDs that nobody has aren't in the map.
+func (q queries) UsersByID(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]keyporter.User, error) {
+	users, err := listByID(ctx, q.q, scanUser, `SELECT `+userColumns+` FROM users WHERE id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find users: %w", err)
+	}
+	return byID(users, func(u keyporter.User) keyporter.ID { return u.ID }), nil
+}
+
 // UserByLogin returns the user with this login name, letter case ignored.
 func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, names.Key(login))
@@ -147,10 +156,15 @@ func scanUser(row scanner) (u keyporter.User, err error) {
 	var created int64
 	var roles string
 	err = row.Scan(&u.ID, &u.OrganizationID, &u.Login, &u.Operator, &u.Active, &created, &roles)
-	u.CreatedAt = fromMillis(created)
-	for id := range strings.FieldsSeq(roles) {
-		u.RoleIDs = append(u.RoleIDs, keyporter.ID(id))
-	}
-	slices.Sort(u.RoleIDs)
+	u.CreatedAt, u.RoleIDs = fromMillis(created), splitIDs(roles)
 	return u, err
+}
+
+// splitIDs sorts the IDs that string_agg wrote into one text, in whatever order.
+func splitIDs(text string) (ids []keyporter.ID) {
+	for id := range strings.FieldsSeq(text) {
+		ids = append(ids, keyporter.ID(id))
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -1,0 +1,30 @@
+package control_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestPasswordHashesCostWhatOWASPAsksFor: tests hash passwords cheaply, and the product must not.
+func TestPasswordHashesCostWhatOWASPAsksFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.SQLite(t))
+	product := control.New(w.DB, control.Options{})
+	u := keyportertest.User(t, product, "Acme", "linus@acme.example", keyporter.RoleAPIUser)
+	hash, err := w.DB.PasswordHash(t.Context(), u.ID)
+	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("the hash is %q, %v", hash, err)
+	}
+	// What a password was hashed with is in its hash, so both can read each other's.
+	for _, c := range []*control.Control{product, w.Control} {
+		for _, login := range []string{u.Login, w.ada.Login} {
+			if _, err := c.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: login, Password: keyportertest.Password}); err != nil {
+				t.Errorf("%s: %v", login, err)
+			}
+		}
+	}
+}
