@@ -6,18 +6,18 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
-// press sends a form of the example app, and waits for the page that comes of it.
+// press sends a form of the example app, and waits for the next page.
 func press(b *browser.Browser, app, action, what string) {
 	b.Click("form[action='" + action + "'] button")
 	b.Wait("location.href === '" + app + "/' && document.querySelector('#what')?.innerText.startsWith('" + what + "')")
 }
 
-// TestAnAppsLife is from the consent to the end, with a real app in front of the API.
+// TestAnAppsLife goes from consent to the end, with a real app in front of the API.
 func TestAnAppsLife(t *testing.T) {
 	_, info := runDemo(t)
 	b := browser.New(t)
 
-	// The app asks, who isn't signed in signs in, and denies.
+	// The app asks; Ada, who isn't signed in, signs in and denies.
 	b.Open(info.App)
 	b.Click("form[action='/connect'] button")
 	onPage(b, "/sign-in")
@@ -31,7 +31,7 @@ func TestAnAppsLife(t *testing.T) {
 	b.Click("button[value=deny]")
 	b.Wait("location.href === '" + info.App + "/' && document.querySelector('#text')?.innerText.includes('access_denied')")
 
-	// She connects it, and it works in her name.
+	// She connects it, and it acts for her.
 	b.Click("form[action='/connect'] button")
 	b.Wait("location.pathname.startsWith('/connect/')")
 	b.Wait("getComputedStyle(document.querySelector('button.allow')).pointerEvents === 'auto'")
@@ -47,7 +47,7 @@ func TestAnAppsLife(t *testing.T) {
 	press(b, info.App, "/refresh", "Refresh")
 	says(t, b, "#text", "A new access token")
 
-	// Asked once: the next time it goes straight through.
+	// After consenting once, the next time goes straight through.
 	b.Click("form[action='/forget'] button")
 	b.Wait("document.querySelector(\"form[action='/connect']\")")
 	b.Click("form[action='/connect'] button")
@@ -55,12 +55,12 @@ func TestAnAppsLife(t *testing.T) {
 	press(b, info.App, "/call/find", "Find")
 	says(t, b, "#status", "200 OK")
 
-	// It stands under Apps and Connections, with its last use.
+	// It is listed under Apps and Connections, with its last use.
 	open(b, info, "/tokens")
 	says(t, b, "[aria-labelledby=connections]", "DMS tagging service", "example-app", "127.0.0.1", "esign 6")
 	b.Look("app-connection")
 
-	// One scope is taken away: that call is refused, the others aren't.
+	// One scope is removed: that call is refused, the others aren't.
 	b.Click("[aria-labelledby=connections] a[href*='envelope.read']")
 	b.Wait("document.querySelector('button.destroy')")
 	b.Click("button.destroy")
@@ -72,7 +72,7 @@ func TestAnAppsLife(t *testing.T) {
 	press(b, info.App, "/call/whoami", "Who")
 	says(t, b, "#status", "200 OK")
 
-	// It is disconnected: the next call is refused, and nothing is refreshed any more.
+	// It is disconnected: the next call is refused, and no token can be refreshed.
 	open(b, info, "/tokens")
 	b.Click("[aria-labelledby=connections] a[href$='/disconnect']")
 	b.Wait("document.querySelector('button.destroy')")

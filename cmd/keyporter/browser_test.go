@@ -76,7 +76,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) (*http.Respo
 	return res, string(answer)
 }
 
-// whoAmI asks the API who calls, as the program billing-sync would.
+// whoAmI asks the API who is calling, like the program billing-sync would.
 func whoAmI(t *testing.T, info demoInfo, token string) (status int, told string) {
 	t.Helper()
 	res, body := ask(t, http.MethodGet, info.URL+"/Api/v6/authorization/whoami", "", "ApiToken: "+token, "User-Agent: billing-sync/2.4 (+https://acme.example/sync)")
@@ -97,7 +97,7 @@ func answered(t *testing.T, info demoInfo, token, login string) {
 	}
 }
 
-// TestTheFirstDayOfAToken is what the product is for, from the sign-in on, in a real browser.
+// TestTheFirstDayOfAToken shows what the product is for, beginning at sign-in, in a real browser.
 func TestTheFirstDayOfAToken(t *testing.T) {
 	_, info := runDemo(t)
 	b := browser.New(t)
@@ -124,7 +124,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Wait("document.querySelector('.token .secret')")
 	secret := browser.Eval[string](b, "document.querySelector('.secret input').value")
 	if !strings.HasPrefix(secret, "kpu_") {
-		t.Fatalf("the row shows %q as token", secret)
+		t.Fatalf("the row shows %q as the token", secret)
 	}
 	if got := b.Text(".token h3"); got != "Billing <b>sync</b>" {
 		t.Errorf("the row shows the name as %q", got)
@@ -136,7 +136,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	}
 	b.Look("added")
 
-	// The focus is at the copy button: one key, and the token can be pasted.
+	// The copy button has the focus: one key, and the token can be pasted.
 	b.Press(kb.Enter)
 	b.Wait("document.querySelector('[data-copy]').innerText === 'Copied'")
 	if got := b.Clipboard(); got != secret {
@@ -151,7 +151,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Wait("document.querySelector('.switch[aria-checked=true]') === document.activeElement")
 	answered(t, info, secret, grace)
 	if got := browser.Eval[string](b, "document.querySelector('.secret input')?.value"); got != secret {
-		t.Errorf("after switching the row shows %q as token", got)
+		t.Errorf("after switching, the row shows %q as the token", got)
 	}
 	b.Wait("document.querySelector('[role=status]').innerText.includes('is on')")
 	b.Look("switched-on")
@@ -162,7 +162,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Wait("document.querySelector('.switch[aria-checked=true]')")
 	answered(t, info, secret, grace)
 
-	// Renamed and given an end, with the keyboard alone.
+	// Rename it and let it expire, using only the keyboard.
 	b.TabTo("[title=Rename]")
 	b.Press(kb.Enter)
 	b.Wait("document.activeElement.id === 'name'")
@@ -177,7 +177,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Press(kb.Enter)
 	b.Wait("document.querySelector('.token .warning')?.innerText.startsWith('Expires after')")
 
-	// A new look at the page: the token isn't there any more, how it was used is.
+	// Open the page again: the token is gone, but its use is shown.
 	b.Open(info.URL + "/tokens")
 	if html := browser.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
 		t.Error("the token is shown again")
@@ -214,8 +214,9 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Wait("location.pathname === '/sign-in'")
 }
 
-// TestAPageOfManyTokens has what the page looks like after a while: used every day, once,
-// refused, expired, off, and with names and clients of every length. It is the picture in the README.
+// TestAPageOfManyTokens shows the page after a while: tokens that were used every day or once, that
+// were refused, expired, or are off, and names and clients of every length. It makes the picture in
+// the README.
 func TestAPageOfManyTokens(t *testing.T) {
 	d, info := runDemo(t)
 	ctx, me := t.Context(), keyporter.Command()

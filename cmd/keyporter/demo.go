@@ -47,12 +47,12 @@ type demo struct {
 	srv *server.Server
 }
 
-// demoInfo is what somebody needs to try the demo.
+// demoInfo is what people need to try the demo.
 type demoInfo struct {
 	URL   string     `json:"url"`
 	Users []demoUser `json:"users"`
-	Token string     `json:"token"` // of ada's, switched on
-	Curl  string     `json:"curl"`  // a command line that finds ada's envelopes
+	Token string     `json:"token"` // Ada's, switched on
+	Curl  string     `json:"curl"`  // a command line that finds Ada's envelopes
 	App   string     `json:"app"`   // address of the example app
 	File  string     `json:"-"`     // configuration file for the other commands
 }
@@ -105,7 +105,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 	return finish(d.srv, err)
 }
 
-// writeConfig writes what the other commands need to know of the demo, beside its database.
+// writeConfig writes what the other commands need to know about the demo next to its database.
 func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
 	if cfg.Database, err = filepath.Abs(cfg.Database); err != nil {
 		return "", err
@@ -118,7 +118,7 @@ func (d *demo) writeConfig(cfg server.Config) (file string, err error) {
 	return file, os.WriteFile(file, content, 0o600)
 }
 
-// The files in the folder of a demo. The mark tells that the databases are its own.
+// The files in the folder of a demo. The mark says that the databases are the demo's own.
 const (
 	demoMark     = "keyporter-demo.txt"
 	demoDatabase = "keyporter.db"
@@ -127,8 +127,8 @@ const (
 
 func (d *demo) path(file string) string { return filepath.Join(d.data, file) }
 
-// claim makes the folder one of demos. One that has somebody's real databases it leaves
-// alone: there would be an operator more, whose password is on the terminal.
+// claim marks the folder as one for demos. It refuses a folder with real databases, because the
+// demo would add an operator whose password is on the terminal.
 func (d *demo) claim() error {
 	if _, err := os.Stat(d.path(demoMark)); err == nil {
 		return nil
@@ -159,8 +159,8 @@ func esignScopes() []keyporter.Scope {
 	}
 }
 
-// esignAPIs is how the example API stands behind Keyporter. What isn't known to read only
-// takes the scope that permits most: a path that is forgotten here is closed, not open.
+// esignAPIs returns the example API behind Keyporter. Paths that aren't known to be read-only need
+// the scope that permits the most: a path forgotten here is closed, not open.
 func esignAPIs(upstream string) []verify.API {
 	all := []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialOrganizationToken, keyporter.CredentialAccessToken}
 	get, post := []string{http.MethodGet}, []string{http.MethodPost}
@@ -174,21 +174,21 @@ func esignAPIs(upstream string) []verify.API {
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: get, Public: true, Refusals: verify.RefuseEmpty},
 		before6("authorization", accountRead, get),
 		before6("user/me", accountRead, get),
-		before6("envelope/{id}", envelopeRead, get), // and not envelope/{id}/cancel, which is a GET, too
+		before6("envelope/{id}", envelopeRead, get), // not envelope/{id}/cancel, which is also a GET
 		before6("envelope/find", envelopeRead, post),
 		before6("{rest...}", envelopeSend, nil),
-		{Path: "/Api.asmx", SOAP: true, Scope: envelopeSend, Credentials: all}, // one address for all that it does
+		{Path: "/Api.asmx", SOAP: true, Scope: envelopeSend, Credentials: all}, // one address for all operations
 		{Path: "/Api/{version}/system/version", Versions: "6-", Methods: get, Public: true, Refusals: verify.RefuseError},
 		since6("authorization/{rest...}", accountRead, get),
 		since6("envelope/find", envelopeRead, post),
 		since6("template/find", envelopeRead, post),
-		since6("{rest...}", envelopeRead, get), // of version 6 they only read
+		since6("{rest...}", envelopeRead, get), // apps can only read version 6
 		since6("{rest...}", envelopeSend, nil),
 	}}}
 }
 
-// fill makes organization, users, envelopes and a token. On data of an earlier demo it
-// gives the users new passwords and makes the token anew.
+// fill creates the organization, users, envelopes, and a token. On the data of an earlier demo, it
+// gives the users new passwords and recreates the token.
 func (d *demo) fill(ctx context.Context) (demoInfo, error) {
 	info := demoInfo{URL: d.srv.URL()}
 	org, err := (&owner{Control: d.srv.Control}).organization(ctx, "Acme")

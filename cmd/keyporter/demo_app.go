@@ -11,8 +11,8 @@ import (
 	"github.com/keyporter/keyporter/examples/app"
 )
 
-// serveExample serves a handler on a port of its own, where only this machine reaches it, once
-// it was told the address.
+// serveExample serves a handler on its own port, which only this machine can reach. The function
+// that makes the handler gets the address.
 func serveExample(ctx context.Context, handler func(address string) (http.Handler, error)) (address string, stop func(), err error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,8 +41,8 @@ func (d *demo) app(ctx context.Context) (address string, stop func(), err error)
 
 const demoAppName = "DMS tagging service"
 
-// register returns the example app's client id and a new secret. An app of an earlier
-// demo is taken again, with those who have connected it.
+// register returns the example app's client ID and a new secret. It reuses the app of an earlier
+// demo, along with its connections.
 func (d *demo) register(ctx context.Context) (keyporter.ID, keyporter.Secret, error) {
 	c, me := d.srv.Control, keyporter.Command()
 	id, err := d.registered(ctx)

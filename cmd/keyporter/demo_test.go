@@ -10,9 +10,9 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestWhichCallsOfTheExampleNeedWhichScope: what changes something takes envelope.send,
-// also where it is a GET, and what nobody thought of, too.
-func TestWhichCallsOfTheExampleNeedWhichScope(t *testing.T) {
+// TestScopesOfTheExampleAPI expects calls that change something to need envelope.send, even if they
+// use GET, and so do calls that no route foresees.
+func TestScopesOfTheExampleAPI(t *testing.T) {
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
 	checker, err := verify.New(n.DB, verify.Options{APIs: esignAPIs("http://127.0.0.1:1")})
 	if err != nil {

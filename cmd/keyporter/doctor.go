@@ -53,11 +53,12 @@ the doctor doesn't check what reaches the API.`,
 	cmd.Flags().StringVar(&address, "url", "", "`address` of an API path, through the proxy")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "-", "`file` with a valid token in its first line; - for standard input")
 	cmd.Flags().StringVar(&echo, "echo", "", "`address` where the proxy expects the API, to take its place")
-	_ = cmd.MarkFlagRequired("url") // it is there
+	_ = cmd.MarkFlagRequired("url") // fails only if there is no such flag
 	return cmd
 }
 
-// doctorToken reads the token. It is no argument: command lines are seen by everybody on a machine.
+// doctorToken reads the token. It isn't an argument, because everyone on a machine can see command
+// lines.
 func doctorToken(stdin io.Reader, file string) (string, error) {
 	if file != "-" {
 		f, err := os.Open(file) //nolint:gosec // the file that its caller names
@@ -78,21 +79,21 @@ func doctorToken(stdin io.Reader, file string) (string, error) {
 	return line, nil
 }
 
-// doctor sends calls through a proxy, and compares what becomes of them with what should.
+// doctor sends calls through a proxy, and compares the outcome with what it should be.
 type doctor struct {
 	proxy proxy
-	path  string // that is guarded, as it is sent
+	path  string // of the guarded API, as sent
 	token string
-	echo  *echo // nil: nobody sees what the API receives
+	echo  *echo // nil: what the API receives isn't known
 }
 
-// fault is something that is wrong with the proxy, and what helps.
+// fault is something wrong with the proxy, and what helps.
 type fault struct{ what, fix string }
 
-// errFaults is what the command ends with when something is wrong.
+// errFaults is what the command returns if something is wrong.
 var errFaults = errors.New("something is wrong with the proxy")
 
-// examine makes all examinations and tells of each.
+// examine runs all examinations and prints the outcome of each.
 func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 	wrong, left := false, 0
 	for _, x := range d.examinations() {
@@ -114,7 +115,7 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 			fmt.Fprintf(out, "  !!  %s\n      %s\n", f.what, f.fix)
 		}
 		if x.first {
-			break // whatever came of the others would say nothing
+			break // without it, the others would prove nothing
 		}
 	}
 	if wrong {
@@ -128,7 +129,7 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// proxyAt is the proxy at an address.
+// proxyAt returns the proxy at an address.
 func proxyAt(at *url.URL) proxy {
 	p := proxy{host: at.Host, tls: at.Scheme == "https", address: at.Host}
 	if at.Port() == "" {

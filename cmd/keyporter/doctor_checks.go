@@ -11,11 +11,11 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// examination is one thing that is looked at.
+// examination is one check of the proxy.
 type examination struct {
 	name  string
-	echo  bool // it needs to see what the API receives
-	first bool // without it the others say nothing
+	echo  bool // needs to see what the API receives
+	first bool // without it, the others prove nothing
 	look  func(context.Context) ([]fault, error)
 }
 
@@ -56,10 +56,10 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	return nil, nil
 }
 
-// mend is what helps when Keyporter refuses the call that should be let through.
+// mend says what helps if Keyporter refuses the call that it should allow.
 func mend(a reply) string {
 	switch a.problem.Code {
-	case "": // it isn't about the call, but about the question
+	case "": // the problem isn't the call, but the question
 		return "Make the proxy ask the way the example does: from an address in trusted_proxies, with the method and path of the call."
 	case string(keyporter.ReasonNoRoute):
 		return "Choose a path that is on a route in Keyporter's configuration, or add the route."
@@ -94,7 +94,7 @@ func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
 	return faults, nil
 }
 
-// spellings are the path in other words, and some that lead away and back.
+// spellings returns other spellings of the path, and some that lead away from it and back.
 func (d *doctor) spellings() []string {
 	dir, last := d.path[:strings.LastIndexByte(d.path, '/')+1], d.path[strings.LastIndexByte(d.path, '/')+1:]
 	return []string{
@@ -125,13 +125,13 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 	return faults, nil
 }
 
-// byKeyporter tells answers to calls that Keyporter was asked about.
+// byKeyporter reports whether a response answers a call that Keyporter was asked about.
 func byKeyporter(a reply) bool {
 	return a.header.Get("X-Keyporter-Request-Id") != "" || strings.Contains(a.header.Get("WWW-Authenticate"), `realm="keyporter"`)
 }
 
-// forgedPath says in headers that another path is called, one that is on no route: whoever
-// believes it gets another answer than for the path itself.
+// forgedPath sends headers that claim another path was called, which is on no route. A proxy or API
+// that believes them answers differently than for the path itself.
 func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 	nowhere := "/doctor-" + strings.ToLower(rand.Text())
 	for _, header := range []string{"X-Forwarded-Uri: " + nowhere, "X-Original-Uri: " + nowhere, "X-Original-Url: " + nowhere, "X-Forwarded-Host: doctor.invalid", "X-Forwarded-Method: FOO", "X-Original-Method: FOO"} {
@@ -147,19 +147,19 @@ func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 	return faults, nil
 }
 
-// forgedHost calls by a name that is no API's. If Keyporter is asked by it, and knows APIs
-// by their names, it would be asked by another API's name, too, about a call to this one.
+// forgedHost calls by a host name that no API has. If Keyporter gets that name, and knows APIs by
+// their names, a client could have a call to this API checked as if it were for another.
 func (d *doctor) forgedHost(ctx context.Context) ([]fault, error) {
 	other := *d
 	other.proxy.host = "doctor.invalid"
 	a, _, err := other.through(ctx, http.MethodGet, d.path, d.withToken())
 	if err != nil || a.problem.Code != string(keyporter.ReasonNoRoute) {
-		return nil, ctx.Err() // some end the connection when they don't know a name
+		return nil, ctx.Err() // some servers close the connection if they don't know the name
 	}
 	return []fault{{"The proxy accepts calls for any host name, and asks Keyporter under that name: a call under another API's name is checked against that API's routes, but reaches this one.", "Make the proxy accept calls only for its API's own names, or set the name itself when it asks."}}, nil
 }
 
-// cache sends calls in turn whose answers a cache could take for one another.
+// cache sends calls in turn whose responses a cache could mix up.
 func (d *doctor) cache(ctx context.Context) (faults []fault, err error) {
 	bad := "ApiToken: " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()
 	for range 2 {
@@ -188,8 +188,8 @@ func (d *doctor) cache(ctx context.Context) (faults []fault, err error) {
 	return faults, nil
 }
 
-// forgedIdentity says in each spelling who one is. None of it may arrive, and what
-// Keyporter says has to, whatever the client names in Connection.
+// forgedIdentity sends identity headers in every spelling. None may reach the API, and Keyporter's
+// own must, whatever the client lists in Connection.
 func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error) {
 	mark := "doctor-" + strings.ToLower(rand.Text())
 	for _, name := range []string{
@@ -211,8 +211,8 @@ func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error)
 	return faults, err
 }
 
-// misleading sends what some APIs take for another method or path than the one that was
-// checked, and asks for a protocol by which they would take calls that nobody checks.
+// misleading sends what some APIs take for a different method or path than the one that was
+// checked, and asks to upgrade to a protocol in which nobody would check further calls.
 func (d *doctor) misleading(ctx context.Context) (faults []fault, err error) {
 	mark := "doctor-" + strings.ToLower(rand.Text())
 	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"} {

@@ -33,23 +33,23 @@ func newExamined(t *testing.T, hosts ...string) examined {
 	return examined{keyporter: strings.TrimPrefix(s.URL(), "http://"), api: keyportertest.FreeAddress(t), token: secret.Reveal()}
 }
 
-// examine runs the command on a proxy, and returns what it prints.
+// examine runs the command on a proxy, and returns its output.
 func (e examined) examine(t *testing.T, proxy string, args ...string) (text string, err error) {
 	t.Helper()
 	var out strings.Builder
 	cmd := newProgram()
-	cmd.SetArgs(append([]string{"doctor", "--url", "http://" + proxy + "/shop/orders", "--echo", e.api}, args...)) // the last of each counts
+	cmd.SetArgs(append([]string{"doctor", "--url", "http://" + proxy + "/shop/orders", "--echo", e.api}, args...)) // the last of each flag wins
 	cmd.SetIn(strings.NewReader(e.token + "\n"))
 	cmd.SetOut(&out)
 	err = cmd.ExecuteContext(t.Context())
 	if strings.Contains(out.String(), e.token) {
-		t.Error("the token is printed")
+		t.Error("the output contains the token")
 	}
 	return out.String(), err
 }
 
-// TestTheDoctorHasNothingAgainstTheExamples of this repository.
-func TestTheDoctorHasNothingAgainstTheExamples(t *testing.T) {
+// TestTheDoctorApprovesTheExamples examines the proxies configured in this repository.
+func TestTheDoctorApprovesTheExamples(t *testing.T) {
 	e := newExamined(t)
 	example := func(path string) string {
 		return keyportertest.Example(t, "../../examples/"+path, e.keyporter, e.api)
@@ -66,7 +66,7 @@ func TestTheDoctorHasNothingAgainstTheExamples(t *testing.T) {
 	}
 }
 
-// TestTheDoctorFindsFaults has configurations that are the examples but for one fault each.
+// TestTheDoctorFindsFaults examines the examples with one fault each.
 func TestTheDoctorFindsFaults(t *testing.T) {
 	e := newExamined(t)
 	for _, c := range []struct {
@@ -118,7 +118,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			text := keyportertest.Example(t, "../../examples/"+c.file, e.keyporter, e.api)
 			if !strings.Contains(text, c.old) {
-				t.Fatalf("%s has no %q any more", c.file, c.old)
+				t.Fatalf("%s has no %q anymore", c.file, c.old)
 			}
 			start := keyportertest.StartNginx
 			if strings.HasPrefix(c.file, "caddy") {
@@ -127,18 +127,19 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 			out, err := e.examine(t, start(t, strings.Replace(text, c.old, c.with, 1)))
 			t.Log(out)
 			if err == nil || !strings.Contains(out, "!!") {
-				t.Error("nothing is found")
+				t.Error("it found nothing")
 			}
 			for _, says := range c.says {
 				if !strings.Contains(out, says) {
-					t.Errorf("it isn't said that %q", says)
+					t.Errorf("the output doesn't say %q", says)
 				}
 			}
 		})
 	}
 }
 
-// TestTheDoctorSaysWhyNothingGetsThrough has calls with the token that are refused, and an API that has no such path.
+// TestTheDoctorSaysWhyNothingGetsThrough sends calls with the token that are refused, and calls an
+// API that doesn't have the path.
 func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	e := newExamined(t)
 	api := httptest.NewServer(http.NotFoundHandler())
@@ -160,8 +161,8 @@ func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	}
 }
 
-// TestTheDoctorWantsToKnow has what it can't work with.
-func TestTheDoctorWantsToKnow(t *testing.T) {
+// TestTheDoctorRefusesBadArguments gives it arguments that it can't work with.
+func TestTheDoctorRefusesBadArguments(t *testing.T) {
 	e := newExamined(t)
 	file := t.TempDir() + "/token"
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
@@ -181,7 +182,8 @@ func TestTheDoctorWantsToKnow(t *testing.T) {
 	}
 }
 
-// TestTheDoctorKnowsWhoRefuses has a method that the proxy doesn't ask about, and an API that has no use for it.
+// TestTheDoctorKnowsWhoRefuses uses a method that the proxy doesn't ask about, and an API that
+// doesn't support it.
 func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	e := newExamined(t)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -202,8 +204,8 @@ func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	}
 }
 
-// TestTheDoctorRepeatsNothingThatClearsAScreen has a server that answers in Keyporter's name.
-func TestTheDoctorRepeatsNothingThatClearsAScreen(t *testing.T) {
+// TestTheDoctorPrintsNoControlCharacters has a server impersonate Keyporter.
+func TestTheDoctorPrintsNoControlCharacters(t *testing.T) {
 	e := newExamined(t)
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
@@ -218,7 +220,8 @@ func TestTheDoctorRepeatsNothingThatClearsAScreen(t *testing.T) {
 	}
 }
 
-// TestTheDoctorLooksForCatchAlls: who calls an API's proxy by the name of another API is asked by the other's routes.
+// TestTheDoctorLooksForCatchAlls expects a fault if calls to an API's proxy by another API's name
+// are checked against the other's routes.
 func TestTheDoctorLooksForCatchAlls(t *testing.T) {
 	e := newExamined(t, "127.0.0.1")
 	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, e.api)

@@ -16,21 +16,21 @@ import (
 	"unicode"
 )
 
-// proxy is the proxy that is examined. Calls are written byte by byte: no client library
+// proxy is the proxy being examined. Calls are written byte by byte, because no client library
 // would send such paths and headers.
 type proxy struct {
 	host, address string
 	tls           bool
 }
 
-// reply is what a client gets.
+// reply is a response as a client gets it.
 type reply struct {
 	status  int
 	header  http.Header
-	problem problem // if it is one of Keyporter's
+	problem problem // if the response is one of Keyporter's
 }
 
-// problem is Keyporter's answer to a call that isn't let through (RFC 9457).
+// problem is Keyporter's response to a refused call (RFC 9457).
 type problem struct {
 	Detail    string `json:"detail"`
 	Code      string `json:"code"`
@@ -40,7 +40,7 @@ type problem struct {
 // callTime is how long a call may take.
 const callTime = 15 * time.Second
 
-// call sends a call, with headers as whole lines.
+// call sends a call. headers are whole lines.
 func (p proxy) call(ctx context.Context, method, path string, headers ...string) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -70,11 +70,11 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	defer res.Body.Close()
 	a := reply{status: res.StatusCode, header: res.Header}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
-		_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a.problem) // what isn't one stays empty
+		_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a.problem) // it stays empty if the body isn't a problem
 	}
-	odd := strings.ContainsFunc(a.problem.Detail+a.problem.RequestID, unicode.IsControl) // what a server says must not clear a screen
+	odd := strings.ContainsFunc(a.problem.Detail+a.problem.RequestID, unicode.IsControl) // what a server sends must not be able to clear a screen
 	if odd || a.problem.RequestID != a.header.Get("X-Keyporter-Request-Id") {
-		a.problem = problem{} // an API's own
+		a.problem = problem{} // from the API itself
 	}
 	return a, nil
 }
@@ -88,7 +88,7 @@ func hasConnection(headers []string) bool {
 	return false
 }
 
-// echo stands where the API would, and remembers what came.
+// echo takes the place of the API and keeps the requests it gets.
 type echo struct {
 	server *http.Server
 
@@ -96,7 +96,7 @@ type echo struct {
 	came []*http.Request
 }
 
-// listen takes the API's place at an address.
+// listen starts the echo at an address.
 func (d *doctor) listen(ctx context.Context, address string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *doctor) listen(ctx context.Context, address string) error {
 
 func (d *doctor) close() { _ = d.echo.server.Close() }
 
-// ServeHTTP remembers a call, and answers that all is well.
+// ServeHTTP keeps a call, and answers 200.
 func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -118,7 +118,7 @@ func (e *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// take returns what has come since it was last called.
+// take returns the requests since it was last called.
 func (e *echo) take() []*http.Request {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,8 +127,8 @@ func (e *echo) take() []*http.Request {
 	return came
 }
 
-// through sends a call and returns what the client gets, and what the API got of it:
-// one request, if it was let through. Without an echo it is nil in any case.
+// through sends a call, and returns what the client gets and what the API received: one request if
+// the call was allowed. Without an echo, the request is always nil.
 func (d *doctor) through(ctx context.Context, method, path string, headers ...string) (reply, *http.Request, error) {
 	if d.echo != nil {
 		d.echo.take()
@@ -147,7 +147,7 @@ func (d *doctor) through(ctx context.Context, method, path string, headers ...st
 	return a, came[0], nil
 }
 
-// letThrough tells whether a call has reached the API.
+// letThrough reports whether a call reached the API.
 func (d *doctor) letThrough(a reply, got *http.Request) bool {
 	if d.echo != nil {
 		return got != nil

@@ -16,7 +16,7 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// explain is the input of the command of that name.
+// explain is the input of the explain command.
 type explain struct {
 	owner
 
@@ -79,7 +79,8 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 	return x.print(ctx, out, got)
 }
 
-// bySecret explains a call with the token that is on standard input: an argument would be seen by all who list processes.
+// bySecret explains a call with the token on standard input. Anyone who lists processes could see
+// it in an argument.
 func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, req *verify.Request) error {
 	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -104,7 +105,7 @@ func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explan
 		}
 	}
 	if got.Reason == keyporter.ReasonNamedUnknown {
-		// The machine's owner sees over the walls between organizations.
+		// The machine's owner can see all organizations.
 		if u, err := x.UserByLogin(ctx, keyporter.Command(), x.login); err == nil {
 			fmt.Fprintf(out, "         %s is a user of another organization.\n", u.Login)
 		}
@@ -117,7 +118,7 @@ func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explan
 	return err
 }
 
-// refusal tells of a call that was refused, as it was kept.
+// refusal prints a refused call as it was kept.
 func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 	call, t, err := x.Refusal(ctx, keyporter.Command(), x.request)
 	if keyporter.KindOf(err) == keyporter.NotFound {

@@ -13,10 +13,10 @@ type csvReader struct {
 	csv     *csv.Reader
 	in      *limited
 	columns []int // of each field
-	line    int   // of the record that was read last
+	line    int   // of the last record
 }
 
-// limited is a reader that stops where one record has become too long.
+// limited is a reader that stops when one record gets too long.
 type limited struct {
 	in          io.Reader
 	read, limit int64
@@ -31,8 +31,8 @@ func (l *limited) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// errHeader is told of a file that doesn't name its columns. It quotes nothing: without a
-// header the first line is one with a secret.
+// errHeader refuses a file that doesn't name its columns. It quotes nothing: without a header, the
+// first line contains a secret.
 var errHeader = errors.New("the first line must name the columns, separated by commas: login, name, token or sha256, and optionally enabled, expires, and kind; each once, and no others")
 
 func newCSVReader(in *bufio.Reader) (*csvReader, error) {

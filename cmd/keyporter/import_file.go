@@ -18,7 +18,7 @@ import (
 
 // The limits of an import.
 const (
-	maxImportLine  = 64 << 10 // bytes, of a line or, with breaks in it, of a record
+	maxImportLine  = 64 << 10 // bytes of a line or, if it contains line breaks, of a record
 	maxImportLines = 500_000
 )
 
@@ -34,7 +34,7 @@ const (
 	numColumns
 )
 
-// columnOf returns the column of that name, letter case ignored.
+// columnOf returns the column with this name, ignoring letter case.
 func columnOf(name string) (column int, ok bool) {
 	for i, n := range [numColumns]string{"login", "name", "token", "sha256", "kind", "enabled", "expires"} {
 		if strings.EqualFold(n, strings.TrimSpace(name)) {
@@ -44,32 +44,33 @@ func columnOf(name string) (column int, ok bool) {
 	return 0, false
 }
 
-// importRow is a line as it was read, empty where it says nothing.
+// importRow is one line as it was read. Missing values are empty.
 type importRow [numColumns]string
 
-// importReader reads one row after the other, and io.EOF in the end. A lineFault is about
-// one line; after errLongLine, or any other error, there is nothing more to read.
+// importReader reads one row after another, and returns io.EOF at the end. A lineFault is about one
+// line. After errLongLine or any other error, nothing more can be read.
 type importReader interface {
 	next() (line int, row importRow, err error)
 }
 
-// lineFault is why a line can't be read. It quotes nothing of it: it may be the secret.
+// lineFault says why a line can't be read. It quotes nothing from the line, which may contain the
+// secret.
 type lineFault string
 
 func (f lineFault) Error() string { return string(f) }
 
-// errLongLine is the one after which nothing more is read.
+// errLongLine is the lineFault that ends the import.
 const errLongLine = lineFault("It is longer than 64 KB. Nothing after it was read.")
 
-// The faults of a file.
+// The errors about a whole file.
 var (
 	errManyLines = fmt.Errorf("there are more than %d lines; split the file", maxImportLines)
 	errUTF16     = errors.New("the file is in UTF-16; save it as UTF-8")
 	errFormat    = errors.New("the format must be csv or jsonl")
 )
 
-// newImportReader reads in a format: csv, jsonl, or, empty, what the name of the file or
-// else its first character says.
+// newImportReader returns a reader for a format: csv, jsonl, or, if it is empty, the format that
+// the file's name or its first character suggests.
 func newImportReader(in io.Reader, format, file string) (importReader, error) {
 	r := bufio.NewReader(in)
 	start, err := r.Peek(3)
@@ -80,7 +81,7 @@ func newImportReader(in io.Reader, format, file string) (importReader, error) {
 	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
 		return nil, errUTF16
 	case bytes.Equal(start, []byte("\xef\xbb\xbf")):
-		_, _ = r.Discard(len(start)) // a mark of UTF-8, as Excel sets it
+		_, _ = r.Discard(len(start)) // a byte order mark, which Excel writes
 		start, _ = r.Peek(1)
 	}
 	if format == "" {
@@ -108,7 +109,7 @@ func formatOf(file string, start []byte) string {
 	return "csv"
 }
 
-// readImport reads all that can be read. The secrets end here: what goes on is their hashes.
+// readImport reads everything that can be read. Secrets don't leave it, only their hashes.
 func readImport(r importReader) (tokens []control.ImportedToken, faults []control.LineFault, err error) {
 	for {
 		line, row, broken := r.next()
@@ -136,7 +137,7 @@ func readImport(r importReader) (tokens []control.ImportedToken, faults []contro
 	}
 }
 
-// token checks all of a row that can be checked without the database.
+// token checks everything about a row that can be checked without the database.
 func (r *importRow) token() (t control.ImportedToken, err error) {
 	for _, text := range r {
 		if !utf8.ValidString(text) {
@@ -153,11 +154,11 @@ func (r *importRow) token() (t control.ImportedToken, err error) {
 	}
 	t.Enabled, wrong[5] = r.enabled()
 	t.ExpiresAt, wrong[6] = r.expires()
-	t.Login, t.Name = strings.Clone(t.Login), strings.Clone(t.Name) // they keep the secret beside them in memory
+	t.Login, t.Name = strings.Clone(t.Login), strings.Clone(t.Name) // otherwise, they would keep the secret next to them in memory
 	return t, joinFaults(wrong[:])
 }
 
-// joinFaults makes one fault of all that is wrong with a line, nil if nothing is.
+// joinFaults joins everything wrong with a line into one fault, or returns nil if nothing is.
 func joinFaults(errs []error) error {
 	var all []string
 	for _, err := range errs {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// jsonReader reads lines that have a JSON object each.
+// jsonReader reads lines with one JSON object each.
 type jsonReader struct {
 	lines *bufio.Scanner
 	line  int
@@ -29,7 +29,7 @@ func (r *jsonReader) next() (line int, row importRow, err error) {
 		if len(text) == 0 {
 			continue
 		}
-		if !utf8.Valid(text) { // the decoder would put something in its place
+		if !utf8.Valid(text) { // the decoder would replace the invalid bytes
 			return r.line, row, lineFault("It contains bytes that aren't UTF-8.")
 		}
 		return r.line, row, row.readJSON(json.NewDecoder(bytes.NewReader(text)))
@@ -48,8 +48,8 @@ const (
 	noMember = lineFault("It has a member other than login, name, token, sha256, enabled, expires, and kind, or has one of them twice.")
 )
 
-// readJSON reads an object. It is stricter than encoding/json is by itself: names in any
-// letter case, but none twice and no others.
+// readJSON reads an object. It is stricter than encoding/json: names can have any letter case, but
+// must be known and not repeated.
 func (r *importRow) readJSON(d *json.Decoder) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return noObject
@@ -60,7 +60,7 @@ func (r *importRow) readJSON(d *json.Decoder) error {
 		if err != nil {
 			return noObject
 		}
-		text, _ := name.(string) // the decoder takes nothing else there
+		text, _ := name.(string) // the decoder accepts nothing else here
 		column, ok := columnOf(text)
 		if !ok || seen[column] {
 			return noMember
@@ -76,7 +76,7 @@ func (r *importRow) readJSON(d *json.Decoder) error {
 			}
 			r[column] = map[bool]string{true: "true", false: "false"}[v]
 		default:
-			if err != nil || value != nil { // null says nothing
+			if err != nil || value != nil { // null means no value
 				return noObject
 			}
 		}

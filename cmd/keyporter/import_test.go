@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// The secrets of the tests are these and a letter: whatever is told, they aren't in it.
+// The secrets of the tests are these followed by a letter. No message may contain them.
 const foreign = "asdfngtmvv8pfmsuaxpzz85zux3e63dd9zttrwitx9mln6qka6tds83du3p3lro"
 
 func read(file, format, text string) ([]control.ImportedToken, []control.LineFault, error) {
@@ -24,7 +24,7 @@ func read(file, format, text string) ([]control.ImportedToken, []control.LineFau
 	return readImport(r)
 }
 
-func TestWhatAnImportReads(t *testing.T) {
+func TestReadImport(t *testing.T) {
 	hash := fmt.Sprintf("%x", keyporter.HashSecret(foreign+"c"))
 	const csv, jsonl = "tokens.csv", "tokens.jsonl"
 	for what, c := range map[string]struct{ file, format, text string }{
@@ -60,8 +60,8 @@ func TestWhatAnImportReads(t *testing.T) {
 	}
 }
 
-// TestLinesThatCantBeImported has a good line before and after each, and wants the fault
-// to name its line and none of what stands there.
+// TestLinesThatCantBeImported puts a good line before and after each bad one, and expects the fault
+// to have its line number and quote nothing from it.
 func TestLinesThatCantBeImported(t *testing.T) {
 	const good = "ada@acme.example,Export,"
 	for line, why := range map[string]string{
@@ -124,7 +124,7 @@ func told(t *testing.T, file, what string, line int, why string) {
 		t.Errorf("%.80q: %d tokens, %v, %v; want a fault in line %d: %s", what, len(tokens), faults, err, line, why)
 	}
 	if strings.Contains(fmt.Sprint(faults, err), foreign[:8]) {
-		t.Errorf("a secret is told: %v, %v", faults, err)
+		t.Errorf("a message contains a secret: %v, %v", faults, err)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestFilesThatCantBeImported(t *testing.T) {
 		"login;name;token\n":       errHeader,
 		"login,name,token,token\n": errHeader,
 		"login,name,token,note\n":  errHeader,
-		"ada@acme.example,Export," + foreign + "\n": errHeader, // no header: nothing of it may be quoted
+		"ada@acme.example,Export," + foreign + "\n": errHeader, // no header: nothing from it may be quoted
 		"\xff\xfel\x00o\x00g\x00":                   errUTF16,
 		strings.Repeat("x", 10<<20):                 errHeader,
 	} {
@@ -154,7 +154,7 @@ func TestFilesThatCantBeImported(t *testing.T) {
 	}
 }
 
-// endless is a start, and then the same over and over. It counts what is read of it.
+// endless is a beginning, and then the same text over and over. It counts the bytes that are read.
 type endless struct {
 	start, again string
 	read         int
@@ -170,7 +170,7 @@ func (e *endless) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// TestALineThatNeverEndsIsNotReadToItsEnd also has the line breaks of a quoted field in it.
+// TestALineThatNeverEndsIsNotReadToItsEnd also tries line breaks in a quoted field.
 func TestALineThatNeverEndsIsNotReadToItsEnd(t *testing.T) {
 	for start, again := range map[string]string{"login,name,token\nada@acme.example,": "x", "login,name,token\nada@acme.example,\"": "x\n", `{"login":"`: "x"} {
 		in := &endless{start: start, again: again}
@@ -185,7 +185,7 @@ func TestALineThatNeverEndsIsNotReadToItsEnd(t *testing.T) {
 	}
 }
 
-// lines is a file with so many lines.
+// lines returns a file with this many lines.
 type lines struct{ left int }
 
 func (l *lines) Read(p []byte) (int, error) {
@@ -200,7 +200,7 @@ func (l *lines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestAnImportHasSoManyLinesAndNoMore(t *testing.T) {
+func TestImportLineLimit(t *testing.T) {
 	for _, c := range []struct {
 		lines int
 		want  error
@@ -216,7 +216,8 @@ func TestAnImportHasSoManyLinesAndNoMore(t *testing.T) {
 	}
 }
 
-// FuzzImport holds that whatever is imported comes to an end, in order, with no word of what stands in it.
+// FuzzImport expects that reading any file ends, that faults are in order, and that they quote
+// nothing.
 func FuzzImport(f *testing.F) {
 	for _, s := range []string{
 		"login,name,token\nada@acme.example,Export," + foreign, "\xef\xbb\xbflogin,name,sha256\r\n\"a\r\nb\",c,d\r\n", "login,name,token\n\"", "login,name,token\na\"b,c,d\n,,\n",
@@ -244,7 +245,7 @@ func FuzzImport(f *testing.F) {
 	})
 }
 
-func TestTheExamplesOfTheDocumentCanBeImported(t *testing.T) {
+func TestTheGuidesExamplesCanBeImported(t *testing.T) {
 	examples := 0
 	for _, b := range blocks(t, "../../docs/how-to/import-tokens.md") {
 		if b.language != "csv" && b.language != "json" {

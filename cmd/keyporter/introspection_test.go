@@ -13,15 +13,15 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// alike is an answer without what is another each time.
+// alike returns an answer without the parts that differ each time.
 func alike(s string) string {
-	s = regexp.MustCompile(`,"ago_ms":\d+`).ReplaceAllString(s, "") // it is left out when it is 0
+	s = regexp.MustCompile(`,"ago_ms":\d+`).ReplaceAllString(s, "") // omitted when it is 0
 	return regexp.MustCompile(`"\w{26}"|"iat":\d+|http://127\.0\.0\.1:\d+`).ReplaceAllString(strings.TrimSpace(s), "…")
 }
 
-// TestTheDocumentOnIntrospection runs each command as it stands in docs/how-to/introspection.md,
-// as the gateway that is configured there, and wants the answers that stand there.
-func TestTheDocumentOnIntrospection(t *testing.T) {
+// TestTheIntrospectionGuide runs each command in docs/how-to/introspection.md as the gateway
+// configured there, and expects the answers given there.
+func TestTheIntrospectionGuide(t *testing.T) {
 	gateway := keyporter.NewSecret(keyporter.SecretGateway)
 	hash := gateway.Hash()
 	s, err := server.Start(t.Context(), server.Config{

@@ -1,4 +1,4 @@
-// Keyporter is API tokens, and the check on every API call, for any product.
+// Keyporter provides API tokens, and the check on every API call, for any product.
 package main
 
 import (
@@ -36,8 +36,8 @@ func newProgram() *cobra.Command {
 	return root
 }
 
-// group makes a command that only holds others. A misspelt one of them is an error:
-// without this Cobra would show the help and end as if all were well.
+// group returns a command that only has subcommands. A misspelled subcommand is an error: by
+// default, Cobra would show the help and exit as if all were well.
 func group(name, short string) *cobra.Command {
 	return &cobra.Command{
 		Use:   name,
@@ -47,10 +47,10 @@ func group(name, short string) *cobra.Command {
 	}
 }
 
-// settings are the flags of server.Config. A command that has them can load the configuration.
+// settings are the flags for server.Config. A command that has them can load the configuration.
 type settings struct{ file string }
 
-// add gives the command a flag for each setting that is asked for; none: for all.
+// add gives the command flags for these settings; none: for all.
 func (s *settings) add(cmd *cobra.Command, only ...string) {
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&s.file, "config", "c", os.Getenv("KEYPORTER_CONFIG"), "configuration `file` (KEYPORTER_CONFIG)")
@@ -61,7 +61,7 @@ func (s *settings) add(cmd *cobra.Command, only ...string) {
 	}
 }
 
-// load reads the configuration: file, then variables, then the flags of the command.
+// load reads the configuration: the file, then environment variables, then the command's flags.
 func (s *settings) load(cmd *cobra.Command) (server.Config, error) {
 	set := map[string]string{}
 	for _, setting := range server.Settings() {
@@ -83,7 +83,7 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version is what the build knows of itself: the tag, or the commit.
+// version returns what the build knows about itself: the tag or the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

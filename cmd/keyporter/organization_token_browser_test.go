@@ -11,13 +11,14 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
-// speakFor calls the API with an organization token, in the name of a user, and returns the answer and its body.
-func speakFor(t *testing.T, info demoInfo, secret, login, path string) (*http.Response, string) {
+// actFor calls the API with an organization token on behalf of a user, and returns the response and
+// its body.
+func actFor(t *testing.T, info demoInfo, secret, login, path string) (*http.Response, string) {
 	t.Helper()
 	return ask(t, http.MethodPost, info.URL+path, "{}", "Content-Type: application/json", "OrganizationKey: "+secret, "UserLoginName: "+login, "User-Agent: archiver/1.4")
 }
 
-// explained is what the command explain says.
+// explained returns what the explain command prints.
 func explained(t *testing.T, d *demo, args ...string) string {
 	t.Helper()
 	if err := d.srv.Usage.Flush(t.Context()); err != nil {
@@ -33,13 +34,13 @@ func explained(t *testing.T, d *demo, args ...string) string {
 	return out.String()
 }
 
-// tokenID is the ID of the organization token that was shown last.
+// tokenID returns the ID of the organization token shown last.
 func tokenID(b *browser.Browser) string {
 	return strings.Split(browser.Eval[string](b, "location.pathname"), "/")[2]
 }
 
-// TestAnOrganizationTokensLife is from the feature that it needs to the role that stops
-// it, and to the evidence by which it can be switched off.
+// TestAnOrganizationTokensLife goes from the feature it needs to the role that stops it, and to the
+// evidence that it is safe to switch it off.
 func TestAnOrganizationTokensLife(t *testing.T) {
 	d, info := runDemo(t)
 	b := browser.New(t)
@@ -49,7 +50,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Ada has not the feature, and is told which it is.
+	// Ada doesn't have the feature, and learns which one it is.
 	signIn(b, info, "ada@acme.example")
 	says(t, b, "[aria-labelledby=organization-tokens]", "deprecated", "every user of Acme", "the feature “Organization tokens” (OrganizationApiToken)")
 	if b.Text("a[href='/tokens/new?kind=organization']") != "" {
@@ -76,30 +77,30 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Wait("document.querySelector('#organization-list .secret')")
 	secret := browser.Eval[string](b, "document.querySelector('#organization-list .secret input').value")
 	b.Look("organization-token-added")
-	if res, _ := speakFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
+	if res, _ := actFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("switched off, the call got %d", res.StatusCode)
 	}
 	b.Click("#organization-list .switch")
 	b.Wait("document.querySelector('#organization-list .switch[aria-checked=true]')")
 
-	// With grace's name it shows what is grace's, and says that it is deprecated.
-	res, body := speakFor(t, info, secret, "GRACE@acme.example", find5)
+	// With Grace's name, it shows what belongs to Grace, and says that it is deprecated.
+	res, body := actFor(t, info, secret, "GRACE@acme.example", find5)
 	if res.StatusCode != http.StatusOK || !strings.Contains(body, "grace@acme.example") && !strings.Contains(body, "Id") {
 		t.Errorf("for grace the call got %d %s", res.StatusCode, body)
 	}
 	if got := res.Header.Get("Deprecation"); got != "@1795478400" {
 		t.Errorf("Deprecation: %q", got)
 	}
-	_, own := speakFor(t, info, secret, "ada@acme.example", find5)
+	_, own := actFor(t, info, secret, "ada@acme.example", find5)
 	if own == body {
 		t.Error("ada and grace see the same envelopes")
 	}
-	res, body = speakFor(t, info, secret, "grace@acme.example", find6)
+	res, body = actFor(t, info, secret, "grace@acme.example", find6)
 	if res.StatusCode != http.StatusForbidden || !strings.Contains(body, "Use a user token or an app") || !strings.Contains(res.Header.Get("WWW-Authenticate"), "Use a user token or an app") {
 		t.Errorf("on version 6 the call got %d %s", res.StatusCode, body)
 	}
 
-	// Why, by the request id and by the token.
+	// Ask why, by the request ID and by the token.
 	if told := explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")); !strings.Contains(told, "Does this API version accept") || !strings.Contains(told, "REST versions 1 to 5") {
 		t.Errorf("explained as %s", told)
 	}
@@ -127,7 +128,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, _ = speakFor(t, info, secret, "grace@acme.example", find5)
+	res, _ = actFor(t, info, secret, "grace@acme.example", find5)
 	if res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "blocks Use the API") {
 		t.Errorf("blocked, the call got %d %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
 	}
@@ -152,7 +153,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Click("header .account button")
 	onPage(b, "/sign-in")
 
-	// The administrator sees it with its owner, hands it over, and it works again.
+	// The administrator sees the token with its owner and hands it over, and it works again.
 	signIn(b, info, "olivia@acme.example")
 	b.Click(".sections a[href='/organization-tokens']")
 	onPage(b, "/organization-tokens")
@@ -167,7 +168,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Look("hand-over-refused")
 	b.Fill("#login", "grace@acme.example"+kb.Enter)
 	b.Wait("document.querySelector('.token .name').innerText.includes('Owned by grace@acme.example')")
-	if res, _ := speakFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusOK {
+	if res, _ := actFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusOK {
 		t.Errorf("handed over, the call got %d", res.StatusCode)
 	}
 	b.Click("[title=Delete]")
@@ -176,7 +177,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	b.Look("organization-token-delete")
 	b.Click("dialog .destroy")
 	b.Wait("!document.querySelector('.token')")
-	if res, _ := speakFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
+	if res, _ := actFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("deleted, the call got %d", res.StatusCode)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// owner is what the commands for the machine's owner work with: the database itself, while Keyporter runs or not.
+// owner is what the commands for the machine's owner work with: the database itself, whether or not
+// Keyporter is running.
 type owner struct {
 	settings
 	*control.Control
@@ -24,15 +25,15 @@ type owner struct {
 	sqlite bool
 }
 
-// command makes a command whose run gets an open Control.
+// command returns a command whose run function gets an open Control.
 func (o *owner) command(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
 		return o.open(cmd, func() error { return run(cmd, args) })
 	}}
 }
 
-// changing is command for one that changes something. By the time it returns, a
-// Keyporter that runs on the same SQLite file has seen the change.
+// changing is command for one that makes a change. When it returns, a Keyporter running on the same
+// SQLite file has seen the change.
 func (o *owner) changing(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	return o.command(use, short, args, func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
@@ -65,8 +66,8 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	return run()
 }
 
-// pages calls page with the last ID of the page before, until one isn't full. each prints
-// one item and returns its ID.
+// pages calls page with the last ID of the previous page until a page isn't full. each prints one
+// item and returns its ID.
 func pages[T any](page func(last keyporter.ID) ([]T, error), each func(T) keyporter.ID) error {
 	var last keyporter.ID
 	for {

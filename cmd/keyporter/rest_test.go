@@ -14,8 +14,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
-// addToken does the first step of the tutorials on the page, by the words that they name,
-// and returns the token, which is switched off.
+// addToken follows the first step of the tutorials on the page, using the labels they name, and
+// returns the token, which is switched off.
 func addToken(t *testing.T, b *browser.Browser, info demoInfo, name string) (secret string) {
 	t.Helper()
 	signIn(b, info, "ada@acme.example")
@@ -28,7 +28,7 @@ func addToken(t *testing.T, b *browser.Browser, info demoInfo, name string) (sec
 	b.Click("dialog .main")
 	b.Wait("document.querySelector('.token .secret')")
 	says(t, b, ".secret button", "Copy")
-	b.Press(kb.Enter) // the focus is there
+	b.Press(kb.Enter) // the field has the focus
 	b.Wait("document.querySelector('[data-copy]').innerText === 'Copied'")
 	return b.Clipboard()
 }
@@ -39,7 +39,7 @@ func switchOn(b *browser.Browser) {
 	b.Wait("document.querySelector('.token:has(.secret) .switch[aria-checked=true]')")
 }
 
-// TestTheRESTTutorial follows docs/tutorials/rest.md, from the page on.
+// TestTheRESTTutorial follows docs/tutorials/rest.md, starting on the page.
 func TestTheRESTTutorial(t *testing.T) {
 	_, info := runDemo(t)
 	b := browser.New(t)
@@ -61,7 +61,7 @@ func TestThePostmanCollection(t *testing.T) {
 	for what, token := range map[string]string{"no token": "", "a token that is switched off": secret} {
 		r := newman(t, info, token)
 		for _, request := range collection() {
-			// Only the version is everybody's.
+			// Only the version is public.
 			if failed := slices.Contains(r.failed, request); failed == strings.HasSuffix(request, "/ Version") {
 				t.Errorf("with %s: %s failed: %v", what, request, failed)
 			}
@@ -80,11 +80,11 @@ func TestThePostmanCollection(t *testing.T) {
 	}
 }
 
-// collection are the requests, in their order.
+// collection returns the requests in order.
 func collection() (all []string) {
 	for _, version := range []string{"Version 4", "Version 5", "Version 6"} {
 		for _, step := range []string{"Version", "Authorization", "Who am I?", "Upload", "Send", "Get", "Find", "Delete"} {
-			if version != "Version 4" || step != "Who am I?" { // which it can't say
+			if version != "Version 4" || step != "Who am I?" { // the collection doesn't have this one
 				all = append(all, version+" / "+step)
 			}
 		}
@@ -92,13 +92,14 @@ func collection() (all []string) {
 	return all
 }
 
-// newmanRun is what newman told.
+// newmanRun is the outcome of a run of newman.
 type newmanRun struct {
 	sent, failed []string // requests
 	summary      string
 }
 
-// newman runs the collection. The token goes to it as the tutorial says, and stays in a folder of the test.
+// newman runs the collection. It passes the token the way the tutorial says, and leaves it in a
+// folder of the test.
 func newman(t *testing.T, info demoInfo, token string) (r newmanRun) {
 	t.Helper()
 	report := filepath.Join(t.TempDir(), "report.json")

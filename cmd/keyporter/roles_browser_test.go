@@ -22,12 +22,13 @@ func signIn(b *browser.Browser, info demoInfo, login string) {
 	b.Wait("location.pathname === '/tokens'")
 }
 
-// says fails the test unless what the selector finds says all of these words.
+// says fails the test unless the text of the first element that matches the selector contains these
+// words.
 func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(b.Text(selector), w) && time.Now().Before(deadline); {
-			time.Sleep(20 * time.Millisecond) // the page may still be on its way
+			time.Sleep(20 * time.Millisecond) // the page may still be loading
 		}
 		if !strings.Contains(b.Text(selector), w) {
 			t.Errorf("%s doesn't say %q: %s", selector, w, b.Text(selector))
@@ -35,7 +36,7 @@ func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	}
 }
 
-// open goes to a page below the demo's address, and wants no status in particular.
+// open opens a page of the demo, whatever its status.
 func open(b *browser.Browser, info demoInfo, path string) {
 	b.Open(info.URL + path)
 	b.Wait("document.readyState === 'complete' && document.querySelector('h1')")
@@ -45,8 +46,8 @@ func onPage(b *browser.Browser, path string) {
 	b.Wait("document.readyState === 'complete' && location.pathname === '" + path + "'")
 }
 
-// TestARoleThatBlocks is the day of an administrator: a role is made, given, looked at
-// before it is saved, and takes the API from a token that is in use.
+// TestARoleThatBlocks is an administrator's day: they create a role, assign it, preview it before
+// saving, and cut off a token that is in use.
 func TestARoleThatBlocks(t *testing.T) {
 	d, info := runDemo(t)
 	b := browser.New(t)
@@ -84,7 +85,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Wait("document.querySelector('#name[aria-invalid=true]')")
 	b.Look("role-new-refused")
 	b.Fill("#name", "Interns of the summer")
-	// The three states by keyboard: Tab to the group, the arrows inside of it.
+	// Set the three states by keyboard: Tab to the group, then the arrow keys.
 	b.TabTo("[name='effect.api.use']")
 	b.Press(kb.ArrowRight)
 	b.Wait("document.querySelector('[name=\"effect.api.use\"]:checked').value === 'block'")
@@ -94,7 +95,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	role := strings.TrimPrefix(browser.Eval[string](b, "location.pathname"), "/roles/")
 	b.Look("role-made")
 
-	// Given to ada: what would come of it is shown as soon as it is chosen.
+	// Assign it to Ada: the page shows the effect as soon as the role is chosen.
 	open(b, info, "/users/"+string(ada.ID))
 	b.Look("user")
 	b.Click("[name=role][value='" + role + "']")
@@ -113,7 +114,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	onPage(b, "/roles/"+role)
 	says(t, b, "[aria-labelledby=holders]", "ada@acme.example")
 
-	// Changed, and meanwhile by somebody else too.
+	// Change it while another user changes it, too.
 	b.Click("[name='effect.api.use'][value=open]")
 	b.Wait("document.querySelector('.preview .gains')")
 	says(t, b, ".preview", "1 user gains", "0 tokens in use stop")
@@ -140,7 +141,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Click("dialog .destroy")
 	onPage(b, "/roles")
 
-	// What can't be done says so before it is tried.
+	// What can't be done is explained before anyone tries.
 	open(b, info, "/roles/administrator")
 	b.Look("role-predefined")
 	open(b, info, "/users")
@@ -157,7 +158,8 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Look("user-not-found")
 }
 
-// TestAnOrganizationsDays has the operator make one, give it features and users, and suspend it.
+// TestAnOrganizationsDays has the operator create an organization, give it features and users, and
+// suspend it.
 func TestAnOrganizationsDays(t *testing.T) {
 	_, info := runDemo(t)
 	b := browser.New(t)
@@ -217,12 +219,12 @@ func TestAnOrganizationsDays(t *testing.T) {
 	b.Click("[aria-labelledby=suspension] .main")
 	b.Wait("!document.querySelector('.state.off')")
 
-	// Who manages nothing sees nothing of it.
+	// People who manage nothing see none of it.
 	b.Click("header .account button")
 	onPage(b, "/sign-in")
 	signIn(b, info, "grace@acme.example")
 	if b.Text(".sections") != "" {
-		t.Errorf("grace is led to %s", b.Text(".sections"))
+		t.Errorf("grace is sent to %s", b.Text(".sections"))
 	}
 	open(b, info, "/organizations")
 	says(t, b, "main", "You can’t do that", "operator")

@@ -33,8 +33,8 @@ func (s stopped) Run() int {
 	return s.m.Run()
 }
 
-// TestScripts runs the stories of testdata/script, each on both databases. Beside what
-// testscript knows they have these commands:
+// TestScripts runs the stories in testdata/script, each on both databases. In addition to
+// testscript's own commands, they have these:
 //
 //	ready                               waits until Keyporter answers at $URL
 //	call STATUS [METHOD] PATH [H...] [=B] [~T]  sends a request with headers "Name: value" and a body, until the answer has T in it; it is in stdout
@@ -123,10 +123,10 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 			continue
 		}
 		name, value, _ := strings.Cut(a, ": ")
-		req.Header[name] = append(req.Header[name], value) // spelt as it stands
+		req.Header[name] = append(req.Header[name], value) // spelled as written
 	}
-	// The commands are another process than the one that is called: it hears of what they change within a second,
-	// and later on a busy machine.
+	// The commands run in a different process than the one that is called. It hears of their
+	// changes within a second, or later on a busy machine.
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		status, told := send(ts, req)
 		if status == want && strings.Contains(told, text) {
@@ -139,11 +139,11 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send returns the status of the answer, and all of it.
+// send returns the status of the response, and all of it.
 func send(ts *testscript.TestScript, req *http.Request) (status int, told string) {
 	req = req.Clone(req.Context())
 	if req.GetBody != nil {
-		req.Body, _ = req.GetBody() // of a string: it never fails
+		req.Body, _ = req.GetBody() // never fails for a string
 	}
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/keyporter/keyporter/server"
 )
 
-// stopTime is how long calls that run may take to come to their end when the program is stopped.
+// stopTime is how long running calls may take to finish when the program is stopped.
 const stopTime = 15 * time.Second
 
 func serveCommand() *cobra.Command {
@@ -59,7 +59,7 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 	return finish(srv, err)
 }
 
-// wait returns when the program is to end, or serving has.
+// wait returns when the program should stop, or serving has ended.
 func wait(ctx context.Context, srv *server.Server) error {
 	select {
 	case <-ctx.Done():
@@ -69,7 +69,7 @@ func wait(ctx context.Context, srv *server.Server) error {
 	}
 }
 
-// finish stops the server and returns err, or else what went wrong in stopping.
+// finish stops the server, and returns err or what went wrong while stopping.
 func finish(srv *server.Server, err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()

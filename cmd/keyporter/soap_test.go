@@ -15,7 +15,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// newToken adds a token for a user of the demo, which is switched off.
+// newToken adds a token for a user of the demo. The token is switched off.
 func newToken(t *testing.T, d *demo, login, name string) (keyporter.Token, string) {
 	t.Helper()
 	owner, err := d.srv.Control.UserByLogin(t.Context(), keyporter.Command(), login)
@@ -29,7 +29,7 @@ func newToken(t *testing.T, d *demo, login, name string) (keyporter.Token, strin
 	return token, secret.Reveal()
 }
 
-// found are the envelopes that a token finds over REST, by name.
+// found returns the names of the envelopes a token finds over REST.
 func found(t *testing.T, info demoInfo, token string) map[string]string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, info.URL+"/Api/v6/envelope/find", strings.NewReader("{}"))
@@ -53,8 +53,8 @@ func found(t *testing.T, info demoInfo, token string) map[string]string {
 	return byName
 }
 
-// TestOtherPeoplesSOAPClients has two programs that don't know of Keyporter take the WSDL
-// of the demo, and send an envelope through each of its ports.
+// TestOtherPeoplesSOAPClients has two programs that know nothing of Keyporter read the demo's WSDL,
+// and send an envelope through each of its ports.
 func TestOtherPeoplesSOAPClients(t *testing.T) {
 	_, info := runDemo(t)
 	clients, err := filepath.Abs("../../soap/testdata/clients")

@@ -123,7 +123,7 @@ func when(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// parseExpiry reads a day, which a token lives to the end of (UTC), a time, or never.
+// parseExpiry reads a day, at the end of which a token expires (UTC), a time, or never.
 func parseExpiry(s string) (time.Time, error) {
 	if s == "never" {
 		return time.Time{}, nil

@@ -29,7 +29,7 @@ func (o *owner) tokenImport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		in.DryRun = in.DryRun || len(faults) > 0 // tells what else is wrong
+		in.DryRun = in.DryRun || len(faults) > 0 // finds out what else is wrong
 		done, err := o.ImportTokens(cmd.Context(), keyporter.Command(), tokens, in)
 		if err != nil {
 			return err
@@ -74,7 +74,7 @@ func readImportFile(stdin io.Reader, file, format string) (tokens []control.Impo
 	return readImport(r)
 }
 
-// sayImport tells what came of an import: each line that can't be taken, and how many were.
+// sayImport prints the outcome of an import: the lines that can't be imported, and how many were.
 func sayImport(cmd *cobra.Command, done control.Import, dry bool) error {
 	slices.SortStableFunc(done.Faults, func(a, b control.LineFault) int { return cmp.Compare(a.Line, b.Line) })
 	for _, f := range done.Faults {

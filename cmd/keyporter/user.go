@@ -77,7 +77,7 @@ func (o *owner) userAdd() *cobra.Command {
 	return cmd
 }
 
-// organization finds or makes an organization.
+// organization finds or creates an organization.
 func (o *owner) organization(ctx context.Context, name string) (keyporter.Organization, error) {
 	org, err := o.OrganizationByName(ctx, keyporter.Command(), name)
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -94,7 +94,7 @@ func roleIDs(names []string) []keyporter.ID {
 	return ids
 }
 
-// password reads a password, or makes one.
+// password reads a password or generates one.
 func password(cmd *cobra.Command, stdin bool) (text string, made bool, err error) {
 	if !stdin {
 		return strings.ToLower(rand.Text()), true, nil
