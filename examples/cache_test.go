@@ -9,9 +9,10 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestTheCacheOfNginxKeepsNothingForOthers has who has a token send an empty header before
-// it. Some releases of nginx know the first of two headers only: to their cache it is a call without a token.
-func TestTheCacheOfNginxKeepsNothingForOthers(t *testing.T) {
+// TestNginxCachesNothingForOthers has a caller with a token send an empty header first. Some
+// releases of nginx see only the first of two headers: to their cache, that is a call without a
+// token.
+func TestNginxCachesNothingForOthers(t *testing.T) {
 	w := newWorld(t)
 	nginx := keyportertest.StartNginx(t, keyportertest.Example(t, "nginx/keyporter-cached.conf", w.keyporter.Address, w.api.address()))
 	for name, token := range map[string]string{"ApiToken": w.secret, "Authorization": "Bearer " + w.secret} {
@@ -27,13 +28,14 @@ func TestTheCacheOfNginxKeepsNothingForOthers(t *testing.T) {
 	}
 }
 
-// TestTheCacheOfNginxIsOnNoDisk: nginx writes the key of what it keeps beside it, and there are secrets in it.
-func TestTheCacheOfNginxIsOnNoDisk(t *testing.T) {
+// TestNginxCachesNothingOnDisk expects the cache in memory: nginx writes the key of each cached
+// answer next to it, and the key contains secrets.
+func TestNginxCachesNothingOnDisk(t *testing.T) {
 	text, err := os.ReadFile("nginx/keyporter-cached.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if path := regexp.MustCompile(`proxy_cache_path (/run/\S+ use_temp_path=off )`).Find(text); path == nil {
-		t.Error("the cache, or what it is made of, is somewhere else than in /run")
+		t.Error("the cache, or a part of it, is outside of /run")
 	}
 }

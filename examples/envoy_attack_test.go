@@ -22,9 +22,9 @@ func (w *world) dialEnvoy(t *testing.T) *grpc.ClientConn {
 	return conn
 }
 
-// TestEnvoyMaySendHeadersAsTheyCame (encode_raw_headers): then they are in another field,
-// and what is forged in it has to be seen there.
-func TestEnvoyMaySendHeadersAsTheyCame(t *testing.T) {
+// TestEnvoyMaySendRawHeaders expects forged headers to be found even if Envoy sends headers
+// unchanged (encode_raw_headers), which puts them into a different field.
+func TestEnvoyMaySendRawHeaders(t *testing.T) {
 	w := newWorld(t)
 	envoy := authv3.NewAuthorizationClient(w.dialEnvoy(t))
 	ask := func(path string, headers ...string) *authv3.CheckResponse {
@@ -41,7 +41,7 @@ func TestEnvoyMaySendHeadersAsTheyCame(t *testing.T) {
 		return out
 	}
 	if remove := ask("/shop/public", "x.keyporter.user", "evil", "x_original_uri", "\xff").GetOkResponse().GetHeadersToRemove(); !slices.Contains(remove, "x.keyporter.user") || !slices.Contains(remove, "x_original_uri") {
-		t.Errorf("of what is forged only %v are taken off", remove)
+		t.Errorf("of the forged headers, only %v are removed", remove)
 	}
 	if ok := ask("/shop/1", "apitoken", w.secret).GetOkResponse(); header(ok.GetHeaders(), "x-keyporter-user") != string(w.ada.ID) {
 		t.Errorf("a good token: %v", ok)
@@ -53,8 +53,9 @@ func TestEnvoyMaySendHeadersAsTheyCame(t *testing.T) {
 	}
 }
 
-// TestAQuestionThatNeverComesIsEnded has somebody who reaches the listener begin questions, and leave it at that.
-func TestAQuestionThatNeverComesIsEnded(t *testing.T) {
+// TestAnUnfinishedQuestionIsEnded has an attacker who can reach the listener begin questions and
+// never finish them.
+func TestAnUnfinishedQuestionIsEnded(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -63,6 +64,6 @@ func TestAQuestionThatNeverComesIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := stream.RecvMsg(&authv3.CheckResponse{}); err == nil || ctx.Err() != nil {
-		t.Errorf("it is waited for: %v", err)
+		t.Errorf("the question is still open: %v", err)
 	}
 }

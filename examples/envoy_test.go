@@ -9,7 +9,7 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"                  // to be known in the examples
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"                  // used by the examples
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"                     // likewise
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3" // likewise
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"                          // likewise
@@ -21,8 +21,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// TestTheExamplesOfEnvoyAreWhatEnvoyReads: a name or a type that Envoy doesn't know is a fault of the test.
-func TestTheExamplesOfEnvoyAreWhatEnvoyReads(t *testing.T) {
+// TestTheEnvoyExamplesAreValid fails for names and types that Envoy doesn't know.
+func TestTheEnvoyExamplesAreValid(t *testing.T) {
 	for _, name := range []string{"http", "grpc"} {
 		text, err := os.ReadFile("envoy/" + name + ".yaml")
 		if err != nil {
@@ -45,7 +45,7 @@ func TestTheExamplesOfEnvoyAreWhatEnvoyReads(t *testing.T) {
 	}
 }
 
-// TestEnvoyOverGRPC asks by Envoy's own protocol.
+// TestEnvoyOverGRPC asks in Envoy's own protocol.
 func TestEnvoyOverGRPC(t *testing.T) {
 	w := newWorld(t)
 	envoy := authv3.NewAuthorizationClient(w.dialEnvoy(t))
@@ -71,17 +71,17 @@ func TestEnvoyOverGRPC(t *testing.T) {
 	}
 	for _, h := range ok.GetHeaders() {
 		if h.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD || strings.Contains(h.GetHeader().GetValue(), "evil") {
-			t.Errorf("%v doesn't take the place of what the client sent", h)
+			t.Errorf("%v doesn't replace what the client sent", h)
 		}
 	}
 	for _, name := range []string{"apitoken", "authorization", "organizationkey", "userloginname", "dpop", "x_keyporter_login", "x-keyporter-actor", "x.keyporter.scopes", "x-keyporter-app", "x-original-url"} {
 		if !slices.Contains(ok.GetHeadersToRemove(), name) {
-			t.Errorf("%s isn't taken off: %v", name, ok.GetHeadersToRemove())
+			t.Errorf("%s isn't removed: %v", name, ok.GetHeadersToRemove())
 		}
 	}
 	for _, name := range []string{"x-keyporter-user", "x-keyporter-request-id", "x-forwarded-for"} {
 		if slices.Contains(ok.GetHeadersToRemove(), name) {
-			t.Errorf("%s is taken off again", name)
+			t.Errorf("%s is removed again", name)
 		}
 	}
 	old := ask("GET", "/Api/v5/x", "organizationkey", w.company, "userloginname", "ada@acme.example").GetOkResponse()
@@ -89,7 +89,7 @@ func TestEnvoyOverGRPC(t *testing.T) {
 		t.Errorf("an organization token: %v", old)
 	}
 	if ask("GET", "/shop/public").GetOkResponse() == nil {
-		t.Error("a public path is refused")
+		t.Error("a public path was refused")
 	}
 
 	for _, c := range []struct {
@@ -126,7 +126,7 @@ func header(all []*corev3.HeaderValueOption, name string) string {
 	return ""
 }
 
-// TestEnvoyOverHTTP asks as Envoy does: with the call itself, behind a prefix.
+// TestEnvoyOverHTTP asks the way Envoy does: with the call itself, behind a prefix.
 func TestEnvoyOverHTTP(t *testing.T) {
 	w := newWorld(t)
 	here := strings.TrimPrefix(w.URL(), "http://")

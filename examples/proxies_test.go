@@ -1,5 +1,5 @@
-// Package examples_test runs the proxies that people put in front of their APIs, with the
-// examples that they copy.
+// Package examples_test runs the proxies that people put in front of their APIs, with the example
+// configurations that they copy.
 package examples_test
 
 import (
@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// row is a call, and what has to become of it at every proxy.
+// row is a call and its expected outcome at every proxy.
 type row struct {
 	name    string
 	line    string
@@ -25,8 +25,8 @@ type row struct {
 	status  int
 
 	challenge string // a part of WWW-Authenticate
-	body      string // a part of what the client gets, when the call is refused
-	api       string // a part of what the API gets, when it is allowed
+	body      string // a part of what the client gets if the call is refused
+	api       string // a part of what the API gets if the call is allowed
 }
 
 func rows(w *world) []row {
@@ -69,7 +69,7 @@ func rows(w *world) []row {
 	return all
 }
 
-// forged are headers by which a client says who he is, or where.
+// forged returns headers in which a client claims to be someone or somewhere else.
 func forged(more ...string) []string {
 	return append([]string{
 		"X-Keyporter-User: evil", "x-keyporter-login: evil", "X-KEYPORTER-ACTOR: evil", "X-Keyporter-App: evil", "X-Keyporter-Scopes: evil", "X-Keyporter-Organization: evil",
@@ -80,8 +80,8 @@ func forged(more ...string) []string {
 	}, more...)
 }
 
-// TestProxies shows what becomes of calls behind each proxy with its example. What was
-// sent and what came back is a table in its output.
+// TestProxies shows the outcome of calls through each proxy with its example. Its output has a
+// table of what was sent and what came back.
 func TestProxies(t *testing.T) {
 	w := newWorld(t)
 	fronts, table := w.fronts(t), rows(w)
@@ -105,7 +105,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// faults tells what isn't as it should be in an answer to r.
+// faults returns what is wrong with an answer to r.
 func (w *world) faults(f front, r row, got answer, calls int64) (all []string) {
 	bad := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -129,7 +129,7 @@ func (w *world) faults(f front, r row, got answer, calls int64) (all []string) {
 	}
 	bad(strings.Contains(got.body, w.secret) || strings.Contains(got.body, w.company) || strings.Contains(strings.ToLower(got.body), "userloginname"), "the API gets a credential")
 	for _, name := range []string{"User", "Login", "Request-Id"} {
-		bad(r.api != "" && !strings.Contains(r.line, "public") && strings.Count(got.body, "X-Keyporter-"+name+": ") != 1, "the API isn't told %s, once", name)
+		bad(r.api != "" && !strings.Contains(r.line, "public") && strings.Count(got.body, "X-Keyporter-"+name+": ") != 1, "the API doesn't get exactly one %s", name)
 	}
 	if old := strings.Contains(r.api, "Actor"); !f.silent {
 		bad((got.header.Get("Deprecation") != "") != old, "Deprecation: %q", got.header.Get("Deprecation"))
@@ -138,15 +138,15 @@ func (w *world) faults(f front, r row, got answer, calls int64) (all []string) {
 	return all
 }
 
-// TestNoProxyOpensATunnel asks for another protocol. An API that goes over to HTTP/2 in clear
-// text would take further calls through the same connection, with whatever is forged in
-// them, which nobody checks.
+// TestNoProxyOpensATunnel asks to upgrade to another protocol. An API that switches to HTTP/2 in
+// clear text would accept more calls through the same connection, with forged headers that nobody
+// checks.
 func TestNoProxyOpensATunnel(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range w.fronts(t) {
 		for _, protocol := range []string{"h2c", "H2C", "websocket", "h2c, websocket", "websocket, h2c", "h2c\nUpgrade: websocket", "TLS/1.0"} {
 			got := exchange(t, f.address, "GET /shop/1 HTTP/1.1\nHost: api.example\nConnection: Upgrade, HTTP2-Settings, close\nUpgrade: "+protocol+"\nHTTP2-Settings: AAMAAABkAAQAAP__\nApiToken: "+w.secret+"\n\n")
-			// Caddy lets a WebSocket through.
+			// Caddy allows WebSockets.
 			passed := strings.Replace(got.body, "\nUpgrade: websocket\r\n", "\n", 1)
 			if got.status != http.StatusOK || strings.Contains(passed, "Upgrade:") {
 				t.Errorf("%s, %s: %d\n%s", f.name, protocol, got.status, got.body)
@@ -155,9 +155,8 @@ func TestNoProxyOpensATunnel(t *testing.T) {
 	}
 }
 
-// TestABodyStreamsThroughEachProxy sends 100 MB, and never more than 8 MB of it before the
-// API has read what came before: nobody on the way can have waited for the whole. To
-// Keyporter nothing of it is sent.
+// TestABodyStreamsThroughEachProxy sends 100 MB, but never more than 8 MB that the API hasn't read,
+// so no proxy can wait for the whole body. Keyporter must get none of it.
 func TestABodyStreamsThroughEachProxy(t *testing.T) {
 	const size, step, underway = 100 << 20, 1 << 20, 8 << 20
 	w := newWorld(t)
@@ -184,13 +183,13 @@ func TestABodyStreamsThroughEachProxy(t *testing.T) {
 				t.Errorf("%v\n%.500s", err, answer)
 			}
 			if n := w.keyporter.Carried.Load() - before; n == 0 || n > 4<<10 {
-				t.Errorf("Keyporter was sent %d bytes", n)
+				t.Errorf("Keyporter got %d bytes", n)
 			}
 		})
 	}
 }
 
-// TestNoProxyIsOpenWhenKeyporterIsDown, and none takes a call for another.
+// TestNoProxyIsOpenWhenKeyporterIsDown also expects no proxy to mistake one call for another.
 func TestNoProxyIsOpenWhenKeyporterIsDown(t *testing.T) {
 	w := newWorld(t)
 	fronts := w.fronts(t)
@@ -215,9 +214,9 @@ func TestNoProxyIsOpenWhenKeyporterIsDown(t *testing.T) {
 	}
 }
 
-// TestAnAPIThatFailsIsHeard: each proxy answers for itself then, and an API's own
-// 401, 403 and 500 are the API's.
-func TestAnAPIThatFailsIsHeard(t *testing.T) {
+// TestAPIErrorsReachTheClient expects an API's own 401, 403, and 500 to pass through each proxy,
+// and the proxy to answer for an API that is down.
+func TestAPIErrorsReachTheClient(t *testing.T) {
 	w := newWorld(t)
 	fronts := w.fronts(t)
 	status := 0
@@ -240,7 +239,7 @@ func TestAnAPIThatFailsIsHeard(t *testing.T) {
 	}
 }
 
-// TestWhoMayAsk has questions come straight to Keyporter.
+// TestWhoMayAsk sends questions directly to Keyporter.
 func TestWhoMayAsk(t *testing.T) {
 	w := newWorld(t)
 	here := strings.TrimPrefix(w.URL(), "http://")

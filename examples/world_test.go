@@ -28,7 +28,7 @@ type world struct {
 	keyporter *keyportertest.Line // between the proxies and Keyporter
 
 	ada     keyporter.User
-	secret  string // of a token of hers
+	secret  string // of one of her tokens
 	company string // the secret of an organization token
 
 	disabled string // the secret of a token that is switched off
@@ -63,11 +63,11 @@ func newWorld(t *testing.T) *world {
 // front is a proxy in front of the API.
 type front struct {
 	name, address string
-	down          int  // what it answers when Keyporter is down
-	silent        bool // it adds nothing to the answer of the API
+	down          int  // its status when Keyporter is down
+	silent        bool // it adds nothing to the API's response
 }
 
-// fronts starts each proxy with its example.
+// fronts starts each proxy with its example configuration.
 func (w *world) fronts(t *testing.T) []front {
 	t.Helper()
 	example := func(path string) string {
@@ -81,12 +81,12 @@ func (w *world) fronts(t *testing.T) []front {
 	}
 }
 
-// api answers with what it got, and remembers how much of a body has come.
+// api answers with the request it got, and keeps how much of a body it has read.
 type api struct {
 	*httptest.Server
 
 	calls atomic.Int64
-	read  atomic.Int64 // bytes of the body that comes
+	read  atomic.Int64 // bytes of the body read so far
 }
 
 func newAPI(t *testing.T) *api {
@@ -114,14 +114,13 @@ func (c counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// answer is what came back.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// send sends a request as it stands to an address: "GET /path", and header lines.
+// send sends a request exactly as written to an address: "GET /path", and header lines.
 func send(t *testing.T, address, line string, headers ...string) answer {
 	t.Helper()
 	return exchange(t, address, line+" HTTP/1.1\nHost: api.example\nConnection: close\n"+strings.Join(append(headers, "\n"), "\n"))

@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestARunSaysAllThatItHasTo wants every line there; what the numbers are is not its business.
-func TestARunSaysAllThatItHasTo(t *testing.T) {
+// TestARunPrintsEverything wants every line there; what the numbers are is not its business.
+func TestARunPrintsEverything(t *testing.T) {
 	var out strings.Builder
 	ms := time.Millisecond
 	o := options{tokens: 300, used: 100, conns: 4, rounds: 1, slot: 20 * ms, openRounds: 1, openSlot: 20 * ms, benchTime: ms, gogc: "100", profile: t.TempDir()}
@@ -35,7 +35,7 @@ func TestARunSaysAllThatItHasTo(t *testing.T) {
 	}
 }
 
-func TestOnlyAWholeAnswerCounts(t *testing.T) {
+func TestOnlyWholeAnswersCount(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 	for text, want := range map[string]struct{ whole, fault bool }{
 		"":           {},
@@ -54,7 +54,7 @@ func TestOnlyAWholeAnswerCounts(t *testing.T) {
 	}
 }
 
-func TestRatiosAreOfCleanRoundsWhenThereAreEnough(t *testing.T) {
+func TestRatiosUseCleanRoundsIfThereAreEnough(t *testing.T) {
 	program := func(counts ...int) *program {
 		p := &program{}
 		for round, n := range counts {

@@ -1,8 +1,7 @@
-// Package app is an example of an OAuth app: a website that acts at an API in the name of
-// whoever connects it. All that it knows of Keyporter is the address, a client id and a
-// client secret; the flow is golang.org/x/oauth2's.
-//
-// It is short so that it can be read. What it keeps is in memory and gone with the process.
+// Package app is an example of an OAuth app: a website that calls an API on behalf of the people
+// who connect it. All it knows about Keyporter is the address, a client ID, and a client secret;
+// golang.org/x/oauth2 implements the flow. It is short so that it can be read. It keeps everything
+// in memory, and nothing after it stops.
 package app
 
 import (
@@ -18,7 +17,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Config is what the app has to be told.
+// Config is what the app needs to know.
 type Config struct {
 	Address      string // of the app itself, such as http://127.0.0.1:8082; its redirect URI is /callback there
 	Issuer       string // address of Keyporter
@@ -39,9 +38,9 @@ type App struct {
 
 // session is a browser.
 type session struct {
-	mu sync.Mutex // one request of a browser at a time: two must not refresh at once
+	mu sync.Mutex // handles one request of a browser at a time: two must not refresh at once
 
-	state, nonce, verifier string // of the authorization that is on its way
+	state, nonce, verifier string // of the authorization in progress
 
 	who   string        // login name, from the ID token
 	token *oauth2.Token // nil: not connected
@@ -68,7 +67,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const cookie = "example-app"
 
-// session returns that of the browser, a new one when it has none.
+// session returns the browser's session, or a new one if it has none.
 func (a *App) session(w http.ResponseWriter, r *http.Request) *session {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,7 +80,7 @@ func (a *App) session(w http.ResponseWriter, r *http.Request) *session {
 	return s
 }
 
-// client asks the issuer where its endpoints are.
+// client gets the issuer's endpoints from its metadata.
 func (a *App) client(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
 	issuer, err := oidc.NewProvider(ctx, a.Issuer)
 	if err != nil {
@@ -107,7 +106,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, client.AuthCodeURL(s.state, oauth2.S256ChallengeOption(s.verifier), oidc.Nonce(s.nonce)), http.StatusSeeOther)
 }
 
-// callback takes in the answer and exchanges the code for tokens.
+// callback checks the answer and exchanges the code for tokens.
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	s := a.session(w, r)
 	s.mu.Lock()
@@ -162,7 +161,7 @@ func (a *App) exchange(ctx context.Context, s *session, code, nonce, verifier st
 	return nil
 }
 
-// refresh gets another access token, as happens by itself when the one that there is has expired.
+// refresh gets a new access token, as also happens automatically when the current one has expired.
 func (a *App) refresh(w http.ResponseWriter, r *http.Request) {
 	s := a.session(w, r)
 	s.mu.Lock()
@@ -184,7 +183,7 @@ func (a *App) refresh(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// forget is what the app can do for its part. The connection stands until the user ends it at Keyporter.
+// forget deletes the app's tokens. The connection remains until the user ends it at Keyporter.
 func (a *App) forget(w http.ResponseWriter, r *http.Request) {
 	s := a.session(w, r)
 	s.mu.Lock()
@@ -193,7 +192,8 @@ func (a *App) forget(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// fail tells what went wrong. What it tells of an answer of the token endpoint is its error, not a secret.
+// fail shows what went wrong. From an answer of the token endpoint, it shows the error, which
+// contains no secret.
 func fail(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusBadGateway) }
 
 //go:embed page.html
@@ -201,7 +201,7 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "page.html"))
 
-// home shows what can be done, and what came of what was done last.
+// home shows what the user can do, and the outcome of what they did last.
 func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	s := a.session(w, r)
 	s.mu.Lock()

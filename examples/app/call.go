@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// call is one thing that the app does at the API.
+// call is something the app can do with the API.
 type call struct {
 	Name, Label  string
 	method, path string
@@ -25,27 +25,27 @@ func calls() []call {
 	}
 }
 
-// note is a small document in a form.
+// note returns a form with a small document.
 func note() (contentType string, body []byte) {
 	var buf bytes.Buffer
 	form := multipart.NewWriter(&buf)
 	header := textproto.MIMEHeader{
 		"Content-Disposition": {`form-data; name="file"; filename="note.pdf"`}, "Content-Type": {"application/pdf"},
 	}
-	part, _ := form.CreatePart(header) // writing to memory doesn't fail
+	part, _ := form.CreatePart(header) // writing to memory can't fail
 	_, _ = part.Write([]byte("%PDF-1.4\n% a note\n"))
 	_ = form.Close()
 	return form.FormDataContentType(), buf.Bytes()
 }
 
-// result is what came of something.
+// result is the outcome of a call.
 type result struct {
 	What   string
-	Status string // of the API's answer
+	Status string // of the API's response
 	Text   string
 }
 
-// call calls the API with the access token. One that has expired is refreshed first, by the library.
+// call calls the API with the access token. The library refreshes an expired one first.
 func (a *App) call(w http.ResponseWriter, r *http.Request) {
 	s := a.session(w, r)
 	s.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// step is a call of ada's. In path, body and answer, <name> is an id: the first answer that
-// has it sets it. <time> is any time.
+// step is one of Ada's calls. In the path, body, and answer, <name> is an ID, set by the first
+// answer that contains it. <time> is any time.
 type step struct {
 	do     string
 	body   string
@@ -49,7 +49,7 @@ func everyRoute(t *testing.T, f func(r route, version, path string)) {
 	}
 }
 
-// follow makes the step's call, checks its answer, and returns what was called.
+// follow makes the step's call, checks its answer, and returns the endpoint it called.
 func (w *world) follow(ids map[string]string, s step) string {
 	w.t.Helper()
 	fill := func(text string) string {

@@ -19,17 +19,17 @@ const (
 	expired   status = "Expired"
 )
 
-// sent tells an envelope from a template and a draft.
+// sent distinguishes an envelope from a template and a draft.
 func (s status) sent() bool { return s != template && s != draft }
 
-// envelope is documents, and who does what with them. In a list it has neither.
+// envelope has documents, and recipients with their actions. In a list, it has neither.
 type envelope struct {
 	id         string
 	name       string
 	status     status
-	createdAt  time.Time // for one that was sent, when it was
+	createdAt  time.Time // for an envelope that was sent, the time it was sent
 	documents  []file
-	recipients []recipient // in their order
+	recipients []recipient // in order
 }
 
 type recipient struct{ action, email, givenName, surname string }
@@ -41,10 +41,10 @@ const (
 	sendCopy = "SendCopy"
 )
 
-// maxParts is how many documents, and how many recipients, an envelope may have.
+// maxParts is the maximum number of documents, and of recipients, in an envelope.
 const maxParts = 50
 
-// check tells what an envelope that somebody wants to make lacks.
+// check returns what is missing in an envelope that someone wants to create.
 func (e envelope) check() error {
 	switch {
 	case strings.TrimSpace(e.name) == "":
@@ -64,7 +64,7 @@ func (e envelope) check() error {
 	return nil
 }
 
-// create checks and stores a new envelope, draft or template, and returns its id.
+// create checks and stores a new envelope, draft, or template, and returns its ID.
 func (s *Service) create(ctx context.Context, c Caller, e envelope) (id string, err error) {
 	err = s.do(ctx, func(t tx) error {
 		id, err = t.insertEnvelope(ctx, c, e, time.Now())
@@ -73,7 +73,7 @@ func (s *Service) create(ctx context.Context, c Caller, e envelope) (id string, 
 	return id, err
 }
 
-// get returns one of c's envelopes, drafts or templates.
+// get returns one of c's envelopes, drafts, or templates.
 func (s *Service) get(ctx context.Context, c Caller, id string) (e envelope, err error) {
 	err = s.do(ctx, func(t tx) error {
 		e, err = t.envelope(ctx, c, id)
@@ -101,7 +101,7 @@ func (s *Service) cancel(ctx context.Context, c Caller, id string) error {
 	})
 }
 
-// remove deletes an envelope, draft or template, and the files that nothing else holds.
+// remove deletes an envelope, draft, or template, and the files that nothing else uses.
 func (s *Service) remove(ctx context.Context, c Caller, id string) error {
 	return s.deleteFiles(ctx, func(t tx) ([]file, error) {
 		e, err := t.envelope(ctx, c, id)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// fault is an error that the caller is told. Any other is ours, and he only learns its trace id.
+// fault is an error that the caller sees. From any other error, which is ours, they only learn its
+// trace ID.
 type fault struct {
 	status int
 	id     string
@@ -15,7 +16,7 @@ type fault struct {
 
 func (f fault) Error() string { return f.id + ": " + f.text }
 
-// What is somebody else's is answered as what doesn't exist: an id that was guessed tells nothing.
+// Other users' things are answered like things that don't exist: guessing an ID reveals nothing.
 var (
 	errNoEnvelope  = fault{http.StatusNotFound, "ERR0007", "There is no such envelope."}
 	errNoFile      = fault{http.StatusNotFound, "ERR0008", "There is no such file."}
@@ -48,8 +49,8 @@ type error6 struct {
 	TraceID string `json:"TraceId"`
 }
 
-// fail answers with an error in the version's shape. The trace id is Keyporter's request
-// id, so that one id leads to the story of the call there and to the error in our log.
+// fail answers with an error in the version's format. The trace ID is Keyporter's request ID, so
+// one ID leads to what Keyporter knows about the call, and to the error in our log.
 func (s *Service) fail(w http.ResponseWriter, r *http.Request, version rune, err error) {
 	f, trace, there := s.faultOf(r, err)
 	if !there {
@@ -62,8 +63,8 @@ func (s *Service) fail(w http.ResponseWriter, r *http.Request, version rune, err
 	_ = writeJSON(w, f.status, error6{f.id, f.id + " - " + f.text, trace})
 }
 
-// faultOf returns what the caller is told of an error, and its trace id. there is false
-// when nobody is there to be told.
+// faultOf returns what the caller sees of an error, and its trace ID. there is false if the client
+// is gone.
 func (s *Service) faultOf(r *http.Request, err error) (f fault, trace string, there bool) {
 	if trace = r.Header.Get(headerRequestID); trace == "" {
 		trace = newID(time.Now())

@@ -1,10 +1,8 @@
-// Package esign is a small e-signature API that stands behind Keyporter's gateway: an
-// example of what is left to do for an API that does not check credentials itself.
-//
-// It owns envelopes, drafts, templates and files, in an SQLite file of its own and a folder
-// beside it. Who calls, it believes the identity headers (caller.go), and nothing else:
-// credentials, roles and refusals are Keyporter's. So it must not be reachable but through
-// the gateway.
+// Package esign is a small e-signature API behind Keyporter's gateway: an example of what remains
+// to be done by an API that doesn't check credentials itself. It owns envelopes, drafts, templates,
+// and files, in its own SQLite file and a folder next to it. It takes the identity headers' word
+// for who is calling (caller.go); credentials, roles, and refusals are Keyporter's. So only the
+// gateway must be able to reach it.
 package esign
 
 import (
@@ -17,24 +15,24 @@ import (
 	"os"
 )
 
-// Version is what the version endpoints answer.
+// Version is the answer of the version endpoints.
 const Version = "1.0.0"
 
-// maxUpload is the size of the biggest upload, in bytes.
+// maxUpload is the maximum size of an upload in bytes.
 const maxUpload = 100 << 20
 
 // Service is the API. It is safe for concurrent use.
 type Service struct {
 	db    *sql.DB
-	files *os.Root // uploads, each under its id
+	files *os.Root // uploads, each named after its ID
 	mux   *http.ServeMux
 	log   *slog.Logger
 
 	maxUpload int64
 }
 
-// Open opens the SQLite file at path, and the folder for uploads beside it, which is named
-// as the file is with ".files" at the end. Both are made when they are missing.
+// Open opens the SQLite file at path, and the folder for uploads next to it, which has the same
+// name with ".files" appended. It creates whichever is missing.
 func Open(ctx context.Context, path string) (*Service, error) {
 	s := &Service{log: slog.Default(), maxUpload: maxUpload}
 	s.mux = s.newMux()
@@ -56,7 +54,7 @@ func Open(ctx context.Context, path string) (*Service, error) {
 	return s, nil
 }
 
-// Close closes the database and the folder. No call may run any more.
+// Close closes the database and the folder. No call may still be running.
 func (s *Service) Close() error {
 	return errors.Join(s.db.Close(), s.files.Close())
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// The users of the tests, as the gateway tells of them.
+// The users of the tests, as the gateway identifies them.
 var (
 	ada   = Caller{UserID: "u-ada", Login: "ada@acme.example"}
 	grace = Caller{UserID: "u-grace", Login: "grace@acme.example"}
@@ -24,7 +24,7 @@ const (
 	unknownID = "00000000-0000-0000-0000-000000000000"
 )
 
-// world is a service on a fresh database, and what it wrote to its log.
+// world is a service on a new database, and what it logged.
 type world struct {
 	*Service
 
@@ -55,7 +55,7 @@ func (w *world) open() {
 	w.Service = s
 }
 
-// request makes a call as it comes from the gateway.
+// request returns a call as it comes from the gateway.
 func (w *world) request(c Caller, do, body string) *http.Request {
 	w.t.Helper()
 	method, path, _ := strings.Cut(do, " ")
@@ -92,7 +92,7 @@ func (w *world) call(c Caller, do, body string) (status int, answer string) {
 	return w.do(w.request(c, do, body))
 }
 
-// expect fails the test unless the call is answered so.
+// expect fails the test unless the call gets this answer.
 func (w *world) expect(c Caller, do, body string, status int, want string) {
 	w.t.Helper()
 	if got, answer := w.call(c, do, body); got != status || answer != want {
@@ -100,7 +100,7 @@ func (w *world) expect(c Caller, do, body string, status int, want string) {
 	}
 }
 
-// expectFault is expect for an error, in the shape of the version that the path has.
+// expectFault is expect for an error, in the format of the path's version.
 func (w *world) expectFault(c Caller, do, body string, f fault) {
 	w.t.Helper()
 	w.expect(c, do, body, f.status, shape(do, f))
@@ -113,7 +113,7 @@ func shape(do string, f fault) string {
 	return `{"ErrorId":"` + f.id + `","Message":"` + f.id + `: ` + f.text + `","SupportId":"` + traceID + `"}`
 }
 
-// upload stores a file of c's and returns its id.
+// upload stores a file for c and returns its ID.
 func (w *world) upload(c Caller, name, content string) string {
 	w.t.Helper()
 	r := w.request(c, "POST /Api/v6/file/upload", content)
@@ -121,19 +121,19 @@ func (w *world) upload(c Caller, name, content string) string {
 	return w.id(w.do(r))
 }
 
-// send sends an envelope of c's and returns its id.
+// send sends an envelope for c and returns its ID.
 func (w *world) send(c Caller, name string) string {
 	w.t.Helper()
 	return w.id(w.call(c, "POST /Api/v6/envelope/send", body6(name, w.upload(c, "a.pdf", "%PDF"))))
 }
 
-// template makes a template of c's and returns its id.
+// template creates a template for c and returns its ID.
 func (w *world) template(c Caller, name string) string {
 	w.t.Helper()
 	return w.id(w.call(c, "POST /Api/v6/template/create", body6(name, w.upload(c, "a.pdf", "%PDF"))))
 }
 
-// id reads the id in an answer that has just one.
+// id returns the only ID in an answer.
 func (w *world) id(status int, answer string) string {
 	w.t.Helper()
 	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`).FindString(answer)
@@ -143,7 +143,7 @@ func (w *world) id(status int, answer string) string {
 	return id
 }
 
-// stored counts the files on the disk.
+// stored returns the number of files on disk.
 func (w *world) stored() int {
 	w.t.Helper()
 	files, err := os.ReadDir(w.path + ".files")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// file is an upload. Its bytes are in the folder for uploads, under its id.
+// file is an upload. Its content is in the folder for uploads, named after its ID.
 type file struct {
 	id   string
 	name string
@@ -31,7 +31,7 @@ func (s *Service) download(w http.ResponseWriter, r *http.Request, c Caller) err
 	}
 	defer func() { _ = content.Close() }()
 	h := w.Header()
-	// Somebody's file is never a page of ours.
+	// An uploaded file must never be rendered as one of our pages.
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
@@ -39,18 +39,18 @@ func (s *Service) download(w http.ResponseWriter, r *http.Request, c Caller) err
 	return nil
 }
 
-// keepUnused is how long an upload is kept that no envelope uses.
+// keepUnused is how long an upload is kept if no envelope uses it.
 const keepUnused = 24 * time.Hour
 
-// sweep deletes uploads that nobody made an envelope of.
+// sweep deletes uploads that nobody used for an envelope.
 func (s *Service) sweep(ctx context.Context) error {
 	return s.deleteFiles(ctx, func(t tx) ([]file, error) {
 		return t.filesBefore(ctx, time.Now().Add(-keepUnused))
 	})
 }
 
-// deleteFiles deletes those of the files that f names which no envelope uses: first from the
-// database, then from the disk, so that a crash in between leaves bytes but no dead names.
+// deleteFiles deletes those files returned by f that no envelope uses: first from the database,
+// then from disk, so that a crash in between leaves unused content, but no dangling names.
 func (s *Service) deleteFiles(ctx context.Context, f func(tx) ([]file, error)) error {
 	var gone []string
 	err := s.do(ctx, func(t tx) error {

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// A page of a list has defaultLimit entries, or as many as are asked for, up to maxLimit.
+// A page of a list has defaultLimit entries, or as many as requested, up to maxLimit.
 const (
 	defaultLimit = 100
 	maxLimit     = 1000
 )
 
-// findRequest says which envelopes are looked for. It is the same in all versions; Limit
-// and After are our own addition.
+// findRequest says which envelopes to find. It is the same in all versions. Limit and After are our
+// own addition.
 type findRequest struct {
-	SearchText string // in the name of the envelope, or in name or address of a recipient; letter case ignored
-	Status     status // none: any that was sent
+	SearchText string // in the envelope's name, or in a recipient's name or address; letter case is ignored
+	Status     status // none: all that were sent
 	StartDate  time.Time
 	EndDate    time.Time
 	Limit      int
-	After      string // the last id of the page before
+	After      string // the last ID of the previous page
 }
 
-// find returns a page of c's envelopes, newest first. Only those in known may be asked for
-// by status; without one, all that were sent are found.
+// find returns a page of c's envelopes, newest first. Callers can ask for the statuses in known;
+// without one, find returns everything that was sent.
 func (s *Service) find(ctx context.Context, c Caller, q findRequest, known ...status) (page []envelope, err error) {
 	switch {
 	case q.Status != "" && !slices.Contains(known, q.Status):

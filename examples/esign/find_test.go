@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// found returns the names of the envelopes that are found.
+// found returns the names of the envelopes that a call finds.
 func (w *world) found(do, body string) (names []string, last string) {
 	w.t.Helper()
 	status, answer := w.call(ada, do, body)
@@ -74,7 +74,7 @@ func TestPages(t *testing.T) {
 	for range 4 {
 		page, last := w.found("POST /Api/v6/envelope/find", `{"Limit":3,"After":"`+after+`"}`)
 		got, after = append(got, page...), last
-		w.send(ada, "Newer") // pages don't shift by what is new
+		w.send(ada, "Newer") // new entries don't shift the pages
 		if len(page) < 3 {
 			break
 		}
@@ -93,7 +93,7 @@ func TestIDsAreOrderedByAge(t *testing.T) {
 		at = at.Add(250 * time.Nanosecond)
 	}
 	if !slices.IsSorted(ids) {
-		t.Error("ids are not in the order of their times")
+		t.Error("IDs aren't in the order of their times")
 	}
 	if got := newID(time.UnixMilli(0x017f22e279b0))[:15]; got != "017f22e2-79b0-7" { // the example of RFC 9562 §A.6
 		t.Errorf("got %s", got)

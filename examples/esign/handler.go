@@ -9,10 +9,10 @@ import (
 	"net/http"
 )
 
-// handler answers a call. It writes an answer or returns an error, never both.
+// handler answers a call. It either writes an answer or returns an error.
 type handler func(w http.ResponseWriter, r *http.Request, c Caller) error
 
-// maxBody is the size of the longest JSON body, in bytes.
+// maxBody is the maximum size of a JSON body in bytes.
 const maxBody = 1 << 20
 
 // Answers without a body.
@@ -21,7 +21,7 @@ type (
 	noContent struct{} // 204
 )
 
-// takesBody makes a handler of f, which gets the JSON body. Its answer becomes JSON.
+// takesBody returns a handler that passes the JSON body to f and writes its answer as JSON.
 func takesBody[Q, A any](f func(context.Context, Caller, Q) (A, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request, c Caller) error {
 		q, err := read[Q](w, r)
@@ -33,7 +33,7 @@ func takesBody[Q, A any](f func(context.Context, Caller, Q) (A, error)) handler 
 	}
 }
 
-// takesID makes a handler of f, which gets the id in the path. Its answer becomes JSON.
+// takesID returns a handler that passes the ID in the path to f and writes its answer as JSON.
 func takesID[A any](f func(context.Context, Caller, string) (A, error)) handler {
 	return func(w http.ResponseWriter, r *http.Request, c Caller) error {
 		a, err := f(r.Context(), c, r.PathValue("id"))
@@ -41,13 +41,13 @@ func takesID[A any](f func(context.Context, Caller, string) (A, error)) handler 
 	}
 }
 
-// takesNothing makes a handler of f, which needs to know only who calls.
+// takesNothing returns a handler for f, which only needs to know the caller.
 func takesNothing[A any](f func(Caller) A) handler {
 	return func(w http.ResponseWriter, _ *http.Request, c Caller) error { return write(w, f(c), nil) }
 }
 
-// read decodes the body. Members that we don't know are read past: clients of this kind of
-// API send dozens of settings, of which an example needs few.
+// read decodes the body. It ignores members it doesn't know: clients of this kind of API send
+// dozens of settings, and an example needs few.
 func read[Q any](w http.ResponseWriter, r *http.Request) (q Q, err error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
@@ -62,7 +62,7 @@ func read[Q any](w http.ResponseWriter, r *http.Request) (q Q, err error) {
 	return q, nil
 }
 
-// write answers with a, unless there was an error: that one it returns.
+// write answers with a, or returns err if it isn't nil.
 func write(w http.ResponseWriter, a any, err error) error {
 	switch a.(type) {
 	case empty:
@@ -86,6 +86,6 @@ func writeJSON(w http.ResponseWriter, status int, a any) error {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // fails when the client went away
+	_, _ = w.Write(body) // fails only if the client is gone
 	return nil
 }

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Somebody else's id is answered as one that nobody has, byte for byte.
-func TestWhatIsSomebodyElsesDoesNotExist(t *testing.T) {
+// TestOtherUsersThingsDontExist expects another user's ID to get the same answer, byte for byte, as
+// an ID that nobody has.
+func TestOtherUsersThingsDontExist(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "lease.pdf", "%PDF")
@@ -53,14 +54,14 @@ func TestWhatIsSomebodyElsesDoesNotExist(t *testing.T) {
 	w.expect(grace, "POST /Api/v5/envelope/find", `{"Status":"Template"}`, http.StatusOK, `{"Envelopes":[]}`)
 	w.expect(grace, "POST /Api/v6/template/find", `{}`, http.StatusOK, `{"Templates":[]}`)
 
-	// Nothing of it did anything.
+	// None of these calls changed anything.
 	w.expect(ada, "POST /Api/v6/envelope/find", `{}`, http.StatusOK, `{"Envelopes":[{"Status":"Active","Id":"`+envelope+`","Name":"Lease"}]}`)
 	w.id(w.call(ada, "POST /Api/v6/template/createdraft", `{"TemplateId":"`+template+`"}`))
 	w.id(w.call(ada, "POST /Api/v6/draft/send", `{"DraftId":"`+draft+`"}`))
 	w.expect(ada, "GET /Api/v6/file/"+file, "", http.StatusOK, "%PDF")
 }
 
-func TestEveryRouteWantsACaller(t *testing.T) {
+func TestEveryRouteNeedsACaller(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	everyRoute(t, func(r route, version, path string) {

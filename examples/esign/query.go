@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// insertEnvelope checks and stores e under a new id. Files that aren't c's are unknown to him.
+// insertEnvelope checks and stores e under a new ID. Files of other users count as unknown.
 func (t tx) insertEnvelope(ctx context.Context, c Caller, e envelope, at time.Time) (id string, err error) {
 	if err := e.check(); err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (t tx) insertEnvelope(ctx context.Context, c Caller, e envelope, at time.Ti
 	return id, nil
 }
 
-// envelope returns one of c's envelopes, drafts or templates, with documents and recipients.
+// envelope returns one of c's envelopes, drafts, or templates, with its documents and recipients.
 func (t tx) envelope(ctx context.Context, c Caller, id string) (e envelope, err error) {
 	all, err := list(ctx, t, scanEnvelope, `
 		SELECT id, name, status, created_at
@@ -77,7 +77,7 @@ func scanRecipient(rows *sql.Rows) (r recipient, err error) {
 	return r, err
 }
 
-// deleteEnvelope deletes an envelope, draft or template that was just read.
+// deleteEnvelope deletes an envelope, draft, or template that was just read.
 func (t tx) deleteEnvelope(ctx context.Context, id string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM envelope WHERE id = ?`, id); err != nil {
 		return fmt.Errorf("delete envelope: %w", err)
@@ -114,7 +114,7 @@ func scanFile(rows *sql.Rows) (f file, err error) {
 	return f, err
 }
 
-// filesBefore returns everybody's files that were uploaded before a time.
+// filesBefore returns all users' files that were uploaded before a time.
 func (t tx) filesBefore(ctx context.Context, before time.Time) ([]file, error) {
 	all, err := list(ctx, t, scanFile, `
 		SELECT id, name, size
@@ -125,7 +125,7 @@ func (t tx) filesBefore(ctx context.Context, before time.Time) ([]file, error) {
 	return all, nil
 }
 
-// deleteUnusedFile deletes a file that is no document of any envelope, and tells whether it did.
+// deleteUnusedFile deletes a file unless an envelope uses it, and reports whether it did.
 func (t tx) deleteUnusedFile(ctx context.Context, id string) (bool, error) {
 	gone, err := t.changed(ctx, `
 		DELETE FROM file

@@ -20,7 +20,7 @@ func TestPaths(t *testing.T) {
 		"GET /api/V5.0/Envelope/" + id:                           200,
 		"GET /Api/v6/Envelope/" + strings.ToUpper(id):            200,
 		"GET /Api/v5/version?x=y":                                200,
-		"GET /Api/v4/user/me":                                    404, // came with version 5
+		"GET /Api/v4/user/me":                                    404, // added in version 5
 		"GET /Api/v5/system/version":                             404,
 		"GET /Api/v6/version":                                    404,
 		"GET /Api/v3/version":                                    404,
@@ -68,7 +68,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+func TestAWrongMethodGetsAnAllowHeader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rec := httptest.NewRecorder()
@@ -139,15 +139,16 @@ func TestAnEnvelopeKeepsOrderAndActions(t *testing.T) {
 	if status != http.StatusOK || !strings.HasSuffix(got, want) {
 		t.Errorf("got %d %s\nwant it to end in %s", status, got, want)
 	}
-	// The same file may be there twice, and goes with the envelope.
+	// The same file can be in an envelope twice, and is deleted with it.
 	w.expect(ada, "DELETE /Api/v5/envelope/"+id, "", http.StatusNoContent, "")
 	if n := w.stored(); n != 0 {
 		t.Errorf("%d files are left", n)
 	}
 }
 
-// What goes wrong on our side is in the log, under the id that the caller gets, and nowhere else.
-func TestAFaultOfOursIsLoggedAndNotTold(t *testing.T) {
+// TestOurErrorsAreLoggedAndNotShown expects an internal error in the log, under the ID that the
+// caller gets, and nowhere else.
+func TestOurErrorsAreLoggedAndNotShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	if err := w.db.Close(); err != nil {
@@ -166,7 +167,7 @@ func TestAFaultOfOursIsLoggedAndNotTold(t *testing.T) {
 	}
 }
 
-func TestAnErrorWithoutRequestIDGetsATraceIDOfOurs(t *testing.T) {
+func TestAnErrorWithoutARequestIDGetsATraceID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.request(ada, "GET /Api/v6/envelope/"+unknownID, "")

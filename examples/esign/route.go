@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// access is who may call an endpoint.
+// access says who may call an endpoint.
 type access bool
 
 const (
@@ -17,16 +17,17 @@ const (
 	caller access = true
 )
 
-// route is an endpoint, in each of its versions.
+// route is an endpoint in each of its versions.
 type route struct {
 	method   string
-	versions string // a digit each
+	versions string // one digit each
 	path     string
 	access   access
 	handle   handler
 }
 
-// routes are all endpoints. Those of versions 4 and 5 are in version5.go, those of 6 in version6.go.
+// routes returns all endpoints. Those of versions 4 and 5 are in version5.go, those of version 6 in
+// version6.go.
 func (s *Service) routes() []route {
 	return []route{
 		{"GET", "45", "version", anyone, takesNothing(about5)},
@@ -64,7 +65,7 @@ func (s *Service) routes() []route {
 	}
 }
 
-// ServeHTTP answers a call. Letter case doesn't count in a path, and v5.0 is v5.
+// ServeHTTP answers a call. It ignores letter case in paths, and v5.0 means v5.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.URL.Path, soapPath) {
 		s.soap(w, r)
@@ -80,8 +81,8 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, &r2)
 }
 
-// plainPath makes /v5/envelope/send of /Api/V5.0/Envelope/Send. No path of this API needs
-// escapes or dots; with them it is none of its paths, however somebody else may read it.
+// plainPath turns /Api/V5.0/Envelope/Send into /v5/envelope/send. No path of this API needs escapes
+// or dots; a path with them is unknown, however another server may read it.
 func plainPath(u *url.URL) (plain string, ok bool) {
 	rest, ok := strings.CutPrefix(strings.ToLower(u.Path), "/api/")
 	version, rest, _ := strings.Cut(rest, "/")
@@ -107,12 +108,12 @@ func (s *Service) newMux() *http.ServeMux {
 	return mux
 }
 
-// endpoint lets in who may, and tells errors as the version tells them.
+// endpoint lets in those who have access, and writes errors in the version's format.
 func (s *Service) endpoint(rt route, version rune) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, ok := callerOf(r.Header)
 		if rt.access == caller && !ok {
-			w.WriteHeader(http.StatusUnauthorized) // in every version without a body
+			w.WriteHeader(http.StatusUnauthorized) // in every version, without a body
 			return
 		}
 		if err := rt.handle(w, r, c); err != nil {
@@ -121,8 +122,8 @@ func (s *Service) endpoint(rt route, version rune) http.HandlerFunc {
 	}
 }
 
-// methods are the endpoints of one path. They are not left to ServeMux because it would
-// take GET envelope/send for the envelope whose id is "send".
+// methods are the endpoints of one path. ServeMux can't dispatch them, because it would read GET
+// envelope/send as the envelope with the ID "send".
 type methods map[string]http.Handler
 
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {

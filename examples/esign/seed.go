@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Seed gives a user some envelopes in different states, and a template, so that there is
-// something to find. It does so once: what he deletes stays deleted.
+// Seed gives a user some envelopes in different states, and a template, so that there is something
+// to find. It does so once: what the user deletes stays deleted.
 func (s *Service) Seed(ctx context.Context, c Caller) error {
 	now := time.Now()
 	return s.do(ctx, func(t tx) error {
@@ -31,7 +31,8 @@ func (s *Service) Seed(ctx context.Context, c Caller) error {
 	})
 }
 
-// examples are what a user is given, oldest first. He signs himself; the others are nobody's addresses.
+// examples returns what a user gets, oldest first. The user is one of the signers; the other
+// addresses are nobody's.
 func examples(c Caller) []envelope {
 	me := recipient{action: sign, email: c.Login}
 	from := func(action, mailbox string) recipient {
@@ -48,7 +49,7 @@ func examples(c Caller) []envelope {
 	}
 }
 
-// seed stores e as of a time, with a document of a line.
+// seed stores e as of a time, with a document of one line.
 func (s *Service) seed(ctx context.Context, t tx, c Caller, e envelope, at time.Time) error {
 	f := file{id: newID(at), name: e.name + ".txt"}
 	var err error

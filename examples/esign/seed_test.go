@@ -59,7 +59,8 @@ func TestSeedByManyAtOnce(t *testing.T) {
 	}
 }
 
-// Many callers at once get what is theirs, and a draft is sent once.
+// TestManyAtOnce expects many callers at once to get their own envelopes, and a draft to be sent
+// once.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -10,19 +10,20 @@ import (
 	"strings"
 )
 
-// The same API over SOAP: as much of it as a first envelope needs. Keyporter reads and
-// answers what is about credentials, so that authorizationXml is empty when it comes here.
+// The same API over SOAP, with as much as a first envelope needs. Keyporter handles credentials, so
+// authorizationXml arrives empty.
 
 const (
 	soapPath      = "/api.asmx" // in any letter case
 	soapNamespace = "http://www.eSignAnyWhere.com/"
 
-	// maxMessage is the size of the longest message, in bytes. An upload is read into memory
-	// here, as base64 in a string; REST takes bigger ones.
+	// maxMessage is the maximum size of a message in bytes. An upload is read into memory here, as
+	// base64 in a string; REST accepts bigger ones.
 	maxMessage = 24 << 20
 )
 
-// soapOperation does one operation, and returns what okInfo has in it: text, or what becomes elements.
+// soapOperation performs an operation, and returns the content of okInfo: text, or a value that is
+// encoded as elements.
 type soapOperation struct {
 	access access
 	do     func(context.Context, Caller, soapParameters) (any, error)
@@ -39,8 +40,8 @@ func (s *Service) soapOperations() map[string]soapOperation {
 	}
 }
 
-// soap answers a message. Whether its operation succeeded stands in the result; the status
-// of HTTP says only whether it is a message, and of somebody.
+// soap answers a message. The result says whether its operation succeeded. The HTTP status only
+// says whether the request is a message and has a caller.
 func (s *Service) soap(w http.ResponseWriter, r *http.Request) {
 	var m soapMessage
 	if r.Method != http.MethodPost {
@@ -143,12 +144,12 @@ func writeSOAP(w http.ResponseWriter, m *soapMessage, res apiResult) {
 	var out bytes.Buffer
 	name := m.Body.Operation.XMLName.Local
 	fmt.Fprintf(&out, `%s<soap:Envelope xmlns:soap="%s"><soap:Body><%sResponse xmlns="%s"><%[3]sResult>`, xml.Header, m.XMLName.Space, name, soapNamespace)
-	_ = xml.EscapeText(&out, inner) // a buffer takes everything
+	_ = xml.EscapeText(&out, inner) // writing to a buffer can't fail
 	fmt.Fprintf(&out, `</%[1]sResult></%[1]sResponse></soap:Body></soap:Envelope>`, name)
 	contentType := "text/xml"
 	if m.XMLName.Space != soap11 {
 		contentType = "application/soap+xml"
 	}
 	w.Header().Set("Content-Type", contentType+"; charset=utf-8")
-	_, _ = w.Write(out.Bytes()) // fails when the client went away
+	_, _ = w.Write(out.Bytes()) // fails only if the client is gone
 }

@@ -13,7 +13,7 @@ const soapEnvelopeXML = `<envelope><name>Lease &amp; keys</name><eMailSubject>x<
 	`<step><orderIndex>1</orderIndex><recipientType>Signer</recipientType><recipients><recipient><languageCode>en</languageCode><eMail>grace@acme.example</eMail><firstName>Grace</firstName><lastName>G</lastName></recipient></recipients></step>` +
 	`</steps></envelope>`
 
-// soapMessageOf calls an operation with parameters: name, value, and so on.
+// soapMessageOf returns a message that calls an operation with parameters: name, value, and so on.
 func soapMessageOf(operation string, parameters ...string) string {
 	var b strings.Builder
 	b.WriteString(`<s:Envelope xmlns:s="` + soap11 + `"><s:Body><` + operation + ` xmlns="` + soapNamespace + `"><authorizationXml></authorizationXml>`)
@@ -62,7 +62,7 @@ func failedResult(f fault) string {
 	return `<apiResult version="` + Version + `"><baseResult>failed</baseResult><errorInfo><error>` + f.id + `</error><errorMsg>` + f.id + `: ` + strings.ReplaceAll(f.text, "'", "&#39;") + `</errorMsg><supportId>` + traceID + `</supportId></errorInfo></apiResult>`
 }
 
-// What is sent over SOAP is found over REST, and the other way round.
+// TestAnEnvelopeOverSOAP expects to find over REST what was sent over SOAP, and vice versa.
 func TestAnEnvelopeOverSOAP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

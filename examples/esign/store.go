@@ -15,8 +15,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// A template and a draft are envelopes that were not sent: they differ in status only.
-// Times are Unix milliseconds.
+// Templates and drafts are envelopes that weren't sent: they only differ in status. Times are Unix
+// milliseconds.
 const schema = `
 CREATE TABLE IF NOT EXISTS file (
 	id         TEXT   NOT NULL PRIMARY KEY,
@@ -54,8 +54,8 @@ CREATE TABLE IF NOT EXISTS seed (
 	seeded_at BIGINT NOT NULL
 );`
 
-// openDB opens a single connection: SQLite lets one writer in at a time, and an example has
-// no readers who would mind the queue.
+// openDB opens a single connection: SQLite allows one writer at a time, and in an example, no
+// reader minds waiting.
 func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
 	if err != nil {
@@ -64,7 +64,7 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	// The driver takes settings as _pragma only; _busy_timeout and the like it ignores.
+	// The driver reads settings only from _pragma; it ignores _busy_timeout and the like.
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
 		"?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)"
 	db, err := sql.Open("sqlite", dsn)
@@ -78,10 +78,10 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// tx is a transaction. The queries are its methods, each beside the noun that it is about.
+// tx is a transaction. The queries are its methods, each next to what it is about.
 type tx struct{ *sql.Tx }
 
-// do runs f in a transaction. An error of f undoes what it did.
+// do runs f in a transaction, which it rolls back if f returns an error.
 func (s *Service) do(ctx context.Context, f func(tx) error) error {
 	t, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Service) do(ctx context.Context, f func(tx) error) error {
 	return t.Commit()
 }
 
-// changed runs a statement and tells whether it changed a row.
+// changed runs a statement and reports whether it changed a row.
 func (t tx) changed(ctx context.Context, query string, args ...any) (bool, error) {
 	res, err := t.ExecContext(ctx, query, args...)
 	if err != nil {
@@ -111,7 +111,7 @@ func list[T any](ctx context.Context, t tx, scan func(*sql.Rows) (T, error), que
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	all := []T{} // on the wire an empty list is [], not null
+	all := []T{} // on the wire, an empty list is [], not null
 	for rows.Next() {
 		v, err := scan(rows)
 		if err != nil {
@@ -122,9 +122,9 @@ func list[T any](ctx context.Context, t tx, scan func(*sql.Rows) (T, error), que
 	return all, rows.Err()
 }
 
-// newID returns a UUID of version 7 (RFC 9562 §5.7), whose first 60 bits are the time, to
-// a quarter of a microsecond (§6.2, method 3): ordered by id is ordered by age. It is a
-// name, not a secret: what keeps a stranger out is the user_id in every query.
+// newID returns a UUID of version 7 (RFC 9562 §5.7), whose first 60 bits are the time, to a quarter
+// of a microsecond (§6.2, method 3), so sorting by ID sorts by age. It is a name, not a secret:
+// what keeps strangers out is the user_id in every query.
 func newID(at time.Time) string {
 	var b [16]byte
 	_, _ = rand.Read(b[8:]) // never fails, see crypto/rand

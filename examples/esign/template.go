@@ -15,7 +15,7 @@ func (s *Service) template(ctx context.Context, c Caller, id string) (e envelope
 	return e, err
 }
 
-// unsent returns a template, or a draft. One that has become something else is unknown.
+// unsent returns a template or a draft. If its status has changed, it counts as unknown.
 func (t tx) unsent(ctx context.Context, c Caller, id string, kind status) (envelope, error) {
 	e, err := t.envelope(ctx, c, id)
 	switch {
@@ -29,8 +29,8 @@ func (t tx) unsent(ctx context.Context, c Caller, id string, kind status) (envel
 	return e, errNoTemplate
 }
 
-// use makes a draft, or an envelope that is sent, of a template. Change is what is to be
-// different from the template. It returns the new id.
+// use creates a draft, or an envelope that is sent, from a template, with the changes that change
+// makes. It returns the new ID.
 func (s *Service) use(ctx context.Context, c Caller, templateID string, as status, change func(*envelope) error) (id string, err error) {
 	err = s.do(ctx, func(t tx) error {
 		e, err := t.unsent(ctx, c, templateID, template)
@@ -47,7 +47,7 @@ func (s *Service) use(ctx context.Context, c Caller, templateID string, as statu
 	return id, err
 }
 
-// sendDraft makes an envelope of a draft, which is gone then, and returns the envelope's id.
+// sendDraft turns a draft into an envelope, deletes the draft, and returns the envelope's ID.
 func (s *Service) sendDraft(ctx context.Context, c Caller, draftID string) (id string, err error) {
 	err = s.do(ctx, func(t tx) error {
 		e, err := t.unsent(ctx, c, draftID, draft)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// receive stores an upload. The bytes go from the connection to the disk: no more than a
-// buffer of them is ever in memory, and the database waits for none of them.
+// receive stores an upload. It streams from the connection to disk: only a buffer of it is ever in
+// memory, and no transaction waits for it.
 func (s *Service) receive(w http.ResponseWriter, r *http.Request, c Caller) (id string, err error) {
 	r.Body = http.MaxBytesReader(w, r.Body, s.maxUpload)
 	name, content, err := uploaded(r)
@@ -25,7 +25,7 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request, c Caller) (id 
 	return s.store(r.Context(), c, name, content)
 }
 
-// store keeps a file of c's and returns its id.
+// store keeps a file for c and returns its ID.
 func (s *Service) store(ctx context.Context, c Caller, name string, content io.Reader) (id string, err error) {
 	f := file{id: newID(time.Now()), name: name}
 	if f.size, err = s.keep(f.id, content); err == nil {
@@ -38,7 +38,7 @@ func (s *Service) store(ctx context.Context, c Caller, name string, content io.R
 	return f.id, nil
 }
 
-// uploaded finds the file in a request: the part of a form, or the whole body.
+// uploaded returns the file in a request: the part of a form, or the whole body.
 func uploaded(r *http.Request) (name string, content io.Reader, err error) {
 	if r.ContentLength == 0 {
 		return "", nil, errEmptyFile
@@ -59,7 +59,7 @@ func uploaded(r *http.Request) (name string, content io.Reader, err error) {
 		case err != nil:
 			return "", nil, unreadable(err)
 		}
-		switch strings.ToLower(part.FormName()) { // each of them is in use
+		switch strings.ToLower(part.FormName()) { // clients use each of these names
 		case "file", "attachment":
 			name, err := attachmentName(part.Header.Get("Content-Disposition"))
 			return name, part, err
@@ -76,7 +76,7 @@ func attachmentName(disposition string) (string, error) {
 	return plainName(params["filename"])
 }
 
-// plainName is the name of a file without folders.
+// plainName returns the name of a file without folders.
 func plainName(name string) (string, error) {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	if name == "." || name == "/" {
@@ -85,7 +85,7 @@ func plainName(name string) (string, error) {
 	return name, nil
 }
 
-// keep writes content to the disk and returns how many bytes it has.
+// keep writes content to disk and returns its size in bytes.
 func (s *Service) keep(id string, content io.Reader) (size int64, err error) {
 	f, err := s.files.OpenFile(id, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -98,10 +98,10 @@ func (s *Service) keep(id string, content io.Reader) (size int64, err error) {
 	if size == 0 {
 		return 0, errEmptyFile
 	}
-	return size, f.Sync() // before a row says that it is there
+	return size, f.Sync() // before a row says it exists
 }
 
-// unreadable tells what is wrong with an upload that didn't come to its end.
+// unreadable says what is wrong with an upload that didn't arrive completely.
 func unreadable(err error) error {
 	var tooLong *http.MaxBytesError
 	var disk *fs.PathError

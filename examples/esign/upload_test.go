@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// form is a multipart body with one file.
+// form returns a multipart body with one file.
 func form(t *testing.T, field, name, content string) (contentType, body string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -103,14 +103,14 @@ func TestBadUploads(t *testing.T) {
 		}
 	}
 	if n := w.stored(); n != 0 {
-		t.Errorf("%d files are left of uploads that failed", n)
+		t.Errorf("failed uploads left %d files", n)
 	}
 	r := w.request(ada, "POST /Api/v6/file/upload", strings.Repeat("x", 1000))
 	r.Header.Set("Content-Disposition", pdf)
-	w.id(w.do(r)) // as big as may be
+	w.id(w.do(r)) // of the maximum size
 }
 
-func TestAFullDiskIsAFaultOfOurs(t *testing.T) {
+func TestAFullDiskIsAnInternalError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	if err := os.RemoveAll(w.path + ".files"); err != nil {
@@ -123,8 +123,9 @@ func TestAFullDiskIsAFaultOfOurs(t *testing.T) {
 	}
 }
 
-// A file goes with the last envelope, draft or template that has it.
-func TestFilesGoWithTheLastThatHasThem(t *testing.T) {
+// TestFilesAreDeletedWithTheirLastUse expects a file to be deleted with the last envelope, draft,
+// or template that uses it.
+func TestFilesAreDeletedWithTheirLastUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	file := w.upload(ada, "a.pdf", "%PDF")
@@ -135,11 +136,11 @@ func TestFilesGoWithTheLastThatHasThem(t *testing.T) {
 	w.expect(ada, "DELETE /Api/v5/envelope/"+envelope, "", http.StatusNoContent, "")
 	w.expectFault(ada, "GET /Api/v6/file/"+file, "", errNoFile)
 	if n := w.stored(); n != 0 {
-		t.Errorf("%d files are left", n)
+		t.Errorf("%d files remain", n)
 	}
 }
 
-func TestUnusedUploadsGoAfterADay(t *testing.T) {
+func TestUnusedUploadsAreDeletedAfterADay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	used, old, young := w.upload(ada, "used.pdf", "1"), w.upload(ada, "old.pdf", "2"), w.upload(ada, "young.pdf", "3")

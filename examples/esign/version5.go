@@ -9,10 +9,11 @@ import (
 
 func about5(Caller) versionResponse5 { return versionResponse5{Success: true, Version: Version} }
 
-// authorized says, in every version, that the call came through: the gateway lets no other.
+// authorized says, in every version, that the call got through: the gateway lets no other calls
+// through.
 func authorized(Caller) empty { return empty{} }
 
-// me5 leaves the names empty: Keyporter doesn't tell them.
+// me5 leaves names empty, because Keyporter doesn't pass them on.
 func me5(c Caller) meResponse5 { return meResponse5{ID: c.UserID, Email: c.Login} }
 
 func (s *Service) upload5(w http.ResponseWriter, r *http.Request, c Caller) error {
@@ -29,14 +30,14 @@ func (s *Service) send5(ctx context.Context, c Caller, q sendRequest5) (sendResp
 	return newSendResponse5(id), err
 }
 
-// get5 returns drafts and templates too.
+// get5 also returns drafts and templates.
 func (s *Service) get5(ctx context.Context, c Caller, id string) (envelope5, error) {
 	e, err := s.get(ctx, c, id)
 	return newEnvelope5(e), err
 }
 
-// find5 lists drafts and templates too, when their Status is asked for. An envelope can be
-// found by the Status that it is answered with, and by the one that version 6 has for it.
+// find5 also lists drafts and templates if asked for their status. An envelope can be found by the
+// status in this version's answers, and by the equivalent status of version 6.
 func (s *Service) find5(ctx context.Context, c Caller, q findRequest) (findResponse5, error) {
 	if string(q.Status) == status5(active) {
 		q.Status = active
@@ -57,7 +58,7 @@ func (s *Service) delete5(ctx context.Context, c Caller, id string) (noContent, 
 	return noContent{}, s.remove(ctx, c, id)
 }
 
-// copyFromTemplate5 returns what is to be sent for an envelope like the template.
+// copyFromTemplate5 returns what to send for an envelope like the template.
 func (s *Service) copyFromTemplate5(ctx context.Context, c Caller, id string) (sendRequest5, error) {
 	e, err := s.template(ctx, c, id)
 	return newSendRequest5(e), err

@@ -9,7 +9,7 @@ import (
 
 func about6(Caller) versionResponse6 { return versionResponse6{Version} }
 
-// whoAmI6 leaves empty what Keyporter doesn't tell: names, assignments, roles.
+// whoAmI6 leaves empty what Keyporter doesn't pass on: names, assignments, and roles.
 func whoAmI6(c Caller) whoAmIResponse6 {
 	return whoAmIResponse6{
 		UserID: c.UserID, Email: c.Login, UserName: c.Login,
@@ -49,7 +49,7 @@ func (s *Service) files6(ctx context.Context, c Caller, id string) (filesRespons
 	return out, err
 }
 
-// sent6 returns an envelope. Drafts and templates are none in version 6.
+// sent6 returns an envelope. In version 6, drafts and templates aren't envelopes.
 func (s *Service) sent6(ctx context.Context, c Caller, id string) (envelope, error) {
 	e, err := s.get(ctx, c, id)
 	if err == nil && !e.status.sent() {
@@ -71,7 +71,7 @@ func (s *Service) cancel6(ctx context.Context, c Caller, q envelopeID6) (empty, 
 	return empty{}, s.cancel(ctx, c, q.EnvelopeID)
 }
 
-// delete6 deletes drafts and templates too.
+// delete6 also deletes drafts and templates.
 func (s *Service) delete6(ctx context.Context, c Caller, q envelopeID6) (empty, error) {
 	return empty{}, s.remove(ctx, c, q.EnvelopeID)
 }

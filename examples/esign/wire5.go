@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What versions 4 and 5 send and receive.
+// The requests and responses of versions 4 and 5.
 
 type versionResponse5 struct {
 	Success bool
@@ -96,13 +96,13 @@ type templateRequest5 struct {
 	}
 }
 
-// override5 puts another recipient in the place of the one with this e-mail address.
+// override5 replaces the recipient with this email address.
 type override5 struct {
 	Email     string
 	Recipient recipient5
 }
 
-// envelope reads what is to be sent. Steps are done by OrderIndex.
+// envelope reads what to send. Steps happen in the order of OrderIndex.
 func (q sendRequest5) envelope() (envelope, error) {
 	d := q.SendEnvelopeDescription
 	e := envelope{name: d.Name, status: active}
@@ -187,7 +187,7 @@ func newSendResponse5(id string) sendResponse5 {
 	return sendResponse5{EnvelopeID: id, BulkChildrenIDs: []string{}}
 }
 
-// override changes what the template says.
+// override changes what the template has.
 func (q templateRequest5) override(e *envelope) error {
 	if name := q.EnvelopeOverrideOptions.Name; name != "" {
 		e.name = name

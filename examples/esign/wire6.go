@@ -2,7 +2,7 @@ package esign
 
 import "time"
 
-// What version 6 sends and receives.
+// The requests and responses of version 6.
 
 type versionResponse6 struct{ Version string }
 
@@ -82,7 +82,7 @@ type templatesResponse6 struct{ Templates []template6 }
 
 type sendDraftResponse6 struct{ Envelope envelopeID6 }
 
-// The ids with which version 6 asks and answers, one to a body.
+// The IDs in requests and responses of version 6, one per body.
 type (
 	envelopeID6 struct {
 		EnvelopeID string `json:"EnvelopeId"`
@@ -95,7 +95,7 @@ type (
 	}
 )
 
-// envelope reads what is to be made. Documents are numbered in their order.
+// envelope reads what to create. Documents are numbered in order.
 func (q sendRequest6) envelope(s status) (envelope, error) {
 	e := envelope{name: q.Name, status: s}
 	for _, d := range q.Documents {

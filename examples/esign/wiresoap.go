@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What SOAP sends and receives. Whatever has a structure is XML in a string.
+// The messages over SOAP. Anything structured is XML in a string.
 
 const soap11 = "http://schemas.xmlsoap.org/soap/envelope/"
 
@@ -16,7 +16,7 @@ type soapMessage struct {
 	}
 }
 
-// soapParameters are those of all operations.
+// soapParameters has the parameters of all operations.
 type soapParameters struct {
 	XMLName                    xml.Name // of the operation
 	FileXML                    string   `xml:"fileXml"`
@@ -34,10 +34,10 @@ type apiResult struct {
 	ErrorInfo  *errorInfo `xml:"errorInfo"`
 }
 
-// okInfo has text in it, or elements.
+// okInfo contains text or elements.
 type okInfo struct{ info any }
 
-// MarshalXML writes an id as text: clients read it as that.
+// MarshalXML writes an ID as text, as clients expect.
 func (o okInfo) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	if id, ok := o.info.(string); ok {
 		return e.EncodeElement(id, start)
@@ -76,7 +76,7 @@ type soapRecipient struct {
 	Type       string `xml:"type,omitempty"`
 }
 
-// description is the same in the words of version 5.
+// description converts it to version 5.
 func (e soapEnvelope) description() description5 {
 	d := description5{Name: e.Name}
 	for _, s := range e.Steps {

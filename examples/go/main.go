@@ -1,5 +1,5 @@
-// Go is an API that has Keyporter's check in its own process. It answers who calls, on
-// three paths with rules of their own.
+// Go is an API with Keyporter's check in its own process. It answers who is calling, on three paths
+// with their own rules.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	flag.StringVar(&cfg.API, "api", "shop", "what Keyporter's configuration calls this API")
 	flag.DurationVar(&cfg.Grace, "grace", 0, "how long known callers keep working when Keyporter is gone")
 	flag.Parse()
-	cfg.Secret = os.Getenv("KEYPORTER_GATEWAY_SECRET") // command lines are seen by everybody on a machine
+	cfg.Secret = os.Getenv("KEYPORTER_GATEWAY_SECRET") // everyone on a machine can see command lines
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := serve(ctx, *listen, cfg); err != nil {
@@ -43,7 +43,7 @@ func api(keys *client.Client) http.Handler {
 	return mux
 }
 
-// orders knows who calls: nobody else gets here.
+// orders always has a caller: nobody else gets here.
 func orders(w http.ResponseWriter, r *http.Request) {
 	caller, _ := client.CallerOf(r.Context())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

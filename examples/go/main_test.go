@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// TestTheExample has a user's token and an app's call the paths of the API.
+// TestTheExample calls the API's paths with a user's token and an app's.
 func TestTheExample(t *testing.T) {
 	t.Parallel()
 	n := keyportertest.NewNode(t, keyportertest.SQLite(t))

@@ -1,5 +1,5 @@
-// App runs the example app. The client secret it takes from the variable CLIENT_SECRET,
-// because command lines are seen by everybody on a machine.
+// App runs the example app. It takes the client secret from the variable CLIENT_SECRET, because
+// everyone on a machine can see command lines.
 package main
 
 import (

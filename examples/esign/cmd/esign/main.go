@@ -1,5 +1,5 @@
-// Esign runs the example API. It believes the identity headers of Keyporter's gateway, so
-// listen where nobody but the gateway can call.
+// Esign runs the example API. It trusts the identity headers of Keyporter's gateway, so make it
+// listen where only the gateway can reach it.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run serves until ctx ends, then lets calls that run come to their end.
+// run serves until ctx ends, and then lets running calls finish.
 func run(ctx context.Context, listen, data string) (err error) {
 	service, err := esign.Open(ctx, data)
 	if err != nil {
@@ -45,7 +45,7 @@ func run(ctx context.Context, listen, data string) (err error) {
 	server := &http.Server{
 		Handler:           service,
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       5 * time.Minute, // an upload may take its time
+		ReadTimeout:       5 * time.Minute, // an upload may take long
 		IdleTimeout:       2 * time.Minute,
 	}
 	stopped := make(chan error, 1)

@@ -36,10 +36,10 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
-func TestRunTellsWhatIsWrong(t *testing.T) {
+func TestRunReturnsErrors(t *testing.T) {
 	t.Parallel()
 	if err := run(t.Context(), "127.0.0.1:99999", filepath.Join(t.TempDir(), "esign.db")); err == nil {
-		t.Error("it listens on a port that there isn't")
+		t.Error("it listens on a port that doesn't exist")
 	}
 	if err := run(t.Context(), "127.0.0.1:0", t.TempDir()); err == nil {
 		t.Error("it opens a folder as its database")
