@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 TOOL := go tool -modfile=tools/go.mod
 FUZZTIME ?= 30s
 
-# One after the other, also under -j: the output is to be read.
+# One after the other, even with -j, so that people can read the output.
 .NOTPARALLEL:
 .PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs clients bench fuzz docs clean
 
@@ -30,7 +30,7 @@ test: ## everything that CI runs; installs what is missing
 	@.cache/suite $(CHECKS)
 
 CHECKS := fmt-check vet lint prose vuln
-check: $(CHECKS) ## what needs no running code: format, vet, lint, prose, known vulnerabilities
+check: $(CHECKS) ## everything that runs no code: format, vet, lint, prose, known vulnerabilities
 
 bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
@@ -42,7 +42,7 @@ fuzz: ## run each fuzz target for FUZZTIME, one after the other
 	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 	done
 
-docs: ## make the generated files anew
+docs: ## regenerate the generated files
 	go generate ./...
 
 fmt: ## format all Go files
@@ -79,9 +79,9 @@ vuln:
 	@echo "== known vulnerabilities (govulncheck)"
 	@tools/vulncheck
 
-# OAuth clients that nobody here wrote are a module of their own: what they need isn't the product's.
+# Other people's OAuth clients are in a module of their own, to keep their dependencies out of the product's.
 clients:
-	@echo "== OAuth clients of others"
+	@echo "== other people's OAuth clients"
 	@go -C oauth/clients vet ./...
 	@cd oauth/clients && go tool -modfile=../../tools/go.mod golangci-lint run --disable gomoddirectives # its replace is meant
 	@go -C oauth/clients test -count=1 -timeout 10m ./...

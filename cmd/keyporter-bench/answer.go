@@ -12,7 +12,8 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// The call that is made again and again, as nginx asks about it and as a client makes it.
+// The call that is repeated, in the form in which nginx asks about it and in that in which a client
+// makes it.
 const (
 	callPath  = "/Api/v6/envelope/find"
 	callFrom  = "192.0.2.7"
@@ -23,7 +24,7 @@ const (
 	call = "GET " + callPath + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: " + callAgent + "\r\nAccept: */*\r\nApiToken: %s\r\n\r\n"
 )
 
-// form is a request of the app with a form in it, in which a token may stand.
+// form returns a request of the app with a form, which may contain a token.
 func form(path, body string) string {
 	length := len(strings.Replace(body, "%s", strings.Repeat("x", keyporter.SecretLen), 1))
 	basic := base64.StdEncoding.EncodeToString([]byte(appID + ":" + appSecret().Reveal()))
@@ -39,8 +40,8 @@ func requestTexts(format string, secrets []string) [][]byte {
 	return all
 }
 
-// wholeAnswer tells whether b is a whole answer with that status. It understands answers
-// as net/http writes them, with a Content-Length, and nothing else.
+// wholeAnswer reports whether b is a complete response with this status. It only understands
+// responses as net/http writes them, with a Content-Length.
 func wholeAnswer(b []byte, status int) (bool, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -51,7 +52,7 @@ func wholeAnswer(b []byte, status int) (bool, error) {
 		return false, fmt.Errorf("not a response: %q", head)
 	}
 	if got, err := strconv.Atoi(string(head[9:12])); err != nil || got != status {
-		return false, fmt.Errorf("the answer is %q, and not %d", head[:bytes.IndexByte(head, '\r')], status)
+		return false, fmt.Errorf("the answer is %q, not %d", head[:bytes.IndexByte(head, '\r')], status)
 	}
 	length, err := contentLength(head)
 	if err != nil {
@@ -59,7 +60,7 @@ func wholeAnswer(b []byte, status int) (bool, error) {
 	}
 	whole := end + 4 + length
 	if len(b) > whole {
-		return false, fmt.Errorf("after the answer come %d bytes more", len(b)-whole)
+		return false, fmt.Errorf("there are %d more bytes after the answer", len(b)-whole)
 	}
 	return len(b) == whole, nil
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestMain is a program that is measured when the bench under test starts one.
+// TestMain is also the program to be measured when the bench under test starts one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == childMark {
 		exit(runChild(os.Args[2], os.Args[3:]))
@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestARunPrintsEverything wants every line there; what the numbers are is not its business.
+// TestARunPrintsEverything expects every line of the report, whatever the numbers are.
 func TestARunPrintsEverything(t *testing.T) {
 	var out strings.Builder
 	ms := time.Millisecond

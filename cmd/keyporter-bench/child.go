@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// childMark is the first argument of a program that is measured.
+// childMark is the first argument of a program to be measured.
 const childMark = "child"
 
-// child is a program that is measured, in a process of its own. It is told what to do in
-// lines of JSON on its standard input, answers on its standard output, and ends with the input.
+// child is a program being measured, in its own process. It reads orders as lines of JSON from
+// standard input, answers on standard output, and ends with its input.
 type child struct {
 	name string
 	cmd  *exec.Cmd
@@ -37,7 +37,7 @@ type order struct {
 	Path    string        // of a profile
 }
 
-// startChild starts the program of that name and waits until it serves.
+// startChild starts the program with this name and waits until it serves.
 func startChild(gogc, name string, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -64,8 +64,8 @@ func startChild(gogc, name string, args ...string) (*child, error) {
 	return c, nil
 }
 
-// startOnLastingThread starts a program on a thread that never ends: Pdeathsig comes when
-// the thread that started the program ends, not only with the process.
+// startOnLastingThread starts a program on a thread that never ends: Pdeathsig is sent when the
+// thread that started the program ends, not only with the process.
 func startOnLastingThread(cmd *exec.Cmd) error {
 	started := make(chan error)
 	go func() {

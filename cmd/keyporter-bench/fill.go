@@ -15,12 +15,12 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-const owners = 1000 // users whom the tokens belong to
+const owners = 1000 // users who own the tokens
 
 func loginOf(user int) string { return fmt.Sprintf("user%04d@acme.example", user) }
 
-// fill makes a database with tokens of many users. It returns the secrets of those that
-// the calls use; of the others nobody knows the secret.
+// fill creates a database with tokens of many users. It returns the secrets of those that the calls
+// use; nobody knows the secrets of the others.
 func fill(ctx context.Context, path string, o options) (secrets []string, err error) {
 	db, err := store.Open(ctx, path, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -68,14 +68,14 @@ func insertUsed(ctx context.Context, tx *store.Tx, n int) ([]string, error) {
 	return secrets, nil
 }
 
-// appID is the app that asks for tokens, and about them.
+// appID is the app that requests tokens and asks about them.
 const appID = "06c00000000000000000000app"
 
-// appSecret is the same in each run: it opens nothing but the bench's own database.
+// appSecret is the same in each run: it only opens the bench's own database.
 func appSecret() keyporter.Secret { return derived(keyporter.SecretApp) }
 
 func derived(kind keyporter.SecretKind) keyporter.Secret {
-	s, _ := seal.New(seal.Key{}) // fails without a key only
+	s, _ := seal.New(seal.Key{}) // fails only without a key
 	return keyporter.DeriveSecret(kind, s.Derive, "bench")
 }
 
@@ -90,8 +90,8 @@ func insertApp(ctx context.Context, tx *store.Tx, now time.Time) error {
 	return tx.InsertAppSecret(ctx, keyporter.AppCredential{ID: keyporter.NewID(now), AppID: a.ID, CreatedAt: now}, appSecret().Hash())
 }
 
-// insertOthers has SQLite make the rest: one by one that would take minutes. The hash of
-// a random secret is random bytes.
+// insertOthers has SQLite create the rest, because inserting them one by one would take minutes.
+// The hash of a random secret is random bytes.
 func insertOthers(ctx context.Context, path string, n int) error {
 	if n == 0 {
 		return nil
@@ -101,7 +101,7 @@ func insertOthers(ctx context.Context, path string, n int) error {
 		return err
 	}
 	db.SetMaxOpenConns(1)
-	const index = "token_secrets_token" // made anew at the end, which is faster
+	const index = "token_secrets_token" // created at the end, which is faster
 	var createIndex string
 	err = db.QueryRowContext(ctx, `SELECT sql FROM sqlite_master WHERE name = $1`, index).Scan(&createIndex)
 	if err != nil {
@@ -111,7 +111,7 @@ func insertOthers(ctx context.Context, path string, n int) error {
 		`DROP INDEX ` + index,
 		`CREATE TEMP TABLE owners AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, organization_id FROM users`,
 		`CREATE UNIQUE INDEX temp.owners_n ON owners (n)`,
-		// IDs, owners and names rise together, so that every index grows at its end.
+		// IDs, owners, and names rise together, so every index grows at its end.
 		fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d - 1)
 			INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
 			SELECT printf('zz%%024d', i), o.organization_id, o.id, 'user', printf('Other %%07d', i), printf('other %%07d', i), TRUE, 0, 1

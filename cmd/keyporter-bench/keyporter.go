@@ -19,8 +19,8 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// runKeyporter is the real thing: the server with its listener, its routes and its
-// database, and an API behind it.
+// runKeyporter is the real thing: the server with its listener, routes, and database, and an API
+// behind it.
 func runKeyporter(database, upstream string) error {
 	ctx := context.Background()
 	cfg := server.Config{Listen: "127.0.0.1:0", Database: database, LogLevel: "warn", APIs: apis("http://" + upstream)}
@@ -69,15 +69,15 @@ func startProfile(path string) error {
 	return pprof.StartCPUProfile(f) // the file is closed with the process
 }
 
-// inProcess is what a check costs without any network.
+// inProcess is what a check costs without a network.
 type inProcess struct {
-	Known, Unknown []float64 // nanoseconds, of several runs
+	Known, Unknown []float64 // nanoseconds, one per run
 	Allocs         float64   // of a check of a known token
 	UnknownAllocs  float64
 }
 
 func measureInProcess(c *verify.Checker, o order) (p inProcess, err error) {
-	testing.Init() // else it has no flags to set
+	testing.Init() // otherwise, it has no flags to set
 	if err := flag.Set("test.benchtime", o.Time.String()); err != nil {
 		return p, err
 	}
@@ -86,17 +86,17 @@ func measureInProcess(c *verify.Checker, o order) (p inProcess, err error) {
 		k, u := benchmarkChecks(c, o.Known), benchmarkChecks(c, o.Unknown)
 		p.Known = append(p.Known, float64(k.T.Nanoseconds())/float64(k.N))
 		p.Unknown = append(p.Unknown, float64(u.T.Nanoseconds())/float64(u.N))
-		// The fewest: counts that are written meanwhile are none of the check's.
+		// Take the fewest: writing counts at the same time isn't part of the check.
 		p.Allocs = min(p.Allocs, float64(k.MemAllocs)/float64(k.N))
 		p.UnknownAllocs = min(p.UnknownAllocs, float64(u.MemAllocs)/float64(u.N))
 	}
 	return p, nil
 }
 
-// measurements are how many times what is done without a network is measured.
+// measurements is how many times everything without a network is measured.
 const measurements = 7
 
-// measureKnown measures what is done with known secrets only.
+// measureKnown measures everything that only uses known secrets.
 func measureKnown(o order, benchmark func(secrets []string) testing.BenchmarkResult) (p inProcess) {
 	p.Allocs = math.Inf(1)
 	for range measurements {
@@ -107,8 +107,9 @@ func measureKnown(o order, benchmark func(secrets []string) testing.BenchmarkRes
 	return p
 }
 
-// benchmarkChecks checks the same call with one secret after the other: as at the gateway,
-// what it says was just read and is near, and what is remembered of its secret may not be.
+// benchmarkChecks checks the same call with one secret after another. As at the gateway, the
+// request was just read and is in the processor's caches, and what is kept of its secret may not
+// be.
 func benchmarkChecks(c *verify.Checker, secrets []string) testing.BenchmarkResult {
 	ctx := context.Background()
 	call := verify.Request{Method: "GET", Host: "127.0.0.1", Path: callPath, APIToken: []string{""}, ClientIP: callFrom, Agent: callAgent}
@@ -121,7 +122,7 @@ func benchmarkChecks(c *verify.Checker, secrets []string) testing.BenchmarkResul
 	})
 }
 
-// unknownSecrets are well-formed, and nobody ever issued them.
+// unknownSecrets returns well-formed secrets that were never issued.
 func unknownSecrets(n int) []string {
 	all := make([]string, n)
 	for i := range all {

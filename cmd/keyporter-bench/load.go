@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// load is one client with several connections, on one thread: it costs less than the
-// programs that it drives.
+// load is a client with several connections on one thread, so that it costs less than the programs
+// it drives.
 type load struct {
 	addr     string
 	requests [][]byte
-	status   int // that every answer has to have
+	status   int // that every response must have
 	conns    int
-	next     int // of requests; goes on from slot to slot
+	next     int // index of the next request; continues from slot to slot
 }
 
-// figures are what a client saw in one slot.
+// figures are what a client measured in one slot.
 type figures struct {
 	count     int
 	elapsed   time.Duration
@@ -29,7 +29,7 @@ type figures struct {
 
 func (f *figures) rate() float64 { return float64(f.count) / f.elapsed.Seconds() }
 
-// quantile returns the latency that a share of q of the answers didn't exceed.
+// quantile returns the latency that a share q of the answers didn't exceed.
 func (f *figures) quantile(q float64) time.Duration {
 	if len(f.latencies) == 0 {
 		return 0
@@ -37,7 +37,7 @@ func (f *figures) quantile(q float64) time.Duration {
 	return f.latencies[min(int(q*float64(len(f.latencies))), len(f.latencies)-1)]
 }
 
-// conn is a connection and the call that it waits for.
+// conn is a connection and the call it is waiting for.
 type conn struct {
 	fd     int
 	sentAt time.Time
@@ -45,7 +45,7 @@ type conn struct {
 	got    int
 }
 
-// loop is a slot that runs.
+// loop is a running slot.
 type loop struct {
 	*load
 	figures
@@ -56,12 +56,12 @@ type loop struct {
 	start  time.Time
 	end    time.Time
 	rate   float64 // calls a second; 0: as fast as they are answered
-	busy   int     // calls that wait for their answer
+	busy   int     // calls waiting for an answer
 	issued int
 }
 
-// run drives the program for d. With a rate the time of an answer counts from when its
-// call was due, whether or not a connection was free then.
+// run drives the program for d. With a rate, the latency of an answer counts from when its call was
+// due, whether or not a connection was free then.
 func (l *load) run(d time.Duration, rate float64) (_ figures, err error) {
 	p := &loop{load: l, rate: rate, conns: map[int32]*conn{}}
 	if p.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
@@ -116,7 +116,7 @@ func (p *loop) close() {
 	_ = syscall.Close(p.epoll)
 }
 
-// drive sends and receives until the time is over and the last answer is there.
+// drive sends and receives until the time is up and the last answer is in.
 func (p *loop) drive() error {
 	var events [64]syscall.EpollEvent
 	const patience = 10 * time.Second
@@ -136,7 +136,7 @@ func (p *loop) drive() error {
 		}
 		if n <= 0 && p.rate > 0 {
 			pause := syscall.NsecToTimespec(int64(20 * time.Microsecond))
-			_ = syscall.Nanosleep(&pause, nil) // shorter is as good
+			_ = syscall.Nanosleep(&pause, nil) // a shorter pause is fine
 		}
 		for i := range max(n, 0) {
 			if err := p.receive(p.conns[events[i].Fd]); err != nil {
@@ -146,7 +146,7 @@ func (p *loop) drive() error {
 	}
 }
 
-// wait is how many milliseconds an empty poll takes; it knows nothing finer.
+// wait returns how many milliseconds an empty poll takes, which is its resolution.
 func (p *loop) wait() int {
 	if p.rate > 0 {
 		return 0
@@ -154,7 +154,7 @@ func (p *loop) wait() int {
 	return 100
 }
 
-// sendDue sends the calls whose time has come on connections that are free.
+// sendDue sends the calls that are due on free connections.
 func (p *loop) sendDue(now time.Time) error {
 	for len(p.idle) > 0 && !now.After(p.end) {
 		due := now
@@ -178,7 +178,7 @@ func (p *loop) sendDue(now time.Time) error {
 	return nil
 }
 
-// receive reads what has come; when it is a whole answer, the connection is free again.
+// receive reads what has arrived. After a complete answer, the connection is free again.
 func (p *loop) receive(c *conn) error {
 	n, err := syscall.Read(c.fd, c.buf[c.got:])
 	if err == syscall.EAGAIN { //nolint:errorlint // an Errno as it comes from the system call

@@ -1,12 +1,10 @@
 //go:build linux
 
-// Keyporter-bench measures what a check, the reverse proxy, the middleware, introspection
-// and the token endpoint cost, against programs that do nothing else, in one run on one
-// machine.
-//
-// It starts itself again for each program, drives them in interleaved rounds over
-// loopback, and prints ratios with their spread. It judges nothing that noise has
-// spoilt. docs/explanation/performance.md says how to read it.
+// Keyporter-bench measures what a check, the reverse proxy, the middleware, introspection, and the
+// token endpoint cost, compared with programs that do nothing else, in one run on one machine. It
+// starts itself again for each program, drives them in interleaved rounds over loopback, and prints
+// ratios with their spread. It draws no conclusion from measurements spoiled by noise.
+// docs/explanation/performance.md says how to read them.
 package main
 
 import (
@@ -24,14 +22,14 @@ import (
 // options are the flags.
 type options struct {
 	tokens     int // stored
-	used       int // of them, by the calls
+	used       int // how many of them the calls use
 	conns      int
 	rounds     int
-	slot       time.Duration // of a round, a program
+	slot       time.Duration // of one program in one round
 	openRounds int
 	openSlot   time.Duration
-	benchTime  time.Duration // of one of the measurements without network
-	gogc       string        // of every program that is measured
+	benchTime  time.Duration // of each measurement without a network
+	gogc       string        // of every program measured
 	profile    string        // folder for profiles of Keyporter
 }
 

@@ -29,12 +29,12 @@ func readTicks() (t ticks, err error) {
 	if _, err := fmt.Sscanf(line, "cpu %d %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &iowait, &irq, &softirq, &t.stolen); err != nil {
 		return t, fmt.Errorf("read /proc/stat: %w", err)
 	}
-	t.busy = user + nice + system // interrupts are nobody's; most come from our own calls
+	t.busy = user + nice + system // interrupts are left out: most come from our own calls
 	t.all = t.busy + idle + iowait + irq + softirq + t.stolen
 	return t, nil
 }
 
-// watch sees what others do with the machine during a slot.
+// watch measures what others do with the machine during a slot.
 type watch struct {
 	children []*child
 	before   ticks
@@ -48,7 +48,7 @@ func (w *watch) start() (err error) {
 	return err
 }
 
-// stop returns the share of the machine that others used, or had stolen from it.
+// stop returns the share of the machine that others used or stole.
 func (w *watch) stop() (float64, error) {
 	after, err := readTicks()
 	if err != nil {
@@ -58,15 +58,15 @@ func (w *watch) stop() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	const tick = 10 * time.Millisecond // USER_HZ is 100 on all Linux that Go runs on
+	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux that Go runs on
 	others := time.Duration(after.busy-w.before.busy+after.stolen-w.before.stolen)*tick - (ours - w.ours)
 	return max(0, others.Seconds()/(time.Duration(after.all-w.before.all)*tick).Seconds()), nil
 }
 
-// used is the processor time of this process and of the programs that it measures.
+// used returns the processor time of this process and of the programs it measures.
 func (w *watch) used() (time.Duration, error) {
 	var self syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self) // can't fail for oneself
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self) // can't fail for the process itself
 	sum := cpuOf(&self)
 	for _, c := range w.children {
 		var u usage

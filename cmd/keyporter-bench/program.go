@@ -27,7 +27,7 @@ const (
 	middlewareProgram = "middleware"
 )
 
-// runChild is one of the programs, until its input ends.
+// runChild runs one of the programs until its input ends.
 func runChild(name string, args []string) error {
 	switch name {
 	case keyporterProgram:
@@ -59,19 +59,19 @@ func runChild(name string, args []string) error {
 	return obey(addr, map[string]func(order) (any, error){"usage": func(order) (any, error) { return usageNow(), nil }})
 }
 
-// serve serves h until the process ends, and returns where.
+// serve serves h until the process ends, and returns its address.
 func serve(h http.Handler) (addr string, err error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	// The limits are those that any server needs, and Keyporter's has.
+	// The limits are those that every server needs, and that Keyporter's has.
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() { _ = s.Serve(l) }() // until the process ends
 	return l.Addr().String(), nil
 }
 
-// obey says where the program serves, and does what it is told until the input ends.
+// obey prints the address of the program, and follows orders until the input ends.
 func obey(addr string, orders map[string]func(order) (any, error)) error {
 	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	if err := out.Encode(addr); err != nil {
@@ -96,7 +96,7 @@ func obey(addr string, orders map[string]func(order) (any, error)) error {
 
 func empty(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
-// fixed writes headers such as /verify writes, without asking anything.
+// fixed writes the headers that /verify writes, without deciding anything.
 func fixed() http.Handler {
 	names := []string{"X-Keyporter-Request-Id", "X-Keyporter-User", "X-Keyporter-Login", "X-Keyporter-Organization", "X-Keyporter-Credential", "X-Keyporter-Credential-Kind"}
 	values := [][]string{{"0123456789abcdefghjkmnpq"}, {"06c0000000000000000000user"}, {loginOf(0)}, {"06c0000000organization0000"}, {"06c000000000000000000token"}, {"user_token"}}
@@ -116,8 +116,8 @@ func upstream(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, upstreamBody)
 }
 
-// bareProxy is httputil.ReverseProxy as it comes, but for one thing: by default it keeps
-// two idle connections, and would open a new one for nearly every call.
+// bareProxy is httputil.ReverseProxy with one change: by default, it keeps two idle connections,
+// and would open a new one for nearly every call.
 func bareProxy(target *url.URL) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
@@ -139,7 +139,7 @@ func usageNow() usage {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // can't fail for oneself
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // can't fail for the process itself
 	return usage{CPU: cpuOf(&r), Mallocs: m.Mallocs, Memory: resident()}
 }
 

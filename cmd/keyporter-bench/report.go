@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// enough is how many clean rounds a judgement needs.
+// enough is how many clean rounds a verdict needs.
 const enough = 3
 
-// goal is a ratio of two programs, and what is wanted of it.
+// goal is a ratio between two programs, and its target.
 type goal struct {
 	name       string
 	over, base string
@@ -103,7 +103,7 @@ func (r *run) reportInside(w io.Writer) {
 	fmt.Fprintf(w, "wanted of the middleware: under 1 µs: %s; no allocation: %s\n", underMicrosecond(r.decides.Known), met(r.decides.Allocs < 0.01))
 }
 
-// underMicrosecond judges only what all measurements agree on.
+// underMicrosecond gives a verdict only if all measurements agree.
 func underMicrosecond(ns []float64) string {
 	const line = 1000
 	if slices.Min(ns) < line && slices.Max(ns) >= line {
@@ -154,8 +154,8 @@ func (r *run) reportStatements(w io.Writer) {
 	fmt.Fprintf(w, "writing the counts of %d tokens every %v takes %.1f %% of the machine; c and e are charged with it\n", r.used, flushEvery, 100*median(charges))
 }
 
-// ratios returns over divided by base of each round that both have clean, and how many
-// these are; when they are not enough, of every round.
+// ratios returns over divided by base for each round that is clean for both, and how many those
+// are. If there aren't enough, it uses every round.
 func ratios(over, base *program, of func(*slot) float64) (all []float64, clean int) {
 	var cleanOnes []float64
 	for i := range over.closed {
@@ -173,7 +173,7 @@ func ratios(over, base *program, of func(*slot) float64) (all []float64, clean i
 	return all, len(cleanOnes)
 }
 
-// mean is the mean of a program's slots in a round, of the clean ones if there are any.
+// mean returns the mean of a program's slots in a round, using only clean ones if there are any.
 func mean(p *program, round int, of func(*slot) float64) (float64, bool) {
 	var slots []slot
 	for _, s := range p.closed {
@@ -208,12 +208,12 @@ func (p *program) rates() (all []float64) {
 	return all
 }
 
-// perRequest is the program's processor time a request, in microseconds.
+// perRequest returns the program's processor time per request in microseconds.
 func (s *slot) perRequest() float64 { return micros(s.cpu) / float64(s.count) }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// median is 0 of nothing.
+// median returns 0 for no values.
 func median(v []float64) float64 {
 	if len(v) == 0 {
 		return 0

@@ -15,13 +15,13 @@ const flushEvery = 10 * time.Second
 
 const profileTime = 5 * time.Second
 
-// slot is what was measured of one program in one round.
+// slot is what was measured about one program in one round.
 type slot struct {
 	figures
 
 	round  int
 	others float64       // share of the machine
-	shaky  bool          // the empty handler was not as fast at the end of the round as at its beginning
+	shaky  bool          // the empty handler was slower or faster at the end of the round than at the beginning
 	cpu    time.Duration // used by the program
 	allocs uint64
 	charge float64 // share of the machine that writing its counts takes
@@ -31,7 +31,7 @@ type slot struct {
 
 func (s *slot) clean() bool { return s.others <= tolerated && !s.shaky }
 
-// answers is the rate, less what writing the counts would have taken of it.
+// answers returns the rate, less what writing the counts would have taken from it.
 func (s *slot) answers() float64 { return s.rate() * (1 - s.charge) }
 
 // measure does everything that takes time.
@@ -61,7 +61,7 @@ func (r *run) measure(ctx context.Context) error {
 	return r.writeProfiles()
 }
 
-// warmUp has every program answer for a moment, and every token asked for once.
+// warmUp has every program answer for a moment, and uses every token once.
 func (r *run) warmUp() error {
 	if err := r.keyporter.ask(order{Do: "usage"}, &r.first); err != nil {
 		return err
@@ -81,8 +81,8 @@ func (r *run) warmUp() error {
 	return r.keyporter.ask(order{Do: "usage"}, &r.warm)
 }
 
-// closedRound has each program answer as fast as it can. The empty handler comes first
-// and last, the others in an order that turns from round to round.
+// closedRound has each program answer as fast as it can. The empty handler comes first and last,
+// and the order of the others rotates from round to round.
 func (r *run) closedRound(ctx context.Context, round int) error {
 	empty, others := r.programs[0], r.programs[1:]
 	order := []*program{empty}
@@ -101,8 +101,8 @@ func (r *run) closedRound(ctx context.Context, round int) error {
 	return nil
 }
 
-// judgeRound compares the two slots of the empty handler. On a virtual machine others may
-// take the processor, or its caches, without any trace in /proc/stat.
+// judgeRound compares the two slots of the empty handler. On a virtual machine, others may take the
+// processor or its caches without a trace in /proc/stat.
 func (r *run) judgeRound(round int) {
 	empty := r.programs[0].closed
 	first, last := empty[len(empty)-2].rate(), empty[len(empty)-1].rate()
@@ -116,8 +116,8 @@ func (r *run) judgeRound(round int) {
 	}
 }
 
-// openRound sends calls at half of the rate that the empty handler, or the bare proxy,
-// reached, whether or not they are answered; what apps ask for, at half of its own.
+// openRound sends calls at half the rate that the empty handler, or the bare proxy, reached,
+// whether or not they are answered. The app's requests go at half of their own rate.
 func (r *run) openRound(ctx context.Context, round int) error {
 	for i := range r.programs {
 		p := r.programs[(i+round)%len(r.programs)]
@@ -138,8 +138,8 @@ func (r *run) openRound(ctx context.Context, round int) error {
 	return nil
 }
 
-// cleanSlot measures a slot, and again when others disturbed it, as long as the run
-// takes no more than half of its time for that.
+// cleanSlot measures a slot, and repeats it if others disturbed it, as long as repeats take no more
+// than half of the run's time.
 func (r *run) cleanSlot(ctx context.Context, p *program, d time.Duration, rate float64) (s slot, err error) {
 	for try := 0; ; try++ {
 		if s, err = r.oneSlot(p, d, rate); err != nil {
@@ -174,9 +174,9 @@ func (r *run) oneSlot(p *program, d time.Duration, rate float64) (s slot, err er
 	return s, r.flush(p, &s)
 }
 
-// flush has Keyporter write the counts of a slot after it, so that this doesn't fall into
-// the slot of another program. The slot is charged with its share: what is written, every
-// token once, is what ten seconds of such calls would write.
+// flush has Keyporter write the counts of a slot after it, so that this doesn't fall into another
+// program's slot. It charges the slot with its share: every token once, as written here, is what
+// ten seconds of such calls would write.
 func (r *run) flush(p *program, s *slot) error {
 	if p.child != r.keyporter {
 		return nil
@@ -193,7 +193,7 @@ func (r *run) flush(p *program, s *slot) error {
 	return nil
 }
 
-// writeProfiles profiles Keyporter, after everything was measured.
+// writeProfiles profiles Keyporter after all measurements.
 func (r *run) writeProfiles() error {
 	for _, p := range r.programs {
 		if p.child != r.keyporter {

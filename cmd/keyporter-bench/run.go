@@ -8,13 +8,13 @@ import (
 	"os"
 )
 
-// program is one of those that are compared: a process, and what is asked of it.
+// program is one of the programs compared: a process, and the requests it gets.
 type program struct {
 	letter, title string
 	child         *child
 	load          load
-	closed        []slot // as fast as it can; of each round one, of the empty handler two
-	open          []slot // at half of the rate of the baseline
+	closed        []slot // as fast as it can: one per round, two for the empty handler
+	open          []slot // at half the rate of the baseline
 }
 
 // run is one run of the bench.
@@ -28,11 +28,11 @@ type run struct {
 	known     []string
 	unknown   []string
 
-	repeats int // of slots, so far
+	repeats int // repeated slots so far
 	first   usage
 	warm    usage
 	last    usage
-	written int // times that counts were written
+	written int // how often counts were written
 	inside  inProcess
 	decides inProcess // in the middleware
 }
