@@ -15,6 +15,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // change writes something together with its event, as package control does.
@@ -95,6 +96,16 @@ func (n *Node) AccessToken(t testing.TB, c keyporter.Connection, in keyporter.Ac
 		return tx.InsertAccessToken(t.Context(), in, secret.Hash())
 	})
 	return in, secret
+}
+
+// Accepts reports whether the node accepts a credential.
+func (n *Node) Accepts(t testing.TB, secret keyporter.Secret) bool {
+	t.Helper()
+	i, err := n.Checker.Inspect(t.Context(), verify.Question{Secret: secret.Reveal()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.Allowed
 }
 
 // ProofKey is an app's key that access tokens can be bound to (RFC 9449).

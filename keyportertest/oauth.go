@@ -151,10 +151,15 @@ func (p *Person) Browse(t testing.TB, address string) (location *url.URL, status
 }
 
 // Cookie returns the secret that binds requests to the person's browser.
-func (p *Person) Cookie() string {
+func (p *Person) Cookie() string { return p.cookie("keyporter-authorize") }
+
+// Session returns the secret of the person's session.
+func (p *Person) Session() string { return p.cookie("keyporter-session") }
+
+func (p *Person) cookie(name string) string {
 	at, _ := url.Parse(p.server.URL)
 	for _, c := range p.Jar.Cookies(at) {
-		if c.Name == "keyporter-authorize" {
+		if c.Name == name {
 			return c.Value
 		}
 	}
@@ -271,6 +276,17 @@ func (n *Node) SetAppState(t testing.TB, app keyporter.ID, state keyporter.AppSt
 			return err
 		}
 		return tx.InsertEvent(t.Context(), keyporter.Event{ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventAppSuspend, AppID: app})
+	})
+}
+
+// SetUserActive switches a user on or off, and leaves their sessions alone.
+func (n *Node) SetUserActive(t testing.TB, user keyporter.ID, active bool) {
+	t.Helper()
+	n.do(t, func(tx *store.Tx) error {
+		if _, err := tx.SetUserActive(t.Context(), user, active); err != nil {
+			return err
+		}
+		return tx.InsertEvent(t.Context(), keyporter.Event{ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventUserDisable, UserID: user})
 	})
 }
 

@@ -209,7 +209,7 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 		ID: keyporter.NewID(s.Grants.Now()), AppID: a.AppID, ConnectionID: d.connection,
 		Scopes: d.scopes, Resources: req.Resources, KeyHash: req.KeyHash, Request: kept,
 	}, grants.Code{Authorization: code})
-	return code, err
+	return code, orFault(err, web.OAuthError{Code: accessDenied, Description: "The user has disconnected the app in the meantime."})
 }
 
 func hasAnswer() web.OAuthError { return web.Invalid("This request has its answer already.") }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
 )
 
 // clientCredentials gives an app a token of its own (RFC 6749 §4.4). There is no refresh
@@ -23,5 +24,10 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 		return tokenResponse{}, err
 	}
 	own := keyporter.Grant{AppID: req.app.ID, Scopes: scopes, Resources: req.resources, KeyHash: key, EndsAt: s.Grants.Now().Add(s.Grants.AccessTokenLifetime())}
-	return s.issue(ctx, req, own, keyporter.AccessToken{Scopes: scopes, Resources: req.resources}, grantRequest{})
+	access := keyporter.AccessToken{Scopes: scopes, Resources: req.resources}
+	out, err := s.tokens(ctx, req, own, access, grantRequest{})
+	if err == nil {
+		err = s.Grants.IssueOwnToken(ctx, req.from, own, out.kept(req, access))
+	}
+	return out, orFault(err, web.OAuthError{Code: web.InvalidClient, Description: "The app doesn't exist anymore."})
 }

@@ -35,11 +35,14 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 			return tokenResponse{}, err
 		}
 	}
-	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken); err != nil {
+	kept.Nonce = "" // it was the first ID token's (OpenID Connect Core §12.2)
+	out, err := s.tokens(ctx, req, grant, access, kept)
+	if err != nil {
+		return tokenResponse{}, err
+	}
+	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken, out.kept(req, access)); err != nil {
 		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
-	kept.Nonce = "" // it was the first ID token's (OpenID Connect Core §12.2)
-	out, err := s.issue(ctx, req, grant, access, kept)
 	out.RefreshToken = s.Grants.Successor(req.refreshToken).Reveal()
-	return out, err
+	return out, nil
 }

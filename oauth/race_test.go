@@ -68,10 +68,12 @@ func always(form url.Values) func(int) url.Values { return func(int) url.Values 
 // twoNodes runs test with two nodes on PostgreSQL, and with one on SQLite, where there can be only one.
 func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyportertest.AuthServer)) {
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		w := newWorld(t, keyportertest.SQLite(t))
 		test(t, w, []*keyportertest.AuthServer{w.AuthServer})
 	})
 	t.Run("two nodes on postgres", func(t *testing.T) {
+		t.Parallel()
 		db := postgres.New(t)
 		w := newWorld(t, db)
 		other := keyportertest.NewNode(t, db)

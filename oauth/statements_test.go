@@ -10,33 +10,66 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// A token by client credentials takes one statement to find the app and its secret, and a
-// transaction that writes the token and its event.
-func TestStatementsOfATokenByClientCredentials(t *testing.T) {
+// TestStatementsOfARequest counts the SQL statements of each kind of request, on both
+// databases. Decision 9 has the figures. A redemption finds the app and the grant, and writes
+// in one transaction that the code is used, both tokens, and the event; a refresh also finds
+// the token, and sets the grant's key.
+func TestStatementsOfARequest(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
-		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}
-		statements := func() int64 {
-			before := w.DB.Statements()
-			if a := w.Post(t, "/oauth2/token", form); a.Status != http.StatusOK {
-				t.Fatalf("%v", a)
+		w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
+		rs := w.AppSecret(t, "rs").Reveal()
+		own := url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}
+		about := func(token string) url.Values {
+			return url.Values{"token": {token}, "client_id": {"rs"}, "client_secret": {rs}}
+		}
+		known := w.tokens().Text("access_token")
+		w.Post(t, "/oauth2/introspect", about(known))
+		for what, c := range map[string]struct {
+			path string
+			form func() url.Values
+			want int64
+		}{
+			"client credentials": {"/oauth2/token", func() url.Values { return own }, 5},
+			"client credentials, the first": {"/oauth2/token", func() url.Values { // which makes the grant that the others share
+				id := keyporter.NewID(w.Clock.Now())
+				w.app(keyporter.App{ID: id, Authentication: keyporter.AppSecret, OwnTokens: true})
+				return url.Values{"grant_type": {"client_credentials"}, "client_id": {string(id)}, "client_secret": {w.AppSecret(t, id).Reveal()}}
+			}, 7},
+			"code": {"/oauth2/token", func() url.Values {
+				v := keyportertest.Verifier()
+				return redemption(w.code("public", v), v)
+			}, 9},
+			"refresh":                      {"/oauth2/token", func() url.Values { return refreshing(w.tokens().Text("refresh_token")) }, 11},
+			"introspection":                {"/oauth2/introspect", func() url.Values { return about(w.tokens().Text("access_token")) }, 2},
+			"introspection, asked before":  {"/oauth2/introspect", func() url.Values { return about(known) }, 1},
+			"introspection of what is not": {"/oauth2/introspect", func() url.Values { return about(keyporter.NewSecret(keyporter.SecretAccessToken).Reveal()) }, 1},
+		} {
+			least := w.statements(c.path, c.form())
+			for range 8 { // the node may write counts at the same time
+				least = min(least, w.statements(c.path, c.form()))
 			}
-			return w.DB.Statements() - before
-		}
-		first := statements() // it makes the grant that the others share
-		least := first
-		for range 8 { // the node may write counts at the same time
-			least = min(least, statements())
-		}
-		t.Logf("%d statements, the first token %d", least, first)
-		if least > 5 {
-			t.Errorf("a token takes %d statements", least)
+			if least != c.want {
+				t.Errorf("%s takes %d statements, not %d", what, least, c.want)
+			}
 		}
 	})
 }
 
+// statements returns how many statements run while a form is answered.
+func (w *world) statements(path string, form url.Values) int64 {
+	w.t.Helper()
+	before := w.DB.Statements()
+	if a := w.Post(w.t, path, form); a.Status != http.StatusOK {
+		w.t.Fatalf("%v", a)
+	}
+	return w.DB.Statements() - before
+}
+
 // The own tokens of an app that give the same share a grant, and no others do.
 func TestOwnTokensShareAGrant(t *testing.T) {
+	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
 		w.Clock.Stop()

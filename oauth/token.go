@@ -147,27 +147,25 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 		}
 		return tokenResponse{}, err
 	}
-	refresh := keyporter.NewSecret(keyporter.SecretRefreshToken)
-	if err := s.Grants.Redeem(ctx, grant, refresh); err != nil {
-		return tokenResponse{}, orFault(err, usedMeanwhile())
-	}
-	out, err := s.issue(ctx, req, grant, access, kept)
+	out, err := s.tokens(ctx, req, grant, access, kept)
 	if err != nil {
-		if err := s.Grants.RevokeGrant(ctx, req.from, grant, "its tokens could not be made"); err != nil {
-			return tokenResponse{}, err
-		}
 		return tokenResponse{}, err
+	}
+	refresh := keyporter.NewSecret(keyporter.SecretRefreshToken)
+	if err := s.Grants.Redeem(ctx, req.from, grant, refresh, out.kept(req, access)); err != nil {
+		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
 	out.RefreshToken = refresh.Reveal()
 	return out, nil
 }
 
 func usedMeanwhile() web.OAuthError {
-	return web.OAuthError{Code: invalidGrant, Description: "It was used by another request in the meantime."}
+	return web.OAuthError{Code: invalidGrant, Description: "It was used by another request, or has ended, in the meantime."}
 }
 
-// issue gives out an access token under a grant, and an ID token if it is about who the user is.
-func (s *server) issue(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, error) {
+// tokens makes an access token under a grant, and an ID token if the app asks who the user
+// is. Nothing is kept yet, so a fault here costs the app nothing.
+func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, error) {
 	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // none outlives its grant
 	access.KeyHash = grant.KeyHash
 	out := tokenResponse{TokenType: "Bearer", ExpiresIn: max(1, int(life/time.Second)), Scope: strings.Join(access.Scopes, " ")}
@@ -175,16 +173,21 @@ func (s *server) issue(ctx context.Context, req tokenRequest, grant keyporter.Gr
 		out.TokenType = "DPoP"
 	}
 	var err error
-	switch out.AccessToken = keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(); {
-	case req.app.JWT:
+	if out.AccessToken = keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(); req.app.JWT {
 		out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
-	case req.grantType == grantClientCredentials:
-		err = s.Grants.IssueOwnToken(ctx, req.from, req.app.ID, access, out.AccessToken)
-	default:
-		err = s.Grants.IssueAccessToken(ctx, req.from, grant, access, out.AccessToken)
 	}
 	if err == nil && grant.UserID != "" && slices.Contains(access.Scopes, "openid") {
 		out.IDToken, err = s.idToken(ctx, grant, kept)
 	}
-	return out, orFault(err, usedMeanwhile())
+	return out, err
+}
+
+// kept is what is kept of the access token in an answer: nothing of a JWT, which APIs
+// validate themselves.
+func (r *tokenResponse) kept(req tokenRequest, access keyporter.AccessToken) grants.NewAccessToken {
+	t := grants.NewAccessToken{Scopes: access.Scopes, Resources: access.Resources}
+	if !req.app.JWT {
+		t.Secret = r.AccessToken
+	}
+	return t
 }

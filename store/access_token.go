@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -12,30 +13,37 @@ const insertAccessToken = `
 	INSERT INTO access_tokens (hash, id, grant_id, scopes, resources, key_hash, created_at, expires_at)
 	SELECT $1, $2, g.id, $3, $4, $5, $6, $7 FROM grants g WHERE g.revoked_at = 0`
 
-// InsertAccessToken writes a new access token under its grant. If the grant was revoked, the
-// error is NotFound. It doesn't lock the grant: a token that is written while its grant is being
-// revoked doesn't work either, because every check asks for both.
+// InsertAccessToken writes a new access token under its grant. If the grant was revoked or deleted,
+// the error is NotFound. It doesn't lock the grant: a token that is written while its grant is
+// being revoked doesn't work either, because every check asks for both.
 func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, hash keyporter.SecretHash) error {
-	return tx.insertAccessToken(ctx, insertAccessToken+` AND g.id = $8`, t, hash, t.GrantID)
+	written, err := tx.insertAccessToken(ctx, insertAccessToken+` AND g.id = $8`, t, hash, t.GrantID)
+	if err == nil && !written {
+		err = explain(sql.ErrNoRows)
+	}
+	return err
 }
 
 // InsertOwnAccessToken writes a new access token under a grant of the app's own with the same
-// scopes, resources and key, which ends no earlier. If there is no such grant, the error is NotFound.
-func (tx *Tx) InsertOwnAccessToken(ctx context.Context, app keyporter.ID, t keyporter.AccessToken, hash keyporter.SecretHash) error {
+// scopes, resources and key, which ends no earlier, and reports whether there is such a grant. If
+// the app was deleted, the error is NotFound.
+func (tx *Tx) InsertOwnAccessToken(ctx context.Context, app keyporter.ID, t keyporter.AccessToken, hash keyporter.SecretHash) (written bool, err error) {
 	return tx.insertAccessToken(ctx, insertAccessToken+`
 		AND g.id = (SELECT id FROM grants
 			WHERE app_id = $8 AND connection_id IS NULL AND scopes = $3 AND resources = $4 AND key_hash = $5 AND ends_at >= $7 AND revoked_at = 0
 			ORDER BY ends_at DESC, id LIMIT 1)`, t, hash, app)
 }
 
-func (tx *Tx) insertAccessToken(ctx context.Context, query string, t keyporter.AccessToken, hash keyporter.SecretHash, under keyporter.ID) error {
-	err := tx.execOrNotFound(ctx, query,
+func (tx *Tx) insertAccessToken(ctx context.Context, query string, t keyporter.AccessToken, hash keyporter.SecretHash, under keyporter.ID) (written bool, err error) {
+	n, err := tx.exec(ctx, query,
 		hash[:], t.ID, strings.Join(t.Scopes, " "), strings.Join(t.Resources, " "), t.KeyHash, millis(t.CreatedAt), millis(t.ExpiresAt), under)
 	if err != nil {
-		return fmt.Errorf("insert access token: %w", err)
+		return false, fmt.Errorf("insert access token: %w", explainChild(err))
 	}
-	tx.issue(t.ID, hash)
-	return nil
+	if n > 0 {
+		tx.issue(t.ID, hash)
+	}
+	return n > 0, nil
 }
 
 // DeleteAccessToken deletes an access token. If it doesn't exist, the error is NotFound.

@@ -26,6 +26,20 @@ func explain(err error) error {
 	return err
 }
 
+// explainChild is explain for the INSERT of a row that belongs to another. If that one was
+// deleted in the meantime, the error is NotFound.
+func explainChild(err error) error {
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	orphan := ok && lite.Code() == sqlitelib.SQLITE_CONSTRAINT_FOREIGNKEY
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		orphan = pg.Code == "23503"
+	}
+	if orphan {
+		return &keyporter.Error{Kind: keyporter.NotFound, Message: "There is no such thing.", Err: err}
+	}
+	return explain(err)
+}
+
 const (
 	gone    = "The database can't be reached."
 	noFile  = "The database file can't be opened. Does its folder exist, and is it writable?"

@@ -17,7 +17,8 @@ const selectGrant = `
 	FROM grants g LEFT JOIN connections c ON c.id = g.connection_id LEFT JOIN users u ON u.id = c.user_id`
 
 // InsertGrant writes a new grant. Its request must be sealed. code and device are the hashes of
-// the codes that redeem it, or nil if it has none.
+// the codes that redeem it, or nil if it has none. If its app or connection doesn't exist anymore,
+// the error is NotFound.
 func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.Grant, code, device *keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO grants (id, app_id, connection_id, scopes, resources, key_hash, request,
@@ -26,7 +27,7 @@ func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.Grant, code, device *
 		g.ID, g.AppID, g.ConnectionID, strings.Join(g.Scopes, " "), strings.Join(g.Resources, " "), g.KeyHash, g.Request,
 		hashOrNull(code), millis(g.CodeEndsAt), hashOrNull(device), millis(g.DeviceEndsAt), millis(g.CreatedAt), millis(g.EndsAt))
 	if err != nil {
-		return fmt.Errorf("insert grant: %w", explain(err))
+		return fmt.Errorf("insert grant: %w", explainChild(err))
 	}
 	return nil
 }
@@ -131,12 +132,13 @@ func intersect(a, b string) []string {
 	return slices.DeleteFunc(strings.Fields(a), func(s string) bool { return !slices.Contains(held, s) })
 }
 
-// InsertRefreshToken writes the hash of a new refresh token.
+// InsertRefreshToken writes the hash of a new refresh token. If its grant doesn't exist anymore, the
+// error is NotFound.
 func (tx *Tx) InsertRefreshToken(ctx context.Context, t keyporter.RefreshToken, hash keyporter.SecretHash) error {
 	_, err := tx.exec(ctx, `
 		INSERT INTO refresh_tokens (hash, grant_id, created_at, expires_at, used_at) VALUES ($1, $2, $3, $4, 0)`,
 		hash[:], t.GrantID, millis(t.CreatedAt), millis(t.ExpiresAt))
-	return explain(err)
+	return explainChild(err)
 }
 
 // UseRefreshToken records that a refresh token was used, and reports whether it was the first time.

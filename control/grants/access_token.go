@@ -13,50 +13,61 @@ import (
 // AccessTokenLifetime is how long access tokens work.
 func (g *Grants) AccessTokenLifetime() time.Duration { return g.lives.AccessToken }
 
-// IssueAccessToken writes an access token that an app gets under a grant. A grant that
-// has ended in the meantime is NotFound.
-func (g *Grants) IssueAccessToken(ctx context.Context, from Caller, under keyporter.Grant, t keyporter.AccessToken, secret string) error {
-	t = g.dated(t)
-	if t.GrantID = under.ID; t.ExpiresAt.After(under.EndsAt) {
-		t.ExpiresAt = under.EndsAt
+// NewAccessToken is an access token that an app is about to get.
+type NewAccessToken struct {
+	Scopes    []string
+	Resources []string
+	Secret    string // empty: the token is a JWT, which isn't kept
+}
+
+// issue writes an access token under a grant, bound to its key.
+func (g *Grants) issue(ctx context.Context, tx *store.Tx, from Caller, under keyporter.Grant, t NewAccessToken) error {
+	if t.Secret == "" {
+		return nil
 	}
-	return g.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.InsertAccessToken(ctx, t, keyporter.HashSecret(secret)); err != nil {
-			return missing(err, "grant")
-		}
-		return tx.InsertEvent(ctx, g.tokenEvent(from, under, t))
-	})
+	row := g.row(under, t)
+	if err := tx.InsertAccessToken(ctx, row, keyporter.HashSecret(t.Secret)); err != nil {
+		return missing(err, "grant")
+	}
+	return tx.InsertEvent(ctx, g.tokenEvent(from, under, row))
+}
+
+// row is the access token as it is kept. None outlives its grant.
+func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessToken {
+	now := g.now()
+	row := keyporter.AccessToken{
+		ID: keyporter.NewID(now), GrantID: under.ID, Scopes: t.Scopes, Resources: t.Resources, KeyHash: under.KeyHash,
+		CreatedAt: now, ExpiresAt: now.Add(g.lives.AccessToken),
+	}
+	if row.ExpiresAt.After(under.EndsAt) {
+		row.ExpiresAt = under.EndsAt
+	}
+	return row
 }
 
 // IssueOwnToken writes an access token that an app gets for itself (RFC 6749 §4.4). Those
-// that give the same share a grant, which is made when there is none.
-func (g *Grants) IssueOwnToken(ctx context.Context, from Caller, app keyporter.ID, t keyporter.AccessToken, secret string) error {
-	t = g.dated(t)
-	own := keyporter.Grant{
-		ID: keyporter.NewID(t.CreatedAt), AppID: app, Scopes: t.Scopes, Resources: t.Resources, KeyHash: t.KeyHash,
-		CreatedAt: t.CreatedAt, EndsAt: t.CreatedAt.Add(max(g.lives.Grant, g.lives.AccessToken)),
+// with the same scopes, resources, and key share a grant, which is made when there is none.
+// If the app was deleted in the meantime, the error is NotFound.
+func (g *Grants) IssueOwnToken(ctx context.Context, from Caller, own keyporter.Grant, t NewAccessToken) error {
+	if t.Secret == "" {
+		return nil
 	}
+	now, hash := g.now(), keyporter.HashSecret(t.Secret)
+	own.ID, own.CreatedAt, own.EndsAt = keyporter.NewID(now), now, now.Add(max(g.lives.Grant, g.lives.AccessToken))
 	own.Request = g.sealer.Seal(grantPurpose(own.ID), nil)
+	row := g.row(own, t)
 	return g.db.Do(ctx, func(tx *store.Tx) error {
-		err := tx.InsertOwnAccessToken(ctx, app, t, keyporter.HashSecret(secret))
-		if keyporter.KindOf(err) == keyporter.NotFound {
+		written, err := tx.InsertOwnAccessToken(ctx, own.AppID, row, hash)
+		if err == nil && !written {
 			if err = tx.InsertGrant(ctx, own, nil, nil); err == nil {
-				t.GrantID = own.ID
-				err = tx.InsertAccessToken(ctx, t, keyporter.HashSecret(secret))
+				err = tx.InsertAccessToken(ctx, row, hash)
 			}
 		}
 		if err != nil {
-			return err
+			return missing(err, "app")
 		}
-		return tx.InsertEvent(ctx, g.tokenEvent(from, own, t))
+		return tx.InsertEvent(ctx, g.tokenEvent(from, own, row))
 	})
-}
-
-// dated fills in the ID of a new access token, and how long it works.
-func (g *Grants) dated(t keyporter.AccessToken) keyporter.AccessToken {
-	t.CreatedAt = g.now()
-	t.ID, t.ExpiresAt = keyporter.NewID(t.CreatedAt), t.CreatedAt.Add(g.lives.AccessToken)
-	return t
 }
 
 func (g *Grants) tokenEvent(from Caller, under keyporter.Grant, t keyporter.AccessToken) keyporter.Event {

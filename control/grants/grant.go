@@ -93,9 +93,10 @@ func (g *Grants) GrantByDeviceCode(ctx context.Context, code string) (keyporter.
 	return grant, err
 }
 
-// Redeem notes that the code of a grant, or its device code, is used now, and writes the
-// first refresh token of its chain. Whoever comes second gets NotFound.
-func (g *Grants) Redeem(ctx context.Context, grant keyporter.Grant, refresh keyporter.Secret) error {
+// Redeem records that the code of a grant, or its device code, is used now, and writes the
+// access token and the first refresh token of its chain. If another request was first, or the
+// grant has ended, the error is NotFound.
+func (g *Grants) Redeem(ctx context.Context, from Caller, grant keyporter.Grant, refresh keyporter.Secret, t NewAccessToken) error {
 	now := g.now()
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		use := tx.UseCode
@@ -105,7 +106,10 @@ func (g *Grants) Redeem(ctx context.Context, grant keyporter.Grant, refresh keyp
 		if err := use(ctx, grant.ID, grant.KeyHash, now); err != nil {
 			return missing(err, "code")
 		}
-		return g.insertRefreshToken(ctx, tx, grant, refresh)
+		if err := g.insertRefreshToken(ctx, tx, grant, refresh); err != nil {
+			return err
+		}
+		return g.issue(ctx, tx, from, grant, t)
 	})
 }
 

@@ -79,32 +79,40 @@ func (g *Grants) Successor(presented string) keyporter.Secret {
 	return keyporter.DeriveSecret(keyporter.SecretRefreshToken, g.sealer.Derive, presented)
 }
 
-// Refresh has the successor take the place of a refresh token. Of several requests that try
-// at once, one does it and the others find it done. If another one used the token too long
-// ago, or the grant has ended in the meantime, it is NotFound.
-func (g *Grants) Refresh(ctx context.Context, from Caller, grant keyporter.Grant, presented string) error {
-	hash, next := keyporter.HashSecret(presented), g.Successor(presented)
+// Refresh replaces a refresh token by its successor, and writes an access token. Of several
+// simultaneous requests, one does it and the others find it done. If another one used the
+// token too long ago, or the grant has ended in the meantime, the error is NotFound.
+func (g *Grants) Refresh(ctx context.Context, from Caller, grant keyporter.Grant, presented string, t NewAccessToken) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.KeepGrant(ctx, grant.ID, grant.KeyHash); err != nil {
 			return missing(err, "grant")
 		}
-		first, err := tx.UseRefreshToken(ctx, hash, g.now())
-		if err != nil {
+		if err := g.succeed(ctx, tx, from, grant, presented); err != nil {
 			return err
 		}
-		if first {
-			return g.insertRefreshToken(ctx, tx, grant, next)
-		}
-		t, err := tx.RefreshTokenByHash(ctx, hash)
-		if err == nil && usedTooLongAgo(t, from.ArrivedAt) {
-			err = notFound("refresh token")
-		}
-		if err == nil {
-			// It is missing when the key that it is derived with has changed: there must not be a second chain.
-			_, err = tx.RefreshTokenByHash(ctx, next.Hash())
-		}
-		return missing(err, "refresh token")
+		return g.issue(ctx, tx, from, grant, t)
 	})
+}
+
+// succeed writes the successor of a refresh token, unless another request has just done so.
+func (g *Grants) succeed(ctx context.Context, tx *store.Tx, from Caller, grant keyporter.Grant, presented string) error {
+	hash, next := keyporter.HashSecret(presented), g.Successor(presented)
+	first, err := tx.UseRefreshToken(ctx, hash, g.now())
+	if err != nil {
+		return err
+	}
+	if first {
+		return g.insertRefreshToken(ctx, tx, grant, next)
+	}
+	t, err := tx.RefreshTokenByHash(ctx, hash)
+	if err == nil && usedTooLongAgo(t, from.ArrivedAt) {
+		err = notFound("refresh token")
+	}
+	if err == nil {
+		// It is missing if the key that it is derived with has changed: there must not be a second chain.
+		_, err = tx.RefreshTokenByHash(ctx, next.Hash())
+	}
+	return missing(err, "refresh token")
 }
 
 // endReplayed ends all tokens of a grant's connection, but not the connection: the app
