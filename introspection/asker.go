@@ -44,7 +44,7 @@ func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 	if err == nil && !app.Confidential() {
 		err = web.OAuthError{Code: web.InvalidClient, Description: "Only an app that can prove its identity can ask."}
 	}
-	return asker{app: &app}, err
+	return asker{app: &app}, web.AsClientError(err)
 }
 
 // onlyGateways has serve run for a gateway, and refuses anybody else.

@@ -25,7 +25,7 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, path string) (ur
 		return nil, keyporter.App{}, err
 	}
 	app, err := s.Grants.AuthenticateApp(r.Context(), c, s.Issuer, s.Issuer+pathToken, s.Issuer+path)
-	return in, app, err
+	return in, app, web.AsClientError(err)
 }
 
 // await keeps a request that the app sent directly until a browser brings it. at has the

@@ -37,6 +37,16 @@ func ReadClientAuthentication(r *http.Request, in url.Values) (keyporter.ClientA
 	return c, nil
 }
 
+// AsClientError turns what is Unauthorized into the error of an app that didn't prove its
+// identity. Only client authentication can say that: an app that sees it asks for a new
+// secret, or gives up.
+func AsClientError(err error) error {
+	if keyporter.KindOf(err) == keyporter.Unauthorized {
+		return OAuthError{Code: InvalidClient, Description: keyporter.MessageOf(err)}
+	}
+	return err
+}
+
 // basicAuth reads the Authorization header, whose parts are form-encoded (RFC 6749 §2.3.1).
 func basicAuth(r *http.Request) (id, secret string, ok bool, err error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")

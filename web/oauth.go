@@ -35,17 +35,13 @@ func Invalid(description string) OAuthError {
 	return OAuthError{Code: InvalidRequest, Description: description}
 }
 
-// AsOAuthError returns an error as apps see it. Unauthorized means that an app didn't prove who it
-// is. An unexpected error becomes a server_error with nothing but the request ID, and is logged
-// here, once.
+// AsOAuthError returns an error as apps see it. An unexpected error becomes a server_error with
+// nothing but the request ID, and is logged here, once.
 func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
 	if e, ok := errors.AsType[OAuthError](err); ok {
 		return e
 	}
-	switch keyporter.KindOf(err) {
-	case keyporter.Unauthorized:
-		return OAuthError{Code: InvalidClient, Description: keyporter.MessageOf(err)}
-	case keyporter.TooMany:
+	if keyporter.KindOf(err) == keyporter.TooMany {
 		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: keyporter.MessageOf(err)}
 	}
 	log.Error("unforeseen", "request_id", requestID, "error", err)

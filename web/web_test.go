@@ -1,12 +1,17 @@
 package web_test
 
 import (
+	"bytes"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -135,5 +140,26 @@ func TestRequestIDsDiffer(t *testing.T) {
 			t.Fatalf("%q", id)
 		}
 		seen[id] = true
+	}
+}
+
+// TestOnlyClientAuthenticationIsInvalidClient has the same error come from elsewhere, where it
+// is a fault of ours, and nothing of it gets out.
+func TestOnlyClientAuthenticationIsInvalidClient(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	err := keyporter.Refuse(keyporter.Unauthorized, "Who is it?")
+	as := func(err error) web.OAuthError {
+		return web.AsOAuthError(err, slog.New(slog.NewTextHandler(&log, nil)), "r1")
+	}
+	if got := as(web.AsClientError(err)); got.Code != "invalid_client" || got.StatusCode() != http.StatusUnauthorized || got.Description != "Who is it?" || log.Len() > 0 {
+		t.Errorf("an app that didn't prove its identity: %+v, %s", got, &log)
+	}
+	got := as(fmt.Errorf("elsewhere: %w", err))
+	if got.Code != "server_error" || got.StatusCode() != http.StatusInternalServerError || got.Description != "Request r1." || !strings.Contains(log.String(), "Who is it?") {
+		t.Errorf("from elsewhere: %+v, %s", got, &log)
+	}
+	if other := errors.New("x"); web.AsClientError(other) != other || web.AsClientError(nil) != nil { //nolint:errorlint // the same one
+		t.Error("another error becomes one of the app's")
 	}
 }
