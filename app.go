@@ -4,29 +4,29 @@ import "time"
 
 // App is an OAuth client (RFC 6749 §2). Its ID is the client_id on the wire.
 type App struct {
-	ID             ID
-	OrganizationID ID // only its users may connect the app; empty: everyone in the instance may
-	Name           string
-	Description    string
-	Publisher      string
-	HomePage       string // https address, or empty
-	Verified       bool   // an operator vouches for name and publisher
-	State          AppState
-	Barred         bool // an operator suspended it, and only an operator can resume it
-	Authentication AppAuthentication
-	Keys           string // its public keys as a JWK Set (RFC 7517), with AppKey
-	RedirectURIs   []string
-	Scopes         []AppScope // the ones it may ask for
-	Device         bool       // it may use the device grant (RFC 8628)
-	OwnTokens      bool       // it may use client credentials (RFC 6749 §4.4)
-	WithoutPKCE    bool       // an operator exempted it from PKCE; confidential apps only
-	JWT            bool       // its access tokens are JWTs (RFC 9068), which live until they expire
-	Introspects    bool       // it is a resource server, and may introspect tokens of other apps and users (RFC 7662)
-	Dynamic        bool       // it registered itself (RFC 7591)
-	Webhook        string     // https address to notify when a connection ends, or empty
-	ImageAt        time.Time  // when its image was uploaded; zero: it has none
-	CreatedAt      time.Time
-	Version        int // counts its changes
+	ID                  ID
+	OrganizationID      ID // only its users may connect the app; empty: everyone in the instance may
+	Name                string
+	Description         string
+	Publisher           string
+	HomePage            string // https address, or empty
+	Verified            bool   // an operator vouches for name and publisher
+	State               AppState
+	SuspendedByOperator bool // only an operator can resume it
+	Authentication      AppAuthentication
+	Keys                string // its public keys as a JWK Set (RFC 7517), with AppKey
+	RedirectURIs        []string
+	Scopes              []AppScope // the ones it may ask for
+	Device              bool       // it may use the device grant (RFC 8628)
+	OwnTokens           bool       // it may use client credentials (RFC 6749 §4.4)
+	WithoutPKCE         bool       // an operator exempted it from PKCE; confidential apps only
+	JWT                 bool       // its access tokens are JWTs (RFC 9068), which live until they expire
+	Introspects         bool       // it is a resource server, and may introspect tokens of other apps and users (RFC 7662)
+	Dynamic             bool       // it registered itself (RFC 7591)
+	Webhook             string     // https address to notify when a connection ends, or empty
+	ImageAt             time.Time  // when its image was uploaded; zero: it has none
+	CreatedAt           time.Time
+	Version             int // counts its changes
 }
 
 // AppState says whether an app works.

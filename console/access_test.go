@@ -18,14 +18,14 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// policy is who may what. Each line is a route, with {id} and the like standing for
-// something of Acme's, and what becomes of it: first for who isn't signed in or may not
-// be (nobody, a user who is switched off, one of a suspended organization), then for
+// policy says who may do what. Each line has a route, where {id} and the like stand for something of
+// Acme's, and the results: first for visitors who can't be signed in (nobody, a user who is switched
+// off, a user of a suspended organization), then for
 //
-//	member  API user  auditor  administrator  administrator of another  operator of another
+//	member  API user  auditor  administrator  administrator elsewhere  operator elsewhere
 //
-// "in" leads to the sign-in, "ok" to the page that shows what was done; the rest are the
-// status. The token is the API user's. A new route needs a line.
+// "in" is a redirect to the sign-in, "ok" any other redirect, and a number the status. Tokens are
+// the API user's. Each new route needs a line.
 const policy = `
 GET /{$}                                         ok  | ok  ok  ok  ok  ok  ok
 GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
@@ -143,8 +143,8 @@ POST /device                                     in  | 422 422 422 422 422 422
 // rule is one line of the policy.
 type rule struct {
 	route, query string
-	out          string   // what becomes of it for who isn't signed in
-	in           []string // and for each of the others
+	turnedAway   string   // the result for visitors who can't be signed in
+	signedIn     []string // the results for the others, in the order of visitors.users
 }
 
 func rules(t *testing.T) []rule {
@@ -156,10 +156,10 @@ func rules(t *testing.T) []rule {
 			continue
 		}
 		if len(f) != 10 {
-			t.Fatalf("the policy has a line that can't be read: %s", line)
+			t.Fatalf("bad line in the policy: %s", line)
 		}
 		path, query, _ := strings.Cut(f[1], "?")
-		all = append(all, rule{route: f[0] + " " + path, query: query, out: f[2], in: f[4:]})
+		all = append(all, rule{route: f[0] + " " + path, query: query, turnedAway: f[2], signedIn: f[4:]})
 	}
 	return all
 }
@@ -171,47 +171,48 @@ func TestEveryRouteHasALineInThePolicy(t *testing.T) {
 	}
 	for _, route := range console.Routes() {
 		if !slices.Contains(lines, route) {
-			t.Errorf("who may %s? It needs a line in the policy", route)
+			t.Errorf("the policy has no line for %s", route)
 		}
 	}
 	for _, l := range lines {
 		if !slices.Contains(console.Routes(), l) {
-			t.Errorf("the policy has a line for %s, which is no route", l)
+			t.Errorf("the policy has a line for %s, which isn't a route", l)
 		}
 	}
 }
 
-func TestWhoMayWhat(t *testing.T) {
-	w := newWalk(t)
+func TestRoutesFollowThePolicy(t *testing.T) {
+	w := newVisitors(t)
 	for _, r := range rules(t) {
 		for i, name := range []string{"nobody", "switched off", "suspended"} {
-			t.Run(name+" "+r.route, func(t *testing.T) { w.try(t, r, w.out[i], r.out) })
+			t.Run(name+" "+r.route, func(t *testing.T) { w.try(t, r, w.turnedAway[i], r.turnedAway) })
 		}
-		for i, name := range []string{"member", "api user", "auditor", "administrator", "administrator of another", "operator of another"} {
+		for i, name := range []string{"member", "api user", "auditor", "administrator", "administrator elsewhere", "operator elsewhere"} {
 			t.Run(name+" "+r.route+r.query, func(t *testing.T) {
-				v := w.in[i]
+				v := w.signedIn[i]
 				if r.route == "POST /sign-out" {
-					v = w.enter(t, w.users[i])
+					v = w.signIn(t, w.users[i])
 				}
-				w.try(t, r, v, r.in[i])
+				w.try(t, r, v, r.signedIn[i])
 			})
 		}
 	}
 }
 
-// walk is a console with every kind of visitor.
-type walk struct {
+// visitors is a console with every kind of visitor.
+type visitors struct {
 	*site
-	acme    keyporter.ID
-	users   []keyporter.User // who are signed in
-	in, out []*visitor
+	acme       keyporter.ID
+	users      []keyporter.User // those of signedIn, in the same order
+	signedIn   []*visitor
+	turnedAway []*visitor // nobody, a user who is switched off, a user of a suspended organization
 }
 
-func newWalk(t *testing.T) *walk {
+func newVisitors(t *testing.T) *visitors {
 	s := newSite(t)
 	member := keyportertest.User(t, s.Control, "Acme", "member@acme.example", keyporter.RoleMember)
 	other := keyportertest.User(t, s.Control, "Other", "eve@other.example", keyporter.RoleAdministrator)
-	w := &walk{site: s, acme: member.OrganizationID, users: []keyporter.User{
+	w := &visitors{site: s, acme: member.OrganizationID, users: []keyporter.User{
 		member,
 		keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser),
 		keyportertest.User(t, s.Control, "Acme", "auditor@acme.example", keyporter.RoleAuditor),
@@ -220,22 +221,22 @@ func newWalk(t *testing.T) *walk {
 		s.operator(t, other.OrganizationID, "operator@other.example"),
 	}}
 	for _, u := range w.users {
-		w.in = append(w.in, s.enter(t, u))
+		w.signedIn = append(w.signedIn, s.signIn(t, u))
 	}
 	off := keyportertest.User(t, s.Control, "Acme", "off@acme.example", keyporter.RoleAdministrator)
-	gone := keyportertest.User(t, s.Control, "Gone", "gone@gone.example", keyporter.RoleAdministrator)
-	w.out = []*visitor{s.nobody(t), s.enter(t, off), s.enter(t, gone)}
+	suspended := keyportertest.User(t, s.Control, "Gone", "gone@gone.example", keyporter.RoleAdministrator)
+	w.turnedAway = []*visitor{s.nobody(t), s.signIn(t, off), s.signIn(t, suspended)}
 	if err := s.Control.DisableUser(t.Context(), keyporter.Command(), off.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Control.DisableOrganization(t.Context(), keyporter.Command(), gone.OrganizationID); err != nil {
+	if err := s.Control.DisableOrganization(t.Context(), keyporter.Command(), suspended.OrganizationID); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// try sends what the rule is about, with something new of Acme's to act on.
-func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
+// try requests the rule's route, with a new object of Acme's to act on, and checks the result.
+func (w *visitors) try(t *testing.T, r rule, v *visitor, want string) {
 	t.Helper()
 	method, path, _ := strings.Cut(r.route, " ")
 	fresh := string(keyporter.NewID(time.Now()))
@@ -260,7 +261,7 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 	if noun == "connect" {
 		request, browser := w.Ask(t, w.App(t, keyporter.App{}))
 		path = "/connect/" + request
-		v.holds(t, browser)
+		v.setAuthorizeCookie(t, browser)
 	}
 	if strings.Contains(path, "{request}") {
 		path = strings.ReplaceAll(path, "{request}", w.refused(t, fresh))
@@ -292,12 +293,12 @@ func (w *walk) try(t *testing.T, r rule, v *visitor, want string) {
 		t.Errorf("%s, want %s (%s)", got, want, a.location)
 	}
 	if n := w.events(t) - before; n != 0 && (a.status >= 400 || got == "in") {
-		t.Errorf("refused with %s, and %d events", got, n)
+		t.Errorf("refused with %s, but caused %d events", got, n)
 	}
 }
 
-// object makes something of Acme's, or an organization.
-func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
+// object creates something of Acme's, or an organization.
+func (w *visitors) object(t *testing.T, noun, name string) keyporter.ID {
 	t.Helper()
 	switch noun {
 	case "tokens":
@@ -305,7 +306,7 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		return token.ID
 	case "roles":
 		r := w.role(t, w.acme, name+"-role", nil)
-		t.Cleanup(func() { w.dropRole(r.ID) }) // there is room for so many
+		t.Cleanup(func() { w.dropRole(r.ID) }) // the number of roles is limited
 		return r.ID
 	case "users":
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
@@ -316,7 +317,7 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 	case "connections":
 		return w.Connect(t, w.users[1], w.App(t, keyporter.App{Name: name})).ID
 	case "connect":
-		return "" // try makes it
+		return "" // try creates it
 	case "organizations":
 		o, err := w.Control.CreateOrganization(t.Context(), keyporter.Command(), name)
 		if err != nil {
@@ -324,12 +325,12 @@ func (w *walk) object(t *testing.T, noun, name string) keyporter.ID {
 		}
 		return o.ID
 	}
-	t.Fatalf("the test can't make one of %s: it needs a case", noun)
+	t.Fatalf("the test needs a case that creates %s", noun)
 	return ""
 }
 
-// app makes an app of Acme's, with an image, for which nobody is responsible.
-func (w *walk) app(t *testing.T, name string) keyporter.App {
+// app creates an app of Acme's with an image. Nobody is responsible for it.
+func (w *visitors) app(t *testing.T, name string) keyporter.App {
 	t.Helper()
 	a := w.App(t, keyporter.App{OrganizationID: w.acme, Name: name, Webhook: "https://app.example/hook"})
 	var b bytes.Buffer
@@ -342,14 +343,14 @@ func (w *walk) app(t *testing.T, name string) keyporter.App {
 	return a
 }
 
-// organizationToken makes one of ada's.
-func (w *walk) organizationToken(t *testing.T, name string) keyporter.ID {
+// organizationToken creates an organization token of the API user's.
+func (w *visitors) organizationToken(t *testing.T, name string) keyporter.ID {
 	token, _ := keyportertest.OrganizationToken(t, w.Control, w.users[1], name)
 	return token.ID
 }
 
-// refused has a call with a token of ada's refused, and returns its request id.
-func (w *walk) refused(t *testing.T, name string) string {
+// refused makes a call with a token of the API user's that is refused, and returns its request ID.
+func (w *visitors) refused(t *testing.T, name string) string {
 	t.Helper()
 	token, secret := keyportertest.Token(t, w.Control, w.users[1], name)
 	if _, err := w.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
@@ -359,15 +360,15 @@ func (w *walk) refused(t *testing.T, name string) string {
 	return name
 }
 
-func (w *walk) dropRole(id keyporter.ID) {
+func (w *visitors) dropRole(id keyporter.ID) {
 	ctx := context.Background()
 	if r, err := w.DB.RoleByID(ctx, id); err == nil {
 		_ = w.Control.DeleteRole(ctx, keyporter.Command(), id, r.Version)
 	}
 }
 
-// events counts what happened in Acme so far.
-func (w *walk) events(t *testing.T) int {
+// events returns the number of Acme's events so far.
+func (w *visitors) events(t *testing.T) int {
 	t.Helper()
 	all, err := w.DB.Events(t.Context(), w.acme, "", 100_000)
 	if err != nil {

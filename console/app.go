@@ -13,14 +13,14 @@ import (
 
 // appsPage is the content of the list of apps.
 type appsPage struct {
-	Waiting     []control.ListedApp // quarantined ones, for operators
-	Rows        []control.ListedApp
-	Registers   bool // the reader may register apps
-	Policy      bool // they set which apps may be connected
-	Connections bool // they manage other users' connections
-	Operates    bool
-	Older       keyporter.ID // the last row of a full page; empty: there is nothing after it
-	Newer       bool         // this isn't the first page
+	Waiting              []control.ListedApp // quarantined ones, for operators
+	Rows                 []control.ListedApp
+	CanRegister          bool // the reader may register apps
+	CanSetPolicy         bool // the reader may set which apps can be connected
+	CanManageConnections bool // the reader manages other users' connections
+	IsOperator           bool
+	Older                keyporter.ID // ID of the last row if there may be more; otherwise empty
+	Newer                bool         // this isn't the first page
 }
 
 func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -32,19 +32,22 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 		return keyporter.Refuse(keyporter.Forbidden, "There are no apps here for you to see. To register one, you need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
 	}
 	before := keyporter.ID(r.URL.Query().Get("before"))
-	p := appsPage{Registers: powers.RegisterApps, Policy: powers.ManageOrganization, Connections: powers.ManageTokens, Operates: powers.Operate, Newer: before != ""}
+	p := appsPage{
+		CanRegister: powers.RegisterApps, CanSetPolicy: powers.ManageOrganization, CanManageConnections: powers.ManageTokens,
+		IsOperator: powers.Operate, Newer: before != "",
+	}
 	if p.Rows, err = c.Control.Apps(r.Context(), actor, control.AppList{Before: before}); err != nil {
 		return err
 	}
 	if len(p.Rows) == control.MaxPage {
 		p.Older = p.Rows[len(p.Rows)-1].ID
 	}
-	if p.Operates && !p.Newer {
+	if p.IsOperator && !p.Newer {
 		if p.Waiting, err = c.Control.Apps(r.Context(), actor, control.AppList{State: keyporter.AppQuarantined}); err != nil {
 			return err
 		}
 	}
-	p.Rows = slices.DeleteFunc(p.Rows, func(a control.ListedApp) bool { return p.Operates && a.State == keyporter.AppQuarantined })
+	p.Rows = slices.DeleteFunc(p.Rows, func(a control.ListedApp) bool { return p.IsOperator && a.State == keyporter.AppQuarantined })
 	l, err := c.layoutFor(r, actor, "Apps", p)
 	if err != nil {
 		return err
@@ -52,38 +55,38 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 	return c.show(w, r, http.StatusOK, "apps", l)
 }
 
-// appPage is the content of the page of one app, also of one that is to be registered.
+// appPage is the content of an app's page, and of the page that registers an app.
 type appPage struct {
-	control.AppProfile               // as it is; without an ID it isn't yet
-	Typed              keyporter.App // as the form has it
+	control.AppProfile               // the stored app; no ID if it is being registered
+	Typed              keyporter.App // the settings in the form
 	Choices            []scopeChoice
-	Own                keyporter.Organization // the reader's
-	Fault              fault                  // of the settings
+	ReaderOrganization keyporter.Organization
+	Fault              fault // of the settings
 	ImageFault         fault
 	PeopleFault        fault
-	Login              string // typed among the people
-	Secret             string // in clear, in the answer that made it only
+	Login              string // of the person to add, as typed
+	Secret             string // in plain text, only in the response that creates it
 	SecretID           keyporter.ID
-	Hook               string // the webhook's secret, likewise
-	Issuer             string // address of the authorization server
-	MaxDescription     int
+	WebhookSecret      string // in plain text, only in the response that creates it
+	Issuer             string // URL of the authorization server
+	MaxDescription     int    // in characters
 }
 
-// scopeChoice is a scope that an app may ask for or not.
+// scopeChoice is a scope in the form of an app.
 type scopeChoice struct {
 	keyporter.Scope
-	Asks     bool
-	Optional bool
-	Gone     bool // it isn't configured any more
+	Asks     bool // the app may ask for it
+	Optional bool // users can refuse it
+	Gone     bool // it is no longer configured
 }
 
-// scopes returns the scopes that apps may ask for: those of the operator, then OpenID Connect's own.
+// scopes returns the scopes that apps may ask for: the configured ones, then those of OpenID Connect.
 func (c *console) scopes() []keyporter.Scope {
 	return slices.Concat(c.Scopes, keyporter.OpenIDScopes())
 }
 
-// scopeMeans says what a scope permits, as it goes on after "may". A scope that isn't
-// configured any more has nothing but its name.
+// scopeMeans returns a phrase that completes "This app may …". For a scope that is no longer
+// configured, only its name is known.
 func (c *console) scopeMeans(name string) string {
 	if s, _ := keyporter.FindScope(c.Scopes, name); s.Means != "" {
 		return s.Means
@@ -112,10 +115,10 @@ func (c *console) scopeChoices(chosen []keyporter.AppScope) (all []scopeChoice) 
 
 func (p appPage) URIs() string { return strings.Join(p.Typed.RedirectURIs, "\n") }
 
-// Used tells whether the app has secrets to prove who it is.
-func (p appPage) Secretive() bool { return p.Authentication == keyporter.AppSecret }
+// UsesSecrets reports whether the app authenticates with secrets.
+func (p appPage) UsesSecrets() bool { return p.Authentication == keyporter.AppSecret }
 
-// readApp reads an app from a form. What only operators say stays as it is for others.
+// readApp reads an app from a form. Settings that are only for operators keep their value otherwise.
 func readApp(r *http.Request, before keyporter.App, operator bool) keyporter.App {
 	a, on := before, func(field string) bool { return r.PostFormValue(field) != "" }
 	a.Version, _ = strconv.Atoi(r.PostFormValue("version"))
@@ -146,7 +149,7 @@ func (c *console) newApp(w http.ResponseWriter, r *http.Request, actor keyporter
 	if err != nil {
 		return err
 	}
-	p.Typed = keyporter.App{Publisher: p.Own.Name, Authentication: keyporter.AppSecret, OrganizationID: p.Own.ID}
+	p.Typed = keyporter.App{Publisher: p.ReaderOrganization.Name, Authentication: keyporter.AppSecret, OrganizationID: p.ReaderOrganization.ID}
 	return c.showAppPage(w, r, actor, http.StatusOK, p)
 }
 
@@ -158,8 +161,8 @@ func (c *console) newAppPage(r *http.Request, actor keyporter.Actor) (p appPage,
 	if !powers.RegisterApps {
 		return p, keyporter.Refuse(keyporter.Forbidden, "You can’t register apps. You need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
 	}
-	p.Operates, p.Manages = powers.Operate, true
-	p.Own, err = c.Control.Organization(r.Context(), actor)
+	p.IsOperator, p.CanManage = powers.Operate, true
+	p.ReaderOrganization, err = c.Control.Organization(r.Context(), actor)
 	return p, err
 }
 
@@ -181,9 +184,9 @@ func (c *console) registerApp(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return err
 	}
-	p.Typed = readApp(r, keyporter.App{}, p.Operates)
-	p.Typed.OrganizationID = p.Own.ID
-	if p.Operates && r.PostFormValue("for") == "instance" {
+	p.Typed = readApp(r, keyporter.App{}, p.IsOperator)
+	p.Typed.OrganizationID = p.ReaderOrganization.ID
+	if p.IsOperator && r.PostFormValue("for") == "instance" {
 		p.Typed.OrganizationID = ""
 	}
 	made, err := c.Control.RegisterApp(r.Context(), actor, p.Typed)
@@ -207,13 +210,13 @@ func (c *console) showApp(w http.ResponseWriter, r *http.Request, actor keyporte
 	return c.showAppPage(w, r, actor, http.StatusOK, p)
 }
 
-// appPage is the page of an app as it is.
+// appPage loads the page of a stored app.
 func (c *console) appPage(r *http.Request, actor keyporter.Actor) (p appPage, err error) {
 	if p.AppProfile, err = c.Control.App(r.Context(), actor, id(r)); err != nil {
 		return p, err
 	}
 	p.Typed = p.App
-	p.Own, err = c.Control.Organization(r.Context(), actor)
+	p.ReaderOrganization, err = c.Control.Organization(r.Context(), actor)
 	return p, err
 }
 
@@ -222,16 +225,16 @@ func (c *console) updateApp(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	typed := readApp(r, p.App, p.Operates)
+	typed := readApp(r, p.App, p.IsOperator)
 	_, err = c.Control.UpdateApp(r.Context(), actor, typed)
 	if err == nil {
 		return finish(w, r, appPath(p.ID), "saved")
 	}
 	var other error
-	if p.Fault, other = faultOf(err); other != nil || !p.Manages {
+	if p.Fault, other = faultOf(err); other != nil || !p.CanManage {
 		return err
 	}
-	if typed.Version == p.Version { // else the page shows how it is now
+	if typed.Version == p.Version { // otherwise, someone else changed it, and the page shows it as it is now
 		p.Typed = typed
 	}
 	return c.showAppPage(w, r, actor, status(err), p)

@@ -21,8 +21,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
-// look signs somebody in with a real browser.
-func (s *site) look(t *testing.T, u keyporter.User) *browser.Browser {
+// openBrowser signs a user in with a real browser.
+func (s *site) openBrowser(t *testing.T, u keyporter.User) *browser.Browser {
 	t.Helper()
 	b := browser.New(t)
 	b.Open(s.url + "/sign-in")
@@ -32,15 +32,15 @@ func (s *site) look(t *testing.T, u keyporter.User) *browser.Browser {
 	return b
 }
 
-// says wants words to be seen in what the CSS selector finds, as soon as the page is there.
-func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
+// wantText waits until the element that matches a CSS selector contains all of words.
+func wantText(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		b.Wait(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, w))
 	}
 }
 
-// logo is a picture of an app.
+// logo returns a PNG image for an app.
 func logo(t *testing.T) []byte {
 	t.Helper()
 	img := image.NewNRGBA(image.Rect(0, 0, 400, 400))
@@ -58,12 +58,12 @@ func logo(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// TestAnAppIsRegisteredAndGetsASecret is the first day of a developer, in a real browser.
+// TestAnAppIsRegisteredAndGetsASecret follows a developer's first day, in a real browser.
 func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	s := newSite(t)
 	dev := keyportertest.User(t, s.Control, "Acme", "dev@acme.example", keyporter.RoleDeveloper, keyporter.RoleAPIUser)
 	keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper)
-	b := s.look(t, dev)
+	b := s.openBrowser(t, dev)
 	b.Click("a[href='/apps']")
 	b.Wait("document.querySelector('.vacant')")
 	b.Look("apps-none")
@@ -77,22 +77,22 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Click("input[name='scope.envelope.send'][value=optional]")
 	b.Click("form.settings button.main")
 	b.Wait("document.querySelector('#redirect_uris[aria-invalid=true]')")
-	says(t, b, "#about-redirect_uris", "must not contain a fragment")
+	wantText(t, b, "#about-redirect_uris", "must not contain a fragment")
 	if !browser.Eval[bool](b, "document.querySelector(\"input[name='scope.envelope.send'][value=optional]\").checked") {
-		t.Error("what was chosen is lost")
+		t.Error("the form lost what was chosen")
 	}
 	b.Look("app-new-refused")
 	b.Fill("#redirect_uris", "https://app.example.com/callback")
 	b.Click("form.settings button.main")
 	b.Wait("document.querySelector('#wire-client')")
-	says(t, b, "main", "Registered.", "DMS tagging service", "by Tagworks Ltd", "No secret yet", "dev@acme.example")
+	wantText(t, b, "main", "Registered.", "DMS tagging service", "by Tagworks Ltd", "No secret yet", "dev@acme.example")
 	b.Click("a[href$='/secrets/new']")
 	b.Wait("document.querySelector('form.form .main')")
 	b.Click("form.form .main")
 	b.Wait("document.querySelector('.secret input')")
 	secret := browser.Eval[string](b, "document.querySelector('.secret input').value")
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretApp {
-		t.Errorf("the page shows %q as secret", secret)
+		t.Errorf("the page shows %q as the secret", secret)
 	}
 	b.Click(".secret [data-copy]")
 	b.Wait("document.querySelector('.secret [data-copy]').innerText === 'Copied'")
@@ -122,7 +122,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Upload("#image-file", file)
 	b.Click("form[enctype] button")
 	b.Wait("document.querySelector('#about-image')")
-	says(t, b, "#about-image", "scripts")
+	wantText(t, b, "#about-image", "scripts")
 	b.Fill("#person-login", "devi@acme.example"+kb.Enter)
 	b.Wait("document.querySelectorAll('[aria-labelledby=people] .row').length === 2")
 	b.Look("app")
@@ -131,11 +131,11 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Look("app-suspend")
 	b.Click("dialog .destroy")
 	b.Wait("document.querySelector('.app-head .state.off')")
-	says(t, b, "main", "all of its tokens are refused")
+	wantText(t, b, "main", "all of its tokens are refused")
 	b.Click("form[action$='/resume'] button")
 	b.Wait("document.querySelector('.app-head .state.on')")
 
-	// What an operator sees beside that, and what it costs.
+	// What only operators see.
 	a, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
 	if err != nil || len(a) != 1 {
 		t.Fatal(a, err)
@@ -147,29 +147,28 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	}
 	waiting := s.App(t, keyporter.App{Name: "AI helper", Publisher: "Somebody"})
 	s.Quarantine(t, waiting)
-	ob := s.look(t, s.operator(t, dev.OrganizationID, "otto@acme.example"))
+	ob := s.openBrowser(t, s.operator(t, dev.OrganizationID, "otto@acme.example"))
 	ob.Open(s.url + "/apps")
-	says(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waiting for approval")
+	wantText(t, ob, "[aria-labelledby=waiting]", "AI helper", "Waiting for approval")
 	ob.Look("apps-operator")
 	ob.Open(s.url + "/apps/" + string(waiting.ID))
 	ob.Look("app-quarantined")
 	ob.Click("form[action$='/approve'] button")
 	ob.Wait("document.querySelector('.app-head .state.on')")
 	ob.Open(s.url + "/apps/" + string(app.ID))
-	says(t, ob, "main", "exempt from PKCE", "they work until they expire")
+	wantText(t, ob, "main", "exempt from PKCE", "they work until they expire")
 	ob.Look("app-operator")
 }
 
-// ask has the browser hold a request of an app.
-func (s *site) ask(t *testing.T, b *browser.Browser, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
+// requestConsent gives the browser a request of an app, and returns the URL of the consent page.
+func (s *site) requestConsent(t *testing.T, b *browser.Browser, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
 	t.Helper()
 	request, cookie := s.Ask(t, a, change...)
 	b.Run(fmt.Sprintf("document.cookie = 'keyporter-authorize=%s; path=/'", cookie))
 	return s.url + "/connect/" + request
 }
 
-// TestAnAppAsks is the consent and what becomes of it, in a real browser.
-func TestAnAppAsks(t *testing.T) {
+func TestConsentInABrowser(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	app := s.App(t, keyporter.App{
@@ -179,17 +178,17 @@ func TestAnAppAsks(t *testing.T) {
 	if err := s.Control.SetAppImage(t.Context(), keyporter.Command(), app.ID, logo(t)); err != nil {
 		t.Fatal(err)
 	}
-	b := s.look(t, ada)
+	b := s.openBrowser(t, ada)
 	b.Look("connections-none")
 
-	// For a moment the buttons take no click.
-	at := s.ask(t, b, app)
+	// The buttons ignore clicks for a moment.
+	at := s.requestConsent(t, b, app)
 	b.Open(at)
 	if got := browser.Eval[string](b, "getComputedStyle(document.querySelector('.allow')).animationName"); got != "held" {
-		t.Errorf("the buttons take a click at once: %s", got)
+		t.Errorf("the buttons accept clicks right away: %s", got)
 	}
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
-	says(t, b, "main", "DMS tagging service wants to act on your behalf", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
+	wantText(t, b, "main", "DMS tagging service wants to act on your behalf", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
 		"app.example", "Apps and Connections", "And, if you want")
 	b.Look("consent")
 	b.Click("input[type=checkbox][value='template.read']")
@@ -200,28 +199,28 @@ func TestAnAppAsks(t *testing.T) {
 		t.Errorf("connected with %v, %v", conn.Scopes, err)
 	}
 
-	// One that nobody vouches for, with names as long as they can be, no image, at a program on one's own machine.
+	// An unverified app on the user's own machine, with names of the maximum length and no image.
 	long := s.App(t, keyporter.App{
 		Name: strings.Repeat("Überwachungs", 8) + "app", Publisher: strings.Repeat("W", 100), Authentication: keyporter.AppPublic,
 		Description: strings.Repeat("It does everything. ", 25), HomePage: "https://" + strings.Repeat("long.", 30) + "example/",
 		RedirectURIs: []string{"http://127.0.0.1/cb"}, Scopes: []keyporter.AppScope{{Name: "envelope.read"}},
 	})
-	b.Open(s.ask(t, b, long))
-	says(t, b, "main", "Not verified", "Nobody has verified", "http://127.0.0.1", "on your own machine")
+	b.Open(s.requestConsent(t, b, long))
+	wantText(t, b, "main", "Not verified", "Nobody has verified", "http://127.0.0.1", "on your own machine")
 	b.Look("consent-long")
 	b.Click("button[value=deny]")
 	b.Wait("location.pathname.startsWith('/oauth2/authorize/')")
 	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, long.ID); keyporter.KindOf(err) != keyporter.NotFound {
-		t.Errorf("denied, and connected: %v", err)
+		t.Errorf("denied, but connected: %v", err)
 	}
 
-	// More than before.
+	// The app asks for more.
 	app.Scopes = append(app.Scopes, keyporter.AppScope{Name: "email"})
 	if app, err = s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
 		t.Fatal(err)
 	}
-	b.Open(s.ask(t, b, app))
-	says(t, b, "main", "wants to do more on your behalf", "as before")
+	b.Open(s.requestConsent(t, b, app))
+	wantText(t, b, "main", "wants to do more on your behalf", "as before")
 	b.Look("consent-more")
 
 	// For a device.
@@ -236,24 +235,23 @@ func TestAnAppAsks(t *testing.T) {
 	})
 	b.Fill("#code", "bcdf ghjk"+kb.Enter)
 	b.Wait("location.pathname.startsWith('/connect/')")
-	says(t, b, "main", "Scan station", "If someone gave you the code")
+	wantText(t, b, "main", "Scan station", "If someone gave you the code")
 	b.Look("consent-device")
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
 	b.Click(".allow")
 	b.Wait("document.querySelector('h1').innerText === 'Connected'")
 	b.Look("device-done")
 
-	// Not allowed.
+	// The organization allows no apps.
 	if err := s.Control.SetAppPolicy(t.Context(), keyportertest.Session(keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)), keyporter.NoApps, nil); err != nil {
 		t.Fatal(err)
 	}
-	b.Open(s.ask(t, b, app))
-	says(t, b, "main", "You can’t connect this app", "doesn’t allow apps")
+	b.Open(s.requestConsent(t, b, app))
+	wantText(t, b, "main", "You can’t connect this app", "doesn’t allow apps")
 	b.Look("consent-refused")
 }
 
-// TestAppsAndConnections is the section of the page of tokens, in a real browser.
-func TestAppsAndConnections(t *testing.T) {
+func TestAppsAndConnectionsInABrowser(t *testing.T) {
 	s := newSite(t)
 	ctx := t.Context()
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
@@ -278,15 +276,15 @@ func TestAppsAndConnections(t *testing.T) {
 	}
 	s.Used(t, jwt.ID, keyporter.ClientUse{Address: "2001:db8::17", Version: "esign 5", LastAt: time.Now().Add(-26 * time.Hour), Allowed: 3, Refused: 12})
 	s.Replayed(t, stolen, time.Now().Add(-3*time.Hour))
-	b := s.look(t, ada)
-	says(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
-	says(t, b, "#connection-"+string(stolen.ID), "Never used", "Someone else may have had one of this app’s keys")
-	says(t, b, ".connections", "This app is suspended")
+	b := s.openBrowser(t, ada)
+	wantText(t, b, "#connection-"+string(used.ID), "DMS tagging service", "by Tagworks Ltd", "Verified", "from 192.0.2.44", "Chrome 156", "Used just now", "tagworks 3.1", "203.0.113.77", "read your envelopes")
+	wantText(t, b, "#connection-"+string(stolen.ID), "Never used", "Someone else may have had one of this app’s keys")
+	wantText(t, b, ".connections", "This app is suspended")
 	b.Run("document.querySelector('#connections').scrollIntoView()")
 	b.Look("connections")
 	b.Click("#connection-" + string(used.ID) + " [href*='scope=envelope.send']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, b, "dialog", "It can no longer send envelopes", "next call")
+	wantText(t, b, "dialog", "It can no longer send envelopes", "next call")
 	b.Look("connection-scope")
 	b.Click("dialog .destroy")
 	b.Wait("document.readyState === 'complete' && document.querySelector('.done')")
@@ -295,22 +293,22 @@ func TestAppsAndConnections(t *testing.T) {
 	}
 	b.Click("#connection-" + string(jwt.ID) + " [href$='/disconnect']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, b, "dialog", "refused, starting with the next call", "JWTs", "3 calls in the last 7 days")
+	wantText(t, b, "dialog", "refused, starting with the next call", "JWTs", "3 calls in the last 7 days")
 	b.Look("disconnect")
 	b.Click("dialog .destroy")
 	b.Wait("document.readyState === 'complete' && document.querySelector('.connections') && !document.querySelector('#connection-" + string(jwt.ID) + "')")
-	// With the last thing that it may it ends.
+	// Taking away its last scope ends the connection.
 	b.Click("#connection-" + string(stolen.ID) + " [href*='scope=']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, b, "dialog", "Disconnect “Contract archive")
+	wantText(t, b, "dialog", "Disconnect “Contract archive")
 
-	ob := s.look(t, olivia)
+	ob := s.openBrowser(t, olivia)
 	ob.Open(s.url + "/apps/connections")
-	says(t, ob, "main", "For ada@acme.example", "For olivia@acme.example")
+	wantText(t, ob, "main", "For ada@acme.example", "For olivia@acme.example")
 	ob.Look("connections-all")
 	ob.Click("#connection-" + string(used.ID) + " [href*='/disconnect']")
 	ob.Wait("document.querySelector('dialog[open] .destroy')")
-	says(t, ob, "dialog", "It can no longer act for ada@acme.example")
+	wantText(t, ob, "dialog", "It can no longer act for ada@acme.example")
 	ob.Click("dialog .destroy")
 	ob.Wait("document.readyState === 'complete' && document.querySelector('.connections') && !document.querySelector('#connection-" + string(used.ID) + "')")
 	ob.Open(s.url + "/apps/policy")
@@ -320,8 +318,8 @@ func TestAppsAndConnections(t *testing.T) {
 	ob.Click("form.panel .main")
 	ob.Wait("document.querySelector('.done')")
 	b.Open(s.url + "/tokens")
-	says(t, b, "#connection-"+string(stolen.ID), "doesn’t allow this app")
-	if status := s.enter(t, ada).get("/apps/policy").status; status != http.StatusForbidden {
+	wantText(t, b, "#connection-"+string(stolen.ID), "doesn’t allow this app")
+	if status := s.signIn(t, ada).get("/apps/policy").status; status != http.StatusForbidden {
 		t.Errorf("ada gets %d", status)
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// appChange is something that is done to an app.
+// appChange is a method of Control that changes the app with this ID.
 type appChange func(*control.Control, context.Context, keyporter.Actor, keyporter.ID) error
 
-// changeApp is a form that does one thing to an app.
+// changeApp handles a form that has only a button.
 func (c *console) changeApp(change appChange, done string) func(http.ResponseWriter, *http.Request, keyporter.Actor) error {
 	return func(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 		if err := change(c.Control, r.Context(), actor, id(r)); err != nil {
@@ -29,7 +29,7 @@ func (c *console) changeApp(change appChange, done string) func(http.ResponseWri
 	}
 }
 
-// approveApp approves an app as the operator saw it.
+// approveApp approves the version of the app that the operator saw.
 func (c *console) approveApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	version, _ := strconv.Atoi(r.PostFormValue("version"))
 	if err := c.Control.ApproveApp(r.Context(), actor, id(r), version); err != nil {
@@ -39,7 +39,7 @@ func (c *console) approveApp(w http.ResponseWriter, r *http.Request, actor keypo
 }
 
 func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p, err := c.manageable(r, actor)
+	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
 	}
@@ -53,31 +53,31 @@ func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor k
 }
 
 func (c *console) showDeleteApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p, err := c.manageable(r, actor)
+	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Delete “" + p.Name + "”?", Action: appPath(p.ID) + "/delete", Submit: "Delete app", Back: appPath(p.ID),
 		Texts: []string{
-			several(p.Connections, "user") + " " + map[bool]string{true: "has", false: "have"}[p.Connections == 1] + " connected it. All of its connections and tokens end, and its client_id will never work again.",
+			countOf(p.Connections, "user") + " " + map[bool]string{true: "has", false: "have"}[p.Connections == 1] + " connected it. All of its connections and tokens end, and its client_id will never work again.",
 			"This can’t be undone. Not sure? Suspend it first and see who complains. You can lift a suspension at any time.",
 		},
 	})
 }
 
-// manageable is the page of an app that the reader may change.
-func (c *console) manageable(r *http.Request, actor keyporter.Actor) (appPage, error) {
+// manageableApp loads the page of an app, and refuses readers who may not change it.
+func (c *console) manageableApp(r *http.Request, actor keyporter.Actor) (appPage, error) {
 	p, err := c.appPage(r, actor)
-	if err == nil && !p.Manages {
+	if err == nil && !p.CanManage {
 		err = keyporter.Refuse(keyporter.Forbidden, "Only those responsible for this app may change it.")
 	}
 	return p, err
 }
 
-// showAddSecret asks for a fresh sign-in, and then whether to add a secret.
+// showAddSecret requires a fresh sign-in, then asks whether to add a secret.
 func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p, err := c.manageable(r, actor)
+	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,9 @@ func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.showAppPage(w, r, actor, http.StatusCreated, p)
 }
 
-// showWebhookSecret asks for a fresh sign-in, and then whether to make a secret for the webhook.
+// showWebhookSecret requires a fresh sign-in, then asks whether to create a secret for the webhook.
 func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p, err := c.manageable(r, actor)
+	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,11 @@ func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, acto
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"You’ll see it once. Notifications to the webhook are signed with it, following Standard Webhooks."}
-	if p.Signs {
+	if p.HasWebhookSecret {
 		texts = append(texts, "The previous one stops working right away. The app has to reject notifications until it has the new one; Keyporter sends them again later.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Create a webhook secret for “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.Signs, Back: appPath(p.ID), Texts: texts,
+		Heading: "Create a webhook secret for “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.HasWebhookSecret, Back: appPath(p.ID), Texts: texts,
 	})
 }
 
@@ -133,12 +133,12 @@ func (c *console) setWebhookSecret(w http.ResponseWriter, r *http.Request, actor
 	if err != nil {
 		return err
 	}
-	p.Hook = secret
+	p.WebhookSecret = secret
 	return c.showAppPage(w, r, actor, http.StatusCreated, p)
 }
 
 func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p, err := c.manageable(r, actor)
+	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,8 @@ func (c *console) deleteSecret(w http.ResponseWriter, r *http.Request, actor key
 	return finish(w, r, appPath(id(r)), "deleted")
 }
 
-// setPeople takes logins of those who stay, and one of who is added.
+// setPeople sets who is responsible for an app: the form has the login names of those who remain,
+// and may add one.
 func (c *console) setPeople(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	logins := r.PostForm["person"]
 	added := r.PostFormValue("login")
@@ -178,7 +179,7 @@ func (c *console) setPeople(w http.ResponseWriter, r *http.Request, actor keypor
 	if other != nil {
 		return err
 	}
-	p, other := c.manageable(r, actor)
+	p, other := c.manageableApp(r, actor)
 	if other != nil {
 		return other
 	}
@@ -186,10 +187,10 @@ func (c *console) setPeople(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.showAppPage(w, r, actor, status(err), p)
 }
 
-// imageUpload is the route of the one form that is larger than the others.
+// imageUpload is the only route whose form can be larger than maxForm.
 const imageUpload = "POST /apps/{id}/image"
 
-// sizeLimit is how large a form may be.
+// sizeLimit returns the maximum size of a request's form in bytes.
 func sizeLimit(r *http.Request) int64 {
 	if r.Pattern == imageUpload {
 		return control.MaxImageLen + maxForm
@@ -209,7 +210,7 @@ func (c *console) uploadImage(w http.ResponseWriter, r *http.Request, actor keyp
 	if other != nil || keyporter.KindOf(err) == keyporter.Forbidden {
 		return err
 	}
-	p, other := c.manageable(r, actor)
+	p, other := c.manageableApp(r, actor)
 	if other != nil {
 		return other
 	}
@@ -217,7 +218,7 @@ func (c *console) uploadImage(w http.ResponseWriter, r *http.Request, actor keyp
 	return c.showAppPage(w, r, actor, status(err), p)
 }
 
-// readImage reads the file that was chosen, into memory only. None is no bytes.
+// readImage reads the uploaded file into memory, never to disk. Without a file, it returns nil.
 func readImage(r *http.Request) ([]byte, error) {
 	damaged := keyporter.InvalidField("image", "The file is damaged or too large. The limit is 1 MiB.")
 	parts, err := r.MultipartReader()
@@ -246,8 +247,8 @@ func readImage(r *http.Request) ([]byte, error) {
 	}
 }
 
-// showImage answers with the image of an app. It is a PNG of our own making; the headers
-// keep it from being anything else, should it ever not be.
+// showImage answers with the image of an app. It is always a PNG that we encoded ourselves; the
+// headers are a second defense, against browsers treating it as anything else.
 func (c *console) showImage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	png, at, err := c.Control.AppImage(r.Context(), actor, id(r))
 	if err != nil {
@@ -261,8 +262,8 @@ func (c *console) showImage(w http.ResponseWriter, r *http.Request, actor keypor
 	h.Set("Last-Modified", at.UTC().Format(http.TimeFormat))
 	h.Set("Content-Length", strconv.Itoa(len(png)))
 	if r.URL.Query().Get("v") == strconv.FormatInt(at.UnixMilli(), 10) {
-		h.Set("Cache-Control", "private, max-age=31536000, immutable") // another image has another address
+		h.Set("Cache-Control", "private, max-age=31536000, immutable") // a new image has a new URL
 	}
-	_, _ = w.Write(png) //nolint:gosec // our own encoder made it, and the headers hold it to be a picture
+	_, _ = w.Write(png) //nolint:gosec // our own encoder made it, and the headers keep it from being anything but a picture
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// policyPage is the content of the page on which apps the users of an organization may connect.
+// policyPage is the content of the page that sets which apps users of an organization can connect.
 type policyPage struct {
 	control.AppPolicy
 	Choices      []appChoice
@@ -16,7 +16,7 @@ type policyPage struct {
 	Fault        fault
 }
 
-// appChoice is an app that may be listed.
+// appChoice is an app that can be allowed.
 type appChoice struct {
 	keyporter.App
 	Chosen bool

@@ -15,14 +15,14 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// dev is a developer of Acme, signed in.
+// dev creates a developer of Acme and signs them in.
 func (s *site) dev(t *testing.T) (keyporter.User, *visitor) {
 	t.Helper()
 	u := keyportertest.User(t, s.Control, "Acme", "dev@acme.example", keyporter.RoleDeveloper)
-	return u, s.enter(t, u)
+	return u, s.signIn(t, u)
 }
 
-// appFields are those of the form of an app.
+// appFields returns the fields of an app's form.
 func appFields(name string, more ...string) []string {
 	return append([]string{
 		"name", name, "publisher", "Tagworks", "authentication", "secret", "redirect_uris", "https://app.example/cb\r\nhttps://app.example/other\r\n",
@@ -32,13 +32,13 @@ func appFields(name string, more ...string) []string {
 
 var appSecrets = regexp.MustCompile(`kpc_[0-9A-Za-z]{49}`)
 
-func TestAnAppWithoutScripts(t *testing.T) {
+func TestManagingAnAppWithoutJavaScript(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		s := newSiteOn(t, database)
 		dev, v := s.dev(t)
 		v.follow(v.get("/apps"), "/apps/new").want(t, 200, "Register an app", `value="Acme"`)
 		a := v.post("/apps", appFields("DMS", "description", "<script>alert(1)</script>")...)
-		a.leads(t, "/apps/")
+		a.wantRedirect(t, "/apps/")
 		path, _, _ := strings.Cut(a.location, "?")
 		page := v.get(a.location)
 		page.want(t, 200, "Registered.", "No secret yet", "&lt;script&gt;alert(1)&lt;/script&gt;", path[len("/apps/"):], "https://app.example/cb\nhttps://app.example/other", "dev@acme.example")
@@ -58,43 +58,43 @@ func TestAnAppWithoutScripts(t *testing.T) {
 		v.get(path).wantNot(t, "/secrets/new")
 		v.post(path+"/secrets").want(t, 409, "An app can have only two secrets")
 
-		// Two who change it: the second is told, and sees how it is.
+		// Of two people who change it at the same time, the second sees what the first has changed.
 		v.get(path).want(t, 200, `name="version" value="1"`)
-		v.post(path, appFields("First", "version", "1")...).leads(t, path)
+		v.post(path, appFields("First", "version", "1")...).wantRedirect(t, path)
 		v.post(path, appFields("Second", "version", "1")...).want(t, 409, "Someone else has changed this app in the meantime", `value="First"`)
 
-		// What only an operator says he doesn't get by a form.
-		v.post(path, appFields("Third", "version", "2", "verified", "1", "without_pkce", "1", "introspects", "1", "for", "instance")...).leads(t, path)
+		// Developers can't forge the fields that only operators have.
+		v.post(path, appFields("Third", "version", "2", "verified", "1", "without_pkce", "1", "introspects", "1", "for", "instance")...).wantRedirect(t, path)
 		if app, err := s.DB.AppByID(t.Context(), all[0].ID); err != nil || app.Name != "Third" || app.Verified || app.WithoutPKCE || app.Introspects || app.OrganizationID == "" {
 			t.Errorf("%+v, %v", app, err)
 		}
-		v.submit(v.get(path+"/suspend"), path+"/suspend").leads(t, path+"?done=app-suspended")
-		v.submit(v.get(path), path+"/resume").leads(t, path)
-		v.submit(v.get(path+"/delete"), path+"/delete").leads(t, "/apps?done=deleted")
+		v.submit(v.get(path+"/suspend"), path+"/suspend").wantRedirect(t, path+"?done=app-suspended")
+		v.submit(v.get(path), path+"/resume").wantRedirect(t, path)
+		v.submit(v.get(path+"/delete"), path+"/delete").wantRedirect(t, "/apps?done=deleted")
 		v.get(path).want(t, 404)
 	})
 }
 
-// TestASecretOfAnAppTakesAFreshSignIn has a browser that somebody left.
-func TestASecretOfAnAppTakesAFreshSignIn(t *testing.T) {
+// TestAppSecretsRequireAFreshSignIn uses a browser that someone left signed in.
+func TestAppSecretsRequireAFreshSignIn(t *testing.T) {
 	s := newSite(t)
 	_, v := s.dev(t)
 	a := v.post("/apps", appFields("DMS", "webhook", "https://app.example/hook")...)
 	path, _, _ := strings.Cut(a.location, "?")
 	s.Clock.Advance(keyporter.FreshFor)
 	for _, what := range []string{"/secrets/new", "/webhook"} {
-		v.get(path+what).leads(t, "/sign-in?again=1&next=")
-		v.post(path+strings.TrimSuffix(what, "/new")).leads(t, "/sign-in?again=1&ended=1&next=%2Fapps%2F")
+		v.get(path+what).wantRedirect(t, "/sign-in?again=1&next=")
+		v.post(path+strings.TrimSuffix(what, "/new")).wantRedirect(t, "/sign-in?again=1&ended=1&next=%2Fapps%2F")
 	}
 	page := v.get(v.get(path + "/secrets/new").location)
 	page.want(t, 200, "Confirm it’s you")
-	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path+"/secrets/new")
+	v.submit(page, "/sign-in", "password", keyportertest.Password).wantRedirect(t, path+"/secrets/new")
 	v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201, "kpc_")
 	v.submit(v.get(path+"/webhook"), path+"/webhook").want(t, 201, "whsec_", "You won’t see it again")
 	v.get(path).wantNot(t, "whsec_")
 }
 
-// upload sends a file as browsers do.
+// upload sends a file like a browser.
 func (v *visitor) upload(t *testing.T, path, name string, file []byte) answer {
 	t.Helper()
 	var b bytes.Buffer
@@ -123,7 +123,7 @@ func TestAnImageIsUploadedAndServed(t *testing.T) {
 	_, v := s.dev(t)
 	path, _, _ := strings.Cut(v.post("/apps", appFields("DMS")...).location, "?")
 	v.get(path+"/image").want(t, 404)
-	v.upload(t, path+"/image", "logo.svg", logo(t)).leads(t, path+"?done=image") // its name says nothing
+	v.upload(t, path+"/image", "logo.svg", logo(t)).wantRedirect(t, path+"?done=image") // the file's name doesn't matter
 	src := regexp.MustCompile(`/apps/[^"]*/image\?v=\d+`).FindString(v.get(path).body)
 	for address, cache := range map[string]string{src: "private, max-age=31536000, immutable", path + "/image": "no-store", path + "/image?v=1": "no-store"} {
 		res, err := v.client.Get(s.url + address)
@@ -138,27 +138,27 @@ func TestAnImageIsUploadedAndServed(t *testing.T) {
 			t.Errorf("%s: %d %v", address, res.StatusCode, h)
 		}
 	}
-	for file, says := range map[string]string{
+	for file, words := range map[string]string{
 		"":                                "Choose a picture",
 		"<svg onload='alert(1)'/>":        "scripts",
 		strings.Repeat("x", 1<<20):        "PNG, JPEG, GIF, or WebP",
 		strings.Repeat("x", 1<<20+1):      "1 MiB",
 		strings.Repeat("x", 1<<20+100000): "too large",
 	} {
-		v.upload(t, path+"/image", "logo.png", []byte(file)).want(t, 422, says)
+		v.upload(t, path+"/image", "logo.png", []byte(file)).want(t, 422, words)
 	}
-	v.submit(v.get(path), path+"/image/remove").leads(t, path)
+	v.submit(v.get(path), path+"/image/remove").wantRedirect(t, path)
 	v.get(path+"/image").want(t, 404)
 	_, ada := s.ada(t)
 	ada.upload(t, path+"/image", "logo.png", logo(t)).want(t, 404)
 }
 
-// TestWhoOnlySeesAnAppChangesNothing has another developer of the organization look.
-func TestWhoOnlySeesAnAppChangesNothing(t *testing.T) {
+// TestReadersOfAnAppCannotChangeIt has another developer of the organization try.
+func TestReadersOfAnAppCannotChangeIt(t *testing.T) {
 	s := newSite(t)
 	_, v := s.dev(t)
 	path, _, _ := strings.Cut(v.post("/apps", appFields("DMS")...).location, "?")
-	other := s.enter(t, keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper))
+	other := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "devi@acme.example", keyporter.RoleDeveloper))
 	other.get("/apps").want(t, 200, path)
 	page := other.get(path)
 	page.want(t, 200, "You aren’t responsible for this app", "dev@acme.example", "https://app.example/cb")
@@ -169,9 +169,9 @@ func TestWhoOnlySeesAnAppChangesNothing(t *testing.T) {
 	for _, link := range []string{"/suspend", "/delete", "/secrets/new", "/webhook"} {
 		other.get(path+link).want(t, 403)
 	}
-	// Made responsible, he changes it.
-	v.submit(v.get(path), path+"/people", "shown", string(s.user(t, "dev@acme.example")), "person", "dev@acme.example", "login", "devi@acme.example").leads(t, path)
-	other.post(path+"/suspend").leads(t, path)
+	// Once they are responsible for the app, they can.
+	v.submit(v.get(path), path+"/people", "shown", string(s.user(t, "dev@acme.example")), "person", "dev@acme.example", "login", "devi@acme.example").wantRedirect(t, path)
+	other.post(path+"/suspend").wantRedirect(t, path)
 }
 
 func (s *site) user(t *testing.T, login string) keyporter.ID {
@@ -183,22 +183,21 @@ func (s *site) user(t *testing.T, login string) keyporter.ID {
 	return u.ID
 }
 
-// TestAppsAndConnectionsWithoutScripts is the section of the page of tokens for who has no JavaScript.
-func TestAppsAndConnectionsWithoutScripts(t *testing.T) {
+func TestAppsAndConnectionsWithoutJavaScript(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	v.get("/tokens").want(t, 200, "Apps and Connections", "No apps connected")
 	app := s.App(t, keyporter.App{Name: "<i>DMS</i>"})
 	conn := s.Connect(t, ada, app)
 	path := "/connections/" + string(conn.ID)
-	page := v.get("/tokens") // though no token of it is alive
+	page := v.get("/tokens") // it is listed even without a valid token
 	page.want(t, 200, "&lt;i&gt;DMS&lt;/i&gt;", "by <bdi>Tagworks Ltd</bdi>", "from 192.0.2.44", "Never used", "send envelopes")
-	v.submit(v.follow(page, path+"/remove?scope=envelope.send"), path+"/remove?scope=envelope.send").leads(t, "/tokens?done=taken")
+	v.submit(v.follow(page, path+"/remove?scope=envelope.send"), path+"/remove?scope=envelope.send").wantRedirect(t, "/tokens?done=taken")
 	page = v.get("/tokens")
 	page.wantNot(t, "send envelopes")
 	v.get(path+"/remove?scope=envelope.send").want(t, 404)
-	v.follow(page, path+"/remove?scope=envelope.read").leads(t, path+"/disconnect")
-	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").leads(t, "/tokens?done=disconnected")
+	v.follow(page, path+"/remove?scope=envelope.read").wantRedirect(t, path+"/disconnect")
+	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").wantRedirect(t, "/tokens?done=disconnected")
 	v.get("/tokens").want(t, 200, "No apps connected")
 	v.post(path+"/disconnect").want(t, 404)
 }

@@ -10,24 +10,24 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestATokenTellsNobodyTheRolesOfOthers has an attacker with an organization token ask
-// about colleagues, by calls and by explanations, to find out who has which role.
-func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
+// TestOrganizationTokensDoNotRevealOtherUsersRoles has an attacker with an organization token call for
+// colleagues and read the explanations, to find out who has which role.
+func TestOrganizationTokensDoNotRevealOtherUsersRoles(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example")
 	blocks := s.role(t, ada.OrganizationID, "Under notice", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock})
 	grants := s.role(t, ada.OrganizationID, "Works council", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectGrant})
-	says := s.role(t, ada.OrganizationID, "On sick leave", nil)
+	neither := s.role(t, ada.OrganizationID, "On sick leave", nil)
 	mine := s.role(t, ada.OrganizationID, "Integrators", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectGrant})
 	keyportertest.User(t, s.Control, "Acme", "blocked@acme.example", grants.ID, blocks.ID)
 	keyportertest.User(t, s.Control, "Acme", "grants@acme.example", grants.ID)
-	keyportertest.User(t, s.Control, "Acme", "nothing@acme.example", says.ID)
+	keyportertest.User(t, s.Control, "Acme", "nothing@acme.example", neither.ID)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{mine.ID}); err != nil {
 		t.Fatal(err)
 	}
 	token, secret := keyportertest.OrganizationToken(t, s.Control, ada, "Archive")
-	owner, admin := s.enter(t, ada), s.enter(t, olivia)
+	owner, admin := s.signIn(t, ada), s.signIn(t, olivia)
 	for login, c := range map[string]struct{ role, words string }{
 		"blocked@acme.example": {"Under notice", "one of their roles blocks Use the API"},
 		"nothing@acme.example": {"On sick leave", "none of their roles grants Use the API"},
@@ -39,7 +39,7 @@ func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 		explain := "/tokens/" + string(token.ID) + "/explain?path=/Api/v5/x&login=" + login
 		for _, page := range []string{explain, "/refusals", "/refusals/call-" + login} {
 			if got := owner.get(page); strings.Contains(got.body, c.role) {
-				t.Errorf("%s tells the owner of the role %q", page, c.role)
+				t.Errorf("%s shows the token's owner the role %q", page, c.role)
 			}
 		}
 		owner.get(explain).want(t, http.StatusOK, c.words, "The role “Integrators” grants Use the API (api.use) to ada@acme.example")
@@ -47,7 +47,7 @@ func TestATokenTellsNobodyTheRolesOfOthers(t *testing.T) {
 	}
 	admin.get("/refusals/call-blocked@acme.example").want(t, http.StatusOK, "Under notice")
 
-	// About himself he is told all.
+	// The owner sees their own roles.
 	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{mine.ID, blocks.ID}); err != nil {
 		t.Fatal(err)
 	}

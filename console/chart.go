@@ -7,17 +7,17 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// chart is the small line of the calls in the last seven days.
+// chart is a small line chart of the calls in the last seven days.
 type chart struct {
-	Line string // points of the line
-	Area string // points of what is below it
-	Text string // the same in words
+	Line string // points of an SVG polyline
+	Area string // points of an SVG polygon, which fills the area below the line
+	Text string // the totals in words
 }
 
 const (
-	chartWidth  = 112
-	chartHeight = 26
-	chartHours  = 6 // in one point
+	chartWidth  = 112 // pixels
+	chartHeight = 26  // pixels
+	chartHours  = 6   // hours per point
 )
 
 func chartOf(use keyporter.TokenUse) chart {

@@ -17,14 +17,14 @@ type connectPage struct {
 	control.Consent
 	Login        string
 	Organization string
-	Again        string // leads to the sign-in, to sign in as another user
+	Again        string // path of the sign-in, for signing in as another user
 }
 
-// Must are the scopes that can't be left out, May those that can.
-func (p connectPage) Must() []control.ConsentScope { return p.pick(false) }
+// Required returns the scopes that the user can't leave out.
+func (p connectPage) Required() []control.ConsentScope { return p.pick(false) }
 
-// May are the scopes that can be left out.
-func (p connectPage) May() []control.ConsentScope { return p.pick(true) }
+// Optional returns the scopes that the user can leave out.
+func (p connectPage) Optional() []control.ConsentScope { return p.pick(true) }
 
 func (p connectPage) pick(optional bool) (some []control.ConsentScope) {
 	for _, s := range p.Scopes {
@@ -35,8 +35,8 @@ func (p connectPage) pick(optional bool) (some []control.ConsentScope) {
 	return some
 }
 
-// Adds tells whether the app is connected already and asks for more.
-func (p connectPage) Adds() bool {
+// AsksForMore reports whether the app is already connected, and asks for more.
+func (p connectPage) AsksForMore() bool {
 	for _, s := range p.Scopes {
 		if s.Held {
 			return true
@@ -45,8 +45,8 @@ func (p connectPage) Adds() bool {
 	return false
 }
 
-// OwnMachine tells whether answers go to a program on the reader's own machine, where any
-// program can wait for them.
+// OwnMachine reports whether the answer goes to a program on the reader's own machine, where any
+// program could be listening.
 func (p connectPage) OwnMachine() bool { return strings.Contains(p.RedirectTo, "://") }
 
 func connectPath(request string) string { return "/connect/" + url.PathEscape(request) }
@@ -60,25 +60,25 @@ func (c *console) showConnect(w http.ResponseWriter, r *http.Request, actor keyp
 	case err != nil:
 		return err
 	case consent.SignInAgain:
-		return redirect(signInAnew(connectPath(request), consent.LoginHint))(w, r)
+		return redirect(forceSignIn(connectPath(request), consent.LoginHint))(w, r)
 	case !consent.Asks:
-		return c.goOn(w, r, consent.App.Name, request)
+		return c.returnToApp(w, r, consent.App.Name, request)
 	}
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return err
 	}
-	p := connectPage{Consent: consent, Login: actor.User.Login, Organization: org.Name, Again: signInAnew(connectPath(request), "")}
+	p := connectPage{Consent: consent, Login: actor.User.Login, Organization: org.Name, Again: forceSignIn(connectPath(request), "")}
 	return c.show(w, r, http.StatusOK, "connect", layout{Title: "Connect " + consent.App.Name, Page: p})
 }
 
-// connectRefused is the content of the page that says why the reader can't connect an app.
+// connectRefused is the content of the page that explains why the reader can't connect an app.
 type connectRefused struct{ Request, Text string }
 
 // answerConnect handles the user's answer.
 func (c *console) answerConnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	request, browser := r.PathValue("id"), web.Authorize(r, c.Proxies)
-	// What app it is, and whether there is a way back; who may not connect it may deny all the same.
+	// Users who may not connect the app can still deny the request, which leads back to the app.
 	consent, err := c.Control.Consent(r.Context(), actor, request, browser)
 	if err != nil && keyporter.KindOf(err) != keyporter.Forbidden {
 		return err
@@ -100,31 +100,31 @@ func (c *console) answerConnect(w http.ResponseWriter, r *http.Request, actor ke
 		p := deviceDone{App: consent.App.Name, Allowed: r.PostFormValue("answer") == "allow"}
 		return c.show(w, r, http.StatusOK, "device-done", layout{Title: "Back to your device", Page: p})
 	}
-	return c.goOn(w, r, consent.App.Name, request)
+	return c.returnToApp(w, r, consent.App.Name, request)
 }
 
-// goingOn is the content of the page that leads back to the app.
-type goingOn struct {
+// returnPage is the content of the page that sends the browser back to the app.
+type returnPage struct {
 	App string // its name; may be empty
-	To  string
+	To  string // path
 }
 
-// goOn has the browser go on to the authorization endpoint, which sends it to the app. It
-// isn't a redirect: browsers hold the redirects after a form to the form-action of our
-// policy, and the app is elsewhere.
-func (c *console) goOn(w http.ResponseWriter, r *http.Request, app, request string) error {
-	p := goingOn{App: app, To: "/oauth2/authorize/" + url.PathEscape(request)}
-	return c.show(w, r, http.StatusOK, "going-on", layout{Title: "Going back", Refresh: p.To, Page: p})
+// returnToApp sends the browser to the authorization endpoint, which redirects it to the app. It
+// shows a page that refreshes, because browsers apply the form-action of our content security
+// policy to redirects after a form, too, and would block the one to the app.
+func (c *console) returnToApp(w http.ResponseWriter, r *http.Request, app, request string) error {
+	p := returnPage{App: app, To: "/oauth2/authorize/" + url.PathEscape(request)}
+	return c.show(w, r, http.StatusOK, "return-to-app", layout{Title: "Going back", Refresh: p.To, Page: p})
 }
 
-// devicePage is the content of the page where the user types a device's code.
+// devicePage is the content of the page where the user enters a device's code.
 type devicePage struct {
 	Code  string // as typed, or from the link
 	Login string
 	Fault fault
 }
 
-// deviceDone is the content of the page after the answer for a device.
+// deviceDone is the content of the page after the user has answered a device's request.
 type deviceDone struct {
 	App     string
 	Allowed bool
@@ -160,9 +160,9 @@ func (c *console) openDevice(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.showDevicePage(w, r, status(err), p)
 }
 
-// signInAnew is the sign-in even for users who have just signed in: as another user, or
-// because an app asks for it.
-func signInAnew(next, login string) string {
+// forceSignIn returns the path of the sign-in that is shown even to users who have just signed in:
+// because they want to sign in as another user, or because an app requires it.
+func forceSignIn(next, login string) string {
 	q := url.Values{"next": {next}, "anew": {"1"}}
 	if login != "" {
 		q.Set("login", login)

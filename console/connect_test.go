@@ -11,8 +11,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// holds has the browser hold the cookie to which a request of an app is bound.
-func (v *visitor) holds(t *testing.T, browser string) {
+// setAuthorizeCookie sets the cookie that a request of an app is bound to.
+func (v *visitor) setAuthorizeCookie(t *testing.T, browser string) {
 	t.Helper()
 	at, err := url.Parse(v.site.url)
 	if err != nil {
@@ -21,52 +21,51 @@ func (v *visitor) holds(t *testing.T, browser string) {
 	v.client.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-authorize", Value: browser, Path: "/"}})
 }
 
-// ask brings a request of an app to the visitor's browser, and returns its page.
-func (v *visitor) ask(t *testing.T, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
+// requestConsent gives the visitor a request of an app, and returns the path of the consent page.
+func (v *visitor) requestConsent(t *testing.T, a keyporter.App, change ...func(*keyportertest.Authorization)) string {
 	t.Helper()
 	request, browser := v.site.Ask(t, a, change...)
-	v.holds(t, browser)
+	v.setAuthorizeCookie(t, browser)
 	return "/connect/" + request
 }
 
-func TestConsentWithoutScripts(t *testing.T) {
+func TestConsentWithoutJavaScript(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	app := s.App(t, keyporter.App{Name: "<b>Bold</b> & co", Scopes: []keyporter.AppScope{{Name: "openid"}, {Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}})
-	path := v.ask(t, app)
+	path := v.requestConsent(t, app)
 	page := v.get(path)
 	page.want(t, 200, "&lt;b&gt;Bold&lt;/b&gt; &amp; co", "Tagworks Ltd", "Not verified", "ada@acme.example", "Acme", "read your envelopes", "app.example", "Apps and Connections", `value="allow"`, `value="deny"`)
 	page.wantNot(t, "<b>Bold")
-	// What isn't optional can't be left out, and what isn't asked for can't be added.
+	// Required scopes can't be left out, and others can't be added.
 	a := v.post(path, "answer", "allow", "scope", "template.read")
 	a.want(t, 200, `<meta http-equiv="refresh" content="0;url=/oauth2/authorize/`+strings.TrimPrefix(path, "/connect/")+`">`, `href="/oauth2/authorize/`)
 	conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID)
 	if err != nil || strings.Join(conn.Scopes, " ") != "openid envelope.read" || conn.Address != "127.0.0.1" {
 		t.Errorf("%+v, %v", conn, err)
 	}
-	// Answered, it doesn't come back.
+	// A request can only be answered once.
 	v.get(path).want(t, 404, "This request has ended")
 	v.post(path, "answer", "allow").want(t, 404)
-	// Asked for what it has, there is nothing to ask.
-	v.get(v.ask(t, app)).want(t, 200, `http-equiv="refresh"`)
-	// Denied.
+	// If the app already has everything it asks for, there is no question.
+	v.get(v.requestConsent(t, app)).want(t, 200, `http-equiv="refresh"`)
 	other := s.App(t, keyporter.App{Name: "Other"})
-	path = v.ask(t, other)
+	path = v.requestConsent(t, other)
 	v.post(path).want(t, 422, "Choose whether")
 	v.post(path, "answer", "deny").want(t, 200, `http-equiv="refresh"`)
 	if _, err := s.DB.ConnectionOf(t.Context(), ada.ID, other.ID); keyporter.KindOf(err) != keyporter.NotFound {
-		t.Errorf("denied, and connected: %v", err)
+		t.Errorf("denied, but connected: %v", err)
 	}
 }
 
-// TestARequestOfAnotherBrowserIsNone has an attacker begin a request and lead ada to it.
-func TestARequestOfAnotherBrowserIsNone(t *testing.T) {
+// TestARequestIsBoundToItsBrowser has an attacker start a request and send ada the link.
+func TestARequestIsBoundToItsBrowser(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	app := s.App(t, keyporter.App{})
 	request, _ := s.Ask(t, app)
 	for _, cookie := range []string{"", "something else"} {
-		v.holds(t, cookie)
+		v.setAuthorizeCookie(t, cookie)
 		v.get("/connect/"+request).want(t, 404, "This request has ended")
 		v.post("/connect/"+request, "answer", "allow").want(t, 404)
 		v.post("/connect/"+request, "answer", "deny").want(t, 404)
@@ -76,12 +75,13 @@ func TestARequestOfAnotherBrowserIsNone(t *testing.T) {
 	}
 }
 
-// TestTheConsentCannotBeFramedNorSentFromElsewhere asks for the headers that browsers hold a page to.
-func TestTheConsentCannotBeFramedNorSentFromElsewhere(t *testing.T) {
+// TestConsentCannotBeFramedOrForged checks the headers that make browsers protect the page, and sends
+// its form from another site.
+func TestConsentCannotBeFramedOrForged(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	app := s.App(t, keyporter.App{})
-	path := v.ask(t, app)
+	path := v.requestConsent(t, app)
 	res, err := v.client.Get(s.url + path)
 	if err != nil {
 		t.Fatal(err)
@@ -99,17 +99,17 @@ func TestTheConsentCannotBeFramedNorSentFromElsewhere(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftOutStaysOut has the people of the app make a scope that can be left out
-// one that can't, or take it off the app, while ada reads the page.
-func TestWhatIsLeftOutStaysOut(t *testing.T) {
+// TestScopesLeftOutStayOut changes the app while ada reads the consent page: an optional scope becomes
+// required, or the app gives it up.
+func TestScopesLeftOutStayOut(t *testing.T) {
 	for name, scopes := range map[string][]keyporter.AppScope{
-		"not optional": {{Name: "envelope.read"}, {Name: "envelope.send"}}, "not of the app": {{Name: "envelope.read"}},
+		"required": {{Name: "envelope.read"}, {Name: "envelope.send"}}, "given up": {{Name: "envelope.read"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			ada, v := s.ada(t)
 			app := s.App(t, keyporter.App{Scopes: []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}})
-			path := v.ask(t, app, func(a *keyportertest.Authorization) { a.Asked.Scopes = []string{"envelope.read", "envelope.send"} })
+			path := v.requestConsent(t, app, func(a *keyportertest.Authorization) { a.Asked.Scopes = []string{"envelope.read", "envelope.send"} })
 			page := v.get(path)
 			app.Scopes = scopes
 			if _, err := s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
@@ -117,28 +117,28 @@ func TestWhatIsLeftOutStaysOut(t *testing.T) {
 			}
 			v.submit(page, path, "answer", "allow", "scope", "openid").want(t, 200, "http-equiv")
 			if conn, err := s.DB.ConnectionOf(t.Context(), ada.ID, app.ID); err != nil || strings.Join(conn.Scopes, " ") != "envelope.read" {
-				t.Errorf("she left out envelope.send: %v, %v", conn.Scopes, err)
+				t.Errorf("ada left out envelope.send, but the connection has %v, %v", conn.Scopes, err)
 			}
 		})
 	}
 }
 
-// TestAnAppCanAskForAFreshSignIn has it do so of who has just signed in, which must not go in circles.
-func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
+// TestAppsCanRequireAFreshSignIn requires it of a user who has just signed in, which must not loop.
+func TestAppsCanRequireAFreshSignIn(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	app := s.App(t, keyporter.App{})
 	s.Clock.Advance(time.Minute)
-	path := v.ask(t, app, func(a *keyportertest.Authorization) {
+	path := v.requestConsent(t, app, func(a *keyportertest.Authorization) {
 		a.Asked.FreshSince, a.Asked.LoginHint = s.Clock.Now(), grace.Login
 	})
-	v.get(path).leads(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
-	v.post(path, "answer", "allow").leads(t, "/sign-in?again=1")
+	v.get(path).wantRedirect(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
+	v.post(path, "answer", "allow").wantRedirect(t, "/sign-in?again=1")
 	page := v.get("/sign-in?anew=1&login=grace%40acme.example&next=" + url.QueryEscape(path))
 	page.want(t, 200, "grace@acme.example", "already signed in")
 	v.submit(page, "/sign-in", "password", "wrong").want(t, 401, "grace@acme.example", `name="anew"`)
-	v.submit(page, "/sign-in", "password", keyportertest.Password).leads(t, path)
+	v.submit(page, "/sign-in", "password", keyportertest.Password).wantRedirect(t, path)
 	v.get(path).want(t, 200, "grace@acme.example", `value="allow"`)
 	v.post(path, "answer", "allow").want(t, 200)
 	if _, err := s.DB.ConnectionOf(t.Context(), grace.ID, app.ID); err != nil {
@@ -149,12 +149,12 @@ func TestAnAppCanAskForAFreshSignIn(t *testing.T) {
 	}
 }
 
-// TestWhoMayNotConnectIsToldAndCanGoBack has the organization allow no apps.
-func TestWhoMayNotConnectIsToldAndCanGoBack(t *testing.T) {
+// TestUsersWhoMayNotConnectCanGoBack uses an organization that allows no apps.
+func TestUsersWhoMayNotConnectCanGoBack(t *testing.T) {
 	s := newSite(t)
 	_, v := s.ada(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	path := v.ask(t, s.App(t, keyporter.App{}))
+	path := v.requestConsent(t, s.App(t, keyporter.App{}))
 	if err := s.Control.SetAppPolicy(t.Context(), keyportertest.Session(olivia), keyporter.NoApps, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +164,7 @@ func TestWhoMayNotConnectIsToldAndCanGoBack(t *testing.T) {
 	v.submit(page, path, "answer", "deny").want(t, 200, `http-equiv="refresh"`)
 }
 
-// TestCodesOfDevices has somebody guess them.
-func TestCodesOfDevices(t *testing.T) {
+func TestGuessingDeviceCodesIsLimited(t *testing.T) {
 	s := newSite(t)
 	_, v := s.ada(t)
 	v.get("/device?user_code=%22%3Ebcdf-ghjk").want(t, 200, `value="&#34;&gt;bcdf-ghjk"`)

@@ -14,14 +14,14 @@ import (
 type connectionRow struct {
 	control.ConnectionWithUse
 
-	May     []keyporter.Scope    // what it may do
+	May     []keyporter.Scope    // what the app may do
 	LastUse *keyporter.ClientUse // nil: never used
 	Chart   chart
 	Now     time.Time
-	All     bool // in the list of the whole organization
+	All     bool // the list is that of the whole organization
 }
 
-// Query is what links of the row carry, so that one comes back to its list.
+// Query returns the query parameter that makes links of the row lead back to its list.
 func (c connectionRow) Query() string {
 	if c.All {
 		return "&list=all"
@@ -29,11 +29,11 @@ func (c connectionRow) Query() string {
 	return ""
 }
 
-// connectionSection is the section Apps and Connections of the page of tokens.
+// connectionSection is the section Apps and Connections on the page of tokens.
 type connectionSection struct {
 	Rows   []connectionRow
 	Access control.Access
-	Older  keyporter.ID // the last row of a full page; empty: there is nothing after it
+	Older  keyporter.ID // ID of the last row if there may be more; otherwise empty
 	Newer  bool         // this isn't the first page
 }
 
@@ -95,7 +95,7 @@ func (c *console) listConnections(w http.ResponseWriter, r *http.Request, actor 
 	return c.show(w, r, http.StatusOK, "connections", l)
 }
 
-// connectionsOf is the page that has the list from which a request about a connection came.
+// connectionsOf returns the path of the list that a request about a connection came from.
 func connectionsOf(r *http.Request) string {
 	if r.FormValue("list") == "all" {
 		return allConnections
@@ -121,12 +121,12 @@ func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor k
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: connectionsOf(r),
-		Texts: endTexts(conn, actor),
+		Texts: disconnectTexts(conn, actor),
 	})
 }
 
-// endTexts say what happens when a connection ends.
-func endTexts(conn control.ConnectionWithUse, actor keyporter.Actor) []string {
+// disconnectTexts explains what happens when a connection ends.
+func disconnectTexts(conn control.ConnectionWithUse, actor keyporter.Actor) []string {
 	whom := "you"
 	if conn.UserID != actor.User.ID {
 		whom = conn.User.Login
@@ -136,7 +136,7 @@ func endTexts(conn control.ConnectionWithUse, actor keyporter.Actor) []string {
 		texts = append(texts, "Its access tokens are JWTs: an API that checks them on its own, without asking Keyporter, accepts them until they expire.")
 	}
 	if n := conn.Use.Allowed; n > 0 {
-		texts = append(texts, several(n, "call")+" in the last 7 days. Whatever the app does for "+whom+" stops.")
+		texts = append(texts, countOf(n, "call")+" in the last 7 days. Whatever the app does for "+whom+" stops.")
 	}
 	return append(texts, "The app keeps what it has already fetched. To connect it again, start from the app.")
 }

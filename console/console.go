@@ -1,8 +1,8 @@
 // Package console is the door for people: server-rendered pages, which work without
 // JavaScript and are better with it.
 //
-// It owns how things look and what forms say. What may be changed, and by whom, package
-// control decides; the console shows its answer, at the field that it is about.
+// It decides how things look and what forms say. Package control decides what may be changed, and
+// by whom; the console shows its answer next to the field in question.
 package console
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Config is what the pages need.
+// Config configures the pages. Control, Checker, and Log are required.
 type Config struct {
 	Control *control.Control
 	Checker *verify.Checker // knows the routes
 	Proxies web.Proxies
 	Log     *slog.Logger
-	Address string // under which people reach the pages; empty: that of the request
-	Issuer  string // address of the authorization server; empty: that of the pages
-	Example string // path of a call that shows how an API is called; may be empty
+	Address string // URL of the pages; empty: taken from the request
+	Issuer  string // URL of the authorization server; empty: that of the pages
+	Example string // path for the example of an API call; may be empty
 	Scopes  []keyporter.Scope
 	Now     func() time.Time // nil: time.Now
 }
@@ -40,14 +40,15 @@ type console struct {
 	providers providers
 }
 
-// Pages are the pages, served where no other door claims a path.
+// Pages serves every path that no other door claims.
 type Pages struct {
 	http.Handler
 
 	console *console
 }
 
-// New returns the pages. Forms from other sites are refused here, so that no mounting can forget it.
+// New returns the pages. It includes the protection against forms from other sites, so that
+// callers can't forget it.
 func New(cfg Config) *Pages {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -69,7 +70,8 @@ func New(cfg Config) *Pages {
 	}))}
 }
 
-// noRoute answers what no route is for: the address isn't one, or not for this method.
+// noRoute answers requests without a route, with 405 if the path has one for another method, and
+// 404 otherwise.
 func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) error {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
@@ -89,7 +91,7 @@ func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.Serv
 // handler answers a request, or returns why it can't.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// routes are those of all sections, and of the open pages.
+// routes returns the routes of all sections, and of the pages open to everyone.
 func (c *console) routes() map[string]handler {
 	all := map[string]handler{}
 	for _, s := range append(sections(), openPages()) {
@@ -98,21 +100,21 @@ func (c *console) routes() map[string]handler {
 	return all
 }
 
-// openRoutes are those of pages that are open to everybody.
+// openRoutes are the routes of pages that don't require a session.
 func (c *console) openRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /{$}":               redirect("/tokens"),
 		"GET /sign-in":           c.showSignIn,
 		"POST /sign-in":          c.signIn,
-		"POST /sign-in/provider": c.signInElsewhere,
-		"GET /sign-in/callback":  c.comeBack,
+		"POST /sign-in/provider": c.startProviderSignIn,
+		"GET /sign-in/callback":  c.providerCallback,
 		"POST /sign-out":         c.signedIn(c.signOut),
 		"GET /setup/{code}":      c.showSetup,
 		"POST /setup/{code}":     c.setUp,
 	}
 }
 
-// tokenRoutes are those of one's own tokens and connections.
+// tokenRoutes are the routes of the reader's own tokens and connections.
 func (c *console) tokenRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /tokens":                       c.signedIn(c.listTokens),
@@ -141,7 +143,6 @@ func (c *console) tokenRoutes() map[string]handler {
 	}
 }
 
-// refusalRoutes are those of calls that were refused.
 func (c *console) refusalRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /refusals":           c.signedIn(c.listRefusals),
@@ -149,14 +150,13 @@ func (c *console) refusalRoutes() map[string]handler {
 	}
 }
 
-// organizationTokenRoutes are those of all organization tokens.
 func (c *console) organizationTokenRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
 	}
 }
 
-// appRoutes are those of apps, and of the connections of others.
+// appRoutes includes the connections of other users.
 func (c *console) appRoutes() map[string]handler {
 	return map[string]handler{
 		"GET /apps":                               c.signedIn(c.listApps),
@@ -240,10 +240,10 @@ func (c *console) organizationRoutes() map[string]handler {
 	}
 }
 
-// maxForm is the size of the largest form in bytes.
+// maxForm is the maximum size of a form in bytes, except for image uploads.
 const maxForm = 64 << 10
 
-// handler makes a http.Handler of h: pages are personal and never stored, forms have a size.
+// handler turns h into an http.Handler. Pages are personal, so caches must not store them.
 func (c *console) handler(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -259,11 +259,12 @@ func (c *console) handler(h handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses what a page of another site has the browser send.
+// sameOrigin refuses forms that a page of another site makes the browser send.
 func (c *console) sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	if u, err := url.Parse(c.Address); err == nil && u.Host != "" {
-		// A proxy may have changed the Host by which the guard would know our own origin. The error is for addresses with a path, which the configuration refuses.
+		// A proxy may have changed the Host header, by which the guard would recognize our own origin.
+		// The error is for addresses with a path, which the configuration rejects.
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
 	guard.SetDenyHandler(c.handler(func(http.ResponseWriter, *http.Request) error {
@@ -279,12 +280,12 @@ func redirect(to string) handler {
 	}
 }
 
-// fragmentHeader is set by the script, which wants a part of a page instead of all of it.
+// fragmentHeader is set by our script when it needs only a part of a page.
 const fragmentHeader = "Keyporter-Fragment"
 
 func wantsFragment(r *http.Request) bool { return r.Header.Get(fragmentHeader) != "" }
 
-// address is where people reach Keyporter.
+// address returns the URL at which people reach Keyporter, without a slash at the end.
 func (c *console) address(r *http.Request) string {
 	if c.Address != "" {
 		return strings.TrimSuffix(c.Address, "/")

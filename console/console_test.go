@@ -22,7 +22,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// site is the console over HTTP, as browsers without JavaScript see it.
+// site is the console over HTTP, as seen by browsers without JavaScript.
 type site struct {
 	*keyportertest.Node
 	url string
@@ -62,8 +62,8 @@ func (s *site) nobody(t *testing.T) *visitor {
 	return &visitor{t: t, site: s, client: http.Client{Jar: jar, CheckRedirect: stay}, header: http.Header{}}
 }
 
-// enter signs a user in by the form.
-func (s *site) enter(t *testing.T, u keyporter.User) *visitor {
+// signIn signs a user in with the form.
+func (s *site) signIn(t *testing.T, u keyporter.User) *visitor {
 	t.Helper()
 	v := s.nobody(t)
 	if a := v.submit(v.get("/sign-in"), "/sign-in", "login", u.Login, "password", keyportertest.Password); a.location != "/tokens" {
@@ -72,24 +72,24 @@ func (s *site) enter(t *testing.T, u keyporter.User) *visitor {
 	return v
 }
 
-// ada is a user of the APIs, signed in.
+// ada creates an API user of Acme and signs her in.
 func (s *site) ada(t *testing.T) (keyporter.User, *visitor) {
 	t.Helper()
 	u := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
-	return u, s.enter(t, u)
+	return u, s.signIn(t, u)
 }
 
-// answer is what came back; redirects are not followed.
+// answer is a response. Visitors don't follow redirects.
 type answer struct {
 	status   int
 	location string
-	allow    string // the header of that name
+	allow    string // the header Allow
 	body     string
 }
 
 func (v *visitor) get(path string) answer { return v.send(http.MethodGet, path, "") }
 
-// post sends a form of these fields and values.
+// post sends a form, with fields as alternating names and values.
 func (v *visitor) post(path string, fields ...string) answer {
 	v.t.Helper()
 	return v.send(http.MethodPost, path, encoded(url.Values{}, fields))
@@ -104,13 +104,13 @@ func encoded(form url.Values, fields []string) string {
 
 var inputs = regexp.MustCompile(`<input [^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
 
-// submit sends the form of the page that has this action: what it holds, but for the
-// fields that the reader fills in himself.
+// submit sends the form with this action on a page: with the values it contains, except for fields
+// that the visitor fills in.
 func (v *visitor) submit(page answer, action string, fields ...string) answer {
 	v.t.Helper()
 	_, form, ok := strings.Cut(page.body, `method="post" action="`+action+`"`)
 	if !ok {
-		v.t.Fatalf("there is no form that goes to %s:\n%s", action, page.body)
+		v.t.Fatalf("the page has no form for %s:\n%s", action, page.body)
 	}
 	form, _, _ = strings.Cut(form, "</form>")
 	held := url.Values{}
@@ -122,11 +122,11 @@ func (v *visitor) submit(page answer, action string, fields ...string) answer {
 	return v.send(http.MethodPost, action, encoded(held, fields))
 }
 
-// follow goes where a link of the page leads.
+// follow follows a link on a page, and fails the test if the page doesn't have it.
 func (v *visitor) follow(page answer, path string) answer {
 	v.t.Helper()
 	if !strings.Contains(page.body, `href="`+path+`"`) {
-		v.t.Fatalf("there is no link to %s:\n%s", path, page.body)
+		v.t.Fatalf("the page has no link to %s:\n%s", path, page.body)
 	}
 	return v.get(path)
 }
@@ -156,7 +156,7 @@ func (v *visitor) send(method, path, form string) answer {
 	return answer{res.StatusCode, res.Header.Get("Location"), res.Header.Get("Allow"), string(body)}
 }
 
-// want fails the test unless the answer has this status and says all of these words.
+// want fails the test unless the answer has this status and contains all of words.
 func (a answer) want(t *testing.T, status int, words ...string) {
 	t.Helper()
 	if a.status != status {
@@ -164,30 +164,30 @@ func (a answer) want(t *testing.T, status int, words ...string) {
 	}
 	for _, w := range words {
 		if !strings.Contains(a.body, w) {
-			t.Errorf("the page doesn't say %q: %s", w, a.body)
+			t.Errorf("the page doesn't contain %q: %s", w, a.body)
 		}
 	}
 }
 
-// wantNot fails the test if the answer says one of these words.
+// wantNot fails the test if the answer contains any of words.
 func (a answer) wantNot(t *testing.T, words ...string) {
 	t.Helper()
 	for _, w := range words {
 		if strings.Contains(a.body, w) {
-			t.Errorf("the page says %q: %s", w, a.body)
+			t.Errorf("the page contains %q: %s", w, a.body)
 		}
 	}
 }
 
-// leads fails the test unless the answer leads to a page that begins so.
-func (a answer) leads(t *testing.T, page string) {
+// wantRedirect fails the test unless the answer redirects to a URL that starts with page.
+func (a answer) wantRedirect(t *testing.T, page string) {
 	t.Helper()
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(a.location, page) {
-		t.Errorf("%d leads to %q, want %q: %s", a.status, a.location, page, a.body)
+		t.Errorf("%d redirects to %q, want %q: %s", a.status, a.location, page, a.body)
 	}
 }
 
-// role makes a role of an organization's own.
+// role creates a custom role of an organization.
 func (s *site) role(t *testing.T, organization keyporter.ID, name string, effects map[keyporter.Permission]keyporter.Effect) keyporter.Role {
 	t.Helper()
 	r, err := s.Control.CreateRole(t.Context(), keyporter.Command(), keyporter.Role{OrganizationID: organization, Name: name, Effects: effects})

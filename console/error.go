@@ -56,7 +56,7 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	p.Back = sectionLink{Path: "/tokens", Name: "Tokens"}
 	bare := layout{Title: p.Heading, Page: p}
 	if p.Status >= http.StatusInternalServerError || wantsFragment(r) {
-		return bare // what went wrong would go wrong again
+		return bare // loading the frame would probably fail, too
 	}
 	actor, err := c.session(r)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	return l
 }
 
-// status is the HTTP status of a kind of error, and of none.
+// status returns the HTTP status for an error, and 200 for nil.
 func status(err error) int {
 	if err == nil {
 		return http.StatusOK
@@ -114,7 +114,7 @@ func headings() map[int]string {
 	}
 }
 
-// setRetryAfter says in a header and in words when to try again.
+// setRetryAfter sets the header Retry-After and returns the same as a sentence.
 func setRetryAfter(w http.ResponseWriter, err error) string {
 	e, ok := errors.AsType[*keyporter.Error](err)
 	if !ok {
@@ -125,7 +125,7 @@ func setRetryAfter(w http.ResponseWriter, err error) string {
 	return "Try again in " + (time.Duration(seconds) * time.Second).String() + "."
 }
 
-// fieldErrors returns what is wrong with each field. It returns errors that forms can't show.
+// fieldErrors returns what is wrong with each field. If err isn't about fields, it returns err.
 func fieldErrors(err error) (map[string]string, error) {
 	all := keyporter.FieldsOf(err)
 	if kind := keyporter.KindOf(err); len(all) == 0 || kind != keyporter.Invalid && kind != keyporter.Conflict {
@@ -138,13 +138,14 @@ func fieldErrors(err error) (map[string]string, error) {
 	return fields, nil
 }
 
-// fault is why a form wasn't accepted, to be shown in the form, which keeps what was typed.
+// fault says why a form was rejected. The form shows it, along with what the user typed.
 type fault struct {
-	Fields map[string]string // what is wrong with them
-	Text   string            // what is wrong with the whole
+	Fields map[string]string // by field
+	Text   string            // about the form as a whole
 }
 
-// faultOf returns the fault of a form, none without an error. Errors that are about something else it returns.
+// faultOf returns the fault to show for err, or an empty one if err is nil. If a form can't show
+// err, it returns err.
 func faultOf(err error) (fault, error) {
 	if fields, other := fieldErrors(err); other == nil {
 		return fault{Fields: fields}, nil

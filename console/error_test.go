@@ -10,7 +10,7 @@ import (
 
 func TestAWrongMethodIsNotAMissingPage(t *testing.T) {
 	s := newSite(t)
-	ada := s.enter(t, keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser))
+	ada := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser))
 	for _, c := range []struct {
 		method, path, allow string
 		status              int
@@ -37,7 +37,7 @@ func TestAWrongMethodIsNotAMissingPage(t *testing.T) {
 	ada.send(http.MethodPut, "/tokens", "").want(t, http.StatusMethodNotAllowed, "Method not allowed", "PUT", "Nothing has changed", "Back to Tokens")
 }
 
-func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
+func TestFormsShowAllErrorsAtOnce(t *testing.T) {
 	s := newSite(t)
 	code, err := s.Control.SetupCode(t.Context(), keyporter.System())
 	if err != nil {
@@ -49,7 +49,7 @@ func TestAFormSaysAllThatIsWrongWithItAtOnce(t *testing.T) {
 		`<p id="about-login"><span class="error">The login name must be an email address`,
 		`<p id="about-password"><span class="error">The password needs`,
 	)
-	olivia := s.enter(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	olivia := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
 	olivia.post("/users", "login", "ada", "password", "short", "role", "none").want(t, 422,
 		`<p id="about-login"><span class="error">The login name must be an email address`,
 		`<p id="about-password"><span class="error">The password needs`,

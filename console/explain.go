@@ -10,10 +10,10 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// explainPage answers why a token, or an app, doesn't work.
+// explainPage explains why a token, or an app, doesn't work.
 type explainPage struct {
 	Token    control.Credential
-	Path     string // of the call that is tried, as typed; empty: none
+	Path     string // of the call to try, as typed; may be empty
 	Login    string
 	Works    bool
 	Steps    []step
@@ -25,17 +25,17 @@ func (p explainPage) OfOrganization() bool {
 	return p.Token.Kind == keyporter.CredentialOrganizationToken
 }
 
-// App tells whether it is about an app that acts for the user.
+// App reports whether the page is about an app that acts for the user.
 func (p explainPage) App() bool { return p.Token.Kind == keyporter.CredentialAccessToken }
 
-// step is a rule and what it said.
+// step is a rule and its outcome.
 type step struct {
 	keyporter.Step
 
 	Links []link
 }
 
-// link leads to what an answer rests on, for those who may open it.
+// link leads to something that affected the outcome, such as a role.
 type link struct{ Text, Path string }
 
 func (s step) Passed() bool { return s.Outcome == keyporter.Passed }
@@ -56,7 +56,7 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	return c.showExplanation(w, r, actor, p)
 }
 
-// explainConnection answers why an app doesn't work on a user's behalf.
+// explainConnection explains why an app can't act on a user's behalf.
 func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	credential, err := c.Control.Credential(r.Context(), actor, id(r))
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *console) showExplanation(w http.ResponseWriter, r *http.Request, actor 
 	return c.show(w, r, http.StatusOK, "explain", l)
 }
 
-// likelyCall is the call that someone asking about a token probably has in mind.
+// likelyCall returns the call that the reader probably wants explained.
 func (c *console) likelyCall(r *http.Request, t control.TokenWithUse, refusals []keyporter.RefusedCall) (path, login string) {
 	if len(refusals) > 0 {
 		return c.pathOnRoute(r, refusals[0]), refusals[0].LoginName
@@ -107,8 +107,8 @@ func (c *console) likelyCall(r *http.Request, t control.TokenWithUse, refusals [
 	return "", login
 }
 
-// pathOnRoute is the path of a refused call, empty if it isn't decided about here: then only
-// what doesn't depend on it can be explained.
+// pathOnRoute returns the path of a refused call, or "" if no route here has it. Then, only the
+// rules that don't depend on the path can be explained.
 func (c *console) pathOnRoute(r *http.Request, call keyporter.RefusedCall) string {
 	if !c.Checker.OnRoute(call.Method, r.Host, call.Path) {
 		return ""
@@ -120,7 +120,7 @@ func (c *console) call(r *http.Request, path, login string) *verify.Request {
 	return &verify.Request{Method: http.MethodGet, Host: r.Host, Path: path, UserLoginName: []string{login}}
 }
 
-// steps gives the steps of an explanation their links.
+// steps adds links to the steps of an explanation.
 func (c *console) steps(r *http.Request, actor keyporter.Actor, t control.Credential, steps []keyporter.Step) ([]step, error) {
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
@@ -133,7 +133,8 @@ func (c *console) steps(r *http.Request, actor keyporter.Actor, t control.Creden
 	return all, nil
 }
 
-// links lead to what is told of something of an organization, as far as the reader has the pages.
+// links returns links to the pages about what an answer is based on, as far as the reader may open
+// them.
 func links(about []keyporter.Ref, powers control.Powers, organization keyporter.ID) []link {
 	var all []link
 	for _, ref := range about {
@@ -144,7 +145,7 @@ func links(about []keyporter.Ref, powers control.Powers, organization keyporter.
 	return all
 }
 
-// pathOf is the page of what an answer rests on, empty when there is none for this reader.
+// pathOf returns the path of the page about ref, or "" if there is none for this reader.
 func pathOf(ref keyporter.Ref, powers control.Powers, organization keyporter.ID) string {
 	switch {
 	case ref.Noun == "role" && powers.ManageRoles:
@@ -157,14 +158,14 @@ func pathOf(ref keyporter.Ref, powers control.Powers, organization keyporter.ID)
 	return ""
 }
 
-// refusalPage is a refused call that someone looks up by its request ID.
+// refusalPage is the content of the page about a refused call.
 type refusalPage struct {
 	keyporter.RefusedCall
 
 	Token   control.Credential
-	Steps   []step // as it was
+	Steps   []step // at the time of the call
 	Works   bool   // the same call would be allowed now
-	Explain string // where the same call is explained as it is now
+	Explain string // path of the page that explains the same call as of now
 }
 
 func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -185,7 +186,7 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	p.Works = x.Allowed
-	if p.Steps, err = c.steps(r, actor, t, asItWas(call, t, path != "")); err != nil {
+	if p.Steps, err = c.steps(r, actor, t, stepsAtRefusal(call, t, path != "")); err != nil {
 		return err
 	}
 	l, err := c.layoutFor(r, actor, "Refused call", p)
@@ -195,16 +196,16 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	return c.show(w, r, http.StatusOK, "refusal", l)
 }
 
-// asItWas are the rules of a call that was refused: those before the one that said no had
-// passed. What the path decides was asked only if it is on a route.
-func asItWas(call keyporter.RefusedCall, t control.Credential, onRoute bool) (steps []keyporter.Step) {
+// stepsAtRefusal reconstructs the steps of a refused call: all rules before the one that failed had
+// passed. Rules about the path were only asked if it is on a route.
+func stepsAtRefusal(call keyporter.RefusedCall, t control.Credential, onRoute bool) (steps []keyporter.Step) {
 	failed := call.Reason.Rule()
 	for rule := range keyporter.Rule(keyporter.NumRules) {
 		s := keyporter.Step{Rule: rule, Outcome: keyporter.Passed}
 		switch {
 		case !onRoute && (rule == keyporter.RulePath || rule == keyporter.RuleAccepted):
 			continue
-		case !rule.AppliesTo(t.Kind) || rule == keyporter.RuleProof && rule != failed: // what the key of the token was isn't kept
+		case !rule.AppliesTo(t.Kind) || rule == keyporter.RuleProof && rule != failed: // whether the token was bound to a key isn't kept
 			continue
 		case rule == failed:
 			s.Outcome, s.Cause = keyporter.Failed, call.Cause
@@ -219,8 +220,8 @@ func asItWas(call keyporter.RefusedCall, t control.Credential, onRoute bool) (st
 // refusalsPage lists the most recent refused calls with tokens that the reader may manage.
 type refusalsPage struct {
 	Calls []keyporter.RefusedCall
-	Asked string // the request id, as typed, when no call was found by it
-	Wrong string // why not
+	Asked string // the request ID, as typed
+	Wrong string // why no call was found by it
 }
 
 func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

@@ -7,33 +7,33 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// form is the content of a page that asks for one thing about a token; the script shows
-// it as a dialog.
+// form is the content of a page that asks for one thing about a token. The script shows it as a
+// dialog.
 type form struct {
-	Heading string
-	Action  string // where it is sent
-	Back    string // the page that it belongs to
-	Submit  string // what the button says
-	Said    string // when it is done
-	Name    string // of the token, as typed
-	Expires string // as typed, a day
-	Login   string // as typed
-	Today   string
-	Errors  map[string]string // by field
+	Heading  string
+	Action   string            // path that the form is sent to
+	Back     string            // path of the page it was opened from
+	Submit   string            // what the button says
+	DoneText string            // what the script says when it is done
+	Name     string            // of the token, as typed
+	Expires  string            // as typed, such as 2027-01-31
+	Login    string            // as typed
+	Today    string            // such as 2027-01-31
+	Errors   map[string]string // by field
 
 	AskName, AskExpires, AskLogin bool
 
-	Kind   keyporter.TokenKind // of the token that is added
-	Delete *tokenRow           // asks whether to delete this one
+	Kind   keyporter.TokenKind // of the token to add
+	Delete *tokenRow           // the token to delete, if that is what the form asks
 }
 
-// OfOrganization tells whether an organization token is about to be added.
+// OfOrganization reports whether the form adds an organization token.
 func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationToken }
 
 func newTokenForm(kind keyporter.TokenKind) form {
 	f := form{
 		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
-		Said: "Added. Copy it now. You won’t see it again.", AskName: true, AskExpires: true,
+		DoneText: "Added. Copy it now. You won’t see it again.", AskName: true, AskExpires: true,
 	}
 	if f.OfOrganization() {
 		f.Heading = "Add new Organization API Token"
@@ -41,7 +41,7 @@ func newTokenForm(kind keyporter.TokenKind) form {
 	return f
 }
 
-// formOf begins a form about a token that is on a list.
+// formOf starts a form about an existing token.
 func formOf(r *http.Request, verb string) form {
 	f := form{Action: "/tokens/" + string(id(r)) + "/" + verb, Back: listOf(r)}
 	if f.Back != "/tokens" {
@@ -52,13 +52,13 @@ func formOf(r *http.Request, verb string) form {
 
 func renameForm(r *http.Request, name string) form {
 	f := formOf(r, "rename")
-	f.Heading, f.Submit, f.Said, f.AskName, f.Name = "Rename token", "Rename", "Renamed.", true, name
+	f.Heading, f.Submit, f.DoneText, f.AskName, f.Name = "Rename token", "Rename", "Renamed.", true, name
 	return f
 }
 
 func expiryForm(r *http.Request, t keyporter.Token) form {
 	f := formOf(r, "expiry")
-	f.Heading, f.Submit, f.Said, f.AskExpires = "Change expiry of “"+t.Name+"”", "Save", "Saved.", true
+	f.Heading, f.Submit, f.DoneText, f.AskExpires = "Change expiry of “"+t.Name+"”", "Save", "Saved.", true
 	if !t.ExpiresAt.IsZero() {
 		f.Expires = t.ExpiresAt.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 	}
@@ -67,11 +67,11 @@ func expiryForm(r *http.Request, t keyporter.Token) form {
 
 func deleteForm(r *http.Request, row tokenRow) form {
 	f := formOf(r, "delete")
-	f.Heading, f.Submit, f.Said, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are now refused.", &row
+	f.Heading, f.Submit, f.DoneText, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are now refused.", &row
 	return f
 }
 
-func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
+func (c *console) showForm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
 	f.Today = c.Now().UTC().Format(time.DateOnly)
 	l, err := c.layoutFor(r, actor, f.Heading, f)
 	if err != nil {
@@ -80,13 +80,13 @@ func (c *console) ask(w http.ResponseWriter, r *http.Request, actor keyporter.Ac
 	return c.show(w, r, status, "form", l)
 }
 
-// again shows a form with what is wrong with it, and what was typed.
-func (c *console) again(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, f form, err error) error {
+// showFormAgain shows a form with what is wrong with it, and what the user typed.
+func (c *console) showFormAgain(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, f form, err error) error {
 	var other error
 	if f.Errors, other = fieldErrors(err); other != nil {
 		return other
 	}
-	return c.ask(w, r, actor, status(err), f)
+	return c.showForm(w, r, actor, status(err), f)
 }
 
 func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -100,7 +100,7 @@ func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyport
 	if kind(r) == keyporter.OrganizationToken && !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
-	return c.ask(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
+	return c.showForm(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
 }
 
 func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -108,7 +108,7 @@ func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, renameForm(r, t.Name))
+	return c.showForm(w, r, actor, http.StatusOK, renameForm(r, t.Name))
 }
 
 func (c *console) renameToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -116,7 +116,7 @@ func (c *console) renameToken(w http.ResponseWriter, r *http.Request, actor keyp
 	if _, other := fieldErrors(err); other != nil || err == nil {
 		return c.changed(w, r, actor, err)
 	}
-	return c.again(w, r, actor, renameForm(r, r.PostFormValue("name")), err)
+	return c.showFormAgain(w, r, actor, renameForm(r, r.PostFormValue("name")), err)
 }
 
 func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -124,7 +124,7 @@ func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, expiryForm(r, t))
+	return c.showForm(w, r, actor, http.StatusOK, expiryForm(r, t))
 }
 
 func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -139,7 +139,7 @@ func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		f := expiryForm(r, t)
 		f.Expires = r.PostFormValue("expires")
-		return c.again(w, r, actor, f, err)
+		return c.showFormAgain(w, r, actor, f, err)
 	}
 	return c.changed(w, r, actor, nil)
 }
@@ -149,10 +149,11 @@ func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Now())))
+	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Now())))
 }
 
-// parseDay reads a day from a form as the moment when it is over, UTC; empty is never.
+// parseDay returns the end of a day, such as 2027-01-31, in UTC. For an empty string, it returns the
+// zero time.
 func parseDay(day string) (time.Time, error) {
 	if day == "" {
 		return time.Time{}, nil

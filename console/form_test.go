@@ -10,9 +10,9 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestFormsFromOtherSitesChangeNothing sends each form as a page of another site would have ada's browser send it.
+// TestFormsFromOtherSitesChangeNothing sends each form as if another site had made ada's browser send it.
 func TestFormsFromOtherSitesChangeNothing(t *testing.T) {
-	// It has each field that one of the routes reads.
+	// The union of all forms' fields.
 	const form = "name=Taken+over&expires=&organization=Evil&login=stranger%40evil.example&password=correct+horse+battery"
 	s := newSite(t)
 	ada, v := s.ada(t)
@@ -33,13 +33,13 @@ func TestFormsFromOtherSitesChangeNothing(t *testing.T) {
 	}
 }
 
-// TestAFormAfterTheSessionEnded is sent to the sign-in, is told why, and writes nothing.
-func TestAFormAfterTheSessionEnded(t *testing.T) {
+// TestAFormSentAfterTheSessionEnded leads to the sign-in, which says why, and changes nothing.
+func TestAFormSentAfterTheSessionEnded(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	s.Clock.Advance(24 * time.Hour)
 	a := v.post("/tokens", "name", "Too late")
-	a.leads(t, "/sign-in")
+	a.wantRedirect(t, "/sign-in")
 	v.get(a.location).want(t, 200, "Your session has ended. Sign in to continue.")
 	v.header.Set("Keyporter-Fragment", "1")
 	v.post("/tokens", "name", "Too late").want(t, 401)
@@ -53,7 +53,7 @@ func TestAFormAfterTheSessionEnded(t *testing.T) {
 	}
 }
 
-func TestWrongPasswordsTellNothingAndAreLimited(t *testing.T) {
+func TestWrongPasswordsRevealNothingAndAreLimited(t *testing.T) {
 	s := newSite(t)
 	s.Clock.Stop()
 	ada, _ := s.ada(t)
@@ -62,7 +62,7 @@ func TestWrongPasswordsTellNothingAndAreLimited(t *testing.T) {
 	known.want(t, 401, "The login name or password is wrong.")
 	unknown := v.post("/sign-in", "login", "nobody@acme.example", "password", "wrong")
 	if unknown.status != 401 || strings.ReplaceAll(unknown.body, "nobody@acme.example", ada.Login) != known.body {
-		t.Errorf("a login that doesn't exist looks different: %d\n%s\n%s", unknown.status, unknown.body, known.body)
+		t.Errorf("an unknown login name looks different: %d\n%s\n%s", unknown.status, unknown.body, known.body)
 	}
 	var last answer
 	for range 20 {
@@ -72,8 +72,8 @@ func TestWrongPasswordsTellNothingAndAreLimited(t *testing.T) {
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password).want(t, 429)
 }
 
-// TestWithoutADatabaseThePagesSaySo wants an apology and a request id, and the cause in the log only.
-func TestWithoutADatabaseThePagesSaySo(t *testing.T) {
+// TestPagesWithoutADatabase checks that pages show a request ID, and only the log has the cause.
+func TestPagesWithoutADatabase(t *testing.T) {
 	s := newSite(t)
 	_, v := s.ada(t)
 	if err := s.DB.Close(); err != nil {
@@ -86,7 +86,7 @@ func TestWithoutADatabaseThePagesSaySo(t *testing.T) {
 	a.want(t, 503, "Nothing has changed")
 	for _, words := range []string{"sql", "goroutine", ".go:"} {
 		if strings.Contains(a.body, words) {
-			t.Errorf("the page has %q in it:\n%s", words, a.body)
+			t.Errorf("the page contains %q:\n%s", words, a.body)
 		}
 	}
 	if !strings.Contains(s.log.String(), "sql: database is closed") {

@@ -8,25 +8,25 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// maxShown is how many users or tokens a preview names; of the rest it tells the number.
+// maxShown is how many users or tokens a preview names. It only counts the rest.
 const maxShown = 50
 
 // impactPart is the preview of a change.
 type impactPart struct {
-	control.Impact        // as much of it as is shown
+	control.Impact        // without the rows beyond maxShown
 	Error          string // why the change would be refused
 	Losing         int    // users who lose something
 	Gaining        int    // users who gain something
-	Stopping       int    // tokens
-	MoreUsers      int    // not shown
+	Stopping       int    // tokens that stop working
+	MoreUsers      int    // not shown; may be negative
 	MoreTokens     int
 	Silencing      int // organization tokens and the users they can no longer act for
 	MoreSilenced   int
 	Now            time.Time
 }
 
-// previewOf is what a preview shows. An error that says why a change isn't possible is a
-// preview, too; any other is returned.
+// previewOf returns the preview of a change. If err says why the change isn't possible, the preview
+// shows it; previewOf returns all other errors.
 func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
 	p := &impactPart{Impact: i, Stopping: len(i.Tokens), Silencing: len(i.Silenced), Now: c.Now()}
 	if err != nil {
@@ -57,17 +57,17 @@ func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
 	return p, nil
 }
 
-// confirmPage asks before something that stops things; the script shows it as a dialog.
+// confirmPage asks for confirmation of a change. The script shows it as a dialog.
 type confirmPage struct {
 	Heading string
 	Texts   []string
 	Impact  *impactPart // may be nil
-	Version int         // of a role, 0 for anything else
-	Action  string
-	Submit  string // what the button says; empty: it can't be done
-	Back    string
+	Version int         // of a role; 0 for anything else
+	Action  string      // path that the form is sent to
+	Submit  string      // what the button says; empty: the change isn't possible
+	Back    string      // path of the page it was opened from
 
-	Harmless bool // it ends nothing
+	Harmless bool // nothing stops working
 }
 
 func (c *console) confirm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p confirmPage) error {

@@ -7,13 +7,13 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
+func TestSignInSettings(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
 	operator := s.operator(t, acme.OrganizationID, "operator@acme.example")
 	settings := s.url + "/organizations/" + string(acme.OrganizationID) + "/sign-in"
 
-	b := s.look(t, operator)
+	b := s.openBrowser(t, operator)
 	b.Open(settings)
 	b.Look("organization-sign-in-new")
 	for field, text := range map[string]string{
@@ -28,20 +28,20 @@ func TestHowAnOrganizationSignsInIsSet(t *testing.T) {
 	b.Wait("document.querySelector('[aria-label=Passwords][aria-checked=false]')")
 	b.Open(s.url + "/organizations/" + string(acme.OrganizationID))
 	b.Wait("document.querySelector('[aria-labelledby=sign-in]')")
-	says(t, b, "[aria-labelledby=sign-in]", "At Acme login", "acme.example, acme.test", "Passwords are off")
+	wantText(t, b, "[aria-labelledby=sign-in]", "At Acme login", "acme.example, acme.test", "Passwords are off")
 	b.Look("organization-with-provider")
 	b.Open(s.url + "/sign-in?anew=1")
 	b.Wait("document.querySelector('form #login')")
-	says(t, b, "form", "Your organization’s account")
+	wantText(t, b, "form", "Your organization’s account")
 	b.Look("sign-in-with-provider")
 }
 
-func TestTheTokensOfAUserAreSeenByAnAdministrator(t *testing.T) {
+func TestAdministratorsSeeUsersTokens(t *testing.T) {
 	s := newSite(t)
 	ada, _ := s.ada(t)
 	keyportertest.Token(t, s.Control, ada, "Nightly export")
 	keyportertest.Token(t, s.Control, ada, "Archive of all contracts that were signed since 1998, for the auditors in the other building")
-	b := s.look(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	b := s.openBrowser(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
 	b.Open(s.url + "/users/" + string(ada.ID))
 	b.Click("[aria-labelledby=tokens] a.button")
 	b.Wait("location.pathname.endsWith('/tokens') && document.querySelector('.token')")
@@ -52,5 +52,5 @@ func TestTheTokensOfAUserAreSeenByAnAdministrator(t *testing.T) {
 	b.Wait("document.querySelector('dialog[open] .destroy')")
 	b.Click("dialog .destroy")
 	b.Wait("document.querySelectorAll('.token').length === 1")
-	says(t, b, ".token", "Nightly export")
+	wantText(t, b, ".token", "Nightly export")
 }

@@ -38,13 +38,14 @@ func (c *console) dismiss(w http.ResponseWriter, r *http.Request, actor keyporte
 	return finish(w, r, "/users/"+string(id(r)), "dismissed")
 }
 
-// askOperator asks an operator something about a user, whose login name goes into the heading.
+// askOperator asks an operator to confirm a change to a user. It puts the user's login name into the
+// heading, and the user's path in front of the action.
 func (c *console) askOperator(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p confirmPage) error {
 	u, err := c.Control.Profile(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}
-	if !u.Appoints {
+	if !u.CanChangeOperator {
 		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 	}
 	p.Heading, p.Back = fmt.Sprintf(p.Heading, u.Login), "/users/"+string(u.ID)

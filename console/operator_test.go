@@ -8,21 +8,21 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestAnOperatorMakesAnotherOne(t *testing.T) {
+func TestOperatorsMakeAndRemoveOperators(t *testing.T) {
 	s := newSite(t)
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	me := s.operator(t, admin.OrganizationID, "operator@acme.example")
-	operator, page := s.enter(t, me), "/users/"+string(ada.ID)
-	her := s.enter(t, ada)
+	operator, page := s.signIn(t, me), "/users/"+string(ada.ID)
+	her := s.signIn(t, ada)
 	her.get("/organizations").want(t, http.StatusForbidden, "Only an operator")
-	s.enter(t, admin).get(page).wantNot(t, "Make an operator")
+	s.signIn(t, admin).get(page).wantNot(t, "Make an operator")
 
 	operator.get(page).want(t, http.StatusOK, "Make an operator…")
 	operator.get(page+"/appoint").want(t, http.StatusOK, "Make ada@acme.example an operator?", "all organizations")
-	operator.post(page+"/appoint").leads(t, page+"?done=appointed")
+	operator.post(page+"/appoint").wantRedirect(t, page+"?done=appointed")
 	operator.get(page+"?done=appointed").want(t, http.StatusOK, "This user is now an operator.", "Remove operator…")
-	her.get("/organizations").want(t, http.StatusOK) // in the session that she had
+	her.get("/organizations").want(t, http.StatusOK) // without signing in again
 
 	own := her.get(page)
 	own.want(t, http.StatusOK, "You are an operator of this Keyporter")
@@ -30,6 +30,6 @@ func TestAnOperatorMakesAnotherOne(t *testing.T) {
 	her.post(page+"/dismiss").want(t, http.StatusForbidden, "Another operator can.")
 
 	operator.get(page+"/dismiss").want(t, http.StatusOK, "Remove ada@acme.example as an operator?")
-	operator.post(page+"/dismiss").leads(t, page+"?done=dismissed")
+	operator.post(page+"/dismiss").wantRedirect(t, page+"?done=dismissed")
 	her.get("/organizations").want(t, http.StatusForbidden)
 }

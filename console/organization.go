@@ -11,9 +11,9 @@ import (
 // organizationsPage is the content of the list of organizations.
 type organizationsPage struct {
 	Rows        []control.OrganizationSummary
-	Own         keyporter.ID // the reader's
-	Match       string
-	First, Next string // addresses of other pages; empty: there is none
+	Own         keyporter.ID // the reader's organization
+	Match       string       // the search, as typed
+	First, Next string       // paths of other pages; empty: there is none
 }
 
 func (c *console) listOrganizations(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -24,10 +24,10 @@ func (c *console) listOrganizations(w http.ResponseWriter, r *http.Request, acto
 	}
 	p := organizationsPage{Rows: all, Own: actor.User.OrganizationID, Match: q.Get("q")}
 	if q.Get("after") != "" {
-		p.First = page(r, "")
+		p.First = pageURL(r, "")
 	}
 	if len(all) == control.MaxPage {
-		p.Next = page(r, all[len(all)-1].ID)
+		p.Next = pageURL(r, all[len(all)-1].ID)
 	}
 	l, err := c.layoutFor(r, actor, "Organizations", p)
 	if err != nil {
@@ -77,19 +77,19 @@ func organizationPath(id keyporter.ID) string { return "/organizations/" + strin
 // organizationPage is the content of the page of one organization.
 type organizationPage struct {
 	control.OrganizationSummary
-	Own      bool // it is the reader's
+	Own      bool // it is the reader's organization
 	Features []feature
-	Rows     []userRow // some of its users
+	Rows     []userRow // the first fewUsers of its users
 	SignIn   control.SignInSettings
 }
 
-// feature is a flag that an organization has or not.
+// feature is a flag, and whether the organization has it.
 type feature struct {
 	keyporter.FlagInfo
 	Granted bool
 }
 
-// fewUsers is how many users the page of an organization shows; the others are in the list of users.
+// fewUsers is how many users the page of an organization shows. The list of users has them all.
 const fewUsers = 10
 
 func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -139,15 +139,15 @@ func (c *console) showDisableOrganization(w http.ResponseWriter, r *http.Request
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
 		Heading: "Suspend “" + o.Name + "”?", Action: organizationPath(o.ID) + "/disable", Submit: "Suspend", Back: organizationPath(o.ID),
 		Texts: []string{
-			several(o.ActiveUsers, "active user") + " will be signed out and can’t sign in.",
-			several(tokens, "token") + " used in the last 30 days will stop working.",
+			countOf(o.ActiveUsers, "active user") + " will be signed out and can’t sign in.",
+			countOf(tokens, "token") + " used in the last 30 days will stop working.",
 			"Nothing is deleted. When the suspension is lifted, everything works again.",
 		},
 	})
 }
 
-// several is a number of things.
-func several(n int, thing string) string {
+// countOf counts things, such as "No tokens", "1 token", or "1,234 tokens".
+func countOf(n int, thing string) string {
 	switch n {
 	case 0:
 		return "No " + thing
@@ -171,8 +171,8 @@ func (c *console) grantFlag(w http.ResponseWriter, r *http.Request, actor keypor
 	return finish(w, r, organizationPath(id(r)), "granted")
 }
 
-// showWithdrawFlag asks before a feature is withdrawn. Of the tokens an operator is told
-// how many stop; which ones they are is the organization's business.
+// showWithdrawFlag asks whether to withdraw a feature. It shows operators how many tokens stop
+// working, but not which: that is the organization's business.
 func (c *console) showWithdrawFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	o, err := c.Control.OrganizationByID(r.Context(), actor, id(r))
 	if err != nil {
@@ -185,7 +185,7 @@ func (c *console) showWithdrawFlag(w http.ResponseWriter, r *http.Request, actor
 	p := confirmPage{
 		Heading: "Withdraw “" + flag(r).Name() + "” from “" + o.Name + "”?", Submit: "Withdraw",
 		Action: organizationPath(o.ID) + "/flags/" + string(flag(r)) + "/withdraw", Back: organizationPath(o.ID),
-		Texts: []string{several(tokens, "token") + " used in the last 30 days will stop working.", "Nothing is deleted. Grant it again, and everything is as it was."},
+		Texts: []string{countOf(tokens, "token") + " used in the last 30 days will stop working.", "Nothing is deleted. Grant it again, and everything is as it was."},
 	}
 	if flag(r) == keyporter.FlagCustomUserRoles {
 		p.Texts[0] = "Its custom roles stay in effect. They can be deleted, but not created or changed."

@@ -8,53 +8,52 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestOrganizationFormsWithoutAScript(t *testing.T) {
+func TestOrganizationFormsWithoutJavaScript(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
-	v := s.enter(t, s.operator(t, acme.OrganizationID, "operator@acme.example"))
-	ada := s.enter(t, acme)
+	v := s.signIn(t, s.operator(t, acme.OrganizationID, "operator@acme.example"))
+	ada := s.signIn(t, acme)
 
 	v.get("/organizations").want(t, 200, "Acme", "2 users, 2 active", "Yours", "Custom roles")
 	v.post("/organizations", "organization", "aCME").want(t, 409, "An organization with this name already exists", `value="aCME"`)
 	v.post("/organizations", "organization", "").want(t, 422, "Enter a name.")
 	made := v.post("/organizations", "organization", "Globex <b>")
-	made.leads(t, "/organizations/0")
+	made.wantRedirect(t, "/organizations/0")
 	path, _, _ := strings.Cut(made.location, "?")
 	id := strings.TrimPrefix(path, "/organizations/")
 	v.get(path).want(t, 200, "Globex &lt;b&gt;", "No users yet", `aria-checked="false" aria-label="Organization tokens"`)
 
-	v.post(path+"/flags/OrganizationApiToken/grant").leads(t, path+"?done=granted")
+	v.post(path+"/flags/OrganizationApiToken/grant").wantRedirect(t, path+"?done=granted")
 	v.get(path).want(t, 200, `aria-checked="true" aria-label="Organization tokens"`)
 	v.get(path+"/flags/OrganizationApiToken/withdraw").want(t, 200, "Withdraw “Organization tokens” from “Globex &lt;b&gt;”?", "No token used in the last 30 days will stop working.", path+"/flags/OrganizationApiToken/withdraw")
 	v.get(path+"/flags/CustomUserRoles/withdraw").want(t, 200, "Its custom roles stay in effect.")
 	v.get(path+"/flags/Nonsense/withdraw").want(t, 422, "There is no feature “Nonsense”.")
-	v.post(path+"/flags/OrganizationApiToken/withdraw").leads(t, path+"?done=withdrawn")
+	v.post(path+"/flags/OrganizationApiToken/withdraw").wantRedirect(t, path+"?done=withdrawn")
 	v.post(path+"/flags/Nonsense/grant").want(t, 422, "There is no feature “Nonsense”.")
 	v.post("/organizations/nowhere/flags/Api/grant").want(t, 404, "There is no such organization.")
 
 	v.get("/users/new?organization="+id).want(t, 200, "<p>In <strong>", "Globex &lt;b&gt;")
 	first := v.post("/users", "organization", id, "login", "first@globex.example", "password", keyportertest.Password, "role", "administrator")
-	first.leads(t, "/users/0")
+	first.wantRedirect(t, "/users/0")
 	v.get(first.location).want(t, 200, `<a href="`+path+`"><bdi>Globex &lt;b&gt;`)
 	v.get(path).want(t, 200, "first@globex.example", `/users?organization=`+id)
 	v.get("/users?organization="+id).want(t, 200, "first@globex.example")
 	if a := v.get("/users?organization=" + id); strings.Contains(a.body, "ada@acme.example") {
-		t.Error("among another organization's users there is ada")
+		t.Error("ada is listed in another organization")
 	}
 
-	guest := s.enter(t, keyporter.User{Login: "first@globex.example"})
+	guest := s.signIn(t, keyporter.User{Login: "first@globex.example"})
 	v.get(path+"/disable").want(t, 200, "Suspend “Globex &lt;b&gt;”?", "1 active user will be signed out", "No token used in the last 30 days will stop working.")
-	v.post(path+"/disable").leads(t, path+"?done=suspended")
-	guest.get("/tokens").leads(t, "/sign-in")
+	v.post(path+"/disable").wantRedirect(t, path+"?done=suspended")
+	guest.get("/tokens").wantRedirect(t, "/sign-in")
 	guest.post("/sign-in", "login", "first@globex.example", "password", keyportertest.Password).want(t, 403, "Your organization is suspended.")
 	v.get(path).want(t, 200, "Suspended", "Lift the suspension")
-	v.post(path+"/enable").leads(t, path+"?done=resumed")
+	v.post(path+"/enable").wantRedirect(t, path+"?done=resumed")
 
 	own := "/organizations/" + string(acme.OrganizationID)
 	v.post(own+"/disable").want(t, 403, "You can’t suspend your own organization")
 	if a := v.get(own); strings.Contains(a.body, own+"/disable") {
-		t.Error("the page offers what locks the operator out")
+		t.Error("the page offers the operator to lock themselves out")
 	}
-	// He manages another's users, and sees no token of theirs.
 	ada.get("/organizations").want(t, 403)
 }

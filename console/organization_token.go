@@ -9,22 +9,22 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// allOrganizationTokens is the page of all organization tokens of an organization.
+// allOrganizationTokens is the path of the list of an organization's organization tokens.
 const allOrganizationTokens = "/organization-tokens"
 
-// organizationTokensPage shows who still depends on organization tokens.
+// organizationTokensPage is the content of the list of an organization's organization tokens.
 type organizationTokensPage struct {
 	Organization string
 	Granted      bool // the organization has the feature
-	Foreign      bool // it isn't the reader's own: an operator looks
+	Foreign      bool // it isn't the reader's organization; the reader is an operator
 	Rows         []tokenRow
-	Used         int // of the tokens, within 30 days
+	Used         int // tokens used within 30 days
 	Users        int // that one of them acted for, within 30 days
 	Older        keyporter.ID
 	Newer        bool
-	Query        string              // that keeps to the organization
-	Dependents   []control.Dependent // for operators
-	Grant        string              // where the feature is granted, for operators
+	Query        string              // makes links lead to the same organization
+	Dependents   []control.Dependent // organizations that have such tokens, for operators
+	Grant        string              // path of the page that grants the feature, for operators
 }
 
 func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
@@ -66,7 +66,7 @@ func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request,
 	return c.show(w, r, http.StatusOK, "organization-tokens", l)
 }
 
-// add adds a page of tokens, and counts who depends on them.
+// add adds tokens, and counts the users they have acted for.
 func (p *organizationTokensPage) add(tokens []control.OwnedToken, now time.Time) {
 	lately, users := now.AddDate(0, 0, -30), map[string]bool{}
 	for _, t := range tokens {
@@ -91,7 +91,7 @@ func (p *organizationTokensPage) add(tokens []control.OwnedToken, now time.Time)
 func handOverForm(t keyporter.Token) form {
 	return form{
 		Heading: "Hand over “" + t.Name + "”", Action: "/tokens/" + string(t.ID) + "/hand-over?list=all", Back: allOrganizationTokens,
-		Submit: "Hand over", Said: "Handed over.", AskLogin: true,
+		Submit: "Hand over", DoneText: "Handed over.", AskLogin: true,
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *console) showHandOver(w http.ResponseWriter, r *http.Request, actor key
 	if err != nil {
 		return err
 	}
-	return c.ask(w, r, actor, http.StatusOK, handOverForm(t.Token))
+	return c.showForm(w, r, actor, http.StatusOK, handOverForm(t.Token))
 }
 
 func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -112,7 +112,7 @@ func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyport
 	if _, err = c.Control.HandOver(r.Context(), actor, id(r), login); err != nil {
 		f := handOverForm(t.Token)
 		f.Login = login
-		return c.again(w, r, actor, f, err)
+		return c.showFormAgain(w, r, actor, f, err)
 	}
 	return c.changed(w, r, actor, nil)
 }

@@ -17,23 +17,23 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// pages are the templates by the name of their file. Each has the layout and the parts with it.
+// pages maps the name of a template's file to the template, along with the layout and shared parts.
 type pages map[string]*template.Template
 
-// layout is what every page shows around its own content.
+// layout is what every page shows around its content.
 type layout struct {
 	Title        string
-	Login        string // the signed-in user's; empty: nobody is signed in
+	Login        string // of the signed-in user; empty: nobody is signed in
 	Organization string
-	Sections     []sectionLink // what the header leads to
-	Done         string        // what the form before has done
-	Refresh      string        // address where the page goes on by itself
-	Page         any           // the content, a struct of its own for each page
+	Sections     []sectionLink // links in the header
+	Done         string        // what the previous form has done
+	Refresh      string        // URL that the browser goes to right away; empty: none
+	Page         any           // the content; each page has its own struct
 }
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "says": says, "initials": initials, "hue": hue, "otherPages": otherPages,
+		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "roleSummary": roleSummary, "initials": initials, "hue": hue, "otherPages": otherPages,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -47,8 +47,8 @@ func loadPages(static staticFiles) pages {
 	return all
 }
 
-// show answers with a page, or with the content alone when the script asks for a
-// fragment. It renders all of it before it sends any: a fault becomes an error page, not half a page.
+// show answers with a page, or only its content if the script asks for a fragment. It renders the
+// whole page before sending anything, so that an error leads to an error page, not half a page.
 func (c *console) show(w http.ResponseWriter, r *http.Request, status int, name string, l layout) error {
 	start := "layout"
 	if wantsFragment(r) {
@@ -64,13 +64,13 @@ func (c *console) render(w http.ResponseWriter, status int, name, start string, 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.Copy(w, &buf) // the reader is gone, or it works
+	_, _ = io.Copy(w, &buf) // the only possible error is that the client is gone
 	return nil
 }
 
-// layoutFor fills in who is signed in.
+// layoutFor returns the layout of a page for a signed-in user.
 func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
-	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: done(r)}
+	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: doneText(r)}
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return l, err

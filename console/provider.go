@@ -18,7 +18,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// providers remembers what identity providers say about themselves, and their keys.
+// providers caches the discovery documents and keys of identity providers.
 type providers struct {
 	mu       sync.Mutex
 	byIssuer map[string]discovered
@@ -29,15 +29,15 @@ type discovered struct {
 	at       time.Time
 }
 
-// discoverEvery is how often a provider's addresses are fetched again. Its keys are fetched
-// when one is missing.
+// discoverEvery is how often a provider's discovery document is fetched. Its keys are fetched
+// whenever one is missing.
 const discoverEvery = 10 * time.Minute
 
-// providerTime is how long a provider may take to answer.
-const providerTime = 10 * time.Second
+// providerTimeout limits how long a provider may take to answer.
+const providerTimeout = 10 * time.Second
 
-// of returns the provider at issuer.
-func (p *providers) of(ctx context.Context, issuer string) (*oidc.Provider, error) {
+// find returns the provider at issuer.
+func (p *providers) find(ctx context.Context, issuer string) (*oidc.Provider, error) {
 	p.mu.Lock()
 	known, ok := p.byIssuer[issuer]
 	p.mu.Unlock()
@@ -61,7 +61,7 @@ func (p *providers) of(ctx context.Context, issuer string) (*oidc.Provider, erro
 // providerContext sets a timeout on requests to a provider, and keeps them from being
 // redirected elsewhere.
 func providerContext(ctx context.Context) context.Context {
-	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTime, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the provider redirected instead of answering")
 	}})
 }
@@ -75,26 +75,26 @@ func (c *console) oauth2Config(r *http.Request, p control.ProviderClient, at *oi
 	}
 }
 
-// leavePage is the content of a page that goes on elsewhere by itself. A form can't: its
-// redirect to another site is what the content security policy keeps it from.
+// leavePage is the content of a page that sends the browser to another site. A redirect after a
+// form can't do that, because our content security policy forbids it.
 type leavePage struct {
-	To string // address
-	At string // what is there, for people
+	To string // URL
+	At string // name of the other site
 }
 
-// signInElsewhere leads to the provider of the login name's domain.
-func (c *console) signInElsewhere(w http.ResponseWriter, r *http.Request) error {
+// startProviderSignIn sends the browser to the provider for the domain of the login name.
+func (c *console) startProviderSignIn(w http.ResponseWriter, r *http.Request) error {
 	login := strings.TrimSpace(r.PostFormValue("login"))
 	pending, sealed, err := c.Control.BeginProviderSignIn(r.Context(), c.nobody(r), control.ProviderSignIn{
-		Login: login, Next: local(r.PostFormValue("next")),
-		// An app can ask for it, too (prompt=login, max_age), and so can somebody who isn't the one signed in.
+		Login: login, Next: localPath(r.PostFormValue("next")),
+		// "anew" comes from an app that asks for it (prompt=login, max_age), or from someone who signs in as another user.
 		Again: r.PostFormValue("again") != "" || r.PostFormValue("anew") != "",
 	})
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
 	p := pending.Provider
-	at, err := c.providers.of(r.Context(), p.Issuer)
+	at, err := c.providers.find(r.Context(), p.Issuer)
 	if err != nil {
 		return c.signInAgain(w, r, c.providerFailed(r, p, err))
 	}
@@ -109,10 +109,10 @@ func (c *console) signInElsewhere(w http.ResponseWriter, r *http.Request) error 
 	return c.show(w, r, http.StatusOK, "leave", layout{Title: "Sign in", Refresh: to, Page: leavePage{To: to, At: p.Name}})
 }
 
-// comeBack handles people who come back from a provider.
-func (c *console) comeBack(w http.ResponseWriter, r *http.Request) error {
+// providerCallback handles the redirect back from a provider.
+func (c *console) providerCallback(w http.ResponseWriter, r *http.Request) error {
 	sealed := web.SignIn(r, c.Proxies)
-	web.SetSignIn(w, r, c.Proxies, "") // once
+	web.SetSignIn(w, r, c.Proxies, "") // it only works once
 	pending, err := c.Control.ResumeProviderSignIn(r.Context(), c.nobody(r), sealed)
 	if err != nil {
 		return c.signInAgain(w, r, err)
@@ -131,20 +131,20 @@ func (c *console) comeBack(w http.ResponseWriter, r *http.Request) error {
 	return redirect(pending.Next)(w, r)
 }
 
-// identity asks the provider who came back.
+// identity asks the provider who has signed in.
 func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in control.Identity, err error) {
 	p := pending.Provider
 	q := r.URL.Query()
-	// RFC 9207 §2.4: an answer of another provider isn't taken for this one's.
+	// RFC 9207 §2.4: don't mistake another provider's answer for this one's.
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
 		return in, keyporter.Refuse(keyporter.Invalid, "This sign-in started elsewhere. Start over.")
 	}
 	if code := q.Get("error"); code != "" {
 		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t sign you in.")
 	}
-	ctx, cancel := context.WithTimeout(providerContext(r.Context()), 2*providerTime)
+	ctx, cancel := context.WithTimeout(providerContext(r.Context()), 2*providerTimeout)
 	defer cancel()
-	at, err := c.providers.of(ctx, p.Issuer)
+	at, err := c.providers.find(ctx, p.Issuer)
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
 	}
@@ -158,8 +158,9 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	}, nil
 }
 
-// provedAt is when somebody proved who they are. A provider that knows them already sends them
-// back without asking anything, and whoever sits at their browser isn't fresh by that.
+// provedAt returns when the user proved who they are, or the zero time if we don't know. A provider
+// that has a session for their browser sends anyone who uses it back without asking, which mustn't
+// count as a fresh sign-in.
 func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time {
 	now := c.Now()
 	switch at := time.Unix(who.AuthTime, 0); {
@@ -174,7 +175,7 @@ func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time 
 	}
 }
 
-// claims are what a provider says about a user.
+// claims is what a provider says about a user.
 type claims struct {
 	Subject  string   `json:"sub"`
 	Email    string   `json:"email"`
@@ -182,7 +183,7 @@ type claims struct {
 	AuthTime int64    `json:"auth_time"` // Unix seconds
 }
 
-// verified is true if the address is; some providers send it as a string.
+// verified is a boolean that some providers send as a string.
 type verified bool
 
 func (v *verified) UnmarshalJSON(b []byte) error {
@@ -214,7 +215,7 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 	if who.Email != "" {
 		return who, nil
 	}
-	// Providers may keep what a scope asks for to the userinfo endpoint (OpenID Connect Core §5.4).
+	// Providers may return the claims of a scope from the userinfo endpoint only (OpenID Connect Core §5.4).
 	info, err := at.UserInfo(ctx, config.TokenSource(ctx, token))
 	if err != nil {
 		return who, err
@@ -225,10 +226,10 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 	return who, info.Claims(&who)
 }
 
-// providerFailed logs why a provider failed, and tells the reader that it did.
+// providerFailed logs err, and returns the error to show to the reader.
 func (c *console) providerFailed(r *http.Request, p control.ProviderClient, err error) error {
 	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		// Without the body: it may repeat what was sent.
+		// Leave out the body, which may repeat what we sent.
 		err = fmt.Errorf("the token endpoint answers %s %q", e.Response.Status, e.ErrorCode)
 	}
 	c.Log.Warn("sign-in through a provider failed", "request_id", web.RequestID(r.Context()), "issuer", p.Issuer, "error", err)

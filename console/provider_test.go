@@ -20,21 +20,21 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// person is who signs in at the provider of a test.
+// person is someone who signs in with the identity provider.
 type person struct {
 	subject  string
 	email    string
 	verified any
 }
 
-// identityProvider is an OpenID provider that signs in whom the test says, without asking.
+// identityProvider is an OpenID provider that signs in the person the test chooses, without asking.
 type identityProvider struct {
 	issuer string
 	who    person
-	asked  url.Values    // of the last authorization request
-	ago    time.Duration // since who proved who he is
-	silent bool          // it doesn't say when that was
-	tamper func(http.ResponseWriter, *http.Request) bool
+	asked  url.Values                                    // query of the last authorization request
+	ago    time.Duration                                 // how long ago the person proved who they are
+	silent bool                                          // it doesn't say when that was
+	tamper func(http.ResponseWriter, *http.Request) bool // may answer a request itself, and returns whether it did
 }
 
 func newIdentityProvider(t *testing.T, callback string) *identityProvider {
@@ -85,12 +85,12 @@ func newIdentityProvider(t *testing.T, callback string) *identityProvider {
 	return p
 }
 
-// signIn goes to the provider and returns the address by which it sends the browser back.
+// signIn goes to the provider and returns the path and query that it sends the browser back to.
 func (p *identityProvider) signIn(t *testing.T, page answer) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(page.body, `content="0;url=`)
 	if !ok {
-		t.Fatalf("the page goes nowhere: %d %s", page.status, page.body)
+		t.Fatalf("the page doesn't lead to the provider: %d %s", page.status, page.body)
 	}
 	to, _, _ := strings.Cut(rest, `"`)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, html.UnescapeString(to), nil)
@@ -109,58 +109,58 @@ func (p *identityProvider) signIn(t *testing.T, page answer) string {
 	return back.RequestURI()
 }
 
-func TestSigningInAtAProvider(t *testing.T) {
+func TestSigningInWithAProvider(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
 	other := keyportertest.User(t, s.Control, "Globex", "bob@globex.example", keyporter.RoleAdministrator)
 	op := newIdentityProvider(t, s.url+"/sign-in/callback")
-	operator := s.enter(t, s.operator(t, other.OrganizationID, "operator@globex.example"))
+	operator := s.signIn(t, s.operator(t, other.OrganizationID, "operator@globex.example"))
 	settings := "/organizations/" + string(acme.OrganizationID) + "/sign-in"
 
 	if a := s.nobody(t).get("/sign-in"); strings.Contains(a.body, "organization’s account") {
-		t.Error("without a provider there is no other way to sign in")
+		t.Error("the page offers to sign in with a provider, but there is none")
 	}
 	operator.get(settings).want(t, 200, "Add a provider", s.url+"/sign-in/callback")
 	operator.post(settings, "name", "Acme login", "issuer", "http://login.example", "client", "keyporter", "secret", "x", "domains", "acme.example").want(t, 422, "Enter the provider’s address")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme").want(t, 422, "“acme” isn’t a domain")
 	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "domains", "acme.example").want(t, 422, "Enter the client secret")
-	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "very-secret", "domains", "Acme.example, acme.test", "role", "api_user").leads(t, settings+"?done=provider")
+	operator.post(settings, "name", "Acme login", "issuer", op.issuer, "client", "keyporter", "secret", "very-secret", "domains", "Acme.example, acme.test", "role", "api_user").wantRedirect(t, settings+"?done=provider")
 	if a := operator.get(settings); strings.Contains(a.body, "very-secret") || !strings.Contains(a.body, "acme.example acme.test") {
 		t.Errorf("the settings are %s", a.body)
 	}
 	operator.post("/organizations/"+string(other.OrganizationID)+"/sign-in", "name", "Thief", "issuer", op.issuer, "client", "keyporter", "secret", "x", "domains", "acme.test").
 		want(t, 409, "belongs to another organization")
 
-	enter := func(login string) (*visitor, answer) {
+	viaProvider := func(login string) (*visitor, answer) {
 		v := s.nobody(t)
 		return v, v.get(op.signIn(t, v.post("/sign-in/provider", "login", login, "next", "/tokens")))
 	}
 
-	t.Run("who is new becomes a user with the role", func(t *testing.T) {
+	t.Run("a new person becomes a user with the role", func(t *testing.T) {
 		op.who = person{"1", "New@acme.test", true}
-		v, a := enter("new@acme.test")
-		a.leads(t, "/tokens")
+		v, a := viaProvider("new@acme.test")
+		a.wantRedirect(t, "/tokens")
 		v.get("/tokens").want(t, 200, "New@acme.test", "Add new API Token")
 		if op.asked.Get("login_hint") != "new@acme.test" || op.asked.Get("code_challenge_method") != "S256" {
-			t.Errorf("asked was %v", op.asked)
+			t.Errorf("the provider was asked %v", op.asked)
 		}
 		op.who.email = "renamed@acme.test"
-		v, a = enter("renamed@acme.test")
-		a.leads(t, "/tokens")
-		v.get("/tokens").want(t, 200, "New@acme.test") // by the subject it is the same person
+		v, a = viaProvider("renamed@acme.test")
+		a.wantRedirect(t, "/tokens")
+		v.get("/tokens").want(t, 200, "New@acme.test") // the subject shows that it is the same person
 	})
-	t.Run("a user whom the address names is that one", func(t *testing.T) {
+	t.Run("an existing user is found by their email address", func(t *testing.T) {
 		op.who = person{"2", "ADA@acme.example", "true"}
-		v, a := enter("ada@acme.example")
-		a.leads(t, "/tokens")
+		v, a := viaProvider("ada@acme.example")
+		a.wantRedirect(t, "/tokens")
 		v.get("/users").want(t, 200, "ada@acme.example")
 		op.who.subject = "3"
-		_, a = enter("ada@acme.example")
-		a.want(t, 403, "doesn’t let you in") // another person took over her address
+		_, a = viaProvider("ada@acme.example")
+		a.want(t, 403, "doesn’t let you in") // another person has taken over the address
 	})
 	for name, who := range map[string]person{
-		"an address that isn't vouched for":          {"4", "x@acme.test", false},
-		"an address about which nothing is said":     {"5", "x@acme.test", nil},
+		"an unverified address":                      {"4", "x@acme.test", false},
+		"an address that may be unverified":          {"5", "x@acme.test", nil},
 		"an address of another domain":               {"6", "x@globex.example", true},
 		"a user of another organization":             {"7", "bob@globex.example", true},
 		"an operator elsewhere":                      {"8", "operator@globex.example", true},
@@ -169,26 +169,26 @@ func TestSigningInAtAProvider(t *testing.T) {
 	} {
 		t.Run(name+" isn't let in", func(t *testing.T) {
 			op.who = who
-			v, a := enter("x@acme.test")
+			v, a := viaProvider("x@acme.test")
 			if a.status != 403 {
 				t.Errorf("%d %s", a.status, a.location)
 			}
-			v.get("/tokens").leads(t, "/sign-in")
+			v.get("/tokens").wantRedirect(t, "/sign-in")
 		})
 	}
 	t.Run("passwords can be switched off", func(t *testing.T) {
-		operator.post(settings+"/passwords").leads(t, settings+"?done=sign-in")
+		operator.post(settings+"/passwords").wantRedirect(t, settings+"?done=sign-in")
 		s.nobody(t).post("/sign-in", "login", "ada@acme.example", "password", keyportertest.Password).want(t, 403, "doesn’t use passwords")
 		op.who = person{"2", "ada@acme.example", true}
-		_, a := enter("ada@acme.example")
-		a.leads(t, "/tokens")
+		_, a := viaProvider("ada@acme.example")
+		a.wantRedirect(t, "/tokens")
 		operator.get(settings+"/delete").want(t, 200, "Remove “Acme login”?")
-		operator.post(settings+"/delete").leads(t, settings+"?done=deleted")
-		s.enter(t, acme)
+		operator.post(settings+"/delete").wantRedirect(t, settings+"?done=deleted")
+		s.signIn(t, acme)
 	})
 }
 
-func TestASignInAtAProviderThatIsForged(t *testing.T) {
+func TestForgedProviderSignIns(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
 	op := newIdentityProvider(t, s.url+"/sign-in/callback")
@@ -218,7 +218,7 @@ func TestASignInAtAProviderThatIsForged(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.location != "/tokens" {
 		t.Errorf("next leads to %d %q", a.status, a.location)
 	}
-	v.get(back).want(t, 422) // the cookie was for once, the code too
+	v.get(back).want(t, 422) // the cookie and the code only work once
 
 	v, back = begin()
 	op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
@@ -226,16 +226,16 @@ func TestASignInAtAProviderThatIsForged(t *testing.T) {
 			return false
 		}
 		w.Header().Set("Content-Type", "application/json")
-		// alg none, unsigned.
+		// Unsigned: its alg is none.
 		_, _ = w.Write([]byte(`{"access_token":"x","token_type":"Bearer","id_token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."}`))
 		return true
 	}
 	v.get(back).want(t, 403, "an answer we can’t trust")
 }
 
-// TestAProviderThatAsksNothingMakesNobodyFresh has somebody sit down at a browser whose
-// user the provider knows: he signs out and in again, and nobody asks him anything.
-func TestAProviderThatAsksNothingMakesNobodyFresh(t *testing.T) {
+// TestASilentProviderSignInIsNotFresh has a stranger use a browser that is signed in at the provider:
+// when they sign out and in again, the provider doesn't ask who they are.
+func TestASilentProviderSignInIsNotFresh(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
@@ -254,33 +254,33 @@ func TestAProviderThatAsksNothingMakesNobodyFresh(t *testing.T) {
 		again  string
 		fresh  bool
 	}{
-		{"he proved it just now", 0, false, "", true},
-		{"he proved it an hour ago", time.Hour, false, "", false},
+		{"proved it just now", 0, false, "", true},
+		{"proved it an hour ago", time.Hour, false, "", false},
 		{"the provider doesn't say when", 0, true, "", false},
-		{"it doesn't say, and was asked to have him prove it", 0, true, "1", true},
+		{"the provider doesn't say when, but was asked for a fresh sign-in", 0, true, "1", true},
 	} {
 		op.ago, op.silent = c.ago, c.silent
 		v := s.nobody(t)
-		v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", c.again))).leads(t, "/tokens")
+		v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", c.again))).wantRedirect(t, "/tokens")
 		if a := v.get("/tokens/new?kind=organization"); (a.status == http.StatusOK) != c.fresh {
 			t.Errorf("%s: %d %s", c.name, a.status, a.location)
 		}
 	}
 }
 
-func TestAnOrganizationTokenWantsAFreshSignIn(t *testing.T) {
+func TestOrganizationTokensRequireAFreshSignIn(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
-	v := s.enter(t, ada)
+	v := s.signIn(t, ada)
 	v.get("/tokens/new?kind=organization").want(t, 200)
 	s.Clock.Advance(11 * time.Minute)
 	v.get("/tokens/new").want(t, 200)
-	v.get("/tokens/new?kind=organization").leads(t, "/sign-in?again=1")
+	v.get("/tokens/new?kind=organization").wantRedirect(t, "/sign-in?again=1")
 	refused := v.post("/tokens", "kind", "organization", "name", "New")
-	refused.leads(t, "/sign-in")
+	refused.wantRedirect(t, "/sign-in")
 	v.get(refused.location).want(t, 200, "Confirm it’s you", `value="ada@acme.example"`)
 	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm it’s you")
-	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").leads(t, "/tokens/new?kind=organization")
+	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").wantRedirect(t, "/tokens/new?kind=organization")
 	v.post("/tokens", "kind", "organization", "name", "New").want(t, 201, "kpo_")
 }

@@ -9,27 +9,28 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-func TestARefusedCallIsFoundByItsRequestID(t *testing.T) {
+func TestRefusedCallsAreFoundByRequestID(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
-	v := s.enter(t, ada)
+	v := s.signIn(t, ada)
 	v.get("/refusals").want(t, http.StatusOK, "No refused calls.")
 	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly")
 	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 		t.Fatal(err)
 	}
 	s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: "r1"})
-	v.get("/refusals?request=+r1+").leads(t, "/refusals/r1")
+	v.get("/refusals?request=+r1+").wantRedirect(t, "/refusals/r1")
 	v.get("/refusals/r1").want(t, http.StatusOK, "Nightly", "Why it was refused")
 
-	// One that isn't known is told where it was asked for, beside those that are.
+	// An unknown request ID shows an error on the list of refused calls.
 	v.get("/refusals?request=r2").want(t, http.StatusNotFound, "There is no refused call with this request ID", `value="r2"`, `href="/refusals/r1"`)
-	other := s.enter(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
+	other := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
 	other.get("/refusals?request=r1").want(t, http.StatusNotFound, "There is no refused call with this request ID")
 }
 
-// TestACallThatTheAPIRefusedItself has one that a middleware asked about: its path is on no route here.
-func TestACallThatTheAPIRefusedItself(t *testing.T) {
+// TestACallRefusedByMiddleware explains a call to an API that asks by introspection. No route here has
+// its path.
+func TestACallRefusedByMiddleware(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly")
@@ -41,7 +42,7 @@ func TestACallThatTheAPIRefusedItself(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	v := s.enter(t, ada)
+	v := s.signIn(t, ada)
 	page := v.get("/refusals/r1")
 	page.want(t, http.StatusOK, "GET /orders/7", "Is the token switched on?", "The same call would still be refused now")
 	page.wantNot(t, "Does the path belong to an API?")
@@ -55,7 +56,7 @@ func TestACallThatTheAPIRefusedItself(t *testing.T) {
 	v.get(explain).want(t, http.StatusOK, "It works")
 }
 
-func TestWhoMayNotUseTheAPIIsToldWhyAndWhereToGo(t *testing.T) {
+func TestUsersWithoutAPIAccessLearnWhy(t *testing.T) {
 	s := newSite(t)
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	blocks := s.role(t, admin.OrganizationID, "Interns", blocking(keyporter.PermissionUseAPI))
@@ -65,24 +66,25 @@ func TestWhoMayNotUseTheAPIIsToldWhyAndWhereToGo(t *testing.T) {
 	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{keyporter.RoleAPIUser, blocks.ID}); err != nil {
 		t.Fatal(err)
 	}
-	v := s.enter(t, ada)
+	v := s.signIn(t, ada)
 	page := v.get("/tokens")
 	page.want(t, http.StatusOK, "the role “Interns” blocks it for you", "Until that changes, the tokens below don’t work", `href="/refusals"`)
 	page.wantNot(t, "/roles/"+string(blocks.ID), "Calling the API")
-	v.get("/tokens/new").want(t, http.StatusForbidden, "the role “Interns” blocks it for you") // not after the form is filled in
-	s.enter(t, both).get("/tokens").want(t, http.StatusOK, `<a href="/roles/`+string(blocks.ID)+`"><bdi>Interns</bdi></a>`)
+	v.get("/tokens/new").want(t, http.StatusForbidden, "the role “Interns” blocks it for you") // before they fill in the form
+	s.signIn(t, both).get("/tokens").want(t, http.StatusOK, `<a href="/roles/`+string(blocks.ID)+`"><bdi>Interns</bdi></a>`)
 
-	// An operator has the page on which the feature is granted, and that of her own roles.
-	operator := s.enter(t, s.operator(t, admin.OrganizationID, "operator@acme.example"))
+	// Operators get links to the page that grants the feature, and to the page of their own roles.
+	operator := s.signIn(t, s.operator(t, admin.OrganizationID, "operator@acme.example"))
 	for _, path := range []string{"/tokens", "/organization-tokens"} {
 		operator.get(path).want(t, http.StatusOK, `<a href="/organizations/`+string(admin.OrganizationID)+`">`, "Features of Acme")
 	}
 	operator.get("/tokens").want(t, http.StatusOK, "Your roles")
-	s.enter(t, admin).get("/tokens").wantNot(t, "Features of Acme")
+	s.signIn(t, admin).get("/tokens").wantNot(t, "Features of Acme")
 }
 
-// TestARefusedCallOfAnAppIsForWhoConnectedIt, and for who looks after the organization's tokens.
-func TestARefusedCallOfAnAppIsForWhoConnectedIt(t *testing.T) {
+// TestWhoSeesRefusedCallsOfAnApp expects that to be the user who connected it, and people who manage
+// the organization's tokens.
+func TestWhoSeesRefusedCallsOfAnApp(t *testing.T) {
 	w := newSite(t)
 	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	admin := keyportertest.User(t, w.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
@@ -94,15 +96,15 @@ func TestARefusedCallOfAnAppIsForWhoConnectedIt(t *testing.T) {
 	w.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: "by-app"})
 	explain := "/connections/" + string(c.ID) + "/explain"
 	for _, u := range []keyporter.User{ada, admin} {
-		v := w.enter(t, u)
+		v := w.signIn(t, u)
 		v.get("/refusals").want(t, http.StatusOK, "/refusals/by-app", "The app “Tagger” is suspended")
 		v.get("/refusals/by-app").want(t, http.StatusOK, "<dt>App</dt><dd><bdi>Tagger</bdi>", "Is its app active?", "The same call would still be refused now", explain)
 		v.get(explain).want(t, http.StatusOK, "Why doesn’t “<bdi>Tagger</bdi>” work?", "The app “Tagger” is suspended", "/refusals/by-app")
 	}
-	other := w.enter(t, grace)
+	other := w.signIn(t, grace)
 	other.get("/refusals/by-app").want(t, http.StatusNotFound)
 	other.get(explain).want(t, http.StatusNotFound)
 	w.SetAppState(t, app.ID, keyporter.AppActive)
-	w.enter(t, ada).get("/refusals/by-app").want(t, http.StatusOK, "The cause is gone")
-	w.enter(t, ada).get("/tokens/"+string(c.ID)+"/explain").want(t, http.StatusNotFound)
+	w.signIn(t, ada).get("/refusals/by-app").want(t, http.StatusOK, "The cause is gone")
+	w.signIn(t, ada).get("/tokens/"+string(c.ID)+"/explain").want(t, http.StatusNotFound)
 }

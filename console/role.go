@@ -13,10 +13,10 @@ import (
 // rolesPage is the content of the list of roles.
 type rolesPage struct {
 	Roles        []control.RoleWithHolders // predefined ones, then the organization's own
-	Custom       int                       // how many are its own
+	Custom       int                       // how many are the organization's own
 	Organization string
-	Makes        bool   // the reader may make roles
-	WhyNot       string // why they can't, for lack of the feature
+	CanCreate    bool   // the reader may create roles, and the organization has the feature
+	WhyNot       string // why the reader can't, if only the feature is missing
 }
 
 func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -24,13 +24,13 @@ func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	makes, org, err := c.makesRoles(r, actor)
+	manages, org, err := c.managesRoles(r, actor)
 	if err != nil {
 		return err
 	}
-	p := rolesPage{Roles: roles, Custom: len(roles) - len(keyporter.PredefinedRoles()), Organization: org.Name, Makes: makes}
-	if makes && !org.Has(keyporter.FlagCustomUserRoles) {
-		p.Makes, p.WhyNot = false, noCustomRoles(org)
+	p := rolesPage{Roles: roles, Custom: len(roles) - len(keyporter.PredefinedRoles()), Organization: org.Name, CanCreate: manages}
+	if manages && !org.Has(keyporter.FlagCustomUserRoles) {
+		p.CanCreate, p.WhyNot = false, noCustomRoles(org)
 	}
 	l, err := c.layoutFor(r, actor, "Roles", p)
 	if err != nil {
@@ -39,8 +39,8 @@ func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.show(w, r, http.StatusOK, "roles", l)
 }
 
-// makesRoles reports whether the actor manages roles, and in which organization.
-func (c *console) makesRoles(r *http.Request, actor keyporter.Actor) (bool, keyporter.Organization, error) {
+// managesRoles reports whether the actor manages roles, and in which organization.
+func (c *console) managesRoles(r *http.Request, actor keyporter.Actor) (bool, keyporter.Organization, error) {
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return false, org, err
@@ -53,28 +53,28 @@ func noCustomRoles(o keyporter.Organization) string {
 	return o.Name + " doesn’t have the feature “" + keyporter.FlagCustomUserRoles.Name() + "” (" + string(keyporter.FlagCustomUserRoles) + ")."
 }
 
-// rolePage is the content of the page of one role, also of one that is to be made.
+// rolePage is the content of a role's page, and of the page that creates a role.
 type rolePage struct {
-	control.RoleWithHolders          // as it is; without an ID it isn't yet
+	control.RoleWithHolders          // the stored role; no ID if it is being created
 	Typed                   string   // the name, as typed
 	Choices                 []choice // one for each permission
-	Edits                   bool     // the reader may change it
-	Deletes                 bool
-	Copies                  bool   // the reader may make a copy
-	WhyNot                  string // it can't be changed, though the reader manages roles
+	CanEdit                 bool
+	CanDelete               bool
+	CanCopy                 bool
+	WhyNot                  string // why the role can't be changed, if the reader manages roles
 	Fault                   fault
-	Impact                  *impactPart      // nil: nothing was previewed
-	Held                    []keyporter.User // some who hold it
-	More                    keyporter.ID     // the last of a full page of them
-	LinksUsers              bool
+	Impact                  *impactPart      // nil: no preview
+	SomeHolders             []keyporter.User // a page of the users who have it
+	More                    keyporter.ID     // ID of the last one if there may be more; otherwise empty
+	LinksUsers              bool             // the reader may open the pages of users
 }
 
 // choice is what a role says about a permission.
 type choice struct {
 	keyporter.PermissionInfo
 	Effect   keyporter.Effect
-	Withheld bool   // the reader can't grant it, because they don't hold it themselves
-	Yours    string // what the reader chose while someone else changed it
+	Withheld bool   // the reader can't grant it, because they don't have it themselves
+	Yours    string // what the reader chose, if someone else has changed the role in the meantime
 }
 
 func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
@@ -85,9 +85,9 @@ func choices(effects map[keyporter.Permission]keyporter.Effect) []choice {
 	return all
 }
 
-// withhold marks what the reader can't let the role grant: what it doesn't grant already and
-// they don't hold. A choice made anyway stays visible.
-func (c *console) withhold(r *http.Request, actor keyporter.Actor, p *rolePage) error {
+// markWithheld marks what the reader can't make the role grant: permissions that they don't have
+// and that it doesn't grant already. If the reader chose one anyway, it stays visible.
+func (c *console) markWithheld(r *http.Request, actor keyporter.Actor, p *rolePage) error {
 	can, err := c.Control.CanGive(r.Context(), actor)
 	for i, ch := range p.Choices {
 		p.Choices[i].Withheld = p.Effects[ch.Permission] != keyporter.EffectGrant && !slices.Contains(can, ch.Permission)
@@ -95,7 +95,7 @@ func (c *console) withhold(r *http.Request, actor keyporter.Actor, p *rolePage) 
 	return err
 }
 
-// roleForm reads a role from a form. A choice that isn't one is for control to refuse.
+// roleForm reads a role from a form. It leaves it to control to refuse invalid effects.
 func roleForm(r *http.Request) keyporter.Role {
 	version, _ := strconv.Atoi(r.PostFormValue("version"))
 	role := keyporter.Role{ID: id(r), Version: version, Name: r.PostFormValue("name"), Effects: map[keyporter.Permission]keyporter.Effect{}}
@@ -103,10 +103,10 @@ func roleForm(r *http.Request) keyporter.Role {
 		switch chosen := r.PostFormValue("effect." + string(info.Permission)); chosen {
 		case "", "open":
 		default:
-			const none = 9
+			const invalid = 9
 			effect, ok := map[string]keyporter.Effect{"grant": keyporter.EffectGrant, "block": keyporter.EffectBlock}[chosen]
 			if !ok {
-				effect = none
+				effect = invalid
 			}
 			role.Effects[info.Permission] = effect
 		}
@@ -123,7 +123,7 @@ func (c *console) showRole(w http.ResponseWriter, r *http.Request, actor keyport
 }
 
 func (c *console) showRolePage(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p rolePage) error {
-	if err := c.withhold(r, actor, &p); err != nil {
+	if err := c.markWithheld(r, actor, &p); err != nil {
 		return err
 	}
 	title := p.Name
@@ -137,48 +137,48 @@ func (c *console) showRolePage(w http.ResponseWriter, r *http.Request, actor key
 	return c.show(w, r, status, "role", l)
 }
 
-// rolePage is the page of a role as it is.
+// rolePage loads the page of a stored role.
 func (c *console) rolePage(r *http.Request, actor keyporter.Actor) (p rolePage, err error) {
 	if p.RoleWithHolders, err = c.Control.Role(r.Context(), actor, id(r)); err != nil {
 		return p, err
 	}
 	p.Typed, p.Choices = p.Name, choices(p.Effects)
-	if p.Held, err = c.Control.HoldersOf(r.Context(), actor, p.ID, keyporter.ID(r.URL.Query().Get("after"))); err != nil {
+	if p.SomeHolders, err = c.Control.HoldersOf(r.Context(), actor, p.ID, keyporter.ID(r.URL.Query().Get("after"))); err != nil {
 		return p, err
 	}
-	if len(p.Held) == control.MaxPage {
-		p.More = p.Held[len(p.Held)-1].ID
+	if len(p.SomeHolders) == control.MaxPage {
+		p.More = p.SomeHolders[len(p.SomeHolders)-1].ID
 	}
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
 		return p, err
 	}
 	p.LinksUsers = powers.ManageUsers
-	makes, org, err := c.makesRoles(r, actor)
-	if !makes || !p.Predefined() && p.OrganizationID != org.ID {
+	manages, org, err := c.managesRoles(r, actor)
+	if !manages || !p.Predefined() && p.OrganizationID != org.ID {
 		return p, err
 	}
-	p.Deletes, p.Copies = !p.Predefined(), org.Has(keyporter.FlagCustomUserRoles)
+	p.CanDelete, p.CanCopy = !p.Predefined(), org.Has(keyporter.FlagCustomUserRoles)
 	switch {
-	case !p.Copies:
+	case !p.CanCopy:
 		p.WhyNot = noCustomRoles(org)
 	case p.Predefined():
 		p.WhyNot = "Predefined roles are the same in every organization and can’t be changed. Make a copy and change that instead."
 	}
-	p.Edits = p.WhyNot == ""
+	p.CanEdit = p.WhyNot == ""
 	return p, err
 }
 
 func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p := rolePage{Edits: true, Choices: choices(nil)}
+	p := rolePage{CanEdit: true, Choices: choices(nil)}
 	if _, err := c.Control.Roles(r.Context(), actor, actor.User.OrganizationID); err != nil {
 		return err
 	}
-	makes, org, err := c.makesRoles(r, actor)
+	manages, org, err := c.managesRoles(r, actor)
 	switch {
 	case err != nil:
 		return err
-	case !makes:
+	case !manages:
 		return keyporter.Refuse(keyporter.Forbidden, "You can’t create roles. You need the “"+keyporter.PermissionManageRoles.Name()+"” permission.")
 	case !org.Has(keyporter.FlagCustomUserRoles):
 		return keyporter.Refuse(keyporter.Forbidden, noCustomRoles(org))
@@ -193,13 +193,14 @@ func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporte
 			return err
 		}
 		p.Typed, p.Choices = "Copy of "+role.Name, choices(role.Effects)
-		p.grantsOnly(can)
+		p.clearUngrantable(can)
 	}
 	return c.showRolePage(w, r, actor, http.StatusOK, p)
 }
 
-// grantsOnly leaves open what a copy can't grant, so that it can be made as it is shown.
-func (p *rolePage) grantsOnly(can []keyporter.Permission) {
+// clearUngrantable leaves open what the reader can't grant, so that the copy can be created as
+// shown.
+func (p *rolePage) clearUngrantable(can []keyporter.Permission) {
 	for i, ch := range p.Choices {
 		if ch.Effect == keyporter.EffectGrant && !slices.Contains(can, ch.Permission) {
 			p.Choices[i].Effect = 0
@@ -218,7 +219,7 @@ func (c *console) createRole(w http.ResponseWriter, r *http.Request, actor keypo
 	if other != nil || !powers.ManageRoles {
 		return err
 	}
-	p := rolePage{Edits: true, Typed: role.Name, Choices: choices(role.Effects)}
+	p := rolePage{CanEdit: true, Typed: role.Name, Choices: choices(role.Effects)}
 	if p.Fault, other = faultOf(err); other != nil {
 		return other
 	}
@@ -236,21 +237,21 @@ func (c *console) updateRole(w http.ResponseWriter, r *http.Request, actor keypo
 		return other
 	}
 	p, other := c.rolePage(r, actor)
-	if other != nil || !p.Edits {
+	if other != nil || !p.CanEdit {
 		return err
 	}
 	p.Fault = f
 	if p.Version != role.Version {
-		p.changedMeanwhile(role)
+		p.showConflict(role)
 	} else {
 		p.Typed, p.Choices = role.Name, choices(role.Effects)
 	}
 	return c.showRolePage(w, r, actor, status(err), p)
 }
 
-// changedMeanwhile shows the role as it is now, with what the reader wanted beside it, so
+// showConflict shows the role as someone else has changed it, next to what the reader wanted, so
 // that they can choose again.
-func (p *rolePage) changedMeanwhile(wanted keyporter.Role) {
+func (p *rolePage) showConflict(wanted keyporter.Role) {
 	if name := strings.TrimSpace(wanted.Name); name != p.Name {
 		p.Fault.Fields = map[string]string{"name": "You had entered “" + name + "”."}
 	}
@@ -268,7 +269,7 @@ func (c *console) previewRole(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	i, err := c.Control.PreviewRole(r.Context(), actor, role)
-	if err != nil && !p.Edits {
+	if err != nil && !p.CanEdit {
 		return err
 	}
 	p.Impact, err = c.previewOf(i, err)
@@ -325,8 +326,8 @@ func (c *console) deleteRole(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.askDeleteRole(w, r, actor, control.Impact{}, err)
 }
 
-// says describes in one line what a role does.
-func says(r keyporter.Role) string {
+// roleSummary describes in one line what a role does.
+func roleSummary(r keyporter.Role) string {
 	var granted, blocked []string
 	for _, info := range keyporter.Permissions() {
 		switch r.Effects[info.Permission] {

@@ -13,23 +13,23 @@ import (
 type tokenRow struct {
 	control.TokenWithUse
 
-	Secret   string               // in clear, in the answer that made it only
+	Secret   string               // in plain text, only in the response that creates the token
 	LastUse  *keyporter.ClientUse // nil: never used
 	ActedFor []actedFor
 	Chart    chart
 	Expired  bool
 	Soon     bool      // expires within a week
-	LastDay  time.Time // that it works, when it expires
+	LastDay  time.Time // last moment that it works; zero: it doesn't expire
 	Now      time.Time
 
-	Owner     *keyporter.User // in a list of tokens that others added; its Login is empty where all are of one
-	Suspended string          // why the owner keeps it from working; empty: they don't
+	Owner     *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's
+	Suspended string          // why the state of its owner keeps it from working; empty: it doesn't
 	ReadOnly  bool
 }
 
 func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.OrganizationToken }
 
-// Query is what links and forms of the row carry, so that one comes back to its list.
+// Query returns the query that makes links and forms of the row lead back to its list.
 func (t tokenRow) Query() string {
 	switch {
 	case t.Owner == nil:
@@ -40,7 +40,7 @@ func (t tokenRow) Query() string {
 	return "?list=" + string(t.Owner.ID)
 }
 
-// actedFor is a user an organization token has acted for.
+// actedFor is a user that an organization token has acted for.
 type actedFor struct {
 	Login    string
 	Versions string // such as "esign 4, esign 5"

@@ -10,36 +10,37 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// section is a part of the console: pages whose paths begin with one of its segments.
+// section is a part of the console: all pages whose paths start with one of its segments.
 type section struct {
 	name     string                      // in the header
-	segments []string                    // the first one is that of its first page
-	entry    func(control.Powers) string // path that the header leads to; empty: nowhere
+	segments []string                    // the first one is that of its main page
+	entry    func(control.Powers) string // path of the link in the header; empty: no link
 	routes   func(*console) map[string]handler
 }
 
-// sections is the one table of them, in the order of the header. Navigation, routes, the
-// pages that a sign-in may lead to and the paths that package server reserves come from it.
+// sections returns all sections, in the order of the header. Navigation, routes, the pages that a
+// sign-in can lead to, and the paths that package server reserves are all derived from it.
 func sections() []section {
 	return []section{
 		{"Tokens", []string{"tokens", "connections", "connect", "device"}, func(control.Powers) string { return "/tokens" }, (*console).tokenRoutes},
-		{"Users", []string{"users"}, func(p control.Powers) string { return only(p.ManageUsers, "/users") }, (*console).userRoutes},
-		{"Roles", []string{"roles"}, func(p control.Powers) string { return only(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
+		{"Users", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
+		{"Roles", []string{"roles"}, func(p control.Powers) string { return pathIf(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
 		{"Apps", []string{"apps"}, appsPath, (*console).appRoutes},
 		{"Organization tokens", []string{"organization-tokens"}, func(p control.Powers) string {
-			return only(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
+			return pathIf(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
 		}, (*console).organizationTokenRoutes},
 		{"Refusals", []string{"refusals"}, func(control.Powers) string { return "" }, (*console).refusalRoutes},
-		{"Organizations", []string{"organizations"}, func(p control.Powers) string { return only(p.Operate, "/organizations") }, (*console).organizationRoutes},
+		{"Organizations", []string{"organizations"}, func(p control.Powers) string { return pathIf(p.Operate, "/organizations") }, (*console).organizationRoutes},
 	}
 }
 
-// openPages are the pages of whoever isn't signed in, which belong to no section.
+// openPages returns the pages that don't require a session, and don't appear in the header.
 func openPages() section {
 	return section{segments: []string{"sign-in", "sign-out", "setup", "static"}, routes: (*console).openRoutes}
 }
 
-// Segments returns the first segments of the paths of all pages, which no API can have.
+// Segments returns the first segments of the paths of all pages, such as "tokens". APIs can't use
+// them.
 func Segments() (all []string) {
 	for _, s := range append(sections(), openPages()) {
 		all = append(all, s.segments...)
@@ -47,29 +48,30 @@ func Segments() (all []string) {
 	return all
 }
 
-func only(allowed bool, path string) string {
+func pathIf(allowed bool, path string) string {
 	if allowed {
 		return path
 	}
 	return ""
 }
 
-// appsPath is the first page about apps: whoever sees none looks after the connections of others.
+// appsPath returns the main page of the section Apps. Users who can't see apps, but manage other
+// users' connections, get those.
 func appsPath(p control.Powers) string {
 	if p.SeeApps {
 		return "/apps"
 	}
-	return only(p.ManageTokens, allConnections)
+	return pathIf(p.ManageTokens, allConnections)
 }
 
 // sectionLink is a link in the header.
 type sectionLink struct {
 	Path    string
 	Name    string
-	Current string // of aria-current: "page" on that page, "true" on others of the section, else empty
+	Current string // for aria-current: "page" on that page, "true" elsewhere in the section, otherwise ""
 }
 
-// navigation returns where the header leads a user with these powers.
+// navigation returns the links in the header for a user with these powers.
 func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
 	here := sectionOf(r.URL.Path)
 	for _, s := range sections() {
@@ -89,55 +91,55 @@ func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
 	return all
 }
 
-// sectionOf returns the section that a path belongs to, and for all others that of tokens.
+// sectionOf returns the section that a path belongs to, or Tokens if it belongs to none.
 func sectionOf(path string) section {
 	all := sections()
 	for _, s := range all {
-		if slices.Contains(s.segments, firstOf(path)) {
+		if slices.Contains(s.segments, firstSegment(path)) {
 			return s
 		}
 	}
 	return all[0]
 }
 
-func firstOf(path string) string {
+func firstSegment(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return first
 }
 
-// local returns next if it is the path of one of our pages, and otherwise the first page: a
-// link to the sign-in must not be able to send people elsewhere afterwards.
-func local(next string) string {
+// localPath returns next if it is the path of one of our pages, and otherwise the path of the main
+// page, so that a link to the sign-in can't send people to another site afterwards.
+func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
 		return "/tokens"
 	}
-	// The list is closed: a sign-in leads to the pages of sections and nowhere else.
-	if first := firstOf(u.Path); !strings.HasPrefix(u.Path, "/"+first) || !slices.Contains(sectionOf(u.Path).segments, first) {
+	// Only accept paths we know: those in a section.
+	if first := firstSegment(u.Path); !strings.HasPrefix(u.Path, "/"+first) || !slices.Contains(sectionOf(u.Path).segments, first) {
 		return "/tokens"
 	}
 	return u.RequestURI()
 }
 
-// returnTo is where a user who has to sign in wanted to go; after a form, the section it was
-// in.
+// returnTo returns the path to go to after the user has signed in: the page they asked for, or for
+// most forms, the main page of the section.
 func returnTo(r *http.Request) string {
-	switch first := firstOf(r.URL.Path); {
+	switch first := firstSegment(r.URL.Path); {
 	case r.Method == http.MethodGet || first == "connect" || first == "device": // the form is at the same address
-		return local(r.URL.RequestURI())
+		return localPath(r.URL.RequestURI())
 	case first == "apps" && strings.HasSuffix(r.URL.Path, "/secrets"):
-		return local(r.URL.Path + "/new")
+		return localPath(r.URL.Path + "/new")
 	case first == "apps" && strings.HasSuffix(r.URL.Path, "/webhook"):
-		return local(r.URL.Path)
+		return localPath(r.URL.Path)
 	}
 	return "/" + sectionOf(r.URL.Path).segments[0]
 }
 
-// doneField is the query parameter by which the page after a form knows what to say. It
-// says one of our own sentences: a link must not be able to put words into our mouth.
+// doneField is the query parameter that selects the message on the page after a form. It can only
+// select one of our own sentences, so that links can't put words into our mouth.
 const doneField = "done"
 
-func done(r *http.Request) string {
+func doneText(r *http.Request) string {
 	return map[string]string{
 		"saved":     "Saved. It takes effect on the next call.",
 		"made":      "Added.",
@@ -164,16 +166,17 @@ func done(r *http.Request) string {
 	}[r.URL.Query().Get(doneField)]
 }
 
-// finish leads from a form that did what it should to the page that shows it.
+// finish redirects from a form to the page that shows what it has done.
 func finish(w http.ResponseWriter, r *http.Request, page, done string) error {
 	return redirect(page+"?"+url.Values{doneField: {done}}.Encode())(w, r)
 }
 
-// pageLinks lead to the other pages of a list that shows the latest first. What isn't there is empty.
+// pageLinks has the links to other pages of a list that shows the newest rows first. Links that
+// aren't needed are empty.
 type pageLinks struct{ Of, Latest, Older string }
 
-// otherPages returns the links of a list at path, whose parameter field has the row that the
-// page begins behind.
+// otherPages returns the links for a list at path. The query parameter field takes the ID of the
+// row after which a page starts.
 func otherPages(of, path, field string, older keyporter.ID, newer bool) (l pageLinks) {
 	l.Of = of
 	if newer {

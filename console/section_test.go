@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestASignInLeadsToOurOwnPagesOnly(t *testing.T) {
+func TestSignInOnlyRedirectsToOurPages(t *testing.T) {
 	for next, want := range map[string]string{
 		"/tokens":                      "/tokens",
 		"/tokens?before=x":             "/tokens?before=x",
@@ -35,84 +35,84 @@ func TestASignInLeadsToOurOwnPagesOnly(t *testing.T) {
 		"mailto:users/x@evil.example":  "/tokens",
 		"/users/%zz":                   "/tokens",
 		"?next=/users":                 "/tokens",
-		"/tokens/" + "../verify":       "/tokens/../verify", // a page of ours in any case, and not there
+		"/tokens/" + "../verify":       "/tokens/../verify", // still on our site, and doesn't exist
 		"/users#" + "//evil.example/x": "/users",
 	} {
-		if got := console.Local(next); got != want {
-			t.Errorf("%q leads to %q, want %q", next, got, want)
+		if got := console.LocalPath(next); got != want {
+			t.Errorf("%q redirects to %q, want %q", next, got, want)
 		}
 	}
 }
 
-func TestWhoIsSentToSignInComesBack(t *testing.T) {
+func TestSignInReturnsToTheRequestedPage(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	v := s.nobody(t)
-	v.get("/users?q=ada").leads(t, "/sign-in?again=1&ended=1&next=%2Fusers%3Fq%3Dada")
-	v.post("/roles/x/delete").leads(t, "/sign-in?again=1&ended=1&next=%2Froles")
-	v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "/users?q=ada").leads(t, "/users?q=ada")
+	v.get("/users?q=ada").wantRedirect(t, "/sign-in?again=1&ended=1&next=%2Fusers%3Fq%3Dada")
+	v.post("/roles/x/delete").wantRedirect(t, "/sign-in?again=1&ended=1&next=%2Froles")
+	v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "/users?q=ada").wantRedirect(t, "/users?q=ada")
 	if a := v.post("/sign-in", "login", olivia.Login, "password", keyportertest.Password, "next", "//evil.example/users"); a.location != "/tokens" {
-		t.Errorf("a link of another site leads to %q after the sign-in", a.location)
+		t.Errorf("a link from another site redirects to %q after the sign-in", a.location)
 	}
 }
 
-func TestTheHeaderLeadsToWhatOneMayOpen(t *testing.T) {
+func TestTheHeaderLinksToPagesTheReaderMayOpen(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	roles := s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.EffectGrant})
 	for _, c := range []struct {
 		user keyporter.User
-		want string // paths that the header leads to
+		want string // paths of the links in the header
 	}{
-		{keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), ""}, // one place is no choice
+		{keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), ""}, // a single link would be pointless
 		{keyportertest.User(t, s.Control, "Acme", "grace@acme.example", roles.ID), "/tokens /roles"},
 		{olivia, "/tokens /users /roles"},
 		{s.operator(t, olivia.OrganizationID, "operator@acme.example"), "/tokens /users /roles /organizations"},
 	} {
-		v := s.enter(t, c.user)
+		v := s.signIn(t, c.user)
 		page := v.get("/tokens").body
 		for _, path := range []string{"/tokens", "/users", "/roles", "/organizations"} {
 			link := `<li><a href="` + path + `"`
-			led := strings.Contains(page, link)
-			if led != strings.Contains(c.want+" ", path+" ") {
-				t.Errorf("%s is led to %s: %v", c.user.Login, path, led)
+			linked := strings.Contains(page, link)
+			if linked != strings.Contains(c.want+" ", path+" ") {
+				t.Errorf("%s has a link to %s: %v", c.user.Login, path, linked)
 			}
-			// Where the header leads there is a page, and nowhere else.
-			if status := v.get(path).status; (status == http.StatusOK) != led && path != "/tokens" {
+			// Users can open exactly the pages that the header links to.
+			if status := v.get(path).status; (status == http.StatusOK) != linked && path != "/tokens" {
 				t.Errorf("%s gets %d at %s", c.user.Login, status, path)
 			}
 		}
 	}
-	v := s.enter(t, olivia)
+	v := s.signIn(t, olivia)
 	v.get("/users").want(t, 200, `<a href="/users" aria-current="page">`)
 	v.get("/users/"+string(olivia.ID)).want(t, 200, `<a href="/users" aria-current="true">`, `<a href="/roles">`)
 }
 
-func TestAnErrorPageKeepsTheHeader(t *testing.T) {
+func TestErrorPagesKeepTheHeader(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	v := s.enter(t, olivia)
+	v := s.signIn(t, olivia)
 	v.get("/users/nobody").want(t, 404, "olivia@acme.example", `href="/users" aria-current="true"`, "There is no such user.", `href="/users" data-close>Back to Users`)
 	v.get("/organizations").want(t, 403, "olivia@acme.example", "Only an operator", "Back to Tokens")
 	v.get("/nowhere").want(t, 404, "Sign out", "There is no page at this address.")
 	a := s.nobody(t).get("/nowhere")
 	a.want(t, 404, "There is no page at this address.")
 	if strings.Contains(a.body, "Sign out") {
-		t.Error("who isn't signed in can sign out")
+		t.Error("the page offers to sign out, but nobody is signed in")
 	}
 }
 
-func TestALinkPutsNoWordsIntoOurMouth(t *testing.T) {
+func TestLinksCannotInjectMessages(t *testing.T) {
 	s := newSite(t)
-	v := s.enter(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	v := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
 	v.get("/roles?done=deleted").want(t, 200, `role="status">Deleted.`)
 	if a := v.get("/roles?done=Call+0800+to+win"); strings.Contains(a.body, "0800") {
-		t.Error("the page says what the link says")
+		t.Error("the page shows text from the link")
 	}
 }
 
 func TestEveryPageBelongsToASectionOrIsOpen(t *testing.T) {
-	used := map[string]bool{"static": true} // files, which are no pages
+	used := map[string]bool{"static": true} // files, not pages
 	for _, route := range console.Routes() {
 		_, path, _ := strings.Cut(route, " ")
 		if path == "/{$}" {
@@ -122,15 +122,15 @@ func TestEveryPageBelongsToASectionOrIsOpen(t *testing.T) {
 		if !ok {
 			t.Errorf("%s: no section has this path", route)
 		}
-		if lands := console.Local(path) == path; lands == open && !strings.Contains(path, "{") {
-			t.Errorf("%s: a sign-in leads there: %v, and its section is %q", route, lands, name)
+		if lands := console.LocalPath(path) == path; lands == open && !strings.Contains(path, "{") {
+			t.Errorf("%s: a sign-in can redirect there: %v, and its section is %q", route, lands, name)
 		}
 		first, _, _ := strings.Cut(path[1:], "/")
 		used[first] = true
 	}
 	for _, segment := range console.Segments() {
 		if !used[segment] {
-			t.Errorf("no page has a path that begins with /%s", segment)
+			t.Errorf("no page has a path that starts with /%s", segment)
 		}
 	}
 }

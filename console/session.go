@@ -10,15 +10,15 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// nobody is the actor of a request before it is known who sent it.
+// nobody returns the actor of a request from someone who isn't signed in, or may not be.
 func (c *console) nobody(r *http.Request) keyporter.Actor { return web.Nobody(r, c.Proxies) }
 
-// session is the actor of a signed-in user's request.
+// session returns the signed-in user as the actor of a request.
 func (c *console) session(r *http.Request) (keyporter.Actor, error) {
 	return c.Control.Session(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
 }
 
-// signedIn lets h run for whoever is signed in.
+// signedIn returns a handler that runs h for users who are signed in.
 func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.Actor) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		actor, err := c.session(r)
@@ -31,19 +31,19 @@ func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.
 
 // signInPage is the content of the sign-in page.
 type signInPage struct {
-	Login     string // as typed
-	Next      string // where to go then
-	Ended     bool   // the session has
-	Again     bool   // a signed-in user is asked to prove again who they are
-	Fresh     bool   // they are asked even if they just did, or to sign in as another user
-	Elsewhere bool   // there are organizations that sign in through a provider
-	Error     string
+	Login        string // as typed
+	Next         string // path to go to afterwards
+	Ended        bool   // the session has ended
+	Again        bool   // a signed-in user has to prove who they are again
+	Fresh        bool   // the same, even if they just did, or to sign in as another user
+	HasProviders bool   // some organizations sign in with an identity provider
+	Error        string
 }
 
-// signInForm takes in what the form sends along.
+// signInForm reads the form, without the password.
 func (c *console) signInForm(r *http.Request) (p signInPage, err error) {
-	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: local(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("anew") != ""}
-	p.Elsewhere, err = c.Control.HasProviders(r.Context(), c.nobody(r))
+	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: localPath(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("anew") != ""}
+	p.HasProviders, err = c.Control.HasProviders(r.Context(), c.nobody(r))
 	return p, err
 }
 
@@ -79,10 +79,10 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err := c.replaceSession(w, r, cookie); err != nil {
 		return err
 	}
-	return redirect(local(r.PostFormValue("next")))(w, r)
+	return redirect(localPath(r.PostFormValue("next")))(w, r)
 }
 
-// signInAgain shows the form with what was wrong.
+// signInAgain shows the form with the error.
 func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error) error {
 	p, other := c.signInForm(r)
 	if other != nil {
@@ -99,7 +99,8 @@ func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error)
 	return c.show(w, r, status(err), "sign-in", layout{Title: "Sign in", Page: p})
 }
 
-// confirmFirst is where signed-in users prove again who they are before they go on to next.
+// confirmFirst returns the path of the page where signed-in users prove who they are again before
+// they continue to next.
 func confirmFirst(next string) string {
 	return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// setupPage is the content of the page behind the one-time link.
+// setupPage is the content of the page that the one-time setup link opens.
 type setupPage struct {
 	Code         string
 	Organization string

@@ -7,14 +7,14 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// signInSettingsPage is the content of the page that says how users of an organization sign in.
+// signInSettingsPage is the content of the page that sets how users of an organization sign in.
 type signInSettingsPage struct {
 	Organization keyporter.Organization
 	Provider     *keyporter.IdentityProvider // nil: it has none
 	Passwords    bool
-	Callback     string // the redirect URI that the provider has to know
+	Callback     string // redirect URI to register with the provider
 
-	// As typed, or as it is.
+	// As typed, or as stored.
 	Name, Issuer, ClientID, Domains string
 	RoleID                          keyporter.ID
 	Roles                           []keyporter.Role
@@ -50,7 +50,7 @@ func (c *console) signInSettings(r *http.Request, actor keyporter.Actor) (p sign
 	return p, err
 }
 
-// roleChoices are the roles that new users of an organization can be given.
+// roleChoices returns the roles that new users of an organization can get.
 func (c *console) roleChoices(r *http.Request, actor keyporter.Actor, organization keyporter.ID) ([]keyporter.Role, error) {
 	summaries, err := c.Control.Roles(r.Context(), actor, organization)
 	roles := make([]keyporter.Role, len(summaries))

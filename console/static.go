@@ -16,8 +16,8 @@ var staticFS embed.FS
 
 const staticPath = "/static/"
 
-// staticFiles are the style sheet, the script and the pictures, by the path under which
-// pages ask for them: with a hash of the content, so that they can be kept for good.
+// staticFiles maps URL paths to files. The paths contain a hash of the content, so that browsers
+// can cache the files forever.
 type staticFiles map[string]staticFile
 
 type staticFile struct {
@@ -44,14 +44,14 @@ func loadStatic() staticFiles {
 	return all
 }
 
-// path returns the path of a file by its name.
+// path returns the URL path of a file.
 func (s staticFiles) path(name string) string {
 	for url, f := range s {
 		if f.name == name {
 			return url
 		}
 	}
-	panic("no static file " + name) // a misspelt name in a template; every test of a page finds it
+	panic("no static file " + name) // a typo in a template, which every test of a page would find
 }
 
 func (s staticFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {

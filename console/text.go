@@ -13,39 +13,39 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// ago is a time in the past as people say it.
+// ago says how long ago something happened, such as "3 hours ago".
 func ago(t, now time.Time) string {
 	switch d := now.Sub(t); {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return plural(int(d/time.Minute), "minute")
+		return unitsAgo(int(d/time.Minute), "minute")
 	case d < 24*time.Hour:
-		return plural(int(d/time.Hour), "hour")
+		return unitsAgo(int(d/time.Hour), "hour")
 	case d < 30*24*time.Hour:
-		return plural(int(d/(24*time.Hour)), "day")
+		return unitsAgo(int(d/(24*time.Hour)), "day")
 	default:
 		return "on " + day(t)
 	}
 }
 
-func plural(n int, unit string) string {
+func unitsAgo(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit + " ago"
 	}
 	return fmt.Sprintf("%d %ss ago", n, unit)
 }
 
-// when is a time to the minute.
+// when formats a time to the minute.
 func when(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
 
-// day is the day of a time.
+// day formats the day of a time.
 func day(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
-// iso is a time for programs.
+// iso formats a time for programs.
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// count is a number with its thousands apart.
+// count formats a number with thousands separators.
 func count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -54,8 +54,8 @@ func count(n int) string {
 	return s
 }
 
-// clientName is a User-Agent as people know the program: its first product, without
-// brackets. Browsers all call themselves Mozilla; what they are stands further on.
+// clientName shortens a User-Agent to the name and version people know: those of the first product.
+// Browsers all start with Mozilla, and their real name comes later.
 func clientName(agent string) string {
 	if agent == "" {
 		return "an unnamed client"
@@ -74,7 +74,7 @@ func clientName(agent string) string {
 	return name + " " + version
 }
 
-// icon draws one of our pictures, in the color of the text.
+// icon returns an SVG in the color of the text.
 func icon(name string) template.HTML {
 	paths := map[string]string{
 		"bin":       `<path d="M3.5 5h13M8 5V3.5h4V5m2.8 0-.7 11.2a1 1 0 0 1-1 .8H6.9a1 1 0 0 1-1-.8L5.2 5M8.3 8.5v5M11.7 8.5v5"/>`,
@@ -95,7 +95,7 @@ func icon(name string) template.HTML {
 	return template.HTML(`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">` + paths[name] + `</svg>`) //nolint:gosec // our own text
 }
 
-// initials stand in the place of an image: the first letters of the first two words of a name.
+// initials returns the first letters of the first two words of a name, for use in place of an image.
 func initials(name string) string {
 	var letters []rune
 	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }) {
@@ -106,7 +106,7 @@ func initials(name string) string {
 	return string(letters)
 }
 
-// hue is one of a few colours, always the same for the same ID.
+// hue returns a number from 0 to 5 that selects a color, always the same for the same ID.
 func hue(id keyporter.ID) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id))

@@ -9,23 +9,23 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
-// tokensPage is the content of the page "API Tokens and Apps".
+// tokensPage is the content of the page “API Tokens and Apps”.
 type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
 	Connections  connectionSection
 	Example      string // a command line with a placeholder for the token
-	Fresh        bool   // the sign-in is: an organization token can be added without another one
+	Fresh        bool   // the sign-in is recent enough to add an organization token
 }
 
-// tokenSection is what the page shows of one kind of tokens.
+// tokenSection is the part of the page about one kind of tokens.
 type tokenSection struct {
 	Kind         keyporter.TokenKind
 	Organization string
 	Access       control.Access
-	Links        []link // to what keeps the tokens from working
+	Links        []link // to whatever keeps the tokens from working
 	Rows         []tokenRow
-	Older        keyporter.ID // the last row of a full page: what comes after it; empty: nothing
+	Older        keyporter.ID // ID of the last row if there may be more; otherwise empty
 	Newer        bool         // this isn't the first page
 }
 
@@ -33,7 +33,8 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	return c.showTokens(w, r, http.StatusOK, actor, nil)
 }
 
-// showTokens shows the page, with the row that was just made in its place when there is one.
+// showTokens shows the page. If made isn't nil, it replaces the row of the same token, and shows its
+// secret.
 func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
 	p := tokensPage{Example: c.example(r), Fresh: actor.Fresh(c.Now())}
 	powers, err := c.Control.Powers(r.Context(), actor)
@@ -80,7 +81,7 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers co
 	return s, err
 }
 
-// example is a command line that calls an API.
+// example returns a command line that calls an API.
 func (c *console) example(r *http.Request) string {
 	path := c.Example
 	if path == "" {
@@ -95,11 +96,11 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 	expires, err := parseDay(f.Expires)
 	if err != nil {
 		_, wrongName := names.Parse("name", f.Name)
-		return c.again(w, r, actor, f, keyporter.JoinFields(wrongName, err))
+		return c.showFormAgain(w, r, actor, f, keyporter.JoinFields(wrongName, err))
 	}
 	token, secret, err := c.Control.CreateToken(r.Context(), actor, control.NewToken{Kind: f.Kind, OwnerID: actor.User.ID, Name: f.Name, ExpiresAt: expires})
 	if err != nil {
-		return c.again(w, r, actor, f, err)
+		return c.showFormAgain(w, r, actor, f, err)
 	}
 	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
 	row.Secret = secret.Reveal()
@@ -137,7 +138,7 @@ func (c *console) deleteToken(w http.ResponseWriter, r *http.Request, actor keyp
 	return redirect(listOf(r))(w, r)
 }
 
-// changed answers after a change of a token: with its row, or with the list that it is on.
+// changed answers after a change to a token: with its row for the script, and otherwise with its list.
 func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
 	if err != nil {
 		return err
@@ -152,7 +153,7 @@ func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporte
 	return c.render(w, http.StatusOK, "tokens", "row", row)
 }
 
-// row is the row of the token that a request is about, as the list has it from which the request came.
+// row returns the row of the token that a request is about, as the list that it came from shows it.
 func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) {
 	if listOf(r) == allOrganizationTokens {
 		t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
@@ -166,7 +167,7 @@ func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) 
 	return row, err
 }
 
-// listOf is the page that has the list from which a request came.
+// listOf returns the path of the list that a request about a token came from.
 func listOf(r *http.Request) string {
 	switch list := r.FormValue("list"); {
 	case list == "all":

@@ -15,7 +15,7 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// tokensOf returns the tokens of a user, the latest first.
+// tokensOf returns the user tokens of a user, newest first.
 func (s *site) tokensOf(t *testing.T, u keyporter.User) []keyporter.Token {
 	t.Helper()
 	_, all, err := s.Control.TokensOf(t.Context(), keyporter.Command(), u.ID, keyporter.UserToken, "")
@@ -31,8 +31,8 @@ func (s *site) tokensOf(t *testing.T, u keyporter.User) []keyporter.Token {
 
 var secrets = regexp.MustCompile(`kpu_[0-9A-Za-z]{49}`)
 
-// TestATokenWithoutScripts is the first day of a token for who has no JavaScript.
-func TestATokenWithoutScripts(t *testing.T) {
+// TestManagingATokenWithoutJavaScript follows a token from its creation to its deletion.
+func TestManagingATokenWithoutJavaScript(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		s := newSiteOn(t, database)
 		ada, v := s.ada(t)
@@ -53,38 +53,39 @@ func TestATokenWithoutScripts(t *testing.T) {
 			}
 		}
 		refusedFor(keyporter.ReasonDisabled)
-		v.submit(made, path+"/enable").leads(t, "/tokens")
+		v.submit(made, path+"/enable").wantRedirect(t, "/tokens")
 		if secrets.MatchString(list(`aria-checked="true"`).body) {
 			t.Error("the token is shown again")
 		}
 		refusedFor(keyporter.Allowed)
-		v.submit(list(), path+"/disable").leads(t, "/tokens")
+		v.submit(list(), path+"/disable").wantRedirect(t, "/tokens")
 		refusedFor(keyporter.ReasonDisabled)
 
 		form := v.follow(list(), path+"/rename")
 		form.want(t, 200, `value="Billing &lt;b&gt;sync&lt;/b&gt;"`)
-		v.submit(form, path+"/rename", "name", "Billing").leads(t, "/tokens")
+		v.submit(form, path+"/rename", "name", "Billing").wantRedirect(t, "/tokens")
 		day := time.Now().AddDate(0, 0, 3).UTC()
-		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "expires", day.Format(time.DateOnly)).leads(t, "/tokens")
+		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "expires", day.Format(time.DateOnly)).wantRedirect(t, "/tokens")
 
 		form = v.follow(list("Expires after "+day.Format("2 Jan 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused"), path+"/delete")
 		form.want(t, 200, "will stop working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "can’t be undone")
-		v.submit(form, path+"/delete").leads(t, "/tokens")
+		v.submit(form, path+"/delete").wantRedirect(t, "/tokens")
 		refusedFor(keyporter.ReasonUnknown)
-		v.submit(list("No tokens yet"), "/sign-out").leads(t, "/sign-in")
-		v.get("/tokens").leads(t, "/sign-in")
+		v.submit(list("No tokens yet"), "/sign-out").wantRedirect(t, "/sign-in")
+		v.get("/tokens").wantRedirect(t, "/sign-in")
 	})
 }
 
-func TestTheDialogSaysWhenNothingWillBreak(t *testing.T) {
+func TestTheDeleteDialogSaysWhenNothingWillBreak(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
 	v.get("/tokens/"+string(token.ID)+"/delete").want(t, 200, "Nothing has ever used this token.")
 }
 
-// TestAnImportedTokenIsShownAsOne has one of which there are characters to show, and one that is too short for that.
-func TestAnImportedTokenIsShownAsOne(t *testing.T) {
+// TestImportedTokensAreShownAsImported shows the ends of one token's secret, and nothing of another that is
+// too short for that.
+func TestImportedTokensAreShownAsImported(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	keyportertest.ImportTokens(t, s.Control, ada, keyporter.UserToken, "<b>-secret-of-another-system-0123456789</b>", "short-secret-0123456789")
@@ -94,11 +95,11 @@ func TestAnImportedTokenIsShownAsOne(t *testing.T) {
 		v.get("/tokens/"+string(token.ID)+"/explain").want(t, 200, "<code>"+html.EscapeString(token.Shown())+"</code>")
 	}
 	if strings.Contains(page.body, "created <time") || strings.Contains(page.body, "shor") {
-		t.Error("a token is shown as one that was made here, or too much of it")
+		t.Error("an imported token is shown as one created here, or the page shows too much of its secret")
 	}
 }
 
-func TestNamesThatAreRefused(t *testing.T) {
+func TestInvalidTokenNamesAndExpiries(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		s := newSiteOn(t, database)
 		ada, v := s.ada(t)
@@ -129,13 +130,13 @@ func TestNamesThatAreRefused(t *testing.T) {
 			v.post("/tokens", "name", "New", "expires", day).want(t, 422, `aria-invalid="true"`, `value="New"`)
 		}
 		if got := s.tokensOf(t, ada); !slices.Equal(got, []keyporter.Token{other, token}) {
-			t.Errorf("after all that was refused there are %+v", got)
+			t.Errorf("after nothing but refused changes, the tokens are %+v", got)
 		}
 		v.post("/tokens", "name", strings.Repeat("ä", 100)).want(t, 201, strings.Repeat("ä", 100))
 	})
 }
 
-func TestFormsThatCannotBeRead(t *testing.T) {
+func TestUnreadableForms(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
 	for _, body := range []string{"name=" + strings.Repeat("x", console.MaxForm), "name=%zz", "name=a;b"} {

@@ -13,20 +13,20 @@ import (
 // usersPage is the content of the list of users.
 type usersPage struct {
 	Organization keyporter.Organization
-	Own          bool // it is the reader's own
+	Own          bool // it is the reader's organization
 	Rows         []userRow
-	Match        string
-	First, Next  string // addresses of other pages; empty: there is none
+	Match        string // the search, as typed
+	First, Next  string // paths of other pages; empty: there is none
 }
 
 // userRow is a user in a list.
 type userRow struct {
 	keyporter.User
-	Roles []string // their names
-	Self  bool
+	Roles []string // names of the user's roles
+	Self  bool     // the reader
 }
 
-// userRows gives users the names of their roles.
+// userRows returns rows for users.
 func userRows(users []keyporter.User, roles []control.RoleWithHolders, actor keyporter.Actor) []userRow {
 	names := map[keyporter.ID]string{}
 	for _, r := range roles {
@@ -42,8 +42,8 @@ func userRows(users []keyporter.User, roles []control.RoleWithHolders, actor key
 	return rows
 }
 
-// organizationOf is the organization that a list or a form is about: the reader's own,
-// or for operators the one that is named.
+// organizationOf returns the organization that a list or form is about: the reader's own or, for
+// operators, the one that the request names.
 func (c *console) organizationOf(r *http.Request, actor keyporter.Actor) (keyporter.Organization, error) {
 	named := keyporter.ID(r.FormValue("organization"))
 	if named == "" || named == actor.User.OrganizationID {
@@ -73,10 +73,10 @@ func (c *console) listUsers(w http.ResponseWriter, r *http.Request, actor keypor
 	}
 	p.Rows = userRows(users, roles, actor)
 	if q.Get("after") != "" {
-		p.First = page(r, "")
+		p.First = pageURL(r, "")
 	}
 	if len(users) == control.MaxPage {
-		p.Next = page(r, users[len(users)-1].ID)
+		p.Next = pageURL(r, users[len(users)-1].ID)
 	}
 	l, err := c.layoutFor(r, actor, "Users", p)
 	if err != nil {
@@ -85,8 +85,8 @@ func (c *console) listUsers(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.show(w, r, http.StatusOK, "users", l)
 }
 
-// page is the address of another page of the same list.
-func page(r *http.Request, after keyporter.ID) string {
+// pageURL returns the path and query of another page of the same list.
+func pageURL(r *http.Request, after keyporter.ID) string {
 	q := r.URL.Query()
 	q.Del("after")
 	q.Del(doneField)
@@ -106,7 +106,7 @@ type userForm struct {
 	Fault        fault
 }
 
-// roleChoice is a role that a user has or may get.
+// roleChoice is a role in a form.
 type roleChoice struct {
 	keyporter.Role
 	Chosen bool
@@ -124,7 +124,7 @@ func (c *console) newUser(w http.ResponseWriter, r *http.Request, actor keyporte
 	return c.askUser(w, r, actor, nil)
 }
 
-// askUser shows the form for a new user, again if there was an error about it.
+// askUser shows the form for a new user, along with err if it isn't nil.
 func (c *console) askUser(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
 	f, other := faultOf(err)
 	if other != nil {
@@ -139,7 +139,7 @@ func (c *console) askUser(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err != nil {
 		return err
 	}
-	// The list of users is for the same people as the form.
+	// Listing users takes the same permission as adding one.
 	if _, err := c.Control.UsersOf(r.Context(), actor, control.UserList{OrganizationID: org.ID}); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (c *console) askUser(w http.ResponseWriter, r *http.Request, actor keyporte
 	return c.show(w, r, code, "user-new", l)
 }
 
-// ids returns the IDs that a form sent under a name.
+// ids returns the values of a form's field as IDs.
 func ids(r *http.Request, field string) []keyporter.ID {
 	var all []keyporter.ID
 	for _, v := range r.PostForm[field] {
@@ -181,15 +181,15 @@ func (c *console) createUser(w http.ResponseWriter, r *http.Request, actor keypo
 // userPage is the content of the page of one user.
 type userPage struct {
 	control.Profile
-	Self    bool
+	Self    bool // the reader
 	Own     bool // of the reader's organization
 	Tokens  bool // the reader manages this user's tokens
 	Choices []roleChoice
 	Fault   fault
-	Impact  *impactPart // nil: nothing was previewed
+	Impact  *impactPart // nil: no preview
 }
 
-// userPage is the page of a user as they are now.
+// userPage loads the page of a user.
 func (c *console) userPage(r *http.Request, actor keyporter.Actor) (p userPage, err error) {
 	if p.Profile, err = c.Control.Profile(r.Context(), actor, id(r)); err != nil {
 		return p, err
@@ -244,7 +244,7 @@ func (c *console) setUserRoles(w http.ResponseWriter, r *http.Request, actor key
 	return c.showUserPage(w, r, actor, status(err), p)
 }
 
-// choose keeps what was chosen, unless the roles have changed meanwhile.
+// choose keeps what the reader chose, unless the roles have changed in the meantime.
 func (p *userPage) choose(in control.UserRoles) {
 	shown := slices.Clone(in.Shown)
 	slices.Sort(shown)
@@ -291,7 +291,7 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 	if other != nil {
 		return other
 	}
-	i.Users = nil // the question says that they lose everything
+	i.Users = nil // the text says that the user loses everything
 	p := confirmPage{
 		Heading: "Switch off " + u.Login + "?", Action: "/users/" + string(u.ID) + "/disable", Submit: "Switch off", Back: "/users/" + string(u.ID),
 		Texts: []string{"They are signed out right away and can’t sign in, and their tokens stop working. Nothing is deleted: switch the user on again to bring everything back."},
@@ -314,7 +314,7 @@ func (c *console) disableUser(w http.ResponseWriter, r *http.Request, actor keyp
 	return finish(w, r, "/users/"+string(id(r)), "disabled")
 }
 
-// passwordForm is the content of the page that gives a user another password.
+// passwordForm is the content of the page that sets a user's password.
 type passwordForm struct {
 	User        keyporter.User
 	Self        bool

@@ -7,11 +7,11 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// userTokensPage is the content of the page of the API tokens that another user added.
+// userTokensPage is the content of the list of another user's API tokens.
 type userTokensPage struct {
 	Owner keyporter.User
 	Rows  []tokenRow
-	Older keyporter.ID // the last row of a full page; empty: there is nothing older
+	Older keyporter.ID // ID of the last row if there may be more; otherwise empty
 	Newer bool
 }
 

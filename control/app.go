@@ -18,7 +18,7 @@ import (
 func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyporter.App) (keyporter.App, error) {
 	now := c.now()
 	a.ID, a.CreatedAt, a.ImageAt, a.Version = keyporter.NewID(now), now, time.Time{}, 1
-	a.State, a.Barred, a.Dynamic = keyporter.AppActive, false, false
+	a.State, a.SuspendedByOperator, a.Dynamic = keyporter.AppActive, false, false
 	err := c.db.Do(ctx, func(tx *store.Tx) error {
 		operator, err := mayRegister(ctx, tx, actor, a.OrganizationID)
 		if err != nil {
@@ -71,7 +71,7 @@ func (c *Control) UpdateApp(ctx context.Context, actor keyporter.Actor, a keypor
 		if before.Version != a.Version {
 			return keyporter.Event{}, appChanged()
 		}
-		a.OrganizationID, a.State, a.Barred, a.Dynamic = before.OrganizationID, before.State, before.Barred, before.Dynamic
+		a.OrganizationID, a.State, a.SuspendedByOperator, a.Dynamic = before.OrganizationID, before.State, before.SuspendedByOperator, before.Dynamic
 		a.ImageAt, a.CreatedAt = before.ImageAt, before.CreatedAt
 		if err := c.cleanApp(&a, before, over.operates); err != nil {
 			return keyporter.Event{}, err

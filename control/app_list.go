@@ -10,13 +10,13 @@ import (
 // AppProfile is an app as shown to those who may see it.
 type AppProfile struct {
 	keyporter.App
-	Organization string // its name; empty: an app of the instance
-	Secrets      []keyporter.AppCredential
-	People       []keyporter.User // the users responsible for it
-	Connections  int              // how many users have connected it
-	Signs        bool             // its webhooks are signed: there is a secret
-	Manages      bool             // the actor may change it
-	Operates     bool             // the actor is an operator
+	Organization     string // its name; empty: an app of the instance
+	Secrets          []keyporter.AppCredential
+	People           []keyporter.User // the users responsible for it
+	Connections      int              // how many users have connected it
+	HasWebhookSecret bool
+	CanManage        bool // the actor may change it
+	IsOperator       bool // the actor is an operator
 }
 
 // App returns an app to operators, to the people responsible for it, and to users of its
@@ -32,7 +32,7 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 	if err != nil {
 		return AppProfile{}, err
 	}
-	p.Manages, p.Operates = over.manages, over.operates
+	p.CanManage, p.IsOperator = over.manages, over.operates
 	organizations, err := c.organizationsOf(ctx, p.App)
 	if err != nil {
 		return p, err
@@ -44,7 +44,7 @@ func (c *Control) App(ctx context.Context, actor keyporter.Actor, id keyporter.I
 	if p.Connections, err = c.db.CountConnections(ctx, id); err != nil {
 		return p, err
 	}
-	if p.Signs, err = c.db.HasWebhookSecret(ctx, id); err != nil {
+	if p.HasWebhookSecret, err = c.db.HasWebhookSecret(ctx, id); err != nil {
 		return p, err
 	}
 	people, err := c.db.AppPeople(ctx, id)

@@ -15,7 +15,7 @@ func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyp
 		if a.State == keyporter.AppQuarantined {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app doesn’t work yet: no operator has approved it.")
 		}
-		if a.State == keyporter.AppSuspended && (a.Barred || !over.operates) {
+		if a.State == keyporter.AppSuspended && (a.SuspendedByOperator || !over.operates) {
 			return keyporter.Event{}, nil // nothing changes, so no event
 		}
 		if over.operates {
@@ -39,7 +39,7 @@ func (c *Control) ResumeApp(ctx context.Context, actor keyporter.Actor, id keypo
 		switch {
 		case a.State != keyporter.AppSuspended:
 			return keyporter.Event{}, nil
-		case a.Barred && !over.operates:
+		case a.SuspendedByOperator && !over.operates:
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Forbidden, "An operator of this Keyporter has suspended this app. Only an operator can lift the suspension.")
 		}
 		if err := tx.SetAppBarred(ctx, id, false); err != nil {

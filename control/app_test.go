@@ -143,13 +143,13 @@ func TestWhoMayRegisterApps(t *testing.T) {
 			a, err := d.Control.RegisterApp(t.Context(), c.actor, keyporter.App{
 				OrganizationID: c.organization, Name: "A", Publisher: "P", Verified: c.verified, WithoutPKCE: c.verified, Authentication: keyporter.AppSecret,
 				RedirectURIs: []string{"https://app.example/cb"}, Scopes: []keyporter.AppScope{{Name: "openid"}},
-				State: keyporter.AppSuspended, Barred: true, Dynamic: true, Version: 7, ID: "mine",
+				State: keyporter.AppSuspended, SuspendedByOperator: true, Dynamic: true, Version: 7, ID: "mine",
 			})
 			kindOf(t, err, c.want)
 			if err != nil {
 				return
 			}
-			if a.State != keyporter.AppActive || a.Barred || a.Dynamic || a.ID == "mine" || a.Version != 1 {
+			if a.State != keyporter.AppActive || a.SuspendedByOperator || a.Dynamic || a.ID == "mine" || a.Version != 1 {
 				t.Errorf("%+v", a)
 			}
 			p, err := d.Control.App(t.Context(), keyporter.Command(), a.ID)
@@ -349,7 +349,7 @@ func TestWhatAnOperatorSuspendedStaysSo(t *testing.T) {
 	kindOf(t, d.Control.ResumeApp(ctx, me, app.ID), keyporter.Forbidden)
 	now, err := d.DB.AppByID(ctx, app.ID)
 	kindOf(t, err, fine)
-	now.State, now.Barred, now.Name = keyporter.AppActive, false, "Mine"
+	now.State, now.SuspendedByOperator, now.Name = keyporter.AppActive, false, "Mine"
 	_, err = d.Control.UpdateApp(ctx, me, now)
 	kindOf(t, err, fine)
 	is(keyporter.AppSuspended)

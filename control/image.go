@@ -36,7 +36,7 @@ func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id key
 	// Checked before the work, and again once nobody can change the answer any more.
 	if p, err := c.App(ctx, actor, id); err != nil {
 		return err
-	} else if !p.Manages {
+	} else if !p.CanManage {
 		return keyporter.Refuse(keyporter.Forbidden, "Only those responsible for this app may change it.")
 	}
 	small, err := c.shrink(ctx, file)

@@ -26,7 +26,7 @@ func TestOperatorsMakeOperators(t *testing.T) {
 			t.Errorf("%d events", n)
 		}
 		p, err := w.Control.Profile(ctx, me, w.ada.ID)
-		if err != nil || !p.Operator || !p.Appoints {
+		if err != nil || !p.Operator || !p.CanChangeOperator {
 			t.Errorf("%+v, %v", p, err)
 		}
 		ada = keyportertest.Session(p.User)

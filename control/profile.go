@@ -11,11 +11,11 @@ import (
 // Profile is a user and what follows from their roles.
 type Profile struct {
 	keyporter.User
-	Organization keyporter.Organization
-	Roles        []keyporter.Role
-	Permissions  []Permission // all there are
-	WhyNot       string       // why the actor may not change this user, in a sentence; empty: they may
-	Appoints     bool         // the actor may appoint them as operator, or dismiss them
+	Organization      keyporter.Organization
+	Roles             []keyporter.Role
+	Permissions       []Permission // all there are
+	WhyNot            string       // why the actor may not change this user, in a sentence; empty: they may
+	CanChangeOperator bool         // the actor may make this user an operator, or remove them as one
 }
 
 // Permission is what the roles of a user say about a permission.
@@ -34,7 +34,7 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	if err != nil {
 		return Profile{}, missing(err, "user")
 	}
-	p := Profile{User: u, Appoints: a.operates}
+	p := Profile{User: u, CanChangeOperator: a.operates}
 	if p.Organization, err = c.db.OrganizationByID(ctx, u.OrganizationID); err != nil {
 		return p, err
 	}

@@ -127,7 +127,7 @@ func (q queries) Apps(ctx context.Context, l AppList) ([]keyporter.App, error) {
 func scanApp(row scanner) (a keyporter.App, err error) {
 	var uris, scopes string
 	var image, created int64
-	err = row.Scan(&a.ID, &a.OrganizationID, &a.Name, &a.Description, &a.Publisher, &a.HomePage, &a.Verified, &a.State, &a.Barred,
+	err = row.Scan(&a.ID, &a.OrganizationID, &a.Name, &a.Description, &a.Publisher, &a.HomePage, &a.Verified, &a.State, &a.SuspendedByOperator,
 		&a.Authentication, &a.Keys, &uris, &scopes, &a.Device, &a.OwnTokens, &a.WithoutPKCE, &a.JWT, &a.Introspects, &a.Dynamic,
 		&a.Webhook, &image, &created, &a.Version)
 	if err != nil {
