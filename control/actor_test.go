@@ -19,19 +19,19 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// public are the operations that are for anybody: by them somebody who is nobody yet becomes somebody.
-func public() []string {
+// publicOperations lists the operations that don't require permissions: those for signing in.
+func publicOperations() []string {
 	return []string{
 		"BeginProviderSignIn", "HasProviders", "ResumeProviderSignIn", "Session", "Setup", "SetupOpen", "SignIn", "SignInByProvider",
 	}
 }
 
-// operations are the exported methods of Control.
+// operations returns the exported methods of Control.
 func operations() []reflect.Method {
 	return slices.Collect(reflect.TypeFor[*control.Control]().Methods())
 }
 
-func TestEveryOperationAsksWhoIsActing(t *testing.T) {
+func TestEveryOperationTakesAnActor(t *testing.T) {
 	for _, op := range operations() {
 		if !takesActor(op) {
 			t.Errorf("Control.%s doesn't take a context and an actor", op.Name)
@@ -43,10 +43,11 @@ func takesActor(op reflect.Method) bool {
 	return op.Type.NumIn() >= 3 && op.Type.In(1) == reflect.TypeFor[context.Context]() && op.Type.In(2) == reflect.TypeFor[keyporter.Actor]()
 }
 
-// TestWhoeverMayNothingIsRefusedEverywhere calls every operation with everything there is, in
-// the name of who may all of it: as an actor who may nothing. Somebody who may has to get further
-// with the same arguments, or else the refusals would say nothing.
-func TestWhoeverMayNothingIsRefusedEverywhere(t *testing.T) {
+// TestActorsWithoutPermissionsAreRefusedEverywhere calls every operation with every combination of
+// arguments, as actors without permissions who claim to be a user who has all of them. To make sure
+// that the arguments aren't the reason for a refusal, someone with permissions must get further with
+// them.
+func TestActorsWithoutPermissionsAreRefusedEverywhere(t *testing.T) {
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	root, with := d.everything(t)
 	now := time.Now()
@@ -55,34 +56,34 @@ func TestWhoeverMayNothingIsRefusedEverywhere(t *testing.T) {
 		"nobody":                      {},
 		"nobody with a name":          {User: root, SignedInAt: now},
 		"a credential without rights": {Kind: keyporter.ActorCredential, User: root, CredentialID: "01token", SignedInAt: now},
-		"a kind nobody foresaw":       {Kind: "ghost", User: root, SignedInAt: now, Rights: all},
+		"an unknown kind of actor":    {Kind: "ghost", User: root, SignedInAt: now, Rights: all},
 	} {
 		d.refusedEverywhere(t, who, actor, with)
 	}
-	kindOf(t, d.Control.DisableUser(t.Context(), keyporter.Command(), root.ID), fine)
-	d.refusedEverywhere(t, "a user who was switched off since they signed in", keyportertest.Session(root), with)
-	kindOf(t, d.Control.EnableUser(t.Context(), keyporter.Command(), root.ID), fine)
+	wantKind(t, d.Control.DisableUser(t.Context(), keyporter.Command(), root.ID), noError)
+	d.refusedEverywhere(t, "a user switched off since they signed in", keyportertest.Session(root), with)
+	wantKind(t, d.Control.EnableUser(t.Context(), keyporter.Command(), root.ID), noError)
 	var last []reflect.Method
 	for _, op := range slices.Backward(operations()) { // DeleteAppSecret before DeleteApp
-		if ends(op.Name) {
+		if isDestructive(op.Name) {
 			last = append(last, op)
 		}
 	}
-	for _, op := range append(slices.DeleteFunc(operations(), func(op reflect.Method) bool { return ends(op.Name) }), last...) {
-		if !slices.Contains(public(), op.Name) && !d.anybodyGetsFurther(t, op, with, keyporter.Command(), keyportertest.Session(root)) {
-			t.Errorf("%s refuses everybody: the test needs arguments with which it doesn't", op.Name)
+	for _, op := range append(slices.DeleteFunc(operations(), func(op reflect.Method) bool { return isDestructive(op.Name) }), last...) {
+		if !slices.Contains(publicOperations(), op.Name) && !d.someoneIsAllowed(t, op, with, keyporter.Command(), keyportertest.Session(root)) {
+			t.Errorf("%s refuses everyone: the test needs arguments that it accepts", op.Name)
 		}
 	}
 }
 
-// ends tells whether an operation ends what others need.
-func ends(name string) bool {
+// isDestructive reports whether an operation destroys what others need.
+func isDestructive(name string) bool {
 	return slices.ContainsFunc([]string{"Delete", "Disable", "Disconnect", "Dismiss", "Remove", "SignOut", "Suspend"}, func(verb string) bool {
 		return strings.HasPrefix(name, verb)
 	})
 }
 
-// arguments are values to call operations with, by their type.
+// arguments maps types to values to call operations with.
 type arguments map[reflect.Type][]any
 
 func (a arguments) add(values ...any) {
@@ -91,14 +92,14 @@ func (a arguments) add(values ...any) {
 	}
 }
 
-// calls calls f with all combinations of arguments for an operation, until it returns false.
-func (a arguments) calls(t *testing.T, op reflect.Method, f func(in []any) bool) {
+// eachCombination calls f with all combinations of arguments for an operation, until f returns false.
+func (a arguments) eachCombination(t *testing.T, op reflect.Method, f func(in []any) bool) {
 	t.Helper()
 	combinations := [][]any{nil}
 	for i := 3; i < op.Type.NumIn(); i++ {
 		values := a[op.Type.In(i)]
 		if len(values) == 0 {
-			t.Fatalf("%s: the test needs a %s to call it with", op.Name, op.Type.In(i))
+			t.Fatalf("%s: the test needs an argument of type %s", op.Name, op.Type.In(i))
 		}
 		var longer [][]any
 		for _, c := range combinations {
@@ -126,7 +127,7 @@ func (d *developers) call(t *testing.T, op reflect.Method, actor keyporter.Actor
 	return err
 }
 
-// isRefusal tells whether an operation said that the actor may not, or that there is nothing of this name for them.
+// isRefusal reports whether an operation refused the actor, or pretended that the object doesn't exist.
 func isRefusal(err error) bool {
 	return slices.Contains([]keyporter.Kind{keyporter.Unauthorized, keyporter.Forbidden, keyporter.NotFound}, keyporter.KindOf(err))
 }
@@ -135,10 +136,10 @@ func (d *developers) refusedEverywhere(t *testing.T, who string, actor keyporter
 	t.Helper()
 	before := events(t, d.world, d.ada.OrganizationID)
 	for _, op := range operations() {
-		if slices.Contains(public(), op.Name) {
+		if slices.Contains(publicOperations(), op.Name) {
 			continue
 		}
-		with.calls(t, op, func(in []any) bool {
+		with.eachCombination(t, op, func(in []any) bool {
 			err := d.call(t, op, actor, in)
 			if !isRefusal(err) {
 				t.Errorf("%s: %s(%v): %v", who, op.Name, in, err)
@@ -147,14 +148,14 @@ func (d *developers) refusedEverywhere(t *testing.T, who string, actor keyporter
 		})
 	}
 	if n := events(t, d.world, d.ada.OrganizationID) - before; n != 0 {
-		t.Errorf("%s: refused, and %d events", who, n)
+		t.Errorf("%s: refused, but with %d events", who, n)
 	}
 }
 
-func (d *developers) anybodyGetsFurther(t *testing.T, op reflect.Method, with arguments, actors ...keyporter.Actor) (further bool) {
+func (d *developers) someoneIsAllowed(t *testing.T, op reflect.Method, with arguments, actors ...keyporter.Actor) (further bool) {
 	t.Helper()
 	for _, actor := range actors {
-		with.calls(t, op, func(in []any) bool {
+		with.eachCombination(t, op, func(in []any) bool {
 			further = !isRefusal(d.call(t, op, actor, in))
 			return !further
 		})
@@ -165,8 +166,8 @@ func (d *developers) anybodyGetsFurther(t *testing.T, op reflect.Method, with ar
 	return false
 }
 
-// everything makes one of everything there is in Acme, of a user who may everything, and
-// returns them, and values for all parameters.
+// everything creates one of each kind of object in Acme. It returns a user who has all permissions
+// and owns them, and arguments for all operations.
 func (d *developers) everything(t *testing.T) (root keyporter.User, with arguments) {
 	t.Helper()
 	ctx, me := t.Context(), keyporter.Command()

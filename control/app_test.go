@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// developers are added to the world: dev and devi of Acme register apps, otto runs the instance from Other.
+// developers adds to the world dev and devi, who develop apps at Acme, and otto, an operator in Other.
 type developers struct {
 	*world
 
@@ -38,7 +38,7 @@ func newDevelopers(t *testing.T, url string) *developers {
 	return d
 }
 
-// app is an app of Acme for which dev is responsible.
+// app registers an app of Acme. dev is responsible for it.
 func (d *developers) app(t *testing.T) keyporter.App {
 	t.Helper()
 	a, err := d.Control.RegisterApp(t.Context(), keyportertest.Session(d.dev), keyporter.App{
@@ -51,7 +51,7 @@ func (d *developers) app(t *testing.T) keyporter.App {
 	return a
 }
 
-// TestWhoMayChangeAnApp walks every operation on an app of dev's with every actor.
+// TestWhoMayChangeAnApp tries every operation on an app of dev's with every kind of actor.
 func TestWhoMayChangeAnApp(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
@@ -68,7 +68,7 @@ func TestWhoMayChangeAnApp(t *testing.T) {
 		"secret": func(a keyporter.Actor, app keyporter.App) error {
 			_, secret, err := d.Control.AddAppSecret(ctx, a, app.ID)
 			if (err == nil) != (secret.Reveal() != "") {
-				t.Errorf("%v and a secret", err)
+				t.Errorf("error %v, secret returned: %v", err, secret.Reveal() != "")
 			}
 			return err
 		},
@@ -84,33 +84,33 @@ func TestWhoMayChangeAnApp(t *testing.T) {
 		actor keyporter.Actor
 		want  keyporter.Kind
 	}{
-		"who is responsible":                        {keyportertest.Session(d.dev), fine},
-		"an administrator of the organization":      {keyportertest.Session(d.admin), fine},
-		"an operator":                               {keyportertest.Session(d.otto), fine},
-		"the command line":                          {keyporter.Command(), fine},
-		"another developer of the organization":     {keyportertest.Session(d.devi), keyporter.Forbidden},
-		"a user of the organization":                {keyportertest.Session(d.ada), keyporter.NotFound},
-		"an administrator of another":               {keyportertest.Session(d.eve), keyporter.NotFound},
-		"nobody":                                    {keyporter.Actor{SignedInAt: time.Now()}, keyporter.Unauthorized},
-		"nobody who says he is responsible":         {keyporter.Actor{User: d.dev, SignedInAt: time.Now()}, keyporter.Unauthorized},
-		"who has the organization's ID and no more": {keyportertest.Session(keyporter.User{OrganizationID: d.dev.OrganizationID}), keyporter.Unauthorized},
+		"a developer responsible for it":        {keyportertest.Session(d.dev), noError},
+		"an administrator of the organization":  {keyportertest.Session(d.admin), noError},
+		"an operator":                           {keyportertest.Session(d.otto), noError},
+		"the command line":                      {keyporter.Command(), noError},
+		"another developer of the organization": {keyportertest.Session(d.devi), keyporter.Forbidden},
+		"a user of the organization":            {keyportertest.Session(d.ada), keyporter.NotFound},
+		"an administrator elsewhere":            {keyportertest.Session(d.eve), keyporter.NotFound},
+		"nobody":                                {keyporter.Actor{SignedInAt: time.Now()}, keyporter.Unauthorized},
+		"nobody, posing as dev":                 {keyporter.Actor{User: d.dev, SignedInAt: time.Now()}, keyporter.Unauthorized},
+		"only the organization's ID":            {keyportertest.Session(keyporter.User{OrganizationID: d.dev.OrganizationID}), keyporter.Unauthorized},
 	} {
 		for what, do := range operations {
 			app := d.app(t)
 			before := events(t, d.world, app.OrganizationID)
-			t.Run(who+" may "+what, func(t *testing.T) { kindOf(t, do(c.actor, app), c.want) })
+			t.Run(who+" may "+what, func(t *testing.T) { wantKind(t, do(c.actor, app), c.want) })
 			after, err := d.DB.AppByID(ctx, app.ID)
-			if c.want != fine && (err != nil || after.Version != app.Version || !after.ImageAt.IsZero() || events(t, d.world, app.OrganizationID) != before) {
+			if c.want != noError && (err != nil || after.Version != app.Version || !after.ImageAt.IsZero() || events(t, d.world, app.OrganizationID) != before) {
 				t.Errorf("%s could %s: %+v, %v", who, what, after, err)
 			}
 		}
 		_, err := d.Control.App(ctx, c.actor, d.app(t).ID)
 		if want := c.want; want != keyporter.Forbidden {
-			kindOf(t, err, want)
+			wantKind(t, err, want)
 		} else {
-			kindOf(t, err, fine) // he sees it
+			wantKind(t, err, noError) // they can see it
 		}
-		kindOf(t, d.Control.SuspendApp(ctx, c.actor, "01jnosuchapp"), keyporter.NotFound)
+		wantKind(t, d.Control.SuspendApp(ctx, c.actor, "01jnosuchapp"), keyporter.NotFound)
 	}
 }
 
@@ -125,19 +125,19 @@ func TestWhoMayRegisterApps(t *testing.T) {
 		verified     bool
 		want         keyporter.Kind
 	}{
-		{"a developer", keyportertest.Session(d.dev), acme, false, fine},
-		{"a developer who vouches for himself", keyportertest.Session(d.dev), acme, true, keyporter.Forbidden},
+		{"a developer", keyportertest.Session(d.dev), acme, false, noError},
+		{"a developer who verifies it", keyportertest.Session(d.dev), acme, true, keyporter.Forbidden},
 		{"a developer for the instance", keyportertest.Session(d.dev), "", false, keyporter.Forbidden},
-		{"a developer for another", keyportertest.Session(d.dev), other, false, keyporter.Forbidden},
-		{"an administrator", keyportertest.Session(d.admin), acme, false, fine},
+		{"a developer for another organization", keyportertest.Session(d.dev), other, false, keyporter.Forbidden},
+		{"an administrator", keyportertest.Session(d.admin), acme, false, noError},
 		{"a user", keyportertest.Session(d.ada), acme, false, keyporter.Forbidden},
-		{"an operator for his own", keyportertest.Session(d.otto), other, true, fine},
-		{"an operator for the instance", keyportertest.Session(d.otto), "", true, fine},
-		{"an operator for another", keyportertest.Session(d.otto), acme, true, fine},
-		{"an operator for nobody's", keyportertest.Session(d.otto), "nosuch", true, keyporter.NotFound},
-		{"the command line", keyporter.Command(), "", true, fine},
+		{"an operator for their organization", keyportertest.Session(d.otto), other, true, noError},
+		{"an operator for the instance", keyportertest.Session(d.otto), "", true, noError},
+		{"an operator for another organization", keyportertest.Session(d.otto), acme, true, noError},
+		{"an operator for an unknown organization", keyportertest.Session(d.otto), "nosuch", true, keyporter.NotFound},
+		{"the command line", keyporter.Command(), "", true, noError},
 		{"nobody", keyporter.Actor{}, "", false, keyporter.Unauthorized},
-		{"nobody of Acme", keyporter.Actor{User: d.dev}, acme, false, keyporter.Unauthorized},
+		{"nobody, posing as dev", keyporter.Actor{User: d.dev}, acme, false, keyporter.Unauthorized},
 	} {
 		t.Run(c.who, func(t *testing.T) {
 			a, err := d.Control.RegisterApp(t.Context(), c.actor, keyporter.App{
@@ -145,7 +145,7 @@ func TestWhoMayRegisterApps(t *testing.T) {
 				RedirectURIs: []string{"https://app.example/cb"}, Scopes: []keyporter.AppScope{{Name: "openid"}},
 				State: keyporter.AppSuspended, SuspendedByOperator: true, Dynamic: true, Version: 7, ID: "mine",
 			})
-			kindOf(t, err, c.want)
+			wantKind(t, err, c.want)
 			if err != nil {
 				return
 			}
@@ -154,7 +154,7 @@ func TestWhoMayRegisterApps(t *testing.T) {
 			}
 			p, err := d.Control.App(t.Context(), keyporter.Command(), a.ID)
 			if err != nil || !c.actor.Trusted() && (len(p.People) != 1 || p.People[0].ID != c.actor.User.ID) {
-				t.Errorf("responsible are %+v, %v", p.People, err)
+				t.Errorf("the people responsible are %+v, %v", p.People, err)
 			}
 		})
 	}
@@ -166,38 +166,38 @@ func TestBadApps(t *testing.T) {
 	const ec = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"`
 	for what, c := range map[string]struct {
 		change func(*keyporter.App)
-		field  string // that is wrong; empty: nothing is
+		field  string // the invalid field; empty: the app is valid
 	}{
-		"as it is":               {func(*keyporter.App) {}, ""},
+		"valid":                  {func(*keyporter.App) {}, ""},
 		"no name":                {func(a *keyporter.App) { a.Name = " " }, "name"},
 		"a long name":            {func(a *keyporter.App) { a.Name = strings.Repeat("ä", 101) }, "name"},
-		"a name turned round":    {func(a *keyporter.App) { a.Name = "a\u202eb" }, "name"},
+		"a bidirectional name":   {func(a *keyporter.App) { a.Name = "a\u202eb" }, "name"},
 		"no publisher":           {func(a *keyporter.App) { a.Publisher = "" }, "publisher"},
 		"a long description":     {func(a *keyporter.App) { a.Description = strings.Repeat("x", 501) }, "description"},
 		"control characters":     {func(a *keyporter.App) { a.Description = "a\x07" }, "description"},
-		"lines":                  {func(a *keyporter.App) { a.Description = "a\r\nb" }, ""},
-		"a home page of scripts": {func(a *keyporter.App) { a.HomePage = "javascript:alert(1)" }, "home_page"},
-		"a plain webhook":        {func(a *keyporter.App) { a.Webhook = "http://app.example/hook" }, "webhook"},
+		"a line break":           {func(a *keyporter.App) { a.Description = "a\r\nb" }, ""},
+		"a script as home page":  {func(a *keyporter.App) { a.HomePage = "javascript:alert(1)" }, "home_page"},
+		"a webhook without TLS":  {func(a *keyporter.App) { a.Webhook = "http://app.example/hook" }, "webhook"},
 		"no redirect URI":        {func(a *keyporter.App) { a.RedirectURIs = []string{" "} }, "redirect_uris"},
-		"none needed":            {func(a *keyporter.App) { a.RedirectURIs, a.OwnTokens = nil, true }, ""},
+		"no redirect URI needed": {func(a *keyporter.App) { a.RedirectURIs, a.OwnTokens = nil, true }, ""},
 		"a device":               {func(a *keyporter.App) { a.RedirectURIs, a.Device = nil, true }, ""},
 		"a fragment":             {func(a *keyporter.App) { a.RedirectURIs = []string{"https://app.example/cb#x"} }, "redirect_uris"},
 		"a private scheme":       {func(a *keyporter.App) { a.RedirectURIs = []string{"com.example.app:/cb"} }, "redirect_uris"},
-		"too many":               {func(a *keyporter.App) { a.RedirectURIs = many(21) }, "redirect_uris"},
+		"too many redirect URIs": {func(a *keyporter.App) { a.RedirectURIs = many(21) }, "redirect_uris"},
 		"a private scheme, public": {func(a *keyporter.App) {
 			a.Authentication, a.RedirectURIs = keyporter.AppPublic, []string{"com.example.app:/cb"}
 		}, ""},
-		"no scope":      {func(a *keyporter.App) { a.Scopes = nil }, "scopes"},
-		"a made-up one": {func(a *keyporter.App) { a.Scopes = []keyporter.AppScope{{Name: "everything"}} }, "scopes"},
-		"no way":        {func(a *keyporter.App) { a.Authentication = "password" }, "authentication"},
+		"no scope":                  {func(a *keyporter.App) { a.Scopes = nil }, "scopes"},
+		"an unknown scope":          {func(a *keyporter.App) { a.Scopes = []keyporter.AppScope{{Name: "everything"}} }, "scopes"},
+		"an unknown authentication": {func(a *keyporter.App) { a.Authentication = "password" }, "authentication"},
 		"public, own tokens": {func(a *keyporter.App) {
 			a.Authentication, a.OwnTokens = keyporter.AppPublic, true
 		}, "own_tokens"},
 		"public without PKCE": {func(a *keyporter.App) { a.Authentication, a.WithoutPKCE = keyporter.AppPublic, true }, "without_pkce"},
 		"no keys":             {withKeys(""), "keys"},
-		"no JSON":             {withKeys("-----BEGIN PUBLIC KEY-----"), "keys"},
+		"not JSON":            {withKeys("-----BEGIN PUBLIC KEY-----"), "keys"},
 		"an empty set":        {withKeys(`{"keys":[]}`), "keys"},
-		"a key, no set":       {withKeys(strings.TrimPrefix(ec, `{"keys":[`) + "}"), "keys"},
+		"a key without a set": {withKeys(strings.TrimPrefix(ec, `{"keys":[`) + "}"), "keys"},
 		"a public key":        {withKeys(ec + "}]}"), ""},
 		"a private key":       {withKeys(ec + `,"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}]}`), "keys"},
 		"a shared key":        {withKeys(`{"keys":[{"kty":"oct","k":"AAAA"}]}`), "keys"},
@@ -218,9 +218,9 @@ func TestBadApps(t *testing.T) {
 				}
 				return
 			}
-			kindOf(t, err, keyporter.Invalid)
+			wantKind(t, err, keyporter.Invalid)
 			if fieldsOf(err) != c.field {
-				t.Errorf("%v, want it to be about %s", err, c.field)
+				t.Errorf("%v, want an error about %s", err, c.field)
 			}
 		})
 	}
@@ -237,12 +237,12 @@ func many(n int) (uris []string) {
 	return uris
 }
 
-func TestTheSecondOfTwoWhoChangeAnAppIsTold(t *testing.T) {
+func TestConcurrentChangesToAnAppConflict(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
 		app := d.app(t)
-		var won, told atomic.Int32
+		var saved, conflicts atomic.Int32
 		var all sync.WaitGroup
 		for _, name := range []string{"One", "Two", "Three", "Four"} {
 			all.Go(func() {
@@ -251,21 +251,21 @@ func TestTheSecondOfTwoWhoChangeAnAppIsTold(t *testing.T) {
 				_, err := d.Control.UpdateApp(t.Context(), keyportertest.Session(d.dev), mine)
 				switch keyporter.KindOf(err) {
 				case keyporter.Unknown:
-					won.Add(1)
+					saved.Add(1)
 				case keyporter.Conflict:
-					told.Add(1)
+					conflicts.Add(1)
 				}
 			})
 		}
 		all.Wait()
 		after, err := d.DB.AppByID(t.Context(), app.ID)
-		if won.Load() != 1 || told.Load() != 3 || err != nil || after.Version != 2 {
-			t.Errorf("%d changed it and %d were told: %+v, %v", won.Load(), told.Load(), after, err)
+		if saved.Load() != 1 || conflicts.Load() != 3 || err != nil || after.Version != 2 {
+			t.Errorf("%d changes were saved, %d conflicted: %+v, %v", saved.Load(), conflicts.Load(), after, err)
 		}
 	})
 }
 
-// TestAnAppNeverHasThreeSecrets has sixteen add one at the same moment.
+// TestAnAppNeverHasThreeSecrets adds sixteen at the same time.
 func TestAnAppNeverHasThreeSecrets(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -291,14 +291,14 @@ func TestAnAppNeverHasThreeSecrets(t *testing.T) {
 		if err := d.Control.DeleteAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID, p.Secrets[0].ID); err != nil {
 			t.Error(err)
 		}
-		kindOf(t, d.Control.DeleteAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID, p.Secrets[0].ID), keyporter.NotFound)
-		kindOf(t, d.Control.DeleteAppSecret(t.Context(), keyportertest.Session(d.dev), d.app(t).ID, p.Secrets[1].ID), keyporter.NotFound)
+		wantKind(t, d.Control.DeleteAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID, p.Secrets[0].ID), keyporter.NotFound)
+		wantKind(t, d.Control.DeleteAppSecret(t.Context(), keyportertest.Session(d.dev), d.app(t).ID, p.Secrets[1].ID), keyporter.NotFound)
 		_, _, err = d.Control.AddAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID)
-		kindOf(t, err, fine)
+		wantKind(t, err, noError)
 	})
 }
 
-func TestASecretTakesAFreshSignIn(t *testing.T) {
+func TestAddingASecretRequiresAFreshSignIn(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app := d.app(t)
@@ -308,59 +308,59 @@ func TestASecretTakesAFreshSignIn(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	_, _, err = d.Control.AddAppSecret(t.Context(), keyporter.Command(), app.ID)
-	kindOf(t, err, fine)
+	wantKind(t, err, noError)
 }
 
-// TestWithoutSecretsAnAppHasNone changes how an app proves who it is.
-func TestWithoutSecretsAnAppHasNone(t *testing.T) {
+func TestChangingAuthenticationDeletesSecrets(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	app, me := d.app(t), keyportertest.Session(d.dev)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), me, app.ID)
-	kindOf(t, err, fine)
+	wantKind(t, err, noError)
 	app.Authentication = keyporter.AppPublic
 	app, err = d.Control.UpdateApp(t.Context(), me, app)
-	kindOf(t, err, fine)
+	wantKind(t, err, noError)
 	_, err = d.DB.AppBySecret(t.Context(), secret.Hash())
-	kindOf(t, err, keyporter.NotFound)
+	wantKind(t, err, keyporter.NotFound)
 	_, _, err = d.Control.AddAppSecret(t.Context(), me, app.ID)
-	kindOf(t, err, keyporter.Conflict)
+	wantKind(t, err, keyporter.Conflict)
 }
 
-// TestWhatAnOperatorSuspendedStaysSo has the people of an app try to undo it.
-func TestWhatAnOperatorSuspendedStaysSo(t *testing.T) {
+// TestOnlyOperatorsResumeWhatOperatorsSuspended has the developer of an app try to get around its suspension.
+func TestOnlyOperatorsResumeWhatOperatorsSuspended(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	ctx, app, me, operator := t.Context(), d.app(t), keyportertest.Session(d.dev), keyportertest.Session(d.otto)
-	is := func(want keyporter.AppState) {
+	wantState := func(want keyporter.AppState) {
 		t.Helper()
 		if a, err := d.DB.AppByID(ctx, app.ID); err != nil || a.State != want {
-			t.Errorf("it is %s, want %s (%v)", a.State, want, err)
+			t.Errorf("the state is %s, want %s (%v)", a.State, want, err)
 		}
 	}
-	kindOf(t, d.Control.SuspendApp(ctx, me, app.ID), fine)
-	is(keyporter.AppSuspended)
-	kindOf(t, d.Control.ResumeApp(ctx, me, app.ID), fine)
-	is(keyporter.AppActive)
-	kindOf(t, d.Control.SuspendApp(ctx, me, app.ID), fine)
-	kindOf(t, d.Control.SuspendApp(ctx, operator, app.ID), fine) // also when it is suspended already
-	kindOf(t, d.Control.ResumeApp(ctx, me, app.ID), keyporter.Forbidden)
-	kindOf(t, d.Control.SuspendApp(ctx, me, app.ID), fine)
-	kindOf(t, d.Control.ResumeApp(ctx, me, app.ID), keyporter.Forbidden)
+	wantKind(t, d.Control.SuspendApp(ctx, me, app.ID), noError)
+	wantState(keyporter.AppSuspended)
+	wantKind(t, d.Control.ResumeApp(ctx, me, app.ID), noError)
+	wantState(keyporter.AppActive)
+	wantKind(t, d.Control.SuspendApp(ctx, me, app.ID), noError)
+	wantKind(t, d.Control.SuspendApp(ctx, operator, app.ID), noError) // even if it is already suspended
+	wantKind(t, d.Control.ResumeApp(ctx, me, app.ID), keyporter.Forbidden)
+	wantKind(t, d.Control.SuspendApp(ctx, me, app.ID), noError)
+	wantKind(t, d.Control.ResumeApp(ctx, me, app.ID), keyporter.Forbidden)
 	now, err := d.DB.AppByID(ctx, app.ID)
-	kindOf(t, err, fine)
+	wantKind(t, err, noError)
 	now.State, now.SuspendedByOperator, now.Name = keyporter.AppActive, false, "Mine"
 	_, err = d.Control.UpdateApp(ctx, me, now)
-	kindOf(t, err, fine)
-	is(keyporter.AppSuspended)
-	kindOf(t, d.Control.ResumeApp(ctx, operator, app.ID), fine)
-	is(keyporter.AppActive)
-	kindOf(t, d.Control.ApproveApp(ctx, me, app.ID, app.Version), keyporter.Forbidden)
-	kindOf(t, d.Control.ApproveApp(ctx, operator, app.ID, app.Version), fine)
+	wantKind(t, err, noError)
+	wantState(keyporter.AppSuspended)
+	wantKind(t, d.Control.ResumeApp(ctx, operator, app.ID), noError)
+	wantState(keyporter.AppActive)
+	wantKind(t, d.Control.ApproveApp(ctx, me, app.ID, app.Version), keyporter.Forbidden)
+	wantKind(t, d.Control.ApproveApp(ctx, operator, app.ID, app.Version), noError)
 }
 
-// TestVouchedForIsTheAppAsItWas has its people change by what others know it.
-func TestVouchedForIsTheAppAsItWas(t *testing.T) {
+// TestRebrandingAnAppEndsItsVerification changes a verified app, both in ways that people recognize it
+// by and in others.
+func TestRebrandingAnAppEndsItsVerification(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyportertest.Session(d.dev)
@@ -375,8 +375,8 @@ func TestVouchedForIsTheAppAsItWas(t *testing.T) {
 		return app
 	}
 	for what, c := range map[string]struct {
-		change func(*keyporter.App)
-		stays  bool
+		change        func(*keyporter.App)
+		staysVerified bool
 	}{
 		"description": {func(a *keyporter.App) { a.Description = "New" }, true},
 		"scopes":      {func(a *keyporter.App) { a.Scopes = append(a.Scopes, keyporter.AppScope{Name: "template.read"}) }, true},
@@ -387,23 +387,23 @@ func TestVouchedForIsTheAppAsItWas(t *testing.T) {
 		app := verified()
 		c.change(&app)
 		app, err := d.Control.UpdateApp(ctx, me, app)
-		if err != nil || app.Verified != c.stays || !app.WithoutPKCE {
-			t.Errorf("with another %s: %+v, %v", what, app, err)
+		if err != nil || app.Verified != c.staysVerified || !app.WithoutPKCE {
+			t.Errorf("with a new %s: %+v, %v", what, app, err)
 		}
 	}
 	app := verified()
-	kindOf(t, d.Control.SetAppImage(ctx, me, app.ID, picture(t, "png", 4, 4)), fine)
+	wantKind(t, d.Control.SetAppImage(ctx, me, app.ID, picture(t, "png", 4, 4)), noError)
 	if now, err := d.DB.AppByID(ctx, app.ID); err != nil || now.Verified {
-		t.Errorf("with another image: %+v, %v", now, err)
+		t.Errorf("with a new image: %+v, %v", now, err)
 	}
 	app = verified()
-	kindOf(t, d.Control.SetAppImage(ctx, keyportertest.Session(d.otto), app.ID, picture(t, "png", 4, 4)), fine)
+	wantKind(t, d.Control.SetAppImage(ctx, keyportertest.Session(d.otto), app.ID, picture(t, "png", 4, 4)), noError)
 	if now, err := d.DB.AppByID(ctx, app.ID); err != nil || !now.Verified {
 		t.Errorf("with an image from an operator: %+v, %v", now, err)
 	}
 }
 
-func TestWhoIsResponsible(t *testing.T) {
+func TestPeopleResponsibleForAnApp(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
@@ -411,43 +411,44 @@ func TestWhoIsResponsible(t *testing.T) {
 		set := func(actor keyporter.Actor, app keyporter.ID, shown []keyporter.ID, logins ...string) error {
 			return d.Control.SetAppPeople(ctx, actor, control.AppPeople{AppID: app, Logins: logins, Shown: shown})
 		}
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.dev.ID}), keyporter.Invalid)                                                 // nobody
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "dev@acme.example", "eve@other.example"), keyporter.Invalid)        // of another organization
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "nobody@acme.example"), keyporter.Invalid)                          // made up
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example"), keyporter.Conflict)                           // not as it was
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "DEV@acme.example", "devi@acme.example", "dev@acme.example"), fine) // each once
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.dev.ID}), keyporter.Invalid)                                                    // nobody
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "dev@acme.example", "eve@other.example"), keyporter.Invalid)           // of another organization
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "nobody@acme.example"), keyporter.Invalid)                             // no such user
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example"), keyporter.Conflict)                              // outdated
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.dev.ID}, "DEV@acme.example", "devi@acme.example", "dev@acme.example"), noError) // duplicates don't matter
 		both := []keyporter.ID{d.dev.ID, d.devi.ID}
-		kindOf(t, set(keyportertest.Session(d.devi), app.ID, both, "devi@acme.example"), fine) // the other, now, too
-		kindOf(t, set(me, app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example"), keyporter.Forbidden)
+		wantKind(t, set(keyportertest.Session(d.devi), app.ID, both, "devi@acme.example"), noError) // devi may change it now, too
+		wantKind(t, set(me, app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example"), keyporter.Forbidden)
 
-		// Two who each leave the other out: one is told.
-		kindOf(t, set(keyportertest.Session(d.devi), app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example", "devi@acme.example"), fine)
+		// If two people remove each other at the same time, only one succeeds.
+		wantKind(t, set(keyportertest.Session(d.devi), app.ID, []keyporter.ID{d.devi.ID}, "dev@acme.example", "devi@acme.example"), noError)
 		var all sync.WaitGroup
 		for _, u := range []keyporter.User{d.dev, d.devi} {
 			all.Go(func() { _ = set(keyportertest.Session(u), app.ID, both, u.Login) })
 		}
 		all.Wait()
 		if p, err := d.DB.AppPeople(ctx, app.ID); err != nil || len(p) != 1 {
-			t.Errorf("responsible are %v, %v", p, err)
+			t.Errorf("the people responsible are %v, %v", p, err)
 		}
 
-		// An app of the instance: an operator names anybody; its people don't learn who is elsewhere.
+		// For an app of the instance, operators can name any user. The people responsible can't find out
+		// who uses Keyporter in other organizations.
 		instance := d.App(t, keyporter.App{})
-		kindOf(t, set(keyportertest.Session(d.otto), instance.ID, nil, "dev@acme.example", "eve@other.example"), fine)
+		wantKind(t, set(keyportertest.Session(d.otto), instance.ID, nil, "dev@acme.example", "eve@other.example"), noError)
 		shown := []keyporter.ID{d.dev.ID, d.eve.ID}
 		slices.Sort(shown)
-		kindOf(t, set(me, instance.ID, shown, "dev@acme.example", "eve@other.example", "otto@other.example"), keyporter.Invalid)
-		kindOf(t, set(me, instance.ID, shown, "dev@acme.example", "eve@other.example", "ada@acme.example"), fine)
+		wantKind(t, set(me, instance.ID, shown, "dev@acme.example", "eve@other.example", "otto@other.example"), keyporter.Invalid)
+		wantKind(t, set(me, instance.ID, shown, "dev@acme.example", "eve@other.example", "ada@acme.example"), noError)
 	})
 }
 
-func TestWhichAppsOneSees(t *testing.T) {
+func TestWhoSeesWhichApps(t *testing.T) {
 	t.Parallel()
 	d := newDevelopers(t, keyportertest.SQLite(t))
 	own := d.app(t)
 	instance := d.App(t, keyporter.App{})
 	other := d.App(t, keyporter.App{OrganizationID: d.eve.OrganizationID})
-	kindOf(t, d.Control.SetAppPeople(t.Context(), keyporter.Command(), control.AppPeople{AppID: instance.ID, Logins: []string{d.ada.Login}}), fine)
+	wantKind(t, d.Control.SetAppPeople(t.Context(), keyporter.Command(), control.AppPeople{AppID: instance.ID, Logins: []string{d.ada.Login}}), noError)
 	for user, want := range map[*keyporter.User][]keyporter.ID{
 		&d.dev: {own.ID}, &d.devi: {own.ID}, &d.admin: {own.ID}, &d.grace: nil, &d.ada: {instance.ID}, &d.eve: {other.ID}, &d.otto: {other.ID, instance.ID, own.ID},
 	} {

@@ -10,9 +10,9 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestAnOldPasswordOpensNoSessionBesideItsChange has an attacker who knows the password
-// sign in again and again while it is changed. None of his sessions may outlive the change.
-func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
+// TestNoSessionOutlivesAPasswordChange has an attacker who knows the old password keep signing in while
+// the user changes it. None of the attacker's sessions may survive.
+func TestNoSessionOutlivesAPasswordChange(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -27,7 +27,7 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 				cookies <- cookie
 			})
 		}
-		opened := []string{<-cookies} // by now the others have read the old hash, and wait for a processor to compare it
+		opened := []string{<-cookies} // by now, the others have read the old hash and wait for a CPU to compare it
 		if err := w.Control.SetPassword(t.Context(), keyporter.Command(), w.ada.ID, "another long password"); err != nil {
 			t.Fatal(err)
 		}
@@ -38,15 +38,15 @@ func TestAnOldPasswordOpensNoSessionBesideItsChange(t *testing.T) {
 		}
 		for _, cookie := range opened {
 			if _, err := w.Control.Session(t.Context(), keyportertest.Nobody(), cookie); err == nil {
-				t.Error("a session that the old password opened outlives it")
+				t.Error("a session from the old password is still valid")
 			}
 		}
 	})
 }
 
-// TestTheSetupLinkEndsWithTheFirstOperator has the command line make the operator. Who
-// finds the link in a log afterwards must not become another one.
-func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
+// TestTheFirstOperatorEndsTheSetupLink creates the operator on the command line. Anyone who finds the
+// setup link in a log afterwards mustn't become another one.
+func TestTheFirstOperatorEndsTheSetupLink(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -57,15 +57,15 @@ func TestTheSetupLinkEndsWithTheFirstOperator(t *testing.T) {
 		_, err = w.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{
 			OrganizationID: w.ada.OrganizationID, Login: "otto@acme.example", Password: keyportertest.Password, Operator: true,
 		})
-		kindOf(t, err, fine)
-		kindOf(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
+		wantKind(t, err, noError)
+		wantKind(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
 		_, err = w.Control.Setup(t.Context(), keyportertest.Nobody(), control.Setup{Code: code, Organization: "Evil", Login: "mallory@evil.example", Password: keyportertest.Password})
-		kindOf(t, err, keyporter.NotFound)
+		wantKind(t, err, keyporter.NotFound)
 	})
 }
 
-// TestTwoOperatorsCannotLockEachOtherOut has two operators, of two organizations, each
-// switch off the other, or the other's organization, at the same moment. One of them has to remain.
+// TestTwoOperatorsCannotLockEachOtherOut has two operators from different organizations each switch off
+// the other, or the other's organization, at the same time. One of them must remain.
 func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -99,11 +99,11 @@ func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
 				}
 				all.Wait()
 				if (errs[0] == nil) == (errs[1] == nil) {
-					t.Fatalf("%s: both locked each other out, or neither: %v", what, errs)
+					t.Fatalf("%s: both or neither were locked out: %v", what, errs)
 				}
 				for i, u := range pair {
 					if k := keyporter.KindOf(errs[i]); errs[i] != nil && k != keyporter.Forbidden {
-						t.Errorf("%s: the second is told %v", what, errs[i])
+						t.Errorf("%s: the second gets %v", what, errs[i])
 					}
 					if err := errors.Join(w.Control.EnableUser(ctx, command, u.ID), w.Control.EnableOrganization(ctx, command, u.OrganizationID)); err != nil {
 						t.Fatal(err)
@@ -114,63 +114,63 @@ func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
 	})
 }
 
-// TestNobodyTakesFromWhoHoldsMore has an attacker who manages roles and holds nothing else
-// take an administrator's permissions by changing and deleting a role of his.
-func TestNobodyTakesFromWhoHoldsMore(t *testing.T) {
+// TestRoleChangesCannotReachUsersWithMorePermissions has an attacker who can only manage roles try to take
+// permissions from an administrator by changing and deleting roles that the administrator has.
+func TestRoleChangesCannotReachUsersWithMorePermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx := t.Context()
 	makes := w.role(t, "Makes roles", "+roles.manage")
-	everybody := w.role(t, "Everybody", "+api.use")
+	everyone := w.role(t, "Everyone", "+api.use")
 	lead := w.role(t, "Lead", "+tokens.manage")
-	mallory := keyportertest.User(t, w.Control, "Acme", "mallory@acme.example", makes.ID, everybody.ID)
-	w.give(t, w.admin, keyporter.RoleAdministrator, everybody.ID)
-	w.give(t, w.ada, lead.ID)
-	w.give(t, w.grace, everybody.ID)
+	mallory := keyportertest.User(t, w.Control, "Acme", "mallory@acme.example", makes.ID, everyone.ID)
+	w.setRoles(t, w.admin, keyporter.RoleAdministrator, everyone.ID)
+	w.setRoles(t, w.ada, lead.ID)
+	w.setRoles(t, w.grace, everyone.ID)
 	me := keyportertest.Session(mallory)
 	change := func(r keyporter.Role, words ...string) error {
 		r.Effects = effects(words...)
-		_, looked := w.Control.PreviewRole(ctx, me, r)
+		_, preview := w.Control.PreviewRole(ctx, me, r)
 		_, err := w.Control.UpdateRole(ctx, me, r)
-		if keyporter.KindOf(looked) != keyporter.KindOf(err) {
-			t.Errorf("the preview says %v, and then %v", looked, err)
+		if keyporter.KindOf(preview) != keyporter.KindOf(err) {
+			t.Errorf("the preview returns %v, but the change %v", preview, err)
 		}
 		return err
 	}
 	remove := func(r keyporter.Role) error {
-		_, looked := w.Control.PreviewRoleDeletion(ctx, me, r.ID)
+		_, preview := w.Control.PreviewRoleDeletion(ctx, me, r.ID)
 		err := w.Control.DeleteRole(ctx, me, r.ID, r.Version)
-		if keyporter.KindOf(looked) != keyporter.KindOf(err) {
-			t.Errorf("the preview says %v, and then %v", looked, err)
+		if keyporter.KindOf(preview) != keyporter.KindOf(err) {
+			t.Errorf("the preview returns %v, but the deletion %v", preview, err)
 		}
 		return err
 	}
 	before := events(t, w, w.admin.OrganizationID)
 	for what, err := range map[string]error{
-		"a block for an administrator":        change(everybody, "+api.use", "-organization_tokens.manage"),
-		"a block of what he holds himself":    change(everybody, "-api.use"),
-		"a grant taken from who holds more":   change(lead),
-		"a role deleted from who holds more":  remove(lead),
-		"a block in a role of who holds more": change(lead, "+api.use", "-tokens.manage"),
+		"a block for an administrator":    change(everyone, "+api.use", "-organization_tokens.manage"),
+		"a block of their own permission": change(everyone, "-api.use"),
+		"a grant taken from a lead":       change(lead),
+		"a lead's role deleted":           remove(lead),
+		"a block in a lead's role":        change(lead, "+api.use", "-tokens.manage"),
 	} {
 		if keyporter.KindOf(err) != keyporter.Forbidden {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	if events(t, w, w.admin.OrganizationID) != before {
-		t.Error("refused, and an event")
+		t.Error("refused, but there is an event")
 	}
-	// What changes nothing for them he may, and what changes something for those who hold no more than he does.
-	kindOf(t, change(everybody, "+api.use", "-events.read"), keyporter.Forbidden)
-	everybody.Name = "All"
-	kindOf(t, change(everybody, "+api.use"), fine)
-	everybody.Version++
-	kindOf(t, remove(everybody), fine) // the administrator has api.use from his other role
-	kindOf(t, change(w.role(t, "Nobody's", "+events.read"), "-events.read"), fine)
+	// Changes are allowed if they don't affect users with more permissions.
+	wantKind(t, change(everyone, "+api.use", "-events.read"), keyporter.Forbidden)
+	everyone.Name = "All"
+	wantKind(t, change(everyone, "+api.use"), noError)
+	everyone.Version++
+	wantKind(t, remove(everyone), noError) // the administrator has api.use from another role
+	wantKind(t, change(w.role(t, "Nobody's", "+events.read"), "-events.read"), noError)
 	if got, err := w.Control.Profile(ctx, keyportertest.Session(w.admin), w.ada.ID); err != nil || !got.Permissions[3].Held() {
-		t.Errorf("ada holds %+v, %v", got.Permissions, err)
+		t.Errorf("ada has %+v, %v", got.Permissions, err)
 	}
-	// An operator in the organization is one of its users as far as its roles go.
+	// Role changes do affect operators in the organization, like its other users.
 	operator, err := w.Control.CreateUser(ctx, keyporter.Command(), control.NewUser{
 		OrganizationID: mallory.OrganizationID, Login: "otto@acme.example", Password: keyportertest.Password, Operator: true, RoleIDs: []keyporter.ID{lead.ID},
 	})
@@ -179,7 +179,7 @@ func TestNobodyTakesFromWhoHoldsMore(t *testing.T) {
 	}
 	lead.Effects = effects("-api.use")
 	_, err = w.Control.UpdateRole(ctx, keyportertest.Session(w.admin), lead)
-	kindOf(t, err, fine)
+	wantKind(t, err, noError)
 	if access, err := w.Control.TokenAccess(ctx, keyportertest.Session(operator), keyporter.UserToken); err != nil || access.Allowed {
 		t.Errorf("%+v, %v", access, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// TestWhoMayEndAConnection walks every operation on a connection of ada's with every actor.
+// TestWhoMayEndAConnection tries every operation on a connection of ada's with every kind of actor.
 func TestWhoMayEndAConnection(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -21,36 +21,36 @@ func TestWhoMayEndAConnection(t *testing.T) {
 			actor keyporter.Actor
 			want  keyporter.Kind
 		}{
-			"the user":                                  {keyportertest.Session(d.ada), fine},
-			"an administrator of his":                   {keyportertest.Session(d.admin), fine},
-			"the command line":                          {keyporter.Command(), fine},
-			"another user":                              {keyportertest.Session(d.grace), keyporter.NotFound},
-			"a developer of the organization":           {keyportertest.Session(d.dev), keyporter.NotFound},
-			"an administrator of another":               {keyportertest.Session(d.eve), keyporter.NotFound},
-			"an operator of another":                    {keyportertest.Session(d.otto), keyporter.NotFound},
-			"nobody":                                    {keyporter.Actor{}, keyporter.NotFound},
-			"nobody who says that he is the user":       {keyporter.Actor{User: d.ada}, keyporter.NotFound},
-			"who has the organization's ID and no more": {keyportertest.Session(keyporter.User{OrganizationID: d.ada.OrganizationID}), keyporter.NotFound},
+			"the user":                        {keyportertest.Session(d.ada), noError},
+			"an administrator":                {keyportertest.Session(d.admin), noError},
+			"the command line":                {keyporter.Command(), noError},
+			"another user":                    {keyportertest.Session(d.grace), keyporter.NotFound},
+			"a developer of the organization": {keyportertest.Session(d.dev), keyporter.NotFound},
+			"an administrator elsewhere":      {keyportertest.Session(d.eve), keyporter.NotFound},
+			"an operator elsewhere":           {keyportertest.Session(d.otto), keyporter.NotFound},
+			"nobody":                          {keyporter.Actor{}, keyporter.NotFound},
+			"nobody, posing as the user":      {keyporter.Actor{User: d.ada}, keyporter.NotFound},
+			"only the organization's ID":      {keyportertest.Session(keyporter.User{OrganizationID: d.ada.OrganizationID}), keyporter.NotFound},
 		} {
 			conn := d.Connect(t, d.ada, app)
 			before := events(t, d.world, d.ada.OrganizationID)
 			_, err := d.Control.Connection(ctx, c.actor, conn.ID)
-			kindOf(t, err, c.want)
-			kindOf(t, d.Control.RemoveScope(ctx, c.actor, conn.ID, "envelope.send"), c.want)
+			wantKind(t, err, c.want)
+			wantKind(t, d.Control.RemoveScope(ctx, c.actor, conn.ID, "envelope.send"), c.want)
 			now, err := d.DB.ConnectionByID(ctx, conn.ID)
-			if left := 2 - btoi(c.want == fine); err != nil || len(now.Scopes) != left {
+			if left := 2 - btoi(c.want == noError); err != nil || len(now.Scopes) != left {
 				t.Errorf("%s leaves %v, %v", who, now.Scopes, err)
 			}
-			kindOf(t, d.Control.Disconnect(ctx, c.actor, conn.ID), c.want)
+			wantKind(t, d.Control.Disconnect(ctx, c.actor, conn.ID), c.want)
 			_, err = d.DB.ConnectionByID(ctx, conn.ID)
-			if (err == nil) != (c.want != fine) {
+			if (err == nil) != (c.want != noError) {
 				t.Errorf("%s: the connection is %v", who, err)
 			}
-			if n := events(t, d.world, d.ada.OrganizationID) - before; n != 2*btoi(c.want == fine) {
+			if n := events(t, d.world, d.ada.OrganizationID) - before; n != 2*btoi(c.want == noError) {
 				t.Errorf("%s: %d events", who, n)
 			}
 		}
-		kindOf(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), "01jnosuch"), keyporter.NotFound)
+		wantKind(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), "01jnosuch"), keyporter.NotFound)
 	})
 }
 
@@ -61,8 +61,8 @@ func btoi(b bool) int {
 	return 0
 }
 
-// TestWhatIsTakenAwayStaysAway has several take away another scope each at the same moment.
-func TestWhatIsTakenAwayStaysAway(t *testing.T) {
+// TestConcurrentScopeRemovalsAllTakeEffect removes several scopes at the same time.
+func TestConcurrentScopeRemovalsAllTakeEffect(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		d := newDevelopers(t, url)
@@ -80,12 +80,12 @@ func TestWhatIsTakenAwayStaysAway(t *testing.T) {
 		all.Wait()
 		got, err := d.DB.ConnectionByID(t.Context(), conn.ID)
 		if err != nil || !slices.Equal(got.Scopes, []string{"left"}) {
-			t.Errorf("left are %v, %v", got.Scopes, err)
+			t.Errorf("the remaining scopes are %v, %v", got.Scopes, err)
 		}
-		kindOf(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "a"), fine) // which isn't there
-		kindOf(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "left"), fine)
+		wantKind(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "a"), noError) // already gone
+		wantKind(t, d.Control.RemoveScope(t.Context(), me, conn.ID, "left"), noError)
 		_, err = d.DB.ConnectionByID(t.Context(), conn.ID)
-		kindOf(t, err, keyporter.NotFound) // with the last one it ended
+		wantKind(t, err, keyporter.NotFound) // removing the last scope ended it
 	})
 }
 
@@ -99,7 +99,7 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 		err := d.DB.Do(ctx, func(tx *store.Tx) error {
 			return tx.AddUses(ctx, []store.Use{{CredentialID: conn.ID, ClientUse: keyporter.ClientUse{Agent: "dms/1", Address: "203.0.113.5", Version: "esign 6", LastAt: time.Now(), Allowed: 7, Refused: 2}}})
 		})
-		kindOf(t, err, fine)
+		wantKind(t, err, noError)
 		mine, err := d.Control.Connections(ctx, me, "")
 		if err != nil || len(mine) != 1 {
 			t.Fatalf("%+v, %v", mine, err)
@@ -109,10 +109,10 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 			t.Errorf("%+v", mine[0])
 		}
 		_, err = d.Control.Connections(ctx, keyporter.Actor{User: d.ada}, "")
-		kindOf(t, err, keyporter.Unauthorized)
-		for user, want := range map[*keyporter.User]keyporter.Kind{&d.admin: fine, &d.ada: keyporter.Forbidden, &d.dev: keyporter.Forbidden, &d.otto: keyporter.Forbidden} {
+		wantKind(t, err, keyporter.Unauthorized)
+		for user, want := range map[*keyporter.User]keyporter.Kind{&d.admin: noError, &d.ada: keyporter.Forbidden, &d.dev: keyporter.Forbidden, &d.otto: keyporter.Forbidden} {
 			_, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
-			kindOf(t, err, want)
+			wantKind(t, err, want)
 		}
 		for user, want := range map[*keyporter.User]keyporter.ID{&d.admin: conn.ID, &d.eve: other.ID} {
 			all, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
@@ -120,8 +120,8 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 				t.Errorf("%s sees %+v, %v", user.Login, all, err)
 			}
 		}
-		// Use goes with the connection; another one with the same app begins anew.
-		kindOf(t, d.Control.Disconnect(ctx, me, conn.ID), fine)
+		// Counts end with the connection. If the user connects the app again, they start at zero.
+		wantKind(t, d.Control.Disconnect(ctx, me, conn.ID), noError)
 		if use, err := d.DB.UseOf(ctx, conn.ID, time.Now()); err != nil || use.Allowed != 0 || len(use.Clients) != 0 {
 			t.Errorf("%+v, %v", use, err)
 		}
@@ -139,26 +139,26 @@ func TestWhichAppsAnOrganizationAllows(t *testing.T) {
 		if err != nil || p.Policy != keyporter.AllApps || len(p.Listed) != 0 || len(p.Apps) != 2 {
 			t.Errorf("%+v, %v", p, err)
 		}
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{own.ID, instance.ID}), fine)
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{own.ID, instance.ID}), noError)
 		n := events(t, d.world, d.admin.OrganizationID)
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{instance.ID, own.ID, own.ID}), fine) // as it is
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, "some", nil), keyporter.Invalid)
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{foreign.ID}), keyporter.Invalid)
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{"nosuch"}), keyporter.Invalid)
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{instance.ID, own.ID, own.ID}), noError) // unchanged
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, "some", nil), keyporter.Invalid)
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{foreign.ID}), keyporter.Invalid)
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, keyporter.ListedApps, []keyporter.ID{"nosuch"}), keyporter.Invalid)
 		for _, u := range []keyporter.User{d.ada, d.dev, d.otto} {
-			kindOf(t, d.Control.SetAppPolicy(ctx, keyportertest.Session(u), keyporter.AllApps, nil), keyporter.Forbidden)
+			wantKind(t, d.Control.SetAppPolicy(ctx, keyportertest.Session(u), keyporter.AllApps, nil), keyporter.Forbidden)
 			_, err := d.Control.AppPolicy(ctx, keyportertest.Session(u))
-			kindOf(t, err, keyporter.Forbidden)
+			wantKind(t, err, keyporter.Forbidden)
 		}
 		if now := events(t, d.world, d.admin.OrganizationID); now != n {
-			t.Errorf("%d events of what changed nothing", now-n)
+			t.Errorf("%d events, but nothing changed", now-n)
 		}
 		p, err = d.Control.AppPolicy(ctx, admin)
 		if err != nil || p.Policy != keyporter.ListedApps || len(p.Listed) != 2 {
 			t.Errorf("%+v, %v", p, err)
 		}
-		kindOf(t, d.Control.DeleteApp(ctx, keyporter.Command(), own.ID), fine)
-		kindOf(t, d.Control.SetAppPolicy(ctx, admin, keyporter.NoApps, []keyporter.ID{instance.ID}), fine)
+		wantKind(t, d.Control.DeleteApp(ctx, keyporter.Command(), own.ID), noError)
+		wantKind(t, d.Control.SetAppPolicy(ctx, admin, keyporter.NoApps, []keyporter.ID{instance.ID}), noError)
 		p, err = d.Control.AppPolicy(ctx, admin)
 		if err != nil || p.Policy != keyporter.NoApps || !slices.Equal(p.Listed, []keyporter.ID{instance.ID}) {
 			t.Errorf("%+v, %v", p, err)

@@ -16,7 +16,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// world has two organizations: Acme with an administrator, ada and grace, and Other with eve.
+// world has two organizations: Acme, with an administrator and the API users ada and grace, and Other,
+// with the administrator eve.
 type world struct {
 	*keyportertest.Node
 
@@ -35,16 +36,17 @@ func newWorld(t *testing.T, url string) *world {
 	}
 }
 
-func kindOf(t *testing.T, err error, want keyporter.Kind) {
+func wantKind(t *testing.T, err error, want keyporter.Kind) {
 	t.Helper()
 	if keyporter.KindOf(err) != want || (err == nil) != (want == keyporter.Unknown) {
 		t.Errorf("error %v has kind %d, want %d", err, keyporter.KindOf(err), want)
 	}
 }
 
-const fine = keyporter.Unknown // the kind of no error
+// noError is the kind of a nil error.
+const noError = keyporter.Unknown
 
-// fieldsOf are the inputs that err is about.
+// fieldsOf returns the names of the fields that err is about, separated by spaces.
 func fieldsOf(err error) string {
 	var all []string
 	for _, f := range keyporter.FieldsOf(err) {
@@ -53,7 +55,7 @@ func fieldsOf(err error) string {
 	return strings.Join(all, " ")
 }
 
-func TestAllInputsThatAreWrongAreNamedAtOnce(t *testing.T) {
+func TestAllInvalidFieldsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, command, acme := t.Context(), keyporter.Command(), w.ada.OrganizationID
@@ -77,14 +79,14 @@ func TestAllInputsThatAreWrongAreNamedAtOnce(t *testing.T) {
 		"name issuer client domains secret role":                                   ofProvider,
 		"organization login password":                                              ofSetup,
 	} {
-		kindOf(t, err, keyporter.Invalid)
+		wantKind(t, err, keyporter.Invalid)
 		if got := fieldsOf(err); got != want {
-			t.Errorf("%q are wrong, want %q: %v", got, want, err)
+			t.Errorf("errors about %q, want %q: %v", got, want, err)
 		}
 	}
 }
 
-// TestWhoMayManageAToken walks every operation on a token of ada's with every actor.
+// TestWhoMayManageAToken tries every operation on a token of ada's with every kind of actor.
 func TestWhoMayManageAToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
@@ -115,27 +117,27 @@ func TestWhoMayManageAToken(t *testing.T) {
 		actor keyporter.Actor
 		want  keyporter.Kind
 	}{
-		"the owner":                          {keyportertest.Session(w.ada), fine},
-		"an administrator of his":            {keyportertest.Session(w.admin), fine},
-		"the command line":                   {keyporter.Command(), fine},
-		"another user":                       {keyportertest.Session(w.grace), keyporter.NotFound},
-		"an administrator of another":        {keyportertest.Session(w.eve), keyporter.NotFound},
-		"nobody":                             {keyporter.Actor{}, keyporter.NotFound},
-		"nobody who says he is the owner":    {keyporter.Actor{User: w.ada}, keyporter.NotFound},
-		"who has his organization's ID only": {keyportertest.Session(keyporter.User{OrganizationID: w.ada.OrganizationID}), keyporter.NotFound},
+		"the owner":                   {keyportertest.Session(w.ada), noError},
+		"an administrator":            {keyportertest.Session(w.admin), noError},
+		"the command line":            {keyporter.Command(), noError},
+		"another user":                {keyportertest.Session(w.grace), keyporter.NotFound},
+		"an administrator elsewhere":  {keyportertest.Session(w.eve), keyporter.NotFound},
+		"nobody":                      {keyporter.Actor{}, keyporter.NotFound},
+		"nobody, posing as the owner": {keyporter.Actor{User: w.ada}, keyporter.NotFound},
+		"only the organization's ID":  {keyportertest.Session(keyporter.User{OrganizationID: w.ada.OrganizationID}), keyporter.NotFound},
 	} {
 		for what, do := range operations {
 			token, _ := keyportertest.Token(t, w.Control, w.ada, string(keyporter.NewID(time.Now())))
 			before := events(t, w, w.ada.OrganizationID)
-			t.Run(who+" may "+what, func(t *testing.T) { kindOf(t, do(c.actor, token.ID), c.want) })
-			if _, err := w.DB.TokenByID(t.Context(), token.ID); c.want != fine && err != nil {
+			t.Run(who+" may "+what, func(t *testing.T) { wantKind(t, do(c.actor, token.ID), c.want) })
+			if _, err := w.DB.TokenByID(t.Context(), token.ID); c.want != noError && err != nil {
 				t.Errorf("%s could %s: %v", who, what, err)
 			}
-			if after := events(t, w, w.ada.OrganizationID); c.want != fine && after != before {
+			if after := events(t, w, w.ada.OrganizationID); c.want != noError && after != before {
 				t.Errorf("%s: a refused %s left an event", who, what)
 			}
 		}
-		kindOf(t, operations["see"](c.actor, "01jnosuchtoken"), keyporter.NotFound)
+		wantKind(t, operations["see"](c.actor, "01jnosuchtoken"), keyporter.NotFound)
 	}
 }
 
@@ -155,24 +157,24 @@ func TestWhoMayAddTokens(t *testing.T) {
 		_, _, err := w.Control.CreateToken(t.Context(), actor, control.NewToken{OwnerID: owner.ID, Name: string(keyporter.NewID(time.Now()))})
 		return err
 	}
-	kindOf(t, add(keyportertest.Session(w.ada), w.ada), fine)
-	kindOf(t, add(keyporter.Command(), w.ada), fine)
-	kindOf(t, add(keyportertest.Session(w.admin), w.ada), keyporter.Forbidden)
-	kindOf(t, add(keyportertest.Session(w.eve), w.ada), keyporter.Forbidden)
-	kindOf(t, add(keyporter.Actor{}, w.ada), keyporter.Forbidden)
+	wantKind(t, add(keyportertest.Session(w.ada), w.ada), noError)
+	wantKind(t, add(keyporter.Command(), w.ada), noError)
+	wantKind(t, add(keyportertest.Session(w.admin), w.ada), keyporter.Forbidden)
+	wantKind(t, add(keyportertest.Session(w.eve), w.ada), keyporter.Forbidden)
+	wantKind(t, add(keyporter.Actor{}, w.ada), keyporter.Forbidden)
 
 	if err := w.Control.WithdrawFlag(t.Context(), keyporter.Command(), w.ada.OrganizationID, keyporter.FlagAPI); err != nil {
 		t.Fatal(err)
 	}
 	err := add(keyportertest.Session(w.ada), w.ada)
-	kindOf(t, err, keyporter.Forbidden)
+	wantKind(t, err, keyporter.Forbidden)
 	if !strings.Contains(keyporter.MessageOf(err), "(Api)") {
-		t.Errorf("without the flag he is told: %v", err)
+		t.Errorf("the message without the feature is: %v", err)
 	}
-	kindOf(t, add(keyportertest.Session(w.eve), w.eve), fine) // another organization has its own
+	wantKind(t, add(keyportertest.Session(w.eve), w.eve), noError) // the other organization still has the feature
 }
 
-func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
+func TestTokenAccessSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock}}
@@ -190,7 +192,7 @@ func TestWhyAUserMayNotUseTheAPI(t *testing.T) {
 	}
 }
 
-func TestATokenStartsSwitchedOffAndItsSecretIsNowhere(t *testing.T) {
+func TestTokensStartDisabledAndSecretsAreNotStored(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -224,32 +226,32 @@ func TestBadTokens(t *testing.T) {
 	taken, _ := keyportertest.Token(t, w.Control, w.ada, "Taken")
 	other, _ := keyportertest.Token(t, w.Control, w.ada, "Other")
 	if _, err := w.Control.RenameToken(t.Context(), me, taken.ID, "TAKEN"); err != nil {
-		t.Errorf("one's own name in another case: %v", err)
+		t.Errorf("its own name in another case: %v", err)
 	}
-	keyportertest.Token(t, w.Control, w.grace, "Taken") // somebody else's names don't count
+	keyportertest.Token(t, w.Control, w.grace, "Taken") // other users' names don't matter
 	for name, want := range map[string]keyporter.Kind{
 		"": keyporter.Invalid, "  ": keyporter.Invalid, strings.Repeat("x", 101): keyporter.Invalid, "a\nb": keyporter.Invalid,
 		"taken": keyporter.Conflict, " TaKeN ": keyporter.Conflict,
 	} {
 		before := events(t, w, w.ada.OrganizationID)
 		_, secret, err := w.Control.CreateToken(t.Context(), me, control.NewToken{OwnerID: w.ada.ID, Name: name})
-		kindOf(t, err, want)
+		wantKind(t, err, want)
 		if fieldsOf(err) != "name" || secret.Reveal() != "" {
 			t.Errorf("%q: %v, secret %v", name, err, secret)
 		}
 		_, err = w.Control.RenameToken(t.Context(), me, other.ID, name)
-		kindOf(t, err, want)
+		wantKind(t, err, want)
 		if events(t, w, w.ada.OrganizationID) != before {
 			t.Errorf("%q: a refused change left an event", name)
 		}
 	}
 	for _, at := range []time.Time{w.Clock.Now(), w.Clock.Now().Add(-time.Hour), time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		_, err := w.Control.SetTokenExpiry(t.Context(), me, other.ID, at)
-		kindOf(t, err, keyporter.Invalid)
+		wantKind(t, err, keyporter.Invalid)
 	}
 }
 
-func TestSwitchingTwiceIsOneEvent(t *testing.T) {
+func TestRepeatedDisablesWriteOneEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
@@ -301,7 +303,7 @@ func TestSessions(t *testing.T) {
 			t.Errorf("a user who was switched off: %v, valid %v", err, valid(other))
 		}
 		_, err := w.Control.SignIn(t.Context(), browser, in)
-		kindOf(t, err, keyporter.Forbidden)
+		wantKind(t, err, keyporter.Forbidden)
 		if err := w.Control.EnableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -314,12 +316,12 @@ func TestSessions(t *testing.T) {
 		for range 7 {
 			w.Clock.Advance(23 * time.Hour)
 			if !valid(cookie) {
-				t.Fatal("a session that is used every day ends before the week")
+				t.Fatal("a session that is used every day ends within a week")
 			}
 		}
 		w.Clock.Advance(7*time.Hour + time.Minute)
 		if valid(cookie) {
-			t.Error("a session is older than a week")
+			t.Error("a session outlives a week")
 		}
 		cookie = enter()
 		w.Clock.Advance(24 * time.Hour)
@@ -332,7 +334,7 @@ func TestSessions(t *testing.T) {
 	})
 }
 
-func TestSignInTellsNothingAndIsLimited(t *testing.T) {
+func TestSignInRevealsNothingAndIsLimited(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -344,11 +346,11 @@ func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 		wrong := try("ada@acme.example", "wrong", "192.0.2.1")
 		for _, login := range []string{"nobody@acme.example", "", "\x00", "\xff", "' OR 1=1 --", strings.Repeat("x", 1<<16)} {
 			if err := try(login, keyportertest.Password, "192.0.2.2"); err == nil || err.Error() != wrong.Error() {
-				t.Errorf("%.30q: %v, and with a login that exists: %v", login, err, wrong)
+				t.Errorf("%.30q: %v, but for an existing login name: %v", login, err, wrong)
 			}
 		}
-		kindOf(t, wrong, keyporter.Unauthorized)
-		kindOf(t, try("ada@acme.example", strings.Repeat("x", 1<<20), "192.0.2.1"), keyporter.Unauthorized)
+		wantKind(t, wrong, keyporter.Unauthorized)
+		wantKind(t, try("ada@acme.example", strings.Repeat("x", 1<<20), "192.0.2.1"), keyporter.Unauthorized)
 
 		var limited atomic.Int32
 		var all sync.WaitGroup
@@ -361,16 +363,16 @@ func TestSignInTellsNothingAndIsLimited(t *testing.T) {
 		}
 		all.Wait()
 		if limited.Load() != 10 {
-			t.Errorf("of 20 attempts at once %d were too many", limited.Load())
+			t.Errorf("%d of 20 concurrent attempts were refused", limited.Load())
 		}
-		kindOf(t, try("grace@acme.example", keyportertest.Password, "198.51.100.2"), keyporter.TooMany)
-		kindOf(t, try("ada@acme.example", keyportertest.Password, "198.51.100.1"), fine)
+		wantKind(t, try("grace@acme.example", keyportertest.Password, "198.51.100.2"), keyporter.TooMany)
+		wantKind(t, try("ada@acme.example", keyportertest.Password, "198.51.100.1"), noError)
 		w.Clock.Advance(5 * time.Minute)
-		kindOf(t, try("grace@acme.example", keyportertest.Password, "198.51.100.1"), fine)
+		wantKind(t, try("grace@acme.example", keyportertest.Password, "198.51.100.1"), noError)
 		for i := range 50 {
 			_ = try(fmt.Sprintf("user%d@acme.example", i), "x", fmt.Sprintf("2001:db8::%x", i))
 		}
-		kindOf(t, try("ada@acme.example", keyportertest.Password, "2001:db8::ffff"), keyporter.TooMany)
+		wantKind(t, try("ada@acme.example", keyportertest.Password, "2001:db8::ffff"), keyporter.TooMany)
 	})
 }
 
@@ -390,14 +392,14 @@ func TestBadUsers(t *testing.T) {
 	} {
 		c.OrganizationID = w.ada.OrganizationID
 		_, err := w.Control.CreateUser(t.Context(), keyporter.Command(), c.NewUser)
-		kindOf(t, err, c.kind)
+		wantKind(t, err, c.kind)
 		if fieldsOf(err) != c.field || strings.Contains(err.Error(), "short") {
 			t.Errorf("%s: %v", c.Login, err)
 		}
 	}
 }
 
-func TestSetupMakesOneOperator(t *testing.T) {
+func TestSetupCreatesOneOperator(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		c := keyportertest.NewNode(t, url).Control
@@ -409,12 +411,12 @@ func TestSetupMakesOneOperator(t *testing.T) {
 		if err != nil || code == first {
 			t.Fatal(err)
 		}
-		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), first), keyporter.NotFound) // a new link ends the one before
-		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), fine)
+		wantKind(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), first), keyporter.NotFound) // a new link replaces the previous one
+		wantKind(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), noError)
 		in := control.Setup{Code: code, Organization: "Acme", Login: "olivia@acme.example", Password: "short"}
 		_, err = c.Setup(t.Context(), keyportertest.Nobody(), in)
-		kindOf(t, err, keyporter.Invalid)
-		kindOf(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), fine) // a mistake doesn't cost the link
+		wantKind(t, err, keyporter.Invalid)
+		wantKind(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), code), noError) // the link survives a mistake
 		var made atomic.Int32
 		var all sync.WaitGroup
 		for i := range 8 {
@@ -428,15 +430,15 @@ func TestSetupMakesOneOperator(t *testing.T) {
 		}
 		all.Wait()
 		if made.Load() != 1 {
-			t.Errorf("%d operators were made by one link", made.Load())
+			t.Errorf("one link created %d operators", made.Load())
 		}
 		if again, err := c.SetupCode(t.Context(), keyporter.System()); again != "" || err != nil {
-			t.Errorf("there is an operator, and a link %q, %v", again, err)
+			t.Errorf("there is already an operator, but also the link %q, %v", again, err)
 		}
 	})
 }
 
-func TestPagesOfTokens(t *testing.T) {
+func TestPagingThroughTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	for i := range control.MaxPage + 5 {
@@ -454,8 +456,8 @@ func TestPagesOfTokens(t *testing.T) {
 	}
 }
 
-// TestAUserHasSoManyTokensAndNoMore has him add the last ones from several browsers at once.
-func TestAUserHasSoManyTokensAndNoMore(t *testing.T) {
+// TestTokenLimit adds the last tokens from several browsers at the same time.
+func TestTokenLimit(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -490,10 +492,10 @@ func TestAUserHasSoManyTokensAndNoMore(t *testing.T) {
 		}
 		all.Wait()
 		if added.Load() != room {
-			t.Errorf("there was room for %d, and %d were added", room, added.Load())
+			t.Errorf("added %d tokens with room for %d", added.Load(), room)
 		}
-		kindOf(t, add(keyportertest.Session(w.ada), w.ada), keyporter.Conflict)
-		kindOf(t, add(keyportertest.Session(w.grace), w.grace), fine)
-		kindOf(t, add(keyporter.Command(), w.ada), fine)
+		wantKind(t, add(keyportertest.Session(w.ada), w.ada), keyporter.Conflict)
+		wantKind(t, add(keyportertest.Session(w.grace), w.grace), noError)
+		wantKind(t, add(keyporter.Command(), w.ada), noError)
 	})
 }

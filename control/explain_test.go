@@ -9,9 +9,8 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// TestExplanationsShowRolesToThoseConcerned asks about a call for another user, whose role
-// blocks it.
-func TestExplanationsShowRolesToThoseConcerned(t *testing.T) {
+// TestExplanationsHideOtherUsersRoles explains a call on behalf of another user, whose role blocks it.
+func TestExplanationsHideOtherUsersRoles(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	blocks := keyportertest.UseAPI(keyporter.EffectBlock)
 	bob := keyportertest.User(t, w.Control, "Acme", "bob@acme.example")
@@ -39,17 +38,17 @@ func TestExplanationsShowRolesToThoseConcerned(t *testing.T) {
 		}
 	}
 	_, err := w.Control.Explain(t.Context(), keyportertest.Session(bob), token.ID, req)
-	kindOf(t, err, keyporter.NotFound)
+	wantKind(t, err, keyporter.NotFound)
 
 	req.OrganizationKey = []string{secret.Reveal()}
 	_, err = w.Control.ExplainCall(t.Context(), keyportertest.Session(w.ada), req)
-	kindOf(t, err, keyporter.Forbidden)
+	wantKind(t, err, keyporter.Forbidden)
 	if x, err := w.Control.ExplainCall(t.Context(), keyporter.Command(), req); err != nil || x.Reason != keyporter.ReasonNamedBlocked {
-		t.Errorf("the call: %q, %v", x.Reason, err)
+		t.Errorf("ExplainCall: %q, %v", x.Reason, err)
 	}
 }
 
-func TestOnlyAControlWithACheckerExplains(t *testing.T) {
+func TestExplainNeedsAChecker(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Nightly")
 	c := control.New(w.DB, control.Options{})

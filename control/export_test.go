@@ -2,7 +2,7 @@ package control
 
 import "context"
 
-// Shrink makes of an uploaded file what is kept.
+// Shrink converts an uploaded file to the image that is kept.
 func Shrink(ctx context.Context, file []byte) ([]byte, error) {
 	return New(nil, Options{}).shrink(ctx, file)
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// credential is a token as a test calls with it.
+// credential is a token that a test makes calls with.
 type credential struct {
 	keyporter.Token
 	owner  keyporter.User
 	secret keyporter.Secret
 }
 
-// allowed tells whether a call with the token is allowed.
+// allowed makes a call with a token, and reports whether it is allowed.
 func (w *world) allowed(c credential) bool {
 	call := keyportertest.Call{Token: c.secret, Agent: "sync/" + c.Name}
 	if c.Kind == keyporter.OrganizationToken {
@@ -34,7 +34,7 @@ func (w *world) userToken(t *testing.T, owner keyporter.User, name string) crede
 	return credential{token, owner, secret}
 }
 
-// organizationToken writes one that is switched on, as it will be there once somebody may add it.
+// organizationToken stores an organization token that is switched on, even without the feature.
 func (w *world) organizationToken(t *testing.T, owner keyporter.User, name string) credential {
 	t.Helper()
 	now, secret := w.Clock.Now(), keyporter.NewSecret(keyporter.SecretOrganizationToken)
@@ -57,7 +57,7 @@ func (w *world) organizationToken(t *testing.T, owner keyporter.User, name strin
 	return credential{token, owner, secret}
 }
 
-// outline is an impact as one text: "ada -api.use | Export".
+// outline formats an impact, such as "ada -api.use | Export".
 func outline(i control.Impact) string {
 	var texts []string
 	for _, u := range i.Users {
@@ -76,8 +76,9 @@ func outline(i control.Impact) string {
 	return strings.Join(texts, " ")
 }
 
-// TestThePreviewNamesExactlyWhatStops looks at a change, makes it, and compares with what a real check says.
-func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
+// TestPreviewsNameExactlyWhatStops compares the preview of each kind of change with real calls before and
+// after the change.
+func TestPreviewsNameExactlyWhatStops(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -87,8 +88,8 @@ func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
 		}
 		interns, bots := w.role(t, "Interns"), w.role(t, "Bots", "+api.use")
 		mallory := keyportertest.User(t, w.Control, "Acme", "mallory@acme.example", keyporter.RoleAPIUser, interns.ID)
-		w.give(t, w.ada, keyporter.RoleAPIUser, interns.ID)
-		w.give(t, w.grace, bots.ID, interns.ID)
+		w.setRoles(t, w.ada, keyporter.RoleAPIUser, interns.ID)
+		w.setRoles(t, w.grace, bots.ID, interns.ID)
 
 		old := w.userToken(t, w.ada, "old")
 		w.allowed(old)
@@ -110,7 +111,7 @@ func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		saving := func(what, want string, preview func() (control.Impact, error), save func() error) {
+		compare := func(what, want string, preview func() (control.Impact, error), save func() error) {
 			t.Helper()
 			var before []credential
 			for _, c := range all[1:] {
@@ -120,54 +121,54 @@ func TestThePreviewNamesExactlyWhatStops(t *testing.T) {
 			}
 			impact, err := preview()
 			if err != nil || outline(impact) != want {
-				t.Errorf("%s: the preview says %q, %v; want %q", what, outline(impact), err, want)
+				t.Errorf("%s: the preview shows %q, %v; want %q", what, outline(impact), err, want)
 			}
 			if err := save(); err != nil {
 				t.Fatal(err)
 			}
-			var stopped, foretold []keyporter.ID
+			var stopped, predicted []keyporter.ID
 			for _, c := range before {
 				if !w.allowed(c) {
 					stopped = append(stopped, c.ID)
 				}
 			}
 			for _, token := range impact.Tokens {
-				foretold = append(foretold, token.ID)
+				predicted = append(predicted, token.ID)
 				if len(token.Clients) == 0 || token.Clients[0].Agent != "sync/"+token.Name || token.Clients[0].LastAt.IsZero() {
-					t.Errorf("%s: of %s it tells the clients %+v", what, token.Name, token.Clients)
+					t.Errorf("%s: the preview shows for %s the clients %+v", what, token.Name, token.Clients)
 				}
 			}
 			slices.Sort(stopped)
-			slices.Sort(foretold)
-			if !slices.Equal(stopped, foretold) {
-				t.Errorf("%s: %v stopped, and %v was foretold", what, stopped, foretold)
+			slices.Sort(predicted)
+			if !slices.Equal(stopped, predicted) {
+				t.Errorf("%s: %v stopped, but the preview predicted %v", what, stopped, predicted)
 			}
 		}
 
 		block := interns
 		block.Effects = effects("-api.use")
-		saving("a block", "ada -api.use grace -api.use mallory -api.use | export sync legacy",
+		compare("a block", "ada -api.use grace -api.use mallory -api.use | export sync legacy",
 			func() (control.Impact, error) { return w.Control.PreviewRole(ctx, admin, block) },
 			func() (err error) { block, err = w.Control.UpdateRole(ctx, admin, block); return err })
 		block.Effects = nil
-		saving("the block taken back", "ada +api.use grace +api.use mallory +api.use |",
+		compare("the block taken back", "ada +api.use grace +api.use mallory +api.use |",
 			func() (control.Impact, error) { return w.Control.PreviewRole(ctx, admin, block) },
 			func() (err error) { block, err = w.Control.UpdateRole(ctx, admin, block); return err })
-		saving("a role deleted", "grace -api.use | sync legacy",
+		compare("a role deleted", "grace -api.use | sync legacy",
 			func() (control.Impact, error) { return w.Control.PreviewRoleDeletion(ctx, admin, bots.ID) },
 			func() error { return w.Control.DeleteRole(ctx, admin, bots.ID, bots.Version) })
 		roles := control.UserRoles{UserID: w.ada.ID, RoleIDs: []keyporter.ID{interns.ID, keyporter.RoleAuditor}, Shown: w.roles(t, w.ada)}
-		saving("a user's roles", "ada -api.use ada -apps.connect ada +events.read | export",
+		compare("a user's roles", "ada -api.use ada -apps.connect ada +events.read | export",
 			func() (control.Impact, error) { return w.Control.PreviewUserRoles(ctx, admin, roles) },
 			func() error { return w.Control.ChangeUserRoles(ctx, admin, roles) })
-		w.give(t, w.ada, keyporter.RoleAPIUser)
-		saving("a user switched off", "ada -api.use ada -apps.connect | export",
+		w.setRoles(t, w.ada, keyporter.RoleAPIUser)
+		compare("a user switched off", "ada -api.use ada -apps.connect | export",
 			func() (control.Impact, error) { return w.Control.PreviewDisable(ctx, admin, w.ada.ID) },
 			func() error { return w.Control.DisableUser(ctx, admin, w.ada.ID) })
 	})
 }
 
-func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
+func TestOperatorsSeeHowManyTokensWouldStop(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -182,7 +183,7 @@ func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
 				t.Errorf("%d tokens are in use, %v; want %d", n, err, want)
 			}
 		}
-		inUse(1) // without its flag an organization token doesn't work
+		inUse(1) // without the feature, organization tokens don't work
 		if err := w.Control.GrantFlag(ctx, operator, w.ada.OrganizationID, keyporter.FlagOrganizationAPIToken); err != nil {
 			t.Fatal(err)
 		}
@@ -194,17 +195,17 @@ func TestOrganizationsSeeWhatSuspensionStops(t *testing.T) {
 			}
 		}
 		_, err := w.Control.TokensUnder(ctx, operator, w.ada.OrganizationID, "Nonsense")
-		kindOf(t, err, keyporter.Invalid)
-		w.give(t, w.ada, keyporter.RoleMember)
+		wantKind(t, err, keyporter.Invalid)
+		w.setRoles(t, w.ada, keyporter.RoleMember)
 		inUse(0)
 		_, err = w.Control.TokensInUse(ctx, keyportertest.Session(w.admin), w.ada.OrganizationID)
-		kindOf(t, err, keyporter.Forbidden)
+		wantKind(t, err, keyporter.Forbidden)
 	})
 }
 
-// TestThePreviewNamesForWhomTokensNoLongerSpeak has a change reach the user whom calls
-// name, and not the owner of the organization token: the token works on, and his calls stop.
-func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
+// TestPreviewsNameUsersThatTokensCanNoLongerActFor changes the roles of a user that calls name, but not of
+// the organization token's owner: the token keeps working, but not on behalf of this user.
+func TestPreviewsNameUsersThatTokensCanNoLongerActFor(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -213,22 +214,22 @@ func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		interns := w.role(t, "Interns")
-		w.give(t, w.grace, keyporter.RoleAPIUser, interns.ID)
-		w.give(t, w.ada, keyporter.RoleAPIUser, interns.ID)
+		w.setRoles(t, w.grace, keyporter.RoleAPIUser, interns.ID)
+		w.setRoles(t, w.ada, keyporter.RoleAPIUser, interns.ID)
 		mallory := keyportertest.User(t, w.Control, "Acme", "mallory@acme.example", keyporter.RoleAPIUser)
 		old, archive := w.organizationToken(t, w.admin, "old"), w.organizationToken(t, w.admin, "archive")
 		hers, idle := w.organizationToken(t, w.ada, "hers"), w.organizationToken(t, mallory, "idle")
-		speaks := func(c credential, u keyporter.User) bool {
+		canActFor := func(c credential, u keyporter.User) bool {
 			return w.Allows(keyportertest.Call{Token: c.secret, Login: u.Login, Agent: "sync"})
 		}
-		speaks(old, w.grace)
+		canActFor(old, w.grace)
 		w.Clock.Advance(31 * 24 * time.Hour)
 		for _, c := range []credential{archive, hers, idle} {
-			if !speaks(c, w.grace) || !speaks(c, w.admin) {
+			if !canActFor(c, w.grace) || !canActFor(c, w.admin) {
 				t.Fatalf("%s doesn't work", c.Name)
 			}
 		}
-		w.give(t, mallory, keyporter.RoleMember)
+		w.setRoles(t, mallory, keyporter.RoleMember)
 
 		interns.Effects = effects("-api.use")
 		impact, err := w.Control.PreviewRole(ctx, admin, interns)
@@ -245,8 +246,8 @@ func TestThePreviewNamesForWhomTokensNoLongerSpeak(t *testing.T) {
 		if _, err := w.Control.UpdateRole(ctx, admin, interns); err != nil {
 			t.Fatal(err)
 		}
-		if speaks(archive, w.grace) || !speaks(archive, w.admin) {
-			t.Error("something else stopped")
+		if canActFor(archive, w.grace) || !canActFor(archive, w.admin) {
+			t.Error("the wrong calls are refused")
 		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// victimVariable, when set, makes this test program the one that is killed; it has the database.
+// victimVariable makes this test program the victim, if set. Its value is the URL of the database.
 const victimVariable = "KEYPORTER_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	keyportertest.Main(m)
 }
 
-// victim adds tokens and switches them from several sides, and says so on standard
-// output once each change was acknowledged. It never ends by itself, but after a minute.
+// victim concurrently adds tokens and switches them on and off. It prints each change to standard
+// output as soon as it is acknowledged. Unless it is killed, it ends after a minute.
 func victim(url string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -48,7 +48,7 @@ func victim(url string) {
 		return
 	}
 	var out sync.Mutex
-	say := func(id keyporter.ID, enabled bool, err error) bool {
+	report := func(id keyporter.ID, enabled bool, err error) bool {
 		out.Lock()
 		defer out.Unlock()
 		if err != nil {
@@ -63,7 +63,7 @@ func victim(url string) {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				token, _, err := c.CreateToken(ctx, keyporter.Command(), control.NewToken{OwnerID: ada.ID, Name: string(keyporter.NewID(time.Now()))})
-				if !say(token.ID, false, err) {
+				if !report(token.ID, false, err) {
 					return
 				}
 				for on := true; rand.IntN(4) > 0; on = !on {
@@ -72,7 +72,7 @@ func victim(url string) {
 						change = c.EnableToken
 					}
 					_, err := change(ctx, keyporter.Command(), token.ID)
-					if !say(token.ID, on, err) {
+					if !report(token.ID, on, err) {
 						return
 					}
 				}
@@ -82,9 +82,9 @@ func victim(url string) {
 	all.Wait()
 }
 
-// TestWhatWasAcknowledgedSurvivesAKill kills a process that changes tokens fifty times at
-// some moment, and looks each time for every change that it had acknowledged.
-func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
+// TestAcknowledgedChangesSurviveAKill kills a process that changes tokens at a random moment, fifty times.
+// Every change that it had acknowledged must be in the database.
+func TestAcknowledgedChangesSurviveAKill(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
@@ -105,20 +105,20 @@ func TestWhatWasAcknowledgedSurvivesAKill(t *testing.T) {
 				if err != nil {
 					t.Fatalf("token %s was acknowledged: %v", id, err)
 				}
-				// The change after the last that was acknowledged may have happened, too.
+				// One more change may have happened without being acknowledged.
 				if enabled := fmt.Sprint(token.Enabled); enabled != state && !changedOnce(t, n, ada.OrganizationID, id, state) {
-					t.Errorf("token %s: enabled %s, acknowledged was %s", id, enabled, state)
+					t.Errorf("token %s: enabled is %s, but %s was acknowledged", id, enabled, state)
 				}
 			}
 		}
 		t.Logf("%d acknowledged changes over 50 kills", acknowledged)
 		if acknowledged < 50 {
-			t.Error("too few changes to mean anything")
+			t.Error("too few changes for the test to mean anything")
 		}
 	})
 }
 
-// changedOnce tells whether the last event of the token is one more than the acknowledged state tells of.
+// changedOnce reports whether the token's last event is exactly one change after the acknowledged state.
 func changedOnce(t *testing.T, n *keyportertest.Node, organization, token keyporter.ID, acknowledged string) bool {
 	t.Helper()
 	events, err := n.DB.Events(t.Context(), organization, "", 200)
@@ -133,7 +133,7 @@ func changedOnce(t *testing.T, n *keyportertest.Node, organization, token keypor
 	return false
 }
 
-// killedVictim starts a victim, kills it soon after its first word, and returns the whole lines that it said.
+// killedVictim starts a victim, kills it soon after its first line, and returns all complete lines.
 func killedVictim(t *testing.T, url string) []string {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -151,14 +151,14 @@ func killedVictim(t *testing.T, url string) []string {
 	for in := bufio.NewReader(stdout); ; {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			break // a line that was cut wasn't said
+			break // an incomplete line doesn't count
 		}
 		if lines = append(lines, strings.TrimSpace(line)); len(lines) == 1 {
 			time.AfterFunc(rand.N(40*time.Millisecond), func() { _ = cmd.Process.Kill() })
 		}
 	}
 	if err := cmd.Wait(); err == nil || stderr.Len() > 0 {
-		t.Fatalf("the victim ended by itself: %v, %s", err, stderr.String())
+		t.Fatalf("the victim wasn't killed, or failed: %v, %s", err, stderr.String())
 	}
 	return lines
 }

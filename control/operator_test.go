@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestOperatorsMakeOperators(t *testing.T) {
+func TestOperatorsAppointOperators(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -16,11 +16,11 @@ func TestOperatorsMakeOperators(t *testing.T) {
 		me, ada := keyportertest.Session(operator), keyportertest.Session(w.ada)
 		suspend := func(a keyporter.Actor) error { return w.Control.DisableOrganization(ctx, a, w.eve.OrganizationID) }
 
-		kindOf(t, suspend(ada), keyporter.Forbidden)
-		kindOf(t, w.Control.AppointOperator(ctx, ada, w.ada.ID), keyporter.Forbidden)
+		wantKind(t, suspend(ada), keyporter.Forbidden)
+		wantKind(t, w.Control.AppointOperator(ctx, ada, w.ada.ID), keyporter.Forbidden)
 		before := events(t, w, w.ada.OrganizationID)
 		for range 2 { // the second time changes nothing
-			kindOf(t, w.Control.AppointOperator(ctx, me, w.ada.ID), fine)
+			wantKind(t, w.Control.AppointOperator(ctx, me, w.ada.ID), noError)
 		}
 		if n := events(t, w, w.ada.OrganizationID) - before; n != 1 {
 			t.Errorf("%d events", n)
@@ -30,12 +30,12 @@ func TestOperatorsMakeOperators(t *testing.T) {
 			t.Errorf("%+v, %v", p, err)
 		}
 		ada = keyportertest.Session(p.User)
-		kindOf(t, w.Control.DismissOperator(ctx, ada, w.ada.ID), keyporter.Forbidden) // so there is always one
-		kindOf(t, w.Control.DismissOperator(ctx, me, w.ada.ID), fine)
-		// A session that began when he was one is none of an operator's any more.
-		kindOf(t, w.Control.AppointOperator(ctx, ada, w.grace.ID), keyporter.Forbidden)
-		kindOf(t, w.Control.DismissOperator(ctx, keyporter.Command(), operator.ID), fine) // the machine's owner has other ways back in
-		kindOf(t, w.Control.AppointOperator(ctx, keyporter.Command(), "01jnosuchuser"), keyporter.NotFound)
+		wantKind(t, w.Control.DismissOperator(ctx, ada, w.ada.ID), keyporter.Forbidden) // so that one always remains
+		wantKind(t, w.Control.DismissOperator(ctx, me, w.ada.ID), noError)
+		// A session that started while they were an operator has lost that power, too.
+		wantKind(t, w.Control.AppointOperator(ctx, ada, w.grace.ID), keyporter.Forbidden)
+		wantKind(t, w.Control.DismissOperator(ctx, keyporter.Command(), operator.ID), noError) // the machine's owner has other ways back in
+		wantKind(t, w.Control.AppointOperator(ctx, keyporter.Command(), "01jnosuchuser"), keyporter.NotFound)
 	})
 }
 
@@ -43,10 +43,10 @@ func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		pair := []keyporter.User{w.ada, w.eve} // of two organizations
+		pair := []keyporter.User{w.ada, w.eve} // from different organizations
 		for range 20 {
 			for _, u := range pair {
-				kindOf(t, w.Control.AppointOperator(t.Context(), keyporter.Command(), u.ID), fine)
+				wantKind(t, w.Control.AppointOperator(t.Context(), keyporter.Command(), u.ID), noError)
 			}
 			var errs [2]error
 			var all sync.WaitGroup
@@ -56,19 +56,19 @@ func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
 			}
 			all.Wait()
 			if (errs[0] == nil) == (errs[1] == nil) {
-				t.Fatalf("both dismissed each other, or neither: %v", errs)
+				t.Fatalf("both or neither were dismissed: %v", errs)
 			}
 		}
 	})
 }
 
-func TestAnOperatorWhoIsAppointedEndsTheSetupLink(t *testing.T) {
+func TestAppointingAnOperatorEndsTheSetupLink(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	code, err := w.Control.SetupCode(t.Context(), keyporter.Command())
 	if err != nil || code == "" {
 		t.Fatalf("%q, %v", code, err)
 	}
-	kindOf(t, w.Control.AppointOperator(t.Context(), keyporter.Command(), w.ada.ID), fine)
-	kindOf(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
+	wantKind(t, w.Control.AppointOperator(t.Context(), keyporter.Command(), w.ada.ID), noError)
+	wantKind(t, w.Control.SetupOpen(t.Context(), keyportertest.Nobody(), code), keyporter.NotFound)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-func TestListsOfOrganizations(t *testing.T) {
+func TestListingOrganizations(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -41,23 +41,23 @@ func TestListsOfOrganizations(t *testing.T) {
 	})
 }
 
-func TestAnOperatorCannotLockHimselfOut(t *testing.T) {
+func TestOperatorsCannotLockThemselvesOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	u := w.operator(t)
 	ctx, me := t.Context(), keyportertest.Session(u)
-	kindOf(t, w.Control.DisableOrganization(ctx, me, u.OrganizationID), keyporter.Forbidden)
-	kindOf(t, w.Control.DisableUser(ctx, me, u.ID), keyporter.Forbidden)
-	kindOf(t, w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID), fine)
+	wantKind(t, w.Control.DisableOrganization(ctx, me, u.OrganizationID), keyporter.Forbidden)
+	wantKind(t, w.Control.DisableUser(ctx, me, u.ID), keyporter.Forbidden)
+	wantKind(t, w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID), noError)
 	_, err := w.Control.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
-	kindOf(t, err, keyporter.Forbidden)
+	wantKind(t, err, keyporter.Forbidden)
 	_, err = w.Control.UsersOf(ctx, keyportertest.Session(w.admin), control.UserList{OrganizationID: w.admin.OrganizationID})
-	kindOf(t, err, keyporter.Forbidden)
-	kindOf(t, w.Control.EnableOrganization(ctx, me, w.ada.OrganizationID), fine)
+	wantKind(t, err, keyporter.Forbidden)
+	wantKind(t, w.Control.EnableOrganization(ctx, me, w.ada.OrganizationID), noError)
 }
 
-// TestAnOperatorBringsTheFirstAdministrator gives what he doesn't hold himself.
-func TestAnOperatorBringsTheFirstAdministrator(t *testing.T) {
+// TestOperatorsCreateTheFirstAdministrator checks that operators can grant permissions they don't have themselves.
+func TestOperatorsCreateTheFirstAdministrator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyportertest.Session(w.operator(t))
@@ -69,12 +69,12 @@ func TestAnOperatorBringsTheFirstAdministrator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kindOf(t, w.Control.SetPassword(ctx, me, u.ID, keyportertest.Password), fine)
+	wantKind(t, w.Control.SetPassword(ctx, me, u.ID, keyportertest.Password), noError)
 	_, err = w.Control.CreateUser(ctx, me, control.NewUser{OrganizationID: "nowhere", Login: "second@new.example", Password: keyportertest.Password})
-	kindOf(t, err, keyporter.NotFound)
+	wantKind(t, err, keyporter.NotFound)
 }
 
-func TestWhatIsSoAlreadyIsNoEvent(t *testing.T) {
+func TestChangesWithoutEffectWriteNoEvent(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -91,20 +91,20 @@ func TestWhatIsSoAlreadyIsNoEvent(t *testing.T) {
 			}
 		}
 		if n := events(t, w, org) - before; n != 4 {
-			t.Errorf("four changes, and %d events", n)
+			t.Errorf("four changes, but %d events", n)
 		}
 	})
 }
 
-func TestFlagsAndOrganizationsThatAreNotThere(t *testing.T) {
+func TestUnknownFlagsAndOrganizations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, me := t.Context(), keyporter.Command()
-	kindOf(t, w.Control.GrantFlag(ctx, me, w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
-	kindOf(t, w.Control.WithdrawFlag(ctx, me, w.eve.OrganizationID, "api"), keyporter.Invalid)
-	kindOf(t, w.Control.GrantFlag(ctx, me, "nowhere", keyporter.FlagAPI), keyporter.NotFound)
-	kindOf(t, w.Control.DisableOrganization(ctx, me, "nowhere"), keyporter.NotFound)
-	kindOf(t, w.Control.DisableUser(ctx, me, "nobody"), keyporter.NotFound)
+	wantKind(t, w.Control.GrantFlag(ctx, me, w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
+	wantKind(t, w.Control.WithdrawFlag(ctx, me, w.eve.OrganizationID, "api"), keyporter.Invalid)
+	wantKind(t, w.Control.GrantFlag(ctx, me, "nowhere", keyporter.FlagAPI), keyporter.NotFound)
+	wantKind(t, w.Control.DisableOrganization(ctx, me, "nowhere"), keyporter.NotFound)
+	wantKind(t, w.Control.DisableUser(ctx, me, "nobody"), keyporter.NotFound)
 	_, err := w.Control.OrganizationByID(ctx, me, "nowhere")
-	kindOf(t, err, keyporter.NotFound)
+	wantKind(t, err, keyporter.NotFound)
 }

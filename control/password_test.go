@@ -9,8 +9,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestPasswordHashesCostWhatOWASPAsksFor: tests hash passwords cheaply, and the product must not.
-func TestPasswordHashesCostWhatOWASPAsksFor(t *testing.T) {
+// TestPasswordHashesFollowOWASP checks the parameters outside of tests, which use cheaper ones.
+func TestPasswordHashesFollowOWASP(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	product := control.New(w.DB, control.Options{})
@@ -19,7 +19,7 @@ func TestPasswordHashesCostWhatOWASPAsksFor(t *testing.T) {
 	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("the hash is %q, %v", hash, err)
 	}
-	// What a password was hashed with is in its hash, so both can read each other's.
+	// A hash contains its parameters, so each can verify the other's hashes.
 	for _, c := range []*control.Control{product, w.Control} {
 		for _, login := range []string{u.Login, w.ada.Login} {
 			if _, err := c.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: login, Password: keyportertest.Password}); err != nil {

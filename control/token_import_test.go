@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// imported is a token of another system, whose secret goes by its name.
+// imported returns a token from another system, with a secret derived from its name.
 func imported(line int, login, name string) control.ImportedToken {
 	s, err := keyporter.ReadImportedSecret(keyporter.UserToken, "the-secret-of-the-token-"+strings.ReplaceAll(name, " ", "-"))
 	if err != nil {
@@ -30,7 +30,7 @@ func mustImport(t *testing.T, c *control.Control, tokens []control.ImportedToken
 	}
 }
 
-func TestAnImportIsRepeatable(t *testing.T) {
+func TestImportsAreRepeatable(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -40,7 +40,7 @@ func TestAnImportIsRepeatable(t *testing.T) {
 		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{New: 3, Enabled: 1})
 		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 3})
 
-		// What its owner did with one since then stays, and one that has expired is still there.
+		// Another import keeps what the owner has changed, and finds tokens that have expired.
 		_, tokens, err := w.Control.TokensOf(t.Context(), keyporter.Command(), w.ada.ID, keyporter.UserToken, "")
 		if err != nil || len(tokens) != 2 {
 			t.Fatalf("%d tokens, %v", len(tokens), err)
@@ -73,12 +73,12 @@ func TestAnImportIsRepeatable(t *testing.T) {
 			}
 		}
 		if slices.Sort(names); !slices.Equal(names, []string{"Export", "Export three", "Sync"}) {
-			t.Errorf("events tell of %q", names)
+			t.Errorf("there are events for %q", names)
 		}
 	})
 }
 
-func TestAnImportTakesAllOrNothing(t *testing.T) {
+func TestImportsAreAllOrNothing(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -90,7 +90,7 @@ func TestAnImportTakesAllOrNothing(t *testing.T) {
 		}
 		file := []control.ImportedToken{
 			imported(2, "ada@acme.example", "Good"),
-			imported(3, "nobody@acme.example", "Of nobody"),
+			imported(3, "nobody@acme.example", "Of an unknown user"),
 			imported(4, "ada@acme.example", "TAKEN"),
 			imported(5, "eve@other.example", "Of another organization"),
 			imported(6, "grace@acme.example", "There"),
@@ -125,8 +125,9 @@ func TestAnImportTakesAllOrNothing(t *testing.T) {
 	})
 }
 
-// TestTwoImportsOfOneFileAtOnce has one of them import each token, and the other find it.
-func TestTwoImportsOfOneFileAtOnce(t *testing.T) {
+// TestImportingAFileTwiceAtOnce checks that exactly one of two imports creates each token, and the other
+// finds it.
+func TestImportingAFileTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -135,18 +136,18 @@ func TestTwoImportsOfOneFileAtOnce(t *testing.T) {
 			file[i] = imported(i, "ada@acme.example", fmt.Sprint("Export ", i))
 		}
 		var both sync.WaitGroup
-		var came [2]control.Import
-		for i := range came {
+		var results [2]control.Import
+		for i := range results {
 			both.Go(func() {
 				var err error
-				if came[i], err = w.Control.ImportTokens(t.Context(), keyporter.Command(), file, control.ImportOptions{}); err != nil {
+				if results[i], err = w.Control.ImportTokens(t.Context(), keyporter.Command(), file, control.ImportOptions{}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		both.Wait()
-		if len(came[0].Faults)+len(came[1].Faults) > 0 || came[0].New+came[1].New != len(file) || came[0].There+came[1].There != len(file) {
-			t.Errorf("%+v", came)
+		if len(results[0].Faults)+len(results[1].Faults) > 0 || results[0].New+results[1].New != len(file) || results[0].There+results[1].There != len(file) {
+			t.Errorf("%+v", results)
 		}
 	})
 }
@@ -156,12 +157,13 @@ func TestWhoMayImport(t *testing.T) {
 	w := newWorld(t, keyportertest.SQLite(t))
 	for _, actor := range []keyporter.Actor{{}, keyportertest.Session(w.ada), keyportertest.Session(w.admin)} {
 		_, err := w.Control.ImportTokens(t.Context(), actor, []control.ImportedToken{imported(1, "ada@acme.example", "Export")}, control.ImportOptions{})
-		kindOf(t, err, keyporter.Forbidden)
+		wantKind(t, err, keyporter.Forbidden)
 	}
 }
 
-// TestWhatWasDeletedIsNotImportedAgain: who deletes a token has his reason, and the file still has it switched on.
-func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
+// TestDeletedTokensAreNotImportedAgain deletes a token that the file still has as switched on. Someone who
+// deletes a token doesn't want it back.
+func TestDeletedTokensAreNotImportedAgain(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -175,17 +177,17 @@ func TestWhatWasDeletedIsNotImportedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 1, Deleted: 1})
-		file[0].Login, file[0].Name = "grace@acme.example", "Renamed" // it is the secret that may be known
+		file[0].Login, file[0].Name = "grace@acme.example", "Renamed" // the secret may have leaked, whatever its name
 		mustImport(t, w.Control, file, control.ImportOptions{}, control.Import{There: 1, Deleted: 1})
 		if _, err := w.DB.TokenBySecret(t.Context(), file[0].Secret.Hash); keyporter.KindOf(err) != keyporter.NotFound {
-			t.Errorf("the secret opens a token again: %v", err)
+			t.Errorf("the secret works again: %v", err)
 		}
 	})
 }
 
-// TestATokenThatIsDeletedWhileItIsImported has the owner delete it while the import is
-// under way, on its last line. Each of the two may win; the token is gone in any case.
-func TestATokenThatIsDeletedWhileItIsImported(t *testing.T) {
+// TestDeletingATokenDuringItsImport has the owner delete the token of an import's last line while the
+// import is running. Whichever wins, the token must be gone in the end.
+func TestDeletingATokenDuringItsImport(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -216,7 +218,7 @@ func TestATokenThatIsDeletedWhileItIsImported(t *testing.T) {
 			})
 			both.Wait()
 			if _, err := w.DB.TokenBySecret(t.Context(), leaked.Secret.Hash); keyporter.KindOf(err) != keyporter.NotFound {
-				t.Errorf("round %d: the token is there again: %v", round, err)
+				t.Errorf("round %d: the token is back: %v", round, err)
 			}
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestWhoMayManageUsersRolesAndOrganizations walks every operation with every actor. The
-// words stand for: f fine, x forbidden, n not found, u unauthorized.
+// TestWhoMayManageUsersRolesAndOrganizations tries every operation with every kind of actor. Results are
+// f for fine, x for forbidden, n for not found, and u for unauthorized.
 func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
@@ -33,32 +33,32 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 		actor keyporter.Actor
 	}{
 		{"nobody", keyporter.Actor{}},
-		{"who claims to be an administrator", keyporter.Actor{User: w.admin}},
+		{"nobody, posing as an administrator", keyporter.Actor{User: w.admin}},
 		{"api user", keyportertest.Session(w.ada)},
 		{"auditor", keyportertest.Session(auditor)},
 		{"switched off", keyportertest.Session(off)},
-		{"of another, suspended", keyportertest.Session(gone)},
-		{"administrator of another", keyportertest.Session(w.eve)},
+		{"of a suspended organization", keyportertest.Session(gone)},
+		{"administrator elsewhere", keyportertest.Session(w.eve)},
 		{"administrator", keyportertest.Session(w.admin)},
-		{"operator of another", keyportertest.Session(w.operator(t))},
+		{"operator elsewhere", keyportertest.Session(w.operator(t))},
 		{"command line", keyporter.Command()},
 	}
 	org := w.ada.OrganizationID
 	fresh := func() string { return string(keyporter.NewID(time.Now())) }
-	err2 := func(_ any, err error) error { return err }
+	errOf := func(_ any, err error) error { return err }
 	member := []keyporter.ID{keyporter.RoleMember}
 	custom := func() keyporter.Role { return w.role(t, fresh()) }
 	for _, op := range []struct {
 		name string
-		want string // of each actor
+		want string // the result for each actor
 		do   func(keyporter.Actor) error
 	}{
 		{"list users", "uuxxxxnfff", func(a keyporter.Actor) error {
-			return err2(w.Control.UsersOf(ctx, a, control.UserList{OrganizationID: org}))
+			return errOf(w.Control.UsersOf(ctx, a, control.UserList{OrganizationID: org}))
 		}},
-		{"see a user", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Profile(ctx, a, w.grace.ID)) }},
+		{"see a user", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.Profile(ctx, a, w.grace.ID)) }},
 		{"add a user", "uuxxxxnfff", func(a keyporter.Actor) error {
-			return err2(w.Control.CreateUser(ctx, a, control.NewUser{OrganizationID: org, Login: fresh() + "@acme.example", Password: keyportertest.Password}))
+			return errOf(w.Control.CreateUser(ctx, a, control.NewUser{OrganizationID: org, Login: fresh() + "@acme.example", Password: keyportertest.Password}))
 		}},
 		{"disable a user", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.DisableUser(ctx, a, w.grace.ID) }},
 		{"enable a user", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.EnableUser(ctx, a, w.grace.ID) }},
@@ -67,44 +67,44 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 		}},
 		{"set roles", "uuxxxxnfff", func(a keyporter.Actor) error { return w.Control.SetUserRoles(ctx, a, w.grace.ID, member) }},
 		{"preview roles", "uuxxxxnfff", func(a keyporter.Actor) error {
-			return err2(w.Control.PreviewUserRoles(ctx, a, control.UserRoles{UserID: w.grace.ID, Shown: w.roles(t, w.grace)}))
+			return errOf(w.Control.PreviewUserRoles(ctx, a, control.UserRoles{UserID: w.grace.ID, Shown: w.roles(t, w.grace)}))
 		}},
-		{"preview disabling", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.PreviewDisable(ctx, a, w.grace.ID)) }},
-		{"make an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.AppointOperator(ctx, a, w.grace.ID) }},
-		{"end an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.DismissOperator(ctx, a, w.grace.ID) }},
-		{"list roles", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Roles(ctx, a, org)) }},
-		{"see a role", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.Role(ctx, a, custom().ID)) }},
-		{"see holders", "uuxxxxnfff", func(a keyporter.Actor) error { return err2(w.Control.HoldersOf(ctx, a, custom().ID, "")) }},
-		{"make a role", "uuxxxxnfxf", func(a keyporter.Actor) error {
-			return err2(w.Control.CreateRole(ctx, a, keyporter.Role{OrganizationID: org, Name: fresh()}))
+		{"preview disabling", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.PreviewDisable(ctx, a, w.grace.ID)) }},
+		{"appoint an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.AppointOperator(ctx, a, w.grace.ID) }},
+		{"dismiss an operator", "uuxxxxnxff", func(a keyporter.Actor) error { return w.Control.DismissOperator(ctx, a, w.grace.ID) }},
+		{"list roles", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.Roles(ctx, a, org)) }},
+		{"see a role", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.Role(ctx, a, custom().ID)) }},
+		{"see holders", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.HoldersOf(ctx, a, custom().ID, "")) }},
+		{"create a role", "uuxxxxnfxf", func(a keyporter.Actor) error {
+			return errOf(w.Control.CreateRole(ctx, a, keyporter.Role{OrganizationID: org, Name: fresh()}))
 		}},
-		{"change a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.UpdateRole(ctx, a, custom())) }},
-		{"preview a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.PreviewRole(ctx, a, custom())) }},
+		{"change a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return errOf(w.Control.UpdateRole(ctx, a, custom())) }},
+		{"preview a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return errOf(w.Control.PreviewRole(ctx, a, custom())) }},
 		{"delete a role", "uuxxxxnfxf", func(a keyporter.Actor) error { return w.Control.DeleteRole(ctx, a, custom().ID, 1) }},
-		{"preview deleting", "uuxxxxnfxf", func(a keyporter.Actor) error { return err2(w.Control.PreviewRoleDeletion(ctx, a, custom().ID)) }},
+		{"preview deleting", "uuxxxxnfxf", func(a keyporter.Actor) error { return errOf(w.Control.PreviewRoleDeletion(ctx, a, custom().ID)) }},
 
-		{"list organizations", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Organizations(ctx, a, "", "")) }},
-		{"see an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.OrganizationByID(ctx, a, org)) }},
-		{"make an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.CreateOrganization(ctx, a, fresh())) }},
+		{"list organizations", "uuxxxxxxff", func(a keyporter.Actor) error { return errOf(w.Control.Organizations(ctx, a, "", "")) }},
+		{"see an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return errOf(w.Control.OrganizationByID(ctx, a, org)) }},
+		{"create an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return errOf(w.Control.CreateOrganization(ctx, a, fresh())) }},
 		{"suspend an organization", "uuxxxxxxff", func(a keyporter.Actor) error { return w.Control.DisableOrganization(ctx, a, gone.OrganizationID) }},
 		{"grant a flag", "uuxxxxxxff", func(a keyporter.Actor) error { return w.Control.GrantFlag(ctx, a, org, keyporter.FlagAPI) }},
 		{"withdraw a flag", "uuxxxxxxff", func(a keyporter.Actor) error {
 			return w.Control.WithdrawFlag(ctx, a, org, keyporter.FlagOrganizationAPIToken)
 		}},
-		{"list users of the instance", "uuxxxxxxff", func(a keyporter.Actor) error { return err2(w.Control.Users(ctx, a, "")) }},
-		{"list another's tokens", "uuxxxxnfxf", func(a keyporter.Actor) error {
+		{"list users of the instance", "uuxxxxxxff", func(a keyporter.Actor) error { return errOf(w.Control.Users(ctx, a, "")) }},
+		{"list a user's tokens", "uuxxxxnfxf", func(a keyporter.Actor) error {
 			_, _, err := w.Control.TokensOf(ctx, a, w.ada.ID, keyporter.UserToken, "")
 			return err
 		}},
 	} {
 		for i, a := range actors {
-			want := map[byte]keyporter.Kind{'f': fine, 'x': keyporter.Forbidden, 'n': keyporter.NotFound, 'u': keyporter.Unauthorized}[op.want[i]]
-			t.Run(a.name+" may "+op.name, func(t *testing.T) { kindOf(t, op.do(a.actor), want) })
+			want := map[byte]keyporter.Kind{'f': noError, 'x': keyporter.Forbidden, 'n': keyporter.NotFound, 'u': keyporter.Unauthorized}[op.want[i]]
+			t.Run(a.name+" may "+op.name, func(t *testing.T) { wantKind(t, op.do(a.actor), want) })
 		}
 	}
 }
 
-func TestWhatIsNotThereAndWhatIsAnothersLookAlike(t *testing.T) {
+func TestOtherOrganizationsThingsLookMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, eve := t.Context(), keyportertest.Session(w.eve)
@@ -117,44 +117,44 @@ func TestWhatIsNotThereAndWhatIsAnothersLookAlike(t *testing.T) {
 		"delete":   func(_, role keyporter.ID) error { return w.Control.DeleteRole(ctx, eve, role, 1) },
 	} {
 		theirs, none := do(w.ada.ID, r.ID), do("01jnosuchuser", "01jnosuchrole")
-		kindOf(t, theirs, keyporter.NotFound)
+		wantKind(t, theirs, keyporter.NotFound)
 		if keyporter.MessageOf(theirs) != keyporter.MessageOf(none) {
-			t.Errorf("%s: %q, and when there is none %q", name, keyporter.MessageOf(theirs), keyporter.MessageOf(none))
+			t.Errorf("%s: %q, but if it doesn't exist, %q", name, keyporter.MessageOf(theirs), keyporter.MessageOf(none))
 		}
 	}
-	// Another organization's role is none to give, not even for who may do all.
-	kindOf(t, w.Control.SetUserRoles(ctx, eve, w.eve.ID, []keyporter.ID{keyporter.RoleAdministrator, r.ID}), keyporter.Invalid)
-	kindOf(t, w.Control.SetUserRoles(ctx, keyporter.Command(), w.eve.ID, []keyporter.ID{r.ID}), keyporter.Invalid)
+	// Nobody can give users the role of another organization, not even the command line.
+	wantKind(t, w.Control.SetUserRoles(ctx, eve, w.eve.ID, []keyporter.ID{keyporter.RoleAdministrator, r.ID}), keyporter.Invalid)
+	wantKind(t, w.Control.SetUserRoles(ctx, keyporter.Command(), w.eve.ID, []keyporter.ID{r.ID}), keyporter.Invalid)
 }
 
-func TestRolesThatChangedMeanwhileAreNotOverwritten(t *testing.T) {
+func TestConcurrentRoleAssignmentsConflict(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
 		in := control.UserRoles{UserID: w.ada.ID, Shown: w.ada.RoleIDs, RoleIDs: []keyporter.ID{keyporter.RoleMember, keyporter.RoleAuditor}}
-		kindOf(t, w.Control.ChangeUserRoles(ctx, admin, in), fine)
+		wantKind(t, w.Control.ChangeUserRoles(ctx, admin, in), noError)
 		in.RoleIDs = []keyporter.ID{keyporter.RoleDeveloper}
-		kindOf(t, w.Control.ChangeUserRoles(ctx, admin, in), keyporter.Conflict)
+		wantKind(t, w.Control.ChangeUserRoles(ctx, admin, in), keyporter.Conflict)
 		_, err := w.Control.PreviewUserRoles(ctx, admin, in)
-		kindOf(t, err, keyporter.Conflict)
+		wantKind(t, err, keyporter.Conflict)
 		if got := w.roles(t, w.ada); !slices.Equal(got, []keyporter.ID{keyporter.RoleAuditor, keyporter.RoleMember}) {
-			t.Errorf("he has %v", got)
+			t.Errorf("ada has %v", got)
 		}
 		before := events(t, w, w.ada.OrganizationID)
-		kindOf(t, w.Control.SetUserRoles(ctx, admin, w.ada.ID, []keyporter.ID{keyporter.RoleMember, keyporter.RoleAuditor, keyporter.RoleMember}), fine)
+		wantKind(t, w.Control.SetUserRoles(ctx, admin, w.ada.ID, []keyporter.ID{keyporter.RoleMember, keyporter.RoleAuditor, keyporter.RoleMember}), noError)
 		if events(t, w, w.ada.OrganizationID) != before {
-			t.Error("the same roles again are an event")
+			t.Error("setting the same roles again wrote an event")
 		}
 	})
 }
 
-func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
+func TestProfilesShowWhichRolesGrantAndBlock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.SQLite(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	blocks := w.role(t, "Interns", "-api.use")
-	w.give(t, w.ada, keyporter.RoleAPIUser, blocks.ID)
+	w.setRoles(t, w.ada, keyporter.RoleAPIUser, blocks.ID)
 	p, err := w.Control.Profile(ctx, admin, w.ada.ID)
 	if err != nil || len(p.Permissions) != len(keyporter.Permissions()) || len(p.Roles) != 2 || p.Organization.Name != "Acme" || p.WhyNot != "" {
 		t.Fatalf("%+v, %v", p, err)
@@ -173,7 +173,7 @@ func TestAProfileTellsWhichRolesGrantAndBlock(t *testing.T) {
 	}
 }
 
-func TestListsOfUsers(t *testing.T) {
+func TestListingUsers(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -213,7 +213,7 @@ func TestListsOfUsers(t *testing.T) {
 			t.Errorf("pages %v, %v", first, second)
 		}
 		if got, _ := list("", w.eve.ID); len(got) != 0 {
-			t.Errorf("behind a user of another organization: %v", got)
+			t.Errorf("after a user of another organization: %v", got)
 		}
 	})
 }
