@@ -124,8 +124,8 @@ func (w *world) faults(f front, r row, got answer, calls int64) (all []string) {
 	}
 	for line := range strings.SplitSeq(got.body, "\n") {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		bad(strings.Contains(strings.ToLower(line), "evil"), "the API is told %q", line)
-		bad(strings.HasPrefix(name, "X-Keyporter-") && value == "", "the API is told an empty %s", name)
+		bad(strings.Contains(strings.ToLower(line), "evil"), "the API gets %q", line)
+		bad(strings.HasPrefix(name, "X-Keyporter-") && value == "", "the API gets an empty %s", name)
 	}
 	bad(strings.Contains(got.body, w.secret) || strings.Contains(got.body, w.company) || strings.Contains(strings.ToLower(got.body), "userloginname"), "the API gets a credential")
 	for _, name := range []string{"User", "Login", "Request-Id"} {

@@ -79,7 +79,7 @@ func TestMalformedMessagesReachNoAPI(t *testing.T) {
 		"no body":               `<Envelope xmlns="` + soap11 + `"></Envelope>`,
 		"an empty body":         message(""),
 		"two bodies":            replaced("</soap:Body>", "</soap:Body><soap:Body><a/></soap:Body>"),
-		"something beside it":   replaced("<soap:Body>", "<soap:Other/><soap:Body>"),
+		"another body element":  replaced("<soap:Body>", "<soap:Other/><soap:Body>"),
 		"a header behind":       replaced("</soap:Body>", "</soap:Body><soap:Header/>"),
 		"two operations":        message(`<GetVersion_v1 xmlns="` + ns + `"/><FindEnvelopes_v1 xmlns="` + ns + `">` + call + `</FindEnvelopes_v1>`),
 		"two authorizations":    replaced("<envelopeId>", call+"<envelopeId>"),

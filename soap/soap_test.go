@@ -223,7 +223,7 @@ func TestEachWayToWriteAnAuthorization(t *testing.T) {
 	login := `<userLoginName>` + w.grace.Login + `</userLoginName>`
 	for name, a := range map[string]struct {
 		written string // as it is in the message
-		is      string // who calls
+		is      string // the caller's login name
 	}{
 		"plain":           {html.EscapeString(userToken(w.secret)), w.ada.Login},
 		"declared":        {html.EscapeString(`<?xml version="1.0" encoding="utf-16"?>` + "\r\n" + userToken(w.secret)), w.ada.Login},

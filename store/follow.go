@@ -84,7 +84,7 @@ const manyChanges = 100
 
 func (tx *Tx) many() bool { return len(tx.news) > manyChanges }
 
-func (db *DB) tell(news []Change) {
+func (db *DB) notify(news []Change) {
 	for _, f := range db.all() {
 		for _, c := range news {
 			f.Changed(c)

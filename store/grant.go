@@ -158,14 +158,14 @@ func (q queries) RefreshTokenByHash(ctx context.Context, hash keyporter.SecretHa
 	return one(ctx, q.q, scan, `SELECT grant_id, created_at, expires_at, used_at FROM refresh_tokens WHERE hash = $1`, hash[:])
 }
 
-// ConnectionStands reports whether a connection can be used: its user, organization and app are
+// ConnectionUsable reports whether a connection can be used: its user, organization and app are
 // all active, and the organization allows the app.
-func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) (bool, error) {
-	scan := func(row scanner) (stands bool, err error) {
-		err = row.Scan(&stands)
-		return stands, err
+func (q queries) ConnectionUsable(ctx context.Context, connection keyporter.ID) (bool, error) {
+	scan := func(row scanner) (usable bool, err error) {
+		err = row.Scan(&usable)
+		return usable, err
 	}
-	stands, err := one(ctx, q.q, scan, `
+	usable, err := one(ctx, q.q, scan, `
 		SELECT u.active AND o.active AND a.state = 'active' AND (`+allowsApp+`)
 		FROM connections c
 		JOIN users u ON u.id = c.user_id JOIN organizations o ON o.id = c.organization_id JOIN apps a ON a.id = c.app_id
@@ -173,5 +173,5 @@ func (q queries) ConnectionStands(ctx context.Context, connection keyporter.ID) 
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return false, nil
 	}
-	return stands, err
+	return usable, err
 }

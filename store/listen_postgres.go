@@ -141,7 +141,7 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 		// Do has already reported it.
 	case len(f) == 7:
 		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }
-		db.tell([]Change{{
+		db.notify([]Change{{
 			Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4]), AppID: id(f[5]), ConnectionID: id(f[6]),
 		}})
 	default:

@@ -139,7 +139,7 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 	if tx.many() {
 		defer db.reset()
 	} else {
-		defer db.tell(tx.news)
+		defer db.notify(tx.news)
 	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)

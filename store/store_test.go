@@ -264,7 +264,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 			t.Errorf("the next attempt: %+v", e)
 		}
 		if err := attempt(noon.Add(time.Minute)); err != nil {
-			t.Errorf("after the time it was told: %v", err)
+			t.Errorf("after the wait: %v", err)
 		}
 		do(t, db, func(tx *store.Tx) error { return tx.ForgetAttempts(t.Context(), "login ada") })
 		if err := attempt(noon); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/keyporter/keyporter/client"
 )
 
-// runMiddleware is an API that does nothing, with the middleware before it, which decides
-// by itself about what Keyporter at an address knows.
+// runMiddleware runs an API that does nothing behind the middleware, which decides with what it
+// keeps from the Keyporter at an address.
 func runMiddleware(address string) error {
 	c, err := client.New(client.Config{Address: "http://" + address, Secret: gatewaySecret().Reveal(), API: "esign", Mode: client.Decide})
 	if err != nil {
@@ -31,7 +31,7 @@ func runMiddleware(address string) error {
 	})
 }
 
-// measureDecisions measures a decision of the middleware as measureInProcess does a check.
+// measureDecisions measures decisions of the middleware the way measureInProcess measures checks.
 func measureDecisions(c *client.Client, o order) (p inProcess, err error) {
 	testing.Init()
 	if err := flag.Set("test.benchtime", o.Time.String()); err != nil {
@@ -56,5 +56,5 @@ func measureDecisions(c *client.Client, o order) (p inProcess, err error) {
 	}), nil
 }
 
-// gatewaySecret is the same in each run, as appSecret is.
+// gatewaySecret is the same in each run, like appSecret.
 func gatewaySecret() keyporter.Secret { return derived(keyporter.SecretGateway) }

@@ -77,7 +77,7 @@ func ask(t *testing.T, method, url, body string, headers ...string) (*http.Respo
 }
 
 // whoAmI asks the API who is calling, like the program billing-sync would.
-func whoAmI(t *testing.T, info demoInfo, token string) (status int, told string) {
+func whoAmI(t *testing.T, info demoInfo, token string) (status int, body string) {
 	t.Helper()
 	res, body := ask(t, http.MethodGet, info.URL+"/Api/v6/authorization/whoami", "", "ApiToken: "+token, "User-Agent: billing-sync/2.4 (+https://acme.example/sync)")
 	return res.StatusCode, res.Header.Get("WWW-Authenticate") + body
@@ -85,15 +85,15 @@ func whoAmI(t *testing.T, info demoInfo, token string) (status int, told string)
 
 func refused(t *testing.T, info demoInfo, token, why string) {
 	t.Helper()
-	if status, told := whoAmI(t, info, token); status != http.StatusUnauthorized || !strings.Contains(told, why) {
-		t.Errorf("the call got %d %s, want 401 and %q", status, told, why)
+	if status, body := whoAmI(t, info, token); status != http.StatusUnauthorized || !strings.Contains(body, why) {
+		t.Errorf("the call got %d %s, want 401 and %q", status, body, why)
 	}
 }
 
 func answered(t *testing.T, info demoInfo, token, login string) {
 	t.Helper()
-	if status, told := whoAmI(t, info, token); status != http.StatusOK || !strings.Contains(told, login) {
-		t.Errorf("the call got %d %s, want 200 for %s", status, told, login)
+	if status, body := whoAmI(t, info, token); status != http.StatusOK || !strings.Contains(body, login) {
+		t.Errorf("the call got %d %s, want 200 for %s", status, body, login)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 			[]string{"answers no token, after a valid one with the answer to another call", "answers a made-up token, after a valid one"},
 		},
 		{
-			"the client says which path he calls", "nginx/keyporter.conf", `proxy_set_header X-Forwarded-Uri    "";`, "",
+			"the client says which path it calls", "nginx/keyporter.conf", `proxy_set_header X-Forwarded-Uri    "";`, "",
 			[]string{"The client's own X-Forwarded-Uri reaches Keyporter"},
 		},
 		{

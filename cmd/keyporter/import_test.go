@@ -84,7 +84,7 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		"ada@acme.example,Name,kpu_" + foreign[:49]:           "length or checksum",
 		"ada@acme.example,Old " + foreign + "," + foreign:     "contains the token",
 	} {
-		told(t, "login,name,token\n"+good+foreign+"a\n"+line+"\n"+good+foreign+"b\n", line, 3, why)
+		mustReport(t, "login,name,token\n"+good+foreign+"a\n"+line+"\n"+good+foreign+"b\n", line, 3, why)
 	}
 	for line, why := range map[string]string{
 		foreign + ",yes,,":                  "must be true or false",
@@ -93,7 +93,7 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		foreign + ",true,2030-01-31 12:00,": "must look like",
 		foreign + ",true,,team":             "must be user or organization",
 	} {
-		told(t, "login,name,token,enabled,expires,kind\n"+good+foreign+"a,,,\n"+good+line+"\n"+good+foreign+"b,,,\n", line, 3, why)
+		mustReport(t, "login,name,token,enabled,expires,kind\n"+good+foreign+"a,,,\n"+good+line+"\n"+good+foreign+"b,,,\n", line, 3, why)
 	}
 	for line, why := range map[string]string{
 		`"sha256":"` + foreign + `"`: "64 hexadecimal digits",
@@ -110,14 +110,14 @@ func TestLinesThatCantBeImported(t *testing.T) {
 		`"token":123456789012345678901234567890`:                               "must be one JSON object",
 	} {
 		const good = `{"login":"ada@acme.example","name":"Export",`
-		told(t, good+`"token":"`+foreign+`a"}`+"\n"+good+line+"}\n"+good+`"token":"`+foreign+`b"}`+"\n", line, 2, why)
+		mustReport(t, good+`"token":"`+foreign+`a"}`+"\n"+good+line+"}\n"+good+`"token":"`+foreign+`b"}`+"\n", line, 2, why)
 	}
 	hash := keyporter.HashSecret(foreign)
-	told(t, "login,name,sha256\n"+good+strings.Repeat("0", 64)+"\n"+fmt.Sprintf("ada@acme.example,%s,%x\n", foreign, hash)+good+strings.Repeat("1", 64)+"\n", "the token as its name", 3, "contains the token")
-	told(t, `{"login":"a@b.example","name":"Export","token":"`+foreign+`"}`+"\n"+`["`+foreign+`"]`+"\n"+`{"login":"a@b.example","name":"Two","token":"`+foreign+`"}`, "array", 2, "must be one JSON object")
+	mustReport(t, "login,name,sha256\n"+good+strings.Repeat("0", 64)+"\n"+fmt.Sprintf("ada@acme.example,%s,%x\n", foreign, hash)+good+strings.Repeat("1", 64)+"\n", "the token as its name", 3, "contains the token")
+	mustReport(t, `{"login":"a@b.example","name":"Export","token":"`+foreign+`"}`+"\n"+`["`+foreign+`"]`+"\n"+`{"login":"a@b.example","name":"Two","token":"`+foreign+`"}`, "array", 2, "must be one JSON object")
 }
 
-func told(t *testing.T, file, what string, line int, why string) {
+func mustReport(t *testing.T, file, what string, line int, why string) {
 	t.Helper()
 	tokens, faults, err := read("-", "", file)
 	if err != nil || len(tokens) != 2 || len(faults) != 1 || faults[0].Line != line || !strings.Contains(faults[0].Why, why) {

@@ -101,8 +101,8 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	}
 
 	// Ask why, by the request ID and by the token.
-	if told := explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")); !strings.Contains(told, "Does this API version accept") || !strings.Contains(told, "REST versions 1 to 5") {
-		t.Errorf("explained as %s", told)
+	if answer := explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")); !strings.Contains(answer, "Does this API version accept") || !strings.Contains(answer, "REST versions 1 to 5") {
+		t.Errorf("explained as %s", answer)
 	}
 	open(b, info, "/refusals")
 	b.Look("refusals")
@@ -132,12 +132,12 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	if res.StatusCode != http.StatusUnauthorized || !strings.Contains(res.Header.Get("WWW-Authenticate"), "blocks Use the API") {
 		t.Errorf("blocked, the call got %d %s", res.StatusCode, res.Header.Get("WWW-Authenticate"))
 	}
-	for _, told := range []string{
+	for _, answer := range []string{
 		explained(t, d, "--request", res.Header.Get("X-Keyporter-Request-Id")),
 		explained(t, d, tokenID(b), "--login", "grace@acme.example"),
 	} {
-		if !strings.Contains(told, "Does a role of the owner grant Use the API") || !strings.Contains(told, "The role “No API” blocks Use the API (api.use) for ada@acme.example") {
-			t.Errorf("explained as %s", told)
+		if !strings.Contains(answer, "Does a role of the owner grant Use the API") || !strings.Contains(answer, "The role “No API” blocks Use the API (api.use) for ada@acme.example") {
+			t.Errorf("explained as %s", answer)
 		}
 	}
 	open(b, info, "/tokens")

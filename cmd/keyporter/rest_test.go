@@ -102,15 +102,15 @@ type newmanRun struct {
 // folder of the test.
 func newman(t *testing.T, info demoInfo, token string) (r newmanRun) {
 	t.Helper()
-	report := filepath.Join(t.TempDir(), "report.json")
+	path := filepath.Join(t.TempDir(), "report.json")
 	const postman = "../../docs/tutorials/postman/keyporter.postman_"
 	cmd := exec.CommandContext(t.Context(), "node", "../../.cache/newman/node_modules/newman/bin/newman.js", "run", postman+"collection.json",
 		"-e", postman+"environment.json", "--env-var", "address="+info.URL, "--env-var", "token="+token,
-		"--color", "off", "--disable-unicode", "--reporters", "cli,json", "--reporter-json-export", report)
+		"--color", "off", "--disable-unicode", "--reporters", "cli,json", "--reporter-json-export", path)
 	cmd.Env = append(os.Environ(), "no_proxy=*")
 	out, ended := cmd.CombinedOutput()
 	r.summary = string(out)
-	var told struct {
+	var report struct {
 		Collection struct {
 			Item []struct {
 				Name string
@@ -122,23 +122,23 @@ func newman(t *testing.T, info demoInfo, token string) (r newmanRun) {
 			Failures   []struct{ Source struct{ ID string } }
 		}
 	}
-	text, err := os.ReadFile(report)
+	text, err := os.ReadFile(path)
 	if err == nil {
-		err = json.Unmarshal(text, &told)
+		err = json.Unmarshal(text, &report)
 	}
 	if err != nil {
 		t.Fatalf("%v, %v (make needs installs newman)\n%s", err, ended, out)
 	}
 	names := map[string]string{}
-	for _, folder := range told.Collection.Item {
+	for _, folder := range report.Collection.Item {
 		for _, item := range folder.Item {
 			names[item.ID] = folder.Name + " / " + item.Name
 		}
 	}
-	for _, e := range told.Run.Executions {
+	for _, e := range report.Run.Executions {
 		r.sent = append(r.sent, names[e.Item.ID])
 	}
-	for _, f := range told.Run.Failures {
+	for _, f := range report.Run.Failures {
 		r.failed = append(r.failed, names[f.Source.ID])
 	}
 	if (ended != nil) != (len(r.failed) > 0) {

@@ -105,8 +105,8 @@ func TestARoleThatBlocks(t *testing.T) {
 	answered(t, info, info.Token, "ada@acme.example")
 	b.Click("form[data-preview] .main")
 	b.Wait("document.querySelector('.done')")
-	if status, told := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(told, "blocks Use the API") {
-		t.Errorf("the call got %d %s", status, told)
+	if status, body := whoAmI(t, info, info.Token); status != http.StatusForbidden || !strings.Contains(body, "blocks Use the API") {
+		t.Errorf("the call got %d %s", status, body)
 	}
 	says(t, b, ".results tbody tr", "Use the API", "No", "Api User", "Interns of the summer")
 	b.Look("user-blocked")

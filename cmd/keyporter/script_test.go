@@ -128,19 +128,19 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	// The commands run in a different process than the one that is called. It hears of their
 	// changes within a second, or later on a busy machine.
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		status, told := send(ts, req)
-		if status == want && strings.Contains(told, text) {
-			_, _ = io.WriteString(ts.Stdout(), told)
+		status, answer := send(ts, req)
+		if status == want && strings.Contains(answer, text) {
+			_, _ = io.WriteString(ts.Stdout(), answer)
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("want status %d and %q\n%s", want, text, told)
+			ts.Fatalf("want status %d and %q\n%s", want, text, answer)
 		}
 	}
 }
 
 // send returns the status of the response, and all of it.
-func send(ts *testscript.TestScript, req *http.Request) (status int, told string) {
+func send(ts *testscript.TestScript, req *http.Request) (status int, answer string) {
 	req = req.Clone(req.Context())
 	if req.GetBody != nil {
 		req.Body, _ = req.GetBody() // never fails for a string

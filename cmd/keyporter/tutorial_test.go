@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// block is a piece of code in a document.
+// block is a code block in a document.
 type block struct{ language, text string }
 
-// blocks reads the pieces of code of a document; those with the language "note" are its comments.
+// blocks returns the code blocks of a document. Its comments are blocks in the language "note".
 func blocks(t *testing.T, path string) (all []block) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -31,14 +31,14 @@ func blocks(t *testing.T, path string) (all []block) {
 	return all
 }
 
-// shell is a bash that stays for all commands of a document.
+// shell is a bash that runs all commands of a document.
 type shell struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Reader
 }
 
-// newShell starts a bash in a folder where docs is that of the repository, and nothing else.
+// newShell starts a bash in a folder that contains only the repository's docs.
 func newShell(t *testing.T) *shell {
 	t.Helper()
 	dir := t.TempDir()
@@ -70,7 +70,7 @@ func newShell(t *testing.T) *shell {
 	return &shell{t, in, bufio.NewReader(out)}
 }
 
-// run runs commands and returns what they print. What a read waits for is typed.
+// run runs commands and returns their output. typed is the input for the read command.
 func (s *shell) run(commands, typed string) (printed string) {
 	s.t.Helper()
 	commands = regexp.MustCompile(`(?m)^read .*$`).ReplaceAllString(commands, "$0\n"+typed)
@@ -89,17 +89,17 @@ func (s *shell) run(commands, typed string) (printed string) {
 	}
 }
 
-// tutorial is a document that people follow from its first to its last step.
+// tutorial is a document that people follow step by step.
 type tutorial struct {
 	path    string
-	answers int // that stand in it
+	answers int // in the document
 }
 
-// changing are ids, times and the names of requests, which are others each time.
+// changing matches IDs, times, and request IDs, which differ each time.
 var changing = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|<supportId>\w{24}<|"TraceId":"\w{24}"|"(User)?Id":"\w{26}"`)
 
-// follow runs each command as it stands in the tutorial, and wants the answers that stand
-// there. The token is what its reader made on the page; switchOn does what he does there later.
+// follow runs each command as it is in the tutorial, and expects the answers given there. The
+// reader has created token on the page; switchOn does what the reader does there later.
 func (u tutorial) follow(t *testing.T, info demoInfo, token string, switchOn func()) {
 	t.Helper()
 	sh := newShell(t)

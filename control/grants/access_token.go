@@ -91,7 +91,7 @@ func (g *Grants) AccessToken(ctx context.Context, secret string) (t keyporter.Ac
 		return t, under, err
 	}
 	t.Scopes = slices.DeleteFunc(t.Scopes, func(scope string) bool { return !slices.Contains(under.Scopes, scope) })
-	return t, under, g.stands(ctx, under)
+	return t, under, g.checkUsable(ctx, under)
 }
 
 // DeleteAccessToken ends an access token. If it has ended already, that is no error.

@@ -52,7 +52,7 @@ func (g *Grants) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Gran
 func (g *Grants) StandingGrant(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	grant, err := g.GrantByID(ctx, id)
 	if err == nil {
-		err = g.stands(ctx, grant)
+		err = g.checkUsable(ctx, grant)
 	}
 	return grant, err
 }
@@ -76,7 +76,7 @@ func (g *Grants) GrantByCode(ctx context.Context, from Caller, code string) (key
 	case !g.now().Before(grant.CodeEndsAt):
 		err = notFound("code")
 	default:
-		err = g.stands(ctx, grant)
+		err = g.checkUsable(ctx, grant)
 	}
 	return grant, err
 }
@@ -88,7 +88,7 @@ func (g *Grants) GrantByDeviceCode(ctx context.Context, code string) (keyporter.
 		err = notFound("code")
 	}
 	if err == nil {
-		err = g.stands(ctx, grant)
+		err = g.checkUsable(ctx, grant)
 	}
 	return grant, err
 }
@@ -113,13 +113,14 @@ func (g *Grants) Redeem(ctx context.Context, from Caller, grant keyporter.Grant,
 	})
 }
 
-// stands wants user, organization and app of a grant to be active, and the organization to allow the app.
-func (g *Grants) stands(ctx context.Context, grant keyporter.Grant) error {
+// checkUsable returns an error unless the user, organization, and app of a grant are active, and the
+// organization allows the app.
+func (g *Grants) checkUsable(ctx context.Context, grant keyporter.Grant) error {
 	if grant.ConnectionID == "" {
 		return nil
 	}
-	stands, err := g.db.ConnectionStands(ctx, grant.ConnectionID)
-	if err == nil && !stands {
+	usable, err := g.db.ConnectionUsable(ctx, grant.ConnectionID)
+	if err == nil && !usable {
 		err = notFound("connection")
 	}
 	return err

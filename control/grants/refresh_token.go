@@ -66,7 +66,7 @@ func (g *Grants) refreshToken(ctx context.Context, secret string) (grant keyport
 	if now := g.now(); !now.Before(t.ExpiresAt) || !now.Before(grant.EndsAt) {
 		return grant, t, notFound("refresh token")
 	}
-	return grant, t, g.stands(ctx, grant)
+	return grant, t, g.checkUsable(ctx, grant)
 }
 
 func usedTooLongAgo(t keyporter.RefreshToken, arrived time.Time) bool {

@@ -1,6 +1,6 @@
 -- Rules for every migration: one text for SQLite and PostgreSQL; forward only; works
 -- under the release before it. Times are Unix milliseconds, 0 is never. A name_key or
--- login_key is the name as keyporter.Fold makes it. Flags, permissions and predefined
+-- login_key is the name that keyporter.Fold returns. Flags, permissions and predefined
 -- roles are closed lists in code and have no tables.
 
 -- +goose Up
@@ -79,7 +79,7 @@ CREATE TABLE token_secrets (
 );
 CREATE INDEX token_secrets_token ON token_secrets (token_id, created_at);
 
--- No foreign keys: an event outlives what it tells of.
+-- No foreign keys: an event outlives what it is about.
 CREATE TABLE events (
     id              TEXT PRIMARY KEY,
     at              BIGINT NOT NULL,
@@ -108,13 +108,13 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id);
 CREATE INDEX sessions_expires ON sessions (expires_at);
 
--- The one-time link that makes the first operator.
+-- The one-time link with which the first operator signs up.
 CREATE TABLE setup_links (
     hash       BYTEA PRIMARY KEY,
     expires_at BIGINT NOT NULL
 );
 
--- Attempts that are limited; next_at is the theoretical arrival time of GCRA.
+-- Limited attempts; next_at is the theoretical arrival time of GCRA.
 CREATE TABLE attempts (
     what    TEXT PRIMARY KEY,
     next_at BIGINT NOT NULL

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- For whom organization tokens spoke: allowed calls only, so that a row is a user who
--- was there, and a version that takes these tokens.
+-- The users organization tokens acted for. Only allowed calls are counted, so each row has a
+-- user who existed, and a version that accepts these tokens.
 CREATE TABLE token_logins (
     token_id TEXT NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
     login    TEXT NOT NULL,

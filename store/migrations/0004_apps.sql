@@ -13,7 +13,7 @@ CREATE TABLE apps (
     authentication  TEXT NOT NULL,
     keys            TEXT NOT NULL,
     redirect_uris   TEXT NOT NULL, -- JSON list of strings
-    scopes          TEXT NOT NULL, -- separated by blanks, a ? behind those that are optional
+    scopes          TEXT NOT NULL, -- separated by spaces; optional ones end in ?
     device          BOOLEAN NOT NULL,
     own_tokens      BOOLEAN NOT NULL,
     without_pkce    BOOLEAN NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE app_secrets (
 );
 CREATE INDEX app_secrets_app ON app_secrets (app_id, created_at);
 
--- Who is responsible for an app, and may change it.
+-- The people responsible for an app, who may change it.
 CREATE TABLE app_people (
     app_id  TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -56,7 +56,7 @@ CREATE TABLE organization_apps (
     PRIMARY KEY (organization_id, app_id)
 );
 
--- What the publisher of an app is to be told, until he has heard it.
+-- Notifications for publishers of apps that haven't been delivered yet.
 CREATE TABLE deliveries (
     id         TEXT PRIMARY KEY, -- webhook-id
     app_id     TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
@@ -82,8 +82,8 @@ CREATE TABLE connections (
 CREATE INDEX connections_organization ON connections (organization_id, id);
 CREATE INDEX connections_of_app ON connections (app_id, id);
 
--- One authorization that an app was given: under a connection, or, with client
--- credentials, its own. Codes and tokens come out of it.
+-- An authorization of an app: under a connection, or, with client credentials, its own.
+-- Codes and tokens are issued under it.
 CREATE TABLE grants (
     id                TEXT PRIMARY KEY,
     app_id            TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
@@ -99,7 +99,7 @@ CREATE TABLE grants (
     device_expires_at BIGINT NOT NULL,
     device_used_at    BIGINT NOT NULL,
     created_at        BIGINT NOT NULL,
-    ends_at           BIGINT NOT NULL, -- after it nothing is refreshed
+    ends_at           BIGINT NOT NULL, -- nothing is refreshed after that
     revoked_at        BIGINT NOT NULL
 );
 CREATE INDEX grants_connection ON grants (connection_id);
@@ -119,7 +119,7 @@ CREATE TABLE access_tokens (
 CREATE INDEX access_tokens_grant ON access_tokens (grant_id);
 CREATE INDEX access_tokens_expires ON access_tokens (expires_at);
 
--- A used one stays until it would have expired, so that it is known when it is shown again.
+-- A used one stays until it would have expired, so that a replay is recognized.
 CREATE TABLE refresh_tokens (
     hash       BYTEA PRIMARY KEY, -- SHA-256
     grant_id   TEXT NOT NULL REFERENCES grants (id) ON DELETE CASCADE,
@@ -130,21 +130,21 @@ CREATE TABLE refresh_tokens (
 CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id);
 CREATE INDEX refresh_tokens_expires ON refresh_tokens (expires_at);
 
--- Authorization requests on their way: between the app and the consent. All that finds one is hashed.
+-- Authorization requests between the app and the consent. Everything that finds one is hashed.
 CREATE TABLE authorizations (
     id            BYTEA PRIMARY KEY, -- SHA-256 of its id
     app_id        TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,
     pushed        BYTEA UNIQUE, -- SHA-256 of the request_uri (RFC 9126), until it is used
     device        BYTEA UNIQUE, -- SHA-256 of the device code (RFC 8628)
-    user_code     BYTEA UNIQUE, -- SHA-256 of the code that a person types, until he did
-    browser       BYTEA, -- SHA-256 of the cookie of the browser that it belongs to
+    user_code     BYTEA UNIQUE, -- SHA-256 of the code that a person types, until it is typed
+    browser       BYTEA, -- SHA-256 of the cookie of the browser it belongs to
     request       BYTEA NOT NULL, -- sealed
     answer        TEXT NOT NULL CHECK (answer IN ('', 'allow', 'deny')),
     user_id       TEXT REFERENCES users (id) ON DELETE CASCADE, -- who answered
-    connection_id TEXT REFERENCES connections (id) ON DELETE CASCADE, -- what came of it
-    scopes        TEXT NOT NULL, -- that were allowed, separated by blanks
-    signed_in_at  BIGINT NOT NULL, -- when who answered proved last who he is
-    poll_every    BIGINT NOT NULL, -- the device has to wait so many milliseconds
+    connection_id TEXT REFERENCES connections (id) ON DELETE CASCADE, -- the outcome
+    scopes        TEXT NOT NULL, -- that were allowed, separated by spaces
+    signed_in_at  BIGINT NOT NULL, -- when the user who answered last authenticated
+    poll_every    BIGINT NOT NULL, -- milliseconds the device has to wait
     polled_at     BIGINT NOT NULL,
     created_at    BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL,
@@ -163,9 +163,9 @@ CREATE TABLE signing_keys (
     created_at BIGINT NOT NULL
 );
 
--- Proofs and assertions that were shown; each counts once, on whichever node.
+-- Proofs and assertions that were used. Each works once across all nodes.
 CREATE TABLE proofs (
-    hash       BYTEA PRIMARY KEY, -- SHA-256 of who showed it and its jti
+    hash       BYTEA PRIMARY KEY, -- SHA-256 of its key or app and its jti
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX proofs_expires ON proofs (expires_at);

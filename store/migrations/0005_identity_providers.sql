@@ -7,7 +7,7 @@ CREATE TABLE identity_providers (
     issuer          TEXT NOT NULL,
     client_id       TEXT NOT NULL,
     client_secret   BYTEA NOT NULL, -- sealed
-    role_id         TEXT NOT NULL, -- empty: it makes no users
+    role_id         TEXT NOT NULL, -- empty: it creates no users
     created_at      BIGINT NOT NULL
 );
 
@@ -17,7 +17,7 @@ CREATE TABLE identity_domains (
 );
 CREATE INDEX identity_domains_provider ON identity_domains (provider_id);
 
--- Who somebody is at the provider: the subject stays when his address changes.
+-- A user's identity at the provider: the subject stays the same when their address changes.
 CREATE TABLE user_identities (
     provider_id TEXT NOT NULL REFERENCES identity_providers (id) ON DELETE CASCADE,
     subject     TEXT NOT NULL,
@@ -27,5 +27,5 @@ CREATE TABLE user_identities (
 );
 CREATE INDEX user_identities_user ON user_identities (user_id);
 
--- Whether passwords let users of the organization in.
+-- Whether users of the organization can sign in with passwords.
 ALTER TABLE organizations ADD COLUMN passwords BOOLEAN NOT NULL DEFAULT TRUE;

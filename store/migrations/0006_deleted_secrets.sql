@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The secrets of tokens that were deleted, so that no import brings one back.
+-- The secrets of deleted tokens, so that no import brings one back.
 CREATE TABLE deleted_secrets (
     hash BYTEA PRIMARY KEY -- SHA-256
 );
