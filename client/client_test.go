@@ -158,7 +158,7 @@ func toJSON(t testing.TB, v any) string {
 // TestRefusals covers each reason to refuse a call, and what the caller learns.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	app := w.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	connection := w.Connect(t, w.ada, app)
 	_, access := w.AccessToken(t, connection, keyporter.AccessToken{Scopes: []string{"file.write"}})
@@ -228,7 +228,7 @@ func TestRefusals(t *testing.T) {
 // gateway, and another server.
 func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/moved") {
 			t.Errorf("the secret was sent to %s", r.URL)
@@ -254,7 +254,7 @@ func TestWithoutKeyporterNothingIsAllowed(t *testing.T) {
 // TestIntrospection asks about one credential, and about many at once.
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	c := w.client(t)
 	one, err := c.Introspect(t.Context(), w.secret.Reveal(), "")
 	if err != nil || !one.Active || one.ID != string(w.token.ID) || one.Username != w.ada.Login || one.IssuedAt.IsZero() || !one.ExpiresAt.IsZero() {

@@ -134,25 +134,33 @@ func (w *world) changes(t *testing.T, n *keyportertest.Node, where string) map[s
 
 func TestKeptDecisionsExpire(t *testing.T) {
 	t.Parallel()
+	// On PostgreSQL, nothing is kept in the seconds after the change that issues the token.
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 3 * time.Second
-	w.Clock.Advance(left - time.Hour) // an access token works for an hour
-	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
-	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
-	w.Clock.Advance(time.Hour - left)
 	api := w.decide(t, w.line(t))
+	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is up, so the next decision is kept soon enough
+	secret := w.expiring(t, left)
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
 	keyportertest.Eventually(t, "the token expires", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
+}
+
+// expiring issues an access token that works for this long.
+func (w *world) expiring(t *testing.T, left time.Duration) keyporter.Secret {
+	t.Helper()
+	c := w.Connect(t, w.ada, w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")}))
+	w.Clock.Advance(left - time.Hour) // an access token works for an hour
+	_, secret := w.AccessToken(t, c, keyporter.AccessToken{Scopes: []string{"file.read"}})
+	w.Clock.Advance(time.Hour - left)
+	return secret
 }
 
 // TestASlowClockDoesNotExtendTokens asks a Keyporter whose clock is almost an hour ahead of the API's.
 func TestASlowClockDoesNotExtendTokens(t *testing.T) {
 	t.Parallel()
+	// On PostgreSQL, nothing is kept in the seconds after the change that issues the token.
 	w := newWorld(t, keyportertest.SQLite(t))
 	const left = 4 * time.Second
-	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
-	_, secret := w.AccessToken(t, w.Connect(t, w.ada, app), keyporter.AccessToken{Scopes: []string{"file.read"}})
-	w.Clock.Advance(time.Hour - left) // an access token works for an hour
+	w.Clock.Advance(time.Hour)
 	at, err := url.Parse(w.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +174,8 @@ func TestASlowClockDoesNotExtendTokens(t *testing.T) {
 	})
 	t.Cleanup(keys.Close)
 	api := w.decide(t, keyportertest.NewLine(t, "tcp", strings.TrimPrefix(keys.URL, "http://")))
+	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is up, so the next decision is kept soon enough
+	secret := w.expiring(t, left)
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())
 	keyportertest.Eventually(t, "the token expires", func() bool { return call(t, api, "ApiToken", secret.Reveal()).Code == http.StatusUnauthorized })
 }
@@ -180,7 +190,7 @@ func TestACutOrStalledStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, keyportertest.SQLite(t))
+			w := newWorld(t, keyportertest.Database(t))
 			l := w.line(t)
 			const silence = time.Second
 			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence = silence })
@@ -207,7 +217,7 @@ func TestGraceWhileKeyporterIsDown(t *testing.T) {
 	for _, grace := range []time.Duration{0, 4 * time.Second} {
 		t.Run(grace.String(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, keyportertest.SQLite(t))
+			w := newWorld(t, keyportertest.Database(t))
 			l := w.line(t)
 			api := w.decide(t, l, func(cfg *client.Config) { cfg.Silence, cfg.Grace = time.Second, grace })
 			headers := []string{"ApiToken", w.secret.Reveal()}
@@ -239,7 +249,7 @@ func TestGraceWhileKeyporterIsDown(t *testing.T) {
 // TestAFloodOfTokensEvictsNothing sends made-up tokens, which must not displace decisions about real ones.
 func TestAFloodOfTokensEvictsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	api := w.decide(t, w.line(t), func(cfg *client.Config) { cfg.Size = 1 })
 	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal())
 	for range 200 {
@@ -255,7 +265,7 @@ func TestAFloodOfTokensEvictsNothing(t *testing.T) {
 // TestDecisionsAreKeptPerLoginName calls with the same organization token for two users, and for none.
 func TestDecisionsAreKeptPerLoginName(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	_, ours := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
 	api := w.decide(t, w.line(t))
 	for range 2 {
@@ -274,7 +284,7 @@ func TestDecisionsAreKeptPerLoginName(t *testing.T) {
 // TestUsesAreCounted checks that Keyporter learns of calls that were decided from memory.
 func TestUsesAreCounted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	c := w.client(t, func(cfg *client.Config) { cfg.Mode = client.Decide })
 	api := c.Handler(client.Rules{Version: 6}, echo)
 	apps := c.Handler(client.Rules{Credentials: []string{"access_token"}}, echo)

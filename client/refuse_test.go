@@ -65,7 +65,7 @@ func TestRefusalsCanBeExplained(t *testing.T) {
 // TestATokenIsForOneAPI calls another API of the same gateway with an app's token for drive.
 func TestATokenIsForOneAPI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("file.read")})
 	resource := w.Checker.APIs()[1].Resource
 	if w.Checker.APIs()[1].Name != "drive" || resource == "" {
@@ -91,7 +91,7 @@ func TestATokenIsForOneAPI(t *testing.T) {
 // TestManyClientsAreReported has enough clients with long names to fill more than one report.
 // It doesn't run in parallel, because a report is lost if Keyporter is too slow to accept it.
 func TestManyClientsAreReported(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	c := w.client(t)
 	api := c.Handler(client.Rules{}, echo)
 	const calls = 1200
@@ -109,7 +109,7 @@ func TestManyClientsAreReported(t *testing.T) {
 // TestMalformedLoginNamesAreRefused checks that they don't look like an outage of Keyporter.
 func TestMalformedLoginNamesAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
 	api := w.client(t).Handler(client.Rules{Version: 5, Credentials: []string{"user_token", "organization_token"}}, echo)
 	for _, login := range []string{"\xff", "ada@acme.example\xff", "ada\t@acme.example", strings.Repeat("a", 100_000)} {
@@ -124,7 +124,7 @@ func TestMalformedLoginNamesAreRefused(t *testing.T) {
 // TestACanceledCallIsNotAnOutage cancels a call before the middleware has asked Keyporter.
 func TestACanceledCallIsNotAnOutage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	var log strings.Builder
 	api := w.client(t, func(cfg *client.Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) }).Handler(client.Rules{}, echo)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -31,7 +31,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	return newSiteOn(t, keyportertest.SQLite(t))
+	return newSiteOn(t, keyportertest.Database(t))
 }
 
 func newSiteOn(t *testing.T, database string) *site {

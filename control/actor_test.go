@@ -48,7 +48,7 @@ func takesActor(op reflect.Method) bool {
 // that the arguments aren't the reason for a refusal, someone with permissions must get further with
 // them.
 func TestActorsWithoutPermissionsAreRefusedEverywhere(t *testing.T) {
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	root, with := d.everything(t)
 	now := time.Now()
 	all := keyporter.Rights{Management: []keyporter.Permission{keyporter.PermissionManageUsers, keyporter.PermissionManageTokens}}

@@ -54,7 +54,7 @@ func (d *developers) app(t *testing.T) keyporter.App {
 // TestWhoMayChangeAnApp tries every operation on an app of dev's with every kind of actor.
 func TestWhoMayChangeAnApp(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	ctx := t.Context()
 	operations := map[string]func(keyporter.Actor, keyporter.App) error{
 		"update": func(a keyporter.Actor, app keyporter.App) error {
@@ -116,7 +116,7 @@ func TestWhoMayChangeAnApp(t *testing.T) {
 
 func TestWhoMayRegisterApps(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	acme, other := d.dev.OrganizationID, d.eve.OrganizationID
 	for _, c := range []struct {
 		who          string
@@ -162,7 +162,7 @@ func TestWhoMayRegisterApps(t *testing.T) {
 
 func TestBadApps(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	const ec = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"`
 	for what, c := range map[string]struct {
 		change func(*keyporter.App)
@@ -300,7 +300,7 @@ func TestAnAppNeverHasThreeSecrets(t *testing.T) {
 
 func TestAddingASecretRequiresAFreshSignIn(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	app := d.app(t)
 	d.Clock.Advance(keyporter.FreshFor)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), keyportertest.Session(d.dev), app.ID)
@@ -313,7 +313,7 @@ func TestAddingASecretRequiresAFreshSignIn(t *testing.T) {
 
 func TestChangingAuthenticationDeletesSecrets(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	app, me := d.app(t), keyportertest.Session(d.dev)
 	_, secret, err := d.Control.AddAppSecret(t.Context(), me, app.ID)
 	wantKind(t, err, noError)
@@ -329,7 +329,7 @@ func TestChangingAuthenticationDeletesSecrets(t *testing.T) {
 // TestOnlyOperatorsResumeWhatOperatorsSuspended has the developer of an app try to get around its suspension.
 func TestOnlyOperatorsResumeWhatOperatorsSuspended(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	ctx, app, me, operator := t.Context(), d.app(t), keyportertest.Session(d.dev), keyportertest.Session(d.otto)
 	wantState := func(want keyporter.AppState) {
 		t.Helper()
@@ -362,7 +362,7 @@ func TestOnlyOperatorsResumeWhatOperatorsSuspended(t *testing.T) {
 // by and in others.
 func TestRebrandingAnAppEndsItsVerification(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	ctx, me := t.Context(), keyportertest.Session(d.dev)
 	verified := func() keyporter.App {
 		t.Helper()
@@ -444,7 +444,7 @@ func TestPeopleResponsibleForAnApp(t *testing.T) {
 
 func TestWhoSeesWhichApps(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	own := d.app(t)
 	instance := d.App(t, keyporter.App{})
 	other := d.App(t, keyporter.App{OrganizationID: d.eve.OrganizationID})

@@ -118,7 +118,7 @@ func TestTwoOperatorsCannotLockEachOtherOut(t *testing.T) {
 // permissions from an administrator by changing and deleting roles that the administrator has.
 func TestRoleChangesCannotReachUsersWithMorePermissions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx := t.Context()
 	makes := w.role(t, "Makes roles", "+roles.manage")
 	everyone := w.role(t, "Everyone", "+api.use")

@@ -57,7 +57,7 @@ func fieldsOf(err error) string {
 
 func TestAllInvalidFieldsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, command, acme := t.Context(), keyporter.Command(), w.ada.OrganizationID
 	_, _, ofToken := w.Control.CreateToken(ctx, command, control.NewToken{OwnerID: w.ada.ID, ExpiresAt: w.Clock.Now()})
 	_, ofUser := w.Control.CreateUser(ctx, command, control.NewUser{OrganizationID: acme, Login: "ada", Password: "short", RoleIDs: []keyporter.ID{"none"}})
@@ -89,7 +89,7 @@ func TestAllInvalidFieldsAreReportedAtOnce(t *testing.T) {
 // TestWhoMayManageAToken tries every operation on a token of ada's with every kind of actor.
 func TestWhoMayManageAToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	operations := map[string]func(actor keyporter.Actor, id keyporter.ID) error{
 		"see": func(a keyporter.Actor, id keyporter.ID) error {
 			_, err := w.Control.TokenWithUse(t.Context(), a, id)
@@ -152,7 +152,7 @@ func events(t *testing.T, w *world, organization keyporter.ID) int {
 
 func TestWhoMayAddTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	add := func(actor keyporter.Actor, owner keyporter.User) error {
 		_, _, err := w.Control.CreateToken(t.Context(), actor, control.NewToken{OwnerID: owner.ID, Name: string(keyporter.NewID(time.Now()))})
 		return err
@@ -176,7 +176,7 @@ func TestWhoMayAddTokens(t *testing.T) {
 
 func TestTokenAccessSaysWhyNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	block := keyporter.Role{ID: "r", OrganizationID: w.ada.OrganizationID, Name: "Interns", Effects: map[keyporter.Permission]keyporter.Effect{keyporter.PermissionUseAPI: keyporter.EffectBlock}}
 	err := w.DB.Do(t.Context(), func(tx *store.Tx) error {
 		return errors.Join(tx.InsertRole(t.Context(), block, time.Now()), tx.SetUserRoles(t.Context(), w.ada.ID, []keyporter.ID{keyporter.RoleAPIUser, "r"}), tx.SetUserRoles(t.Context(), w.grace.ID, nil))
@@ -221,7 +221,7 @@ func TestTokensStartDisabledAndSecretsAreNotStored(t *testing.T) {
 
 func TestBadTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	me := keyportertest.Session(w.ada)
 	taken, _ := keyportertest.Token(t, w.Control, w.ada, "Taken")
 	other, _ := keyportertest.Token(t, w.Control, w.ada, "Other")
@@ -253,7 +253,7 @@ func TestBadTokens(t *testing.T) {
 
 func TestRepeatedDisablesWriteOneEvent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
 	before := events(t, w, w.ada.OrganizationID)
 	for range 3 {
@@ -378,7 +378,7 @@ func TestSignInRevealsNothingAndIsLimited(t *testing.T) {
 
 func TestBadUsers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for _, c := range []struct {
 		control.NewUser
 		field string
@@ -440,7 +440,7 @@ func TestSetupCreatesOneOperator(t *testing.T) {
 
 func TestPagingThroughTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for i := range control.MaxPage + 5 {
 		if _, _, err := w.Control.CreateToken(t.Context(), keyporter.Command(), control.NewToken{OwnerID: w.ada.ID, Name: fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)

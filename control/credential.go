@@ -33,13 +33,11 @@ func OfToken(t keyporter.Token) Credential {
 // own or, with the permission for it, those of their organization.
 func (c *Control) Credential(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (Credential, error) {
 	all, err := c.credentials(ctx, actor, id)
-	if err != nil {
-		return Credential{}, err
+	t, ok := all[id]
+	if err == nil && !ok {
+		err = notFound("credential")
 	}
-	if t, ok := all[id]; ok {
-		return t, nil
-	}
-	return Credential{}, notFound("credential")
+	return t, hidden(err, "credential")
 }
 
 // credentials returns those of the tokens and connections with these IDs that the actor may

@@ -11,7 +11,7 @@ import (
 
 // TestExplanationsHideOtherUsersRoles explains a call on behalf of another user, whose role blocks it.
 func TestExplanationsHideOtherUsersRoles(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	blocks := keyportertest.UseAPI(keyporter.EffectBlock)
 	bob := keyportertest.User(t, w.Control, "Acme", "bob@acme.example")
 	keyportertest.SetRoles(t, w.Node, bob, blocks)
@@ -49,7 +49,7 @@ func TestExplanationsHideOtherUsersRoles(t *testing.T) {
 }
 
 func TestExplainNeedsAChecker(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Nightly")
 	c := control.New(w.DB, control.Options{})
 	if _, err := c.Explain(t.Context(), keyporter.Command(), token.ID, &verify.Request{}); err == nil {

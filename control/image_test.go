@@ -103,7 +103,7 @@ func TestImagesAreReencoded(t *testing.T) {
 
 func TestInvalidImagesAreRefusedInPlainWords(t *testing.T) {
 	t.Parallel()
-	d := newDevelopers(t, keyportertest.SQLite(t))
+	d := newDevelopers(t, keyportertest.Database(t))
 	app, me := d.app(t), keyportertest.Session(d.dev)
 	progressive := picture(t, "jpeg", 64, 64)
 	for what, c := range map[string]struct {

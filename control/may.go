@@ -118,14 +118,20 @@ func mayManage(ctx context.Context, q reader, actor keyporter.Actor, thing owned
 	if err == nil && !actor.Is(thing.owner) {
 		a, err = authorityIn(ctx, q, actor, thing.organization)
 	}
+	if err == nil && !a.manages(actor, thing, p) {
+		err = notFound(thing.noun)
+	}
+	return hidden(err, thing.noun)
+}
+
+// hidden returns err, or NotFound if it would tell that something exists.
+func hidden(err error, noun string) error {
 	switch keyporter.KindOf(err) {
 	case keyporter.Forbidden, keyporter.Unauthorized, keyporter.NotFound:
-		return notFound(thing.noun)
+		return notFound(noun)
+	default:
+		return err
 	}
-	if err == nil && !a.manages(actor, thing, p) {
-		return notFound(thing.noun)
-	}
-	return err
 }
 
 // manages reports whether something is the actor's own, or the actor holds permission p in

@@ -64,7 +64,7 @@ func TestTwoOperatorsCannotDismissEachOtherAtOnce(t *testing.T) {
 
 func TestAppointingAnOperatorEndsTheSetupLink(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	code, err := w.Control.SetupCode(t.Context(), keyporter.Command())
 	if err != nil || code == "" {
 		t.Fatalf("%q, %v", code, err)

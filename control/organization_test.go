@@ -43,7 +43,7 @@ func TestListingOrganizations(t *testing.T) {
 
 func TestOperatorsCannotLockThemselvesOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	u := w.operator(t)
 	ctx, me := t.Context(), keyportertest.Session(u)
 	wantKind(t, w.Control.DisableOrganization(ctx, me, u.OrganizationID), keyporter.Forbidden)
@@ -59,7 +59,7 @@ func TestOperatorsCannotLockThemselvesOut(t *testing.T) {
 // TestOperatorsCreateTheFirstAdministrator checks that operators can grant permissions they don't have themselves.
 func TestOperatorsCreateTheFirstAdministrator(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, me := t.Context(), keyportertest.Session(w.operator(t))
 	o, err := w.Control.CreateOrganization(ctx, me, "New")
 	if err != nil {
@@ -98,7 +98,7 @@ func TestChangesWithoutEffectWriteNoEvent(t *testing.T) {
 
 func TestUnknownFlagsAndOrganizations(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, me := t.Context(), keyporter.Command()
 	wantKind(t, w.Control.GrantFlag(ctx, me, w.eve.OrganizationID, "Nonsense"), keyporter.Invalid)
 	wantKind(t, w.Control.WithdrawFlag(ctx, me, w.eve.OrganizationID, "api"), keyporter.Invalid)

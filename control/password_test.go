@@ -12,7 +12,7 @@ import (
 // TestPasswordHashesFollowOWASP checks the parameters outside of tests, which use cheaper ones.
 func TestPasswordHashesFollowOWASP(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	product := control.New(w.DB, control.Options{})
 	u := keyportertest.User(t, product, "Acme", "linus@acme.example", keyporter.RoleAPIUser)
 	hash, err := w.DB.PasswordHash(t.Context(), u.ID)

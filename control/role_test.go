@@ -124,7 +124,7 @@ func TestRoleLifecycle(t *testing.T) {
 
 func TestBadRoles(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	taken, other := w.role(t, "Taken"), w.role(t, "Other")
 	for _, c := range []struct {
@@ -169,7 +169,7 @@ func TestBadRoles(t *testing.T) {
 
 func TestRoleLimit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for i := range control.MaxRoles {
 		w.role(t, fmt.Sprint("Role ", i))
 	}
@@ -179,7 +179,7 @@ func TestRoleLimit(t *testing.T) {
 
 func TestCustomRolesRequireTheFlag(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	r := w.role(t, "Interns", "-api.use")
 	w.setRoles(t, w.ada, keyporter.RoleAPIUser, r.ID)
@@ -203,7 +203,7 @@ func TestCustomRolesRequireTheFlag(t *testing.T) {
 // TestGrantingRequiresHolding has an actor who manages users and roles, and has no other permissions.
 func TestGrantingRequiresHolding(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx := t.Context()
 	manages := w.role(t, "Manages", "+users.manage", "+roles.manage")
 	blocks := w.role(t, "Blocks", "-events.read")
@@ -281,7 +281,7 @@ func TestGrantingRequiresHolding(t *testing.T) {
 
 func TestSomeoneAlwaysManagesUsersAndRoles(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, me := t.Context(), keyportertest.Session(w.admin)
 	none := w.role(t, "Quiet")
 	grants := w.role(t, "Manages", "+users.manage", "+roles.manage")

@@ -154,7 +154,7 @@ func TestImportingAFileTwiceAtOnce(t *testing.T) {
 
 func TestWhoMayImport(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for _, actor := range []keyporter.Actor{{}, keyportertest.Session(w.ada), keyportertest.Session(w.admin)} {
 		_, err := w.Control.ImportTokens(t.Context(), actor, []control.ImportedToken{imported(1, "ada@acme.example", "Export")}, control.ImportOptions{})
 		wantKind(t, err, keyporter.Forbidden)

@@ -16,7 +16,7 @@ import (
 // f for fine, x for forbidden, n for not found, and u for unauthorized.
 func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx := t.Context()
 	auditor := keyportertest.User(t, w.Control, "Acme", "auditor@acme.example", keyporter.RoleAuditor)
 	off := keyportertest.User(t, w.Control, "Acme", "off@acme.example", keyporter.RoleAdministrator)
@@ -106,7 +106,7 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 
 func TestOtherOrganizationsThingsLookMissing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, eve := t.Context(), keyportertest.Session(w.eve)
 	r := w.role(t, "Interns")
 	for name, do := range map[string]func(user, role keyporter.ID) error{
@@ -151,7 +151,7 @@ func TestConcurrentRoleAssignmentsConflict(t *testing.T) {
 
 func TestProfilesShowWhichRolesGrantAndBlock(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx, admin := t.Context(), keyportertest.Session(w.admin)
 	blocks := w.role(t, "Interns", "-api.use")
 	w.setRoles(t, w.ada, keyporter.RoleAPIUser, blocks.ID)
@@ -220,7 +220,7 @@ func TestListingUsers(t *testing.T) {
 
 func TestPowers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for user, want := range map[*keyporter.User]control.Powers{
 		&w.ada:   {},
 		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true, ManageTokens: true, ManageOrganization: true, RegisterApps: true, SeeApps: true},

@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 		{Path: "/shop/{rest...}"},
 	}})
 	var err error
-	w.Server, err = server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", EnvoyListen: "127.0.0.1:0", Database: keyportertest.SQLite(t), APIs: apis}, slog.New(slog.DiscardHandler), nil)
+	w.Server, err = server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", EnvoyListen: "127.0.0.1:0", Database: keyportertest.Database(t), APIs: apis}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	t.Helper()
 	upstream := httptest.NewServer(api)
 	t.Cleanup(upstream.Close)
-	w := &world{Node: keyportertest.NewNode(t, keyportertest.SQLite(t))}
+	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t))}
 	apis := append(keyportertest.APIs(upstream.URL), verify.API{Name: "other", Upstream: upstream.URL, Routes: []verify.Route{{Path: "/other/{rest...}"}}},
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/down/{rest...}"}}}, keyportertest.Drive(upstream.URL),
 		verify.API{Name: "hosted", Upstream: upstream.URL, Hosts: []string{"hosted.example"}, Routes: []verify.Route{{Path: "/.well-known/{rest...}", Public: true}, {Path: "/x"}}})

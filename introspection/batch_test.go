@@ -86,7 +86,7 @@ func TestManyTokensAtOnce(t *testing.T) {
 
 func TestABatchHasBounds(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	at := w.URL + "/oauth2/introspect/batch"
 	tokens := make([]string, 1000)
@@ -127,7 +127,7 @@ func TestABatchHasBounds(t *testing.T) {
 // TestWhoMayAskAboutMany is who may ask about one.
 func TestWhoMayAskAboutMany(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	at, body := w.URL+"/oauth2/introspect/batch", questions(user.Reveal())
 	for what, header := range map[string][]string{

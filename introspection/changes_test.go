@@ -133,7 +133,7 @@ func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
 // TestStreamsAreForGatewaysAndNotTooMany: a stream costs a connection and what waits to be told.
 func TestStreamsAreForGatewaysAndNotTooMany(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	try := func(secret string) int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/oauth2/introspect/changes", nil)
 		if err != nil {

@@ -190,7 +190,7 @@ func TestAGatewayIsToldWhy(t *testing.T) {
 // TestAGatewaySeesWhatItsAPIsAreFor has access tokens for one API, another, both and any.
 func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	connection := w.Connect(t, w.ada, w.app, "file.read")
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	seenBy := func(token keyporter.Secret) (who []string) {
@@ -228,7 +228,7 @@ func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 // TestAGatewaySaysWhichAPIItIs has an access token for drive, of which a gateway before more than one API asks for another.
 func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	_, access := w.AccessToken(t, w.Connect(t, w.ada, w.app, "file.read"), keyporter.AccessToken{Scopes: []string{"file.read"}, Resources: []string{driveResource}})
 	wantText(t, "before drive", w.ask(t, w.all, access, "api", "drive"), nil)
@@ -293,7 +293,7 @@ func TestAQuestionIsNoCall(t *testing.T) {
 func TestWhoIsNoGateway(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	w := newGatewayWorld(t, keyportertest.SQLite(t), func(cfg *keyportertest.DoorsForApps) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	w := newGatewayWorld(t, keyportertest.Database(t), func(cfg *keyportertest.DoorsForApps) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	wrong, mine := keyporter.NewSecret(keyporter.SecretGateway).Reveal(), w.all.Reveal()
 	form := url.Values{"token": {user.Reveal()}}
@@ -353,7 +353,7 @@ func TestAnAppAsksAboutAnOrganizationToken(t *testing.T) {
 
 func TestMetadataSaysThatGatewaysMayAsk(t *testing.T) {
 	t.Parallel()
-	w := newGatewayWorld(t, keyportertest.SQLite(t))
+	w := newGatewayWorld(t, keyportertest.Database(t))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/.well-known/oauth-authorization-server", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -12,14 +12,31 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// EachDatabase runs test on a new SQLite file and on a new PostgreSQL database, as two parallel
-// subtests. Both have the current schema. url is what store.Open takes.
+// EachDatabase runs test on a new SQLite file and on a new PostgreSQL database, as two
+// subtests at once. Both have the current schema. url is what store.Open takes.
+//
+// With the race detector, only PostgreSQL is used: SQLite is C that was translated to Go, and
+// with the detector takes most of the time of a test while none of our goroutines meet in it.
+// Tests that are about the databases use EachOfBoth.
 func EachDatabase(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	if racing {
+		t.Run("postgres", func(t *testing.T) {
+			t.Parallel()
+			test(t, postgres.New(t))
+		})
+		return
+	}
+	EachOfBoth(t, test)
+}
+
+// EachOfBoth is EachDatabase on both databases, also with the race detector.
+func EachOfBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	each(t, SQLite, postgres.New, test)
 }
 
-// EachEmptyDatabase is EachDatabase with databases that don't even have a schema.
+// EachEmptyDatabase is EachOfBoth with databases that have nothing in them, not even a schema.
 func EachEmptyDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
 	each(t, EmptySQLite, postgres.Empty, test)
@@ -35,6 +52,16 @@ func each(t *testing.T, sqlite, postgres func(testing.TB) string, test func(t *t
 		t.Parallel()
 		test(t, postgres(t))
 	})
+}
+
+// Database returns a database for a test that is about neither of the two: SQLite, which is
+// quicker to make, and PostgreSQL with the race detector.
+func Database(t testing.TB) string {
+	t.Helper()
+	if racing {
+		return postgres.New(t)
+	}
+	return SQLite(t)
 }
 
 // SQLite returns the path of a new database file with the current schema.

@@ -188,7 +188,7 @@ func (p *publisher) verify(t *testing.T, d *world, app keyporter.App, conn keypo
 
 func TestASilentWebhookIsGivenUp(t *testing.T) {
 	t.Parallel()
-	d := newWorld(t, keyportertest.SQLite(t))
+	d := newWorld(t, keyportertest.Database(t))
 	ctx, p := t.Context(), newPublisher(t)
 	p.answers(http.StatusTeapot)
 	app := d.App(t, keyporter.App{Webhook: p.URL})

@@ -32,7 +32,7 @@ func (w *world) post(p *keyportertest.Person, params url.Values) (*url.URL, int,
 
 func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "suspended", State: keyporter.AppSuspended, Authentication: keyporter.AppPublic})
 	w.app(keyporter.App{ID: "quarantined", State: keyporter.AppQuarantined, Authentication: keyporter.AppPublic})
 	v := keyportertest.Verifier()
@@ -81,7 +81,7 @@ func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 
 func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:1234/cb", "http://[::1]:65535/cb", "http://[::1]/cb"} {
 		v := keyportertest.Verifier()
 		code := w.code("public", v, "redirect_uri", uri)
@@ -93,7 +93,7 @@ func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
 
 func TestWhatIsWrongWithARequestTheAppIsTold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
 	double := func(name string) url.Values {
 		p := request("public", v)
@@ -154,7 +154,7 @@ func unsigned(claims string) string {
 
 func TestEmptyParametersAreNone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
 	p := request("public", v)
 	for _, name := range []string{"nonce", "prompt", "max_age", "resource", "response_mode", "request", "request_uri", "id_token_hint", "dpop_jkt", "scope"} {
@@ -169,7 +169,7 @@ func TestEmptyParametersAreNone(t *testing.T) {
 
 func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "other", Authentication: keyporter.AppPublic})
 	v := keyportertest.Verifier()
 	fresh := func(change ...string) url.Values { return redemption(w.code("public", v), v, change...) }
@@ -241,7 +241,7 @@ func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
 
 func TestAFailedRedemptionEndsTheGrantButNotTheConnection(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	got := w.tokens()
 	v := keyportertest.Verifier()
 	code := w.code("public", v)
@@ -254,7 +254,7 @@ func TestAFailedRedemptionEndsTheGrantButNotTheConnection(t *testing.T) {
 
 func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "old", Authentication: keyporter.AppSecret, WithoutPKCE: true})
 	secret := w.AppSecret(t, "old").Reveal()
 	w.app(keyporter.App{ID: "oldpublic", Authentication: keyporter.AppPublic, WithoutPKCE: true})
@@ -274,7 +274,7 @@ func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 // The addresses that clients know from before there was a Keyporter.
 func TestTheOldAddresses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "old", Authentication: keyporter.AppSecret, WithoutPKCE: true})
 	secret := w.AppSecret(t, "old").Reveal()
 	to, status, _ := w.person.Browse(t, "/Auth/Authorize?"+url.Values{"response_type": {"code"}, "client_id": {"old"}, "redirect_uri": {callback}, "state": {"s"}}.Encode())
@@ -290,7 +290,7 @@ func TestTheOldAddresses(t *testing.T) {
 
 func TestAMethodThatIsNotTaken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	for _, path := range []string{"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par", "/oauth2/device_authorization"} {
 		_, status, _ := w.person.Browse(t, path+"?grant_type=client_credentials&client_id=public")
 		if status != http.StatusMethodNotAllowed {
@@ -309,7 +309,7 @@ func TestAMethodThatIsNotTaken(t *testing.T) {
 func TestPKCEByAppendixB(t *testing.T) {
 	t.Parallel()
 	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	code := w.person.Authorize(t, request("public", "", "code_challenge", challenge)).Get("code")
 	if a := w.Post(t, "/oauth2/token", redemption(code, verifier)); a.Status != 200 {
 		t.Errorf("%v", a)
@@ -318,7 +318,7 @@ func TestPKCEByAppendixB(t *testing.T) {
 
 func TestARequestBelongsToItsBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	eve := w.SignIn(t, keyportertest.User(t, w.Control, "Acme", "eve@acme.example", keyporter.RoleAPIUser))
 	to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", keyportertest.Verifier()).Encode())
 	id := strings.TrimPrefix(to.Path, "/connect/")

@@ -13,7 +13,7 @@ import (
 // A client that nobody here wrote, unchanged.
 func TestGoLibrariesSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	ctx := t.Context()
 	provider, err := oidc.NewProvider(ctx, w.URL)
 	if err != nil {

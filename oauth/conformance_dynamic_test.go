@@ -28,7 +28,7 @@ func TestOIDCCDynamic(t *testing.T) {
 		"RefreshTokenRPKeyRotation":               (*dynamic).keyRotation,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, keyportertest.SQLite(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+			w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
 			run(&dynamic{w}, t)
 		})
 	}

@@ -29,7 +29,7 @@ type module func(*conformance, *testing.T)
 
 func runModules(t *testing.T, modules map[string]module) {
 	t.Helper()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	c := &conformance{world: w, fapi: newSigner(t)}
 	w.app(keyporter.App{ID: "fapi", Authentication: keyporter.AppKey, Keys: keySet(t, c.fapi)})
 	w.tokens() // ada has allowed the app, as the suite's first module has her do

@@ -28,7 +28,7 @@ func (w *world) ask(p *keyportertest.Person, change ...string) *url.URL {
 
 func TestPrompts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	stranger := w.Stranger(t)
 	consentPage := func(u *url.URL) bool { return strings.HasPrefix(u.Path, "/connect/") }
 	for what, c := range map[string]struct {
@@ -86,7 +86,7 @@ func TestPrompts(t *testing.T) {
 
 func TestWhatTheUserSays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	open := func(change ...string) string {
 		return strings.TrimPrefix(w.ask(w.person, change...).Path, "/connect/")
 	}
@@ -124,7 +124,7 @@ func TestWhatTheUserSays(t *testing.T) {
 
 func TestWhoMayNotConnect(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "foreign", Authentication: keyporter.AppPublic, OrganizationID: w.ada.OrganizationID})
 	nobody := w.SignIn(t, keyportertest.User(t, w.Control, "Acme", "nobody@acme.example", keyporter.RoleMember))
 	eve := w.SignIn(t, keyportertest.User(t, w.Control, "Other", "eve@other.example", keyporter.RoleAPIUser))
@@ -147,7 +147,7 @@ func TestWhoMayNotConnect(t *testing.T) {
 
 func TestAnAnswerByAForm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.tokens()
 	res, err := w.person.Get(w.URL + "/oauth2/authorize?" + request("public", keyportertest.Verifier(), "response_mode", "form_post", "state", `"><script>`).Encode())
 	if err != nil {
@@ -168,7 +168,7 @@ func TestAnAnswerByAForm(t *testing.T) {
 
 func TestPushedRequests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
 	push := func(change ...string) keyportertest.Answer {
 		return w.Post(t, "/oauth2/par", request("public", v, change...))
@@ -279,7 +279,7 @@ func TestDevices(t *testing.T) {
 
 func TestAnAppsOwnTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	form := func(change ...string) url.Values {
 		return with(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
 	}
@@ -306,7 +306,7 @@ func TestAnAppsOwnTokens(t *testing.T) {
 // an attacker's while ada is asked.
 func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
 	pushed := w.Post(t, "/oauth2/par", request("public", v)).Text("request_uri")
 	to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", v).Encode())
@@ -364,7 +364,7 @@ func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
 
 func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	got := w.tokens()
 	w.SetAppState(t, "public", keyporter.AppSuspended)
 	if w.works(got.Text("access_token")) {
@@ -379,7 +379,7 @@ func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 
 func TestAScopeThatWasTakenAwayIsGoneAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	got := w.tokens("scope", "openid email envelope.read")
 	if a := w.userInfo("Bearer " + got.Text("access_token")); a.Text("email") != w.ada.Login {
 		t.Errorf("%v", a)
@@ -399,7 +399,7 @@ func TestAScopeThatWasTakenAwayIsGoneAtOnce(t *testing.T) {
 
 func TestRevocation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	revoke := func(token string, change ...string) keyportertest.Answer {
 		return w.Post(t, "/oauth2/revoke", with(url.Values{"token": {token}, "client_id": {"public"}}, change...))
 	}
@@ -441,7 +441,7 @@ func TestRevocation(t *testing.T) {
 
 func TestIntrospection(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
 	rs := w.AppSecret(t, "rs").Reveal()
 	ask := func(token string, change ...string) keyportertest.Answer {
@@ -481,7 +481,7 @@ func TestIntrospection(t *testing.T) {
 
 func TestResources(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	got := w.tokens("resource", keyportertest.Resource)
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
 	a := w.Post(t, "/oauth2/introspect", url.Values{"token": {got.Text("access_token")}, "client_id": {"rs"}, "client_secret": {w.AppSecret(t, "rs").Reveal()}})
@@ -495,7 +495,7 @@ func TestResources(t *testing.T) {
 // address of the web, or proves itself by a secret, is asked about once.
 func TestAnAppOnSomebodysMachineIsAskedAboutEachTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "phone", Authentication: keyporter.AppPublic, RedirectURIs: []string{"com.example.app:/cb"}})
 	for _, c := range []struct {
 		app, redirect string

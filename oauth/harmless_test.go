@@ -11,7 +11,7 @@ import (
 // What is voluntary, unknown or only unusual in a request doesn't stop it.
 func TestParametersThatStopNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.tokens()
 	long := strings.Repeat("s", 2000)
 	for what, change := range map[string][]string{

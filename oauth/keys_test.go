@@ -14,7 +14,7 @@ import (
 // TestRSAKeysHave2048Bits: tests make smaller ones, and the product must not.
 func TestRSAKeysHave2048Bits(t *testing.T) {
 	t.Parallel()
-	s := keyportertest.NewNode(t, keyportertest.SQLite(t)).AuthServer(t, func(d *keyportertest.DoorsForApps) { d.RSABits = 0 })
+	s := keyportertest.NewNode(t, keyportertest.Database(t)).AuthServer(t, func(d *keyportertest.DoorsForApps) { d.RSABits = 0 })
 	res, err := http.Get(s.URL + "/oauth2/jwks")
 	if err != nil {
 		t.Fatal(err)

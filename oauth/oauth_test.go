@@ -189,7 +189,7 @@ func TestDisconnectingEndsEverything(t *testing.T) {
 
 func TestWhatEndsWithTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
 	code, got := w.code("public", v), w.tokens()
 	w.Clock.Advance(61 * time.Second)

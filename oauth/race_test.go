@@ -69,7 +69,7 @@ func always(form url.Values) func(int) url.Values { return func(int) url.Values 
 func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyportertest.AuthServer)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, keyportertest.SQLite(t))
+		w := newWorld(t, keyportertest.Database(t))
 		test(t, w, []*keyportertest.AuthServer{w.AuthServer})
 	})
 	t.Run("two nodes on postgres", func(t *testing.T) {

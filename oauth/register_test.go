@@ -13,7 +13,7 @@ import (
 
 func TestRegistration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
 	send := func(method, path, token, body string) keyportertest.Answer {
 		req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
 		if err != nil {
@@ -125,7 +125,7 @@ func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	var docs []map[string]any
 	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+path, nil)
@@ -159,7 +159,7 @@ func TestMetadata(t *testing.T) {
 
 func TestUserInfoTakesTheTokenByAForm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	token := w.tokens("scope", "openid profile email").Text("access_token")
 	a := w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}})
 	if a.Status != 200 || a.Text("email") != w.ada.Login || a.Text("name") != w.ada.Login {

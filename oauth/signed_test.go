@@ -80,7 +80,7 @@ func ath(token string) string {
 
 func TestTokensBoundToAKey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	key, other := newSigner(t), newSigner(t)
 	tokenURL, userURL := w.URL+"/oauth2/token", w.URL+"/oauth2/userinfo"
 	redeem := func(proof string, change ...string) keyportertest.Answer {
@@ -196,7 +196,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 
 func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	asked := false
 	srv := httptestServer(t, func() { asked = true })
 	key := newSigner(t)
@@ -219,7 +219,7 @@ func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
 
 func TestJWTs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "jwt", Authentication: keyporter.AppPublic, JWT: true})
 	v := keyportertest.Verifier()
 	get := func(change ...string) (jwt.Claims, map[string]any) {
@@ -255,7 +255,7 @@ func TestJWTs(t *testing.T) {
 
 // A JWT opens userinfo, until its grant ends; elsewhere nobody asks us about it.
 func TestUserInfoTakesAJWT(t *testing.T) {
-	w := newWorld(t, keyportertest.SQLite(t))
+	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "jwt", Authentication: keyporter.AppPublic, JWT: true})
 	v := keyportertest.Verifier()
 	a := w.Post(t, "/oauth2/token", redemption(w.code("jwt", v), v, "client_id", "jwt"))

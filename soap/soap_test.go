@@ -44,7 +44,7 @@ func newWorld(t *testing.T, api http.HandlerFunc) *world {
 	t.Helper()
 	upstream := httptest.NewServer(api)
 	t.Cleanup(upstream.Close)
-	w := &world{Node: keyportertest.NewNode(t, keyportertest.SQLite(t))}
+	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t))}
 	apis := append(keyportertest.APIs(upstream.URL),
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/Down.asmx", SOAP: true}}},
 		verify.API{Name: "none", Routes: []verify.Route{{Path: "/None.asmx", SOAP: true, Methods: []string{"POST"}}}},

@@ -12,7 +12,7 @@ import (
 
 func TestAnAppAndItsConnection(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, _, _ := acme(t, db)
 		app := keyporter.App{

@@ -30,7 +30,7 @@ func connected(t *testing.T, db *store.DB) keyporter.Connection {
 
 func TestAGrantAndItsTokens(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		conn := connected(t, db)
 		code, refresh, access := keyporter.HashSecret("code"), keyporter.HashSecret("refresh"), keyporter.HashSecret("access")
@@ -94,7 +94,7 @@ func TestAGrantAndItsTokens(t *testing.T) {
 
 func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		conn := connected(t, db)
 		id, pushed, browser := keyporter.HashSecret("id"), keyporter.HashSecret("pushed"), keyporter.HashSecret("browser")
@@ -137,7 +137,7 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 
 func TestADeviceThatPollsTooOften(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		ctx, db := t.Context(), open(t, url)
 		connected(t, db)
 		device := keyporter.HashSecret("device")

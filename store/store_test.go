@@ -56,7 +56,7 @@ func acme(t *testing.T, db *store.DB) (keyporter.User, keyporter.Token, keyporte
 
 func TestWritesAreReadBack(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, secret := acme(t, db)
 
@@ -88,7 +88,7 @@ func TestWritesAreReadBack(t *testing.T) {
 
 func TestACustomRoleGrantsAndBlocks(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, _, secret := acme(t, db)
 		role := func(id keyporter.ID, e keyporter.Effect) keyporter.Role {
@@ -124,7 +124,7 @@ func TestACustomRoleGrantsAndBlocks(t *testing.T) {
 
 func TestTakenNamesAreConflicts(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
 		token.ID, token.Name = "other", "EXPORT"
@@ -146,7 +146,7 @@ func TestTakenNamesAreConflicts(t *testing.T) {
 
 func TestAFailedTransactionLeavesNothing(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
 		heard := &follower{}
@@ -178,7 +178,7 @@ func TestAFailedTransactionLeavesNothing(t *testing.T) {
 
 func TestEventsAreReadAsWritten(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		ada, token, _ := acme(t, db)
 		for _, id := range []keyporter.ID{"1", "2", "3"} {
@@ -198,7 +198,7 @@ func TestEventsAreReadAsWritten(t *testing.T) {
 
 func TestUsesAddUp(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		_, token, _ := acme(t, db)
 		add := func(agent string, at time.Time, allowed, refused int) {
@@ -239,7 +239,7 @@ func TestUsesAddUp(t *testing.T) {
 
 func TestAttemptsAreLimited(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		limit := store.Limit{Burst: 3, Every: time.Minute}
 		attempt := func(at time.Time) error {
@@ -275,7 +275,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 
 func TestASetupLinkWorksOnce(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		do(t, db, func(tx *store.Tx) error {
 			return tx.ReplaceSetupLink(t.Context(), keyporter.SecretHash{1}, noon.Add(time.Hour))
@@ -298,7 +298,7 @@ func TestASetupLinkWorksOnce(t *testing.T) {
 
 func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
 		do(t, db, func(tx *store.Tx) error { return tx.SetSchemaVersion(t.Context(), 99) })
 		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))

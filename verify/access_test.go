@@ -95,7 +95,7 @@ func TestWhatEndsAnAccessToken(t *testing.T) {
 // isn't looked up again.
 func TestAChangeDropsWhatItTouchesAndNothingElse(t *testing.T) {
 	t.Parallel()
-	w := newAccessWorld(t, keyportertest.SQLite(t))
+	w := newAccessWorld(t, keyportertest.Database(t))
 	grace := keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	_, ada := w.AccessToken(t, w.connection, keyporter.AccessToken{Scopes: []string{"file.read"}})
@@ -176,7 +176,7 @@ func TestCallsOfAnAppAreCountedByConnection(t *testing.T) {
 // in the explanation of a call and in that of a connection.
 func TestAccessTokenReasonsAreExplained(t *testing.T) {
 	t.Parallel()
-	w := newAccessWorld(t, keyportertest.SQLite(t))
+	w := newAccessWorld(t, keyportertest.Database(t))
 	tokens := w.tokens(t)
 	suspend, quarantine := func() { w.SetAppState(t, w.app.ID, keyporter.AppSuspended) }, func() { w.SetAppState(t, w.app.ID, keyporter.AppQuarantined) }
 	for _, c := range []struct {
@@ -243,7 +243,7 @@ func mustSay(t *testing.T, x keyporter.Explanation, words, refs string) {
 // TestExplanationHasOnlyRulesThatApply expects the steps of an access token to be those of its kind.
 func TestExplanationHasOnlyRulesThatApply(t *testing.T) {
 	t.Parallel()
-	w := newAccessWorld(t, keyportertest.SQLite(t))
+	w := newAccessWorld(t, keyportertest.Database(t))
 	w.SetAppState(t, w.app.ID, keyporter.AppSuspended)
 	x, err := w.Checker.ExplainConnection(t.Context(), w.connection.ID, &verify.Request{})
 	if err != nil {

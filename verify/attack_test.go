@@ -43,7 +43,7 @@ func TestInvalidUTF8InALoginNameDoesntStopCounts(t *testing.T) {
 // judge the token by the users it acted for.
 func TestManyClientsHideNoUser(t *testing.T) {
 	t.Parallel()
-	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	w := newOrganizationWorld(t, keyportertest.Database(t))
 	call := func(agent string, version int, login string) {
 		t.Helper()
 		req := w.call(version, login)

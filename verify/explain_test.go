@@ -43,7 +43,7 @@ func (w *organizationWorld) call(version int, logins ...string) *verify.Request 
 // name that nobody can have, to fill the memory with such names.
 func TestALoginNameThatIsTooLongIsNotKept(t *testing.T) {
 	t.Parallel()
-	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	w := newOrganizationWorld(t, keyportertest.Database(t))
 	mustReason(t, w.Checker.Check(t.Context(), w.call(5, "grace@acme.example")), keyporter.Allowed)
 	before := w.Checker.Lookups()
 	mustReason(t, w.Checker.Check(t.Context(), w.call(5, strings.Repeat("x", 16<<10)+"@acme.example")), keyporter.ReasonNamedUnknown)
@@ -102,7 +102,7 @@ func TestAnOrganizationTokenActsForTheNamedUser(t *testing.T) {
 // name, in explanations and in the refusal that is kept.
 func TestLoginNameReasonsAreExplained(t *testing.T) {
 	t.Parallel()
-	w := newOrganizationWorld(t, keyportertest.SQLite(t))
+	w := newOrganizationWorld(t, keyportertest.Database(t))
 	idle := keyportertest.User(t, w.Control, "Acme", "idle@acme.example", keyporter.RoleAPIUser)
 	if err := w.Control.DisableUser(t.Context(), keyporter.Command(), idle.ID); err != nil {
 		t.Fatal(err)

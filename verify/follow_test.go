@@ -242,7 +242,7 @@ func TestARemovedSQLiteFileIsUnavailable(t *testing.T) {
 // cachedCalls returns calls that the cache answers: one with a user token, one with an access
 // token, and one with a secret that was never issued.
 func cachedCalls(t testing.TB) (*verify.Checker, map[string]verify.Request) {
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
+	n := keyportertest.NewNode(t, keyportertest.Database(t), keyportertest.Drive("http://127.0.0.1:1"))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read")})

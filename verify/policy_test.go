@@ -117,7 +117,7 @@ func TestThePolicy(t *testing.T) {
 // a block, removes a role or a scope, and looks at what each change does to every call.
 func TestABlockNeverAllowsMore(t *testing.T) {
 	t.Parallel()
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t), keyportertest.Drive("http://127.0.0.1:1"))
+	n := keyportertest.NewNode(t, keyportertest.Database(t), keyportertest.Drive("http://127.0.0.1:1"))
 	app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
 	type side struct {
 		owner, named keyporter.User

@@ -55,7 +55,7 @@ func (w *proofWorld) with(proofs ...string) *verify.Request {
 // TestTheTwelveChecksOfAProof follows the list in RFC 9449 §4.3.
 func TestTheTwelveChecksOfAProof(t *testing.T) {
 	t.Parallel()
-	w := newProofWorld(t, keyportertest.SQLite(t))
+	w := newProofWorld(t, keyportertest.Database(t))
 	now := w.Clock.Now().Unix()
 	sign := func(changes map[string]any) string { return w.key.Sign(w.claims(changes)) }
 	good := sign(nil)
@@ -192,7 +192,7 @@ func TestAProofWorksOnce(t *testing.T) {
 // their own key: none may fill the table.
 func TestProofsWithAnotherKeyAreNotWritten(t *testing.T) {
 	t.Parallel()
-	w := newProofWorld(t, keyportertest.SQLite(t))
+	w := newProofWorld(t, keyportertest.Database(t))
 	thief := keyportertest.NewProofKey(t)
 	w.ask(t, w.with(w.key.Sign(w.claims(nil))), keyporter.Allowed)
 	before := w.DB.Statements()
@@ -214,7 +214,7 @@ func TestProofsWithAnotherKeyAreNotWritten(t *testing.T) {
 // TestTheSchemeDPoPIsForBoundTokens sends other tokens with the DPoP scheme, and bound ones without it.
 func TestTheSchemeDPoPIsForBoundTokens(t *testing.T) {
 	t.Parallel()
-	w := newProofWorld(t, keyportertest.SQLite(t))
+	w := newProofWorld(t, keyportertest.Database(t))
 	_, mine := keyportertest.Token(t, w.Control, w.ada, "Mine")
 	w.ask(t, w.proved(mine), keyporter.ReasonNotBound)
 	// The same token in another header as well doesn't matter.

@@ -135,7 +135,7 @@ func TestEveryRuleThatRefuses(t *testing.T) {
 
 func TestAnAllowedCallHasItsPrincipal(t *testing.T) {
 	t.Parallel()
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
+	n := keyportertest.NewNode(t, keyportertest.Database(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	d := ask(n, secret.Reveal())
@@ -154,7 +154,7 @@ func TestAnAllowedCallHasItsPrincipal(t *testing.T) {
 
 func TestWhatACallMayCarry(t *testing.T) {
 	t.Parallel()
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
+	n := keyportertest.NewNode(t, keyportertest.Database(t))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, n.Control, ada, "Export")
 	_, another := keyportertest.Token(t, n.Control, ada, "Other")

@@ -21,7 +21,7 @@ type examined struct {
 
 func newExamined(t *testing.T, hosts ...string) examined {
 	t.Helper()
-	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t), APIs: []verify.API{
+	s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Database: keyportertest.Database(t), APIs: []verify.API{
 		{Name: "shop", Hosts: hosts, Routes: []verify.Route{{Path: "/shop/public", Public: true}, {Path: "/shop/{rest...}"}}},
 	}}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {

@@ -25,7 +25,7 @@ func TestTheIntrospectionGuide(t *testing.T) {
 	gateway := keyporter.NewSecret(keyporter.SecretGateway)
 	hash := gateway.Hash()
 	s, err := server.Start(t.Context(), server.Config{
-		Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t), APIs: []verify.API{{Name: "shop"}},
+		Listen: "127.0.0.1:0", Database: keyportertest.Database(t), APIs: []verify.API{{Name: "shop"}},
 		Gateways: []server.Gateway{{Name: "shop-api", APIs: []string{"shop"}, SecretSHA256: hex.EncodeToString(hash[:])}},
 	}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {

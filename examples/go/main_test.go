@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { keyportertest.Main(m) }
 // TestTheExample calls the API's paths with a user's token and an app's.
 func TestTheExample(t *testing.T) {
 	t.Parallel()
-	n := keyportertest.NewNode(t, keyportertest.SQLite(t))
+	n := keyportertest.NewNode(t, keyportertest.Database(t))
 	secret := keyporter.NewSecret(keyporter.SecretGateway)
 	s := n.AuthServer(t, keyportertest.Gateway(secret))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)

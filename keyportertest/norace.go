@@ -1,0 +1,5 @@
+//go:build !race
+
+package keyportertest
+
+const racing = false
