@@ -67,7 +67,7 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := tellCall(&q, in, web.RequestID(r.Context())); err != nil {
+	if err := readCall(&q, in, web.RequestID(r.Context())); err != nil {
 		return err
 	}
 	out, err := s.inspect(r.Context(), who, q)
@@ -94,11 +94,11 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 	return out, nil
 }
 
-// tellCall reads what a gateway says about the call, if it does. The call gets the ID of
+// readCall reads what a gateway says about the call, if it does. The call gets the ID of
 // this request, which the gateway finds in the answer.
-func tellCall(q *verify.Question, in url.Values, requestID string) (err error) {
+func readCall(q *verify.Question, in url.Values, requestID string) (err error) {
 	if q.API == nil || !in.Has("method") {
-		if in.Has("dpop") { // who sends a proof counts on its being checked
+		if in.Has("dpop") { // whoever sends a proof expects it to be checked
 			return web.Invalid("A proof needs the api, method, path, and origin of the call.")
 		}
 		return nil

@@ -87,7 +87,7 @@ func (p *publisher) sender(t *testing.T, n *keyportertest.Node, log *slog.Logger
 	return notify.NewSender(n.DB, notify.Options{Now: n.Clock.Now, Sealer: keyportertest.Sealer(t), Client: p.client(), Log: log})
 }
 
-func fine(t *testing.T, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -118,10 +118,10 @@ func TestAPublisherLearnsThatAConnectionEnded(t *testing.T) {
 			}
 		}
 		send(0)
-		fine(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"))
+		must(t, d.Control.RemoveScope(ctx, keyportertest.Session(d.ada), conn.ID, "envelope.send"))
 		send(0) // the connection hasn't ended
 		p.answers(http.StatusInternalServerError)
-		fine(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID))
+		must(t, d.Control.Disconnect(ctx, keyportertest.Session(d.ada), conn.ID))
 		send(1)
 		send(1) // not again right away
 		d.Clock.Advance(time.Minute)
@@ -195,7 +195,7 @@ func TestASilentWebhookIsGivenUp(t *testing.T) {
 	if _, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID); err != nil {
 		t.Fatal(err)
 	}
-	fine(t, d.Control.Disconnect(ctx, keyporter.Command(), d.Connect(t, d.ada, app).ID))
+	must(t, d.Control.Disconnect(ctx, keyporter.Command(), d.Connect(t, d.ada, app).ID))
 	sender := p.sender(t, d.Node, nil)
 	for range 20 {
 		if err := sender.Send(ctx); err != nil {

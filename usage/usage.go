@@ -30,9 +30,9 @@ type Usage struct {
 	db  *store.DB
 	now func() time.Time
 
-	mu    sync.Mutex
-	dirty map[keyporter.ID]*Meter // those with counts that aren't written, by credential; Meter.next has the others of it
-	loose map[keyporter.ID]*Meter
+	mu     sync.Mutex
+	dirty  map[keyporter.ID]*Meter // those with counts that aren't written, by credential; Meter.next has the others of it
+	shared map[keyporter.ID]*Meter
 
 	// writing is held while counts move from memory to the database, and shared by whoever
 	// reads both: otherwise they would see the counts of a batch twice, or not at all.
@@ -44,7 +44,7 @@ func New(db *store.DB, now func() time.Time) *Usage {
 	if now == nil {
 		now = time.Now
 	}
-	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, loose: map[keyporter.ID]*Meter{}}
+	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, shared: map[keyporter.ID]*Meter{}}
 }
 
 // Run writes the counts every ten seconds until ctx ends, and then the last of them.
@@ -134,22 +134,23 @@ func (u *Usage) mark(m *Meter) {
 	}
 }
 
-// Loose returns the meter of a credential that is looked up for every call, for example
-// while a node is deaf. One meter per call would fill the memory until they are written.
-func (u *Usage) Loose(of Credential) *Meter {
+// SharedMeter returns the one meter of a credential for callers that can't keep it from call to
+// call, for example while a node is deaf. A meter per call would fill the memory until they are
+// written.
+func (u *Usage) SharedMeter(of Credential) *Meter {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	m := u.loose[of.ID]
+	m := u.shared[of.ID]
 	if m == nil {
 		m = &Meter{Of: of}
-		u.loose[of.ID] = m
+		u.shared[of.ID] = m
 	}
 	return m
 }
 
-// forget forgets the loose meters that have nothing to write.
+// forget forgets the shared meters that have nothing to write.
 func (u *Usage) forget() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	maps.DeleteFunc(u.loose, func(_ keyporter.ID, m *Meter) bool { return !m.dirty.Load() })
+	maps.DeleteFunc(u.shared, func(_ keyporter.ID, m *Meter) bool { return !m.dirty.Load() })
 }

@@ -11,7 +11,7 @@ import (
 func (c *Checker) count(k *call, d *Decision) {
 	m := &k.entry.meter
 	if !k.entry.kept {
-		m = c.usage.Loose(m.Of)
+		m = c.usage.SharedMeter(m.Of)
 	}
 	call := usage.Call{At: k.now, Agent: k.req.Agent, Address: k.req.ClientIP, API: k.route.api.Name, Version: k.version}
 	if k.named != nil {

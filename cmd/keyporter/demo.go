@@ -27,7 +27,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Serve Keyporter with example users in front of an example API",
-		Long: `Serve Keyporter with the organization Acme, three users and a token, in front of
+		Long: `Serve Keyporter with the organization Acme, three users, and a token, in front of
 an e-signature API that holds a few of their envelopes. Don't use it for anything
 real: the passwords are printed on the terminal.`,
 		Args: cobra.NoArgs,

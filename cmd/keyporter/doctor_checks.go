@@ -41,7 +41,7 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	case err != nil:
 		return nil, err
 	case a.problem.RequestID != "":
-		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), mend(a)}}, nil
+		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), fixFor(a)}}, nil
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
@@ -56,8 +56,8 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	return nil, nil
 }
 
-// mend says what helps if Keyporter refuses the call that it should allow.
-func mend(a reply) string {
+// fixFor says what helps if Keyporter refuses the call that it should allow.
+func fixFor(a reply) string {
 	switch a.problem.Code {
 	case "": // the problem isn't the call, but the question
 		return "Make the proxy ask the way the example does: from an address in trusted_proxies, with the method and path of the call."

@@ -13,8 +13,8 @@ import (
 	"github.com/keyporter/keyporter/verify"
 )
 
-// alike returns an answer without the parts that differ each time.
-func alike(s string) string {
+// normalized returns an answer without the parts that differ each time.
+func normalized(s string) string {
 	s = regexp.MustCompile(`,"ago_ms":\d+`).ReplaceAllString(s, "") // omitted when it is 0
 	return regexp.MustCompile(`"\w{26}"|"iat":\d+|http://127\.0\.0\.1:\d+`).ReplaceAllString(strings.TrimSpace(s), "…")
 }
@@ -50,7 +50,7 @@ func TestTheIntrospectionGuide(t *testing.T) {
 			}
 		case "json", "text":
 			compared++
-			if alike(printed) != alike(b.text) {
+			if normalized(printed) != normalized(b.text) {
 				t.Errorf("the answer is\n%s\nand in the document\n%s", printed, b.text)
 			}
 		}

@@ -31,13 +31,13 @@ func organizationCommand() *cobra.Command {
 			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
 		}),
 		o.changing("passwords ORGANIZATION", "Allow passwords again, when the identity provider can't be reached", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return o.changeOrganization(cmd, args[0], o.letPasswordsIn, "allows passwords")
+			return o.changeOrganization(cmd, args[0], o.allowPasswords, "allows passwords")
 		}),
 	)
 	return cmd
 }
 
-func (o *owner) letPasswordsIn(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+func (o *owner) allowPasswords(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return o.SetPasswords(ctx, actor, id, true)
 }
 

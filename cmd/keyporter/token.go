@@ -17,30 +17,30 @@ func tokenCommand() *cobra.Command {
 	o.add(cmd, "database")
 	cmd.AddCommand(o.tokenAdd(), o.tokenList(), o.tokenImport(),
 		o.changing("enable ID", "Switch a token on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return saidToken(cmd, "on")(o.EnableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
+			return printToken(cmd, "on")(o.EnableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
 		o.changing("disable ID", "Switch a token off", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return saidToken(cmd, "off")(o.DisableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
+			return printToken(cmd, "off")(o.DisableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
 		o.changing("rename ID NAME", "Rename a token", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
-			return saidToken(cmd, "renamed")(o.RenameToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), args[1]))
+			return printToken(cmd, "renamed")(o.RenameToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), args[1]))
 		}),
 		o.changing("expire ID WHEN", "Set when a token expires: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			at, err := parseExpiry(args[1])
 			if err != nil {
 				return err
 			}
-			return saidToken(cmd, "changed")(o.SetTokenExpiry(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), at))
+			return printToken(cmd, "changed")(o.SetTokenExpiry(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), at))
 		}),
 		o.changing("delete ID", "Delete a token for good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			err := o.DeleteToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]))
-			return saidToken(cmd, "deleted")(keyporter.Token{ID: keyporter.ID(args[0])}, err)
+			return printToken(cmd, "deleted")(keyporter.Token{ID: keyporter.ID(args[0])}, err)
 		}),
 	)
 	return cmd
 }
 
-func saidToken(cmd *cobra.Command, what string) func(keyporter.Token, error) error {
+func printToken(cmd *cobra.Command, what string) func(keyporter.Token, error) error {
 	return func(t keyporter.Token, err error) error {
 		if err == nil {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", t.ID, what)

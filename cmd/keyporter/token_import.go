@@ -35,23 +35,23 @@ func (o *owner) tokenImport() *cobra.Command {
 			return err
 		}
 		done.Faults = append(done.Faults, faults...)
-		return sayImport(cmd, done, in.DryRun)
+		return printImport(cmd, done, in.DryRun)
 	})
 	cmd.Long = `Import tokens from another system, so that programs that use them keep working.
 
 FILE (- is standard input) is CSV whose first line names the columns, or has a
 JSON object in each line. Its fields:
 
-  login     of the owner, who is a user here
-  name      of the token, unique among those of its owner
-  token     the secret itself: 16 to 512 visible characters of ASCII
-  sha256    or its SHA-256, as 64 hexadecimal digits
-  enabled   true or false; missing: false
-  expires   2027-01-31, 2027-01-31T12:00:00Z or never; missing: never
-  kind      user or organization (deprecated); missing: user
+  login     of the owner, an existing user
+  name      of the token, unique among its owner's tokens
+  token     the secret itself: 16 to 512 visible ASCII characters
+  sha256    instead of token, its SHA-256, as 64 hexadecimal digits
+  enabled   true or false (default: false)
+  expires   2027-01-31, 2027-01-31T12:00:00Z, or never (default: never)
+  kind      user, or organization (deprecated; default: user)
 
-All lines are taken or none. Those that are there already stay as they are, and those
-that were deleted stay deleted, so that the same file can be imported again.`
+Either all lines are imported or none. Tokens that already exist stay as they are, and
+deleted tokens stay deleted, so you can import the same file again.`
 	cmd.Flags().StringVar(&format, "format", "", "`csv` or jsonl (default: from the file's name, or else its first character)")
 	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization that every owner must belong to")
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "change nothing, but report what would change")
@@ -74,8 +74,8 @@ func readImportFile(stdin io.Reader, file, format string) (tokens []control.Impo
 	return readImport(r)
 }
 
-// sayImport prints the outcome of an import: the lines that can't be imported, and how many were.
-func sayImport(cmd *cobra.Command, done control.Import, dry bool) error {
+// printImport prints the outcome of an import: the lines that can't be imported, and how many were.
+func printImport(cmd *cobra.Command, done control.Import, dry bool) error {
 	slices.SortStableFunc(done.Faults, func(a, b control.LineFault) int { return cmp.Compare(a.Line, b.Line) })
 	for _, f := range done.Faults {
 		fmt.Fprintf(cmd.ErrOrStderr(), "line %d: %s\n", f.Line, f.Why)
