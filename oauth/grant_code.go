@@ -28,6 +28,8 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 			return keyporter.AccessToken{}, anotherApps()
 		case req.redirectURI != kept.RedirectURI:
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't the one of the authorization request."}
+		case !registered(&req.app, kept.RedirectURI): // it was taken off the app since, and whoever is there has the code
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't one of the app's anymore."}
 		case !answers(req.verifier, kept.CodeChallenge):
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't belong to the code_challenge of the authorization request."}
 		}

@@ -212,6 +212,8 @@ func (s *server) registrationFault(w http.ResponseWriter, err error) error {
 		return web.OAuthError{Status: http.StatusTooManyRequests, Code: slowDown, Description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.Invalid:
 		return web.OAuthError{Code: metadataCode(e.Fields), Description: cmp.Or(described(e.Fields), keyporter.MessageOf(err))}
+	case known && e.Kind == keyporter.Forbidden: // RFC 7592 §2.2
+		return web.OAuthError{Status: http.StatusForbidden, Code: accessDenied, Description: keyporter.MessageOf(err)}
 	case known && e.Kind == keyporter.NotFound:
 		return web.OAuthError{Status: http.StatusConflict, Code: web.InvalidRequest, Description: "The app has changed in the meantime."}
 	}

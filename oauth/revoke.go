@@ -22,7 +22,7 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Call
 	}
 	switch kind, _ := keyporter.ParseSecret(token); kind {
 	case keyporter.SecretAccessToken:
-		_, grant, err := s.Grants.AccessToken(r.Context(), token)
+		grant, err := s.Grants.GrantOfAccessToken(r.Context(), token)
 		if err == nil && grant.AppID == app.ID {
 			err = s.Grants.DeleteAccessToken(r.Context(), from, grant, token)
 		}

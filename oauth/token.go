@@ -174,12 +174,27 @@ func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.G
 	}
 	var err error
 	if out.AccessToken = keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(); req.app.JWT {
-		out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
+		if err = s.mayCall(ctx, grant, access); err == nil {
+			out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
+		}
 	}
 	if err == nil && grant.UserID != "" && slices.Contains(access.Scopes, "openid") {
 		out.IDToken, err = s.idToken(ctx, grant, kept)
 	}
 	return out, err
+}
+
+// mayCall refuses a JWT that opens APIs if a check would refuse a token in its place. One
+// with nothing but OpenID Connect's scopes opens only userinfo, which checks it.
+func (s *server) mayCall(ctx context.Context, grant keyporter.Grant, access keyporter.AccessToken) error {
+	if len(access.Resources) == 0 && !slices.ContainsFunc(access.Scopes, func(scope string) bool { return !isOpenIDs(scope) }) {
+		return nil
+	}
+	may, err := s.Grants.MayCall(ctx, grant)
+	if err == nil && !may {
+		err = web.OAuthError{Code: invalidGrant, Description: "No API would accept this token now: the user, or the organization, can't use the API."}
+	}
+	return err
 }
 
 // kept is what is kept of the access token in an answer: nothing of a JWT, which APIs

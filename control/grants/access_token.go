@@ -78,20 +78,33 @@ func (g *Grants) tokenEvent(from Caller, under keyporter.Grant, t keyporter.Acce
 
 // AccessToken returns an access token that works, and its grant.
 func (g *Grants) AccessToken(ctx context.Context, secret string) (t keyporter.AccessToken, under keyporter.Grant, err error) {
+	if t, under, err = g.accessToken(ctx, secret); err != nil {
+		return t, under, err
+	}
+	if !g.now().Before(t.ExpiresAt) {
+		return t, under, notFound("access token")
+	}
+	t.Scopes = slices.DeleteFunc(t.Scopes, func(scope string) bool { return !slices.Contains(under.Scopes, scope) })
+	return t, under, g.checkUsable(ctx, under)
+}
+
+// GrantOfAccessToken returns the grant of an access token that its app gives back. It may be
+// one that doesn't work now: what keeps it from working may end, and the token must not
+// work then.
+func (g *Grants) GrantOfAccessToken(ctx context.Context, secret string) (keyporter.Grant, error) {
+	_, under, err := g.accessToken(ctx, secret)
+	return under, err
+}
+
+func (g *Grants) accessToken(ctx context.Context, secret string) (t keyporter.AccessToken, under keyporter.Grant, err error) {
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretAccessToken {
 		return t, under, notFound("access token")
 	}
 	if t, err = g.db.AccessTokenByHash(ctx, keyporter.HashSecret(secret)); err != nil {
 		return t, under, err
 	}
-	if !g.now().Before(t.ExpiresAt) {
-		return t, under, notFound("access token")
-	}
-	if under, err = g.GrantByID(ctx, t.GrantID); err != nil {
-		return t, under, err
-	}
-	t.Scopes = slices.DeleteFunc(t.Scopes, func(scope string) bool { return !slices.Contains(under.Scopes, scope) })
-	return t, under, g.checkUsable(ctx, under)
+	under, err = g.GrantByID(ctx, t.GrantID)
+	return t, under, err
 }
 
 // DeleteAccessToken ends an access token. If it has ended already, that is no error.

@@ -96,10 +96,8 @@ func signedByApp(text, keys string) (claims jwt.Claims, err error) {
 	if err := json.Unmarshal([]byte(keys), &set); err != nil {
 		return claims, err
 	}
-	header := token.Headers[0]
 	for _, key := range set.Keys {
-		// A key that says for which algorithm it is counts for no other (RFC 7517 §4.4).
-		if header.KeyID != "" && key.KeyID != header.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm || !key.IsPublic() || !key.Valid() {
+		if !signs(key, token.Headers[0]) {
 			continue
 		}
 		claims = jwt.Claims{}
@@ -108,4 +106,11 @@ func signedByApp(text, keys string) (claims jwt.Claims, err error) {
 		}
 	}
 	return claims, jose.ErrCryptoFailure
+}
+
+// signs reports whether a key may have made a signature. One that says what it is for counts
+// for nothing else (RFC 7517 §4.2, §4.4).
+func signs(key jose.JSONWebKey, header jose.Header) bool {
+	return (header.KeyID == "" || key.KeyID == header.KeyID) && (key.Use == "" || key.Use == "sig") &&
+		(key.Algorithm == "" || key.Algorithm == header.Algorithm) && key.IsPublic() && key.Valid()
 }

@@ -126,6 +126,34 @@ func (g *Grants) checkUsable(ctx context.Context, grant keyporter.Grant) error {
 	return err
 }
 
+// MayCall reports whether a check would let what is issued under a grant call an API now, as
+// far as that depends on people: on the user, the organization, and the app. JWTs aren't
+// checked here when they are used, so they have to be checked before they are issued.
+func (g *Grants) MayCall(ctx context.Context, grant keyporter.Grant) (bool, error) {
+	if grant.ConnectionID == "" {
+		return g.appMayCall(ctx, grant.AppID)
+	}
+	c, err := g.db.CredentialByConnection(ctx, grant.ConnectionID)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return c.UserActive && c.Granted && !c.Blocked && c.OrganizationActive && c.FlagAPI &&
+		c.Access.AppState == keyporter.AppActive && c.Access.AppAllowed, nil
+}
+
+// appMayCall is MayCall for an app that acts for itself. One of the whole instance has no organization.
+func (g *Grants) appMayCall(ctx context.Context, id keyporter.ID) (bool, error) {
+	app, err := g.App(ctx, id)
+	if err != nil || app.OrganizationID == "" {
+		return err == nil && app.State == keyporter.AppActive, err
+	}
+	org, err := g.db.OrganizationByID(ctx, app.OrganizationID)
+	return err == nil && app.State == keyporter.AppActive && org.Active && org.Has(keyporter.FlagAPI), err
+}
+
 // RevokeGrant ends a grant with its tokens. If it has ended already, that is no error.
 func (g *Grants) RevokeGrant(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
 	return g.revoke(ctx, from, grant, why, false)

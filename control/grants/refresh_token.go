@@ -22,10 +22,10 @@ func (g *Grants) insertRefreshToken(ctx context.Context, tx *store.Tx, grant key
 }
 
 // GrantByRefreshToken returns the grant of a refresh token that can be used, for the first
-// time or again within half a minute. If it is shown again later, it was stolen, or whoever
-// shows it isn't the one who has its successor: all tokens of its connection end (RFC 9700 §4.14.2).
+// time or again within half a minute. If it is presented again later, either it was stolen, or
+// its successor was: all tokens of its connection end (RFC 9700 §4.14.2).
 func (g *Grants) GrantByRefreshToken(ctx context.Context, from Caller, secret string) (keyporter.Grant, error) {
-	grant, t, err := g.refreshToken(ctx, secret)
+	grant, t, err := g.workingRefreshToken(ctx, secret)
 	if err != nil {
 		return grant, err
 	}
@@ -38,19 +38,33 @@ func (g *Grants) GrantByRefreshToken(ctx context.Context, from Caller, secret st
 	return grant, nil
 }
 
-// GrantToRevoke returns the grant of a refresh token that its app gives back.
+// GrantToRevoke returns the grant of a refresh token that its app gives back, even one that
+// doesn't work now, as in GrantOfAccessToken.
 func (g *Grants) GrantToRevoke(ctx context.Context, secret string) (keyporter.Grant, error) {
 	grant, _, err := g.refreshToken(ctx, secret)
 	return grant, err
 }
 
-// GrantByUnusedRefreshToken returns the grant of a refresh token that hasn't been used yet.
+// GrantByUnusedRefreshToken returns the grant of a refresh token that works and hasn't been
+// used yet.
 func (g *Grants) GrantByUnusedRefreshToken(ctx context.Context, secret string) (keyporter.Grant, error) {
-	grant, t, err := g.refreshToken(ctx, secret)
+	grant, t, err := g.workingRefreshToken(ctx, secret)
 	if err == nil && !t.UsedAt.IsZero() {
 		err = notFound("refresh token")
 	}
 	return grant, err
+}
+
+// workingRefreshToken returns a refresh token that hasn't expired, and its grant, which stands.
+func (g *Grants) workingRefreshToken(ctx context.Context, secret string) (keyporter.Grant, keyporter.RefreshToken, error) {
+	grant, t, err := g.refreshToken(ctx, secret)
+	if err != nil {
+		return grant, t, err
+	}
+	if now := g.now(); !now.Before(t.ExpiresAt) || !now.Before(grant.EndsAt) {
+		return grant, t, notFound("refresh token")
+	}
+	return grant, t, g.checkUsable(ctx, grant)
 }
 
 func (g *Grants) refreshToken(ctx context.Context, secret string) (grant keyporter.Grant, t keyporter.RefreshToken, err error) {
@@ -60,13 +74,8 @@ func (g *Grants) refreshToken(ctx context.Context, secret string) (grant keyport
 	if t, err = g.db.RefreshTokenByHash(ctx, keyporter.HashSecret(secret)); err != nil {
 		return grant, t, err
 	}
-	if grant, err = g.GrantByID(ctx, t.GrantID); err != nil {
-		return grant, t, err
-	}
-	if now := g.now(); !now.Before(t.ExpiresAt) || !now.Before(grant.EndsAt) {
-		return grant, t, notFound("refresh token")
-	}
-	return grant, t, g.checkUsable(ctx, grant)
+	grant, err = g.GrantByID(ctx, t.GrantID)
+	return grant, t, err
 }
 
 func usedTooLongAgo(t keyporter.RefreshToken, arrived time.Time) bool {

@@ -69,8 +69,12 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 }
 
 // UpdateRegisteredApp changes what an app registered about itself. It has to be approved
-// again: the operator approved something else.
+// again: the operator approved something else. A suspended app is Forbidden to change: whoever
+// resumed it would let something work that nobody approved.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
+	if was.State == keyporter.AppSuspended {
+		return a, keyporter.Refuse(keyporter.Forbidden, "This app is suspended. It can’t change its registration until it is resumed.")
+	}
 	if err := CheckRegistration(&a); err != nil {
 		return a, err
 	}
@@ -78,9 +82,7 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 		return a, keyporter.InvalidField("token_endpoint_auth_method", "It can't be changed. Register another app.")
 	}
 	a.ID, a.OrganizationID, a.CreatedAt, a.Dynamic, a.Webhook = was.ID, was.OrganizationID, was.CreatedAt, true, was.Webhook
-	if a.State = keyporter.AppQuarantined; was.State == keyporter.AppSuspended {
-		a.State = was.State // an app can't end its own suspension
-	}
+	a.State = keyporter.AppQuarantined
 	err := g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.UpdateApp(ctx, a, was.Version); err != nil {
 			return missing(err, "app")
