@@ -121,7 +121,7 @@ func TestABatchHasBounds(t *testing.T) {
 			t.Errorf("%s: %d %v", what, a.Status, a.Body)
 		}
 	}
-	refused(t, w.Post(t, "/oauth2/introspect/batch", map[string][]string{"tokens": {"x"}}, bearer(w.all)...), 400, "invalid_request")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/introspect/batch", map[string][]string{"tokens": {"x"}}, bearer(w.all)...), 400, "invalid_request")
 }
 
 // TestWhoMayAskAboutMany is who may ask about one.
@@ -147,7 +147,7 @@ func TestWhoMayAskAboutMany(t *testing.T) {
 				t.Errorf("%s: %v", id, a.Body)
 			}
 		}
-		refused(t, post(t, at, inBody, "Authorization", basic), 400, "invalid_request")
+		keyportertest.Refused(t, post(t, at, inBody, "Authorization", basic), 400, "invalid_request")
 	}
 	key := keyportertest.NewProofKey(t)
 	w.PutApp(t, keyporter.App{ID: "signs", Authentication: keyporter.AppKey, Introspects: true, Keys: key.Set()})

@@ -48,29 +48,12 @@ func newGatewayWorld(t *testing.T, url string, configure ...func(*keyportertest.
 	return w
 }
 
-// with sets names to values, or takes them out where the value is empty.
-func with(v url.Values, change ...string) url.Values {
-	for i := 0; i+1 < len(change); i += 2 {
-		if v.Set(change[i], change[i+1]); change[i+1] == "" {
-			v.Del(change[i])
-		}
-	}
-	return v
-}
-
-func refused(t testing.TB, a keyportertest.Answer, status int, code string) {
-	t.Helper()
-	if a.Status != status || a.Text("error") != code {
-		t.Errorf("%d %v, want %d %s", a.Status, a.Body, status, code)
-	}
-}
-
 func bearer(s keyporter.Secret) []string { return []string{"Authorization", "Bearer " + s.Reveal()} }
 
 // ask asks as a gateway.
 func (w *gatewayWorld) ask(t testing.TB, gateway, token keyporter.Secret, change ...string) keyportertest.Answer {
 	t.Helper()
-	return w.Post(t, "/oauth2/introspect", with(url.Values{"token": {token.Reveal()}}, change...), bearer(gateway)...)
+	return w.Post(t, "/oauth2/introspect", keyportertest.With(url.Values{"token": {token.Reveal()}}, change...), bearer(gateway)...)
 }
 
 // actorOf returns who acts for the subject.
@@ -320,10 +303,10 @@ func TestWhoIsNoGateway(t *testing.T) {
 		}
 	}
 	twice := []string{"Authorization", "Bearer " + mine, "Authorization", "Bearer " + wrong}
-	refused(t, w.Post(t, "/oauth2/introspect", form, twice...), 400, "invalid_request")
-	refused(t, w.Post(t, "/oauth2/introspect", form, twice[2], twice[3], twice[0], twice[1]), 400, "invalid_request")
-	refused(t, w.ask(t, w.all, user, "client_id", string(w.app.ID)), 400, "invalid_request")
-	refused(t, w.ask(t, w.all, user, "token", ""), 400, "invalid_request")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/introspect", form, twice...), 400, "invalid_request")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/introspect", form, twice[2], twice[3], twice[0], twice[1]), 400, "invalid_request")
+	keyportertest.Refused(t, w.ask(t, w.all, user, "client_id", string(w.app.ID)), 400, "invalid_request")
+	keyportertest.Refused(t, w.ask(t, w.all, user, "token", ""), 400, "invalid_request")
 	wantText(t, "the scheme in other letters", w.Post(t, "/oauth2/introspect", form, "Authorization", "bearer  "+mine), nil)
 	if strings.Contains(log.String(), "kpg_") || strings.Contains(log.String(), "kpu_") {
 		t.Errorf("a secret is in the log: %s", log.String())
@@ -339,15 +322,15 @@ func TestAnAppAsksAboutAnOrganizationToken(t *testing.T) {
 		_, organization := keyportertest.OrganizationToken(t, w.Control, w.ada, "Ours")
 		w.PutApp(t, keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
 		form := url.Values{"token": {organization.Reveal()}, "client_id": {"rs"}, "client_secret": {w.AppSecret(t, "rs").Reveal()}}
-		a := w.Post(t, "/oauth2/introspect", with(form, "login", w.grace.Login))
+		a := w.Post(t, "/oauth2/introspect", keyportertest.With(form, "login", w.grace.Login))
 		wantText(t, "for grace", a, map[string]string{"sub": string(w.grace.ID), "keyporter_actor": "", "keyporter_kind": "organization_token"})
 		if actorOf(a) != string(w.ada.ID) {
 			t.Errorf("%v", a.Body)
 		}
-		if a = w.Post(t, "/oauth2/introspect", with(form, "login", "")); a.Body["active"] != true || a.Body["sub"] != nil || actorOf(a) != string(w.ada.ID) {
+		if a = w.Post(t, "/oauth2/introspect", keyportertest.With(form, "login", "")); a.Body["active"] != true || a.Body["sub"] != nil || actorOf(a) != string(w.ada.ID) {
 			t.Errorf("for nobody: %v", a.Body)
 		}
-		wantInactive(t, "for who isn't there", w.Post(t, "/oauth2/introspect", with(form, "login", "nobody@acme.example")), "")
+		wantInactive(t, "for who isn't there", w.Post(t, "/oauth2/introspect", keyportertest.With(form, "login", "nobody@acme.example")), "")
 	})
 }
 

@@ -33,7 +33,7 @@ func TestATokenGivenBackWhileItDoesNotWorkNeverWorksAgain(t *testing.T) {
 		if w.works(access.Text("access_token")) || w.works(refresh.Text("access_token")) {
 			t.Error("an access token works again")
 		}
-		refused(t, w.Post(t, "/oauth2/token", refreshing(refresh.Text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(refresh.Text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
 		if !w.works(other.Text("access_token")) {
 			t.Error("a token that wasn't given back doesn't work")
 		}
@@ -52,14 +52,14 @@ func TestAJWTIsIssuedOnlyIfACheckWouldAcceptIt(t *testing.T) {
 		v := keyportertest.Verifier()
 		got := w.Post(t, "/oauth2/token", redemption(w.code("jwt", v), v, client...))
 		refresh := func(change ...string) keyportertest.Answer {
-			a := w.Post(t, "/oauth2/token", with(refreshing(got.Text("refresh_token"), client...), change...))
+			a := w.Post(t, "/oauth2/token", keyportertest.With(refreshing(got.Text("refresh_token"), client...), change...))
 			if a.Status == http.StatusOK {
 				got = a
 			}
 			return a
 		}
 		own := func() keyportertest.Answer {
-			return w.Post(t, "/oauth2/token", with(url.Values{"grant_type": {"client_credentials"}}, client...))
+			return w.Post(t, "/oauth2/token", keyportertest.With(url.Values{"grant_type": {"client_credentials"}}, client...))
 		}
 		check := func(what string, user, app bool) {
 			t.Helper()
@@ -100,8 +100,8 @@ func TestAJWTIsIssuedOnlyIfACheckWouldAcceptIt(t *testing.T) {
 		if err := w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, own(), http.StatusBadRequest, "invalid_grant")
-		refused(t, refresh(), http.StatusBadRequest, "invalid_grant")
+		keyportertest.Refused(t, own(), http.StatusBadRequest, "invalid_grant")
+		keyportertest.Refused(t, refresh(), http.StatusBadRequest, "invalid_grant")
 	})
 }
 
@@ -117,7 +117,7 @@ func TestASuspendedAppCannotBecomeAnotherOne(t *testing.T) {
 		w.SetAppState(t, id, keyporter.AppActive)
 		w.SetAppState(t, id, keyporter.AppSuspended)
 		changed := map[string]any{"client_id": string(id), "redirect_uris": []string{"https://evil.example/cb"}, "token_endpoint_auth_method": "none"}
-		refused(t, d.send(http.MethodPut, at, token, changed), http.StatusForbidden, "access_denied")
+		keyportertest.Refused(t, d.send(http.MethodPut, at, token, changed), http.StatusForbidden, "access_denied")
 		if b := d.send(http.MethodGet, at, token, nil); b.Status != http.StatusOK {
 			t.Errorf("it can't read its registration: %v", b)
 		}
@@ -146,7 +146,7 @@ func TestACodeAtAnAddressTakenOffTheAppIsWorthless(t *testing.T) {
 	if _, err := w.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, w.Post(t, "/oauth2/token", redemption(code, v, "client_id", "hijacked", "redirect_uri", evil)), http.StatusBadRequest, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v, "client_id", "hijacked", "redirect_uri", evil)), http.StatusBadRequest, "invalid_grant")
 }
 
 // TestAKeyForEncryptionSignsNothing has someone who got an app's decryption key sign an

@@ -45,8 +45,8 @@ func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 		"quarantined":         request("quarantined", v),
 		"no redirect URI":     request("public", v, "redirect_uri", ""),
 		"unknown pushed":      {"client_id": {"public"}, "request_uri": {"urn:ietf:params:oauth:request_uri:nothing"}},
-		"two clients":         with(request("public", v)),
-		"two redirect URIs":   with(request("public", v)),
+		"two clients":         keyportertest.With(request("public", v)),
+		"two redirect URIs":   keyportertest.With(request("public", v)),
 		"a huge redirect":     request("public", v, "redirect_uri", callback+strings.Repeat("x", 9<<10)),
 		"a broken line in it": request("public", v, "redirect_uri", callback+"\r\nSet-Cookie: x=1"),
 	}
@@ -180,7 +180,7 @@ func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
 	}
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("confidential:"+w.secret.Reveal()))
 	own := func(change ...string) url.Values {
-		return with(url.Values{"grant_type": {"client_credentials"}}, change...)
+		return keyportertest.With(url.Values{"grant_type": {"client_credentials"}}, change...)
 	}
 	for what, c := range map[string]struct {
 		form   url.Values
@@ -245,8 +245,8 @@ func TestAFailedRedemptionEndsTheGrantButNotTheConnection(t *testing.T) {
 	got := w.tokens()
 	v := keyportertest.Verifier()
 	code := w.code("public", v)
-	refused(t, w.Post(t, "/oauth2/token", redemption(code, keyportertest.Verifier())), 400, "invalid_grant")
-	refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, keyportertest.Verifier())), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 	if !w.works(got.Text("access_token")) {
 		t.Error("another grant of the connection ended")
 	}
@@ -260,13 +260,13 @@ func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 	w.app(keyporter.App{ID: "oldpublic", Authentication: keyporter.AppPublic, WithoutPKCE: true})
 	params := request("old", "", "code_challenge", "", "code_challenge_method", "")
 	form := func(change ...string) url.Values {
-		return with(url.Values{"grant_type": {"authorization_code"}, "client_id": {"old"}, "client_secret": {secret}, "redirect_uri": {callback}, "code": {w.person.Authorize(t, params).Get("code")}}, change...)
+		return keyportertest.With(url.Values{"grant_type": {"authorization_code"}, "client_id": {"old"}, "client_secret": {secret}, "redirect_uri": {callback}, "code": {w.person.Authorize(t, params).Get("code")}}, change...)
 	}
-	refused(t, w.Post(t, "/oauth2/token", form("code_verifier", keyportertest.Verifier())), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", form("code_verifier", keyportertest.Verifier())), 400, "invalid_grant")
 	if a := w.Post(t, "/oauth2/token", form()); a.Status != 200 {
 		t.Errorf("exempt from PKCE: %v", a)
 	}
-	if to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+with(params, "client_id", "oldpublic").Encode()); to.Query().Get("error") != "invalid_request" {
+	if to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+keyportertest.With(params, "client_id", "oldpublic").Encode()); to.Query().Get("error") != "invalid_request" {
 		t.Errorf("a public app can't be exempted: %s", to)
 	}
 }

@@ -179,7 +179,7 @@ func reused(after time.Duration) module {
 		form := redemption(c.code("public", v), v)
 		a := c.Post(t, "/oauth2/token", form)
 		c.Clock.Advance(after)
-		refused(t, c.Post(t, "/oauth2/token", form), http.StatusBadRequest, "invalid_grant")
+		keyportertest.Refused(t, c.Post(t, "/oauth2/token", form), http.StatusBadRequest, "invalid_grant")
 		if c.works(a.Text("access_token")) {
 			t.Error("what the code gave works")
 		}
@@ -214,7 +214,7 @@ func (c *conformance) refreshToken(t *testing.T) {
 		}
 	}
 	other := refreshing(next.Text("refresh_token"), "client_id", "confidential", "client_secret", c.secret.Reveal())
-	refused(t, c.Post(t, "/oauth2/token", other), http.StatusBadRequest, "invalid_grant")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/token", other), http.StatusBadRequest, "invalid_grant")
 }
 
 func (c *conformance) discovery(t *testing.T) {

@@ -65,13 +65,13 @@ func (c *conformance) mismatchedAtPush(t *testing.T) {
 func (c *conformance) mismatchedJKT(t *testing.T) {
 	v := keyportertest.Verifier()
 	code := c.pushed(c.push(v, "", "dpop_jkt", newSigner(t).thumbprint())).Get("code")
-	refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_dpop_proof")
+	keyportertest.Refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_dpop_proof")
 }
 
 func (c *conformance) mismatchedProof(t *testing.T) {
 	v := keyportertest.Verifier()
 	code := c.pushed(c.push(v, newSigner(t).proof(t, "POST", c.at("par")))).Get("code")
-	refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_dpop_proof")
+	keyportertest.Refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_dpop_proof")
 }
 
 // dpopNegative tries each of the twelve checks of RFC 9449 §4.3, at the token endpoint and

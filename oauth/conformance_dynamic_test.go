@@ -92,7 +92,7 @@ func (d *dynamic) redirectURIQueryAdded(*testing.T) {
 
 func (d *dynamic) redirectURIRegFrag(t *testing.T) {
 	a := d.send(http.MethodPost, d.URL+"/oauth2/register", "", map[string]any{"redirect_uris": []string{callback + "#foobar"}})
-	refused(t, a, http.StatusBadRequest, "invalid_redirect_uri")
+	keyportertest.Refused(t, a, http.StatusBadRequest, "invalid_redirect_uri")
 }
 
 // ignored wants metadata that is of no use here to be neither kept nor fetched, and to be no fault.
@@ -116,7 +116,7 @@ func (d *dynamic) keyRotation(t *testing.T) {
 	d.SetAppState(t, keyporter.ID(id), keyporter.AppActive)
 	v := keyportertest.Verifier()
 	redeem := redemption(d.code(id, v), v, "client_id", id)
-	got := d.Post(t, "/oauth2/token", with(redeem, assertionOf(t, d.world, id, first)...))
+	got := d.Post(t, "/oauth2/token", keyportertest.With(redeem, assertionOf(t, d.world, id, first)...))
 	if got.Status != http.StatusOK {
 		t.Fatalf("%v", got)
 	}
@@ -127,8 +127,8 @@ func (d *dynamic) keyRotation(t *testing.T) {
 	}
 	d.SetAppState(t, keyporter.ID(id), keyporter.AppActive)
 	form := refreshing(got.Text("refresh_token"), "client_id", id)
-	refused(t, d.Post(t, "/oauth2/token", with(form, assertionOf(t, d.world, id, first)...)), http.StatusUnauthorized, "invalid_client")
-	if b := d.Post(t, "/oauth2/token", with(form, assertionOf(t, d.world, id, second)...)); b.Status != http.StatusOK {
+	keyportertest.Refused(t, d.Post(t, "/oauth2/token", keyportertest.With(form, assertionOf(t, d.world, id, first)...)), http.StatusUnauthorized, "invalid_client")
+	if b := d.Post(t, "/oauth2/token", keyportertest.With(form, assertionOf(t, d.world, id, second)...)); b.Status != http.StatusOK {
 		t.Errorf("%v", b)
 	}
 }

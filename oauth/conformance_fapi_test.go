@@ -64,7 +64,7 @@ func assertionOf(t testing.TB, w *world, app string, s *signer) []string {
 // signedForm adds who the app is to a form.
 func (c *conformance) signedForm(form url.Values) url.Values {
 	c.t.Helper()
-	return with(form, assertionOf(c.t, c.world, "fapi", c.fapi)...)
+	return keyportertest.With(form, assertionOf(c.t, c.world, "fapi", c.fapi)...)
 }
 
 // push pushes a request. proof may be empty.
@@ -132,7 +132,7 @@ func fapiSucceeds(change ...string) module {
 // pushFails wants a pushed request to be refused, by this error.
 func pushFails(code string, change ...string) module {
 	return func(c *conformance, t *testing.T) {
-		refused(t, c.push(keyportertest.Verifier(), "", change...), http.StatusBadRequest, code)
+		keyportertest.Refused(t, c.push(keyportertest.Verifier(), "", change...), http.StatusBadRequest, code)
 	}
 }
 
@@ -140,7 +140,7 @@ func pushFails(code string, change ...string) module {
 func redeemFails(code string, change ...string) module {
 	return func(c *conformance, t *testing.T) {
 		v := keyportertest.Verifier()
-		refused(t, c.redeem(c.pushed(c.push(v, "")).Get("code"), v, change...), http.StatusBadRequest, code)
+		keyportertest.Refused(t, c.redeem(c.pushed(c.push(v, "")).Get("code"), v, change...), http.StatusBadRequest, code)
 	}
 }
 
@@ -184,7 +184,7 @@ func (c *conformance) fapiReuse(t *testing.T) {
 	code := c.pushed(c.push(v, "")).Get("code")
 	a := c.redeem(code, v)
 	c.Clock.Advance(time.Second)
-	refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_grant")
+	keyportertest.Refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_grant")
 	if got := c.opens(a, c.fapi); got.Status != http.StatusUnauthorized {
 		t.Errorf("what the code gave works: %v", got)
 	}
@@ -194,7 +194,7 @@ func (c *conformance) fapiExpired(t *testing.T) {
 	v := keyportertest.Verifier()
 	code := c.pushed(c.push(v, "")).Get("code")
 	c.Clock.Advance(61 * time.Second)
-	refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_grant")
+	keyportertest.Refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_grant")
 	c.Clock.Advance(-61 * time.Second)
 }
 
@@ -261,5 +261,5 @@ func (c *conformance) holderOfKey(t *testing.T) {
 			t.Errorf("%s: %v", what, got)
 		}
 	}
-	refused(t, c.Post(t, "/oauth2/token", c.signedForm(refreshing(a.Text("refresh_token")))), http.StatusBadRequest, "invalid_dpop_proof")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/token", c.signedForm(refreshing(a.Text("refresh_token")))), http.StatusBadRequest, "invalid_dpop_proof")
 }

@@ -42,7 +42,7 @@ func (c *conformance) basicIsDecoded(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 	plain := base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))
-	refused(t, c.Post(t, "/oauth2/token", form, "Authorization", "Basic "+plain), http.StatusUnauthorized, "invalid_client")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/token", form, "Authorization", "Basic "+plain), http.StatusUnauthorized, "invalid_client")
 }
 
 // refreshNarrows wants less for one access token, and all of it again for the next.
@@ -85,9 +85,9 @@ func (c *conformance) oneWay(t *testing.T) {
 		t.Errorf("in the address: %v", a)
 	}
 	form := url.Values{"access_token": {token}}
-	refused(t, c.Post(t, "/oauth2/userinfo", form, "Authorization", "Bearer "+token), http.StatusBadRequest, "invalid_request")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/userinfo", form, "Authorization", "Bearer "+token), http.StatusBadRequest, "invalid_request")
 	form.Add("access_token", token)
-	refused(t, c.Post(t, "/oauth2/userinfo", form), http.StatusBadRequest, "invalid_request")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/userinfo", form), http.StatusBadRequest, "invalid_request")
 }
 
 func (c *conformance) verifierLength(t *testing.T) {
@@ -138,7 +138,7 @@ func (c *conformance) idTokenIsNoAccessToken(t *testing.T) {
 
 func (c *conformance) noTokenExchange(t *testing.T) {
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {c.flow().Text("access_token")}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}}
-	refused(t, c.Post(t, "/oauth2/token", c.signedForm(form)), http.StatusBadRequest, "unsupported_grant_type")
+	keyportertest.Refused(t, c.Post(t, "/oauth2/token", c.signedForm(form)), http.StatusBadRequest, "unsupported_grant_type")
 }
 
 func (c *conformance) publicRefreshIsBound(t *testing.T) {

@@ -178,10 +178,10 @@ func TestPushedRequests(t *testing.T) {
 		t.Fatalf("%v", a)
 	}
 	brought := url.Values{"client_id": {"public"}, "request_uri": {a.Text("request_uri")}, "redirect_uri": {"https://evil.example"}, "scope": {"envelope.send"}, "state": {"other"}}
-	if to, status, _ := w.person.Browse(t, "/oauth2/authorize?"+with(brought, "client_id", "confidential").Encode()); status != 400 || to.String() != "" {
+	if to, status, _ := w.person.Browse(t, "/oauth2/authorize?"+keyportertest.With(brought, "client_id", "confidential").Encode()); status != 400 || to.String() != "" {
 		t.Errorf("of another client: %d %s", status, to)
 	}
-	got := w.person.Authorize(t, with(brought, "client_id", "public"))
+	got := w.person.Authorize(t, keyportertest.With(brought, "client_id", "public"))
 	if got.Get("state") != "st" {
 		t.Errorf("what is beside the request_uri counts: %v", got)
 	}
@@ -193,16 +193,16 @@ func TestPushedRequests(t *testing.T) {
 	}
 	late := push().Text("request_uri")
 	w.Clock.Advance(91 * time.Second)
-	if _, status, _ := w.person.Browse(t, "/oauth2/authorize?"+with(brought, "request_uri", late).Encode()); status != 400 {
+	if _, status, _ := w.person.Browse(t, "/oauth2/authorize?"+keyportertest.With(brought, "request_uri", late).Encode()); status != 400 {
 		t.Errorf("too late: %d", status)
 	}
-	refused(t, push("request_uri", a.Text("request_uri")), 400, "invalid_request")
-	refused(t, push("redirect_uri", callback+"/"), 400, "invalid_request")
-	refused(t, push("code_challenge", "", "code_challenge_method", ""), 400, "invalid_request")
-	refused(t, push("code_challenge_method", "plain"), 400, "invalid_request")
-	refused(t, push("response_type", "token"), 400, "unsupported_response_type")
-	refused(t, push("client_id", "confidential"), 401, "invalid_client")
-	refused(t, push("scope", "template.read"), 400, "invalid_scope")
+	keyportertest.Refused(t, push("request_uri", a.Text("request_uri")), 400, "invalid_request")
+	keyportertest.Refused(t, push("redirect_uri", callback+"/"), 400, "invalid_request")
+	keyportertest.Refused(t, push("code_challenge", "", "code_challenge_method", ""), 400, "invalid_request")
+	keyportertest.Refused(t, push("code_challenge_method", "plain"), 400, "invalid_request")
+	keyportertest.Refused(t, push("response_type", "token"), 400, "unsupported_response_type")
+	keyportertest.Refused(t, push("client_id", "confidential"), 401, "invalid_client")
+	keyportertest.Refused(t, push("scope", "template.read"), 400, "invalid_scope")
 	// Somebody else can't push what a browser is to finish.
 	if to := w.ask(w.person); to.Query().Get("code") == "" {
 		t.Errorf("%s", to)
@@ -227,9 +227,9 @@ func TestDevices(t *testing.T) {
 			w.Clock.Advance(20 * time.Second)
 			return w.Post(t, "/oauth2/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {a.Text("device_code")}, "client_id": {client}})
 		}
-		refused(t, poll(a, "tv"), 400, "authorization_pending")
+		keyportertest.Refused(t, poll(a, "tv"), 400, "authorization_pending")
 		w.Clock.Advance(-20 * time.Second)
-		refused(t, poll(a, "tv"), 400, "slow_down")
+		keyportertest.Refused(t, poll(a, "tv"), 400, "slow_down")
 		w.person.Browse(t, "/oauth2/authorize?"+request("public", keyportertest.Verifier()).Encode()) // for the cookie
 		if _, err := w.Control.OpenDevice(t.Context(), w.person.Actor, "BBBB-BBBB", w.person.Cookie()); keyporter.KindOf(err) != keyporter.Invalid {
 			t.Errorf("a wrong code: %v", err)
@@ -253,7 +253,7 @@ func TestDevices(t *testing.T) {
 		if got.Status != 200 || !w.works(got.Text("access_token")) || w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"), "client_id", "tv")).Status != 200 {
 			t.Fatalf("%v", got)
 		}
-		refused(t, poll(a, "tv"), 400, "invalid_grant")
+		keyportertest.Refused(t, poll(a, "tv"), 400, "invalid_grant")
 		if !w.works(got.Text("access_token")) {
 			t.Error("asking once more ends what was given")
 		}
@@ -262,12 +262,12 @@ func TestDevices(t *testing.T) {
 		if err := w.Control.Decline(t.Context(), w.person.Actor, allow(denied), w.person.Cookie()); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, poll(denied, "tv"), 400, "access_denied")
+		keyportertest.Refused(t, poll(denied, "tv"), 400, "access_denied")
 		late := begin()
-		refused(t, poll(late, "public"), 400, "invalid_grant")
+		keyportertest.Refused(t, poll(late, "public"), 400, "invalid_grant")
 		w.Clock.Advance(16 * time.Minute)
-		refused(t, poll(late, "tv"), 400, "expired_token")
-		refused(t, w.Post(t, "/oauth2/device_authorization", url.Values{"client_id": {"public"}}), 400, "unauthorized_client")
+		keyportertest.Refused(t, poll(late, "tv"), 400, "expired_token")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/device_authorization", url.Values{"client_id": {"public"}}), 400, "unauthorized_client")
 		for i := range 12 {
 			_, err := w.Control.OpenDevice(t.Context(), w.person.Actor, "BBBB-BBBB", w.person.Cookie())
 			if want := keyporter.Invalid; i == 11 && keyporter.KindOf(err) == want {
@@ -281,7 +281,7 @@ func TestAnAppsOwnTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	form := func(change ...string) url.Values {
-		return with(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
+		return keyportertest.With(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
 	}
 	a := w.Post(t, "/oauth2/token", form())
 	if a.Status != 200 || a.Text("refresh_token") != "" || a.Text("id_token") != "" || a.Text("scope") != "envelope.read envelope.send" {
@@ -299,7 +299,7 @@ func TestAnAppsOwnTokens(t *testing.T) {
 		t.Errorf("its second secret: %v", b)
 	}
 	w.SetAppState(t, "confidential", keyporter.AppSuspended)
-	refused(t, w.Post(t, "/oauth2/token", form()), 401, "invalid_client")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", form()), 401, "invalid_client")
 }
 
 // TestAnAddressThatIsTakenOffTheAppGetsNothing has the people of the app find that it was
@@ -352,8 +352,8 @@ func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
 			if w.works(got.Text("access_token")) {
 				t.Errorf("with %v the app is told who ada is", listed)
 			}
-			refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
-			refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+			keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+			keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 		}
 		allow(keyporter.ListedApps, "public")
 		if a := w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))); a.Status != 200 || !w.works(got.Text("access_token")) {
@@ -370,7 +370,7 @@ func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	if w.works(got.Text("access_token")) {
 		t.Error("the access token works")
 	}
-	refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 401, "invalid_client")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 401, "invalid_client")
 	w.SetAppState(t, "public", keyporter.AppActive)
 	if !w.works(got.Text("access_token")) {
 		t.Error("it was resumed, and the access token doesn't work")
@@ -401,7 +401,7 @@ func TestRevocation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	revoke := func(token string, change ...string) keyportertest.Answer {
-		return w.Post(t, "/oauth2/revoke", with(url.Values{"token": {token}, "client_id": {"public"}}, change...))
+		return w.Post(t, "/oauth2/revoke", keyportertest.With(url.Values{"token": {token}, "client_id": {"public"}}, change...))
 	}
 	ok := func(a keyportertest.Answer) {
 		t.Helper()
@@ -419,8 +419,8 @@ func TestRevocation(t *testing.T) {
 	if !w.works(access) {
 		t.Fatal("another client's token was touched")
 	}
-	refused(t, revoke(""), 400, "invalid_request")
-	refused(t, revoke(access, "client_id", "confidential"), 401, "invalid_client")
+	keyportertest.Refused(t, revoke(""), 400, "invalid_request")
+	keyportertest.Refused(t, revoke(access, "client_id", "confidential"), 401, "invalid_client")
 	ok(revoke(access, "token_type_hint", "refresh_token"))
 	if w.works(access) {
 		t.Error("a revoked token works")
@@ -433,7 +433,7 @@ func TestRevocation(t *testing.T) {
 	if w.works(next.Text("access_token")) {
 		t.Error("the access token of a revoked refresh token works")
 	}
-	refused(t, w.Post(t, "/oauth2/token", refreshing(next.Text("refresh_token"))), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(next.Text("refresh_token"))), 400, "invalid_grant")
 	if w.ConnectionOf(t, w.ada.ID, "public").ID == "" || len(w.events(keyporter.EventAccessTokenDelete)) != 1 || len(w.events(keyporter.EventGrantRevoke)) != 1 {
 		t.Error("the connection ended, or there are no events")
 	}
@@ -445,7 +445,7 @@ func TestIntrospection(t *testing.T) {
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
 	rs := w.AppSecret(t, "rs").Reveal()
 	ask := func(token string, change ...string) keyportertest.Answer {
-		return w.Post(t, "/oauth2/introspect", with(url.Values{"token": {token}, "client_id": {"rs"}, "client_secret": {rs}}, change...))
+		return w.Post(t, "/oauth2/introspect", keyportertest.With(url.Values{"token": {token}, "client_id": {"rs"}, "client_secret": {rs}}, change...))
 	}
 	inactive := func(what string, a keyportertest.Answer) {
 		t.Helper()
@@ -472,9 +472,9 @@ func TestIntrospection(t *testing.T) {
 	if a := ask(mine.Text("access_token"), own...); a.Body["active"] != true || a.Text("sub") != "confidential" {
 		t.Errorf("its own: %v", a)
 	}
-	refused(t, ask("x", "client_id", "public", "client_secret", ""), 401, "invalid_client")
-	refused(t, ask("x", "client_secret", w.secret.Reveal()), 401, "invalid_client")
-	refused(t, ask(""), 400, "invalid_request")
+	keyportertest.Refused(t, ask("x", "client_id", "public", "client_secret", ""), 401, "invalid_client")
+	keyportertest.Refused(t, ask("x", "client_secret", w.secret.Reveal()), 401, "invalid_client")
+	keyportertest.Refused(t, ask(""), 400, "invalid_request")
 	w.Disconnect(t, w.ConnectionOf(t, w.ada.ID, "public"))
 	inactive("disconnected", ask(got.Text("access_token")))
 }

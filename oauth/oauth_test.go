@@ -56,16 +56,7 @@ func request(app, verifier string, change ...string) url.Values {
 		"response_type": {"code"}, "client_id": {app}, "redirect_uri": {callback}, "state": {"st"}, "scope": {"openid envelope.read"},
 		"code_challenge": {keyportertest.Challenge(verifier)}, "code_challenge_method": {"S256"},
 	}
-	return with(v, change...)
-}
-
-func with(v url.Values, change ...string) url.Values {
-	for i := 0; i+1 < len(change); i += 2 {
-		if v.Set(change[i], change[i+1]); change[i+1] == "" {
-			v.Del(change[i])
-		}
-	}
-	return v
+	return keyportertest.With(v, change...)
 }
 
 // code has ada allow what an app asks for.
@@ -80,7 +71,7 @@ func (w *world) code(app, verifier string, change ...string) string {
 
 // redemption is a good token request for a code of a public app.
 func redemption(code, verifier string, change ...string) url.Values {
-	return with(url.Values{
+	return keyportertest.With(url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}, "client_id": {"public"},
 	}, change...)
 }
@@ -97,7 +88,7 @@ func (w *world) tokens(change ...string) keyportertest.Answer {
 }
 
 func refreshing(token string, change ...string) url.Values {
-	return with(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"public"}}, change...)
+	return keyportertest.With(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"public"}}, change...)
 }
 
 // works tells whether an access token opens userinfo.
@@ -117,13 +108,6 @@ func (w *world) userInfo(authorization string, header ...string) keyportertest.A
 		req.Header.Add(header[i], header[i+1])
 	}
 	return keyportertest.Do(w.t, req)
-}
-
-func refused(t testing.TB, a keyportertest.Answer, status int, code string) {
-	t.Helper()
-	if a.Status != status || a.Text("error") != code {
-		t.Errorf("%d %v, want %d %s", a.Status, a.Body, status, code)
-	}
 }
 
 func (w *world) events(name keyporter.EventName) (found []keyporter.Event) {
@@ -182,8 +166,8 @@ func TestDisconnectingEndsEverything(t *testing.T) {
 		if w.works(got.Text("access_token")) {
 			t.Error("the access token works")
 		}
-		refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
-		refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 	})
 }
 
@@ -193,7 +177,7 @@ func TestWhatEndsWithTime(t *testing.T) {
 	v := keyportertest.Verifier()
 	code, got := w.code("public", v), w.tokens()
 	w.Clock.Advance(61 * time.Second)
-	refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 	w.Clock.Advance(time.Hour)
 	if w.works(got.Text("access_token")) {
 		t.Error("the access token works after an hour")
@@ -205,11 +189,11 @@ func TestWhatEndsWithTime(t *testing.T) {
 		}
 		w.Clock.Advance(29 * 24 * time.Hour)
 	}
-	refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
 	w.person = w.SignIn(t, w.ada) // her session has ended by now
 	idle := w.tokens()
 	w.Clock.Advance(30 * 24 * time.Hour)
-	refused(t, w.Post(t, "/oauth2/token", refreshing(idle.Text("refresh_token"))), 400, "invalid_grant")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(idle.Text("refresh_token"))), 400, "invalid_grant")
 }
 
 // httptestServer is an address that notes that it was asked.

@@ -92,7 +92,7 @@ func TestOneOf16RedeemsACode(t *testing.T) {
 				won = append(won, a)
 				continue
 			}
-			refused(t, a, 400, "invalid_grant")
+			keyportertest.Refused(t, a, 400, "invalid_grant")
 		}
 		if len(won) != 1 {
 			t.Fatalf("%d of %d got tokens", len(won), racers)
@@ -136,11 +136,11 @@ func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
 		code := w.code("public", v)
 		got := w.Post(t, "/oauth2/token", redemption(code, v))
 		w.Clock.Advance(time.Second)
-		refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 		if w.works(got.Text("access_token")) {
 			t.Error("the access token works")
 		}
-		refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
 		if !w.works(other.Text("access_token")) || len(w.events(keyporter.EventGrantRevoke)) != 1 {
 			t.Error("another grant ended, or there is no event")
 		}
@@ -162,7 +162,7 @@ func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 			for i, a := range answers {
 				switch {
 				case a.Status != 200: // a wrong one may have come first, and ended the grant
-					refused(t, a, 400, "invalid_grant")
+					keyportertest.Refused(t, a, 400, "invalid_grant")
 				case i > 0 || !w.works(a.Text("access_token")) || w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))).Status != 200:
 					t.Errorf("racer %d: %v", i, a)
 				}
@@ -184,12 +184,12 @@ func TestARefreshTokenThatIsShownAgain(t *testing.T) {
 			t.Fatalf("within half a minute: %v after %v", again, next)
 		}
 		w.Clock.Advance(time.Second)
-		refused(t, w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token"))), 400, "invalid_grant")
+		keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token"))), 400, "invalid_grant")
 		for what, a := range map[string]keyportertest.Answer{"the first": first, "its successor": next, "that again": again, "another of the connection": other} {
 			if w.works(a.Text("access_token")) {
 				t.Errorf("%s: the access token works", what)
 			}
-			refused(t, w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))), 400, "invalid_grant")
+			keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))), 400, "invalid_grant")
 		}
 		conn := w.ConnectionOf(t, w.ada.ID, "public")
 		if conn.ReplayedAt.IsZero() || len(w.events(keyporter.EventConnectionReplay)) != 1 {

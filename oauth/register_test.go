@@ -43,9 +43,9 @@ func TestRegistration(t *testing.T) {
 	if a := send("GET", at, token, ""); a.Status != 200 || a.Text("client_name") != "Tool" {
 		t.Errorf("%v", a)
 	}
-	refused(t, send("GET", at, "x", ""), 401, "invalid_token")
-	refused(t, send("GET", at, "", ""), 401, "invalid_token")
-	refused(t, send("GET", "/oauth2/register/public", token, ""), 401, "invalid_token")
+	keyportertest.Refused(t, send("GET", at, "x", ""), 401, "invalid_token")
+	keyportertest.Refused(t, send("GET", at, "", ""), 401, "invalid_token")
+	keyportertest.Refused(t, send("GET", "/oauth2/register/public", token, ""), 401, "invalid_token")
 	if a := send("PUT", at, token, `{"client_id":"`+id+`","client_name":"Bank","redirect_uris":["https://evil.example/cb"],"token_endpoint_auth_method":"none"}`); a.Status != 200 {
 		t.Errorf("%v", a)
 	}
@@ -69,10 +69,10 @@ func TestRegistration(t *testing.T) {
 		`{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none","grant_types":["client_credentials"]}`: "invalid_client_metadata",
 		`{"grant_types":["authorization_code"]}`:                                                                              "invalid_redirect_uri",
 	} {
-		refused(t, send("POST", "/oauth2/register", "", body), 400, code)
+		keyportertest.Refused(t, send("POST", "/oauth2/register", "", body), 400, code)
 	}
 	wrong := send("POST", "/oauth2/register", "", `{"client_name":"A\u202eB","client_uri":"http://a.example","redirect_uris":["https://a.example/cb#f","http://a.example/cb"],"token_endpoint_auth_method":"magic","grant_types":["implicit"],"response_types":["token"],"scope":"admin envelope.read root","jwks_uri":"https://a.example/jwks"}`)
-	refused(t, wrong, 400, "invalid_client_metadata")
+	keyportertest.Refused(t, wrong, 400, "invalid_client_metadata")
 	for _, want := range []string{"client_name: ", "client_uri: ", "cb#f", "http://a.example/cb", "token_endpoint_auth_method: ", "grant_types: ", "response_types: ", "scope: There is no admin, root.", "jwks_uri: "} {
 		if !strings.Contains(wrong.Text("error_description"), want) {
 			t.Errorf("%q is missing from %q", want, wrong.Text("error_description"))
@@ -81,7 +81,7 @@ func TestRegistration(t *testing.T) {
 	if a := send("DELETE", at, token, ""); a.Status != http.StatusNoContent {
 		t.Errorf("%v", a)
 	}
-	refused(t, send("GET", at, token, ""), 401, "invalid_token")
+	keyportertest.Refused(t, send("GET", at, token, ""), 401, "invalid_token")
 	last := 0
 	for range 12 {
 		last = send("POST", "/oauth2/register", "", `{"redirect_uris":["https://app.example/cb"]}`).Status
@@ -165,7 +165,7 @@ func TestUserInfoTakesTheTokenByAForm(t *testing.T) {
 	if a.Status != 200 || a.Text("email") != w.ada.Login || a.Text("name") != w.ada.Login {
 		t.Errorf("%v", a)
 	}
-	refused(t, w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}}, "Authorization", "Bearer "+token), 400, "invalid_request")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/userinfo", url.Values{"access_token": {token}}, "Authorization", "Bearer "+token), 400, "invalid_request")
 	none := w.Post(t, "/oauth2/userinfo", url.Values{})
 	if none.Status != 401 || none.Header.Get("WWW-Authenticate") != `Bearer realm="Keyporter"` {
 		t.Errorf("without a token: %v", none)

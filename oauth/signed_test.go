@@ -117,9 +117,9 @@ func TestTokensBoundToAKey(t *testing.T) {
 	if a := redeem(once); a.Status != 200 {
 		t.Errorf("%v", a)
 	}
-	refused(t, redeem(once), 400, "invalid_dpop_proof")
-	refused(t, redeem(other.proof(t, "POST", tokenURL), "dpop_jkt", key.thumbprint()), 400, "invalid_dpop_proof")
-	refused(t, redeem("", "dpop_jkt", key.thumbprint()), 400, "invalid_dpop_proof")
+	keyportertest.Refused(t, redeem(once), 400, "invalid_dpop_proof")
+	keyportertest.Refused(t, redeem(other.proof(t, "POST", tokenURL), "dpop_jkt", key.thumbprint()), 400, "invalid_dpop_proof")
+	keyportertest.Refused(t, redeem("", "dpop_jkt", key.thumbprint()), 400, "invalid_dpop_proof")
 
 	proof := key.proof(t, "GET", userURL, "ath", ath(access))
 	if a := w.userInfo("DPoP "+access, "DPoP", proof); a.Status != 200 {
@@ -140,8 +140,8 @@ func TestTokensBoundToAKey(t *testing.T) {
 			t.Errorf("%s: %v", what, a)
 		}
 	}
-	refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_dpop_proof")
-	refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token")), "DPoP", other.proof(t, "POST", tokenURL)), 400, "invalid_dpop_proof")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_dpop_proof")
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token")), "DPoP", other.proof(t, "POST", tokenURL)), 400, "invalid_dpop_proof")
 	if a := w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token")), "DPoP", key.proof(t, "POST", tokenURL)); a.Status != 200 || a.Text("token_type") != "DPoP" {
 		t.Errorf("refresh: %v", a)
 	}
@@ -210,7 +210,7 @@ func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
 		}
 		text, _ := jwt.Signed(sig).Claims(map[string]any{"iss": "signs", "sub": "signs", "aud": w.URL, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix()}).Serialize()
 		a := w.Post(t, "/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {text}})
-		refused(t, a, 401, "invalid_client")
+		keyportertest.Refused(t, a, 401, "invalid_client")
 	}
 	if asked {
 		t.Error("an address that a request named was fetched")
@@ -271,7 +271,7 @@ func TestUserInfoTakesAJWT(t *testing.T) {
 		"signed by another key": forged, "an ID token": a.Text("id_token"), "without its signature": header + "." + claims + ".",
 		"unsigned": unsigned(`{"iss":"` + w.URL + `","scope":"openid"}`),
 	} {
-		refused(t, w.userInfo("Bearer "+text), http.StatusUnauthorized, "invalid_token")
+		keyportertest.Refused(t, w.userInfo("Bearer "+text), http.StatusUnauthorized, "invalid_token")
 		if t.Failed() {
 			t.Fatal(what)
 		}
@@ -280,7 +280,7 @@ func TestUserInfoTakesAJWT(t *testing.T) {
 		t.Errorf("an access token is taken as a hint: %s", to)
 	}
 	w.Disconnect(t, w.ConnectionOf(t, w.ada.ID, "jwt"))
-	refused(t, w.userInfo("Bearer "+token), http.StatusUnauthorized, "invalid_token")
+	keyportertest.Refused(t, w.userInfo("Bearer "+token), http.StatusUnauthorized, "invalid_token")
 }
 
 func TestKeysRotate(t *testing.T) {

@@ -75,7 +75,7 @@ func TestOwnTokensShareAGrant(t *testing.T) {
 		w.Clock.Stop()
 		key := newSigner(t)
 		grantOf := func(change ...string) keyporter.ID {
-			form := with(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
+			form := keyportertest.With(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
 			var header []string
 			if form.Has("bound") {
 				header = []string{"DPoP", key.proof(t, "POST", w.URL+"/oauth2/token", "iat", w.Clock.Now().Unix())}
