@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 
 # One after the other, even with -j, so that people can read the output.
 .NOTPARALLEL:
-.PHONY: help run dev build test check fmt fmt-check vet lint prose vuln needs clients bench fuzz docs clean
+.PHONY: help run dev build test check fmt fmt-check lint prose vuln needs clients bench fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,8 @@ test: ## everything that CI runs; installs what is missing
 	@go build -o .cache/suite ./keyportertest/suite
 	@.cache/suite $(CHECKS)
 
-CHECKS := fmt-check vet lint prose vuln
-check: $(CHECKS) ## everything that runs no code: format, vet, lint, prose, known vulnerabilities
+CHECKS := fmt-check lint prose vuln
+check: $(CHECKS) ## everything that runs no code: format, lint, prose, known vulnerabilities
 
 bench: ## measure what the check, the proxy, introspection and the token endpoint cost
 	go run ./cmd/keyporter-bench
@@ -62,10 +62,7 @@ fmt-check:
 	@differ=$$($(TOOL) gofumpt -l .); [[ -z $$differ ]] || \
 	{ echo "make fmt would change:"; echo "$$differ"; exit 1; }
 
-vet:
-	@echo "== go vet"
-	@go vet ./...
-
+# With go vet's own checks in it.
 lint:
 	@echo "== lint (golangci-lint)"
 	@$(TOOL) golangci-lint run
@@ -82,6 +79,5 @@ vuln:
 # Other people's OAuth clients are in a module of their own, to keep their dependencies out of the product's.
 clients:
 	@echo "== other people's OAuth clients"
-	@go -C oauth/clients vet ./...
 	@cd oauth/clients && go tool -modfile=../../tools/go.mod golangci-lint run --disable gomoddirectives # its replace is meant
 	@go -C oauth/clients test -count=1 -timeout 10m ./...

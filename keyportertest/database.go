@@ -20,7 +20,7 @@ import (
 // Tests that are about the databases use EachOfBoth.
 func EachDatabase(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
-	if racing {
+	if Racing {
 		t.Run("postgres", func(t *testing.T) {
 			t.Parallel()
 			test(t, postgres.New(t))
@@ -58,7 +58,7 @@ func each(t *testing.T, sqlite, postgres func(testing.TB) string, test func(t *t
 // quicker to make, and PostgreSQL with the race detector.
 func Database(t testing.TB) string {
 	t.Helper()
-	if racing {
+	if Racing {
 		return postgres.New(t)
 	}
 	return SQLite(t)

@@ -2,4 +2,5 @@
 
 package keyportertest
 
-const racing = false
+// Racing is whether the race detector watches.
+const Racing = false

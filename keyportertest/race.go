@@ -2,5 +2,5 @@
 
 package keyportertest
 
-// racing is set with the race detector.
-const racing = true
+// Racing is whether the race detector watches.
+const Racing = true

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -33,8 +34,8 @@ func (s stopped) Run() int {
 	return s.m.Run()
 }
 
-// TestScripts runs the stories in testdata/script, each on both databases. In addition to
-// testscript's own commands, they have these:
+// TestScripts runs the stories in testdata/script, each on both databases, and those in its
+// folder sqlite on SQLite alone. In addition to testscript's own commands, they have these:
 //
 //	ready                               waits until Keyporter answers at $URL
 //	call STATUS [METHOD] PATH [H...] [=B] [~T]  sends a request with headers "Name: value" and a body, until the answer has T in it; it is in stdout
@@ -42,13 +43,23 @@ func (s stopped) Run() int {
 //	nosecrets FILE...                   looks for anything that could be used as a token
 func TestScripts(t *testing.T) {
 	keyportertest.EachEmptyDatabase(t, func(t *testing.T, database string) {
+		onPostgres := strings.HasPrefix(database, "postgres:")
+		stories, err := filepath.Glob("../../testdata/script/*.txtar")
+		if err == nil && !onPostgres {
+			var more []string
+			more, err = filepath.Glob("../../testdata/script/sqlite/*.txtar")
+			stories = append(stories, more...)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		testscript.Run(t, testscript.Params{
-			Dir:                 "../../testdata/script",
+			Files:               stories,
 			RequireExplicitExec: true,
 			RequireUniqueNames:  true,
 			Setup: func(env *testscript.Env) error {
 				url := env.WorkDir + "/keyporter.db"
-				if strings.HasPrefix(database, "postgres:") {
+				if onPostgres {
 					url = postgres.Empty(t)
 				}
 				env.Setenv("KEYPORTER_DATABASE", url)
@@ -59,7 +70,7 @@ func TestScripts(t *testing.T) {
 				return err
 			},
 			Condition: func(c string) (bool, error) {
-				return c == "sqlite" && !strings.HasPrefix(database, "postgres:"), nil
+				return c == "sqlite" && !onPostgres, nil
 			},
 			Cmds: map[string]func(*testscript.TestScript, bool, []string){
 				"call": call, "secret": secret, "ready": ready, "nosecrets": noSecrets,

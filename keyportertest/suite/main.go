@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
@@ -30,7 +31,7 @@ func run(ctx context.Context, targets []string) error {
 	if err != nil {
 		return err
 	}
-	var r report
+	r := report{began: time.Now(), measured: map[string]bool{}}
 	if r.target(ctx, "needs"); len(r.failures) > 0 {
 		return errors.New("the tests can't begin without what they need")
 	}

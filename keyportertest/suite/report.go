@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // measures are the tests whose output is worth reading even if they pass.
@@ -17,7 +18,9 @@ var measures = regexp.MustCompile(`^(TestProxies|TestHowLong)`)
 
 // report has where the time went, and what failed.
 type report struct {
+	began          time.Time
 	packages, slow []took
+	measured       map[string]bool // tests whose output was printed
 
 	mu       sync.Mutex // phases run in parallel
 	phases   []took
@@ -67,8 +70,9 @@ func (r *report) read(phase string, out io.Reader) {
 			delete(said, id)
 			if text != nil && (e.Action == "fail" || e.Action == "skip" && e.Test != "") {
 				fmt.Printf("%s %s\n%s", strings.ToUpper(e.Action), id, text)
-			} else if text != nil && measures.MatchString(e.Test) {
-				tables = append(tables, text.String())
+			} else if text != nil && measures.MatchString(e.Test) && !r.measured[id] { // the race detector would slow it down
+				tables = append(tables, id, table(text.String()))
+				r.measured[id] = true
 			}
 			if r.took(phase, e); e.Action == "fail" && !strings.Contains(e.Test, "/") {
 				r.failed(phase + ": " + strings.TrimSpace(id))
@@ -80,8 +84,16 @@ func (r *report) read(phase string, out io.Reader) {
 		r.failed(id + " didn't end")
 	}
 	for _, text := range tables {
-		fmt.Print(text)
+		fmt.Println(text)
 	}
+}
+
+// table is what a test printed, without what go test adds.
+func table(text string) string {
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(line string) bool {
+		return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- ")
+	})
+	return strings.Join(lines, "\n")
 }
 
 func (r *report) took(phase string, e event) {
@@ -95,7 +107,7 @@ func (r *report) took(phase string, e event) {
 }
 
 func (r *report) print() {
-	fmt.Println("\n== where the time went")
+	fmt.Printf("\n== where the time went: %.0f s\n", time.Since(r.began).Seconds())
 	for _, part := range []struct {
 		title string
 		times []took
