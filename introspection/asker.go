@@ -13,21 +13,21 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// Gateway stands in front of APIs and asks about the credentials in their calls. It shows
-// its secret as a bearer token (RFC 7662 §2.1).
+// Gateway is in front of APIs and asks about the credentials in their calls. It presents its
+// secret as a bearer token (RFC 7662 §2.1).
 type Gateway struct {
 	Name string
 	Hash keyporter.SecretHash // of its secret
-	APIs []string             // that it may ask about, by name; none: all
+	APIs []string             // the ones it may ask about, by name; none: all
 }
 
-// asker is who asks about credentials: an app or a gateway.
+// asker is an app or a gateway that asks about credentials.
 type asker struct {
 	app     *keyporter.App
 	gateway *Gateway
 }
 
-// asker finds out who asks. in has the parameters by which an app may prove who it is.
+// asker returns who is asking. in has the parameters that an app may prove its identity with.
 func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 	if showsBearer(r) {
 		g, err := s.gateway(r)
@@ -47,7 +47,7 @@ func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 	return asker{app: &app}, web.AsClientError(err)
 }
 
-// onlyGateways has serve run for a gateway, and refuses anybody else.
+// onlyGateways runs serve for a gateway, and refuses everyone else.
 func (s *server) onlyGateways(serve func(http.ResponseWriter, *http.Request, *Gateway) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		g, err := s.gateway(r)
@@ -63,8 +63,8 @@ func showsBearer(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer")
 }
 
-// gateway returns whose secret the request shows. The hashes are compared with all of
-// them in constant time: how long it takes tells nothing about any.
+// gateway returns the gateway whose secret the request presents. The secret is compared with all
+// of theirs in constant time, so the time it takes reveals nothing about any of them.
 func (s *server) gateway(r *http.Request) (*Gateway, error) {
 	if len(r.Header["Authorization"]) > 1 {
 		return nil, web.Invalid("There is more than one Authorization header.")
@@ -85,12 +85,13 @@ func (s *server) gateway(r *http.Request) (*Gateway, error) {
 	return found, nil
 }
 
-// mayName tells whether the gateway stands in front of the API of that name.
+// mayName reports whether the gateway is in front of the API.
 func (g *Gateway) mayName(api *verify.API) bool {
 	return len(g.APIs) == 0 || slices.Contains(g.APIs, api.Name)
 }
 
-// apiOf returns the API of that name, nil if the gateway doesn't stand in front of it. Apps stand in front of none.
+// apiOf returns the API with this name, or nil if the gateway isn't in front of it. An app isn't in
+// front of any.
 func (s *server) apiOf(g *Gateway, name string) *verify.API {
 	apis := s.Checker.APIs()
 	i := slices.IndexFunc(apis, func(a *verify.API) bool { return a.Name == name && g != nil && g.mayName(a) })
@@ -104,8 +105,8 @@ func noAPI(name string) string {
 	return fmt.Sprintf("This gateway isn't configured for an API %q.", name)
 }
 
-// isFor tells whether a credential is for an API that the gateway stands in front of (RFC 8707).
-// A credential that wasn't issued for certain resources is for all.
+// isFor reports whether a credential is for an API that the gateway is in front of (RFC 8707). A
+// credential that was issued for no resource in particular is for all.
 func (s *server) isFor(g *Gateway, resources []string) bool {
 	return len(g.APIs) == 0 || len(resources) == 0 || slices.ContainsFunc(s.Checker.APIs(), func(a *verify.API) bool {
 		return g.mayName(a) && slices.Contains(resources, a.Resource)

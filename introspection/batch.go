@@ -19,8 +19,8 @@ const (
 	maxBatchBytes = 1 << 20 // of its body
 )
 
-// readJSON reads a body that is one JSON object, without fields that in doesn't have: what
-// somebody misspelled must not be ignored silently.
+// readJSON reads a body that is one JSON object. It refuses fields that in doesn't have, so that
+// a misspelled one isn't silently ignored.
 func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
@@ -37,7 +37,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, in any) error {
 	return nil
 }
 
-// misread says what is wrong with a body, without repeating any of it.
+// misread returns what is wrong with a body, without quoting any of it.
 func misread(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return "The body has a value of the wrong kind in " + e.Field + "."
@@ -51,8 +51,8 @@ func misread(err error) string {
 	return "The body isn't JSON."
 }
 
-// batch is many questions at once, with what an app proves who it is by if it doesn't do
-// that in the Authorization header.
+// batch is many questions at once, with what an app proves its identity with, unless it does so
+// in the Authorization header.
 type batch struct {
 	Tokens []question `json:"tokens"`
 
@@ -68,8 +68,8 @@ func (b *batch) authentication() (url.Values, error) {
 	})
 }
 
-// introspectBatch tells about many credentials what introspect tells about one, in the
-// order of the questions. If one can't be answered, none is.
+// introspectBatch answers about many credentials as introspect does about one, in the order of
+// the questions. If one can't be answered, none is.
 func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) error {
 	var in batch
 	if err := readJSON(w, r, &in); err != nil {

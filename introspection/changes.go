@@ -14,23 +14,23 @@ import (
 const (
 	// beatEvery is how often a stream says that it hears.
 	beatEvery = 500 * time.Millisecond
-	// sendTime is how long a line may take to be sent: who reads no faster is cut off.
+	// sendTime is how long sending a line may take. A gateway that reads more slowly is cut off.
 	sendTime = 5 * time.Second
-	// maxStreams are open for a gateway at a time on a node.
+	// maxStreams is how many streams a gateway may have open at a time on a node.
 	maxStreams = 64
 )
 
 // line is one line of a stream.
 type line struct {
-	Hello bool         `json:"hello,omitempty"`  // all that was kept from before is over
+	Hello bool         `json:"hello,omitempty"`  // nothing kept from before is valid anymore
 	LagMS int64        `json:"lag_ms,omitempty"` // with it: for how long after a change another node may answer from before
 	Beat  bool         `json:"beat,omitempty"`
-	AgoMS int64        `json:"ago_ms,omitempty"` // with a beat: all that was changed before has been told
+	AgoMS int64        `json:"ago_ms,omitempty"` // with a beat: every change before that was sent
 	Reset bool         `json:"reset,omitempty"`  // anything may have changed
 	Drop  *droppedLine `json:"drop,omitempty"`
 }
 
-// droppedLine is a verify.Drop as gateways hear of it.
+// droppedLine is a verify.Drop as gateways see it.
 type droppedLine struct {
 	Credential   keyporter.ID             `json:"credential,omitempty"`
 	Connection   keyporter.ID             `json:"connection,omitempty"`
@@ -51,9 +51,9 @@ func lineOf(d verify.Drop) line {
 	return line{Drop: out}
 }
 
-// changes tells a gateway what is no longer true of what it was told by introspection, as
-// it happens, one JSON object a line. While this node can't be sure that it hears of
-// changes it says nothing, and the gateway has to ask about each call.
+// changes tells a gateway which answers of introspection are no longer true, as it happens, one
+// JSON object per line. While this node can't be sure that it hears about changes, it says
+// nothing, and the gateway has to ask about each call.
 func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	if !s.streams.enter(g) {
 		w.Header().Set("Retry-After", "10")
@@ -64,7 +64,7 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) err
 	defer watch.End()
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Time{}) // nothing more is to come, and that is no fault
+	_ = conn.SetReadDeadline(time.Time{}) // the gateway sends nothing more, which is fine
 	out := &stream{w: w, conn: conn, checker: s.Checker, watch: watch}
 
 	beat := time.NewTicker(beatEvery)
@@ -81,10 +81,10 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request, g *Gateway) err
 			err = out.beat()
 		}
 	}
-	return nil // the gateway is gone
+	return nil // the gateway hung up
 }
 
-// stream is what goes to one gateway.
+// stream sends lines to one gateway.
 type stream struct {
 	w       http.ResponseWriter
 	conn    *http.ResponseController
@@ -93,7 +93,7 @@ type stream struct {
 	greeted bool
 }
 
-// beat says that this node hears, if it does. What it heard before it says first.
+// beat says that this node hears, if it does. It first sends what the node has heard.
 func (s *stream) beat() error {
 	ago, hears := s.checker.Heard()
 	if !hears {
@@ -109,7 +109,7 @@ func (s *stream) beat() error {
 	return s.send(line{Beat: true, AgoMS: ago.Milliseconds()})
 }
 
-// drops says what was dropped. Before the hello nothing that is kept elsewhere can be touched.
+// drops sends what was dropped. Nothing that a gateway keeps can be affected before the hello.
 func (s *stream) drops() error {
 	var lines []line
 	for _, d := range s.watch.Take() {
@@ -134,7 +134,7 @@ func (s *stream) send(lines ...line) error {
 	return s.conn.Flush()
 }
 
-// streams counts those that are open for each gateway.
+// streams counts the open streams of each gateway.
 type streams struct {
 	mu   sync.Mutex
 	open map[*Gateway]int

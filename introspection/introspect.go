@@ -13,8 +13,8 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// introspection is what there is to say of a credential that works (RFC 7662 §2.2), and
-// active alone of one that doesn't.
+// introspection describes a credential that works (RFC 7662 §2.2). For one that doesn't, it has
+// only active.
 type introspection struct {
 	Active       bool          `json:"active"`
 	Scope        string        `json:"scope,omitempty"`
@@ -48,9 +48,9 @@ type actor struct {
 	Subject keyporter.ID `json:"sub"`
 }
 
-// introspect tells an app about a token: one of its own, or any, if it is marked as a
-// resource server. About a token that it may not know of it learns as little as about one
-// that never was. A gateway may ask about whatever a call at one of its APIs can carry.
+// introspect tells an app about a token: one of its own, or any if it is marked as a resource
+// server. About other tokens, it learns as little as about one that never existed. A gateway may
+// ask about every credential that a call to one of its APIs can carry.
 func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 	in, err := web.ReadForm(w, r)
 	if err != nil {
@@ -77,11 +77,11 @@ func (s *server) introspect(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// question is about one credential, and the login name beside it, if there is one.
+// question is about one credential and the login name that came with it, if any.
 type question struct {
 	Token string `json:"token"`
 	Login string `json:"login"`
-	API   string `json:"api"` // of a gateway: the name of the API that the call is for; empty: any that it stands in front of
+	API   string `json:"api"` // of a gateway: the name of the API that the call is for; empty: any that it is in front of
 }
 
 func (s *server) asked(who asker, q question) (verify.Question, error) {
@@ -94,8 +94,8 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 	return out, nil
 }
 
-// readCall reads what a gateway says about the call, if it does. The call gets the ID of
-// this request, which the gateway finds in the answer.
+// readCall reads what a gateway says about the call, if anything. The call gets the ID of this
+// request, which the gateway finds in the answer.
 func readCall(q *verify.Question, in url.Values, requestID string) (err error) {
 	if q.API == nil || !in.Has("method") {
 		if in.Has("dpop") { // whoever sends a proof expects it to be checked
@@ -132,8 +132,8 @@ func (s *server) inspect(ctx context.Context, who asker, q verify.Question) (int
 	return s.described(i), nil
 }
 
-// inspectForGateway also says why a credential doesn't work: whoever showed it to the
-// gateway had the right secret, and may know.
+// inspectForGateway also says why a credential doesn't work. Whoever presented it to the gateway
+// has the right secret, so they may know.
 func (s *server) inspectForGateway(g *Gateway, i verify.Inspection) introspection {
 	reason := i.Reason
 	if i.Allowed && !s.isFor(g, i.Resources) {
@@ -171,7 +171,7 @@ func (s *server) described(i verify.Inspection) introspection {
 	return out
 }
 
-// inspectRefreshToken tells an app about a refresh token of its own. To anybody else such a token opens nothing.
+// inspectRefreshToken tells an app about a refresh token of its own. For anyone else, it is inactive.
 func (s *server) inspectRefreshToken(ctx context.Context, app *keyporter.App, token string) (introspection, error) {
 	g, err := s.Grants.GrantByUnusedRefreshToken(ctx, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && g.AppID != app.ID {

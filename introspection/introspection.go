@@ -1,9 +1,9 @@
-// Package introspection is the door for gateways and apps that ask about credentials: by
-// OAuth's introspection (RFC 7662), about many at once, by a stream of what is no longer
-// true of the answers, and with counts of the calls that a gateway decided about itself.
+// Package introspection is the door for gateways and apps that ask about credentials: one at a
+// time (RFC 7662), or many at once. A stream says which answers are no longer true, and gateways
+// report the calls that they decided about themselves.
 //
-// It owns what these addresses take and answer. What is true of a credential verify says;
-// that an app is who it says control/grants finds out. docs/introspection.md has the addresses.
+// It owns what these addresses accept and answer. Package verify knows what is true of a
+// credential, and control/grants authenticates apps. docs/how-to/introspection.md has the addresses.
 package introspection
 
 import (
@@ -24,8 +24,8 @@ type Config struct {
 	Usage    *usage.Usage // for what gateways report
 	Log      *slog.Logger
 	Issuer   string          // address of this Keyporter, without a slash at its end
-	Gateways []Gateway       // that may ask
-	Stopping <-chan struct{} // is closed when what goes on for long has to end; nil: nothing has to
+	Gateways []Gateway       // the ones that may ask
+	Stopping <-chan struct{} // is closed when streams must end; nil: they never have to
 }
 
 type server struct {
@@ -35,7 +35,7 @@ type server struct {
 	endpoints map[string]endpoint
 }
 
-// The paths. Two are also the audience of assertions, see asker.
+// The paths. Two of them are also audiences of assertions, see asker.
 const (
 	segment     = "oauth2"
 	path        = "/" + segment + "/introspect"
@@ -46,7 +46,7 @@ const (
 	pathToken = "/" + segment + "/token"
 )
 
-// New returns the door. Serves says which paths it wants.
+// New returns the door. It serves the paths that Serves reports.
 func New(cfg Config) http.Handler {
 	s := &server{Config: cfg}
 	s.endpoints = map[string]endpoint{
@@ -58,7 +58,7 @@ func New(cfg Config) http.Handler {
 	return s
 }
 
-// Serves tells whether a path is one of this door's.
+// Serves reports whether a path belongs to this door.
 func Serves(p string) bool { return p == path || strings.HasPrefix(p, path+"/") }
 
 // Segments returns the first segments of the paths of this door, which no API can have.
@@ -89,8 +89,8 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) error {
 	return e.serve(w, r)
 }
 
-// refuse answers with an error, and tells whoever didn't prove who they are how to come
-// back: with the secret of an app, or of a gateway.
+// refuse answers with an error. A client that didn't authenticate learns how: with the secret of
+// an app, or of a gateway.
 func refuse(w http.ResponseWriter, r *http.Request, e web.OAuthError) {
 	if e.StatusCode() == http.StatusUnauthorized && (e.Code != web.InvalidClient || r.Header.Get("Authorization") == "") {
 		web.WriteBearerError(w, r, e)

@@ -11,10 +11,10 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// maxCalls is how many calls of one row are believed.
+// maxCalls is how many calls one row may report.
 const maxCalls = 1_000_000_000
 
-// use are calls that a gateway decided about by itself.
+// use is a row of calls that a gateway decided about by itself.
 type use struct {
 	Credential keyporter.ID `json:"credential"`
 	Connection keyporter.ID `json:"connection"` // with an access token that acts for a user
@@ -29,8 +29,8 @@ type use struct {
 	Refused    int          `json:"refused"`
 }
 
-// uses counts calls of which Keyporter heard nothing, because a gateway decided about
-// them out of what it had been told: people are shown by these counts what uses a token.
+// uses counts calls that Keyporter never saw, because a gateway decided about them from what it
+// kept. These counts show people what uses a token.
 func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	var in struct {
 		Uses []use `json:"uses"`
@@ -56,7 +56,7 @@ func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) error 
 	return nil
 }
 
-// useOf reads a row, or says what is wrong with it. A gateway counts calls of its own APIs only.
+// useOf reads a row, or returns what is wrong with it. A gateway reports only calls to its own APIs.
 func (s *server) useOf(g *Gateway, u use) (usage.Report, error) {
 	api := s.apiOf(g, u.API)
 	switch {

@@ -21,8 +21,8 @@ const (
 	pushedPrefix = "urn:ietf:params:oauth:request_uri:"
 )
 
-// authorize takes a request of an app, which a browser brings (RFC 6749 §4.1.1). The app and
-// its address come first: until both are certain, a fault is shown here, and nobody is redirected.
+// authorize handles an app's request, which a browser brings (RFC 6749 §4.1.1). The app and
+// its address come first: until both are certain, faults are shown here, and nobody is redirected.
 func (s *server) authorize(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	raw, err := authorizeParams(w, r)
 	if err != nil {
@@ -61,7 +61,8 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 	return in, nil
 }
 
-// workingApp returns the app of a client_id. In a browser, an app that doesn't work says why.
+// workingApp returns the app with a client_id. If it doesn't work, the error says why, because
+// a person sees it.
 func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, error) {
 	bad := func(text string) (keyporter.App, error) {
 		return keyporter.App{}, web.OAuthError{Code: web.InvalidClient, Description: text}
@@ -83,17 +84,17 @@ func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, erro
 	return app, nil
 }
 
-// authorizePushed takes a request that the app pushed before. Nothing else in the address
-// counts: it could come from anybody (RFC 9126 §4).
+// authorizePushed handles a request that the app pushed earlier. Everything else in the
+// address is ignored: anyone could have written it (RFC 9126 §4).
 func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, from grants.Caller, app keyporter.App, name string) error {
 	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, name)
 	if err != nil {
 		return orFault(err, hasEnded())
 	}
-	return s.takeUp(w, r, from, a, app)
+	return s.proceed(w, r, from, a, app)
 }
 
-// resume goes on with a request after its user was asked.
+// resume continues with a request after its user was asked.
 func (s *server) resume(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	id := strings.TrimPrefix(r.URL.Path, pathAuthorize+"/")
 	a, err := s.Grants.Authorization(r.Context(), id, web.Authorize(r, s.Proxies))
@@ -108,11 +109,12 @@ func (s *server) resume(w http.ResponseWriter, r *http.Request, from grants.Call
 	if err != nil {
 		return err
 	}
-	return s.takeUp(w, r, from, a, app)
+	return s.proceed(w, r, from, a, app)
 }
 
-// takeUp goes on with a request that was kept, unless its address was taken off the app in the meantime.
-func (s *server) takeUp(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, app keyporter.App) error {
+// proceed continues with a request that was kept, unless its redirect URI was removed from the
+// app in the meantime.
+func (s *server) proceed(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, app keyporter.App) error {
 	req := request{Asked: a.Asked}
 	if err := json.Unmarshal(a.State, &req); err != nil {
 		return fmt.Errorf("read a request: %w", err)
@@ -127,9 +129,9 @@ func hasEnded() web.OAuthError {
 	return web.Invalid("This request has ended. Go back to the app and start again.")
 }
 
-// answer answers a request of an app: with a code, with the reason why there is none, or by
-// sending the browser to the page where its user is asked. Both ends of the request are
-// certain by now, so that faults go to the app.
+// answer answers an app's request: with a code, with the reason for giving none, or by sending
+// the browser to the page that asks the user. The app and its address are certain by now, so
+// faults go to the app.
 func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, req request) error {
 	actor, err := s.signedIn(r)
 	var d decision
@@ -153,7 +155,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Call
 	return s.back(w, req.destination, map[string]string{"code": code})
 }
 
-// signedIn returns who is signed in, nobody if there is no session.
+// signedIn returns the actor who is signed in, or nobody if there is no session.
 func (s *server) signedIn(r *http.Request) (keyporter.Actor, error) {
 	nobody := web.Nobody(r, s.Proxies)
 	actor, err := s.Control.Session(r.Context(), nobody, web.Session(r, s.Proxies))
@@ -163,13 +165,13 @@ func (s *server) signedIn(r *http.Request) (keyporter.Actor, error) {
 	return actor, err
 }
 
-// keep has a request wait for its user, and binds it to the browser (RFC 9700 §4.7).
+// keep stores a request until its user answers, and binds it to the browser (RFC 9700 §4.7).
 func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller, a grants.Authorization, req request) error {
 	state, err := json.Marshal(req)
 	if err != nil {
 		return fmt.Errorf("write a request: %w", err)
 	}
-	if a.State == nil { // it isn't kept yet, and anybody could have sent it
+	if a.State == nil { // it isn't stored yet, and anyone could have sent it
 		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
 			return err
 		}
@@ -186,8 +188,8 @@ func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller
 	return nil
 }
 
-// settle ends a request: with a code, or with the reason why there is none. One that was
-// kept gets its answer once, whichever tab of the browser is first.
+// settle ends a request: with a code, or with the reason for giving none. A stored request is
+// answered once, in whichever tab of the browser comes first.
 func (s *server) settle(ctx context.Context, a grants.Authorization, req request, d decision) (code string, err error) {
 	if a.State != nil {
 		if err := s.Grants.UseAuthorization(ctx, a.ID); err != nil {

@@ -10,19 +10,19 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// decision is what a request comes to: something is granted, the user said no, or the user
-// has to be asked.
+// decision is the outcome of a request: something is granted, the user said no, or the user
+// must be asked.
 type decision struct {
 	denied bool
-	ask    *web.OAuthError // why the user has to see a page; an app that wants that they see none is told so
+	ask    *web.OAuthError // why the user has to see a page; the error for an app that sent prompt=none
 
 	connection keyporter.ID
 	scopes     []string
 	signedInAt time.Time // when the user last proved who they are
 }
 
-// decide finds out what a request comes to: the user said it on the page, or the connection
-// covers what is asked for, or they have to be asked.
+// decide returns the outcome of a request: the user's answer on the page, or what their
+// connection covers, or that they must be asked.
 func (s *server) decide(ctx context.Context, actor keyporter.Actor, a grants.Authorization) (decision, error) {
 	ask := func(code, text string) (decision, error) {
 		return decision{ask: &web.OAuthError{Code: code, Description: text}}, nil

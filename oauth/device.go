@@ -15,7 +15,7 @@ const (
 	devicePoll     = 5 * time.Second
 )
 
-// deviceResponse is what a device shows its user, and what it polls with (RFC 8628 §3.2).
+// deviceResponse is what a device shows its user and polls with (RFC 8628 §3.2).
 type deviceResponse struct {
 	DeviceCode string `json:"device_code"`
 	UserCode   string `json:"user_code"`
@@ -25,8 +25,8 @@ type deviceResponse struct {
 	Interval   int    `json:"interval"`
 }
 
-// device begins the authorization of a device that has no browser (RFC 8628 §3.1). Its user
-// types the code on a page of the console's.
+// device starts the authorization of a device without a browser (RFC 8628 §3.1). Its user
+// types the code on a page of the console.
 func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	in, app, err := s.client(w, r, pathDevice)
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 	return nil
 }
 
-// userCode is a code that a person types: eight consonants, which make no words (RFC 8628
-// §6.1). They have 34 bits, so that attempts are counted.
+// userCode returns a code that a person types: eight consonants, which form no words (RFC 8628
+// §6.1). It has only 34 bits, so attempts are limited.
 func userCode() string {
 	const letters = "BCDFGHJKLMNPQRSTVWXZ"
 	code := make([]byte, 8)

@@ -10,12 +10,12 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// proofAge is how old a DPoP proof may be: an app may make one before it asks its user.
+// proofAge is how old a DPoP proof may be: an app may create one before it asks its user.
 const proofAge = 5 * time.Minute
 
-// readProof checks the DPoP proof that came with a request to the path (RFC 9449 §4.3). A
-// request without a proof has none, and no fault. The path counts, not what the client
-// called it: some know the endpoint by another name.
+// readProof checks the DPoP proof in a request to the path (RFC 9449 §4.3). It returns nil if
+// there is none. The proof must be for the path, not for the address that the client called,
+// which may be another name of the endpoint.
 func (s *server) readProof(r *http.Request, path string) (*verify.Proof, error) {
 	if len(r.Header["Dpop"]) == 0 {
 		return nil, nil //nolint:nilnil // there is none
@@ -27,8 +27,8 @@ func (s *server) readProof(r *http.Request, path string) (*verify.Proof, error) 
 	return &p, nil
 }
 
-// useProof uses up a proof, which has to be by the key of that thumbprint, if there has to
-// be one. It returns the thumbprint of the key that tokens are bound to from now on.
+// useProof uses up a proof. If keyHash isn't empty, there must be a proof, by the key with that
+// thumbprint. It returns the thumbprint of the key that tokens are bound to from now on.
 func (s *server) useProof(ctx context.Context, p *verify.Proof, keyHash string) (string, error) {
 	switch {
 	case p == nil && keyHash == "":

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// The error codes beside those that other doors have, too.
+// The error codes that only this door has.
 const (
 	invalidGrant         = "invalid_grant"
 	invalidScope         = "invalid_scope"
@@ -26,7 +26,7 @@ const (
 	expiredToken         = "expired_token"
 )
 
-// orFault returns f in place of an error that says that something isn't there.
+// orFault replaces a NotFound error with f.
 func orFault(err error, f web.OAuthError) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return f
@@ -34,8 +34,8 @@ func orFault(err error, f web.OAuthError) error {
 	return err
 }
 
-// page answers a browser with an error that the app isn't told of, because it isn't certain
-// which app it is or where it lives (RFC 6749 §4.1.2.1).
+// page shows an error in the browser instead of sending it to the app, because the app or its
+// address isn't certain (RFC 6749 §4.1.2.1).
 func (s *server) page(w http.ResponseWriter, r *http.Request, f web.OAuthError) {
 	status := http.StatusBadRequest
 	if f.Status >= http.StatusInternalServerError {

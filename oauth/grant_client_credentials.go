@@ -8,8 +8,8 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// clientCredentials gives an app a token of its own (RFC 6749 §4.4). There is no refresh
-// token: the app can ask again.
+// clientCredentials gives an app a token of its own (RFC 6749 §4.4). It gives no refresh token,
+// because the app can ask again.
 func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if !mayUse(&req.app, grantClientCredentials) {
 		return tokenResponse{}, notItsGrant(grantClientCredentials)
@@ -18,7 +18,7 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	scopes = slices.DeleteFunc(scopes, isOpenIDs) // they are about a user, and there is none
+	scopes = slices.DeleteFunc(scopes, isOpenIDs) // they are about a user, and this token has none
 	key, err := s.useProof(ctx, req.proof, "")
 	if err != nil {
 		return tokenResponse{}, err

@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// redeemCode gives out tokens for an authorization code (RFC 6749 §4.1.3).
+// redeemCode issues tokens for an authorization code (RFC 6749 §4.1.3).
 func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.code == "" {
 		return tokenResponse{}, web.Invalid("code is missing.")
@@ -28,7 +28,7 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 			return keyporter.AccessToken{}, anotherApps()
 		case req.redirectURI != kept.RedirectURI:
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't the one of the authorization request."}
-		case !registered(&req.app, kept.RedirectURI): // it was taken off the app since, and whoever is there has the code
+		case !registered(&req.app, kept.RedirectURI): // it was removed since, and whoever is at that address has the code
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't one of the app's anymore."}
 		case !answers(req.verifier, kept.CodeChallenge):
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't belong to the code_challenge of the authorization request."}
@@ -42,13 +42,13 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 	})
 }
 
-// anotherApps is all that an app is told of what was issued to another one.
+// anotherApps is all that an app learns about what was issued to another one.
 func anotherApps() web.OAuthError {
 	return web.OAuthError{Code: invalidGrant, Description: "It was issued to another app."}
 }
 
-// answers tells whether a verifier belongs to a challenge (RFC 7636 §4.6). Without a
-// challenge there must be no verifier: somebody took the challenge off (RFC 9700 §4.8.2).
+// answers reports whether a verifier belongs to a challenge (RFC 7636 §4.6). A verifier without
+// a challenge means that an attacker removed the challenge (RFC 9700 §4.8.2).
 func answers(verifier, challenge string) bool {
 	if challenge == "" {
 		return verifier == ""

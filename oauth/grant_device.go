@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// redeemDeviceCode gives out tokens for a device code, once the device's user has allowed it (RFC 8628 §3.4).
+// redeemDeviceCode issues tokens for a device code once the device's user has allowed it (RFC 8628 §3.4).
 func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.deviceCode == "" {
 		return tokenResponse{}, web.Invalid("device_code is missing.")
@@ -44,8 +44,8 @@ func noDeviceCode() web.OAuthError {
 	return web.OAuthError{Code: invalidGrant, Description: "There is no such device_code, or it was used."}
 }
 
-// pollDevice tells a device what it waits for (RFC 8628 §3.5). The first poll after its user
-// allowed it makes the grant.
+// pollDevice tells a device what it is waiting for (RFC 8628 §3.5). The first poll after its
+// user has allowed it creates the grant.
 func (s *server) pollDevice(ctx context.Context, req tokenRequest) (keyporter.Grant, error) {
 	wait := func(code, text string) (keyporter.Grant, error) {
 		return keyporter.Grant{}, web.OAuthError{Code: code, Description: text}

@@ -6,7 +6,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// refresh gives out new tokens for a refresh token, and its successor (RFC 6749 §6).
+// refresh issues new tokens for a refresh token, and its successor (RFC 6749 §6).
 func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, error) {
 	if req.refreshToken == "" {
 		return tokenResponse{}, web.Invalid("refresh_token is missing.")
@@ -29,13 +29,13 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 	if grant.KeyHash != "" {
 		key := grant.KeyHash
 		if req.app.Confidential() && req.proof != nil {
-			key = "" // its secret binds the refresh token: it may take another key (RFC 9449 §5)
+			key = "" // the refresh token is bound to its secret, so it may use another key (RFC 9449 §5)
 		}
 		if grant.KeyHash, err = s.useProof(ctx, req.proof, key); err != nil {
 			return tokenResponse{}, err
 		}
 	}
-	kept.Nonce = "" // it was the first ID token's (OpenID Connect Core §12.2)
+	kept.Nonce = "" // it belongs to the first ID token (OpenID Connect Core §12.2)
 	out, err := s.tokens(ctx, req, grant, access, kept)
 	if err != nil {
 		return tokenResponse{}, err

@@ -19,7 +19,7 @@ const (
 	typeAccessJWT = "at+jwt" // RFC 9068 §2.1
 )
 
-// idToken is an ID token about the user of a grant (OpenID Connect Core §2).
+// idToken returns an ID token about the user of a grant (OpenID Connect Core §2).
 func (s *server) idToken(ctx context.Context, grant keyporter.Grant, kept grantRequest) (string, error) {
 	now := s.Grants.Now()
 	claims := map[string]any{
@@ -34,13 +34,13 @@ func (s *server) idToken(ctx context.Context, grant keyporter.Grant, kept grantR
 	return s.keys.sign(ctx, jose.RS256, "JWT", claims)
 }
 
-// accessClaims are the claims of an access token that is a JWT (RFC 9068 §2.2).
+// accessClaims are the claims of a JWT access token (RFC 9068 §2.2).
 type accessClaims struct {
 	jwt.Claims
 
 	ClientID     string        `json:"client_id"`
 	Scope        string        `json:"scope"`
-	GrantID      keyporter.ID  `json:"grant_id,omitempty"` // userinfo asks whether it still stands
+	GrantID      keyporter.ID  `json:"grant_id,omitempty"` // userinfo checks that it is still usable
 	Confirmation *confirmation `json:"cnf,omitempty"`
 }
 
@@ -48,7 +48,7 @@ type confirmation struct {
 	KeyHash string `json:"jkt"` // RFC 9449 §6.1
 }
 
-// accessJWT is an access token that others check, by our public keys.
+// accessJWT returns an access token that APIs check themselves, with our public keys.
 func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access keyporter.AccessToken, seconds int) (string, error) {
 	now := s.Grants.Now()
 	claims := accessClaims{
@@ -62,7 +62,7 @@ func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access ke
 		claims.Subject = string(grant.AppID)
 	}
 	if len(claims.Audience) == 0 {
-		claims.Audience = jwt.Audience{s.Issuer} // it must be for somebody (RFC 9068 §3)
+		claims.Audience = jwt.Audience{s.Issuer} // aud is required (RFC 9068 §3)
 	}
 	if access.KeyHash != "" {
 		claims.Confirmation = &confirmation{access.KeyHash}
@@ -70,7 +70,7 @@ func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access ke
 	return s.keys.sign(ctx, jose.ES256, typeAccessJWT, claims)
 }
 
-// readAccessJWT returns the access token that a JWT of ours is, and its grant, if it works.
+// readAccessJWT returns the access token in a JWT of ours, and its grant, if it works.
 func (s *server) readAccessJWT(ctx context.Context, text string) (t keyporter.AccessToken, grant keyporter.Grant, err error) {
 	bad := keyporter.Refuse(keyporter.NotFound, "There is no such access token.")
 	token, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256})
@@ -86,7 +86,7 @@ func (s *server) readAccessJWT(ctx context.Context, text string) (t keyporter.Ac
 		claims.ValidateWithLeeway(jwt.Expected{Issuer: s.Issuer, Time: s.Grants.Now()}, 0) != nil {
 		return t, grant, bad
 	}
-	if grant, err = s.Grants.StandingGrant(ctx, claims.GrantID); err != nil {
+	if grant, err = s.Grants.UsableGrant(ctx, claims.GrantID); err != nil {
 		return t, grant, err
 	}
 	t = keyporter.AccessToken{GrantID: grant.ID, Scopes: strings.Fields(claims.Scope)}
@@ -97,8 +97,8 @@ func (s *server) readAccessJWT(ctx context.Context, text string) (t keyporter.Ac
 	return t, grant, nil
 }
 
-// hintedUser returns the user whom an ID token of ours is about, which the app got. It may
-// have expired (OpenID Connect Core §3.1.2.1).
+// hintedUser returns the user in an ID token that was issued to the app here. It may have
+// expired (OpenID Connect Core §3.1.2.1).
 func (s *server) hintedUser(ctx context.Context, hint string, app keyporter.ID) (keyporter.ID, error) {
 	if hint == "" {
 		return "", nil
@@ -119,7 +119,7 @@ func (s *server) hintedUser(ctx context.Context, hint string, app keyporter.ID) 
 	return keyporter.ID(claims.Subject), nil
 }
 
-// unix is a time in Unix seconds, zero if it is zero.
+// unix returns a time in Unix seconds, or 0 for the zero time.
 func unix(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

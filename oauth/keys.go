@@ -22,15 +22,15 @@ import (
 )
 
 // A key signs for 90 days. Its successor is published a day before it signs, so that clients
-// that keep our keys have it by then; and a key goes when all that it signed has expired.
+// that cache our keys have it by then. A key is deleted when everything it signed has expired.
 const (
 	keyRotation = 90 * 24 * time.Hour
 	keyAhead    = 24 * time.Hour
-	keyKept     = 24 * time.Hour // beyond the life of the longest token
+	keyKept     = 24 * time.Hour // longer than its last token lives
 	keysReread  = time.Minute
 )
 
-// keyring has the keys that sign ID tokens and JWTs. All nodes share them.
+// keyring holds the keys that sign ID tokens and JWTs. All nodes share them.
 type keyring struct {
 	grants  *grants.Grants
 	rsaBits int
@@ -40,7 +40,8 @@ type keyring struct {
 	cached jose.JSONWebKeySet
 }
 
-// signingAlgorithms are those by which we sign: ID tokens by the first, access tokens by the second.
+// signingAlgorithms returns the algorithms we sign with: ID tokens with the first, access tokens
+// with the second.
 func signingAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 }
@@ -59,7 +60,7 @@ func (k *keyring) sign(ctx context.Context, alg jose.SignatureAlgorithm, typ jos
 	return jwt.Signed(signer).Claims(claims).Serialize()
 }
 
-// public returns the public key of that name, nil if it isn't one of ours, or is no more.
+// public returns the public key with this ID, or nil if it isn't one of ours, or not anymore.
 func (k *keyring) public(ctx context.Context, id string) (*jose.JSONWebKey, error) {
 	set, err := k.set(ctx)
 	if err != nil {
@@ -74,7 +75,7 @@ func (k *keyring) public(ctx context.Context, id string) (*jose.JSONWebKey, erro
 	return nil, nil //nolint:nilnil // there is none
 }
 
-// set returns all keys; of each algorithm the one that signs comes first.
+// set returns all keys. For each algorithm, the one that signs comes first.
 func (k *keyring) set(ctx context.Context) (jose.JSONWebKeySet, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -102,7 +103,7 @@ func (k *keyring) set(ctx context.Context) (jose.JSONWebKeySet, error) {
 	return set, nil
 }
 
-// rotate makes the keys that are due, and deletes those by which nothing counts any more.
+// rotate creates the keys that are due, and deletes those whose signatures have all expired.
 func (k *keyring) rotate(ctx context.Context, rows []grants.SigningKey, now time.Time) ([]grants.SigningKey, error) {
 	changed := false
 	for _, alg := range signingAlgorithms() {
@@ -136,7 +137,7 @@ func of(rows []grants.SigningKey, alg jose.SignatureAlgorithm) []grants.SigningK
 	return slices.DeleteFunc(slices.Clone(rows), func(r grants.SigningKey) bool { return r.Algorithm != string(alg) })
 }
 
-// signsFrom is when a key begins to sign: the first of all at once.
+// signsFrom returns when a key begins to sign. The very first one begins at once.
 func signsFrom(keys []grants.SigningKey, i int) time.Time {
 	if i == 0 {
 		return keys[i].CreatedAt
@@ -144,7 +145,7 @@ func signsFrom(keys []grants.SigningKey, i int) time.Time {
 	return keys[i].CreatedAt.Add(keyAhead)
 }
 
-// signing returns which of the keys signs at now: the latest that has begun.
+// signing returns the index of the key that signs now: the latest that has begun.
 func signing(keys []grants.SigningKey, now time.Time) int {
 	for i := len(keys) - 1; i > 0; i-- {
 		if !now.Before(signsFrom(keys, i)) {
@@ -154,7 +155,7 @@ func signing(keys []grants.SigningKey, now time.Time) int {
 	return 0
 }
 
-// newKey makes a key. Its ID has the day in it: of nodes that make one at once, one wins.
+// newKey creates a key. Its ID contains the day: if several nodes create one at once, one wins.
 func newKey(alg jose.SignatureAlgorithm, rsaBits int, now time.Time) (grants.SigningKey, error) {
 	var private any
 	var err error

@@ -2,10 +2,10 @@
 //
 // It owns the protocol. Each address has a row in a table, whose handler parses the request
 // once, into a struct, and returns an error that one function renders. Each grant type has a
-// file. What may happen only once is decided by package control/grants, in one statement;
-// who consents to what, and the pages for it, are control's and the console's: a request
-// goes from here to /connect/{id} and comes back with an answer. docs/decisions/0009 says
-// what is decided, and docs/reference/conformance.md which rules hold.
+// file. Package control/grants decides what may happen only once, in one statement. Consent
+// and its pages belong to control and the console: a request goes from here to /connect/{id}
+// and comes back with an answer. docs/decisions/0009 has the decisions, and
+// docs/reference/conformance.md the rules that hold.
 package oauth
 
 import (
@@ -33,7 +33,7 @@ type Config struct {
 	Register  bool              // apps may register themselves (RFC 7591)
 	Gateways  bool              // introspection takes the secrets of gateways, too (RFC 8414 §2)
 	RSABits   int               // of new keys that sign ID tokens; 0: 2048
-	// FaultPage tells a person that an app's request can't be answered, and the error code for the app's developer. Nil: plain text.
+	// FaultPage tells a person that an app's request can't be answered, and shows the error code for the app's developer. Nil: plain text.
 	FaultPage func(w http.ResponseWriter, r *http.Request, status int, code, text string)
 }
 
@@ -50,7 +50,7 @@ const (
 	pathAuthorize  = prefix + "authorize"
 	pathToken      = prefix + "token"
 	pathRevoke     = prefix + "revoke"
-	pathIntrospect = prefix + "introspect" // another door's, in the metadata
+	pathIntrospect = prefix + "introspect" // belongs to another door; the metadata names it
 	pathPAR        = prefix + "par"
 	pathDevice     = prefix + "device_authorization"
 	pathUserInfo   = prefix + "userinfo"
@@ -60,12 +60,12 @@ const (
 	pathOpenID   = "/.well-known/openid-configuration"
 	pathMetadata = "/.well-known/oauth-authorization-server"
 
-	// Addresses that clients know from before there was a Keyporter.
+	// Addresses that clients used before Keyporter existed.
 	aliasAuthorize = "/Auth/Authorize"
 	aliasToken     = "/ApiToken/Retrieve"
 )
 
-// New returns the authorization server. Serves says which paths it wants.
+// New returns the authorization server. It serves the paths that Serves reports.
 func New(cfg Config) http.Handler {
 	if cfg.FaultPage == nil {
 		cfg.FaultPage = func(w http.ResponseWriter, _ *http.Request, status int, code, text string) {
@@ -103,9 +103,9 @@ func all() table {
 
 // endpoint is a row of the table.
 type endpoint struct {
-	path    string // with a slash at its end: everything below it
+	path    string // with a slash at the end: everything below it
 	alias   string // another path, in any letter case
-	methods string // separated by blanks
+	methods string // separated by spaces
 	cors    bool   // scripts of any site may read the answer
 	serve   func(w http.ResponseWriter, r *http.Request, from grants.Caller) error
 	refuse  func(w http.ResponseWriter, r *http.Request, f web.OAuthError) // renders the error
@@ -146,7 +146,7 @@ func (t table) find(path string) *endpoint {
 	return &t[i]
 }
 
-func nothing() *endpoint {
+func notFound() *endpoint {
 	return &endpoint{refuse: web.WriteOAuthError, serve: func(http.ResponseWriter, *http.Request, grants.Caller) error {
 		return web.OAuthError{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this address."}
 	}}
@@ -156,11 +156,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := grants.Caller{ArrivedAt: s.Grants.Now(), Address: s.Proxies.ClientAddr(r), RequestID: web.RequestID(r.Context())}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
-	e := cmp.Or(s.endpoints.find(r.URL.Path), nothing())
+	e := cmp.Or(s.endpoints.find(r.URL.Path), notFound())
 	if e.cors && allowOrigins(w, r, e.methods) {
 		return
 	}
-	err := e.takes(w, r.Method)
+	err := e.checkMethod(w, r.Method)
 	if err == nil {
 		err = e.serve(w, r, from)
 	}
@@ -169,8 +169,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// takes wants the method to be one of the endpoint's.
-func (e *endpoint) takes(w http.ResponseWriter, method string) error {
+// checkMethod returns an error unless the endpoint has this method.
+func (e *endpoint) checkMethod(w http.ResponseWriter, method string) error {
 	methods := strings.Fields(e.methods)
 	if len(methods) == 0 || slices.Contains(methods, method) {
 		return nil
@@ -180,9 +180,9 @@ func (e *endpoint) takes(w http.ResponseWriter, method string) error {
 	return web.OAuthError{Status: http.StatusMethodNotAllowed, Code: web.InvalidRequest, Description: "This address accepts " + list + " only."}
 }
 
-// allowOrigins lets scripts of any site read the answer, and tells whether that was all the
-// browser asked for. No cookie counts at these addresses, so scripts can do nothing here
-// that their site's server couldn't: an app in a browser is an app like any other.
+// allowOrigins lets scripts of any site read the answer, and reports whether the browser only
+// asked whether they may. These addresses ignore cookies, so scripts can do nothing here that
+// their site's server couldn't: an app in a browser is an app like any other.
 func allowOrigins(w http.ResponseWriter, r *http.Request, methods string) (preflight bool) {
 	if r.Header.Get("Origin") == "" {
 		return false

@@ -8,7 +8,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// pushedLifetime is how long a pushed request waits for its browser.
+// pushedLifetime is how long a pushed request waits for a browser to bring it.
 const pushedLifetime = 90 * time.Second
 
 // pushedResponse is the answer to a pushed request (RFC 9126 §2.2).
@@ -17,7 +17,8 @@ type pushedResponse struct {
 	ExpiresIn  int    `json:"expires_in"`
 }
 
-// push takes a request directly from the app, before a browser brings its name (RFC 9126).
+// push stores a request that the app sends directly. A browser then brings its request_uri
+// (RFC 9126).
 func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	in, app, err := s.client(w, r, pathPAR)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 }
 
 // pushedKey returns the thumbprint of the key that a pushed request binds its code to: by
-// its name, by a proof, or by both, which have to agree (RFC 9449 §10.1).
+// dpop_jkt, by a proof, or by both, which must agree (RFC 9449 §10.1).
 func (s *server) pushedKey(r *http.Request, named string) (string, error) {
 	p, err := s.readProof(r, pathPAR)
 	if err != nil || p == nil {

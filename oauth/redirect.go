@@ -18,11 +18,11 @@ import (
 // destination is where the answer to a request goes.
 type destination struct {
 	RedirectURI string
-	State       string `json:",omitempty"` // that the app gets back
-	FormPost    bool   `json:",omitempty"` // by a form (response_mode=form_post)
+	State       string `json:",omitempty"` // returned to the app as it is
+	FormPost    bool   `json:",omitempty"` // the answer is sent by a form (response_mode=form_post)
 }
 
-// readDestination reads where the answer goes: to an address of the app's, and nowhere else.
+// readDestination reads where the answer goes: to one of the app's addresses, and nowhere else.
 func readDestination(in url.Values, app *keyporter.App) (destination, error) {
 	uri := in.Get("redirect_uri")
 	if !registered(app, uri) {
@@ -31,9 +31,9 @@ func readDestination(in url.Values, app *keyporter.App) (destination, error) {
 	return destination{RedirectURI: uri, State: in.Get("state"), FormPost: in.Get("response_mode") == "form_post"}, nil
 }
 
-// registered tells whether an address is one of the app's, character by character. Only
-// the port of the user's own machine, by its IP address, is free: the app on it can't know
-// which one it will get (RFC 8252 §7.3).
+// registered reports whether an address is one of the app's, character by character. Only the
+// port of the user's own machine, by its IP address, is free: an app there can't know which
+// port it will get (RFC 8252 §7.3).
 func registered(app *keyporter.App, uri string) bool {
 	if keyporter.CheckRedirectURI(uri, true) != nil {
 		return false
@@ -43,7 +43,8 @@ func registered(app *keyporter.App, uri string) bool {
 	})
 }
 
-// withoutPort is an http address of the machine itself without its port, empty for any other.
+// withoutPort returns an http address of the user's own machine without its port, or "" for any
+// other address.
 func withoutPort(uri string) string {
 	rest, ok := strings.CutPrefix(uri, "http://")
 	if !ok {
@@ -67,8 +68,8 @@ func withoutPort(uri string) string {
 	return host + path
 }
 
-// back sends the browser back to the app with the answer, by its address or by a form. It
-// is a 303: the browser doesn't repeat there what it sent here (RFC 9700 §4.12).
+// back sends the browser back to the app with the answer, in the address or by a form. It
+// redirects with 303, so that the browser doesn't repeat there what it sent here (RFC 9700 §4.12).
 func (s *server) back(w http.ResponseWriter, to destination, params map[string]string) error {
 	params["iss"] = s.Issuer // RFC 9207
 	if to.State != "" {
@@ -81,7 +82,7 @@ func (s *server) back(w http.ResponseWriter, to destination, params map[string]s
 	for name, value := range params {
 		query.Set(name, value)
 	}
-	// What is in the registered address stays as it is, to the letter.
+	// The registered address stays as it is, character by character.
 	at, sep := to.RedirectURI, "?"
 	if strings.Contains(at, "?") {
 		sep = "&"
@@ -99,7 +100,7 @@ func (s *server) sendBack(w http.ResponseWriter, to destination, f web.OAuthErro
 	return s.back(w, to, map[string]string{"error": f.Code, "error_description": f.Plain()})
 }
 
-// formScript sends the form. The page's policy names its hash; nothing else on the page runs.
+// formScript sends the form. The page's policy has its hash, so that nothing else on the page runs.
 const formScript = `document.forms[0].submit()`
 
 var formPage = template.Must(template.New("form").Parse(`<!doctype html>
@@ -114,21 +115,21 @@ var formPage = template.Must(template.New("form").Parse(`<!doctype html>
 </html>
 `))
 
-// sendForm has the browser post the parameters to the app (OAuth 2.0 Form Post Response Mode).
+// sendForm makes the browser post the parameters to the app (OAuth 2.0 Form Post Response Mode).
 func sendForm(w http.ResponseWriter, to string, params map[string]string) error {
 	var page bytes.Buffer
 	err := formPage.Execute(&page, struct {
 		To     template.URL
 		Params map[string]string
-	}{template.URL(to), params}) //nolint:gosec // registered for the app; schemes that run scripts can't be
+	}{template.URL(to), params}) //nolint:gosec // it is registered, and schemes that run scripts can't be
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(formScript))
 	h := w.Header()
-	// No form-action: it would also hold for the redirects of the app that gets the form.
+	// There is no form-action, because it would also apply to redirects by the app that gets the form.
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; script-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = page.WriteTo(w) // the browser is gone, or it works
+	_, _ = page.WriteTo(w) // only fails if the browser is gone
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// registration is what an app says of itself, and is told (RFC 7591 §2). Addresses of
-// images and policies aren't kept: whoever shows them lets their owner see who looks.
+// registration is what an app says about itself, and what it gets back (RFC 7591 §2). Addresses
+// of images and policies aren't kept: a page that shows them would tell their owner who looks.
 type registration struct {
 	RedirectURIs  []string        `json:"redirect_uris,omitempty"`
 	AuthMethod    string          `json:"token_endpoint_auth_method,omitempty"`
@@ -60,7 +60,7 @@ func (s *server) register(w http.ResponseWriter, r *http.Request, from grants.Ca
 	return nil
 }
 
-// manage lets an app that registered itself read, change and delete its registration (RFC 7592).
+// manage lets an app that registered itself read, change, and delete its registration (RFC 7592).
 func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	var in registration
 	var err error
@@ -182,7 +182,7 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 	return scopes, nil
 }
 
-// metadataOf is what an app is told of its registration.
+// metadataOf returns what an app sees of its registration.
 func (s *server) metadataOf(a keyporter.App) registration {
 	out := registration{
 		ID: a.ID, IssuedAt: a.CreatedAt.Unix(), At: s.Issuer + pathRegister + "/" + string(a.ID),
@@ -203,7 +203,7 @@ func (s *server) metadataOf(a keyporter.App) registration {
 	return out
 }
 
-// registrationFault tells what is wrong with metadata (RFC 7591 §3.2.2).
+// registrationFault returns what is wrong with a registration (RFC 7591 §3.2.2).
 func (s *server) registrationFault(w http.ResponseWriter, err error) error {
 	e, known := errors.AsType[*keyporter.Error](err)
 	switch {
@@ -228,7 +228,7 @@ func metadataCode(wrong []keyporter.FieldError) string {
 	return "invalid_redirect_uri"
 }
 
-// described is a sentence about each wrong field. The error format has one text for all.
+// described returns a sentence about each wrong field. The error format has one text for all.
 func described(wrong []keyporter.FieldError) string {
 	texts := make([]string, len(wrong))
 	for i, f := range wrong {

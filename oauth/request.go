@@ -14,20 +14,20 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// request is an authorization request (RFC 6749 §4.1.1), pushed or not, in which everything
-// is as it has to be. While its user is asked, it is kept, sealed.
+// request is a valid authorization request (RFC 6749 §4.1.1), pushed or not. While its user is
+// asked, it is stored, sealed.
 type request struct {
 	destination
 
-	Asked         grants.Asked `json:"-"`          // of the user; kept beside it
-	Silent        bool         `json:",omitempty"` // the user is to see nothing (prompt=none)
+	Asked         grants.Asked `json:"-"`          // what the user is asked; stored beside it
+	Silent        bool         `json:",omitempty"` // the user must see nothing (prompt=none)
 	Nonce         string       `json:",omitempty"`
 	CodeChallenge string       `json:",omitempty"`
 	Resources     []string     `json:",omitempty"`
 	KeyHash       string       `json:",omitempty"` // of the key that the code is bound to (RFC 9449 §10)
 }
 
-// readRequest reads the request of an app whose destination is certain.
+// readRequest reads an app's request once its destination is certain.
 func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.App, to destination) (request, error) {
 	req := request{destination: to, Nonce: in.Get("nonce"), CodeChallenge: in.Get("code_challenge"), KeyHash: in.Get("dpop_jkt")}
 	if err := supported(in); err != nil {
@@ -51,8 +51,8 @@ func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.
 	return req, err
 }
 
-// supported refuses what there isn't: answers other than a code, and requests in objects or
-// behind addresses (RFC 9101; nothing that a request names is fetched).
+// supported refuses what Keyporter doesn't have: answers other than a code, and requests in
+// objects or behind addresses (RFC 9101), because it fetches nothing that a request names.
 func supported(in url.Values) error {
 	switch {
 	case in.Has("request"):
@@ -69,8 +69,8 @@ func supported(in url.Values) error {
 	return nil
 }
 
-// checkPKCE wants a challenge by S256 (RFC 7636 §4.3), from which an operator can exempt an
-// app that keeps a secret. The RFC takes a challenge without a method for plain, which there isn't.
+// checkPKCE requires an S256 challenge (RFC 7636 §4.3). An operator can exempt an app that keeps
+// a secret. By the RFC, a challenge without a method is plain, which Keyporter doesn't have.
 func checkPKCE(in url.Values, app *keyporter.App) error {
 	challenge, method := in.Get("code_challenge"), in.Get("code_challenge_method")
 	switch {
@@ -86,8 +86,8 @@ func checkPKCE(in url.Values, app *keyporter.App) error {
 	return nil
 }
 
-// readPrompt reads what the app wants of the user (OpenID Connect Core §3.1.2.1). A choice
-// among accounts is a new sign-in: a browser is signed in to one.
+// readPrompt reads what the app wants the user to do (OpenID Connect Core §3.1.2.1). To choose
+// an account, they sign in again, because a browser is signed in to one.
 func (q *request) readPrompt(in url.Values, now time.Time) error {
 	prompts := strings.Fields(in.Get("prompt"))
 	for _, p := range prompts {
@@ -119,5 +119,5 @@ func (q *request) readPrompt(in url.Values, now time.Time) error {
 	return nil
 }
 
-// random is a secret of 260 bits: a code, the name of a request, a browser's.
+// random returns a secret of 260 bits: a code, the name of a request, or a browser's.
 func random() string { return rand.Text() + rand.Text() }

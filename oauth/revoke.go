@@ -8,9 +8,9 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// revoke ends a token that its app gives back (RFC 7009). An app learns nothing about a token
-// that isn't its own: the answer is the same (§2.2). What the app takes the token for
-// (token_type_hint) doesn't matter, as its form tells what it is.
+// revoke ends a token that its app gives back (RFC 7009). The answer is the same for a token of
+// another app, so an app learns nothing about those (§2.2). token_type_hint is ignored, because
+// a token's form shows what it is.
 func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	in, app, err := s.client(w, r, pathRevoke)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Call
 	return revoked(w, nil)
 }
 
-// revoked answers that the token has ended, which is also true of one that never was.
+// revoked answers that the token doesn't work anymore, which is also true of one that never existed.
 func revoked(w http.ResponseWriter, err error) error {
 	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// parseScope reads a list of scopes (RFC 6749 §3.3), nil if there is no such parameter.
+// parseScope reads a list of scopes (RFC 6749 §3.3). It returns nil if the parameter is missing.
 func parseScope(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
@@ -27,8 +27,8 @@ func parseScope(text string) ([]string, error) {
 	return out, nil
 }
 
-// askedScopes returns the scopes that a request asks for, each of which the app may ask for. If it
-// names none, it asks for all of the app's.
+// askedScopes returns the scopes that a request asks for: all of the app's if it names none. It
+// returns an error if the app can't ask for one of them.
 func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, error) {
 	if scopes == nil {
 		for _, own := range app.Scopes {
@@ -43,7 +43,7 @@ func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, err
 	return scopes, nil
 }
 
-// mayAsk tells whether the app may ask for the scope. Every app may ask who the user is.
+// mayAsk reports whether the app may ask for the scope. Every app may ask who the user is.
 func mayAsk(app *keyporter.App, scope string) bool {
 	return isOpenIDs(scope) || slices.ContainsFunc(app.Scopes, func(own keyporter.AppScope) bool { return own.Name == scope })
 }
@@ -64,7 +64,7 @@ func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resourc
 	return scopes, resources, err
 }
 
-// askedResources returns the APIs that a request is about (RFC 8707 §2).
+// askedResources returns the APIs that a request is for (RFC 8707 §2).
 func (s *server) askedResources(in url.Values) ([]string, error) {
 	for _, r := range in["resource"] {
 		if !slices.Contains(s.Resources, r) {
@@ -74,8 +74,8 @@ func (s *server) askedResources(in url.Values) ([]string, error) {
 	return in["resource"], nil
 }
 
-// narrowed returns what an access token gets of what was granted: all of it, or, if the
-// request asks for less, that. An empty list of granted resources stands for all of them.
+// narrowed returns what an access token gets of what was granted: everything, or less if the
+// request asks for less. An empty list of granted resources means all of them.
 func narrowed(granted keyporter.Grant, scopes, resources []string) (keyporter.AccessToken, error) {
 	t := keyporter.AccessToken{Scopes: granted.Scopes, Resources: granted.Resources}
 	for _, name := range scopes {

@@ -28,7 +28,7 @@ func grantTypes() []string {
 	return []string{grantCode, grantRefresh, grantClientCredentials, grantDevice}
 }
 
-// mayUse tells whether the app may use a grant type.
+// mayUse reports whether the app may use a grant type.
 func mayUse(app *keyporter.App, grantType string) bool {
 	switch grantType {
 	case grantCode:
@@ -58,8 +58,8 @@ type tokenRequest struct {
 	scopes       []string
 	resources    []string
 
-	app   keyporter.App // that proved who it is
-	proof *verify.Proof // not used up yet; nil: none
+	app   keyporter.App // which proved its identity
+	proof *verify.Proof // not used up yet; nil: there is none
 	from  grants.Caller
 }
 
@@ -73,7 +73,7 @@ type tokenResponse struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
-// token gives out tokens (RFC 6749 §3.2).
+// token issues tokens (RFC 6749 §3.2).
 func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Caller) error {
 	in, app, err := s.client(w, r, pathToken)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *server) readTokenRequest(r *http.Request, in url.Values) (req tokenRequ
 	return req, err
 }
 
-// grantRequest is what is kept, sealed, with a grant of what its app asked for.
+// grantRequest is what the app asked for. It is stored, sealed, with the grant.
 type grantRequest struct {
 	RedirectURI   string `json:",omitempty"`
 	Nonce         string `json:",omitempty"`
@@ -130,9 +130,9 @@ func readGrantRequest(grant keyporter.Grant) (kept grantRequest, err error) {
 	return kept, err
 }
 
-// redeem gives out the first tokens of a grant, whose code, or device code, fits the
-// request. If it didn't, the grant ends, unless its code was redeemed by then: whoever has
-// the code isn't who it is for (RFC 9700 §4.5). Whoever only loses a race ends nothing.
+// redeem issues the first tokens of a grant whose code, or device code, fits the request. If it
+// doesn't fit, someone else has the code, so the grant ends (RFC 9700 §4.5), unless the code was
+// already redeemed: a request that only loses a race ends nothing.
 func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.Grant, fits func(*keyporter.Grant, grantRequest) (keyporter.AccessToken, error)) (tokenResponse, error) {
 	kept, err := readGrantRequest(grant)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 	}
 	access, err := fits(&grant, kept)
 	if err != nil {
-		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped; others aren't the app's
+		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped, and others aren't the app's
 			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was shown with something wrong"); err != nil {
 				return tokenResponse{}, err
 			}
@@ -163,10 +163,10 @@ func usedMeanwhile() web.OAuthError {
 	return web.OAuthError{Code: invalidGrant, Description: "It was used by another request, or has ended, in the meantime."}
 }
 
-// tokens makes an access token under a grant, and an ID token if the app asks who the user
-// is. Nothing is kept yet, so a fault here costs the app nothing.
+// tokens creates an access token under a grant, and an ID token if the app asks who the user
+// is. It stores nothing, so an error here doesn't use up the code.
 func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, error) {
-	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // none outlives its grant
+	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // no token outlives its grant
 	access.KeyHash = grant.KeyHash
 	out := tokenResponse{TokenType: "Bearer", ExpiresIn: max(1, int(life/time.Second)), Scope: strings.Join(access.Scopes, " ")}
 	if access.KeyHash != "" {
@@ -197,8 +197,8 @@ func (s *server) mayCall(ctx context.Context, grant keyporter.Grant, access keyp
 	return err
 }
 
-// kept is what is kept of the access token in an answer: nothing of a JWT, which APIs
-// validate themselves.
+// kept returns what is stored of the access token in an answer. A JWT isn't stored, because
+// APIs check it themselves.
 func (r *tokenResponse) kept(req tokenRequest, access keyporter.AccessToken) grants.NewAccessToken {
 	t := grants.NewAccessToken{Scopes: access.Scopes, Resources: access.Resources}
 	if !req.app.JWT {

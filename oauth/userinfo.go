@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// userInfoResponse is who the user is, as far as the scopes tell (OpenID Connect Core §5.3.2, §5.4).
+// userInfoResponse says who the user is, as far as the scopes allow (OpenID Connect Core §5.3.2, §5.4).
 type userInfoResponse struct {
 	Subject           keyporter.ID `json:"sub"`
 	Name              string       `json:"name,omitempty"`
@@ -49,8 +49,8 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 	return nil
 }
 
-// bearer reads the access token of a request and the scheme it came with: in the header, or
-// in the form of a POST (RFC 6750 §2), never in the address.
+// bearer reads a request's access token and its scheme, from the header or from the form of a
+// POST (RFC 6750 §2), never from the address.
 func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err error) {
 	if len(r.Header["Dpop"]) > 1 || len(r.Header["Authorization"]) > 1 {
 		return "", "", web.Invalid("A header appears twice.")
@@ -75,8 +75,8 @@ func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err 
 	return strings.Trim(secret, " "), scheme, nil
 }
 
-// checkBinding wants a proof by the key that the token is bound to. A bound token isn't
-// taken as a bearer token, nor one that isn't as a bound one (RFC 9449 §7.1, §7.2).
+// checkBinding requires a proof by the key that the token is bound to. It refuses a bound token
+// that is presented as a bearer token, and the other way around (RFC 9449 §7.1, §7.2).
 func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporter.AccessToken) error {
 	if strings.EqualFold(scheme, "DPoP") != (t.KeyHash != "") {
 		return web.OAuthError{Code: web.InvalidToken, Description: "The scheme DPoP is for tokens that are bound to a key, and Bearer for the others."}

@@ -32,7 +32,7 @@ func (g *Grants) issue(ctx context.Context, tx *store.Tx, from Caller, under key
 	return tx.InsertEvent(ctx, g.tokenEvent(from, under, row))
 }
 
-// row is the access token as it is kept. None outlives its grant.
+// row returns the access token as it is stored. No token outlives its grant.
 func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessToken {
 	now := g.now()
 	row := keyporter.AccessToken{
@@ -88,9 +88,8 @@ func (g *Grants) AccessToken(ctx context.Context, secret string) (t keyporter.Ac
 	return t, under, g.checkUsable(ctx, under)
 }
 
-// GrantOfAccessToken returns the grant of an access token that its app gives back. It may be
-// one that doesn't work now: what keeps it from working may end, and the token must not
-// work then.
+// GrantOfAccessToken returns the grant of an access token that its app gives back, even if the
+// token doesn't work now: it must not come back when whatever stops it has ended.
 func (g *Grants) GrantOfAccessToken(ctx context.Context, secret string) (keyporter.Grant, error) {
 	_, under, err := g.accessToken(ctx, secret)
 	return under, err

@@ -6,7 +6,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// App returns the app behind a client_id, in whatever state it is.
+// App returns the app with a client_id, whatever its state.
 func (g *Grants) App(ctx context.Context, id keyporter.ID) (keyporter.App, error) {
 	if !canBeID(id) {
 		return keyporter.App{}, notFound("app")
@@ -15,7 +15,7 @@ func (g *Grants) App(ctx context.Context, id keyporter.ID) (keyporter.App, error
 	return a, missing(err, "app")
 }
 
-// AppWithSecret returns the app behind a client_id, in whatever state it is, and whether
+// AppWithSecret returns the app with a client_id, whatever its state, and reports whether the
 // secret is one of its own.
 func (g *Grants) AppWithSecret(ctx context.Context, id keyporter.ID, secret string) (app keyporter.App, itsOwn bool, err error) {
 	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretApp {

@@ -12,15 +12,15 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Authorization is a request of an app to act in a user's name, from the time that it
-// arrives until the app has its answer.
+// Authorization is an app's request to act on a user's behalf, from its arrival until the app
+// has its answer.
 type Authorization struct {
-	ID    string // random, in the path; going on with it takes the browser's secret, too
+	ID    string // random, in the path; continuing also requires the browser's secret
 	AppID keyporter.ID
 	Asked Asked
-	State []byte // what the door keeps with it
+	State []byte // what the door stores with it
 
-	// What else finds it. They are only set on the way in: the database has their hashes.
+	// These also find it. They are set only on the way in, because the database has their hashes.
 	Pushed, DeviceCode, UserCode string
 	Browser                      string // secret in the cookie of the browser that it belongs to
 
@@ -35,13 +35,13 @@ type Asked struct {
 	Scopes      []string
 	RedirectURI string       `json:",omitempty"`
 	Device      bool         `json:",omitempty"`
-	Consent     bool         `json:",omitempty"` // ask even what was allowed before (prompt=consent)
-	FreshSince  time.Time    `json:",omitzero"`  // the user has to have signed in since (prompt=login, max_age)
-	Subject     keyporter.ID `json:",omitempty"` // the user it has to be (id_token_hint)
+	Consent     bool         `json:",omitempty"` // ask again for what was allowed before (prompt=consent)
+	FreshSince  time.Time    `json:",omitzero"`  // the user must have signed in since (prompt=login, max_age)
+	Subject     keyporter.ID `json:",omitempty"` // the user it must be (id_token_hint)
 	LoginHint   string       `json:",omitempty"`
 }
 
-// Answer is what became of a request.
+// Answer is the user's answer to a request, and whether the app has it.
 type Answer struct {
 	Allowed, Denied bool
 	UserID          keyporter.ID
@@ -51,7 +51,7 @@ type Answer struct {
 	Used            bool // the app has its answer
 }
 
-// sealed is what the database has sealed of an Authorization.
+// sealed is the part of an Authorization that the database has only sealed.
 type sealed struct {
 	ID    string
 	Asked Asked
@@ -62,8 +62,8 @@ func authorizationPurpose(id keyporter.SecretHash) string {
 	return "authorization " + hex.EncodeToString(id[:])
 }
 
-// SaveAuthorization keeps a request and, if it names a browser, binds it to that from now
-// on. A request that was answered or used in the meantime is NotFound.
+// SaveAuthorization stores a request and, if it names a browser, binds the request to it. A
+// request that was answered or used in the meantime is NotFound.
 func (g *Grants) SaveAuthorization(ctx context.Context, a Authorization) error {
 	id := keyporter.HashSecret(a.ID)
 	plain, err := json.Marshal(sealed{a.ID, a.Asked, a.State})
@@ -77,7 +77,7 @@ func (g *Grants) SaveAuthorization(ctx context.Context, a Authorization) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, row) })
 }
 
-// PushedAuthorization returns the request that an app pushed, the one time that its request_uri works (RFC 9126 §4).
+// PushedAuthorization returns the request that an app pushed. Its request_uri works once (RFC 9126 §4).
 func (g *Grants) PushedAuthorization(ctx context.Context, app keyporter.ID, pushed string) (a Authorization, err error) {
 	err = g.db.Do(ctx, func(tx *store.Tx) error {
 		row, err := tx.TakePushed(ctx, keyporter.HashSecret(pushed), app, g.now())
@@ -102,24 +102,25 @@ func (g *Grants) Authorization(ctx context.Context, id, browser string) (Authori
 	return g.openAuthorization(row)
 }
 
-// UseAuthorization notes that the app gets its answer now. That happens once: whoever comes second gets NotFound.
+// UseAuthorization records that the app gets its answer now. The second time, the error is NotFound.
 func (g *Grants) UseAuthorization(ctx context.Context, id string) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error { return Ended(tx.UseAuthorization(ctx, keyporter.HashSecret(id), g.now())) })
 }
 
-// requestLimit is how many requests may come from one network without an app that proves
-// who it is: each waits in the database for half an hour. A whole company may share one address.
+// requestLimit is how many requests may come from one network without an app that proves its
+// identity. Each waits in the database for half an hour. A whole company may share one address.
 var requestLimit = store.Limit{Burst: 500, Every: time.Second}
 
-// CountAuthorization counts a request that anybody could have sent. Too many are TooMany.
+// CountAuthorization counts a request that anyone could have sent. If there are too many, the
+// error is TooMany.
 func (g *Grants) CountAuthorization(ctx context.Context, from Caller) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		return tx.Attempt(ctx, "authorization "+keyporter.Network(from.Address), requestLimit, g.now())
 	})
 }
 
-// PollDevice returns the request of a device that asks for its tokens, even if it has
-// expired, and whether the device waited as long as it has to since it last asked.
+// PollDevice returns the request of a device that asks for its tokens, even if it has expired,
+// and reports whether the device waited long enough since it last asked.
 func (g *Grants) PollDevice(ctx context.Context, code string) (a Authorization, waited bool, err error) {
 	hash := keyporter.HashSecret(code)
 	err = g.db.Do(ctx, func(tx *store.Tx) error {
@@ -136,8 +137,8 @@ func (g *Grants) PollDevice(ctx context.Context, code string) (a Authorization, 
 	return a, waited, err
 }
 
-// TakeUserCode binds the request of the device that shows a user code to the browser in
-// which somebody typed it, and returns the request. Any other code is NotFound.
+// TakeUserCode binds the request of the device that shows a user code to the browser in which
+// someone typed it, and returns the request. Any other code is NotFound.
 func (g *Grants) TakeUserCode(ctx context.Context, code, browser string) (a Authorization, err error) {
 	err = g.db.Do(ctx, func(tx *store.Tx) error {
 		row, err := tx.TakeUserCode(ctx, keyporter.HashSecret(UserCode(code)), keyporter.HashSecret(browser), g.now())
@@ -149,8 +150,8 @@ func (g *Grants) TakeUserCode(ctx context.Context, code, browser string) (a Auth
 	return a, err
 }
 
-// UserCode is a user code as it is compared: without what people put between its letters,
-// and in capitals (RFC 8628 §6.1).
+// UserCode returns a user code in the form in which it is compared: in capitals, and without
+// what people put between its letters (RFC 8628 §6.1).
 func UserCode(typed string) string {
 	const maxLen = 100
 	return strings.Map(func(r rune) rune {
@@ -179,7 +180,8 @@ func (g *Grants) openAuthorization(row store.Authorization) (Authorization, erro
 	}, nil
 }
 
-// Ended says the same of a request that never was, has expired, was answered, or isn't this browser's.
+// Ended replaces a NotFound error with one sentence for a request that never existed, has
+// expired, was answered, or belongs to another browser.
 func Ended(err error) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return keyporter.Refuse(keyporter.NotFound, "This request has ended. Go back to the app and start again.")

@@ -17,18 +17,18 @@ const (
 
 	// assertionLifetime is how long a client assertion may live: as long as Authlib makes its own.
 	assertionLifetime = time.Hour
-	// leeway is by how much an app's clock may be wrong.
+	// leeway is how far an app's clock may be off.
 	leeway = 30 * time.Second
 )
 
-// AssertionAlgorithms are those by which apps sign proofs and assertions.
+// AssertionAlgorithms returns the algorithms that apps may sign proofs and assertions with.
 func AssertionAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256}
 }
 
-// AuthenticateApp returns the app that says who it is, once it has proved that. An app that
-// doesn't work, or isn't approved, is none. Any reason why it isn't who it says is
-// Unauthorized. An assertion has to be for one of the audiences, and is used up.
+// AuthenticateApp returns the app once it has proved its identity. If it hasn't, or if the app
+// is suspended or not approved, the error is Unauthorized. An assertion must be for one of the
+// audiences, and is used up.
 func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthentication, audiences ...string) (keyporter.App, error) {
 	if c.ClientID == "" {
 		return keyporter.App{}, unauthorized("client_id is missing.")
@@ -56,7 +56,7 @@ func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthenti
 
 func unauthorized(text string) error { return keyporter.Refuse(keyporter.Unauthorized, text) }
 
-// checkAssertion checks the JWT by which an app proves who it is (RFC 7523 §3), and uses it up.
+// checkAssertion checks the JWT that an app proves its identity with (RFC 7523 §3), and uses it up.
 func (g *Grants) checkAssertion(ctx context.Context, app keyporter.App, c keyporter.ClientAuthentication, audiences []string) error {
 	if c.AssertionType != jwtBearer || c.Assertion == "" {
 		return unauthorized("The app has to show a client_assertion of the type " + jwtBearer + ".")
@@ -108,7 +108,7 @@ func signedByApp(text, keys string) (claims jwt.Claims, err error) {
 	return claims, jose.ErrCryptoFailure
 }
 
-// signs reports whether a key may have made a signature. One that says what it is for counts
+// signs reports whether a key may have made a signature. A key that says what it is for is good
 // for nothing else (RFC 7517 §4.2, §4.4).
 func signs(key jose.JSONWebKey, header jose.Header) bool {
 	return (header.KeyID == "" || key.KeyID == header.KeyID) && (key.Use == "" || key.Use == "sig") &&

@@ -13,10 +13,11 @@ const CodeLifetime = time.Minute
 
 func grantPurpose(id keyporter.ID) string { return "grant " + string(id) }
 
-// Code is the code by which a grant is redeemed: an authorization code or a device code.
+// Code redeems a grant: it is an authorization code or a device code.
 type Code struct{ Authorization, Device string }
 
-// CreateGrant writes a grant that an app got. If there is one with the device code already, it is a Conflict.
+// CreateGrant writes a grant. If one with the device code already exists, the error is a Conflict.
+// If the connection or the app was deleted in the meantime, it is NotFound.
 func (g *Grants) CreateGrant(ctx context.Context, grant keyporter.Grant, code Code) (keyporter.Grant, error) {
 	grant.CreatedAt = g.now()
 	grant.EndsAt = grant.CreatedAt.Add(g.lives.Grant)
@@ -31,7 +32,7 @@ func (g *Grants) CreateGrant(ctx context.Context, grant keyporter.Grant, code Co
 	return grant, err
 }
 
-// open opens the request that is sealed in a row. A grant that was revoked doesn't exist.
+// open opens the sealed request in a row. A grant that was revoked doesn't exist.
 func (g *Grants) open(row keyporter.Grant, err error) (keyporter.Grant, error) {
 	if err == nil && !row.RevokedAt.IsZero() {
 		err = notFound("grant")
@@ -47,9 +48,9 @@ func (g *Grants) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Gran
 	return g.open(g.db.GrantByID(ctx, id))
 }
 
-// StandingGrant returns a grant whose user, organization and app are active, and whose app
+// UsableGrant returns a grant whose user, organization and app are active, and whose app
 // the organization allows. Any other doesn't exist.
-func (g *Grants) StandingGrant(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
+func (g *Grants) UsableGrant(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	grant, err := g.GrantByID(ctx, id)
 	if err == nil {
 		err = g.checkUsable(ctx, grant)
@@ -57,10 +58,10 @@ func (g *Grants) StandingGrant(ctx context.Context, id keyporter.ID) (keyporter.
 	return grant, err
 }
 
-// GrantByCode returns the grant of an authorization code that can be redeemed. A code that
-// was redeemed before is refused like one that never was. If it had been redeemed when the
-// request arrived, somebody has a copy of it, and what the first request got ends
-// (RFC 6749 §4.1.2); requests that arrived earlier are the app racing with itself, and end nothing.
+// GrantByCode returns the grant of an authorization code that can be redeemed. A code that was
+// already redeemed is refused like one that never existed. If it had been redeemed before the
+// request arrived, someone has a copy of it, so what the first request got ends (RFC 6749
+// §4.1.2). Requests that arrived earlier are the app racing with itself, and end nothing.
 func (g *Grants) GrantByCode(ctx context.Context, from Caller, code string) (keyporter.Grant, error) {
 	grant, err := g.open(g.db.GrantByCode(ctx, keyporter.HashSecret(code)))
 	switch {
@@ -126,9 +127,8 @@ func (g *Grants) checkUsable(ctx context.Context, grant keyporter.Grant) error {
 	return err
 }
 
-// MayCall reports whether a check would let what is issued under a grant call an API now, as
-// far as that depends on people: on the user, the organization, and the app. JWTs aren't
-// checked here when they are used, so they have to be checked before they are issued.
+// MayCall reports whether a check would accept the user, the organization, and the app of a
+// grant now. Keyporter doesn't check a JWT when an API accepts it, so it must before it issues one.
 func (g *Grants) MayCall(ctx context.Context, grant keyporter.Grant) (bool, error) {
 	if grant.ConnectionID == "" {
 		return g.appMayCall(ctx, grant.AppID)
@@ -159,7 +159,8 @@ func (g *Grants) RevokeGrant(ctx context.Context, from Caller, grant keyporter.G
 	return g.revoke(ctx, from, grant, why, false)
 }
 
-// RevokeUnused ends a grant unless its code was redeemed: somebody other than its app tried to redeem it.
+// RevokeUnused ends a grant, because someone other than its app tried to redeem its code, unless
+// the code was already redeemed.
 func (g *Grants) RevokeUnused(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
 	return g.revoke(ctx, from, grant, why, true)
 }

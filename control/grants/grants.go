@@ -1,15 +1,15 @@
-// Package grants keeps what an authorization server keeps: the requests of apps on their
-// way to an answer, grants with their codes, refresh chains and access tokens, proofs that
-// were used, signing keys, and the registrations that apps make themselves.
+// Package grants keeps what an authorization server keeps: the requests of apps until they are
+// answered, grants with their codes, refresh chains, and access tokens, proofs that were used,
+// signing keys, and the registrations that apps make themselves.
 //
-// Its operations take no actor. In a protocol nobody is signed in: what may happen depends
-// on a secret that the app shows (a code, a token, a proof), which is checked here, in the
-// statement that uses it up. Who the app is, the authorization server has to have found out
-// before it calls. That is why only the doors oauth and introspection may import this
-// package, beside control, which reads requests that its users answer; arch_test.go holds
-// that. What a user decides (to connect an app, to disconnect it) is control's, with an actor.
+// Its operations take no actor, because nobody is signed in: what may happen depends on a
+// secret that the app presents (a code, a token, a proof), which is checked here, in the
+// statement that uses it up. The authorization server must know which app is asking before it
+// calls. That is why only the doors oauth and introspection may import this package, and
+// control, which reads the requests that its users answer; arch_test.go enforces that. What a
+// user decides, such as connecting an app or disconnecting it, belongs to control, with an actor.
 //
-// Like everywhere, a change writes its Event in the same transaction.
+// As everywhere, a change writes its Event in the same transaction.
 package grants
 
 import (
@@ -31,21 +31,21 @@ type Grants struct {
 	lives  Lifetimes
 }
 
-// Options are what Grants can be given beside the database. The zero value works.
+// Options configure Grants. The zero value works.
 type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Sealer seals what the database must not be able to read. Nil: with a key that ends with this process.
+	// Sealer seals what the database must not be able to read. Nil: with a key that is lost when this process ends.
 	Sealer *seal.Sealer
-	// Lifetimes are how long what apps get works.
+	// Lifetimes say how long what apps get works.
 	Lifetimes Lifetimes
 }
 
-// Lifetimes are how long what apps get works. Zero values are the defaults.
+// Lifetimes say how long what apps get works. Zero values mean the defaults.
 type Lifetimes struct {
 	AccessToken time.Duration // default: an hour
 	RefreshIdle time.Duration // of a refresh token that isn't used; default: 30 days
-	Grant       time.Duration // since the consent, however often it is refreshed; default: 180 days
+	Grant       time.Duration // from the consent on, however often it is refreshed; default: 180 days
 }
 
 func (l Lifetimes) withDefaults() Lifetimes {
@@ -69,29 +69,29 @@ func New(db *store.DB, o Options) *Grants {
 	return g
 }
 
-// Now returns the time by the clock that everything here is judged by.
+// Now returns the time on the clock that everything here goes by.
 func (g *Grants) Now() time.Time { return g.now() }
 
-// Caller is what is known of the HTTP request in which an app asks for something.
+// Caller is what we know about the HTTP request in which an app asks for something.
 type Caller struct {
 	Address   string
 	RequestID string
-	ArrivedAt time.Time // when its header arrived: it tells an app that races with itself from a thief
+	ArrivedAt time.Time // when its header arrived: it distinguishes an app that races with itself from a thief
 }
 
-// event fills in what the events of grants have in common.
+// event returns an event with what all events here have in common.
 func (g *Grants) event(name keyporter.EventName, from Caller) keyporter.Event {
 	now, actor := g.now(), keyporter.System()
 	actor.Address, actor.RequestID = from.Address, from.RequestID
 	return keyporter.Event{ID: keyporter.NewID(now), At: now, Name: name, Actor: actor}
 }
 
-// notFound says the same of what isn't there and of what the app must not know of.
+// notFound returns the same error for what doesn't exist and for what the app must not know about.
 func notFound(what string) error {
 	return keyporter.Refuse(keyporter.NotFound, "There is no such "+what+".")
 }
 
-// missing names what a query didn't find.
+// missing replaces a NotFound error with one that names what is missing.
 func missing(err error, what string) error {
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return notFound(what)
@@ -99,7 +99,7 @@ func missing(err error, what string) error {
 	return err
 }
 
-// hashOf returns the hash of a secret, nil if there is none.
+// hashOf returns the hash of a secret, or nil if it is empty.
 func hashOf(secret string) *keyporter.SecretHash {
 	if secret == "" {
 		return nil
@@ -108,7 +108,7 @@ func hashOf(secret string) *keyporter.SecretHash {
 	return &h
 }
 
-// canBeID tells whether a client_id can be looked up: an app may send anything.
+// canBeID reports whether a client_id can be looked up. An app may send anything.
 func canBeID(id keyporter.ID) bool {
 	return len(id) <= 100 && utf8.ValidString(string(id)) && !strings.ContainsRune(string(id), 0)
 }

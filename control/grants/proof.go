@@ -8,8 +8,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// UseProof notes that a proof or an assertion of that hash was used, which nobody believes
-// any more after expires. The second time, on whichever node, it is a Conflict.
+// UseProof records that the proof or assertion with this hash was used. The second time, on any
+// node, the error is a Conflict. Nobody accepts it after expires, so the record ends then.
 func (g *Grants) UseProof(ctx context.Context, hash keyporter.SecretHash, expires time.Time) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		fresh, err := tx.UseProof(ctx, hash, expires)

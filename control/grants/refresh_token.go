@@ -8,8 +8,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// refreshAgain is for how long a refresh token that was used up gets the same successor
-// again: two processes of an app that refresh at once, or an answer that was lost on the way, are no theft.
+// refreshAgain is how long a used refresh token gets the same successor again: two processes of
+// an app that refresh at once, or an answer that was lost on the way, aren't theft.
 const refreshAgain = 30 * time.Second
 
 func (g *Grants) insertRefreshToken(ctx context.Context, tx *store.Tx, grant keyporter.Grant, secret keyporter.Secret) error {
@@ -55,7 +55,7 @@ func (g *Grants) GrantByUnusedRefreshToken(ctx context.Context, secret string) (
 	return grant, err
 }
 
-// workingRefreshToken returns a refresh token that hasn't expired, and its grant, which stands.
+// workingRefreshToken returns a refresh token that hasn't expired, and its grant, which is usable.
 func (g *Grants) workingRefreshToken(ctx context.Context, secret string) (keyporter.Grant, keyporter.RefreshToken, error) {
 	grant, t, err := g.refreshToken(ctx, secret)
 	if err != nil {
@@ -82,8 +82,8 @@ func usedTooLongAgo(t keyporter.RefreshToken, arrived time.Time) bool {
 	return !t.UsedAt.IsZero() && arrived.Truncate(time.Millisecond).Sub(t.UsedAt) > refreshAgain // kept in milliseconds
 }
 
-// Successor is the refresh token that takes the place of the one presented. It is
-// computed from that one, so that whoever asks again gets the same without our keeping it in clear.
+// Successor returns the refresh token that replaces the one presented. It is derived from that
+// one, so whoever asks again gets the same, although we don't store it.
 func (g *Grants) Successor(presented string) keyporter.Secret {
 	return keyporter.DeriveSecret(keyporter.SecretRefreshToken, g.sealer.Derive, presented)
 }
@@ -96,15 +96,15 @@ func (g *Grants) Refresh(ctx context.Context, from Caller, grant keyporter.Grant
 		if err := tx.KeepGrant(ctx, grant.ID, grant.KeyHash); err != nil {
 			return missing(err, "grant")
 		}
-		if err := g.succeed(ctx, tx, from, grant, presented); err != nil {
+		if err := g.writeSuccessor(ctx, tx, from, grant, presented); err != nil {
 			return err
 		}
 		return g.issue(ctx, tx, from, grant, t)
 	})
 }
 
-// succeed writes the successor of a refresh token, unless another request has just done so.
-func (g *Grants) succeed(ctx context.Context, tx *store.Tx, from Caller, grant keyporter.Grant, presented string) error {
+// writeSuccessor writes the successor of a refresh token, unless another request has just done so.
+func (g *Grants) writeSuccessor(ctx context.Context, tx *store.Tx, from Caller, grant keyporter.Grant, presented string) error {
 	hash, next := keyporter.HashSecret(presented), g.Successor(presented)
 	first, err := tx.UseRefreshToken(ctx, hash, g.now())
 	if err != nil {
@@ -124,8 +124,8 @@ func (g *Grants) succeed(ctx context.Context, tx *store.Tx, from Caller, grant k
 	return missing(err, "refresh token")
 }
 
-// endReplayed ends all tokens of a grant's connection, but not the connection: the app
-// asks the user again, and they see why.
+// endReplayed ends all tokens of a grant's connection, but not the connection: the app asks the
+// user again, and they see why.
 func (g *Grants) endReplayed(ctx context.Context, from Caller, grant keyporter.Grant) error {
 	now := g.now()
 	return g.db.Do(ctx, func(tx *store.Tx) error {

@@ -10,21 +10,23 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Where registration is on, anybody can register an app: so many from one network, and so many in all.
+// Where registration is on, anyone can register apps. These limit how many come from one network,
+// and how many in all.
 var (
 	registrationLimit    = store.Limit{Burst: 10, Every: 10 * time.Minute}
 	allRegistrationLimit = store.Limit{Burst: 200, Every: time.Minute}
 )
 
-// Registration is what an app gets that registered itself (RFC 7591 §3.2.1). Both secrets are shown only now.
+// Registration is what an app gets when it registers itself (RFC 7591 §3.2.1). Both secrets are
+// shown only then.
 type Registration struct {
 	App    keyporter.App
 	Secret keyporter.Secret // empty for an app that keeps none
 	Token  string           // registration access token, for managing the registration (RFC 7592)
 }
 
-// RegisterApp registers an app that asks for it itself. It doesn't work until an operator
-// has approved it: anybody could have given it its name and its image.
+// RegisterApp registers an app at its own request. The app doesn't work until an operator
+// approves it: anyone could have chosen its name.
 func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) (Registration, error) {
 	for what, limit := range map[string]store.Limit{"register " + keyporter.Network(from.Address): registrationLimit, "register": allRegistrationLimit} {
 		if err := g.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, limit, g.now()) }); err != nil {
@@ -69,8 +71,8 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 }
 
 // UpdateRegisteredApp changes what an app registered about itself. It has to be approved
-// again: the operator approved something else. A suspended app is Forbidden to change: whoever
-// resumed it would let something work that nobody approved.
+// again, because the operator approved something else. If the app is suspended, the error is
+// Forbidden: resuming it would otherwise let something work that nobody approved.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
 	if was.State == keyporter.AppSuspended {
 		return a, keyporter.Refuse(keyporter.Forbidden, "This app is suspended. It can’t change its registration until it is resumed.")
@@ -92,7 +94,7 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 	return a, err
 }
 
-// DeleteRegisteredApp deletes an app that registered itself, with everything that it got.
+// DeleteRegisteredApp deletes an app that registered itself, with everything it got.
 func (g *Grants) DeleteRegisteredApp(ctx context.Context, from Caller, a keyporter.App) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.DeleteApp(ctx, a.ID); err != nil {
@@ -111,8 +113,8 @@ func (g *Grants) registrationEvent(name keyporter.EventName, from Caller, a keyp
 
 const maxRegisteredURIs = 20
 
-// CheckRegistration returns all that is wrong with what an app says about itself, by field of
-// its metadata, and trims its name.
+// CheckRegistration returns everything that is wrong with what an app says about itself, by
+// field of its metadata, and trims its name.
 func CheckRegistration(a *keyporter.App) error {
 	var faults []error
 	name, err := names.Parse("client_name", a.Name)

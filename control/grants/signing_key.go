@@ -11,7 +11,7 @@ import (
 type SigningKey struct {
 	ID        string // kid
 	Algorithm string
-	Key       []byte // the private key, as the door writes it
+	Key       []byte // the private key, in the door's encoding
 	CreatedAt time.Time
 }
 
@@ -31,7 +31,7 @@ func (g *Grants) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 	return keys, err
 }
 
-// AddSigningKey keeps a new key. If another node added one with the same ID first, that one stays.
+// AddSigningKey stores a new key. If another node was first to add one with this ID, that one stays.
 func (g *Grants) AddSigningKey(ctx context.Context, k SigningKey) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		_, err := tx.InsertSigningKey(ctx, store.SigningKey{ID: k.ID, Algorithm: k.Algorithm, Key: g.sealer.Seal(signingPurpose(k.ID), k.Key), CreatedAt: k.CreatedAt})
@@ -39,7 +39,7 @@ func (g *Grants) AddSigningKey(ctx context.Context, k SigningKey) error {
 	})
 }
 
-// DeleteSigningKey deletes a key when everything that it signed has expired.
+// DeleteSigningKey deletes a key. Everything it signed must have expired.
 func (g *Grants) DeleteSigningKey(ctx context.Context, id string) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error { return tx.DeleteSigningKey(ctx, id) })
 }
