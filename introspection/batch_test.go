@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// post sends a body of JSON.
+// post sends a JSON body.
 func post(t testing.TB, address, body string, header ...string) keyportertest.Answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
@@ -27,7 +27,7 @@ func post(t testing.TB, address, body string, header ...string) keyportertest.An
 	return keyportertest.Do(t, req)
 }
 
-// questions asks about these tokens, each perhaps with a login name after a blank.
+// questions asks about these tokens. Each may have a login name after a space.
 func questions(tokens ...string) string {
 	type question struct {
 		Token string `json:"token"`
@@ -44,7 +44,7 @@ func questions(tokens ...string) string {
 	return string(text)
 }
 
-// each takes the answers of a batch apart.
+// each returns the answers in a batch.
 func each(t testing.TB, a keyportertest.Answer) (all []keyportertest.Answer) {
 	t.Helper()
 	list, ok := a.Body["tokens"].([]any)
@@ -78,7 +78,7 @@ func TestManyTokensAtOnce(t *testing.T) {
 		wantInactive(t, "unknown", got[1], "")
 		wantText(t, "for grace", got[2], map[string]string{"sub": string(w.grace.ID)})
 		wantText(t, "for nobody", got[3], map[string]string{"sub": ""})
-		wantInactive(t, "for who isn't there", got[4], keyporter.ReasonNamedUnknown)
+		wantInactive(t, "for an unknown user", got[4], keyporter.ReasonNamedUnknown)
 		wantInactive(t, "for another API", got[5], keyporter.ReasonAudience)
 		wantInactive(t, "empty", got[6], "")
 	})
@@ -124,8 +124,8 @@ func TestABatchHasBounds(t *testing.T) {
 	keyportertest.Refused(t, w.Post(t, "/oauth2/introspect/batch", map[string][]string{"tokens": {"x"}}, bearer(w.all)...), 400, "invalid_request")
 }
 
-// TestWhoMayAskAboutMany is who may ask about one.
-func TestWhoMayAskAboutMany(t *testing.T) {
+// TestABatchRequiresTheSameAuthentication as a question about one token.
+func TestABatchRequiresTheSameAuthentication(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.Database(t))
 	_, user := keyportertest.Token(t, w.Control, w.ada, "Mine")
@@ -155,7 +155,7 @@ func TestWhoMayAskAboutMany(t *testing.T) {
 		signed := fmt.Sprintf("%s,%q:%q,%q:%q,%q:%q", strings.TrimSuffix(body, "}"), "client_id", "signs",
 			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", by.Assertion("signs", w.URL))
 		if a := post(t, at, signed+"}"); (a.Status == http.StatusOK) != own || own && each(t, a)[0].Body["active"] != true {
-			t.Errorf("by a signature, that of the key: %v: %d %v", own, a.Status, a.Body)
+			t.Errorf("by a signature, with its own key: %v: %d %v", own, a.Status, a.Body)
 		}
 	}
 }

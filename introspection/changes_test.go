@@ -23,7 +23,7 @@ type heard struct {
 	ended bool
 }
 
-// stream opens a stream, and returns what comes.
+// stream opens a stream, and returns its lines as they arrive.
 func (w *gatewayWorld) stream(t *testing.T, secret keyporter.Secret) *heard {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/oauth2/introspect/changes", nil)
@@ -64,7 +64,7 @@ func (h *heard) has(is func(map[string]any) bool) bool {
 	return slices.ContainsFunc(h.lines, is)
 }
 
-// drops tells whether something was dropped by all these IDs, as noun and ID.
+// drops reports whether a drop has exactly these IDs, given as noun and ID.
 func (h *heard) drops(ids ...string) bool {
 	return h.has(func(l map[string]any) bool {
 		drop, _ := l["drop"].(map[string]any)
@@ -77,8 +77,8 @@ func (h *heard) drops(ids ...string) bool {
 	})
 }
 
-// TestAGatewayHearsWhatIsNoLongerTrue has each sort of change, made here and on another node.
-func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
+// TestAGatewayHearsAboutChanges makes each kind of change, on this node or another one.
+func TestAGatewayHearsAboutChanges(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
@@ -105,7 +105,7 @@ func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
 			if err := c.change(); err != nil {
 				t.Fatal(name, err)
 			}
-			keyportertest.Eventually(t, name+" is told", func() bool { return h.drops(c.ids...) })
+			keyportertest.Eventually(t, name+" is announced", func() bool { return h.drops(c.ids...) })
 		}
 		w.Checker.Reset()
 		keyportertest.Eventually(t, "reset", func() bool { return h.has(func(l map[string]any) bool { return l["reset"] == true }) })
@@ -116,7 +116,7 @@ func TestAGatewayHearsWhatIsNoLongerTrue(t *testing.T) {
 	})
 }
 
-// TestAStreamFallsSilentWhileItsNodeIsDeaf: silence is how a gateway knows that it has to ask.
+// TestAStreamFallsSilentWhileItsNodeIsDeaf: from silence, a gateway knows that it has to ask.
 func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)
@@ -130,8 +130,8 @@ func TestAStreamFallsSilentWhileItsNodeIsDeaf(t *testing.T) {
 	})
 }
 
-// TestStreamsAreForGatewaysAndNotTooMany: a stream costs a connection and what waits to be told.
-func TestStreamsAreForGatewaysAndNotTooMany(t *testing.T) {
+// TestOnlyGatewaysOpenStreamsAndNotTooMany: a stream costs a connection and memory.
+func TestOnlyGatewaysOpenStreamsAndNotTooMany(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.Database(t))
 	try := func(secret string) int {
@@ -161,8 +161,8 @@ func TestStreamsAreForGatewaysAndNotTooMany(t *testing.T) {
 	w.stream(t, w.esign) // another gateway's
 }
 
-// TestUsesThatAreReported has what is believed of a report, and what isn't.
-func TestUsesThatAreReported(t *testing.T) {
+// TestReportedUses shows how much of a report is believed.
+func TestReportedUses(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
@@ -219,7 +219,7 @@ func TestUsesThatAreReported(t *testing.T) {
 			t.Error(a)
 		}
 		if use, err = w.DB.UseOf(t.Context(), token.ID, w.Clock.Now()); err != nil || use.Allowed != 12 {
-			t.Error("something of these counts:", use.Allowed, err)
+			t.Error("some of these were counted:", use.Allowed, err)
 		}
 	})
 }

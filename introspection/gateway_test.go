@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
 
-// gatewayWorld is an authorization server with three gateways: one that may ask about all
-// APIs, and one that stands before esign only, and one before drive.
+// gatewayWorld is an authorization server with three gateways: one in front of all APIs, one in
+// front of esign only, and one in front of drive only.
 type gatewayWorld struct {
 	*keyportertest.AuthServer
 
@@ -86,7 +86,7 @@ func wantText(t testing.TB, what string, a keyportertest.Answer, want map[string
 	}
 }
 
-// TestAGatewayAsksAboutEveryKindOfCredential wants what a middleware needs to know of each.
+// TestAGatewayAsksAboutEveryKindOfCredential requires what a middleware needs to know about each.
 func TestAGatewayAsksAboutEveryKindOfCredential(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -133,8 +133,8 @@ func TestAGatewayAsksAboutEveryKindOfCredential(t *testing.T) {
 	})
 }
 
-// TestAGatewayIsToldWhy wants the reason for a right secret that doesn't work, and nothing for a wrong one.
-func TestAGatewayIsToldWhy(t *testing.T) {
+// TestAGatewayLearnsWhy requires the reason for a right secret that doesn't work, and nothing for a wrong one.
+func TestAGatewayLearnsWhy(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newGatewayWorld(t, url)
@@ -159,7 +159,7 @@ func TestAGatewayIsToldWhy(t *testing.T) {
 		if err := w.Control.SetUserRoles(t.Context(), me, w.grace.ID, nil); err != nil {
 			t.Fatal(err)
 		}
-		wantInactive(t, "for who may not", w.ask(t, w.all, organization, "login", w.grace.Login), keyporter.ReasonNamedNotGranted)
+		wantInactive(t, "for a user who may not", w.ask(t, w.all, organization, "login", w.grace.Login), keyporter.ReasonNamedNotGranted)
 		if err := w.Control.WithdrawFlag(t.Context(), me, w.ada.OrganizationID, keyporter.FlagOrganizationAPIToken); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestAGatewayIsToldWhy(t *testing.T) {
 	})
 }
 
-// TestAGatewaySeesWhatItsAPIsAreFor has access tokens for one API, another, both and any.
+// TestAGatewaySeesWhatItsAPIsAreFor uses access tokens for one API, another, both, and any.
 func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.Database(t))
@@ -208,7 +208,7 @@ func TestAGatewaySeesWhatItsAPIsAreFor(t *testing.T) {
 	}
 }
 
-// TestAGatewaySaysWhichAPIItIs has an access token for drive, of which a gateway before more than one API asks for another.
+// TestAGatewaySaysWhichAPIItIs has a gateway in front of several APIs name the wrong one for an access token.
 func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.Database(t))
@@ -241,8 +241,9 @@ func TestAGatewaySaysWhichAPIItIs(t *testing.T) {
 	}
 }
 
-// TestAQuestionIsNoCall wants only those counted of which the gateway says that they are, at an API of its own, and are refused.
-func TestAQuestionIsNoCall(t *testing.T) {
+// TestAQuestionIsNotACall requires only calls to be counted: refused ones that a gateway describes, at an
+// API of its own.
+func TestAQuestionIsNotACall(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
 		w := newGatewayWorld(t, database)
@@ -272,8 +273,8 @@ func TestAQuestionIsNoCall(t *testing.T) {
 	})
 }
 
-// TestWhoIsNoGateway shows wrong secrets, none, and more than one.
-func TestWhoIsNoGateway(t *testing.T) {
+// TestWrongSecretsOfGateways presents wrong secrets, none, and more than one.
+func TestWrongSecretsOfGateways(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	w := newGatewayWorld(t, keyportertest.Database(t), func(cfg *keyportertest.DoorsForApps) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })

@@ -16,8 +16,8 @@ import (
 )
 
 // TestATokenGivenBackWhileItDoesNotWorkNeverWorksAgain has an app give its tokens back while
-// the organization allows no apps. It hears that they are revoked, so whoever stole them must
-// not find them working when the organization allows apps again.
+// the organization allows no apps. It hears that they are revoked, so a thief must not find them
+// working when the organization allows apps again.
 func TestATokenGivenBackWhileItDoesNotWorkNeverWorksAgain(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
@@ -40,8 +40,8 @@ func TestATokenGivenBackWhileItDoesNotWorkNeverWorksAgain(t *testing.T) {
 	})
 }
 
-// TestAJWTIsIssuedOnlyIfACheckWouldAcceptIt has a user lose what a check asks for, and an app
-// go on refreshing: nobody here checks its JWTs when an API accepts them.
+// TestAJWTIsIssuedOnlyIfACheckWouldAcceptIt has a user lose what a check requires, while an
+// app keeps refreshing: Keyporter doesn't check its JWTs when an API accepts them.
 func TestAJWTIsIssuedOnlyIfACheckWouldAcceptIt(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
@@ -129,9 +129,9 @@ func TestASuspendedAppCannotBecomeAnotherOne(t *testing.T) {
 	})
 }
 
-// TestACodeAtAnAddressTakenOffTheAppIsWorthless has an attacker register an address at an app,
+// TestACodeIsWorthlessOnceItsRedirectURIIsRemoved has an attacker add an address to an app,
 // get a code there, and redeem it after the address was noticed and removed.
-func TestACodeAtAnAddressTakenOffTheAppIsWorthless(t *testing.T) {
+func TestACodeIsWorthlessOnceItsRedirectURIIsRemoved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	const evil = "https://evil.example/cb"
@@ -149,8 +149,8 @@ func TestACodeAtAnAddressTakenOffTheAppIsWorthless(t *testing.T) {
 	keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v, "client_id", "hijacked", "redirect_uri", evil)), http.StatusBadRequest, "invalid_grant")
 }
 
-// TestAKeyForEncryptionSignsNothing has someone who got an app's decryption key sign an
-// assertion by it. The app's key set says that it is for encryption (RFC 7517 §4.2).
+// TestAKeyForEncryptionSignsNothing has a thief sign an assertion with an app's decryption key.
+// The app's key set says that the key is for encryption (RFC 7517 §4.2).
 func TestAKeyForEncryptionSignsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))

@@ -17,7 +17,7 @@ import (
 // huge is a value of 100 KiB.
 var huge = strings.Repeat("x", 100<<10)
 
-// post brings a request by a form, as is needed for one of 100 KiB.
+// post brings a request in a form, which one of 100 KiB needs.
 func (w *world) post(p *keyportertest.Person, params url.Values) (*url.URL, int, string) {
 	w.t.Helper()
 	res, err := p.PostForm(w.URL+"/oauth2/authorize", params)
@@ -30,7 +30,7 @@ func (w *world) post(p *keyportertest.Person, params url.Values) (*url.URL, int,
 	return to, res.StatusCode, string(text)
 }
 
-func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
+func TestARequestOfAnUncertainAppOrAddressIsNotSentBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "suspended", State: keyporter.AppSuspended, Authentication: keyporter.AppPublic})
@@ -79,7 +79,7 @@ func TestARequestThatDoesNotSayWhereItComesFromIsNotSentBack(t *testing.T) {
 	}
 }
 
-func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
+func TestAnAppOnTheUsersMachineMayUseAnyPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:1234/cb", "http://[::1]:65535/cb", "http://[::1]/cb"} {
@@ -91,7 +91,7 @@ func TestTheAppOnOnesOwnMachineHasAnyPort(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithARequestTheAppIsTold(t *testing.T) {
+func TestTheAppLearnsWhatIsWrongWithItsRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
@@ -152,7 +152,7 @@ func unsigned(claims string) string {
 	return enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(claims)) + "."
 }
 
-func TestEmptyParametersAreNone(t *testing.T) {
+func TestEmptyParametersCountAsMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
@@ -163,7 +163,7 @@ func TestEmptyParametersAreNone(t *testing.T) {
 	got := w.person.Authorize(t, p)
 	a := w.Post(t, "/oauth2/token", redemption(got.Get("code"), v, "scope", "", "resource", ""))
 	if a.Status != 200 || a.Text("scope") != "envelope.read envelope.send" {
-		t.Errorf("no scope asked for is all that the app has: %v", a)
+		t.Errorf("a request for no scope gets all of the app's: %v", a)
 	}
 }
 
@@ -212,7 +212,7 @@ func TestWhatIsWrongAtTheTokenEndpoint(t *testing.T) {
 		"NUL":                    {form: fresh("client_id", "a\x00b"), status: 400, code: "invalid_request"},
 		"an unknown resource":    {form: fresh("resource", "https://other.example"), status: 400, code: "invalid_target"},
 		"a scope not granted":    {form: fresh("scope", "envelope.send"), status: 400, code: "invalid_scope"},
-		"a secret of none":       {form: fresh("client_secret", w.secret.Reveal()), status: 401, code: "invalid_client"},
+		"a public app's secret":  {form: fresh("client_secret", w.secret.Reveal()), status: 401, code: "invalid_client"},
 		"no refresh token":       {form: refreshing(""), status: 400, code: "invalid_request"},
 		"an unknown one":         {form: refreshing(keyporter.NewSecret(keyporter.SecretRefreshToken).Reveal()), status: 400, code: "invalid_grant"},
 		"an access token":        {form: refreshing(w.tokens().Text("access_token")), status: 400, code: "invalid_grant"},
@@ -271,7 +271,7 @@ func TestAVerifierWithoutAChallengeIsRefused(t *testing.T) {
 	}
 }
 
-// The addresses that clients know from before there was a Keyporter.
+// TestTheOldAddresses uses the addresses that clients used before Keyporter existed.
 func TestTheOldAddresses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
@@ -288,7 +288,7 @@ func TestTheOldAddresses(t *testing.T) {
 	}
 }
 
-func TestAMethodThatIsNotTaken(t *testing.T) {
+func TestOtherMethodsAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	for _, path := range []string{"/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par", "/oauth2/device_authorization"} {
@@ -330,7 +330,7 @@ func TestARequestBelongsToItsBrowser(t *testing.T) {
 		t.Errorf("a browser without the cookie sees it: %v", err)
 	}
 	if to, status, _ := eve.Browse(t, "/oauth2/authorize/"+id); status != http.StatusBadRequest || to.String() != "" {
-		t.Errorf("another browser goes on with it: %d %s", status, to)
+		t.Errorf("another browser continues with it: %d %s", status, to)
 	}
 	w.Clock.Advance(31 * time.Minute)
 	if _, err := w.Control.Consent(t.Context(), w.person.Actor, id, w.person.Cookie()); keyporter.KindOf(err) != keyporter.NotFound {

@@ -10,7 +10,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// A client that nobody here wrote, unchanged.
+// TestGoLibrariesSignIn uses a third-party client, unmodified.
 func TestGoLibrariesSignIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))

@@ -15,7 +15,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// The plan for a Basic OP.
+// TestOIDCCBasic is the plan for a Basic OP.
 func TestOIDCCBasic(t *testing.T) {
 	t.Parallel()
 	object := unsigned(`{"client_id":"public","redirect_uri":"` + callback + `"}`)
@@ -59,7 +59,7 @@ func TestOIDCCBasic(t *testing.T) {
 	})
 }
 
-// The plan for a Config OP.
+// TestOIDCCConfig is the plan for a Config OP.
 func TestOIDCCConfig(t *testing.T) {
 	t.Parallel()
 	runModules(t, map[string]module{"DiscoveryEndpointVerification": (*conformance).discovery})
@@ -113,7 +113,7 @@ func (c *conformance) userInfoPostBody(t *testing.T) {
 	}
 }
 
-// claimed wants userinfo to have these claims, for these scopes, and no others.
+// claimed requires userinfo to have these claims for these scopes, and no others.
 func claimed(scopes string, names ...string) module {
 	return func(c *conformance, t *testing.T) {
 		a := c.userInfo("Bearer " + c.flow("scope", "openid "+scopes).Text("access_token"))
@@ -130,12 +130,12 @@ func claimed(scopes string, names ...string) module {
 
 func (c *conformance) withoutNonce(t *testing.T) {
 	if claims := c.idToken(c.flow(), "public"); claims["nonce"] != nil {
-		t.Errorf("nobody gave a nonce, and there is one: %v", claims)
+		t.Errorf("the request had no nonce, but the ID token has one: %v", claims)
 	}
 }
 
-// unchanged wants a second request, with these parameters, to ask nothing, and to be
-// about the same sign-in.
+// unchanged requires a second request, with these parameters, to ask nothing and to be about
+// the same sign-in.
 func unchanged(change ...string) module {
 	return func(c *conformance, t *testing.T) {
 		first := c.idToken(c.flow("max_age", "15000"), "public")
@@ -152,7 +152,7 @@ func (c *conformance) promptLogin(t *testing.T) { c.newer(t, "prompt", "login") 
 
 func (c *conformance) maxAge1(t *testing.T) { c.newer(t, "max_age", "1") }
 
-// newer wants a request to make ada sign in again, and to tell when she did.
+// newer requires a request to make ada sign in again, and the ID token to say when she did.
 func (c *conformance) newer(t *testing.T, change ...string) {
 	t.Helper()
 	first, _ := c.idToken(c.flow("max_age", "15000"), "public")["auth_time"].(float64)
@@ -172,7 +172,7 @@ func (c *conformance) idTokenHint(t *testing.T) {
 	unchanged("prompt", "none", "id_token_hint", hint)(c, t)
 }
 
-// reused wants a code to work once, and what it gave to end when it comes again.
+// reused requires a code to work once, and its tokens to end when it is used again.
 func reused(after time.Duration) module {
 	return func(c *conformance, t *testing.T) {
 		v := keyportertest.Verifier()
@@ -181,7 +181,7 @@ func reused(after time.Duration) module {
 		c.Clock.Advance(after)
 		keyportertest.Refused(t, c.Post(t, "/oauth2/token", form), http.StatusBadRequest, "invalid_grant")
 		if c.works(a.Text("access_token")) {
-			t.Error("what the code gave works")
+			t.Error("the access token works")
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// proofNbfExp wants nbf and exp, which proofs needn't have, to count where they are.
+// proofNbfExp requires nbf and exp to be checked. Proofs needn't have them.
 func (c *conformance) proofNbfExp(t *testing.T) {
 	_, a := c.bound()
 	now := time.Now()
@@ -38,7 +38,7 @@ func proofAged(by time.Duration) module {
 	}
 }
 
-// A code can be bound to a key by its name, by a proof, or by both.
+// bindingSuccess binds a code to a key by dpop_jkt, by a proof, and by both.
 func (c *conformance) bindingSuccess(t *testing.T) {
 	jkt := c.fapi.thumbprint()
 	for what, push := range map[string]func(v string) keyportertest.Answer{
@@ -100,11 +100,11 @@ func (c *conformance) dpopNegative(t *testing.T) {
 		t.Errorf("a good one: %v", got)
 	}
 	if got := c.userInfo("DPoP "+token, "DPoP", once); got.Status != http.StatusUnauthorized {
-		t.Errorf("once more: %v", got)
+		t.Errorf("again: %v", got)
 	}
 }
 
-// badProofs are proofs each of which has one fault.
+// badProofs returns proofs that have one fault each.
 func (c *conformance) badProofs(t *testing.T, method, at string, more map[string]any) map[string]string {
 	t.Helper()
 	good := func(change ...any) string {
@@ -142,7 +142,7 @@ func (c *conformance) key() jose.SigningKey {
 	return jose.SigningKey{Algorithm: jose.ES256, Key: c.fapi.key}
 }
 
-// signed is a JWT with this header.
+// signed returns a JWT with this header.
 func (c *conformance) signed(t *testing.T, key jose.SigningKey, claims map[string]any, typ string, jwk *jose.JSONWebKey) string {
 	t.Helper()
 	o := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))

@@ -10,8 +10,9 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// Of the plan for a Dynamic OP what concerns what there is here. An operator approves each
-// app; the suite knows no such step, so it is made between registration and use.
+// TestOIDCCDynamic is the part of the plan for a Dynamic OP that applies to Keyporter. An
+// operator approves each app. The suite has no such step, so the tests add it between
+// registration and use.
 func TestOIDCCDynamic(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(*dynamic, *testing.T){
@@ -34,7 +35,7 @@ func TestOIDCCDynamic(t *testing.T) {
 	}
 }
 
-// dynamic is a server at which apps register themselves.
+// dynamic is a server where apps register themselves.
 type dynamic struct{ *world }
 
 func (d *dynamic) send(method, at, token string, metadata map[string]any) keyportertest.Answer {
@@ -51,7 +52,7 @@ func (d *dynamic) send(method, at, token string, metadata map[string]any) keypor
 	return keyportertest.Do(d.t, req)
 }
 
-// register registers an app with these redirect URIs, which is approved then.
+// register registers an app with these redirect URIs, and approves it.
 func (d *dynamic) register(uris ...string) (id string) {
 	d.t.Helper()
 	a := d.send(http.MethodPost, d.URL+"/oauth2/register", "", map[string]any{"redirect_uris": uris, "token_endpoint_auth_method": "none"})
@@ -62,7 +63,7 @@ func (d *dynamic) register(uris ...string) (id string) {
 	return a.Text("client_id")
 }
 
-// wantPage wants a request to be refused on a page, and not at the app.
+// wantPage requires a request to be refused on a page, and not at the app.
 func (d *dynamic) wantPage(id, uri string) {
 	d.t.Helper()
 	params := request(id, keyportertest.Verifier(), "redirect_uri", uri)
@@ -95,7 +96,7 @@ func (d *dynamic) redirectURIRegFrag(t *testing.T) {
 	keyportertest.Refused(t, a, http.StatusBadRequest, "invalid_redirect_uri")
 }
 
-// ignored wants metadata that is of no use here to be neither kept nor fetched, and to be no fault.
+// ignored requires metadata that Keyporter doesn't use to be accepted, but neither stored nor fetched.
 func ignored(name, value string) func(*dynamic, *testing.T) {
 	return func(d *dynamic, t *testing.T) {
 		a := d.send(http.MethodPost, d.URL+"/oauth2/register", "", map[string]any{"redirect_uris": []string{callback}, name: value})
@@ -105,7 +106,7 @@ func ignored(name, value string) func(*dynamic, *testing.T) {
 	}
 }
 
-// keyRotation has an app change its keys; an operator approves that, too.
+// keyRotation has an app change its keys, which an operator approves, too.
 func (d *dynamic) keyRotation(t *testing.T) {
 	first, second := newSigner(t), newSigner(t)
 	metadata := func(s *signer) map[string]any {

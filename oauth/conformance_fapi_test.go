@@ -11,8 +11,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// Of the plan for the FAPI 2 Security Profile what concerns what there is here. The app
-// signs who it is, pushes its requests and proves a key.
+// TestFAPI2 is the part of the plan for the FAPI 2 Security Profile that applies to Keyporter.
+// The app authenticates with a key, pushes its requests, and proves that it has another key.
 func TestFAPI2(t *testing.T) {
 	t.Parallel()
 	runModules(t, map[string]module{
@@ -51,7 +51,7 @@ func TestFAPI2(t *testing.T) {
 	})
 }
 
-// assertionOf are the parameters by which an app says who it is, for the authorization server alone.
+// assertionOf returns the parameters that an app authenticates with, for the authorization server only.
 func assertionOf(t testing.TB, w *world, app string, s *signer) []string {
 	t.Helper()
 	now := time.Now()
@@ -61,7 +61,7 @@ func assertionOf(t testing.TB, w *world, app string, s *signer) []string {
 	}
 }
 
-// signedForm adds who the app is to a form.
+// signedForm adds the app's authentication to a form.
 func (c *conformance) signedForm(form url.Values) url.Values {
 	c.t.Helper()
 	return keyportertest.With(form, assertionOf(c.t, c.world, "fapi", c.fapi)...)
@@ -79,7 +79,7 @@ func (c *conformance) push(verifier, proof string, change ...string) keyporterte
 
 func (c *conformance) at(path string) string { return c.URL + "/oauth2/" + path }
 
-// pushed has ada allow a request that was pushed, and returns what she brings back.
+// pushed has ada allow a request that was pushed, and returns what the app gets.
 func (c *conformance) pushed(a keyportertest.Answer) url.Values {
 	c.t.Helper()
 	if a.Status != http.StatusCreated {
@@ -88,13 +88,13 @@ func (c *conformance) pushed(a keyportertest.Answer) url.Values {
 	return c.person.Authorize(c.t, url.Values{"client_id": {"fapi"}, "request_uri": {a.Text("request_uri")}})
 }
 
-// redeem redeems a code with a proof of the app's key.
+// redeem redeems a code with a proof by the app's key.
 func (c *conformance) redeem(code, verifier string, change ...string) keyportertest.Answer {
 	c.t.Helper()
 	return c.Post(c.t, "/oauth2/token", c.signedForm(redemption(code, verifier, change...)), "DPoP", c.fapi.proof(c.t, "POST", c.at("token")))
 }
 
-// bound is one flow from start to end.
+// bound runs a whole flow.
 func (c *conformance) bound(change ...string) (back url.Values, a keyportertest.Answer) {
 	c.t.Helper()
 	v := keyportertest.Verifier()
@@ -106,7 +106,7 @@ func (c *conformance) bound(change ...string) (back url.Values, a keyportertest.
 	return back, a
 }
 
-// opens tells how userinfo answers to a token with a proof of this key.
+// opens returns userinfo's answer to a token with a proof by this key.
 func (c *conformance) opens(a keyportertest.Answer, s *signer, change ...any) keyportertest.Answer {
 	c.t.Helper()
 	token := a.Text("access_token")
@@ -129,14 +129,14 @@ func fapiSucceeds(change ...string) module {
 	}
 }
 
-// pushFails wants a pushed request to be refused, by this error.
+// pushFails requires a pushed request to be refused with this error.
 func pushFails(code string, change ...string) module {
 	return func(c *conformance, t *testing.T) {
 		keyportertest.Refused(t, c.push(keyportertest.Verifier(), "", change...), http.StatusBadRequest, code)
 	}
 }
 
-// redeemFails wants a code to be refused with these parameters, by this error.
+// redeemFails requires a code to be refused with this error if the request has these parameters.
 func redeemFails(code string, change ...string) module {
 	return func(c *conformance, t *testing.T) {
 		v := keyportertest.Verifier()
@@ -158,7 +158,7 @@ func (c *conformance) parExpired(*testing.T) {
 	}
 	c.Clock.Advance(time.Duration(lifetime+1) * time.Second)
 	c.wantPage(url.Values{"client_id": {"fapi"}, "request_uri": {a.Text("request_uri")}})
-	c.Clock.Advance(-time.Duration(lifetime+1) * time.Second) // the proofs of other modules go by the time of day
+	c.Clock.Advance(-time.Duration(lifetime+1) * time.Second) // the proofs of other modules use the real time
 }
 
 func (c *conformance) parForeign(*testing.T) {
@@ -186,7 +186,7 @@ func (c *conformance) fapiReuse(t *testing.T) {
 	c.Clock.Advance(time.Second)
 	keyportertest.Refused(t, c.redeem(code, v), http.StatusBadRequest, "invalid_grant")
 	if got := c.opens(a, c.fapi); got.Status != http.StatusUnauthorized {
-		t.Errorf("what the code gave works: %v", got)
+		t.Errorf("the access token works: %v", got)
 	}
 }
 
@@ -214,7 +214,7 @@ func (c *conformance) longNonce(t *testing.T) {
 
 func (c *conformance) withoutState(t *testing.T) {
 	if back, _ := c.bound("state", ""); back.Has("state") {
-		t.Errorf("nobody gave a state, and there is one: %v", back)
+		t.Errorf("the request had no state, but the answer has one: %v", back)
 	}
 }
 
@@ -248,7 +248,7 @@ func (c *conformance) userRejects(*testing.T) {
 	c.wantError(to, "access_denied")
 }
 
-// holderOfKey wants what is bound to a key to open nothing without it.
+// holderOfKey requires what is bound to a key to open nothing without it.
 func (c *conformance) holderOfKey(t *testing.T) {
 	_, a := c.bound()
 	token := a.Text("access_token")

@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// What RFCs demand and no module of the suite and no other test asks for.
+// TestRFCs has what RFCs require and neither a module of the suite nor another test covers.
 func TestRFCs(t *testing.T) {
 	t.Parallel()
 	runModules(t, map[string]module{
@@ -45,7 +45,7 @@ func (c *conformance) basicIsDecoded(t *testing.T) {
 	keyportertest.Refused(t, c.Post(t, "/oauth2/token", form, "Authorization", "Basic "+plain), http.StatusUnauthorized, "invalid_client")
 }
 
-// refreshNarrows wants less for one access token, and all of it again for the next.
+// refreshNarrows asks for less with one access token, and for everything again with the next.
 func (c *conformance) refreshNarrows(t *testing.T) {
 	a := c.flow("scope", "openid email envelope.read")
 	less := c.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"), "scope", "openid"))
@@ -53,14 +53,14 @@ func (c *conformance) refreshNarrows(t *testing.T) {
 		t.Fatalf("%v", less)
 	}
 	if got := c.userInfo("Bearer " + less.Text("access_token")); got.Status != http.StatusOK || got.Text("email") != "" {
-		t.Errorf("the narrow one tells more: %v", got)
+		t.Errorf("the narrow one says more: %v", got)
 	}
 	if all := c.Post(t, "/oauth2/token", refreshing(less.Text("refresh_token"))); all.Text("scope") != "openid email envelope.read" {
 		t.Errorf("%v", all)
 	}
 }
 
-// random wants what is given out to be long, different each time, and text of URLs.
+// random requires what is issued to be long, different each time, and safe in URLs.
 func (c *conformance) random(t *testing.T) {
 	seen := map[string]bool{}
 	for range 8 {
@@ -107,7 +107,7 @@ func (c *conformance) unheardHint(t *testing.T) {
 	}
 }
 
-// introspect asks as the confidential app or another one.
+// introspect asks about a token as the app "fapi".
 func (c *conformance) introspect(token string) keyportertest.Answer {
 	c.t.Helper()
 	return c.Post(c.t, "/oauth2/introspect", c.signedForm(url.Values{"token": {token}}))
@@ -152,8 +152,8 @@ func (c *conformance) publicRefreshIsBound(t *testing.T) {
 	}
 }
 
-// answers are those of the authorization endpoint: a redirect to the app, one to the page
-// that asks, a fault, and a form.
+// answers returns the kinds of answers of the authorization endpoint: a redirect to the app, a
+// redirect to the page that asks, a fault, and a form.
 func (c *conformance) answers() map[string]*http.Response {
 	c.t.Helper()
 	all := map[string]*http.Response{}

@@ -15,16 +15,16 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// conformance is what the modules of the OpenID conformance suite run in. They are ours,
-// written anew by what each is for, under the names that they have there; which there are,
-// and which are left out, docs/reference/conformance.md says.
+// conformance is what the modules of the OpenID conformance suite run in. We wrote them from
+// scratch, by the purpose of each, and under the suite's names. docs/reference/conformance.md
+// lists them, and those that are left out.
 type conformance struct {
 	*world
 
-	fapi *signer // signs who the app "fapi" is, and proves its key
+	fapi *signer // has the keys of the app "fapi"
 }
 
-// module is one of the suite.
+// module is a module of the suite.
 type module func(*conformance, *testing.T)
 
 func runModules(t *testing.T, modules map[string]module) {
@@ -32,7 +32,7 @@ func runModules(t *testing.T, modules map[string]module) {
 	w := newWorld(t, keyportertest.Database(t))
 	c := &conformance{world: w, fapi: newSigner(t)}
 	w.app(keyporter.App{ID: "fapi", Authentication: keyporter.AppKey, Keys: keySet(t, c.fapi)})
-	w.tokens() // ada has allowed the app, as the suite's first module has her do
+	w.tokens() // ada allows the app, as in the suite's first module
 	for name, run := range modules {
 		t.Run(name, func(t *testing.T) {
 			own := *w
@@ -42,7 +42,7 @@ func runModules(t *testing.T, modules map[string]module) {
 	}
 }
 
-// flow is one code grant of the public app from start to end. change is of the request.
+// flow runs a whole code grant of the public app. change applies to the request.
 func (c *conformance) flow(change ...string) keyportertest.Answer {
 	c.t.Helper()
 	return c.tokens(change...)
@@ -66,7 +66,7 @@ func (c *conformance) idToken(a keyportertest.Answer, app string) (claims map[st
 	return claims
 }
 
-// succeeds wants a request with these parameters to be served as one without.
+// succeeds requires a request with these parameters to work like one without.
 func succeeds(change ...string) module {
 	return func(c *conformance, t *testing.T) {
 		if sub := c.idToken(c.flow(change...), "public")["sub"]; sub != string(c.ada.ID) {
@@ -75,7 +75,7 @@ func succeeds(change ...string) module {
 	}
 }
 
-// fails wants a request with these parameters to be refused at the app, by this error.
+// fails requires a request with these parameters to be refused at the app with this error.
 func fails(code string, change ...string) module {
 	return func(c *conformance, t *testing.T) { c.wantError(c.ask(c.person, change...), code) }
 }
@@ -88,7 +88,7 @@ func (c *conformance) wantError(to *url.URL, code string) {
 	}
 }
 
-// wantPage wants a request to be refused on a page of ours, and not at the app.
+// wantPage requires a request to be refused on a page of ours, and not at the app.
 func (c *conformance) wantPage(params url.Values) {
 	c.t.Helper()
 	if to, status, _ := c.person.Browse(c.t, "/oauth2/authorize?"+params.Encode()); status != http.StatusBadRequest || to.String() != "" {
@@ -96,8 +96,8 @@ func (c *conformance) wantPage(params url.Values) {
 	}
 }
 
-// signInAgain has ada go through the sign-in that a request of the public app makes her
-// do, and returns what the app gets.
+// signInAgain has ada sign in again, as a request of the public app requires, and returns what
+// the app gets.
 func (c *conformance) signInAgain(change ...string) keyportertest.Answer {
 	c.t.Helper()
 	v := keyportertest.Verifier()
@@ -108,7 +108,7 @@ func (c *conformance) signInAgain(change ...string) keyportertest.Answer {
 	}
 	consent, err := c.Control.Consent(c.t.Context(), c.person.Actor, id, c.person.Cookie())
 	if err != nil || !consent.SignInAgain {
-		c.t.Fatalf("she hasn't to sign in again: %+v, %v", consent, err)
+		c.t.Fatalf("she doesn't have to sign in again: %+v, %v", consent, err)
 	}
 	again, at := c.SignIn(c.t, c.ada), c.address()
 	c.person.Jar.SetCookies(at, again.Jar.Cookies(at))
@@ -124,7 +124,7 @@ func (c *conformance) address() *url.URL {
 	return at
 }
 
-// keySet is the JWK Set of an app that signs by this key.
+// keySet returns the JWK Set of an app that signs with this key.
 func keySet(t testing.TB, s *signer) string {
 	t.Helper()
 	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.jwk}})

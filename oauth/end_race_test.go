@@ -13,13 +13,12 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// mostStatements is how many statements of a request run before what it asks for ends. No
-// request for tokens takes more.
+// mostStatements is how many SQL statements a request for tokens takes at most.
 const mostStatements = 12
 
-// TestNoTokenOutlivesTheEndOfItsGrant has an app get tokens while their grant ends: by each
-// way to get them, each way to end them, and after each statement of the request. Whichever
-// commits first, no node accepts the tokens afterwards.
+// TestNoTokenOutlivesTheEndOfItsGrant has an app get tokens while their grant ends, for each way
+// to get tokens, each way to end a grant, and after each SQL statement of the request. Whichever
+// commits first, no node accepts the tokens afterward.
 func TestNoTokenOutlivesTheEndOfItsGrant(t *testing.T) {
 	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
@@ -38,7 +37,7 @@ func TestNoTokenOutlivesTheEndOfItsGrant(t *testing.T) {
 	})
 }
 
-// ending is a world in which things end.
+// ending is a world where things end.
 type ending struct {
 	*world
 
@@ -153,8 +152,8 @@ func (e *ending) disable(g keyporter.Grant) error {
 	return e.Control.DisableUser(e.t.Context(), keyporter.Command(), g.UserID)
 }
 
-// switchOff is disable without the end of the user's session, which no token depends on, and
-// which would take a password to begin again.
+// switchOff is like disable, but keeps the user's session. No token depends on it, and signing in
+// again is slow.
 func (e *ending) switchOff(g keyporter.Grant) error {
 	e.SetUserActive(e.t, g.UserID, false)
 	return nil
@@ -165,7 +164,7 @@ func (e *ending) forbid(g keyporter.Grant) error {
 	return nil
 }
 
-// restore has ada able to connect the app again.
+// restore lets ada connect the app again.
 func (e *ending) restore() {
 	e.t.Helper()
 	e.SetAppState(e.t, "public", keyporter.AppActive)
@@ -181,8 +180,8 @@ func (e *ending) signedIn() bool {
 	return err == nil
 }
 
-// TestWhatEndsWhileAnAppAsksForACode ends the same while an app asks for a code, after each
-// statement. The app learns that about the user, and never that it or Keyporter is at fault.
+// TestWhatEndsWhileAnAppAsksForACode does the same while an app asks for a code. The error must
+// be about the user, never about the app or Keyporter.
 func TestWhatEndsWhileAnAppAsksForACode(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {

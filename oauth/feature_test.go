@@ -16,7 +16,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// ask is a request of ada's browser, and where that leads.
+// ask sends a request with a browser, and returns where it leads.
 func (w *world) ask(p *keyportertest.Person, change ...string) *url.URL {
 	w.t.Helper()
 	to, status, body := p.Browse(w.t, "/oauth2/authorize?"+request("public", keyportertest.Verifier(), change...).Encode())
@@ -46,7 +46,7 @@ func TestPrompts(t *testing.T) {
 	}
 	hint := w.tokens().Text("id_token")
 	if code := w.ask(w.person, "prompt", "none", "id_token_hint", hint).Query().Get("code"); code == "" {
-		t.Error("connected, and silently there is no code")
+		t.Error("prompt=none gets no code, although the app is connected")
 	}
 	grace := w.SignIn(t, keyportertest.User(t, w.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
 	if to := w.ask(grace, "prompt", "none", "id_token_hint", hint); to.Query().Get("error") != "login_required" {
@@ -66,7 +66,7 @@ func TestPrompts(t *testing.T) {
 		if err != nil || !c.SignInAgain || c.Asks {
 			t.Errorf("%v: %+v, %v", params, c, err)
 		}
-		// He signed in anew in the same browser.
+		// She signs in again in the same browser.
 		again := w.SignIn(t, w.ada)
 		at, _ := url.Parse(w.URL)
 		w.person.Jar.SetCookies(at, again.Jar.Cookies(at))
@@ -84,7 +84,7 @@ func TestPrompts(t *testing.T) {
 	}
 }
 
-func TestWhatTheUserSays(t *testing.T) {
+func TestWhatTheUserAnswers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	open := func(change ...string) string {
@@ -106,7 +106,7 @@ func TestWhatTheUserSays(t *testing.T) {
 	if to.Query().Get("error") != "access_denied" || to.Query().Get("state") != "st" || to.Query().Get("iss") != w.URL {
 		t.Errorf("denied: %s", to)
 	}
-	// The optional one is left out, and not asked for again.
+	// She leaves the optional one out, and isn't asked for it again.
 	id = open(both...)
 	if err := w.Control.Connect(t.Context(), w.person.Actor, control.ConnectApp{Request: id, Browser: w.person.Cookie()}); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestWhatTheUserSays(t *testing.T) {
 	}
 }
 
-func TestWhoMayNotConnect(t *testing.T) {
+func TestUsersWhoMayNotConnect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "foreign", Authentication: keyporter.AppPublic, OrganizationID: w.ada.OrganizationID})
@@ -145,7 +145,7 @@ func TestWhoMayNotConnect(t *testing.T) {
 	}
 }
 
-func TestAnAnswerByAForm(t *testing.T) {
+func TestAnAnswerInAForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	w.tokens()
@@ -183,13 +183,13 @@ func TestPushedRequests(t *testing.T) {
 	}
 	got := w.person.Authorize(t, keyportertest.With(brought, "client_id", "public"))
 	if got.Get("state") != "st" {
-		t.Errorf("what is beside the request_uri counts: %v", got)
+		t.Errorf("a parameter beside request_uri isn't ignored: %v", got)
 	}
 	if a := w.Post(t, "/oauth2/token", redemption(got.Get("code"), v)); a.Text("scope") != "openid envelope.read" {
 		t.Errorf("%v", a)
 	}
 	if to, status, _ := w.person.Browse(t, "/oauth2/authorize?"+brought.Encode()); status != 400 || to.String() != "" {
-		t.Errorf("once more: %d %s", status, to)
+		t.Errorf("again: %d %s", status, to)
 	}
 	late := push().Text("request_uri")
 	w.Clock.Advance(91 * time.Second)
@@ -203,7 +203,7 @@ func TestPushedRequests(t *testing.T) {
 	keyportertest.Refused(t, push("response_type", "token"), 400, "unsupported_response_type")
 	keyportertest.Refused(t, push("client_id", "confidential"), 401, "invalid_client")
 	keyportertest.Refused(t, push("scope", "template.read"), 400, "invalid_scope")
-	// Somebody else can't push what a browser is to finish.
+	// What someone pushed doesn't connect anyone.
 	if to := w.ask(w.person); to.Query().Get("code") == "" {
 		t.Errorf("%s", to)
 	}
@@ -255,7 +255,7 @@ func TestDevices(t *testing.T) {
 		}
 		keyportertest.Refused(t, poll(a, "tv"), 400, "invalid_grant")
 		if !w.works(got.Text("access_token")) {
-			t.Error("asking once more ends what was given")
+			t.Error("asking again ends the tokens")
 		}
 
 		denied := begin()
@@ -271,7 +271,7 @@ func TestDevices(t *testing.T) {
 		for i := range 12 {
 			_, err := w.Control.OpenDevice(t.Context(), w.person.Actor, "BBBB-BBBB", w.person.Cookie())
 			if want := keyporter.Invalid; i == 11 && keyporter.KindOf(err) == want {
-				t.Errorf("codes can be tried as often as one likes: %v", err)
+				t.Errorf("there is no limit on guessing codes: %v", err)
 			}
 		}
 	})
@@ -302,9 +302,9 @@ func TestAnAppsOwnTokens(t *testing.T) {
 	keyportertest.Refused(t, w.Post(t, "/oauth2/token", form()), 401, "invalid_client")
 }
 
-// TestAnAddressThatIsTakenOffTheAppGetsNothing has the people of the app find that it was
-// an attacker's while ada is asked.
-func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
+// TestARemovedRedirectURIGetsNothing has the people responsible for an app find that an
+// address is an attacker's while ada is asked.
+func TestARemovedRedirectURIGetsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
@@ -329,9 +329,9 @@ func TestAnAddressThatIsTakenOffTheAppGetsNothing(t *testing.T) {
 	}
 }
 
-// TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing neither learns who the user
-// is, nor has new tokens made, which as JWTs nobody here would check.
-func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
+// TestAnAppTheOrganizationNoLongerAllowsGetsNothing requires the app to learn
+// nothing about the user, and to get no new tokens. Keyporter couldn't take back JWTs.
+func TestAnAppTheOrganizationNoLongerAllowsGetsNothing(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, db string) {
 		w := newWorld(t, db)
@@ -350,14 +350,14 @@ func TestAnAppThatTheOrganizationDoesNotAllowAnyMoreGetsNothing(t *testing.T) {
 				allow(keyporter.ListedApps, listed...)
 			}
 			if w.works(got.Text("access_token")) {
-				t.Errorf("with %v the app is told who ada is", listed)
+				t.Errorf("with %v, the app learns who ada is", listed)
 			}
 			keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 400, "invalid_grant")
 			keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, v)), 400, "invalid_grant")
 		}
 		allow(keyporter.ListedApps, "public")
 		if a := w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))); a.Status != 200 || !w.works(got.Text("access_token")) {
-			t.Errorf("it is allowed again, and doesn't work: %v", a)
+			t.Errorf("it is allowed again, but doesn't work: %v", a)
 		}
 	})
 }
@@ -373,11 +373,11 @@ func TestSuspendingAnAppStopsItsTokens(t *testing.T) {
 	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"))), 401, "invalid_client")
 	w.SetAppState(t, "public", keyporter.AppActive)
 	if !w.works(got.Text("access_token")) {
-		t.Error("it was resumed, and the access token doesn't work")
+		t.Error("the app was resumed, but its access token doesn't work")
 	}
 }
 
-func TestAScopeThatWasTakenAwayIsGoneAtOnce(t *testing.T) {
+func TestARemovedScopeIsGoneAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	got := w.tokens("scope", "openid email envelope.read")
@@ -490,10 +490,10 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// TestAnAppOnSomebodysMachineIsAskedAboutEachTime (RFC 8252 §8.6): another program there
-// could take its part, and would get a code without anybody seeing it. What is at an
-// address of the web, or proves itself by a secret, is asked about once.
-func TestAnAppOnSomebodysMachineIsAskedAboutEachTime(t *testing.T) {
+// TestTheUserIsAskedEachTimeAboutAnAppOnTheirMachine (RFC 8252 §8.6): another
+// program there could impersonate the app, and would get a code without anyone noticing. The
+// user is asked once about an app that is at a web address or has a secret.
+func TestTheUserIsAskedEachTimeAboutAnAppOnTheirMachine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "phone", Authentication: keyporter.AppPublic, RedirectURIs: []string{"com.example.app:/cb"}})
@@ -510,7 +510,7 @@ func TestAnAppOnSomebodysMachineIsAskedAboutEachTime(t *testing.T) {
 		w.code(c.app, verifier, "redirect_uri", c.redirect)
 		to, _, _ := w.person.Browse(t, "/oauth2/authorize?"+request(c.app, verifier, "redirect_uri", c.redirect).Encode())
 		if asked := strings.HasPrefix(to.Path, "/connect/"); asked != c.asked {
-			t.Errorf("%s at %s: the second time he is sent to %s", c.app, c.redirect, to)
+			t.Errorf("%s at %s: the second time, she is sent to %s", c.app, c.redirect, to)
 		}
 	}
 }

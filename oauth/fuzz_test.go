@@ -9,7 +9,7 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Whatever an address looks like: what passes leads, as browsers read it, to where the app is.
+// FuzzRegisteredAddresses requires each address that passes to lead to the app, as browsers read it.
 func FuzzRegisteredAddresses(f *testing.F) {
 	app := keyporter.App{RedirectURIs: []string{"https://app.example/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8/cb"}}
 	for _, uri := range []string{"https://app.example/cb?x=1", "http://127.0.0.1:99/cb", "http://[::1]/cb", "http://127.0.0.1:1@evil.example/cb", "http://127.0.0.1\\@evil.example/cb", "HTTP://127.0.0.1/cb"} {
@@ -32,7 +32,7 @@ func FuzzRegisteredAddresses(f *testing.F) {
 	})
 }
 
-// Whatever scopes a request names: each that passes is one, and comes once.
+// FuzzScope requires each scope that passes to be well-formed, and to appear once.
 func FuzzScope(f *testing.F) {
 	for _, text := range []string{"openid a.read", "  a  a", "a\\b", `"`} {
 		f.Add(text)

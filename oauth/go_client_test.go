@@ -15,8 +15,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// goClient is an app that is written with golang.org/x/oauth2 and coreos/go-oidc, and what
-// it talks to: the program itself.
+// goClient is an app written with golang.org/x/oauth2 and coreos/go-oidc, and the program that it
+// talks to.
 type goClient struct {
 	*keyportertest.Program
 
@@ -51,7 +51,7 @@ func newGoClient(t *testing.T) *goClient {
 	return c
 }
 
-// signIn has ada go through the pages, and returns what the app gets for the code, and its nonce.
+// signIn takes ada through the pages, and returns the tokens and the nonce.
 func (c *goClient) signIn(t *testing.T) (token *oauth2.Token, nonce string) {
 	t.Helper()
 	v, state, nonce := oauth2.GenerateVerifier(), oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
@@ -74,11 +74,11 @@ func (c *goClient) signIn(t *testing.T) (token *oauth2.Token, nonce string) {
 	return token, nonce
 }
 
-// again asks for another code: the second use of the first one has ended what it gave.
+// again asks for another code, because using the first one twice ended its tokens.
 func (c *goClient) again(t *testing.T, ended *oauth2.Token, nonce string) (*oauth2.Token, url.Values) {
 	t.Helper()
 	if _, err := c.provider.UserInfo(c.ctx, oauth2.StaticTokenSource(ended)); err == nil {
-		t.Error("a code was used twice, and its token works")
+		t.Error("a code was used twice, but its token works")
 	}
 	v := oauth2.GenerateVerifier()
 	back, err := c.visitor.Visit(c.ctx, c.AuthCodeURL("st", oidc.Nonce(nonce), oauth2.S256ChallengeOption(v)), callback)
@@ -128,14 +128,14 @@ func TestGoClientHasItsOwnTokens(t *testing.T) {
 	}
 	own.ClientSecret = "kpc_wrong"
 	if _, err := own.Token(c.ctx); err == nil {
-		t.Error("a wrong secret does")
+		t.Error("a wrong secret works")
 	}
 }
 
 func TestGoClientOfADevice(t *testing.T) {
 	t.Parallel()
 	c := newGoClient(t)
-	// x/oauth2 shows no secret when it begins a device's authorization: it is for apps that keep none.
+	// x/oauth2 sends no secret when it starts a device's authorization, so it is only for apps without one.
 	app := c.App(t, keyporter.App{Name: "A television", Authentication: keyporter.AppPublic, Device: true})
 	c.ClientID, c.ClientSecret = string(app.ID), ""
 	asked, err := c.DeviceAuth(c.ctx)

@@ -8,8 +8,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// What is voluntary, unknown or only unusual in a request doesn't stop it.
-func TestParametersThatStopNothing(t *testing.T) {
+// TestUnusualParametersDoNoHarm sends what is optional, unknown, or only unusual.
+func TestUnusualParametersDoNoHarm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	w.tokens()
@@ -37,6 +37,6 @@ func TestParametersThatStopNothing(t *testing.T) {
 		t.Errorf("by POST: %d %s", status, to)
 	}
 	if a := w.userInfo("bEARER " + w.tokens().Text("access_token")); a.Status != http.StatusOK {
-		t.Errorf("the scheme in other letters: %v", a)
+		t.Errorf("the scheme in another letter case: %v", a)
 	}
 }

@@ -50,7 +50,7 @@ func (w *world) app(a keyporter.App) {
 	w.PutApp(w.t, a)
 }
 
-// request is a good authorization request of an app; change has names and values that are set, or taken out if empty.
+// request returns a good authorization request of an app, changed as in keyportertest.With.
 func request(app, verifier string, change ...string) url.Values {
 	v := url.Values{
 		"response_type": {"code"}, "client_id": {app}, "redirect_uri": {callback}, "state": {"st"}, "scope": {"openid envelope.read"},
@@ -69,7 +69,7 @@ func (w *world) code(app, verifier string, change ...string) string {
 	return got.Get("code")
 }
 
-// redemption is a good token request for a code of a public app.
+// redemption returns a good token request for a code of the public app.
 func redemption(code, verifier string, change ...string) url.Values {
 	return keyportertest.With(url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}, "client_id": {"public"},
@@ -91,7 +91,7 @@ func refreshing(token string, change ...string) url.Values {
 	return keyportertest.With(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}, "client_id": {"public"}}, change...)
 }
 
-// works tells whether an access token opens userinfo.
+// works reports whether an access token opens userinfo.
 func (w *world) works(token string) bool {
 	w.t.Helper()
 	return w.userInfo("Bearer "+token).Status == http.StatusOK
@@ -146,7 +146,7 @@ func TestACodeGivesTokens(t *testing.T) {
 		if n := len(w.events(keyporter.EventConnectionCreate)); n != 1 {
 			t.Errorf("%d connections made", n)
 		}
-		// The second time nobody is asked.
+		// The second time, she isn't asked.
 		v := keyportertest.Verifier()
 		to, status, _ := w.person.Browse(t, "/oauth2/authorize?"+request("public", v).Encode())
 		if status != http.StatusSeeOther || !strings.HasPrefix(to.String(), callback+"?") || to.Query().Get("code") == "" {
@@ -171,7 +171,7 @@ func TestDisconnectingEndsEverything(t *testing.T) {
 	})
 }
 
-func TestWhatEndsWithTime(t *testing.T) {
+func TestWhatExpires(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	v := keyportertest.Verifier()
@@ -196,7 +196,7 @@ func TestWhatEndsWithTime(t *testing.T) {
 	keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(idle.Text("refresh_token"))), 400, "invalid_grant")
 }
 
-// httptestServer is an address that notes that it was asked.
+// httptestServer returns an address, and calls asked when a request arrives there.
 func httptestServer(t testing.TB, asked func()) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked() }))

@@ -19,8 +19,8 @@ import (
 
 const racers = 16
 
-// race sends a form to the token endpoints of these servers from 16 connections, all but
-// the last byte of it first, so that all of them have arrived before the first is answered.
+// race sends a form to the token endpoints of these servers over 16 connections. It holds the last
+// byte back until all of them have arrived, so that none is answered before.
 func race(t *testing.T, form func(i int) url.Values, servers ...*keyportertest.AuthServer) []keyportertest.Answer {
 	t.Helper()
 	arrived := func() (n int64) {
@@ -42,7 +42,7 @@ func race(t *testing.T, form func(i int) url.Values, servers ...*keyportertest.A
 		fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body[:len(body)-1])
 	}
 	keyportertest.Eventually(t, "all have arrived", func() bool { return arrived() == before+racers })
-	time.Sleep(50 * time.Millisecond) // and the time of that is taken
+	time.Sleep(50 * time.Millisecond) // until the servers have noted when they arrived
 	answers := make([]keyportertest.Answer, racers)
 	var running sync.WaitGroup
 	for i, conn := range conns {
@@ -65,7 +65,7 @@ func race(t *testing.T, form func(i int) url.Values, servers ...*keyportertest.A
 
 func always(form url.Values) func(int) url.Values { return func(int) url.Values { return form } }
 
-// twoNodes runs test with two nodes on PostgreSQL, and with one on SQLite, where there can be only one.
+// twoNodes runs test with two nodes on PostgreSQL, and with one on SQLite, which can't have two.
 func twoNodes(t *testing.T, test func(t *testing.T, w *world, servers []*keyportertest.AuthServer)) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -101,7 +101,7 @@ func TestOneOf16RedeemsACode(t *testing.T) {
 	})
 }
 
-func TestSixteenWhoRefreshAtOnceGetTheSame(t *testing.T) {
+func TestSixteenSimultaneousRefreshesGetTheSame(t *testing.T) {
 	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		refresh := w.tokens().Text("refresh_token")
@@ -116,18 +116,18 @@ func TestSixteenWhoRefreshAtOnceGetTheSame(t *testing.T) {
 	})
 }
 
-// onlyChain wants tokens to work, nothing to have been ended, and no other chain to be there.
+// onlyChain requires the tokens to work, and nothing else to have ended.
 func (w *world) onlyChain(a keyportertest.Answer) {
 	w.t.Helper()
 	if a.Status != 200 || !w.works(a.Text("access_token")) || w.Post(w.t, "/oauth2/token", refreshing(a.Text("refresh_token"))).Status != 200 {
-		w.t.Errorf("who won has nothing: %v", a)
+		w.t.Errorf("the winner's tokens don't work: %v", a)
 	}
 	if n := len(w.events(keyporter.EventGrantRevoke)) + len(w.events(keyporter.EventConnectionReplay)); n != 0 {
 		w.t.Errorf("%d grants or connections were ended", n)
 	}
 }
 
-func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
+func TestAReusedCodeEndsItsTokens(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -147,7 +147,7 @@ func TestACodeThatIsShownAgainEndsWhatItGave(t *testing.T) {
 	})
 }
 
-func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
+func TestLosingARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 	t.Parallel()
 	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
 		for range 5 {
@@ -161,7 +161,7 @@ func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 			}, servers...)
 			for i, a := range answers {
 				switch {
-				case a.Status != 200: // a wrong one may have come first, and ended the grant
+				case a.Status != 200: // a wrong one may have been first and ended the grant
 					keyportertest.Refused(t, a, 400, "invalid_grant")
 				case i > 0 || !w.works(a.Text("access_token")) || w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))).Status != 200:
 					t.Errorf("racer %d: %v", i, a)
@@ -171,7 +171,7 @@ func TestWhoLosesARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenThatIsShownAgain(t *testing.T) {
+func TestAReusedRefreshTokenEndsItsConnectionsTokens(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
@@ -193,10 +193,10 @@ func TestARefreshTokenThatIsShownAgain(t *testing.T) {
 		}
 		conn := w.ConnectionOf(t, w.ada.ID, "public")
 		if conn.ReplayedAt.IsZero() || len(w.events(keyporter.EventConnectionReplay)) != 1 {
-			t.Errorf("nobody is told: %+v", conn)
+			t.Errorf("the connection doesn't show it: %+v", conn)
 		}
 		if !w.works(w.tokens().Text("access_token")) {
-			t.Error("the app can't connect anew")
+			t.Error("the app can't connect again")
 		}
 	})
 }

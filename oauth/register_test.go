@@ -50,7 +50,7 @@ func TestRegistration(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 	if _, status, _ := w.person.Browse(t, "/oauth2/authorize?"+request(id, v, "redirect_uri", "https://evil.example/cb").Encode()); status != 400 {
-		t.Errorf("what it changed nobody approved: %d", status)
+		t.Errorf("it works with a change that nobody approved: %d", status)
 	}
 	secret := send("POST", "/oauth2/register", "", `{"redirect_uris":["https://app.example/cb"]}`)
 	if kind, ok := keyporter.ParseSecret(secret.Text("client_secret")); !ok || kind != keyporter.SecretApp || secret.Body["client_secret_expires_at"] != 0.0 {
@@ -87,11 +87,11 @@ func TestRegistration(t *testing.T) {
 		last = send("POST", "/oauth2/register", "", `{"redirect_uris":["https://app.example/cb"]}`).Status
 	}
 	if last != http.StatusTooManyRequests {
-		t.Errorf("anybody may register as much as he likes: %d", last)
+		t.Errorf("there is no limit on registrations: %d", last)
 	}
 }
 
-// TestWhatIsApprovedIsWhatTheOperatorSaw has an app become another between his look at it and his click.
+// TestWhatIsApprovedIsWhatTheOperatorSaw has an app change between an operator's look and their click.
 func TestWhatIsApprovedIsWhatTheOperatorSaw(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
@@ -157,7 +157,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-func TestUserInfoTakesTheTokenByAForm(t *testing.T) {
+func TestUserInfoAcceptsTheTokenInAForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	token := w.tokens("scope", "openid profile email").Text("access_token")

@@ -23,7 +23,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// signer makes proofs and assertions.
+// signer creates proofs and assertions.
 type signer struct {
 	key *ecdsa.PrivateKey
 	jwk jose.JSONWebKey
@@ -60,7 +60,7 @@ func (s *signer) sign(t testing.TB, claims map[string]any, typ string) string {
 	return text
 }
 
-// proof is a good DPoP proof; change has claims that are set, or taken out if nil.
+// proof returns a good DPoP proof. change has claims to set, or to remove if nil.
 func (s *signer) proof(t testing.TB, method, at string, change ...any) string {
 	t.Helper()
 	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": at, "iat": time.Now().Unix()}
@@ -147,7 +147,7 @@ func TestTokensBoundToAKey(t *testing.T) {
 	}
 }
 
-func TestAnAppThatSignsWhoItIs(t *testing.T) {
+func TestAnAppThatAuthenticatesWithAKey(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
@@ -181,7 +181,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 			"for a year":       assertion(key, "exp", time.Now().AddDate(1, 0, 0).Unix()),
 			"another app":      assertion(key, "sub", "public"),
 			"of another app":   assertion(key, "iss", "public"),
-			"two apps":         assertion(key, "iſs", "confidential"), // which some read as iss
+			"two apps":         assertion(key, "iſs", "confidential"), // which some parsers read as iss
 			"unsigned":         unsigned(`{"iss":"signs","sub":"signs"}`),
 			"not a JWT":        "x",
 		} {
@@ -194,7 +194,7 @@ func TestAnAppThatSignsWhoItIs(t *testing.T) {
 	})
 }
 
-func TestAKeyIDThatPointsAtAnAddressIsNotFollowed(t *testing.T) {
+func TestAddressesInAKeyIDAreNotFetched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	asked := false
@@ -253,8 +253,8 @@ func TestJWTs(t *testing.T) {
 	}
 }
 
-// A JWT opens userinfo, until its grant ends; elsewhere nobody asks us about it.
-func TestUserInfoTakesAJWT(t *testing.T) {
+// TestUserInfoAcceptsAJWT requires a JWT to open userinfo until its grant ends. Other APIs don't ask us.
+func TestUserInfoAcceptsAJWT(t *testing.T) {
 	w := newWorld(t, keyportertest.Database(t))
 	w.app(keyporter.App{ID: "jwt", Authentication: keyporter.AppPublic, JWT: true})
 	v := keyportertest.Verifier()
@@ -277,7 +277,7 @@ func TestUserInfoTakesAJWT(t *testing.T) {
 		}
 	}
 	if to := w.ask(w.person, "client_id", "jwt", "id_token_hint", token); to.Query().Get("error") != "invalid_request" {
-		t.Errorf("an access token is taken as a hint: %s", to)
+		t.Errorf("an access token is accepted as a hint: %s", to)
 	}
 	w.Disconnect(t, w.ConnectionOf(t, w.ada.ID, "jwt"))
 	keyportertest.Refused(t, w.userInfo("Bearer "+token), http.StatusUnauthorized, "invalid_token")

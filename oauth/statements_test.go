@@ -11,9 +11,9 @@ import (
 )
 
 // TestStatementsOfARequest counts the SQL statements of each kind of request, on both
-// databases. Decision 9 has the figures. A redemption finds the app and the grant, and writes
-// in one transaction that the code is used, both tokens, and the event; a refresh also finds
-// the token, and sets the grant's key.
+// databases. Decision 9 has the figures. A redemption finds the app and the grant, and in one
+// transaction uses up the code and writes both tokens and the event. A refresh also finds the
+// token and sets the grant's key.
 func TestStatementsOfARequest(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
@@ -67,7 +67,8 @@ func (w *world) statements(path string, form url.Values) int64 {
 	return w.DB.Statements() - before
 }
 
-// The own tokens of an app that give the same share a grant, and no others do.
+// TestOwnTokensShareAGrant requires an app's own tokens to share a grant if they have the same
+// scopes, resources, and key, and only then.
 func TestOwnTokensShareAGrant(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {

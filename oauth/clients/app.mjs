@@ -1,5 +1,5 @@
-// What every script needs: where the provider is, which apps it knows, and a browser in
-// which somebody is who says yes to everything, or no.
+// What every script needs: where the provider is, which apps it knows, and a browser whose user
+// says yes to everything, or no.
 import { strict as assert } from 'node:assert'
 
 const env = (name) => {
@@ -15,7 +15,7 @@ export const web = { id: env('WEB_ID'), secret: env('WEB_SECRET') }
 export const native = { id: env('NATIVE_ID'), callback: env('NATIVE_CALLBACK') }
 export const signed = { id: env('SIGNED_ID'), key: JSON.parse(env('SIGNED_KEY')) }
 
-// browse opens an address, and returns the one at which the app gets its answer.
+// browse opens an address, and returns the one where the app gets its answer.
 export async function browse(address, answer = 'allow') {
   const res = await fetch(`${env('BROWSER')}/${answer}`, { method: 'POST', body: String(address) })
   const text = await res.text()
@@ -23,11 +23,11 @@ export async function browse(address, answer = 'allow') {
   return new URL(text)
 }
 
-// privateKey is the key by which the app signs who it is.
+// privateKey returns the key that the app authenticates with.
 export const privateKey = () =>
   crypto.subtle.importKey('jwk', signed.key, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
 
-// refused wants a promise to fail with an error of OAuth.
+// refused requires a promise to fail with an OAuth error.
 export async function refused(promise, ...errors) {
   const err = await promise.then(() => undefined, (err) => err)
   assert(err, `it was not refused, it had to be ${errors}`)

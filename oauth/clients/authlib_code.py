@@ -1,5 +1,5 @@
-"""Authlib, as Debian has it: the code grant with PKCE, userinfo, refresh, introspection and
-revocation; an app's own tokens; an app that signs who it is."""
+"""Authlib, as Debian has it: the code grant with PKCE, userinfo, refresh, introspection, and
+revocation; an app's own tokens; an app that authenticates with a key."""
 
 import json
 import os
@@ -30,7 +30,7 @@ assert META["issuer"] == ISSUER, META["issuer"]
 
 
 def browse(url):
-    """Opens an address, and returns the one at which the app gets its answer."""
+    """Opens an address, and returns the one where the app gets its answer."""
     with urllib.request.urlopen(ENV["BROWSER"] + "/allow", data=url.encode(), timeout=60) as res:
         return res.read().decode()
 
@@ -40,9 +40,9 @@ def refused(error, call, *args, **kwargs):
         answer = call(*args, **kwargs)
     except OAuthError as err:
         assert err.error == error, err
-        print("refused as it has to be:", error)
+        print("refused as it should be:", error)
     else:
-        sys.exit(f"it was not refused, it had to be {error}: {answer}")
+        sys.exit(f"it was not refused with {error}: {answer}")
 
 
 def check(token, client_id, nonce):

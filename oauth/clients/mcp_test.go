@@ -15,15 +15,15 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// mcpServer is an API behind the gateway: a server of the Model Context Protocol, which
-// knows nothing of tokens. It tells who is calling as the gateway says.
+// mcpServer is an API behind the gateway: a server of the Model Context Protocol that knows
+// nothing about tokens. It says who is calling, from the gateway's headers.
 func mcpServer(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(r *http.Request) *mcp.Server {
 		who := r.Header.Get("X-Keyporter-Login")
 		s := mcp.NewServer(&mcp.Implementation{Name: "envelopes", Version: "1"}, nil)
 		type none struct{}
-		mcp.AddTool(s, &mcp.Tool{Name: "whoami", Description: "tells who is calling"}, func(context.Context, *mcp.CallToolRequest, none) (*mcp.CallToolResult, none, error) {
+		mcp.AddTool(s, &mcp.Tool{Name: "whoami", Description: "says who is calling"}, func(context.Context, *mcp.CallToolRequest, none) (*mcp.CallToolResult, none, error) {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: who}}}, none{}, nil
 		})
 		return s
@@ -32,12 +32,12 @@ func mcpServer(t *testing.T) string {
 	return s.URL
 }
 
-// mcpClient is one that knows nothing but the address of the server, and registers itself.
+// mcpClient is a client that knows only the address of the server, and registers itself.
 type mcpClient struct {
 	keyporter *keyportertest.Program
 	visitor   *keyportertest.Visitor
-	approve   bool     // an operator approves what registered itself
-	asked     []string // addresses to which the browser was sent
+	approve   bool     // an operator approves the app when it has registered itself
+	asked     []string // addresses that the browser was sent to
 }
 
 // fetch has ada sign in and allow the app, after the operator has approved it.
@@ -95,8 +95,9 @@ func newMCPClient(t *testing.T) (c *mcpClient, endpoint string) {
 	return &mcpClient{keyporter: k, visitor: keyportertest.NewVisitor(t, login, keyportertest.Trust(t, k.Certificate))}, endpoint
 }
 
-// From nothing but the address of an API: what protects it (RFC 9728), where its tokens
-// come from (RFC 8414), a registration (RFC 7591), PKCE, and a token for that API (RFC 8707).
+// TestMCPClient starts from only the address of an API, and finds what protects it (RFC 9728) and
+// where its tokens come from (RFC 8414), registers (RFC 7591), and gets a token for that API
+// (RFC 8707) with PKCE.
 func TestMCPClient(t *testing.T) {
 	c, endpoint := newMCPClient(t)
 	c.approve = true
@@ -110,20 +111,20 @@ func TestMCPClient(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if text, ok := got.Content[0].(*mcp.TextContent); !ok || text.Text != login {
-		t.Errorf("the API is told that it is called by %+v", got.Content[0])
+		t.Errorf("the API learns that it is called by %+v", got.Content[0])
 	}
 	if len(c.asked) != 1 || !strings.Contains(c.asked[0], "code_challenge_method=S256") {
 		t.Errorf("asked was %v", c.asked)
 	}
 }
 
-func TestMCPClientThatNobodyApproved(t *testing.T) {
+func TestAnUnapprovedMCPClient(t *testing.T) {
 	c, endpoint := newMCPClient(t)
 	c.visitor.Ends = []string{"hasn't been approved yet"}
 	session, err := c.connect(t, endpoint)
 	if err == nil {
 		_ = session.Close()
-		t.Fatal("it is let in")
+		t.Fatal("it gets in")
 	}
 	if len(c.asked) == 0 {
 		t.Errorf("nobody was asked: %v", err)

@@ -1,5 +1,5 @@
-// oauth4webapi, which takes nothing but what the RFCs have: the code grant of an app that
-// keeps no secret, the app that registers itself, and every error in its right place.
+// oauth4webapi, which accepts only what the RFCs have: the code grant of an app without a secret,
+// an app that registers itself, and every error in its place.
 import * as oauth from 'oauth4webapi'
 import { assert, browse, done, issuer, login, native, scope } from './app.mjs'
 
@@ -20,7 +20,7 @@ async function ask(changes = {}, answer = 'allow') {
   return { back: await browse(to, answer), state, nonce, verifier }
 }
 
-// The answer is validated, its issuer and state too, also where it is an error.
+// The answer is validated, with its issuer and state, even if it is an error.
 async function fails(code, changes, answer) {
   const { back, state } = await ask(changes, answer)
   try {

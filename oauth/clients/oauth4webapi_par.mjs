@@ -1,5 +1,5 @@
-// oauth4webapi: an app that signs who it is pushes its request, and gets tokens bound to
-// its key. What is bound to another key, shown twice or without proof, is refused.
+// oauth4webapi: an app that authenticates with a key pushes its request, and gets tokens bound to
+// another key. What has a proof by the wrong key, or none, is refused.
 import * as oauth from 'oauth4webapi'
 import { assert, browse, callback, done, issuer, login, privateKey, scope, signed } from './app.mjs'
 
@@ -50,6 +50,6 @@ for (const [what, proof] of [['another key', another], ['no proof', undefined]])
   done(`userinfo with ${what} is refused`)
 }
 const stolen = await redeem(await push(), another)
-// RFC 9449 says that it must be refused, and not by which error.
+// RFC 9449 says that it must be refused, but not with which error.
 await assert.rejects(oauth.processAuthorizationCodeResponse(as, client, stolen), { error: /^invalid_(grant|dpop_proof)$/ })
 done('a code that was asked for by another key is refused')

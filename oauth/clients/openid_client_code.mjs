@@ -1,5 +1,5 @@
-// openid-client: the code grant with PKCE, of an app with a secret and of one without;
-// userinfo, refresh, introspection and revocation.
+// openid-client: the code grant with PKCE, of an app with a secret and of one without, and
+// userinfo, refresh, introspection, and revocation.
 import * as client from 'openid-client'
 import { assert, browse, callback, done, issuer, login, native, refused, scope, web } from './app.mjs'
 

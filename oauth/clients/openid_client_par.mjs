@@ -1,4 +1,4 @@
-// openid-client: pushed requests, tokens bound to a key, and an app that signs who it is.
+// openid-client: pushed requests, tokens bound to a key, and an app that authenticates with a key.
 import * as client from 'openid-client'
 import { assert, browse, callback, done, issuer, login, privateKey, refused, scope, signed, web } from './app.mjs'
 

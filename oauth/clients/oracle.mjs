@@ -1,5 +1,5 @@
-// oidc-provider as the oracle: where the scripts pass against it, too, they are right. It
-// also stands for the provider at which an organization signs in.
+// oidc-provider as the oracle: scripts that also pass against it are right. It also plays the
+// provider where an organization signs in.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import Provider from 'oidc-provider'
@@ -15,7 +15,7 @@ const provider = new Provider(issuer, {
   clients: JSON.parse(CLIENTS),
   scopes: ['openid', 'offline_access', 'envelope.read', 'template.read'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'] },
-  // Whoever signs in is whom he says; an address that begins so isn't vouched for.
+  // People are who they say they are. Only an address that starts like this isn't verified.
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email: id, email_verified: !id.startsWith('unverified') }) }),
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: () => true,

@@ -33,10 +33,10 @@ const (
 	scriptTime = 2 * time.Minute
 )
 
-// finished are texts on the pages that are the last ones of a device.
+// finished are texts on the last pages of a device's authorization.
 var finished = []string{"go back to your device", "The device will be notified", "Sign-in Success", "Sign-in request was interrupted"}
 
-// provider is where scripts sign in: Keyporter, or the oracle.
+// provider is where scripts sign in: Keyporter or the oracle.
 type provider struct {
 	issuer      string
 	certificate string
@@ -44,7 +44,7 @@ type provider struct {
 	web         keyporter.ID        // an app with a secret
 	secret      string
 	native      keyporter.ID // an app without
-	signed      keyporter.ID // an app that signs who it is
+	signed      keyporter.ID // an app that authenticates with a key
 	key         jose.JSONWebKey
 }
 
@@ -117,7 +117,7 @@ func startOracle(t *testing.T, certificate, key string, apps []map[string]any) (
 	return keyportertest.StartScript(t, cmd)
 }
 
-// scripts are the files that are run, and what their names begin with.
+// scripts returns the files to run.
 func scripts(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -131,8 +131,8 @@ func scripts(t *testing.T) []string {
 	return all
 }
 
-// scriptFolder is a copy of the scripts beside the packages that they import. Those are
-// fetched to where nothing is kept that belongs to us.
+// scriptFolder returns a folder with a copy of the scripts beside the packages that they import,
+// which aren't kept among our own files.
 func scriptFolder(t *testing.T) string {
 	t.Helper()
 	packages, err := filepath.Abs("../../.cache/oauth-clients/node_modules")
@@ -165,7 +165,7 @@ func scriptFolder(t *testing.T) string {
 	return dir
 }
 
-// python is the interpreter that has Authlib: Debian's own needn't be the first in the PATH.
+// python returns the interpreter that has Authlib. Debian's own may not be first in the PATH.
 func python(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"/usr/bin/python3", "python3"} {
@@ -177,7 +177,7 @@ func python(t *testing.T) string {
 	return ""
 }
 
-// runScript runs a script against a provider. What it prints is what it did.
+// runScript runs a script against a provider. The script prints what it did.
 func runScript(t *testing.T, name string, p *provider) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptTime)
@@ -206,8 +206,8 @@ func runScript(t *testing.T, name string, p *provider) {
 	}
 }
 
-// browser is ada's, for scripts: it opens the address that it is sent, allows or denies
-// what she is asked, and answers with the address at which she comes back to the app.
+// browser returns the address of ada's browser, for scripts: it opens the address that it gets,
+// allows or denies what she is asked, and answers with the address where she returns to the app.
 func (p *provider) browser(t *testing.T) string {
 	t.Helper()
 	v := keyportertest.NewVisitor(t, login, keyportertest.Trust(t, p.certificate))

@@ -1,6 +1,5 @@
-// Package clients has no code but tests: OAuth clients that nobody here wrote sign in at
-// the program as it runs. It is a module of its own, so that what they need isn't the
-// product's.
+// Package clients has only tests: third-party OAuth clients sign in at the running program. It is
+// a module of its own, so that the product doesn't depend on them.
 package clients
 
 import (

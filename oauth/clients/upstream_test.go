@@ -11,7 +11,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// acme is an organization whose users sign in at a provider that nobody here wrote.
+// acme is an organization whose users sign in at a third-party provider.
 type acme struct {
 	*keyportertest.Program
 
@@ -36,39 +36,39 @@ func newAcme(t *testing.T) *acme {
 	return a
 }
 
-// visitor is somebody who signs in by that provider, and sees his tokens then.
+// visitor returns a user who signs in through that provider, and then sees their tokens.
 func (a *acme) visitor(login string) *keyportertest.Visitor {
 	v := keyportertest.NewVisitor(a.t, login, keyportertest.Trust(a.t, a.Certificate))
 	v.Press, v.Ends = []string{"/sign-in/provider", "allow"}, []string{"Add new API Token"}
 	return v
 }
 
-// enter opens an address of Keyporter's, and wants to see a text in the end.
+// enter opens an address of Keyporter, and requires that the visitor sees a text in the end.
 func (a *acme) enter(v *keyportertest.Visitor, path, sees string) {
 	a.t.Helper()
 	v.Ends = []string{sees}
 	if _, err := v.Visit(a.t.Context(), a.URL+path, "nowhere:"); err != nil {
-		a.t.Errorf("he doesn't see %q: %v", sees, err)
+		a.t.Errorf("the visitor doesn't see %q: %v", sees, err)
 	}
 }
 
-func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
+func TestSigningInAtAThirdPartyProvider(t *testing.T) {
 	t.Parallel()
 	a := newAcme(t)
-	t.Run("who is new becomes a user with the role", func(*testing.T) {
+	t.Run("a new person becomes a user with the role", func(*testing.T) {
 		a.enter(a.visitor("new@acme.example"), "/tokens", "Add new API Token")
 		u, err := a.DB.UserByLogin(t.Context(), "new@acme.example")
 		if err != nil || u.OrganizationID != a.id || len(u.RoleIDs) != 1 || u.RoleIDs[0] != keyporter.RoleAPIUser {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})
-	t.Run("who is there is known by the address", func(*testing.T) {
+	t.Run("an existing user is found by the address", func(*testing.T) {
 		a.enter(a.visitor(login), "/tokens", "Add new API Token")
 	})
-	t.Run("an address that isn't vouched for says nothing", func(*testing.T) {
+	t.Run("an unverified address proves nothing", func(*testing.T) {
 		a.enter(a.visitor("unverified@acme.example"), "/tokens", "hasn’t verified your email address")
 	})
-	t.Run("who turns back at the provider isn't signed in", func(*testing.T) {
+	t.Run("a person who cancels at the provider isn't signed in", func(*testing.T) {
 		v := a.visitor(login)
 		v.Press = append(v.Press, "[ Cancel ]")
 		a.enter(v, "/tokens", "didn’t sign you in")
@@ -84,8 +84,9 @@ func TestSigningInAtAProviderThatNobodyHereWrote(t *testing.T) {
 	})
 }
 
-// The provider still knows him; it has to ask him for his password all the same.
-func TestAFreshSignInAtAProviderThatNobodyHereWrote(t *testing.T) {
+// TestAFreshSignInAtAThirdPartyProvider requires the provider to ask for the password, even though
+// it still knows the user.
+func TestAFreshSignInAtAThirdPartyProvider(t *testing.T) {
 	t.Parallel()
 	a := newAcme(t)
 	v := a.visitor(login)
@@ -98,7 +99,7 @@ func TestAFreshSignInAtAProviderThatNobodyHereWrote(t *testing.T) {
 	a.enter(v, "/tokens", "Add new API Token")
 	a.enter(v, "/sign-in?next=/tokens", "Add new API Token")
 	if asked != 1 {
-		t.Errorf("the provider asked for the password %d times, it had to be once", asked)
+		t.Errorf("the provider asked for the password %d times, not once", asked)
 	}
 	a.enter(v, "/sign-in?anew=1&next=/tokens", "Add new API Token")
 	if asked != 2 {
@@ -106,8 +107,9 @@ func TestAFreshSignInAtAProviderThatNobodyHereWrote(t *testing.T) {
 	}
 }
 
-// From an app to Keyporter, from there to the provider, and all the way back.
-func TestAnAppOfSomebodyWhoSignsInElsewhere(t *testing.T) {
+// TestAnAppOfAUserWhoSignsInElsewhere goes from an app to Keyporter, on to the provider, and all the
+// way back.
+func TestAnAppOfAUserWhoSignsInElsewhere(t *testing.T) {
 	t.Parallel()
 	a := newAcme(t)
 	app := a.App(t, keyporter.App{Authentication: keyporter.AppPublic, RedirectURIs: []string{callback}})

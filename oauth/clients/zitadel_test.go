@@ -25,12 +25,12 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// site is a website whose visitors sign in at a provider, written with zitadel's handlers.
+// site is a website whose visitors sign in at a provider. It uses zitadel's handlers.
 type site struct {
 	*httptest.Server
 
 	party  rp.RelyingParty
-	tokens *oidc.Tokens[*oidc.IDTokenClaims] // of who signed in last
+	tokens *oidc.Tokens[*oidc.IDTokenClaims] // of the last one who signed in
 	info   *oidc.UserInfo
 }
 
@@ -56,13 +56,13 @@ func newSite(t *testing.T, p *provider) *site {
 	return s
 }
 
-//nolint:revive // the arguments are those that zitadel's handler has
+//nolint:revive // zitadel's handler has these arguments
 func (s *site) signedIn(w http.ResponseWriter, _ *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], _ string, _ rp.RelyingParty, info *oidc.UserInfo) {
 	s.tokens, s.info = tokens, info
 	_, _ = w.Write([]byte("welcome to the site"))
 }
 
-// each runs a test at Keyporter, and at the oracle.
+// each runs a test at Keyporter and at the oracle.
 func each(t *testing.T, test func(t *testing.T, p *provider)) {
 	t.Helper()
 	for name, start := range map[string]func(*testing.T) *provider{"keyporter": newKeyporter, "oracle": newOracle} {
@@ -93,7 +93,7 @@ func TestZitadelRelyingParty(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := rp.RefreshTokens[*oidc.IDTokenClaims](t.Context(), s.party, next.RefreshToken, "", ""); err == nil {
-			t.Error("what was given back works")
+			t.Error("a revoked token works")
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestZitadelDevice(t *testing.T) {
 	})
 }
 
-// allow has ada say yes to what she is asked at an address.
+// allow has ada open an address and say yes to what she is asked.
 func (p *provider) allow(t *testing.T, address string) {
 	t.Helper()
 	v := keyportertest.NewVisitor(t, login, keyportertest.Trust(t, p.certificate))
@@ -152,7 +152,8 @@ func TestZitadelResourceServer(t *testing.T) {
 	})
 }
 
-// A resource server that signs who it is asks about a token of another app.
+// TestZitadelResourceServerWithAKey has a resource server that authenticates with a key ask about a
+// token of another app.
 func TestZitadelResourceServerWithAKey(t *testing.T) {
 	t.Parallel()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -189,7 +190,7 @@ func TestZitadelResourceServerWithAKey(t *testing.T) {
 	}
 }
 
-// oauth2Context has x/oauth2 use an HTTP client.
+// oauth2Context makes x/oauth2 use an HTTP client.
 func oauth2Context(t *testing.T, c *http.Client) context.Context {
 	t.Helper()
 	return context.WithValue(t.Context(), oauth2.HTTPClient, c)
