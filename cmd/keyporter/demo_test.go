@@ -1,6 +1,10 @@
 package main
 
 import (
+	"debug/buildinfo"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,5 +41,32 @@ func TestScopesOfTheExampleAPI(t *testing.T) {
 		if !slices.ContainsFunc(esignScopes(), func(k keyporter.Scope) bool { return k.Name == s }) {
 			t.Errorf("the scope %s has no words", s)
 		}
+	}
+}
+
+// TestMakeRunLeavesGRPCOut builds the program as make run does. Whoever tries it has to compile
+// everything that it needs, so it must not need what the demo doesn't.
+func TestMakeRunLeavesGRPCOut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keyporter")
+	if out, err := exec.Command("../../tools/build", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range info.Deps {
+		if m.Path == "google.golang.org/grpc" {
+			t.Error("the program has gRPC in it")
+		}
+	}
+	config := filepath.Join(t.TempDir(), "keyporter.yaml")
+	if err := os.WriteFile(config, []byte("listen: 127.0.0.1:0\nenvoy_listen: 127.0.0.1:0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve := exec.Command(path, "serve", "--config", config, "--database", filepath.Join(t.TempDir(), "keyporter.db"))
+	if out, err := serve.CombinedOutput(); err == nil || !strings.Contains(string(out), "built without gRPC") {
+		t.Errorf("with envoy_listen, it says %v: %s", err, out)
 	}
 }
