@@ -28,12 +28,10 @@ type Registration struct {
 // RegisterApp registers an app at its own request. The app doesn't work until an operator
 // approves it: anyone could have chosen its name.
 func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) (Registration, error) {
-	for what, limit := range map[string]store.Limit{"register " + keyporter.Network(from.Address): registrationLimit, "register": allRegistrationLimit} {
-		if err := g.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, limit, g.now()) }); err != nil {
-			return Registration{}, err
-		}
-	}
 	if err := CheckRegistration(&a); err != nil {
+		return Registration{}, err
+	}
+	if err := g.countRegistration(ctx, from); err != nil {
 		return Registration{}, err
 	}
 	now := g.now()
@@ -59,6 +57,17 @@ func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) 
 		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppCreate, from, a))
 	})
 	return out, err
+}
+
+// countRegistration counts an app that wants to be registered. The network's limit comes first,
+// so that one network can't use up the limit of all.
+func (g *Grants) countRegistration(ctx context.Context, from Caller) error {
+	return g.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.Attempt(ctx, "register "+keyporter.Network(from.Address), registrationLimit, g.now()); err != nil {
+			return err
+		}
+		return tx.Attempt(ctx, "register", allRegistrationLimit, g.now())
+	})
 }
 
 // RegisteredApp returns the app that a registration access token is for. Any other is NotFound.
