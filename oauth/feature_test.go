@@ -482,11 +482,20 @@ func TestIntrospection(t *testing.T) {
 func TestResources(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
-	got := w.tokens("resource", keyportertest.Resource)
 	w.app(keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
-	a := w.Post(t, "/oauth2/introspect", url.Values{"token": {got.Text("access_token")}, "client_id": {"rs"}, "client_secret": {w.AppSecret(t, "rs").Reveal()}})
-	if aud, _ := a.Body["aud"].([]any); len(aud) != 1 || aud[0] != keyportertest.Resource {
-		t.Errorf("%v", a)
+	rs := w.AppSecret(t, "rs").Reveal()
+	w.tokens() // ada connects the app
+	for times := range 3 {
+		v := keyportertest.Verifier()
+		params := request("public", v)
+		for range times {
+			params.Add("resource", keyportertest.Resource)
+		}
+		got := w.Post(t, "/oauth2/token", redemption(w.person.Authorize(t, params).Get("code"), v))
+		a := w.Post(t, "/oauth2/introspect", url.Values{"token": {got.Text("access_token")}, "client_id": {"rs"}, "client_secret": {rs}})
+		if aud, _ := a.Body["aud"].([]any); len(aud) != min(times, 1) || len(aud) == 1 && aud[0] != keyportertest.Resource {
+			t.Errorf("named %d times: %v", times, a)
+		}
 	}
 }
 

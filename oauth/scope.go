@@ -65,13 +65,16 @@ func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resourc
 }
 
 // askedResources returns the APIs that a request is for (RFC 8707 §2).
-func (s *server) askedResources(in url.Values) ([]string, error) {
+func (s *server) askedResources(in url.Values) (resources []string, err error) {
 	for _, r := range in["resource"] {
 		if !slices.Contains(s.Resources, r) {
 			return nil, web.OAuthError{Code: invalidTarget, Description: "There is no such resource: " + r + "."}
 		}
+		if !slices.Contains(resources, r) {
+			resources = append(resources, r)
+		}
 	}
-	return in["resource"], nil
+	return resources, nil
 }
 
 // narrowed returns what an access token gets of what was granted: everything, or less if the
