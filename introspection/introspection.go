@@ -84,7 +84,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) error {
 		return web.OAuthError{Status: http.StatusNotFound, Code: "not_found", Description: "There is nothing at this address."}
 	case r.Method != e.method:
 		w.Header().Set("Allow", e.method)
-		return web.OAuthError{Status: http.StatusMethodNotAllowed, Code: web.InvalidRequest, Description: "This address takes " + e.method + " only."}
+		return web.OAuthError{Status: http.StatusMethodNotAllowed, Code: web.InvalidRequest, Description: "This address accepts " + e.method + " only."}
 	}
 	return e.serve(w, r)
 }

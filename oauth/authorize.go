@@ -214,4 +214,4 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 	return code, orFault(err, web.OAuthError{Code: accessDenied, Description: "The user has disconnected the app in the meantime."})
 }
 
-func hasAnswer() web.OAuthError { return web.Invalid("This request has its answer already.") }
+func hasAnswer() web.OAuthError { return web.Invalid("This request was already answered.") }

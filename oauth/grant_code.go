@@ -31,7 +31,7 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 		case !registered(&req.app, kept.RedirectURI): // it was removed since, and whoever is at that address has the code
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't one of the app's anymore."}
 		case !answers(req.verifier, kept.CodeChallenge):
-			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't belong to the code_challenge of the authorization request."}
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't match the code_challenge of the authorization request."}
 		}
 		access, err := narrowed(*grant, req.scopes, req.resources)
 		if err != nil {

@@ -70,7 +70,7 @@ func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err 
 		}
 	}
 	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
-		return "", "", web.OAuthError{Code: web.InvalidToken, Description: "An access token is needed, by the scheme Bearer or DPoP."}
+		return "", "", web.OAuthError{Code: web.InvalidToken, Description: "Send an access token with the scheme Bearer or DPoP."}
 	}
 	return strings.Trim(secret, " "), scheme, nil
 }
@@ -79,7 +79,7 @@ func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err 
 // that is presented as a bearer token, and the other way around (RFC 9449 §7.1, §7.2).
 func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporter.AccessToken) error {
 	if strings.EqualFold(scheme, "DPoP") != (t.KeyHash != "") {
-		return web.OAuthError{Code: web.InvalidToken, Description: "The scheme DPoP is for tokens that are bound to a key, and Bearer for the others."}
+		return web.OAuthError{Code: web.InvalidToken, Description: "Use the scheme DPoP for tokens that are bound to a key, and Bearer for others."}
 	}
 	if t.KeyHash == "" {
 		return nil
@@ -95,7 +95,7 @@ func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporte
 		return err
 	}
 	if p == nil || !p.IsFor(secret, t.KeyHash) {
-		return unproven("A proof is needed, for this token, by the key that it is bound to.")
+		return unproven("Send a proof for this token, signed with the key that it is bound to.")
 	}
 	_, err = s.useProof(r.Context(), p, t.KeyHash)
 	if f, ok := err.(web.OAuthError); ok { //nolint:errorlint // it isn't wrapped

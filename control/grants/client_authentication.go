@@ -36,17 +36,17 @@ func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthenti
 	app, itsOwn, err := g.AppWithSecret(ctx, keyporter.ID(c.ClientID), c.Secret)
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound || err == nil && app.State != keyporter.AppActive:
-		return keyporter.App{}, unauthorized("There is no app with this client_id that works.")
+		return keyporter.App{}, unauthorized("There is no app with this client_id, or it doesn't work.")
 	case err != nil:
 		return keyporter.App{}, err
 	case app.Authentication == keyporter.AppKey:
 		err = g.checkAssertion(ctx, app, c, audiences)
 	case app.Authentication == keyporter.AppSecret && c.Secret == "":
-		err = unauthorized("The app has to show its client_secret.")
+		err = unauthorized("client_secret is missing.")
 	case app.Authentication == keyporter.AppSecret && !itsOwn:
 		err = unauthorized("The client_secret isn't one of the app's.")
 	case app.Authentication == keyporter.AppPublic && (c.Secret != "" || c.Assertion != ""):
-		err = unauthorized("This app is registered as one that keeps no secret.")
+		err = unauthorized("This app is registered without a secret.")
 	}
 	if err != nil {
 		return keyporter.App{}, err
@@ -59,16 +59,16 @@ func unauthorized(text string) error { return keyporter.Refuse(keyporter.Unautho
 // checkAssertion checks the JWT that an app proves its identity with (RFC 7523 §3), and uses it up.
 func (g *Grants) checkAssertion(ctx context.Context, app keyporter.App, c keyporter.ClientAuthentication, audiences []string) error {
 	if c.AssertionType != jwtBearer || c.Assertion == "" {
-		return unauthorized("The app has to show a client_assertion of the type " + jwtBearer + ".")
+		return unauthorized("The app must send a client_assertion of the type " + jwtBearer + ".")
 	}
 	claims, err := signedByApp(c.Assertion, app.Keys)
 	if err != nil {
-		return unauthorized("The client_assertion isn't a JWT that one of the app's keys signed.")
+		return unauthorized("The client_assertion isn't a JWT signed with one of the app's keys.")
 	}
 	now := g.now()
 	switch {
 	case claims.Issuer != string(app.ID) || claims.Subject != string(app.ID):
-		return unauthorized("iss and sub of the client_assertion have to be the client_id.")
+		return unauthorized("iss and sub of the client_assertion must be the client_id.")
 	case !slices.ContainsFunc(claims.Audience, func(aud string) bool { return slices.Contains(audiences, aud) }):
 		return unauthorized("The client_assertion is for another audience.")
 	case claims.ID == "" || claims.Expiry == nil:
@@ -76,7 +76,7 @@ func (g *Grants) checkAssertion(ctx context.Context, app keyporter.App, c keypor
 	case claims.Expiry.Time().Sub(now) > assertionLifetime:
 		return unauthorized("The client_assertion lives for longer than an hour.")
 	case claims.ValidateWithLeeway(jwt.Expected{Time: now}, leeway) != nil:
-		return unauthorized("The client_assertion isn't for this time. Is the app's clock right?")
+		return unauthorized("The client_assertion isn't valid now. Is the app's clock right?")
 	}
 	used := keyporter.HashSecret("app " + string(app.ID) + "\x00" + claims.ID)
 	err = g.UseProof(ctx, used, claims.Expiry.Time().Add(2*leeway))
