@@ -182,7 +182,7 @@ func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller
 	now := s.Grants.Now()
 	a.State, a.CreatedAt, a.ExpiresAt = state, now, now.Add(authorizationLifetime)
 	if err := s.Grants.SaveAuthorization(r.Context(), a); err != nil {
-		return orFault(err, hasAnswer())
+		return orFault(err, alreadyAnswered())
 	}
 	web.SetAuthorize(w, r, s.Proxies, a.Browser)
 	return nil
@@ -193,7 +193,7 @@ func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller
 func (s *server) settle(ctx context.Context, a grants.Authorization, req request, d decision) (code string, err error) {
 	if a.State != nil {
 		if err := s.Grants.UseAuthorization(ctx, a.ID); err != nil {
-			return "", orFault(err, hasAnswer())
+			return "", orFault(err, alreadyAnswered())
 		}
 	}
 	switch {
@@ -214,4 +214,4 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 	return code, orFault(err, web.OAuthError{Code: accessDenied, Description: "The user has disconnected the app in the meantime."})
 }
 
-func hasAnswer() web.OAuthError { return web.Invalid("This request was already answered.") }
+func alreadyAnswered() web.OAuthError { return web.Invalid("This request was already answered.") }

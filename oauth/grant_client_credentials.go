@@ -27,7 +27,7 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 	access := keyporter.AccessToken{Scopes: scopes, Resources: req.resources}
 	out, err := s.tokens(ctx, req, own, access, grantRequest{})
 	if err == nil {
-		err = s.Grants.IssueOwnToken(ctx, req.from, own, out.kept(req, access))
+		err = s.Grants.IssueOwnToken(ctx, req.from, own, out.stored(req, access))
 	}
 	return out, orFault(err, web.OAuthError{Code: web.InvalidClient, Description: "The app doesn't exist anymore."})
 }

@@ -40,7 +40,7 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken, out.kept(req, access)); err != nil {
+	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken, out.stored(req, access)); err != nil {
 		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
 	out.RefreshToken = s.Grants.Successor(req.refreshToken).Reveal()

@@ -152,7 +152,7 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 		return tokenResponse{}, err
 	}
 	refresh := keyporter.NewSecret(keyporter.SecretRefreshToken)
-	if err := s.Grants.Redeem(ctx, req.from, grant, refresh, out.kept(req, access)); err != nil {
+	if err := s.Grants.Redeem(ctx, req.from, grant, refresh, out.stored(req, access)); err != nil {
 		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
 	out.RefreshToken = refresh.Reveal()
@@ -197,9 +197,9 @@ func (s *server) mayCall(ctx context.Context, grant keyporter.Grant, access keyp
 	return err
 }
 
-// kept returns what is stored of the access token in an answer. A JWT isn't stored, because
+// stored returns what is stored of the access token in an answer. A JWT isn't stored, because
 // APIs check it themselves.
-func (r *tokenResponse) kept(req tokenRequest, access keyporter.AccessToken) grants.NewAccessToken {
+func (r *tokenResponse) stored(req tokenRequest, access keyporter.AccessToken) grants.NewAccessToken {
 	t := grants.NewAccessToken{Scopes: access.Scopes, Resources: access.Resources}
 	if !req.app.JWT {
 		t.Secret = r.AccessToken
