@@ -10,25 +10,6 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// nobody returns the actor of a request from someone who isn't signed in, or may not be.
-func (c *console) nobody(r *http.Request) keyporter.Actor { return web.Nobody(r, c.Proxies) }
-
-// session returns the signed-in user as the actor of a request.
-func (c *console) session(r *http.Request) (keyporter.Actor, error) {
-	return c.Control.Session(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
-}
-
-// signedIn returns a handler that runs h for users who are signed in.
-func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.Actor) error) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		actor, err := c.session(r)
-		if err != nil {
-			return err
-		}
-		return h(w, r, actor)
-	}
-}
-
 // signInPage is the content of the sign-in page.
 type signInPage struct {
 	Login        string // as typed

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/web"
@@ -55,4 +56,14 @@ func answers(verifier, challenge string) bool {
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	return isVerifier(verifier) && subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) == 1
+}
+
+// isVerifier reports whether a text can be a code verifier (RFC 7636 §4.1).
+func isVerifier(text string) bool {
+	return len(text) >= 43 && len(text) <= 128 && !strings.ContainsFunc(text, func(r rune) bool { return !unreserved(r) })
+}
+
+// unreserved reports whether a character is unreserved (RFC 3986 §2.3).
+func unreserved(r rune) bool {
+	return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r)
 }

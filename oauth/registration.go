@@ -103,7 +103,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 }
 
 func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, err error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
 		return in, web.Invalid("The body must be a JSON object with client metadata, of at most 64 KiB.")
 	}

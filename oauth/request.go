@@ -121,3 +121,8 @@ func (q *request) readPrompt(in url.Values, now time.Time) error {
 
 // random returns a secret of 260 bits: a code, the name of a request, or a browser's.
 func random() string { return rand.Text() + rand.Text() }
+
+// isThumbprint reports whether a text can be a SHA-256 in base64url.
+func isThumbprint(text string) bool {
+	return len(text) == 43 && !strings.ContainsFunc(text, func(r rune) bool { return !unreserved(r) || r == '.' || r == '~' })
+}

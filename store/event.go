@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 )
@@ -69,4 +70,58 @@ func scanEvent(row scanner) (e keyporter.Event, err error) {
 		return e, fmt.Errorf("read the detail of event %s: %w", e.ID, err)
 	}
 	return e, nil
+}
+
+// Change is an Event in the form followers see: what changed, but not how.
+type Change struct {
+	Name           keyporter.EventName
+	OrganizationID keyporter.ID
+	UserID         keyporter.ID
+	TokenID        keyporter.ID
+	AppID          keyporter.ID
+	ConnectionID   keyporter.ID
+
+	Secret *keyporter.SecretHash // of a new access token, on the node that wrote it; nil: read it
+}
+
+// Follower keeps a copy of some state and must hear when that is out of date.
+type Follower interface {
+	// Changed reports one change. For changes made through this DB, it is called before Do
+	// returns. It must not block for long.
+	Changed(Change)
+	// Reset reports that anything may have changed.
+	Reset()
+}
+
+// Follow reports every change to f from now on.
+func (db *DB) Follow(f Follower) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.followers = append(db.followers, f)
+}
+
+// manyChanges is how many changes of one transaction followers hear about one by one. If there
+// are more, it is less work to reset them.
+const manyChanges = 100
+
+func (tx *Tx) many() bool { return len(tx.news) > manyChanges }
+
+func (db *DB) notify(news []Change) {
+	for _, f := range db.all() {
+		for _, c := range news {
+			f.Changed(c)
+		}
+	}
+}
+
+func (db *DB) reset() {
+	for _, f := range db.all() {
+		f.Reset()
+	}
+}
+
+func (db *DB) all() []Follower {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return slices.Clone(db.followers)
 }

@@ -93,22 +93,6 @@ func (c *caller) made(call *Call) bool {
 		c.actedFor == call.ActedFor && c.version == call.Version && c.api == call.API
 }
 
-// Count counts one call, and keeps it if it was refused.
-func (u *Usage) Count(m *Meter, call *Call) {
-	c := m.last.Load()
-	if c == nil || !c.made(call) {
-		c = m.caller(call)
-	}
-	c.lastAt.Store(call.At.UnixMilli())
-	if call.Refusal == nil {
-		c.allowed.Add(1)
-	} else {
-		c.refused.Add(1)
-		m.keep(call)
-	}
-	u.mark(m)
-}
-
 // caller finds or adds the caller, and makes it the last one used.
 func (m *Meter) caller(call *Call) *caller {
 	m.mu.Lock()

@@ -68,6 +68,22 @@ func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// Count counts one call, and keeps it if it was refused.
+func (u *Usage) Count(m *Meter, call *Call) {
+	c := m.last.Load()
+	if c == nil || !c.made(call) {
+		c = m.caller(call)
+	}
+	c.lastAt.Store(call.At.UnixMilli())
+	if call.Refusal == nil {
+		c.allowed.Add(1)
+	} else {
+		c.refused.Add(1)
+		m.keep(call)
+	}
+	u.mark(m)
+}
+
 // Flush writes the counts and the refused calls that are in memory. If it can't, they stay
 // there until the next time.
 func (u *Usage) Flush(ctx context.Context) error {

@@ -2,6 +2,9 @@ package verify
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -129,4 +132,221 @@ func (s *story) readNames(ctx context.Context, c *Checker) error {
 		read(e)
 	}
 	return err
+}
+
+// story puts the outcomes of one call's rules into words. Its names are empty if they weren't
+// read from the database.
+type story struct {
+	*call
+
+	token, organization    string
+	ownerRoles, namedRoles []keyporter.Role
+}
+
+// cause says why a rule refused.
+func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyporter.Ref) {
+	switch reason {
+	case keyporter.ReasonNoRoute:
+		return "No API here has this path with this method and version.", nil
+	case keyporter.ReasonUnavailable:
+		return "The database can’t be reached. Without it, nothing is allowed.", nil
+	case keyporter.ReasonUnknown:
+		if r == keyporter.RuleSecret {
+			return "Keyporter didn’t create this secret, because its prefix, length, or checksum is wrong, and it can’t be an imported one. It was probably cut off or mistyped.", nil
+		}
+		return "No token has this secret. It was deleted, or belongs to another Keyporter.", nil
+	case keyporter.ReasonNotAccepted:
+		return fmt.Sprintf("%s doesn’t accept %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
+	case keyporter.ReasonVersion:
+		return fmt.Sprintf("Organization tokens only work on REST versions 1 to 5, and this is %s. A user token or an app works there.", s.api()), nil
+	case keyporter.ReasonDisabled:
+		return s.theToken() + " is switched off.", s.tokenRef()
+	case keyporter.ReasonExpired:
+		return fmt.Sprintf("%s expired on %s.", s.theToken(), s.expiry()), s.tokenRef()
+	case keyporter.ReasonUserInactive:
+		if s.entry.Access != nil {
+			return s.entry.Login + ", for whom the app acts, is switched off.", userRef(&s.entry.Standing)
+		}
+		return fmt.Sprintf("The owner, %s, is switched off. The token is suspended until they are active again or it is handed over.", s.entry.Login), userRef(&s.entry.Standing)
+	case keyporter.ReasonOrganization:
+		return s.theOrganization() + " is suspended.", s.organizationRef()
+	case keyporter.ReasonFlag:
+		return s.lacks(keyporter.FlagAPI)
+	case keyporter.ReasonNoOrganizationTokens:
+		return s.lacks(keyporter.FlagOrganizationAPIToken)
+	case keyporter.ReasonNotGranted, keyporter.ReasonBlocked:
+		return notHeld(&s.entry.Standing, s.ownerRoles)
+	case keyporter.ReasonNamedNotGranted, keyporter.ReasonNamedBlocked:
+		return notHeld(&s.named.Standing, s.namedRoles)
+	case keyporter.ReasonProof, keyporter.ReasonBound, keyporter.ReasonNotBound, keyporter.ReasonAppSuspended, keyporter.ReasonAppNotAllowed,
+		keyporter.ReasonAudience, keyporter.ReasonScope:
+		return s.accessCause(reason)
+	}
+	return s.loginCause(reason)
+}
+
+// loginCause says what is wrong with the login name in the call, or with its user.
+func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
+	switch reason {
+	case keyporter.ReasonLoginName:
+		if s.entry.Access != nil {
+			return s.accessCause(reason)
+		}
+		return fmt.Sprintf("The call names “%s”, but a user token acts only for its owner, %s.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
+	case keyporter.ReasonNoLoginName:
+		return "The call names nobody. An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP.", nil
+	case keyporter.ReasonTwoLoginNames:
+		return "The call has two different login names, so it’s unclear which one was meant.", nil
+	case keyporter.ReasonNamedUnknown:
+		return fmt.Sprintf("Nobody here has the login name “%s”. An organization token acts only for users of its own organization.", s.login.value), nil
+	case keyporter.ReasonNamedInactive:
+		return fmt.Sprintf("%s, the user named in the call, is switched off.", s.named.Login), userRef(&s.named.Standing)
+	}
+	return reason.Refusal().Text, nil
+}
+
+// passed says why a rule didn't refuse.
+func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
+	switch r {
+	case keyporter.RulePath:
+		return fmt.Sprintf("It is a path of %s.", s.api()), nil
+	case keyporter.RuleCredential:
+		return "It carries one.", nil
+	case keyporter.RuleSecret:
+		return "Nothing suggests that it was cut off or mistyped.", nil
+	case keyporter.RuleKnown:
+		return fmt.Sprintf("It is %s.", "the"+strings.TrimPrefix(s.theToken(), "The")), s.tokenRef()
+	case keyporter.RuleAccepted:
+		return fmt.Sprintf("%s accepts %s.", capital(s.api()), kindText(s.entry.principal.CredentialKind)), nil
+	case keyporter.RuleEnabled:
+		return "It is switched on.", nil
+	case keyporter.RuleNotExpired:
+		switch {
+		case s.entry.Access != nil && s.entry.ExpiresAt.IsZero(): // a connection is explained
+			return "Access tokens expire quickly, and the app gets new ones.", nil
+		case s.entry.ExpiresAt.IsZero():
+			return "It doesn’t expire.", nil
+		}
+		return fmt.Sprintf("It expires on %s.", s.expiry()), nil
+	case keyporter.RuleUserActive:
+		return s.entry.Login + " is active.", userRef(&s.entry.Standing)
+	case keyporter.RuleOrganization:
+		return s.theOrganization() + " is active.", s.organizationRef()
+	case keyporter.RuleFlag, keyporter.RuleOrganizationTokens:
+		return "The operator has granted it.", nil
+	case keyporter.RulePermission:
+		return held(&s.entry.Standing, s.ownerRoles)
+	case keyporter.RuleNamedPermission:
+		return held(&s.named.Standing, s.namedRoles)
+	case keyporter.RuleLoginName:
+		return s.loginPassed()
+	case keyporter.RuleProof, keyporter.RuleAppActive, keyporter.RuleAppAllowed, keyporter.RuleAudience, keyporter.RuleScope:
+		return s.accessPassed(r)
+	case keyporter.RuleNamedUser:
+		return s.named.Login + " is.", userRef(&s.named.Standing)
+	case keyporter.RuleNamedActive:
+		return s.named.Login + " is active.", nil
+	}
+	return "", nil
+}
+
+func (s *story) loginPassed() (string, []keyporter.Ref) {
+	login := s.login.value
+	switch {
+	case login == "" && s.entry.Kind == keyporter.CredentialAppToken:
+		return "It names nobody: the app acts for itself.", nil
+	case login == "" && s.entry.Access != nil:
+		return fmt.Sprintf("The app acts for %s. No name is needed.", s.entry.Login), nil
+	case login == "":
+		return fmt.Sprintf("A user token acts for its owner, %s. No name is needed.", s.entry.Login), nil
+	case s.named != nil && s.named.Login != login, s.named == nil && !s.ofOrganization() && s.entry.Login != login:
+		return fmt.Sprintf("It names “%s”. Letter case doesn’t matter.", login), nil
+	}
+	return fmt.Sprintf("It names “%s”.", login), nil
+}
+
+func (s *story) api() string {
+	if s.version == 0 {
+		return "the API “" + s.route.api.Name + "”"
+	}
+	return fmt.Sprintf("version %d of the API “%s”", s.version, s.route.api.Name)
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func kindText(k keyporter.CredentialKind) string {
+	return strings.ReplaceAll(string(k), "_", " ") + "s"
+}
+
+func (s *story) theToken() string {
+	if s.entry.Access != nil {
+		return "The access token of " + s.theApp()
+	}
+	if s.token == "" {
+		return "The token"
+	}
+	return "The token “" + s.token + "”"
+}
+
+func (s *story) theOrganization() string {
+	if s.organization == "" {
+		return "The organization"
+	}
+	return "The organization “" + s.organization + "”"
+}
+
+func (s *story) expiry() string { return s.entry.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC") }
+
+func (s *story) tokenRef() []keyporter.Ref {
+	if s.entry.Access != nil {
+		return s.appRef()
+	}
+	return []keyporter.Ref{{Noun: "token", ID: s.entry.TokenID, Name: s.token}}
+}
+
+func (s *story) organizationRef() []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "organization", ID: s.entry.OrganizationID, Name: s.organization}}
+}
+
+func (s *story) lacks(f keyporter.Flag) (string, []keyporter.Ref) {
+	return fmt.Sprintf("%s doesn’t have the feature %s (%s). The operator of this Keyporter can grant it.", s.theOrganization(), f.Name(), f),
+		[]keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: f.Name()}}
+}
+
+func userRef(s *store.Standing) []keyporter.Ref {
+	return []keyporter.Ref{{Noun: "user", ID: s.UserID, Name: s.Login}}
+}
+
+// notHeld says why a user doesn't hold api.use. roles are all of the user's roles, or empty if
+// they weren't read.
+func notHeld(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
+	switch {
+	case len(s.BlockedBy) > 0:
+		return fmt.Sprintf("%s blocks Use the API (api.use) for %s, whatever other roles grant.", subject(s.BlockedBy), s.Login), slices.Concat(s.BlockedBy, userRef(s))
+	case len(roles) > 0:
+		refs := keyporter.RoleRefs(roles)
+		return fmt.Sprintf("No role of %s grants Use the API (api.use). They have %s.", s.Login, quoted(refs)), append(refs, userRef(s)...)
+	}
+	return fmt.Sprintf("No role of %s grants Use the API (api.use).", s.Login), userRef(s)
+}
+
+func held(s *store.Standing, roles []keyporter.Role) (string, []keyporter.Ref) {
+	refs := keyporter.RoleRefs(keyporter.Resolve(roles, keyporter.PermissionUseAPI).Granting)
+	return fmt.Sprintf("%s grants Use the API (api.use) to %s, and no role blocks it.", subject(refs), s.Login), append(refs, userRef(s)...)
+}
+
+// subject names roles as the subject of a sentence.
+func subject(refs []keyporter.Ref) string {
+	if len(refs) == 1 {
+		return "The role " + quoted(refs)
+	}
+	return "Each of the roles " + quoted(refs)
+}
+
+func quoted(refs []keyporter.Ref) string {
+	all := make([]string, len(refs))
+	for i, r := range refs {
+		all[i] = "“" + r.Name + "”"
+	}
+	return strings.Join(all, ", ")
 }

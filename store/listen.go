@@ -2,43 +2,12 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
-
-	"github.com/keyporter/keyporter"
 )
-
-// Change is an Event in the form followers see: what changed, but not how.
-type Change struct {
-	Name           keyporter.EventName
-	OrganizationID keyporter.ID
-	UserID         keyporter.ID
-	TokenID        keyporter.ID
-	AppID          keyporter.ID
-	ConnectionID   keyporter.ID
-
-	Secret *keyporter.SecretHash // of a new access token, on the node that wrote it; nil: read it
-}
-
-// Follower keeps a copy of some state and must hear when that is out of date.
-type Follower interface {
-	// Changed reports one change. For changes made through this DB, it is called before Do
-	// returns. It must not block for long.
-	Changed(Change)
-	// Reset reports that anything may have changed.
-	Reset()
-}
 
 // Silence is how long followers may go without proof that they still hear about other nodes'
 // changes. After that, don't trust their copies until Hears is true again.
 const Silence = 3 * time.Second
-
-// Follow reports every change to f from now on.
-func (db *DB) Follow(f Follower) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	db.followers = append(db.followers, f)
-}
 
 // Listen reports changes that others make in the same database to the followers, until ctx ends.
 // Without it, Hears stays false.
@@ -77,29 +46,3 @@ func (db *DB) heard(at time.Time) { db.heardAt.Store(int64(at.Sub(db.start))) }
 
 // deaf makes Hears false immediately.
 func (db *DB) deaf() { db.heardAt.Store(-int64(Silence)) }
-
-// manyChanges is how many changes of one transaction followers hear about one by one. If there
-// are more, it is less work to reset them.
-const manyChanges = 100
-
-func (tx *Tx) many() bool { return len(tx.news) > manyChanges }
-
-func (db *DB) notify(news []Change) {
-	for _, f := range db.all() {
-		for _, c := range news {
-			f.Changed(c)
-		}
-	}
-}
-
-func (db *DB) reset() {
-	for _, f := range db.all() {
-		f.Reset()
-	}
-}
-
-func (db *DB) all() []Follower {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	return slices.Clone(db.followers)
-}
