@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,7 +110,24 @@ func (s *Server) New(t testing.TB) string {
 	if err := s.template(); err != nil {
 		t.Fatalf("make a database with the current schema: %v", err)
 	}
-	return s.create(t, "TEMPLATE "+template)
+	return s.create(t, "TEMPLATE "+template+s.strategy())
+}
+
+// strategy has PostgreSQL copy the template's files. What it does otherwise, since version 15,
+// is to write them to the log, which takes twice as much CPU.
+func (s *Server) strategy() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	major, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 15 {
+		return ""
+	}
+	return " STRATEGY file_copy"
 }
 
 // Empty returns the address of a new database with nothing in it.
