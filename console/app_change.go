@@ -16,7 +16,7 @@ import (
 type appChange func(*control.Control, context.Context, keyporter.Actor, keyporter.ID) error
 
 // changeApp handles a form that has only a button.
-func (c *console) changeApp(change appChange, done string) func(http.ResponseWriter, *http.Request, keyporter.Actor) error {
+func (c *console) changeApp(change appChange, done string) page {
 	return func(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 		if err := change(c.Control, r.Context(), actor, id(r)); err != nil {
 			return err

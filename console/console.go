@@ -7,7 +7,6 @@ package console
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -91,11 +90,17 @@ func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.Serv
 // handler answers a request, or returns why it can't.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// routes returns the routes of all sections, and of the pages open to everyone.
+// page answers a request of someone who is signed in.
+type page func(http.ResponseWriter, *http.Request, keyporter.Actor) error
+
+// routes returns the routes of all sections, which require a session, and of the pages open to
+// everyone.
 func (c *console) routes() map[string]handler {
-	all := map[string]handler{}
-	for _, s := range append(sections(), openPages()) {
-		maps.Copy(all, s.routes(c))
+	all := c.openRoutes()
+	for _, s := range sections() {
+		for pattern, p := range s.routes(c) {
+			all[pattern] = c.signedIn(p)
+		}
 	}
 	return all
 }
@@ -115,128 +120,128 @@ func (c *console) openRoutes() map[string]handler {
 }
 
 // tokenRoutes are the routes of the reader's own tokens and connections.
-func (c *console) tokenRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /tokens":                       c.signedIn(c.listTokens),
-		"GET /tokens/new":                   c.signedIn(c.newToken),
-		"POST /tokens":                      c.signedIn(c.createToken),
-		"POST /tokens/{id}/enable":          c.signedIn(c.enableToken),
-		"POST /tokens/{id}/disable":         c.signedIn(c.disableToken),
-		"GET /tokens/{id}/rename":           c.signedIn(c.showRename),
-		"POST /tokens/{id}/rename":          c.signedIn(c.renameToken),
-		"GET /tokens/{id}/expiry":           c.signedIn(c.showExpiry),
-		"POST /tokens/{id}/expiry":          c.signedIn(c.setExpiry),
-		"GET /tokens/{id}/delete":           c.signedIn(c.showDelete),
-		"POST /tokens/{id}/delete":          c.signedIn(c.deleteToken),
-		"GET /tokens/{id}/explain":          c.signedIn(c.explainToken),
-		"GET /connections/{id}/explain":     c.signedIn(c.explainConnection),
-		"GET /tokens/{id}/hand-over":        c.signedIn(c.showHandOver),
-		"POST /tokens/{id}/hand-over":       c.signedIn(c.handOver),
-		"GET /connect/{id}":                 c.signedIn(c.showConnect),
-		"POST /connect/{id}":                c.signedIn(c.answerConnect),
-		"GET /device":                       c.signedIn(c.showDevice),
-		"POST /device":                      c.signedIn(c.openDevice),
-		"GET /connections/{id}/disconnect":  c.signedIn(c.showDisconnect),
-		"POST /connections/{id}/disconnect": c.signedIn(c.disconnect),
-		"GET /connections/{id}/remove":      c.signedIn(c.showRemoveScope),
-		"POST /connections/{id}/remove":     c.signedIn(c.removeScope),
+func (c *console) tokenRoutes() map[string]page {
+	return map[string]page{
+		"GET /tokens":                       c.listTokens,
+		"GET /tokens/new":                   c.newToken,
+		"POST /tokens":                      c.createToken,
+		"POST /tokens/{id}/enable":          c.enableToken,
+		"POST /tokens/{id}/disable":         c.disableToken,
+		"GET /tokens/{id}/rename":           c.showRename,
+		"POST /tokens/{id}/rename":          c.renameToken,
+		"GET /tokens/{id}/expiry":           c.showExpiry,
+		"POST /tokens/{id}/expiry":          c.setExpiry,
+		"GET /tokens/{id}/delete":           c.showDelete,
+		"POST /tokens/{id}/delete":          c.deleteToken,
+		"GET /tokens/{id}/explain":          c.explainToken,
+		"GET /connections/{id}/explain":     c.explainConnection,
+		"GET /tokens/{id}/hand-over":        c.showHandOver,
+		"POST /tokens/{id}/hand-over":       c.handOver,
+		"GET /connect/{id}":                 c.showConnect,
+		"POST /connect/{id}":                c.answerConnect,
+		"GET /device":                       c.showDevice,
+		"POST /device":                      c.openDevice,
+		"GET /connections/{id}/disconnect":  c.showDisconnect,
+		"POST /connections/{id}/disconnect": c.disconnect,
+		"GET /connections/{id}/remove":      c.showRemoveScope,
+		"POST /connections/{id}/remove":     c.removeScope,
 	}
 }
 
-func (c *console) refusalRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /refusals":           c.signedIn(c.listRefusals),
-		"GET /refusals/{request}": c.signedIn(c.showRefusal),
+func (c *console) refusalRoutes() map[string]page {
+	return map[string]page{
+		"GET /refusals":           c.listRefusals,
+		"GET /refusals/{request}": c.showRefusal,
 	}
 }
 
-func (c *console) organizationTokenRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /organization-tokens": c.signedIn(c.listOrganizationTokens),
+func (c *console) organizationTokenRoutes() map[string]page {
+	return map[string]page{
+		"GET /organization-tokens": c.listOrganizationTokens,
 	}
 }
 
 // appRoutes includes the connections of other users.
-func (c *console) appRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /apps":                               c.signedIn(c.listApps),
-		"GET /apps/connections":                   c.signedIn(c.listConnections),
-		"GET /apps/policy":                        c.signedIn(c.showPolicy),
-		"POST /apps/policy":                       c.signedIn(c.setPolicy),
-		"GET /apps/new":                           c.signedIn(c.newApp),
-		"POST /apps":                              c.signedIn(c.registerApp),
-		"GET /apps/{id}":                          c.signedIn(c.showApp),
-		"POST /apps/{id}":                         c.signedIn(c.updateApp),
-		"GET /apps/{id}/image":                    c.signedIn(c.showImage),
-		imageUpload:                               c.signedIn(c.uploadImage),
-		"POST /apps/{id}/image/remove":            c.signedIn(c.changeApp((*control.Control).RemoveAppImage, "image")),
-		"POST /apps/{id}/people":                  c.signedIn(c.setPeople),
-		"GET /apps/{id}/secrets/new":              c.signedIn(c.showAddSecret),
-		"POST /apps/{id}/secrets":                 c.signedIn(c.addSecret),
-		"GET /apps/{id}/secrets/{secret}/delete":  c.signedIn(c.showDeleteSecret),
-		"POST /apps/{id}/secrets/{secret}/delete": c.signedIn(c.deleteSecret),
-		"GET /apps/{id}/webhook":                  c.signedIn(c.showWebhookSecret),
-		"POST /apps/{id}/webhook":                 c.signedIn(c.setWebhookSecret),
-		"POST /apps/{id}/approve":                 c.signedIn(c.approveApp),
-		"GET /apps/{id}/suspend":                  c.signedIn(c.showSuspendApp),
-		"POST /apps/{id}/suspend":                 c.signedIn(c.changeApp((*control.Control).SuspendApp, "app-suspended")),
-		"POST /apps/{id}/resume":                  c.signedIn(c.changeApp((*control.Control).ResumeApp, "resumed")),
-		"GET /apps/{id}/delete":                   c.signedIn(c.showDeleteApp),
-		"POST /apps/{id}/delete":                  c.signedIn(c.changeApp((*control.Control).DeleteApp, "deleted")),
+func (c *console) appRoutes() map[string]page {
+	return map[string]page{
+		"GET /apps":                               c.listApps,
+		"GET /apps/connections":                   c.listConnections,
+		"GET /apps/policy":                        c.showPolicy,
+		"POST /apps/policy":                       c.setPolicy,
+		"GET /apps/new":                           c.newApp,
+		"POST /apps":                              c.registerApp,
+		"GET /apps/{id}":                          c.showApp,
+		"POST /apps/{id}":                         c.updateApp,
+		"GET /apps/{id}/image":                    c.showImage,
+		imageUpload:                               c.uploadImage,
+		"POST /apps/{id}/image/remove":            c.changeApp((*control.Control).RemoveAppImage, "image"),
+		"POST /apps/{id}/people":                  c.setPeople,
+		"GET /apps/{id}/secrets/new":              c.showAddSecret,
+		"POST /apps/{id}/secrets":                 c.addSecret,
+		"GET /apps/{id}/secrets/{secret}/delete":  c.showDeleteSecret,
+		"POST /apps/{id}/secrets/{secret}/delete": c.deleteSecret,
+		"GET /apps/{id}/webhook":                  c.showWebhookSecret,
+		"POST /apps/{id}/webhook":                 c.setWebhookSecret,
+		"POST /apps/{id}/approve":                 c.approveApp,
+		"GET /apps/{id}/suspend":                  c.showSuspendApp,
+		"POST /apps/{id}/suspend":                 c.changeApp((*control.Control).SuspendApp, "app-suspended"),
+		"POST /apps/{id}/resume":                  c.changeApp((*control.Control).ResumeApp, "resumed"),
+		"GET /apps/{id}/delete":                   c.showDeleteApp,
+		"POST /apps/{id}/delete":                  c.changeApp((*control.Control).DeleteApp, "deleted"),
 	}
 }
 
-func (c *console) userRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /users":                     c.signedIn(c.listUsers),
-		"GET /users/new":                 c.signedIn(c.newUser),
-		"POST /users":                    c.signedIn(c.createUser),
-		"GET /users/{id}":                c.signedIn(c.showUser),
-		"POST /users/{id}/roles":         c.signedIn(c.setUserRoles),
-		"POST /users/{id}/roles/preview": c.signedIn(c.previewUserRoles),
-		"GET /users/{id}/tokens":         c.signedIn(c.listUserTokens),
-		"POST /users/{id}/enable":        c.signedIn(c.enableUser),
-		"GET /users/{id}/disable":        c.signedIn(c.showDisableUser),
-		"POST /users/{id}/disable":       c.signedIn(c.disableUser),
-		"GET /users/{id}/password":       c.signedIn(c.showPassword),
-		"POST /users/{id}/password":      c.signedIn(c.setPassword),
-		"GET /users/{id}/appoint":        c.signedIn(c.showAppoint),
-		"POST /users/{id}/appoint":       c.signedIn(c.appoint),
-		"GET /users/{id}/dismiss":        c.signedIn(c.showDismiss),
-		"POST /users/{id}/dismiss":       c.signedIn(c.dismiss),
+func (c *console) userRoutes() map[string]page {
+	return map[string]page{
+		"GET /users":                     c.listUsers,
+		"GET /users/new":                 c.newUser,
+		"POST /users":                    c.createUser,
+		"GET /users/{id}":                c.showUser,
+		"POST /users/{id}/roles":         c.setUserRoles,
+		"POST /users/{id}/roles/preview": c.previewUserRoles,
+		"GET /users/{id}/tokens":         c.listUserTokens,
+		"POST /users/{id}/enable":        c.enableUser,
+		"GET /users/{id}/disable":        c.showDisableUser,
+		"POST /users/{id}/disable":       c.disableUser,
+		"GET /users/{id}/password":       c.showPassword,
+		"POST /users/{id}/password":      c.setPassword,
+		"GET /users/{id}/appoint":        c.showAppoint,
+		"POST /users/{id}/appoint":       c.appoint,
+		"GET /users/{id}/dismiss":        c.showDismiss,
+		"POST /users/{id}/dismiss":       c.dismiss,
 	}
 }
 
-func (c *console) roleRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /roles":               c.signedIn(c.listRoles),
-		"GET /roles/new":           c.signedIn(c.newRole),
-		"POST /roles":              c.signedIn(c.createRole),
-		"GET /roles/{id}":          c.signedIn(c.showRole),
-		"POST /roles/{id}":         c.signedIn(c.updateRole),
-		"POST /roles/{id}/preview": c.signedIn(c.previewRole),
-		"GET /roles/{id}/delete":   c.signedIn(c.showDeleteRole),
-		"POST /roles/{id}/delete":  c.signedIn(c.deleteRole),
+func (c *console) roleRoutes() map[string]page {
+	return map[string]page{
+		"GET /roles":               c.listRoles,
+		"GET /roles/new":           c.newRole,
+		"POST /roles":              c.createRole,
+		"GET /roles/{id}":          c.showRole,
+		"POST /roles/{id}":         c.updateRole,
+		"POST /roles/{id}/preview": c.previewRole,
+		"GET /roles/{id}/delete":   c.showDeleteRole,
+		"POST /roles/{id}/delete":  c.deleteRole,
 	}
 }
 
-func (c *console) organizationRoutes() map[string]handler {
-	return map[string]handler{
-		"GET /organizations":                             c.signedIn(c.listOrganizations),
-		"GET /organizations/new":                         c.signedIn(c.newOrganization),
-		"POST /organizations":                            c.signedIn(c.createOrganization),
-		"GET /organizations/{id}":                        c.signedIn(c.showOrganization),
-		"POST /organizations/{id}/enable":                c.signedIn(c.enableOrganization),
-		"GET /organizations/{id}/disable":                c.signedIn(c.showDisableOrganization),
-		"POST /organizations/{id}/disable":               c.signedIn(c.disableOrganization),
-		"POST /organizations/{id}/flags/{flag}/grant":    c.signedIn(c.grantFlag),
-		"GET /organizations/{id}/flags/{flag}/withdraw":  c.signedIn(c.showWithdrawFlag),
-		"POST /organizations/{id}/flags/{flag}/withdraw": c.signedIn(c.withdrawFlag),
-		"GET /organizations/{id}/sign-in":                c.signedIn(c.showSignInSettings),
-		"POST /organizations/{id}/sign-in":               c.signedIn(c.setProvider),
-		"POST /organizations/{id}/sign-in/passwords":     c.signedIn(c.setPasswords),
-		"GET /organizations/{id}/sign-in/delete":         c.signedIn(c.showDeleteProvider),
-		"POST /organizations/{id}/sign-in/delete":        c.signedIn(c.deleteProvider),
+func (c *console) organizationRoutes() map[string]page {
+	return map[string]page{
+		"GET /organizations":                             c.listOrganizations,
+		"GET /organizations/new":                         c.newOrganization,
+		"POST /organizations":                            c.createOrganization,
+		"GET /organizations/{id}":                        c.showOrganization,
+		"POST /organizations/{id}/enable":                c.enableOrganization,
+		"GET /organizations/{id}/disable":                c.showDisableOrganization,
+		"POST /organizations/{id}/disable":               c.disableOrganization,
+		"POST /organizations/{id}/flags/{flag}/grant":    c.grantFlag,
+		"GET /organizations/{id}/flags/{flag}/withdraw":  c.showWithdrawFlag,
+		"POST /organizations/{id}/flags/{flag}/withdraw": c.withdrawFlag,
+		"GET /organizations/{id}/sign-in":                c.showSignInSettings,
+		"POST /organizations/{id}/sign-in":               c.setProvider,
+		"POST /organizations/{id}/sign-in/passwords":     c.setPasswords,
+		"GET /organizations/{id}/sign-in/delete":         c.showDeleteProvider,
+		"POST /organizations/{id}/sign-in/delete":        c.deleteProvider,
 	}
 }
 
@@ -304,13 +309,13 @@ func (c *console) session(r *http.Request) (keyporter.Actor, error) {
 	return c.Control.Session(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
 }
 
-// signedIn returns a handler that runs h for users who are signed in.
-func (c *console) signedIn(h func(http.ResponseWriter, *http.Request, keyporter.Actor) error) handler {
+// signedIn returns a handler that runs p for users who are signed in.
+func (c *console) signedIn(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		actor, err := c.session(r)
 		if err != nil {
 			return err
 		}
-		return h(w, r, actor)
+		return p(w, r, actor)
 	}
 }

@@ -15,10 +15,11 @@ func Routes() []string { return slices.Sorted(maps.Keys((&console{}).routes())) 
 // SectionOf returns the name of the section that a path belongs to, or open for a page that doesn't
 // require a session.
 func SectionOf(path string) (name string, open, ok bool) {
-	for _, s := range append(sections(), openPages()) {
+	for _, s := range sections() {
 		if slices.Contains(s.segments, firstSegment(path)) {
-			return s.name, s.name == "", true
+			return s.name, false, true
 		}
 	}
-	return "", false, false
+	open = slices.Contains(openSegments(), firstSegment(path))
+	return "", open, open
 }

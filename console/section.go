@@ -15,7 +15,7 @@ type section struct {
 	name     string                      // in the header
 	segments []string                    // the first one is that of its main page
 	entry    func(control.Powers) string // path of the link in the header; empty: no link
-	routes   func(*console) map[string]handler
+	routes   func(*console) map[string]page
 }
 
 // sections returns all sections, in the order of the header. Navigation, routes, the pages that a
@@ -34,15 +34,14 @@ func sections() []section {
 	}
 }
 
-// openPages returns the pages that don't require a session, and don't appear in the header.
-func openPages() section {
-	return section{segments: []string{"sign-in", "sign-out", "setup", "static"}, routes: (*console).openRoutes}
-}
+// openSegments are those of the pages that don't require a session, and don't appear in the header.
+func openSegments() []string { return []string{"sign-in", "sign-out", "setup", "static"} }
 
 // Segments returns the first segments of the paths of all pages, such as "tokens". APIs can't use
 // them.
-func Segments() (all []string) {
-	for _, s := range append(sections(), openPages()) {
+func Segments() []string {
+	all := openSegments()
+	for _, s := range sections() {
 		all = append(all, s.segments...)
 	}
 	return all

@@ -55,13 +55,13 @@ func (c *Control) SetAppPolicy(ctx context.Context, actor keyporter.Actor, polic
 		if err != nil || before == policy && slices.Equal(was, listed) {
 			return err
 		}
+		apps, err := tx.AppsByID(ctx, listed)
+		if err != nil {
+			return err
+		}
 		for _, id := range listed {
-			a, err := tx.AppByID(ctx, id)
-			if keyporter.KindOf(err) == keyporter.NotFound || err == nil && a.OrganizationID != "" && a.OrganizationID != organization {
+			if a, ok := apps[id]; !ok || a.OrganizationID != "" && a.OrganizationID != organization {
 				return keyporter.InvalidField("app", "One of the apps no longer exists.")
-			}
-			if err != nil {
-				return err
 			}
 		}
 		if err := tx.SetAppPolicy(ctx, organization, policy, listed); err != nil {

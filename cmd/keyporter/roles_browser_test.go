@@ -27,7 +27,7 @@ func signIn(b *browser.Browser, info demoInfo, login string) {
 func says(t *testing.T, b *browser.Browser, selector string, words ...string) {
 	t.Helper()
 	for _, w := range words {
-		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(b.Text(selector), w) && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(b.Text(selector), w) && time.Now().Before(deadline); {
 			time.Sleep(20 * time.Millisecond) // the page may still be loading
 		}
 		if !strings.Contains(b.Text(selector), w) {

@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(ctx context.Context, targets []string) error {
-	racing, err := meetings(".")
+	racing, err := racingTests(".")
 	if err != nil {
 		return err
 	}
@@ -59,6 +59,18 @@ func run(ctx context.Context, targets []string) error {
 	return nil
 }
 
-// wholePackages are the packages in which every test runs with the race detector, because
-// goroutines of the product share memory in all of them.
-func wholePackages() []string { return []string{"./verify", "./client", "./gateway"} }
+// wholePackages returns the packages of which every test runs with the race detector, because
+// goroutines of the product share memory in them.
+func wholePackages() []string {
+	return []string{"./verify", "./client", "./gateway", "./introspection", "./notify", "./server", "./soap", "./usage"}
+}
+
+// chosenTests returns the tests that run with the race detector in packages whose tests take
+// long, by folder. Two stories of the whole program are enough: the others go through the same
+// code. In the console, only the sign-in with a provider shares memory.
+func chosenTests() map[string][]string {
+	return map[string][]string{
+		"./cmd/keyporter": {"TestAnAppsLife", "TestTheSOAPTutorial"},
+		"./console":       {"TestSigningInWithAProvider"},
+	}
+}

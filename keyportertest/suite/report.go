@@ -74,10 +74,13 @@ func (r *report) read(phase string, out io.Reader) {
 				tables = append(tables, id, table(text.String()))
 				r.measured[id] = true
 			}
-			if r.took(phase, e); e.Action == "fail" && !strings.Contains(e.Test, "/") {
-				r.failed(phase + ": " + strings.TrimSpace(id))
+			if r.took(phase, e); e.Action == "fail" && !strings.Contains(e.Test, "/") || e.Action == "skip" && e.Test != "" {
+				r.failed(phase + ": " + e.Action + " " + strings.TrimSpace(id))
 			}
 		}
+	}
+	if err := lines.Err(); err != nil {
+		r.failed(phase + ": read what go test says: " + err.Error())
 	}
 	for id, text := range said {
 		fmt.Printf("FAIL %s didn't end\n%s", id, text)

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,9 +27,9 @@ func (r racing) arguments() []string {
 	return append([]string{"-race", "-run=^(" + strings.Join(slices.Compact(names), "|") + ")$"}, slices.Sorted(maps.Keys(r))...)
 }
 
-// meetings finds the tests of the module that start goroutines, directly or through a function in
-// their package's tests, except in wholePackages.
-func meetings(root string) (racing, error) {
+// racingTests finds the tests of the module that start goroutines, directly or through a function
+// in their package's tests, except in wholePackages, and adds chosenTests.
+func racingTests(root string) (racing, error) {
 	found := racing{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -35,32 +38,48 @@ func meetings(root string) (racing, error) {
 		if path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || exists(filepath.Join(path, "go.mod"))) {
 			return fs.SkipDir
 		}
-		tests, err := meetingsIn(path)
-		if folder := "./" + filepath.ToSlash(path); len(tests) > 0 && !slices.Contains(wholePackages(), folder) {
+		folder := "./" + filepath.ToSlash(path)
+		all, tests, err := testsIn(path)
+		if chosen := chosenTests()[folder]; chosen != nil {
+			tests = chosen
+		}
+		for _, name := range tests {
+			if !slices.Contains(all, name) {
+				return fmt.Errorf("%s has no test %s to run with the race detector", folder, name)
+			}
+		}
+		if len(tests) > 0 && !slices.Contains(wholePackages(), folder) {
 			found[folder] = tests
 		}
 		return err
 	})
+	if err == nil && len(found) == 0 {
+		err = errors.New("no test starts goroutines")
+	}
 	return found, err
 }
 
 func exists(path string) bool {
-	all, _ := filepath.Glob(path)
-	return len(all) > 0
+	_, err := os.Stat(path)
+	return err == nil
 }
 
-func meetingsIn(folder string) (tests []string, err error) {
+// testsIn returns all tests in a folder, and those that start goroutines.
+func testsIn(folder string) (all, racing []string, err error) {
 	files, _ := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	calls, starts := map[string][]string{}, map[string]bool{} // by function
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, decl := range file.Decls {
 			f, ok := decl.(*ast.FuncDecl)
 			if !ok {
 				continue
+			}
+			if strings.HasPrefix(f.Name.Name, "Test") && f.Name.Name != "TestMain" {
+				all = append(all, f.Name.Name)
 			}
 			ast.Inspect(f, func(n ast.Node) bool {
 				switch n := n.(type) {
@@ -88,9 +107,9 @@ func meetingsIn(folder string) (tests []string, err error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(starts)) {
-		if starts[name] && strings.HasPrefix(name, "Test") && name != "TestMain" {
-			tests = append(tests, name)
+		if starts[name] && slices.Contains(all, name) {
+			racing = append(racing, name)
 		}
 	}
-	return tests, nil
+	return all, racing, nil
 }
