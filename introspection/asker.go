@@ -31,8 +31,8 @@ type asker struct {
 func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 	if showsBearer(r) {
 		g, err := s.gateway(r)
-		if err == nil && (in.Has("client_id") || in.Has("client_secret") || in.Has("client_assertion")) {
-			err = web.Invalid("The client authenticates in more than one way.")
+		if err == nil {
+			err = onlyInHeader(r, in)
 		}
 		return asker{gateway: g}, err
 	}
@@ -45,6 +45,32 @@ func (s *server) asker(r *http.Request, in url.Values) (asker, error) {
 		err = web.OAuthError{Code: web.InvalidClient, Description: "Only an app that can prove its identity can ask."}
 	}
 	return asker{app: &app}, web.AsClientError(err)
+}
+
+// askerInHeader returns who is asking if the Authorization header has a secret. Otherwise known is
+// false, and the parameters have to say it.
+func (s *server) askerInHeader(r *http.Request) (who asker, known bool, err error) {
+	if !showsBearer(r) {
+		c, err := web.ReadClientAuthentication(r, nil)
+		if err != nil || c.Secret == "" {
+			return asker{}, false, err
+		}
+	}
+	who, err = s.asker(r, nil)
+	return who, true, err
+}
+
+// onlyInHeader refuses parameters that someone whom the Authorization header has identified would
+// prove their identity with once more.
+func onlyInHeader(r *http.Request, in url.Values) error {
+	if !showsBearer(r) {
+		_, err := web.ReadClientAuthentication(r, in)
+		return err
+	}
+	if in.Has("client_id") || in.Has("client_secret") || in.Has("client_assertion") {
+		return web.Invalid("The client authenticates in more than one way.")
+	}
+	return nil
 }
 
 // onlyGateways runs serve for a gateway, and refuses everyone else.

@@ -4,12 +4,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
@@ -157,5 +161,63 @@ func TestABatchRequiresTheSameAuthentication(t *testing.T) {
 		if a := post(t, at, signed+"}"); (a.Status == http.StatusOK) != own || own && each(t, a)[0].Body["active"] != true {
 			t.Errorf("by a signature, with its own key: %v: %d %v", own, a.Status, a.Body)
 		}
+	}
+}
+
+// counted is a body that counts how much of it was read.
+type counted struct {
+	io.Reader
+
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+// TestALongBatchIsReadForKnownAskersOnly requires a long body to stay unread until the
+// Authorization header has said who asks, and of too many rows to be kept no more than it takes to refuse them.
+func TestALongBatchIsReadForKnownAskersOnly(t *testing.T) {
+	t.Parallel()
+	n := keyportertest.NewNode(t, keyportertest.Database(t))
+	gateway := keyporter.NewSecret(keyporter.SecretGateway)
+	n.PutApp(t, keyporter.App{ID: "rs", Authentication: keyporter.AppSecret, Introspects: true})
+	door := introspection.New(introspection.Config{
+		Grants: n.Grants, Checker: n.Checker, Log: slog.New(slog.DiscardHandler), Issuer: "https://keyporter.example",
+		Gateways: []introspection.Gateway{{Name: "all", Hash: gateway.Hash()}},
+	})
+	list := "[" + strings.Repeat("{},", 300_000) + "{}]"
+	basic := func(secret string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("rs:"+secret))
+	}
+	for what, c := range map[string]struct {
+		header string
+		status int
+		most   int // bytes read
+	}{
+		"nobody":           {"", 400, 64<<10 + 1},
+		"a stranger":       {"Bearer " + keyporter.NewSecret(keyporter.SecretGateway).Reveal(), 401, 0},
+		"a wrong secret":   {basic("wrong"), 401, 0},
+		"no secret":        {basic(""), 400, 64<<10 + 1},
+		"a gateway":        {"Bearer " + gateway.Reveal(), 400, 1 << 20},
+		"an app":           {basic(n.AppSecret(t, "rs").Reveal()), 400, 1 << 20},
+		"an unread header": {"Basic !", 401, 0},
+	} {
+		body := &counted{Reader: strings.NewReader(`{"tokens":` + list + `}`)}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth2/introspect/batch", body)
+		req.Header.Set("Content-Type", "application/json")
+		if c.header != "" {
+			req.Header.Set("Authorization", c.header)
+		}
+		got := httptest.NewRecorder()
+		door.ServeHTTP(got, req)
+		if got.Code != c.status || body.n > c.most {
+			t.Errorf("%s: %d after %d bytes: %s", what, got.Code, body.n, got.Body)
+		}
+	}
+	if kept, err := introspection.RowsKept(list); kept != 1001 || err != nil {
+		t.Errorf("%d rows are kept: %v", kept, err)
 	}
 }

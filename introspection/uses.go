@@ -33,9 +33,9 @@ type use struct {
 // kept. These counts show people what uses a token.
 func (s *server) uses(w http.ResponseWriter, r *http.Request, g *Gateway) error {
 	var in struct {
-		Uses []use `json:"uses"`
+		Uses rows[use] `json:"uses"`
 	}
-	if err := readJSON(w, r, &in); err != nil {
+	if err := readJSON(w, r, maxBatchBytes, &in); err != nil {
 		return err
 	}
 	if in.Uses == nil || len(in.Uses) > maxBatch {
