@@ -65,7 +65,7 @@ fmt-check:
 # With go vet's own checks in it.
 lint:
 	@echo "== lint (golangci-lint)"
-	@$(TOOL) golangci-lint run
+	@$(TOOL) golangci-lint run --allow-parallel-runners
 
 # Vale checks documents and templates; TestSentencesInGoArePlainEnglish checks Go strings by the same rules.
 prose:
@@ -79,5 +79,5 @@ vuln:
 # Other people's OAuth clients are in a module of their own, to keep their dependencies out of the product's.
 clients:
 	@echo "== other people's OAuth clients"
-	@cd oauth/clients && go tool -modfile=../../tools/go.mod golangci-lint run --disable gomoddirectives # its replace is meant
+	@cd oauth/clients && go tool -modfile=../../tools/go.mod golangci-lint run --allow-parallel-runners --disable gomoddirectives # its replace is meant
 	@go -C oauth/clients test -count=1 -timeout 10m ./...

@@ -14,8 +14,11 @@ import (
 // clients that used it since then. Tokens that are disabled, have expired, or belong to an inactive
 // user are left out. Their First and Last stay empty.
 func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToken, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	tokens, err := u.db.UsableTokens(ctx, q)
 	if err != nil {
 		return nil, err
@@ -44,8 +47,11 @@ func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 // for each token and user, by login name and then by the token's age. Tokens that are
 // disabled, have expired, or belong to an inactive user are left out.
 func (u *Usage) ActingTokens(ctx context.Context, q store.Uses) ([]store.ActingToken, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	all, err := u.db.ActingTokens(ctx, q)
 	if err != nil {
 		return nil, err
@@ -92,8 +98,11 @@ type Dependent struct {
 // Dependents returns the organizations that have organization tokens, most recently used
 // first.
 func (u *Usage) Dependents(ctx context.Context, since time.Time) ([]Dependent, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	tokens, err := u.db.OrganizationTokenUses(ctx)
 	if err != nil {
 		return nil, err

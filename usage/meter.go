@@ -15,8 +15,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// maxCallers is how many callers of one credential are kept apart in one interval.
-const maxCallers = 64
+const (
+	maxCallers = 64     // of one credential that are kept apart in one interval
+	maxFresh   = 20_000 // callers of all credentials that a node begins to keep apart in one interval
+)
 
 // Limits on what is kept of what a caller sends, in bytes.
 const (
@@ -93,8 +95,8 @@ func (c *caller) made(call *Call) bool {
 		c.actedFor == call.ActedFor && c.version == call.Version && c.api == call.API
 }
 
-// caller finds or adds the caller, and makes it the last one used.
-func (m *Meter) caller(call *Call) *caller {
+// caller finds or adds the caller, and makes it the last one used. It asks mayAdd before it adds one.
+func (m *Meter) caller(call *Call, mayAdd func() bool) *caller {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.callers {
@@ -103,8 +105,10 @@ func (m *Meter) caller(call *Call) *caller {
 			return c
 		}
 	}
-	if len(m.callers) >= maxCallers {
-		return m.other(call) // a client that sends a new agent with each call can't make us remember them all
+	// A client that sends a new agent with each call can't make us remember them all, and neither
+	// can a user with a thousand tokens.
+	if len(m.callers) >= maxCallers || !mayAdd() {
+		return m.other(call)
 	}
 	c := newCaller(call, cut(call.Agent, maxAgent))
 	m.callers = append(m.callers, c)
@@ -112,16 +116,20 @@ func (m *Meter) caller(call *Call) *caller {
 	return c
 }
 
-// other finds or adds the caller that stands for all clients beyond maxCallers. There is at most
-// one for each user and version.
+// other finds or adds the caller that stands for all clients beyond those that are kept apart.
+// There is one for each user and version, or only for each user if a client makes up versions.
 func (m *Meter) other(call *Call) *caller {
 	o := other{call.ActedFor, call.API, call.Version}
+	if len(m.others) >= maxCallers {
+		o.version = 0
+	}
 	if m.others == nil {
 		m.others = map[other]*caller{}
 	}
 	c := m.others[o]
 	if c == nil {
 		c = newCaller(call, store.OtherClients)
+		c.version = o.version
 		m.others[o] = c
 	}
 	m.last.Store(c)

@@ -18,8 +18,11 @@ func (u *Usage) Of(ctx context.Context, credential keyporter.ID) (keyporter.Toke
 
 // OfAll returns how each of the credentials was used.
 func (u *Usage) OfAll(ctx context.Context, credentials []keyporter.ID) (map[keyporter.ID]keyporter.TokenUse, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	now := u.now()
 	all, err := u.db.UsesOf(ctx, credentials, now)
 	if err != nil {

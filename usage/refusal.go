@@ -40,24 +40,33 @@ func lastOf(calls []keyporter.RefusedCall) []keyporter.RefusedCall {
 
 // RefusalsOf returns the most recent refused calls with a credential, latest first.
 func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	stored, err := u.db.RefusalsOf(ctx, credential)
 	return latest(u.refused(func(c Credential) bool { return c.ID == credential }), stored), err
 }
 
 // RefusalsIn returns the most recent refused calls in an organization, latest first.
 func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	stored, err := u.db.RefusalsIn(ctx, organization)
 	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
 }
 
 // RefusalByRequestID returns the refused call with this request ID.
 func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
-	u.writing.RLock()
-	defer u.writing.RUnlock()
+	done, err := u.share(ctx)
+	if err != nil {
+		return keyporter.RefusedCall{}, err
+	}
+	defer done()
 	stored, err := u.db.RefusalByRequestID(ctx, id)
 	if keyporter.KindOf(err) != keyporter.NotFound {
 		return stored, err

@@ -10,12 +10,12 @@ package usage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -34,8 +34,11 @@ type Usage struct {
 	dirty  map[keyporter.ID]*Meter // those with counts that aren't written, by credential; Meter.next has the others of it
 	shared map[keyporter.ID]*Meter
 
-	// writing is held while counts move from memory to the database, and shared by whoever
-	// reads both: otherwise they would see the counts of a batch twice, or not at all.
+	fresh    atomic.Int64 // callers that were first seen since the last flush
+	maxFresh int64        // how many of them are kept apart
+
+	// writing is held while a step's counts move from memory to the database, and shared by
+	// whoever reads both: otherwise they would see those counts twice, or not at all.
 	writing sync.RWMutex
 }
 
@@ -44,7 +47,7 @@ func New(db *store.DB, now func() time.Time) *Usage {
 	if now == nil {
 		now = time.Now
 	}
-	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, shared: map[keyporter.ID]*Meter{}}
+	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, shared: map[keyporter.ID]*Meter{}, maxFresh: maxFresh}
 }
 
 // Run writes the counts every ten seconds until ctx ends, and then the last of them.
@@ -72,7 +75,7 @@ func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
 func (u *Usage) Count(m *Meter, call *Call) {
 	c := m.last.Load()
 	if c == nil || !c.made(call) {
-		c = m.caller(call)
+		c = m.caller(call, u.mayKeepApart)
 	}
 	c.lastAt.Store(call.At.UnixMilli())
 	if call.Refusal == nil {
@@ -84,47 +87,102 @@ func (u *Usage) Count(m *Meter, call *Call) {
 	u.mark(m)
 }
 
+// Counts are written in steps, so that whoever has many calls counted makes others wait for one
+// step at most.
+const (
+	stepRows    = 100              // of a step; the last credential may exceed it
+	stepTimeout = 10 * time.Second // what a step hasn't written by then is given back
+)
+
+// mayKeepApart reports whether one more caller can be kept apart until the next flush.
+func (u *Usage) mayKeepApart() bool { return u.fresh.Add(1) <= u.maxFresh }
+
 // Flush writes the counts and the refused calls that are in memory. If it can't, they stay
 // there until the next time.
 func (u *Usage) Flush(ctx context.Context) error {
-	u.writing.Lock()
-	defer u.writing.Unlock()
-	all := u.take()
-	if len(all) == 0 {
+	u.fresh.Store(0)
+	u.mu.Lock()
+	ids := slices.Sorted(maps.Keys(u.dirty)) // so that two nodes that write the same ones never deadlock
+	u.mu.Unlock()
+	if len(ids) == 0 {
 		return nil
 	}
-	var uses []store.Use
-	var refusals []keyporter.RefusedCall
-	for _, t := range all {
-		uses = append(uses, t.uses()...)
-		refusals = append(refusals, t.refused...)
-	}
-	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
-	err := u.db.Do(ctx, func(tx *store.Tx) error { return errors.Join(tx.AddUses(ctx, uses), tx.AddRefusals(ctx, refusals)) })
-	if err != nil {
-		u.giveBack(all)
-		return fmt.Errorf("write counts: %w", err)
+	for len(ids) > 0 {
+		n, err := u.flushStep(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("write counts: %w", err)
+		}
+		ids = ids[n:]
 	}
 	u.forget()
 	return nil
 }
 
-// take empties the meters, sorted by credential, so that two nodes that write the same ones
-// never deadlock. A call counted meanwhile is taken now or next time.
-func (u *Usage) take() []taken {
-	u.mu.Lock()
-	dirty := u.dirty
-	u.dirty = make(map[keyporter.ID]*Meter, len(dirty))
-	u.mu.Unlock()
+// flushStep writes the counts of the first n credentials.
+func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err error) {
+	u.writing.Lock()
+	defer u.writing.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	var all []taken
-	for _, id := range slices.Sorted(maps.Keys(dirty)) {
-		for m := dirty[id]; m != nil; {
-			next := m.next
-			m.next = nil
-			m.dirty.Store(false) // from here on a call puts it on the new list
-			all = append(all, m.take())
-			m = next
+	var uses []store.Use
+	var refusals []keyporter.RefusedCall
+	for n < len(ids) && len(uses)+len(refusals) < stepRows {
+		for _, t := range u.take(ids[n]) {
+			all = append(all, t)
+			uses = append(uses, t.uses()...)
+			refusals = append(refusals, t.refused...)
 		}
+		n++
+	}
+	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
+	err = u.db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.AddUses(ctx, uses); err != nil {
+			return err
+		}
+		return tx.AddRefusals(ctx, refusals)
+	})
+	if err != nil {
+		u.giveBack(all)
+	}
+	return n, err
+}
+
+// share waits for the step that is being written, if any, and keeps the next one from beginning
+// until done is called. It returns an error if ctx ends first.
+func (u *Usage) share(ctx context.Context) (done func(), err error) {
+	if u.writing.TryRLock() {
+		return u.writing.RUnlock, nil
+	}
+	shared := make(chan struct{})
+	go func() {
+		u.writing.RLock()
+		close(shared)
+	}()
+	select {
+	case <-shared:
+		return u.writing.RUnlock, nil
+	case <-ctx.Done():
+		go func() {
+			<-shared
+			u.writing.RUnlock()
+		}()
+		return nil, fmt.Errorf("wait for counts to be written: %w", ctx.Err())
+	}
+}
+
+// take empties the meters of a credential. A call counted meanwhile is taken now or next time.
+func (u *Usage) take(id keyporter.ID) (all []taken) {
+	u.mu.Lock()
+	m := u.dirty[id]
+	delete(u.dirty, id)
+	u.mu.Unlock()
+	for m != nil {
+		next := m.next
+		m.next = nil
+		m.dirty.Store(false) // from here on a call puts it on the list again
+		all = append(all, m.take())
+		m = next
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package usage_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -221,4 +222,82 @@ func TestReadingCountsWritesNothing(t *testing.T) {
 			t.Errorf("a page wrote %+v, %v", use, err)
 		}
 	})
+}
+
+// TestAPageWaitsForCountsNoLongerThanItMay asks for a page while counts can't be written.
+func TestAPageWaitsForCountsNoLongerThanItMay(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		locked, release := make(chan struct{}), make(chan struct{})
+		var jobs sync.WaitGroup
+		jobs.Go(func() {
+			_ = w.DB.Do(t.Context(), func(tx *store.Tx) error {
+				err := tx.AddUses(t.Context(), []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}})
+				close(locked)
+				<-release
+				return err
+			})
+		})
+		<-locked
+		w.call(w.ofUser, 0, 1)
+		jobs.Go(func() { w.flush(t) })
+		keyportertest.Eventually(t, "a page gives up", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			_, err := w.counts.Of(ctx, w.user.ID)
+			return errors.Is(err, context.DeadlineExceeded)
+		})
+		close(release)
+		jobs.Wait()
+		if use, err := w.counts.Of(t.Context(), w.user.ID); err != nil || use.Allowed != 2 {
+			t.Errorf("%d calls, %v", use.Allowed, err)
+		}
+	})
+}
+
+// TestMadeUpVersionsFillNothing calls with a new agent and a new version each time.
+func TestMadeUpVersionsFillNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		const calls = 1000
+		for i := range calls {
+			w.counts.Count(w.ofUser, &usage.Call{At: w.Clock.Now(), Agent: fmt.Sprint("agent-", i), API: "esign", Version: 6 + i})
+		}
+		before := w.DB.Statements()
+		w.flush(t)
+		if n := w.DB.Statements() - before; n > 400 {
+			t.Errorf("%d statements for one token", n)
+		}
+		if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || use.Allowed != calls {
+			t.Errorf("%d of %d calls, %v", use.Allowed, calls, err)
+		}
+	})
+}
+
+// TestAUserWithManyTokensFillsNothing expects clients to be told apart only as long as a node sees
+// few new ones, however many credentials they use.
+func TestAUserWithManyTokensFillsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.counts.LimitFresh(10)
+	meters := make([]*usage.Meter, 20)
+	for i := range meters {
+		meters[i] = w.meter(w.user, keyporter.CredentialUserToken)
+		for agent := range 10 {
+			w.counts.Count(meters[i], &usage.Call{At: w.Clock.Now(), Agent: fmt.Sprint("agent-", i, agent), API: "esign"})
+		}
+	}
+	before := w.DB.Statements()
+	w.flush(t)
+	if n := w.DB.Statements() - before; n > 100 {
+		t.Errorf("%d statements", n)
+	}
+	if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || use.Allowed != 200 || len(use.Clients) != 11 {
+		t.Errorf("%d calls of %d clients, %v", use.Allowed, len(use.Clients), err)
+	}
+	// They are told apart again after that.
+	w.counts.Count(meters[0], &usage.Call{At: w.Clock.Now(), Agent: "new", API: "esign"})
+	if use, err := w.counts.Of(t.Context(), w.user.ID); err != nil || len(use.Clients) != 12 {
+		t.Errorf("%d clients, %v", len(use.Clients), err)
+	}
 }
