@@ -77,12 +77,15 @@ func (k *keyring) public(ctx context.Context, id string) (*jose.JSONWebKey, erro
 
 // set returns all keys. For each algorithm, the one that signs comes first.
 func (k *keyring) set(ctx context.Context) (jose.JSONWebKeySet, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	now := k.grants.Now()
-	if age := now.Sub(k.readAt); age >= 0 && age < keysReread && len(k.cached.Keys) > 0 {
-		return k.cached, nil
+	k.mu.Lock()
+	cached, age := k.cached, now.Sub(k.readAt)
+	k.mu.Unlock()
+	if age >= 0 && age < keysReread && len(cached.Keys) > 0 {
+		return cached, nil
 	}
+	// Without the lock: a request must not wait for the database longer than it may. Requests
+	// that read the keys at the same time read the same ones.
 	rows, err := k.grants.SigningKeys(ctx)
 	if err == nil {
 		rows, err = k.rotate(ctx, rows, now)
@@ -99,7 +102,9 @@ func (k *keyring) set(ctx context.Context) (jose.JSONWebKeySet, error) {
 		i := signing(of(rows, alg), now)
 		set.Keys = append(append(append(set.Keys, keys[i]), keys[:i]...), keys[i+1:]...)
 	}
+	k.mu.Lock()
 	k.readAt, k.cached = now, set
+	k.mu.Unlock()
 	return set, nil
 }
 
