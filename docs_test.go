@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"maps"
 	"os"
@@ -73,6 +74,37 @@ func TestDocumentsNameExistingTests(t *testing.T) {
 	}
 }
 
+// Every name that the column "where" of docs/explanation/security.md has must be declared: one
+// of a package, or a method of a type.
+func TestTheSecurityPageNamesExistingCode(t *testing.T) {
+	declared := declaredNames(t)
+	for line := range strings.Lines(document(t, "docs/explanation/security.md")) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 {
+			continue
+		}
+		for _, match := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(cells[2], -1) {
+			if match[2] != "go" && !declared[match[1]+"."+match[2]] {
+				t.Errorf("docs/explanation/security.md names %s.%s, which doesn't exist", match[1], match[2])
+			}
+		}
+	}
+}
+
+// Every Go file that a document names with its folder must exist.
+func TestDocumentsNameExistingFiles(t *testing.T) {
+	for _, path := range markdown(t) {
+		if !strings.HasPrefix(path, "docs/") {
+			continue
+		}
+		for _, match := range regexp.MustCompile("`(\\w+/[\\w/]+\\.go)`").FindAllStringSubmatch(document(t, path), -1) {
+			if _, err := os.Stat(match[1]); err != nil {
+				t.Errorf("%s names %s, which doesn't exist", path, match[1])
+			}
+		}
+	}
+}
+
 func document(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -87,30 +119,16 @@ func document(t *testing.T, path string) string {
 func namedTests(t *testing.T) map[string][]string {
 	t.Helper()
 	tests := map[string][]string{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && path != "." && strings.HasPrefix(d.Name(), ".") {
-			return fs.SkipDir
-		}
+	eachGoFile(t, func(path string, file *ast.File) {
 		if !strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
+			return
 		}
 		for _, decl := range file.Decls {
 			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
 				tests[f.Name.Name] = textsIn(f)
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	scripts, err := filepath.Glob("oauth/clients/*_*")
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +137,57 @@ func namedTests(t *testing.T) map[string][]string {
 		tests["TestScripts"] = append(tests["TestScripts"], filepath.Base(path))
 	}
 	return tests
+}
+
+// declaredNames has every function, method, and type outside the tests as package.name, and
+// every method also as type.name.
+func declaredNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	eachGoFile(t, func(path string, file *ast.File) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		for _, decl := range file.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				names[file.Name.Name+"."+d.Name.Name] = true
+				if d.Recv != nil {
+					names[strings.TrimPrefix(types.ExprString(d.Recv.List[0].Type), "*")+"."+d.Name.Name] = true
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if s, ok := spec.(*ast.TypeSpec); ok {
+						names[file.Name.Name+"."+s.Name.Name] = true
+					}
+				}
+			}
+		}
+	})
+	return names
+}
+
+func eachGoFile(t *testing.T, f func(path string, file *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err == nil {
+			f(path, file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func textsIn(n ast.Node) (texts []string) {

@@ -43,11 +43,11 @@ are reported at once.
 		return ""
 	})
 	none := func(string) string { return "" }
-	fmt.Fprint(&doc, "\n## One of apis\n\n")
+	fmt.Fprint(&doc, "\n## Fields of an API\n\n")
 	fields(t, &doc, "../verify/api.go", "API", none)
-	fmt.Fprint(&doc, "\n## One of routes\n\n")
+	fmt.Fprint(&doc, "\n## Fields of a route\n\n")
 	fields(t, &doc, "../verify/api.go", "Route", none)
-	fmt.Fprint(&doc, "\n## One of gateways\n\n")
+	fmt.Fprint(&doc, "\n## Fields of a gateway\n\n")
 	fields(t, &doc, "gateway.go", "Gateway", none)
 	fmt.Fprint(&doc, "\n## An example\n\n```yaml\n"+exampleFile+"```\n")
 	const path = "../docs/reference/configuration.md"
