@@ -107,8 +107,8 @@ func headings() map[int]string {
 		http.StatusForbidden:           "You can’t do that",
 		http.StatusNotFound:            "Not found",
 		http.StatusMethodNotAllowed:    "Method not allowed",
-		http.StatusConflict:            "That has changed in the meantime",
-		http.StatusTooManyRequests:     "Too often",
+		http.StatusConflict:            "This was changed while you were editing",
+		http.StatusTooManyRequests:     "Too many attempts",
 		http.StatusServiceUnavailable:  "Not available right now",
 		http.StatusInternalServerError: "Something went wrong",
 	}

@@ -67,7 +67,7 @@ func expiryForm(r *http.Request, t keyporter.Token) form {
 
 func deleteForm(r *http.Request, row tokenRow) form {
 	f := formOf(r, "delete")
-	f.Heading, f.Submit, f.DoneText, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls with it are now refused.", &row
+	f.Heading, f.Submit, f.DoneText, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls that use it are now refused.", &row
 	return f
 }
 

@@ -68,9 +68,9 @@ func TestUsersWithoutAPIAccessLearnWhy(t *testing.T) {
 	}
 	v := s.signIn(t, ada)
 	page := v.get("/tokens")
-	page.want(t, http.StatusOK, "the role “Interns” blocks it for you", "Until that changes, the tokens below don’t work", `href="/refusals"`)
+	page.want(t, http.StatusOK, "your role “Interns” blocks it", "Until that changes, the tokens below don’t work", `href="/refusals"`)
 	page.wantNot(t, "/roles/"+string(blocks.ID), "Calling the API")
-	v.get("/tokens/new").want(t, http.StatusForbidden, "the role “Interns” blocks it for you") // before they fill in the form
+	v.get("/tokens/new").want(t, http.StatusForbidden, "your role “Interns” blocks it") // before they fill in the form
 	s.signIn(t, both).get("/tokens").want(t, http.StatusOK, `<a href="/roles/`+string(blocks.ID)+`"><bdi>Interns</bdi></a>`)
 
 	// Operators get links to the page that grants the feature, and to the page of their own roles.

@@ -107,7 +107,7 @@ func firstSegment(path string) string {
 }
 
 // localPath returns next if it is the path of one of our pages, and otherwise the path of the main
-// page, so that a link to the sign-in can't send people to another site afterwards.
+// page, so that a link to the sign-in can't send people to another site afterward.
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || strings.ContainsAny(next, "\\\r\n\t") {
@@ -161,7 +161,7 @@ func doneText(r *http.Request) string {
 		"image":         "Saved. The new image is live.",
 		"people":        "Saved. They can now change the app.",
 		"disconnected":  "Disconnected. Its calls are now refused.",
-		"taken":         "Taken away. It takes effect on the next call.",
+		"taken":         "Removed. It takes effect on the next call.",
 	}[r.URL.Query().Get(doneField)]
 }
 

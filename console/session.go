@@ -13,7 +13,7 @@ import (
 // signInPage is the content of the sign-in page.
 type signInPage struct {
 	Login        string // as typed
-	Next         string // path to go to afterwards
+	Next         string // path to go to afterward
 	Ended        bool   // the session has ended
 	Again        bool   // a signed-in user has to prove who they are again
 	Fresh        bool   // the same, even if they just did, or to sign in as another user

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -50,18 +51,21 @@ func useAccess(u keyporter.User, roles []keyporter.Role) Access {
 	use := keyporter.Resolve(roles, keyporter.PermissionUseAPI)
 	switch {
 	case len(use.Blocking) > 0:
-		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You can’t use the API: %s for you.", blocks(use.Blocking))}
+		return Access{About: keyporter.RoleRefs(use.Blocking), Why: fmt.Sprintf("You can’t use the API: %s.", blocks(use.Blocking))}
 	case !use.Held():
 		return Access{About: []keyporter.Ref{{Noun: "user", ID: u.ID, Name: "Your roles"}}, Why: "You can’t use the API: none of your roles grants it. An administrator of your organization can give you the role “Api User”."}
 	}
 	return Access{Allowed: true}
 }
 
-// blocks returns a sentence that says which roles block.
+// blocks returns a clause that says which of the reader's roles block.
 func blocks(roles []keyporter.Role) string {
-	text := "the role “" + roles[0].Name + "” blocks it"
-	for _, r := range roles[1:] {
-		text = "the role “" + r.Name + "” and " + text
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = "“" + r.Name + "”"
 	}
-	return text
+	if len(names) == 1 {
+		return "your role " + names[0] + " blocks it"
+	}
+	return "your roles " + strings.Join(names, " and ") + " block it"
 }

@@ -100,7 +100,7 @@ func appChanged() error {
 
 // appAuthority is what an actor may do with an app. Each right includes the ones before it.
 type appAuthority struct {
-	meets    bool // they come across it wherever apps are shown to everyone
+	canFind  bool // they come across it wherever apps are shown to everyone
 	sees     bool // all of it
 	manages  bool
 	operates bool // they run the instance
@@ -116,14 +116,14 @@ func authorityOver(ctx context.Context, q reader, actor keyporter.Actor, app key
 		return appAuthority{}, err
 	}
 	if a.operates {
-		return appAuthority{meets: true, sees: true, manages: true, operates: true}, nil
+		return appAuthority{canFind: true, sees: true, manages: true, operates: true}, nil
 	}
 	people, err := q.AppPeople(ctx, app.ID)
 	own := app.OrganizationID == a.user.OrganizationID
 	responsible := slices.Contains(people, a.user.ID) && actor.Can(keyporter.PermissionRegisterApps)
 	manages := responsible || own && a.holds(keyporter.PermissionManageOrganization)
 	sees := manages || own && a.holds(keyporter.PermissionRegisterApps)
-	return appAuthority{manages: manages, sees: sees, meets: sees || own || app.OrganizationID == ""}, err
+	return appAuthority{manages: manages, sees: sees, canFind: sees || own || app.OrganizationID == ""}, err
 }
 
 // appChange makes a change to an app that the actor may change. It returns an event without

@@ -11,7 +11,7 @@ import (
 // AppPeople is the input of SetAppPeople.
 type AppPeople struct {
 	AppID  keyporter.ID
-	Logins []string       // of the users who are to be responsible, the complete list
+	Logins []string       // of the users who will be responsible, the complete list
 	Shown  []keyporter.ID // the users who were responsible when the form was shown
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// SuspendApp refuses all tokens of an app from the next call on. Only an operator can resume
+// SuspendApp refuses all tokens of an app, starting with the next call. Only an operator can resume
 // an app that an operator suspended: the people responsible for it must not be able to undo
 // that.
 func (c *Control) SuspendApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {

@@ -45,7 +45,7 @@ func TestNoSessionOutlivesAPasswordChange(t *testing.T) {
 }
 
 // TestTheFirstOperatorEndsTheSetupLink creates the operator on the command line. Anyone who finds the
-// setup link in a log afterwards mustn't become another one.
+// setup link in a log afterward mustn't become another one.
 func TestTheFirstOperatorEndsTheSetupLink(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {

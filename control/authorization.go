@@ -42,7 +42,7 @@ func (c *Control) Judge(ctx context.Context, actor keyporter.Actor, a grants.Aut
 		// Anyone may have sent the user a device's code, so they are asked each time (RFC 8628
 		// §5.4). And any program on their machine can claim to be an app that runs there (RFC
 		// 8252 §8.6).
-		Ask: a.Asked.Consent || a.Asked.Device || impersonable(app, a.Asked.RedirectURI) || conn.ID == "" || len(unheld(app, a.Asked.Scopes, conn.Scopes)) > 0,
+		Ask: a.Asked.Consent || a.Asked.Device || impersonable(app, a.Asked.RedirectURI) || conn.ID == "" || len(missingScopes(app, a.Asked.Scopes, conn.Scopes)) > 0,
 	}, nil
 }
 
@@ -52,10 +52,10 @@ func impersonable(app keyporter.App, redirectURI string) bool {
 	return app.Authentication == keyporter.AppPublic && !strings.HasPrefix(strings.ToLower(redirectURI), "https://")
 }
 
-// unheld returns the requested scopes that the connection doesn't have and that the user
+// missingScopes returns the requested scopes that the connection doesn't have and that the user
 // couldn't have left out. An optional one that they left out isn't asked for over and over;
 // an app that wants to ask again sends prompt=consent.
-func unheld(app keyporter.App, asked, held []string) []string {
+func missingScopes(app keyporter.App, asked, held []string) []string {
 	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return slices.Contains(held, s) || optional(app, s) })
 }
 

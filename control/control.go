@@ -120,7 +120,7 @@ func (c *Control) locked(ctx context.Context, actor keyporter.Actor, organizatio
 }
 
 // asOperator is locked for what operators do. It checks that the actor is an operator before
-// taking the lock, and again once nobody can dismiss them any more.
+// taking the lock, and again once nobody can dismiss them anymore.
 func (c *Control) asOperator(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, f func(*store.Tx) error) error {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return err

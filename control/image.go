@@ -33,7 +33,7 @@ const (
 // shows a PNG that it makes from the pixels; nothing else of the file survives. If anyone
 // but an operator changes it, the app is no longer Verified.
 func (c *Control) SetAppImage(ctx context.Context, actor keyporter.Actor, id keyporter.ID, file []byte) error {
-	// Checked before the work, and again once nobody can change the answer any more.
+	// Checked before the work, and again once nobody can change the answer anymore.
 	if p, err := c.App(ctx, actor, id); err != nil {
 		return err
 	} else if !p.CanManage {
@@ -76,7 +76,7 @@ func (c *Control) AppImage(ctx context.Context, actor keyporter.Actor, id keypor
 		return nil, time.Time{}, missing(err, "image")
 	}
 	over, err := authorityOver(ctx, c.db, actor, a)
-	if err == nil && !over.meets {
+	if err == nil && !over.canFind {
 		err = notFound("image")
 	}
 	if err != nil {

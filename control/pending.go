@@ -18,7 +18,7 @@ type PendingSignIn struct {
 	State      string // the provider sends it back (RFC 6749 §10.12)
 	Nonce      string // must be in the ID token
 	Verifier   string // PKCE code verifier
-	Next       string // page to go to afterwards
+	Next       string // page to go to afterward
 	Again      bool   // a signed-in user proves again who they are
 	At         time.Time
 }
@@ -29,7 +29,7 @@ const pendingFor = 10 * time.Minute
 // ProviderSignIn is the input of BeginProviderSignIn.
 type ProviderSignIn struct {
 	Login string // email address, whose domain determines the provider
-	Next  string // page to go to afterwards
+	Next  string // page to go to afterward
 	Again bool   // a signed-in user proves again who they are
 }
 

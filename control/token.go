@@ -152,7 +152,7 @@ func (c *Control) DeleteToken(ctx context.Context, actor keyporter.Actor, id key
 }
 
 // changeToken makes one change to a token that the actor may manage, and returns the token
-// as it is afterwards. If change returns an event without a name, nothing changed and no
+// as it is afterward. If change returns an event without a name, nothing changed and no
 // event is written.
 func (c *Control) changeToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, change func(*store.Tx, *keyporter.Token) (keyporter.Event, error)) (keyporter.Token, error) {
 	var t keyporter.Token

@@ -21,7 +21,7 @@ type NewUser struct {
 // CreateUser adds an active user.
 func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewUser) (keyporter.User, error) {
 	// Checked before hashing, which is expensive, and again once nobody can change the answer
-	// any more.
+	// anymore.
 	refused := mayCreateUser(ctx, c.db, actor, in)
 	u, wrong := c.newUser(in)
 	if err := keyporter.JoinFields(refused, wrong); err != nil {

@@ -56,7 +56,7 @@ func authorizeParams(w http.ResponseWriter, r *http.Request) (url.Values, error)
 	}
 	in, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, web.Invalid("The address can't be read.")
+		return nil, web.Invalid("The query string can't be parsed.")
 	}
 	return in, nil
 }
@@ -198,7 +198,7 @@ func (s *server) settle(ctx context.Context, a grants.Authorization, req request
 	}
 	switch {
 	case d.denied:
-		return "", web.OAuthError{Code: accessDenied, Description: "The user doesn't allow it."}
+		return "", web.OAuthError{Code: accessDenied, Description: "The user denied access."}
 	case d.ask != nil:
 		return "", *d.ask
 	}

@@ -28,9 +28,9 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, path string) (ur
 	return in, app, web.AsClientError(err)
 }
 
-// await stores a request that the app sent directly until a browser brings it. at has the
+// savePending stores a request that the app sent directly until a browser brings it. at has the
 // names that find it, and when it ends. Anyone can send requests of a public app, so they are counted.
-func (s *server) await(ctx context.Context, from grants.Caller, app *keyporter.App, req request, at grants.Authorization) error {
+func (s *server) savePending(ctx context.Context, from grants.Caller, app *keyporter.App, req request, at grants.Authorization) error {
 	state, err := json.Marshal(req)
 	if err != nil {
 		return fmt.Errorf("write a request: %w", err)

@@ -41,7 +41,7 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 	}
 	req.Asked.Device = true
 	now, code, typed := s.Grants.Now(), random(), userCode()
-	err = s.await(r.Context(), from, &app, req, grants.Authorization{
+	err = s.savePending(r.Context(), from, &app, req, grants.Authorization{
 		DeviceCode: code, UserCode: grants.UserCode(typed), PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
 	})
 	if err != nil {

@@ -34,13 +34,13 @@ func (s *server) useProof(ctx context.Context, p *verify.Proof, keyHash string) 
 	case p == nil && keyHash == "":
 		return "", nil
 	case p == nil:
-		return "", web.OAuthError{Code: invalidProof, Description: "A DPoP proof is missing: what the app asks for is bound to a key."}
+		return "", web.OAuthError{Code: invalidProof, Description: "A DPoP proof is required: this grant is bound to a key."}
 	case keyHash != "" && p.KeyHash != keyHash:
-		return "", web.OAuthError{Code: invalidProof, Description: "The proof is signed with another key than the one this is bound to."}
+		return "", web.OAuthError{Code: invalidProof, Description: "The proof is signed with a different key."}
 	}
 	err := s.Grants.UseProof(ctx, p.Hash, p.ExpiresAt)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return "", web.OAuthError{Code: invalidProof, Description: "The proof was used before. Each request needs a new one."}
+		return "", web.OAuthError{Code: invalidProof, Description: "This proof was already used. Send a new one with each request."}
 	}
 	return p.KeyHash, err
 }

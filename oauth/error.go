@@ -9,21 +9,21 @@ import (
 
 // The error codes that only this door has.
 const (
-	invalidGrant         = "invalid_grant"
-	invalidScope         = "invalid_scope"
-	invalidTarget        = "invalid_target"     // RFC 8707 §2
-	invalidProof         = "invalid_dpop_proof" // RFC 9449 §5
-	accessDenied         = "access_denied"
-	loginRequired        = "login_required" // OpenID Connect Core §3.1.2.6, as the next four
-	consentRequired      = "consent_required"
-	requestNotSupported  = "request_not_supported"
-	requestURIUnsupport  = "request_uri_not_supported"
-	unsupportedResponse  = "unsupported_response_type"
-	unsupportedGrantType = "unsupported_grant_type"
-	unauthorizedClient   = "unauthorized_client"
-	authorizationPending = "authorization_pending" // RFC 8628 §3.5, as the next two
-	slowDown             = "slow_down"
-	expiredToken         = "expired_token"
+	invalidGrant           = "invalid_grant"
+	invalidScope           = "invalid_scope"
+	invalidTarget          = "invalid_target"     // RFC 8707 §2
+	invalidProof           = "invalid_dpop_proof" // RFC 9449 §5
+	accessDenied           = "access_denied"
+	loginRequired          = "login_required" // OpenID Connect Core §3.1.2.6, as the next four
+	consentRequired        = "consent_required"
+	requestNotSupported    = "request_not_supported"
+	requestURINotSupported = "request_uri_not_supported"
+	unsupportedResponse    = "unsupported_response_type"
+	unsupportedGrantType   = "unsupported_grant_type"
+	unauthorizedClient     = "unauthorized_client"
+	authorizationPending   = "authorization_pending" // RFC 8628 §3.5, as the next two
+	slowDown               = "slow_down"
+	expiredToken           = "expired_token"
 )
 
 // orFault replaces a NotFound error with f.

@@ -21,18 +21,18 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 	}
 	grant, err := s.Grants.GrantByCode(ctx, req.from, req.code)
 	if err != nil {
-		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "There is no such code, or it was used, or it has expired."})
+		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "The code doesn't exist, was already used, or has expired."})
 	}
 	return s.redeem(ctx, req, grant, func(grant *keyporter.Grant, kept grantRequest) (keyporter.AccessToken, error) {
 		switch {
 		case grant.AppID != req.app.ID:
 			return keyporter.AccessToken{}, anotherApps()
 		case req.redirectURI != kept.RedirectURI:
-			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't the one of the authorization request."}
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri doesn't match the authorization request."}
 		case !registered(&req.app, kept.RedirectURI): // it was removed since, and whoever is at that address has the code
-			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri isn't one of the app's anymore."}
-		case !answers(req.verifier, kept.CodeChallenge):
-			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't match the code_challenge of the authorization request."}
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "redirect_uri is no longer registered for this app."}
+		case !verifierMatches(req.verifier, kept.CodeChallenge):
+			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't match code_challenge."}
 		}
 		access, err := narrowed(*grant, req.scopes, req.resources)
 		if err != nil {
@@ -48,9 +48,9 @@ func anotherApps() web.OAuthError {
 	return web.OAuthError{Code: invalidGrant, Description: "It was issued to another app."}
 }
 
-// answers reports whether a verifier belongs to a challenge (RFC 7636 §4.6). A verifier without
+// verifierMatches reports whether a verifier belongs to a challenge (RFC 7636 §4.6). A verifier without
 // a challenge means that an attacker removed the challenge (RFC 9700 §4.8.2).
-func answers(verifier, challenge string) bool {
+func verifierMatches(verifier, challenge string) bool {
 	if challenge == "" {
 		return verifier == ""
 	}

@@ -41,7 +41,7 @@ func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenR
 }
 
 func noDeviceCode() web.OAuthError {
-	return web.OAuthError{Code: invalidGrant, Description: "There is no such device_code, or it was used."}
+	return web.OAuthError{Code: invalidGrant, Description: "The device_code doesn't exist or was already used."}
 }
 
 // pollDevice tells a device what it is waiting for (RFC 8628 §3.5). The first poll after its
@@ -59,9 +59,9 @@ func (s *server) pollDevice(ctx context.Context, req tokenRequest) (keyporter.Gr
 	case !waited:
 		return wait(slowDown, "Wait five seconds longer between requests from now on.")
 	case !s.Grants.Now().Before(a.ExpiresAt):
-		return wait(expiredToken, "The device_code has expired. Begin again.")
+		return wait(expiredToken, "The device_code has expired. Start over.")
 	case a.Answer.Denied:
-		return wait(accessDenied, "The user doesn't allow it.")
+		return wait(accessDenied, "The user denied access.")
 	case !a.Answer.Allowed:
 		return wait(authorizationPending, "The user hasn't answered yet.")
 	}

@@ -13,7 +13,7 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 	}
 	grant, err := s.Grants.GrantByRefreshToken(ctx, req.from, req.refreshToken)
 	if err != nil {
-		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "There is no such refresh token, or it was used, or it has expired."})
+		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "The refresh token doesn't exist, was already used, or has expired."})
 	}
 	if grant.AppID != req.app.ID {
 		return tokenResponse{}, anotherApps()

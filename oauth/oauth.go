@@ -2,9 +2,9 @@
 //
 // It owns the protocol. Each address has a row in a table, whose handler parses the request
 // once, into a struct, and returns an error that one function renders. Each grant type has a
-// file. Package control/grants decides what may happen only once, in one statement. Consent
-// and its pages belong to control and the console: a request goes from here to /connect/{id}
-// and comes back with an answer. docs/decisions/0009 has the decisions, and
+// file. What may happen only once is decided by one conditional statement in package store.
+// Consent and its pages belong to control and the console: a request goes from here to
+// /connect/{id} and comes back with an answer. docs/decisions/0009 has the decisions, and
 // docs/reference/conformance.md the rules that hold.
 package oauth
 

@@ -39,7 +39,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 		return err
 	}
 	now, name := s.Grants.Now(), random()
-	err = s.await(r.Context(), from, &app, req, grants.Authorization{Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime)})
+	err = s.savePending(r.Context(), from, &app, req, grants.Authorization{Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime)})
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 	case http.MethodPut:
 		changed, err := s.registered(in)
 		if in.ID != app.ID {
-			err = keyporter.JoinFields(err, keyporter.InvalidField("client_id", "It must be the app's own."))
+			err = keyporter.JoinFields(err, keyporter.InvalidField("client_id", "It must match the app's client_id."))
 		}
 		if err == nil {
 			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
@@ -134,14 +134,14 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	case "private_key_jwt":
 		a.Authentication = keyporter.AppKey
 	default:
-		bad(true, "token_endpoint_auth_method", "There is no such method here.")
+		bad(true, "token_endpoint_auth_method", "Unsupported method.")
 	}
 	bad(slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes(), g) }),
 		"grant_types", "They can be "+strings.Join(grantTypes(), ", ")+".")
-	bad(slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }), "response_types", "The only one here is code.")
+	bad(slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }), "response_types", "Only code is supported.")
 	bad(a.OwnTokens && a.Authentication == keyporter.AppPublic, "grant_types", "client_credentials is for apps that can prove their identity.")
 	bad(slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0, "redirect_uris", "There must be one.")
-	bad(in.KeysURI != "", "jwks_uri", "Send keys in jwks. Nothing is fetched.")
+	bad(in.KeysURI != "", "jwks_uri", "Send keys in jwks. Keyporter doesn't fetch URLs.")
 	var noScopes error
 	a.Scopes, noScopes = s.registeredScopes(in.Scope)
 	return a, keyporter.JoinFields(append(faults, checkKeys(a), noScopes, grants.CheckRegistration(&a))...)

@@ -58,7 +58,7 @@ func supported(in url.Values) error {
 	case in.Has("request"):
 		return web.OAuthError{Code: requestNotSupported, Description: "Either send the parameters or push them."}
 	case in.Has("request_uri"):
-		return web.OAuthError{Code: requestURIUnsupport, Description: "Only a pushed request_uri is accepted."}
+		return web.OAuthError{Code: requestURINotSupported, Description: "Only a pushed request_uri is accepted."}
 	case in.Get("response_type") == "":
 		return web.Invalid("response_type is missing.")
 	case in.Get("response_type") != "code":

@@ -44,7 +44,7 @@ func mayUse(app *keyporter.App, grantType string) bool {
 }
 
 func notItsGrant(grantType string) web.OAuthError {
-	return web.OAuthError{Code: unauthorizedClient, Description: "The app may not use the grant type " + grantType + "."}
+	return web.OAuthError{Code: unauthorizedClient, Description: "This app isn't allowed to use the grant type " + grantType + "."}
 }
 
 // tokenRequest is a request for tokens (RFC 6749 §3.2), as it was sent.
@@ -141,7 +141,7 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 	access, err := fits(&grant, kept)
 	if err != nil {
 		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped, and others aren't the app's
-			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was shown with something wrong"); err != nil {
+			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was presented with a wrong app, redirect URI, verifier, or proof"); err != nil {
 				return tokenResponse{}, err
 			}
 		}
@@ -160,7 +160,7 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 }
 
 func usedMeanwhile() web.OAuthError {
-	return web.OAuthError{Code: invalidGrant, Description: "It was used by another request, or has ended, in the meantime."}
+	return web.OAuthError{Code: invalidGrant, Description: "Another request used it first, or it has ended."}
 }
 
 // tokens creates an access token under a grant, and an ID token if the app asks who the user

@@ -79,7 +79,7 @@ func bearer(w http.ResponseWriter, r *http.Request) (secret, scheme string, err 
 // that is presented as a bearer token, and the other way around (RFC 9449 §7.1, §7.2).
 func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporter.AccessToken) error {
 	if strings.EqualFold(scheme, "DPoP") != (t.KeyHash != "") {
-		return web.OAuthError{Code: web.InvalidToken, Description: "Use the scheme DPoP for tokens that are bound to a key, and Bearer for others."}
+		return web.OAuthError{Code: web.InvalidToken, Description: "Use DPoP for key-bound tokens and Bearer for all others."}
 	}
 	if t.KeyHash == "" {
 		return nil
@@ -95,7 +95,7 @@ func (s *server) checkBinding(r *http.Request, secret, scheme string, t keyporte
 		return err
 	}
 	if p == nil || !p.IsFor(secret, t.KeyHash) {
-		return unproven("Send a proof for this token, signed with the key that it is bound to.")
+		return unproven("This token needs a proof signed with the key it is bound to.")
 	}
 	_, err = s.useProof(r.Context(), p, t.KeyHash)
 	if f, ok := err.(web.OAuthError); ok { //nolint:errorlint // it isn't wrapped

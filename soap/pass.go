@@ -61,7 +61,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 // failed answers if the message couldn't be forwarded, or the API didn't answer.
 func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err error) {
 	if _, ok := errors.AsType[malformed](err); ok {
-		d.notTaken(w, r, m, err)
+		d.refuseMessage(w, r, m, err)
 		return
 	}
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {

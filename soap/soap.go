@@ -121,19 +121,19 @@ func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
 	// A client that isn't authenticated yet must not hold a connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headTime))
 	if err := m.read(r.Body); err != nil {
-		d.notTaken(w, r, m, err)
+		d.refuseMessage(w, r, m, err)
 		return
 	}
 	authorization, err := readAuthorization(m.credential())
 	if err != nil {
-		d.notTaken(w, r, m, err)
+		d.refuseMessage(w, r, m, err)
 		return
 	}
 	switch {
 	case !m.calls("GetVersion_v1"):
 		d.decide(w, r, m, &authorization)
 	case !m.whole: // callers without a credential must not fill the API's memory
-		d.notTaken(w, r, m, malformed("GetVersion_v1 has no parameters"))
+		d.refuseMessage(w, r, m, malformed("GetVersion_v1 has no parameters"))
 	default:
 		d.pass(w, r, m, &verify.Decision{}) // for everyone, so without an identity
 	}
@@ -181,9 +181,9 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 // anyValue reports whether one of the values isn't empty.
 func anyValue(values []string) bool { return strings.Join(values, "") != "" }
 
-// notTaken answers a request whose body isn't a message, or not one the door accepts.
-func (d *Door) notTaken(w http.ResponseWriter, r *http.Request, m *message, err error) {
-	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message can't be read to the end."}
+// refuseMessage answers a request whose body isn't a message, or not one the door accepts.
+func (d *Door) refuseMessage(w http.ResponseWriter, r *http.Request, m *message, err error) {
+	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message ended early."}
 	if why, ok := errors.AsType[malformed](err); ok {
 		p.Detail = why.Error()
 	}

@@ -14,7 +14,7 @@ import (
 // It drops refusals of credentials that have been deleted since, and of apps of the whole
 // instance that acted for themselves.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	told := map[keyporter.ID]keyporter.ID{}
+	organizations := map[keyporter.ID]keyporter.ID{}
 	for _, c := range calls {
 		_, err := tx.exec(ctx, `
 			INSERT INTO credential_refusals (id, request_id, at, organization_id, credential_id,
@@ -28,15 +28,15 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 		if err != nil {
 			return fmt.Errorf("insert refusal: %w", explain(err))
 		}
-		told[c.CredentialID] = c.OrganizationID
+		organizations[c.CredentialID] = c.OrganizationID
 	}
-	for _, credential := range slices.Sorted(maps.Keys(told)) { // in order, so that two nodes doing this can't deadlock
+	for _, credential := range slices.Sorted(maps.Keys(organizations)) { // in order, so that two nodes doing this can't deadlock
 		_, err := tx.exec(ctx, `
 			DELETE FROM credential_refusals
 			WHERE credential_id = $1
 				AND id NOT IN (SELECT id FROM credential_refusals WHERE credential_id = $1 ORDER BY id DESC LIMIT $3)
 				AND id NOT IN (SELECT id FROM credential_refusals WHERE organization_id = $2 ORDER BY id DESC LIMIT $3)`,
-			credential, told[credential], keyporter.RefusalLimit)
+			credential, organizations[credential], keyporter.RefusalLimit)
 		if err != nil {
 			return fmt.Errorf("forget old refusals: %w", explain(err))
 		}

@@ -194,7 +194,7 @@ func (s *story) loginCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 		}
 		return fmt.Sprintf("The call names “%s”, but a user token acts only for its owner, %s.", s.login.value, s.entry.Login), userRef(&s.entry.Standing)
 	case keyporter.ReasonNoLoginName:
-		return "The call names nobody. An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP.", nil
+		return "The call has no login name. An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP.", nil
 	case keyporter.ReasonTwoLoginNames:
 		return "The call has two different login names, so it’s unclear which one was meant.", nil
 	case keyporter.ReasonNamedUnknown:
@@ -211,7 +211,7 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RulePath:
 		return fmt.Sprintf("It is a path of %s.", s.api()), nil
 	case keyporter.RuleCredential:
-		return "It carries one.", nil
+		return "It has one.", nil
 	case keyporter.RuleSecret:
 		return "Nothing suggests that it was cut off or mistyped.", nil
 	case keyporter.RuleKnown:
@@ -243,7 +243,7 @@ func (s *story) passed(r keyporter.Rule) (string, []keyporter.Ref) {
 	case keyporter.RuleProof, keyporter.RuleAppActive, keyporter.RuleAppAllowed, keyporter.RuleAudience, keyporter.RuleScope:
 		return s.accessPassed(r)
 	case keyporter.RuleNamedUser:
-		return s.named.Login + " is.", userRef(&s.named.Standing)
+		return s.named.Login + " is in the organization.", userRef(&s.named.Standing)
 	case keyporter.RuleNamedActive:
 		return s.named.Login + " is active.", nil
 	}
@@ -254,7 +254,7 @@ func (s *story) loginPassed() (string, []keyporter.Ref) {
 	login := s.login.value
 	switch {
 	case login == "" && s.entry.Kind == keyporter.CredentialAppToken:
-		return "It names nobody: the app acts for itself.", nil
+		return "It has no login name: the app acts for itself.", nil
 	case login == "" && s.entry.Access != nil:
 		return fmt.Sprintf("The app acts for %s. No name is needed.", s.entry.Login), nil
 	case login == "":

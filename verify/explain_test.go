@@ -120,8 +120,8 @@ func TestLoginNameReasonsAreExplained(t *testing.T) {
 	}{
 		{[]string{"GRACE@ACME.EXAMPLE"}, keyporter.Allowed, keyporter.RuleLoginName, "Letter case doesn’t matter"},
 		{[]string{"grace@acme.example "}, keyporter.Allowed, keyporter.RuleNamedUser, "Grace@acme.example"},
-		{nil, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "names nobody"},
-		{[]string{"  "}, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "names nobody"},
+		{nil, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "has no login name"},
+		{[]string{"  "}, keyporter.ReasonNoLoginName, keyporter.RuleLoginName, "has no login name"},
 		{[]string{"grace@acme.example", "ada@acme.example"}, keyporter.ReasonTwoLoginNames, keyporter.RuleLoginName, "two different login names"},
 		{[]string{"nobody@acme.example"}, keyporter.ReasonNamedUnknown, keyporter.RuleNamedUser, "“nobody@acme.example”"},
 		{[]string{"eve@rival.example"}, keyporter.ReasonNamedUnknown, keyporter.RuleNamedUser, "“eve@rival.example”"},

@@ -43,9 +43,9 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	case a.problem.RequestID != "":
 		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), fixFor(a)}}, nil
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "Try another token or another path."}}, nil
+		return []fault{{fmt.Sprintf("A call with the token gets %d.", a.status), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
-		return []fault{{fmt.Sprintf("A call with the token is answered %d.", a.status), "The proxy can't reach Keyporter or the API, or isn't in trusted_proxies. Its log says which."}}, nil
+		return []fault{{fmt.Sprintf("A call with the token gets %d.", a.status), "The proxy can't reach Keyporter or the API, or isn't in trusted_proxies. Its log says which."}}, nil
 	case d.echo == nil && a.status >= http.StatusBadRequest:
 		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Choose a path that answers 200, so that it shows which calls get through. Or add --echo."}}, nil
 	case d.echo != nil && got == nil:
@@ -84,9 +84,9 @@ func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
 		case d.letThrough(a, got):
 			bad(true, "A call with "+what+" reaches the API.", "The proxy must ask Keyporter about this path before it passes a call on, and treat every answer except 200 as a refusal.")
 		case a.status >= http.StatusInternalServerError:
-			bad(true, fmt.Sprintf("A call with %s is answered %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example.")
+			bad(true, fmt.Sprintf("A call with %s gets %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example.")
 		default:
-			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s is answered %d, although Keyporter said 401.", what, a.status), "Make the proxy pass on the refusal's status.")
+			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s gets %d, although Keyporter said 401.", what, a.status), "Make the proxy pass on the refusal's status.")
 			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, which tells clients what is needed.", "Make the proxy pass on that header.")
 			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has one of the proxy's pages in place of Keyporter's answer.", "Make the proxy pass on the refusal's body.")
 		}
@@ -119,7 +119,7 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 		if d.letThrough(a, got) && a.status != http.StatusMovedPermanently && a.status != http.StatusPermanentRedirect {
 			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Make the proxy ask about every path and method, not just those that match a pattern. Configure public paths in Keyporter instead."})
 		} else if d.echo == nil && c[1] == d.path && c[0] != "FOO" && !byKeyporter(a) {
-			faults = append(faults, fault{fmt.Sprintf("%s %s is answered %d without a token, and not by Keyporter. If that was the API, it is open.", c[0], c[1], a.status), "Make the proxy ask about every method. If the proxy itself refuses this one, --echo shows it."})
+			faults = append(faults, fault{fmt.Sprintf("%s %s gets %d without a token, and not from Keyporter. If that was the API, it is open.", c[0], c[1], a.status), "Make the proxy ask about every method. If the proxy itself refuses this one, --echo shows it."})
 		}
 	}
 	return faults, nil

@@ -84,7 +84,7 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 		},
 		{
 			"a refusal is lost", "nginx/keyporter.conf", "error_page 403 = @keyporter_refused;", "",
-			[]string{"is answered 403, although Keyporter said 401", "without WWW-Authenticate", "one of the proxy's pages"},
+			[]string{"gets 403, although Keyporter said 401", "without WWW-Authenticate", "one of the proxy's pages"},
 		},
 		{
 			"one path isn't guarded", "nginx/keyporter.conf", "location = /keyporter {", "location ~ /$ { proxy_pass http://" + e.api + "; }\nlocation = /keyporter {",
@@ -199,7 +199,7 @@ func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	}
 	open := "location @open { proxy_pass " + api.URL + "; }\nlocation / { error_page 418 = @open; if ($request_method = POST) { return 418; }"
 	out, err := e.examine(t, keyportertest.StartNginx(t, strings.Replace(text, "location / {", open, 1)))
-	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "POST /shop/orders is answered 422 without a token, and not by Keyporter") {
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "POST /shop/orders gets 422 without a token, and not from Keyporter") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -122,7 +122,7 @@ func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explan
 func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 	call, t, err := x.Refusal(ctx, keyporter.Command(), x.request)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return fmt.Errorf("%w A running Keyporter writes them every ten seconds", err)
+		return fmt.Errorf("%w A running Keyporter saves refused calls every ten seconds.", err) //nolint:revive,staticcheck // sentences for people
 	}
 	if err != nil {
 		return err

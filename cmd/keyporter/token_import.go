@@ -94,6 +94,6 @@ func printImport(cmd *cobra.Command, done control.Import, dry bool) error {
 	if done.Deleted > 0 {
 		deleted = fmt.Sprintf(", %d deleted since they were imported", done.Deleted)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d %s (%d switched on, %d off), %d there already%s\n", done.New, verb, done.Enabled, done.New-done.Enabled, done.There, deleted)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d %s (%d switched on, %d off), %d already there%s\n", done.New, verb, done.Enabled, done.New-done.Enabled, done.There, deleted)
 	return nil
 }

@@ -21,7 +21,7 @@ function parse(html) {
   return new DOMParser().parseFromString(html, "text/html").body;
 }
 
-// ask returns the answer to a request for a part of a page, or nothing when it told the
+// ask returns the answer to a request for a part of a page, or nothing when it showed the
 // reader what went wrong.
 async function ask(address, options = {}) {
   let answer, body;
@@ -29,7 +29,7 @@ async function ask(address, options = {}) {
     answer = await fetch(address, { ...options, headers: { "Keyporter-Fragment": "1" } });
     body = parse(await answer.text());
   } catch {
-    say("Keyporter can’t be reached. Load the page again to see how things are.");
+    say("Keyporter can’t be reached. Reload the page to see the current state.");
     return;
   }
   if (answer.status === 401) {
@@ -132,7 +132,7 @@ document.addEventListener("change", (event) => {
   settle = setTimeout(() => preview(form), 150);
 });
 
-// What the form before has done is said once, not again when the page is loaded anew.
+// What the form before has done is said once, not again when the page is reloaded.
 if (location.search.includes("done=")) {
   const address = new URL(location);
   address.searchParams.delete("done");

@@ -36,7 +36,7 @@ func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthenti
 	app, itsOwn, err := g.AppWithSecret(ctx, keyporter.ID(c.ClientID), c.Secret)
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound || err == nil && app.State != keyporter.AppActive:
-		return keyporter.App{}, unauthorized("There is no app with this client_id, or it doesn't work.")
+		return keyporter.App{}, unauthorized("No active app has this client_id.")
 	case err != nil:
 		return keyporter.App{}, err
 	case app.Authentication == keyporter.AppKey:
@@ -44,9 +44,9 @@ func (g *Grants) AuthenticateApp(ctx context.Context, c keyporter.ClientAuthenti
 	case app.Authentication == keyporter.AppSecret && c.Secret == "":
 		err = unauthorized("client_secret is missing.")
 	case app.Authentication == keyporter.AppSecret && !itsOwn:
-		err = unauthorized("The client_secret isn't one of the app's.")
+		err = unauthorized("The client_secret is wrong.")
 	case app.Authentication == keyporter.AppPublic && (c.Secret != "" || c.Assertion != ""):
-		err = unauthorized("This app is registered without a secret.")
+		err = unauthorized("This app is registered as a public client.")
 	}
 	if err != nil {
 		return keyporter.App{}, err
@@ -74,14 +74,14 @@ func (g *Grants) checkAssertion(ctx context.Context, app keyporter.App, c keypor
 	case claims.ID == "" || claims.Expiry == nil:
 		return unauthorized("The client_assertion lacks jti or exp.")
 	case claims.Expiry.Time().Sub(now) > assertionLifetime:
-		return unauthorized("The client_assertion lives for longer than an hour.")
+		return unauthorized("The client_assertion is valid for more than an hour.")
 	case claims.ValidateWithLeeway(jwt.Expected{Time: now}, leeway) != nil:
-		return unauthorized("The client_assertion isn't valid now. Is the app's clock right?")
+		return unauthorized("The client_assertion has expired or isn't valid yet. Check the app's clock.")
 	}
 	used := keyporter.HashSecret("app " + string(app.ID) + "\x00" + claims.ID)
 	err = g.UseProof(ctx, used, claims.Expiry.Time().Add(2*leeway))
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return unauthorized("The client_assertion was used before; each request needs a new one.")
+		return unauthorized("This client_assertion was already used. Send a new one with each request.")
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 		return a, err
 	}
 	if a.Authentication != was.Authentication {
-		return a, keyporter.InvalidField("token_endpoint_auth_method", "It can't be changed. Register another app.")
+		return a, keyporter.InvalidField("token_endpoint_auth_method", "It can't be changed. Register a new app.")
 	}
 	a.ID, a.OrganizationID, a.CreatedAt, a.Dynamic, a.Webhook = was.ID, was.OrganizationID, was.CreatedAt, true, was.Webhook
 	a.State = keyporter.AppQuarantined
