@@ -24,17 +24,13 @@ func (tx *Tx) InsertAccessToken(ctx context.Context, t keyporter.AccessToken, ha
 	return err
 }
 
-// InsertOwnAccessToken writes a new access token under a grant of the app's own with the same
-// scopes, resources and key, which ends no earlier, and reports whether there is such a grant. If
-// the app was deleted, the error is NotFound.
-func (tx *Tx) InsertOwnAccessToken(ctx context.Context, app keyporter.ID, t keyporter.AccessToken, hash keyporter.SecretHash) (written bool, err error) {
-	return tx.insertAccessToken(ctx, insertAccessToken+`
-		AND g.id = (SELECT id FROM grants
-			WHERE app_id = $8 AND connection_id IS NULL AND scopes = $3 AND resources = $4 AND key_hash = $5 AND ends_at >= $7 AND revoked_at = 0
-			ORDER BY ends_at DESC, id LIMIT 1)`, t, hash, app)
+// InsertOwnAccessToken writes a new access token under the grant that PutOwnGrant has made for
+// own, if that ends no earlier, and reports whether it does.
+func (tx *Tx) InsertOwnAccessToken(ctx context.Context, own keyporter.Grant, t keyporter.AccessToken, hash keyporter.SecretHash) (written bool, err error) {
+	return tx.insertAccessToken(ctx, insertAccessToken+` AND g.own_key = $8 AND g.ends_at >= $7`, t, hash, ownKey(own))
 }
 
-func (tx *Tx) insertAccessToken(ctx context.Context, query string, t keyporter.AccessToken, hash keyporter.SecretHash, under keyporter.ID) (written bool, err error) {
+func (tx *Tx) insertAccessToken(ctx context.Context, query string, t keyporter.AccessToken, hash keyporter.SecretHash, under any) (written bool, err error) {
 	n, err := tx.exec(ctx, query,
 		hash[:], t.ID, strings.Join(t.Scopes, " "), strings.Join(t.Resources, " "), t.KeyHash, millis(t.CreatedAt), millis(t.ExpiresAt), under)
 	if err != nil {

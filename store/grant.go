@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,30 @@ func (tx *Tx) InsertGrant(ctx context.Context, g keyporter.Grant, code, device *
 		return fmt.Errorf("insert grant: %w", explainChild(err))
 	}
 	return nil
+}
+
+// PutOwnGrant writes a grant of an app's own, and returns its ID. If there is one that gives the
+// same, that one keeps its ID and ends no earlier than g. If its app doesn't exist anymore, the
+// error is NotFound.
+func (tx *Tx) PutOwnGrant(ctx context.Context, g keyporter.Grant) (keyporter.ID, error) {
+	id, err := one(ctx, tx.q, scanString[keyporter.ID], `
+		INSERT INTO grants (id, app_id, own_key, scopes, resources, key_hash, request,
+			code_expires_at, code_used_at, device_expires_at, device_used_at, created_at, ends_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, $8, $9, 0)
+		ON CONFLICT (own_key) WHERE own_key IS NOT NULL AND revoked_at = 0
+		DO UPDATE SET ends_at = CASE WHEN excluded.ends_at > grants.ends_at THEN excluded.ends_at ELSE grants.ends_at END
+		RETURNING id`,
+		g.ID, g.AppID, ownKey(g), strings.Join(g.Scopes, " "), strings.Join(g.Resources, " "), g.KeyHash, g.Request, millis(g.CreatedAt), millis(g.EndsAt))
+	if err != nil {
+		return "", fmt.Errorf("put grant: %w", explainChild(err))
+	}
+	return id, nil
+}
+
+// ownKey returns what identifies a grant of an app's own: what it gives, and to whom.
+func ownKey(g keyporter.Grant) []byte {
+	key := sha256.Sum256([]byte(strings.Join([]string{string(g.AppID), strings.Join(g.Scopes, " "), strings.Join(g.Resources, " "), g.KeyHash}, "\x00")))
+	return key[:]
 }
 
 func hashOrNull(h *keyporter.SecretHash) any {

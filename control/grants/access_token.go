@@ -46,20 +46,23 @@ func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessTo
 }
 
 // IssueOwnToken writes an access token that an app gets for itself (RFC 6749 §4.4). Those
-// with the same scopes, resources, and key share a grant, which is made when there is none.
+// with the same scopes, resources, and key share a grant, which is made when there is none. It
+// always ends soon: an app may bind each token to another key, and never come back with it.
 // If the app was deleted in the meantime, the error is NotFound.
 func (g *Grants) IssueOwnToken(ctx context.Context, from Caller, own keyporter.Grant, t NewAccessToken) error {
 	if t.Secret == "" {
 		return nil
 	}
 	now, hash := g.now(), keyporter.HashSecret(t.Secret)
-	own.ID, own.CreatedAt, own.EndsAt = keyporter.NewID(now), now, now.Add(max(g.lives.Grant, g.lives.AccessToken))
+	own.ID, own.CreatedAt = keyporter.NewID(now), now
+	own.EndsAt = now.Add(2 * g.lives.AccessToken) // so that not every token has to extend it
+	own.Scopes, own.Resources = sorted(own.Scopes), sorted(own.Resources)
 	own.Request = g.sealer.Seal(grantPurpose(own.ID), nil)
 	row := g.row(own, t)
 	return g.db.Do(ctx, func(tx *store.Tx) error {
-		written, err := tx.InsertOwnAccessToken(ctx, own.AppID, row, hash)
+		written, err := tx.InsertOwnAccessToken(ctx, own, row, hash)
 		if err == nil && !written {
-			if err = tx.InsertGrant(ctx, own, nil, nil); err == nil {
+			if row.GrantID, err = tx.PutOwnGrant(ctx, own); err == nil {
 				err = tx.InsertAccessToken(ctx, row, hash)
 			}
 		}
@@ -68,6 +71,11 @@ func (g *Grants) IssueOwnToken(ctx context.Context, from Caller, own keyporter.G
 		}
 		return tx.InsertEvent(ctx, g.tokenEvent(from, own, row))
 	})
+}
+
+// sorted returns the words once each, in an order that doesn't depend on the caller's.
+func sorted(words []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(words)))
 }
 
 func (g *Grants) tokenEvent(from Caller, under keyporter.Grant, t keyporter.AccessToken) keyporter.Event {
