@@ -237,3 +237,22 @@ func TestWebhooksOnlyReachPublicAddresses(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLogDoesNotHaveAddressesOfWebhooks because many of them have a secret in their path or query.
+func TestTheLogDoesNotHaveAddressesOfWebhooks(t *testing.T) {
+	t.Parallel()
+	d := newWorld(t, keyportertest.Database(t))
+	app := d.App(t, keyporter.App{Webhook: "https://127.0.0.1:1/hooks/in-path?token=in-query"})
+	if _, err := d.Control.SetWebhookSecret(t.Context(), keyporter.Command(), app.ID); err != nil {
+		t.Fatal(err)
+	}
+	must(t, d.Control.Disconnect(t.Context(), keyporter.Command(), d.Connect(t, d.ada, app).ID))
+	var log bytes.Buffer
+	s := notify.NewSender(d.DB, notify.Options{Now: d.Clock.Now, Sealer: keyportertest.Sealer(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	must(t, s.Send(t.Context()))
+	for text, want := range map[string]bool{string(app.ID): true, "only public addresses are called": true, "in-path": false, "in-query": false} {
+		if strings.Contains(log.String(), text) != want {
+			t.Errorf("%q in the log: %v\n%s", text, !want, log.String())
+		}
+	}
+}

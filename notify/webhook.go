@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ func (s *Sender) post(ctx context.Context, d store.Delivery) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.To, strings.NewReader(d.Body))
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	at := strconv.FormatInt(s.now().Unix(), 10)
 	mac := hmac.New(sha256.New, key)
@@ -88,11 +89,20 @@ func (s *Sender) post(ctx context.Context, d store.Delivery) error {
 	req.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	res, err := s.client.Do(req)
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	_ = res.Body.Close() // only the status matters
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return fmt.Errorf("the answer was %d", res.StatusCode)
 	}
 	return nil
+}
+
+// withoutAddress returns an error of a call without the address in it, which may contain a secret
+// and would be in the log.
+func withoutAddress(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }
