@@ -3,7 +3,11 @@ package keyporter_test
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,14 +89,44 @@ func TestIDsSortByAge(t *testing.T) {
 	})
 }
 
+// reasons returns every Reason that decision.go declares.
+func reasons(t *testing.T) (all []keyporter.Reason) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "decision.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || len(v.Values) != 1 {
+			return true
+		}
+		of, isName := v.Type.(*ast.Ident)
+		value, isText := v.Values[0].(*ast.BasicLit)
+		if !isName || of.Name != "Reason" || !isText {
+			return true
+		}
+		text, err := strconv.Unquote(value.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text != "" { // the call was allowed
+			all = append(all, keyporter.Reason(text))
+		}
+		return true
+	})
+	if len(all) < 30 {
+		t.Fatalf("only %d reasons were found", len(all))
+	}
+	return all
+}
+
 func TestRefusalsFollowRFC6750(t *testing.T) {
-	for _, r := range []keyporter.Reason{
-		keyporter.ReasonUnavailable, keyporter.ReasonNoRoute, keyporter.ReasonBadPath, keyporter.ReasonNoCredential, keyporter.ReasonAmbiguous,
-		keyporter.ReasonUnknown, keyporter.ReasonNotAccepted, keyporter.ReasonDisabled, keyporter.ReasonExpired, keyporter.ReasonUserInactive,
-		keyporter.ReasonOrganization, keyporter.ReasonFlag, keyporter.ReasonNotGranted, keyporter.ReasonBlocked, keyporter.ReasonLoginName,
-		keyporter.ReasonVersion, keyporter.ReasonNoOrganizationTokens, keyporter.ReasonNoLoginName, keyporter.ReasonTwoLoginNames,
-		keyporter.ReasonNamedUnknown, keyporter.ReasonNamedInactive, keyporter.ReasonNamedNotGranted, keyporter.ReasonNamedBlocked, "one that nobody knows",
-	} {
+	const unknown keyporter.Reason = "one that nobody knows"
+	for _, r := range append(reasons(t), unknown) {
+		if r != unknown && r != keyporter.ReasonUnavailable && r.Refusal().Text == unknown.Refusal().Text {
+			t.Errorf("%s has no refusal of its own", r)
+		}
 		refusal := r.Refusal()
 		if refusal.Status < 400 || refusal.Text == "" {
 			t.Errorf("%s: %+v", r, refusal)

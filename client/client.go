@@ -93,9 +93,10 @@ type Client struct {
 	memory *memory
 	uses   uses
 
-	outageLogged atomic.Int64 // when logOutage last logged, in Unix seconds
-	stop         context.CancelFunc
-	jobs         sync.WaitGroup
+	outageLogged  atomic.Int64 // when logOutage last logged, in Unix seconds
+	reportTimeout atomic.Int64 // nanoseconds
+	stop          context.CancelFunc
+	jobs          sync.WaitGroup
 }
 
 // New returns a Client, or an error if cfg is invalid. It doesn't wait for Keyporter, which may
@@ -146,6 +147,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Mode == Decide {
 		c.jobs.Go(func() { c.follow(ctx) })
 	}
+	c.reportTimeout.Store(int64(reportTimeout))
 	c.jobs.Go(func() { c.report(ctx) })
 	return c, nil
 }

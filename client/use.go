@@ -17,6 +17,8 @@ const (
 	// reportTimeout is how long reporting may take, also when the Client is closed. No call waits
 	// for it, and what isn't reported by then is lost, so it gets more time than a question.
 	reportTimeout = reportEvery
+	// reportRows is how many uses are reported at a time. Keyporter writes them in one transaction.
+	reportRows = 100
 	// maxUses is how many uses a shard tells apart between two reports. Calls beyond that are
 	// counted without their User-Agent and address.
 	maxUses = 1000
@@ -146,7 +148,7 @@ func (c *Client) report(ctx context.Context) {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
-		in, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+		in, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.reportTimeout.Load()))
 		c.reportUses(in)
 		cancel()
 	}
@@ -170,7 +172,7 @@ func (c *Client) reportUses(ctx context.Context) {
 			Credential: n.credential, Connection: n.connection, App: n.app, Login: n.login, Agent: cleanText(n.agent, maxAgent), Address: cleanText(n.address, maxAddress),
 			API: c.cfg.API, Version: n.version, LastAt: n.last, Allowed: n.allowed, Refused: n.refused,
 		})
-		if len(rows) == maxBatch {
+		if len(rows) == reportRows {
 			send()
 		}
 	}

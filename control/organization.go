@@ -120,7 +120,10 @@ func (c *Control) OrganizationByID(ctx context.Context, actor keyporter.Actor, i
 		return OrganizationSummary{}, missing(err, "organization")
 	}
 	s, err := c.summaries(ctx, o)
-	return s[0], err
+	if err != nil {
+		return OrganizationSummary{}, err
+	}
+	return s[0], nil
 }
 
 // TokensInUse returns how many tokens of an organization work and were used recently. An
