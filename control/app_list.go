@@ -77,7 +77,7 @@ func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([
 	if err != nil {
 		return nil, err
 	}
-	find := store.AppList{All: a.operates, PersonID: a.user.ID, State: l.State, Before: l.Before, Limit: MaxPage}
+	find := store.AppList{All: a.operates, PersonID: responsible(a, actor), State: l.State, Before: l.Before, Limit: MaxPage}
 	if a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization) {
 		find.OrganizationID = a.user.OrganizationID
 	}
@@ -91,6 +91,15 @@ func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([
 		all[i] = ListedApp{App: a, Organization: organizations[a.OrganizationID]}
 	}
 	return all, err
+}
+
+// responsible returns who may be responsible for the apps that the actor sees: a credential that
+// can't register apps doesn't see those of its owner.
+func responsible(a authority, actor keyporter.Actor) keyporter.ID {
+	if !actor.Can(keyporter.PermissionRegisterApps) {
+		return ""
+	}
+	return a.user.ID
 }
 
 // organizationsOf returns the names of the organizations that apps belong to.

@@ -465,4 +465,15 @@ func TestWhoSeesWhichApps(t *testing.T) {
 			t.Errorf("%s: %+v, %v", user.Login, p, err)
 		}
 	}
+	// A credential of someone responsible for an app sees it only if it can register apps.
+	for p, want := range map[keyporter.Permission]int{keyporter.PermissionManageTokens: 0, keyporter.PermissionRegisterApps: 1} {
+		for _, user := range []keyporter.User{d.dev, d.ada} {
+			actor := keyporter.Actor{Kind: keyporter.ActorCredential, User: user, CredentialID: "01token", Rights: keyporter.Rights{Management: []keyporter.Permission{p}}}
+			list, err := d.Control.Apps(t.Context(), actor, control.AppList{})
+			powers, perr := d.Control.Powers(t.Context(), actor)
+			if err != nil || perr != nil || len(list) != want || powers.SeeApps != (want > 0) {
+				t.Errorf("a credential of %s with %s sees %v, %v, %v, %v", user.Login, p, list, powers.SeeApps, err, perr)
+			}
+		}
+	}
 }

@@ -70,9 +70,9 @@ func (c *Control) discretion(ctx context.Context, actor keyporter.Actor) (discre
 func (d discretion) hides(t Credential, rule keyporter.Rule, login string) bool {
 	switch rule {
 	case keyporter.RulePermission:
-		return !d.all && t.OwnerID != d.actor.User.ID
+		return !d.all && !d.actor.Is(t.OwnerID)
 	case keyporter.RuleNamedPermission:
-		return !d.all && !names.Same(login, d.actor.User.Login)
+		return !d.all && (!d.actor.SignedIn() || !names.Same(login, d.actor.User.Login))
 	}
 	return false
 }

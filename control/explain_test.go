@@ -48,6 +48,29 @@ func TestExplanationsHideOtherUsersRoles(t *testing.T) {
 	}
 }
 
+// TestExplanationsHideRolesFromCredentials explains a call on behalf of a user to them, and to a
+// program with their credential, which can do no more than it was given.
+func TestExplanationsHideRolesFromCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	blocked := keyportertest.UseAPI(keyporter.EffectBlock)
+	blocked.Effects[keyporter.PermissionManageOrganizationTokens] = keyporter.EffectGrant
+	bob := keyportertest.User(t, w.Control, "Acme", "bob@acme.example")
+	keyportertest.SetRoles(t, w.Node, bob, blocked)
+	keyportertest.SetRoles(t, w.Node, w.ada, keyportertest.UseAPI(keyporter.EffectGrant))
+	token, _ := keyportertest.OrganizationToken(t, w.Control, w.ada, "Archive")
+	program := keyporter.Actor{Kind: keyporter.ActorCredential, User: bob, CredentialID: "01token", Rights: keyporter.Rights{Management: []keyporter.Permission{keyporter.PermissionManageOrganizationTokens}}}
+	for sees, actor := range map[bool]keyporter.Actor{true: keyportertest.Session(bob), false: program} {
+		x, err := w.Control.Explain(t.Context(), actor, token.ID, &verify.Request{Method: "GET", Path: "/Api/v5/x", UserLoginName: []string{bob.Login}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := x.Steps[len(x.Steps)-1]; last.Rule != keyporter.RuleNamedPermission || (len(last.About) > 0) != sees {
+			t.Errorf("%s: %+v", actor.Kind, last)
+		}
+	}
+}
+
 func TestExplainNeedsAChecker(t *testing.T) {
 	w := newWorld(t, keyportertest.Database(t))
 	token, _ := keyportertest.Token(t, w.Control, w.ada, "Nightly")
