@@ -175,3 +175,33 @@ func TestUserInfoAcceptsTheTokenInAForm(t *testing.T) {
 		t.Errorf("in the address: %v", a)
 	}
 }
+
+// TestAnAppThatAnOperatorSuspendedCanNotDeleteItself also tries it with what was read before the
+// suspension. The operator can still delete it.
+func TestAnAppThatAnOperatorSuspendedCanNotDeleteItself(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		ctx, w := t.Context(), newWorld(t, url, func(c *keyportertest.DoorsForApps) { c.Register = true })
+		made, err := w.Grants.RegisterApp(ctx, grants.Caller{}, keyporter.App{Name: "Tool", Authentication: keyporter.AppPublic, RedirectURIs: []string{"https://tool.example/cb"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := made.App.ID
+		w.SetAppState(t, id, keyporter.AppActive)
+		if err := w.Control.SuspendApp(ctx, keyporter.Command(), id); err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodDelete, w.URL+"/oauth2/register/"+string(id), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+made.Token)
+		keyportertest.Refused(t, keyportertest.Do(t, req), 403, "access_denied")
+		if err := w.Grants.DeleteRegisteredApp(ctx, grants.Caller{}, made.App); keyporter.KindOf(err) != keyporter.Forbidden {
+			t.Errorf("read before it was suspended: %v", err)
+		}
+		if err := w.Control.DeleteApp(ctx, keyporter.Command(), id); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -103,9 +103,17 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 	return a, err
 }
 
-// DeleteRegisteredApp deletes an app that registered itself, with everything it got.
+// DeleteRegisteredApp deletes an app that registered itself, with everything it got. If an operator
+// has suspended the app, the error is Forbidden: the operator may want to look into what it did.
 func (g *Grants) DeleteRegisteredApp(ctx context.Context, from Caller, a keyporter.App) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
+		now, err := tx.LockApp(ctx, a.ID)
+		if err != nil {
+			return missing(err, "app")
+		}
+		if now.State == keyporter.AppSuspended && now.SuspendedByOperator {
+			return keyporter.Refuse(keyporter.Forbidden, "This app is suspended. Only an operator can delete it.")
+		}
 		if err := tx.DeleteApp(ctx, a.ID); err != nil {
 			return missing(err, "app")
 		}
