@@ -87,7 +87,7 @@ func (c *console) example(r *http.Request) string {
 	if path == "" {
 		path = "/…"
 	}
-	return "curl -H 'ApiToken: YOUR_TOKEN' " + c.address(r) + path
+	return "curl -i -H 'ApiToken: YOUR_TOKEN' " + c.address(r) + path
 }
 
 func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
