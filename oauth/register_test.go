@@ -205,3 +205,52 @@ func TestAnAppThatAnOperatorSuspendedCanNotDeleteItself(t *testing.T) {
 		}
 	})
 }
+
+// TestARegistrationHasFewKeys requires at least one key, and no more than somebody has who replaces theirs.
+func TestARegistrationHasFewKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	key := strings.TrimSuffix(strings.TrimPrefix(keyportertest.NewProofKey(t).Set(), `{"keys":[`), `]}`)
+	for n, status := range map[int]int{0: 400, 1: 201, 10: 201, 11: 400, 300: 400} {
+		keys := strings.TrimSuffix(strings.Repeat(key+",", n), ",")
+		body := `{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[` + keys + `]}}`
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/oauth2/register", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		a := keyportertest.Do(t, req)
+		if a.Status != status || status == 400 && a.Text("error") != "invalid_client_metadata" {
+			t.Errorf("%d keys: %d %v", n, a.Status, a.Body)
+		}
+	}
+}
+
+// TestARequestIsShort requires an authorization request, pushed or not, to have bounds as a whole,
+// because it is stored for anyone.
+func TestARequestIsShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	long := strings.Repeat("x", 8000)
+	many := request("public", keyportertest.Verifier())
+	for range 900 {
+		many.Add("resource", keyportertest.Resource)
+	}
+	for what, c := range map[string]struct {
+		form url.Values
+		ok   bool
+	}{
+		"a long state":      {request("public", keyportertest.Verifier(), "state", long), true},
+		"three long values": {request("public", keyportertest.Verifier(), "state", long, "nonce", long, "login_hint", long), false},
+		"many resources":    {many, false},
+	} {
+		a := w.Post(t, "/oauth2/par", c.form)
+		if (a.Status == http.StatusCreated) != c.ok || !c.ok && a.Text("error") != "invalid_request" {
+			t.Errorf("%s, pushed: %d %v", what, a.Status, a.Body)
+		}
+		to, status, _ := w.Stranger(t).Browse(t, "/oauth2/authorize?"+c.form.Encode())
+		if to == nil || strings.HasPrefix(to.Path, "/connect/") != c.ok || !c.ok && to.Query().Get("error") != "invalid_request" {
+			t.Errorf("%s: %d", what, status)
+		}
+	}
+}

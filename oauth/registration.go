@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -147,6 +148,9 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	return a, keyporter.JoinFields(append(faults, checkKeys(a), noScopes, grants.CheckRegistration(&a))...)
 }
 
+// maxKeys is how many keys an app can have, as in control: enough to replace them one by one.
+const maxKeys = 10
+
 func checkKeys(a keyporter.App) error {
 	var set jose.JSONWebKeySet
 	switch {
@@ -156,6 +160,8 @@ func checkKeys(a keyporter.App) error {
 		return keyporter.InvalidField("jwks", "Keys are for private_key_jwt.")
 	case json.Unmarshal([]byte(a.Keys), &set) != nil || slices.ContainsFunc(set.Keys, func(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() }):
 		return keyporter.InvalidField("jwks", "It must be a JWK Set with public keys only.")
+	case len(set.Keys) == 0 || len(set.Keys) > maxKeys:
+		return keyporter.InvalidField("jwks", fmt.Sprintf("It must have 1 to %d keys.", maxKeys))
 	}
 	return nil
 }

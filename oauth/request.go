@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,6 +32,9 @@ type request struct {
 func (s *server) readRequest(ctx context.Context, in url.Values, app *keyporter.App, to destination) (request, error) {
 	req := request{destination: to, Nonce: in.Get("nonce"), CodeChallenge: in.Get("code_challenge"), KeyHash: in.Get("dpop_jkt")}
 	if err := supported(in); err != nil {
+		return req, err
+	}
+	if err := checkSize(in); err != nil {
 		return req, err
 	}
 	if err := checkPKCE(in, app); err != nil {
@@ -65,6 +69,23 @@ func supported(in url.Values) error {
 		return web.OAuthError{Code: unsupportedResponse, Description: "response_type must be code."}
 	case !slices.Contains([]string{"", "query", "form_post"}, in.Get("response_mode")):
 		return web.Invalid("response_mode must be query or form_post.")
+	}
+	return nil
+}
+
+// maxRequest is how many bytes the parameters of a request have in all, because anyone can have us
+// store one: an app's client_id isn't secret.
+const maxRequest = 16 << 10
+
+func checkSize(in url.Values) error {
+	size := 0
+	for name, values := range in {
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	if size > maxRequest {
+		return web.Invalid(fmt.Sprintf("The request is longer than %d KiB.", maxRequest>>10))
 	}
 	return nil
 }
