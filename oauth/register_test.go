@@ -254,3 +254,28 @@ func TestARequestIsShort(t *testing.T) {
 		}
 	}
 }
+
+// TestARegistrationHasEachScopeOnce also limits what an error repeats of the scopes that don't exist.
+func TestARegistrationHasEachScopeOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	register := func(scope string) keyportertest.Answer {
+		body := `{"redirect_uris":["https://a.example/cb"],"token_endpoint_auth_method":"none","scope":"` + scope + `"}`
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/oauth2/register", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		return keyportertest.Do(t, req)
+	}
+	a := register(strings.Repeat("file.read envelope.read ", 2000))
+	app, err := w.Grants.App(t.Context(), keyporter.ID(a.Text("client_id")))
+	if err != nil || len(app.Scopes) != 2 || a.Text("scope") != "file.read envelope.read" {
+		t.Errorf("%v: %d scopes, %v", a, len(app.Scopes), err)
+	}
+	a = register(strings.Repeat("x ", 20_000) + "y")
+	keyportertest.Refused(t, a, 400, "invalid_client_metadata")
+	if text := a.Text("error_description"); len(text) > 100 {
+		t.Errorf("the error repeats too much: %s", text)
+	}
+}

@@ -166,6 +166,9 @@ func checkKeys(a keyporter.App) error {
 	return nil
 }
 
+// maxUnknown is how many unknown scopes an app learns about at once.
+const maxUnknown = 10
+
 // registeredScopes returns the scopes that the app may ask for: those that it names, or all
 // of the operator's.
 func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, err error) {
@@ -178,9 +181,12 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 	var unknown []string
 	for name := range strings.FieldsSeq(names) {
 		if _, ok := keyporter.FindScope(s.Scopes, name); !ok {
-			unknown = append(unknown, name)
+			if unknown = append(unknown, name); len(unknown) == maxUnknown {
+				break
+			}
+		} else if scope := (keyporter.AppScope{Name: name}); !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
 		}
-		scopes = append(scopes, keyporter.AppScope{Name: name})
 	}
 	if unknown != nil {
 		return nil, keyporter.InvalidField("scope", "There is no "+strings.Join(unknown, ", ")+".")
