@@ -43,7 +43,7 @@ func run(ctx context.Context, targets []string) error {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	defer end()
-	r.tests(ctx, server, "all tests", "./...")
+	r.tests(ctx, server, "all tests", "./verify", "./cmd/keyporter", "./console", "./...") // those that take longest first
 	var beside sync.WaitGroup // clients mostly wait
 	beside.Go(func() { r.targetBeside(ctx, "clients") })
 	r.tests(ctx, server, "with the race detector, whole packages", append([]string{"-race"}, wholePackages()...)...)

@@ -39,8 +39,8 @@ func makeTarget(name string) *exec.Cmd {
 // tests runs go test.
 func (r *report) tests(ctx context.Context, server, name string, args ...string) {
 	fmt.Println("==", name)
-	// Run twice as many tests at once as packages, because many tests wait.
-	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-parallel=4", "-timeout=20m"}, args...)...))
+	// Run more packages and more tests at once than there are processors, because many tests wait.
+	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-p=3", "-parallel=4", "-timeout=20m"}, args...)...))
 	cmd.Env = append(os.Environ(), server)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
