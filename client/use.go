@@ -143,20 +143,22 @@ type wireUse struct {
 func (c *Client) report(ctx context.Context) {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
-	for ctx.Err() == nil {
+	for {
 		select {
-		case <-ctx.Done():
+		case <-ctx.Done(): // also if that happened during a report, which doesn't have the latest calls
+			c.reportUses(ctx)
+			return
 		case <-tick.C:
+			c.reportUses(ctx)
 		}
-		in, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.reportTimeout.Load()))
-		c.reportUses(in)
-		cancel()
 	}
 }
 
-// reportUses sends the counts to Keyporter. If that fails, they are lost: the request may have
-// arrived even so, and sending it again would count its calls twice.
+// reportUses sends the counts to Keyporter, also when ctx has ended. If that fails, they are lost:
+// the request may have arrived even so, and sending it again would count its calls twice.
 func (c *Client) reportUses(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.reportTimeout.Load()))
+	defer cancel()
 	var rows []wireUse
 	send := func() {
 		if len(rows) == 0 {

@@ -44,7 +44,7 @@ func run(ctx context.Context, targets []string) error {
 	}
 	defer end()
 	r.tests(ctx, server, "all tests", "./verify", "./cmd/keyporter", "./console", "./...") // those that take longest first
-	var beside sync.WaitGroup // clients mostly wait
+	var beside sync.WaitGroup                                                              // clients mostly wait
 	beside.Go(func() { r.targetBeside(ctx, "clients") })
 	r.tests(ctx, server, "with the race detector, whole packages", append([]string{"-race"}, wholePackages()...)...)
 	r.tests(ctx, server, "with the race detector, where goroutines meet", racing.arguments()...)
