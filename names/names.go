@@ -2,7 +2,7 @@
 // apps and organizations, and the login names of users.
 //
 // It owns the rules for when two names are the same and which names are valid. Nothing else
-// folds letter case or looks for invisible characters. The database keeps names unique: it
+// folds letter case, normalizes, or looks for invisible characters. The database keeps names unique: it
 // stores the Key of each.
 package names
 
@@ -12,15 +12,32 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/keyporter/keyporter"
 )
 
-// Key returns the form in which names and logins are compared. It ignores letter case. The
-// database stores keys under unique indexes, so changing this function takes a migration.
+// Key returns the form in which names and logins are compared. It ignores letter case,
+// characters that show nothing, and how a character is encoded: é as one code point or two,
+// full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). The database stores keys under
+// unique indexes, so changing this function takes a migration.
 func Key(name string) string {
-	// Upper case first: it unifies letters with several lower-case forms (ς and σ, ſ and s).
-	return strings.ToLower(strings.ToUpper(name))
+	key := norm.NFKD.String(name)
+	for range 2 { // folding can undo normalization
+		key = norm.NFKD.String(fold(key))
+	}
+	return norm.NFKC.String(strings.Map(func(r rune) rune {
+		if ignorable(r) {
+			return -1
+		}
+		return r
+	}, key))
 }
+
+// fold removes letter case. Upper case first: it unifies what cases.Fold keeps apart, such as
+// ı and i, and the two cases of Cherokee.
+func fold(s string) string { return cases.Fold().String(strings.ToUpper(s)) }
 
 // Same reports whether two names or logins are the same.
 func Same(a, b string) bool { return a == b || Key(a) == Key(b) }
@@ -40,7 +57,7 @@ func Parse(field, name string) (string, error) {
 		return "", keyporter.InvalidField(field, "The name is too long. The limit is 100 characters.")
 	case strings.ContainsFunc(name, invisible):
 		return "", keyporter.InvalidField(field, "The name contains control characters or invisible characters.")
-	case !strings.ContainsFunc(name, unicode.IsGraphic):
+	case strings.TrimFunc(Key(name), unicode.IsSpace) == "":
 		return "", keyporter.InvalidField(field, "Enter a visible name.")
 	}
 	return name, nil
@@ -52,7 +69,7 @@ func ParseLogin(login string) (string, error) {
 	login = strings.TrimFunc(login, unicode.IsSpace)
 	local, domain, ok := strings.Cut(login, "@")
 	bad := func(r rune) bool {
-		return unicode.IsSpace(r) || invisible(r) || strings.ContainsRune(`<>"',;:()[]\`, r)
+		return unicode.IsSpace(r) || invisible(r) || ignorable(r) || strings.ContainsRune(`<>"',;:()[]\`, r)
 	}
 	switch {
 	case login == "":
@@ -81,17 +98,22 @@ func ParseText(field, text string, limit int) (string, error) {
 	return text, nil
 }
 
-// invisible reports whether a character can make a name look like another one, or break a
-// line: control characters, and marks that change the writing direction. The joiners that some
-// scripts and emoji need are allowed.
+// invisible reports whether a character has no place in a name: control characters, line
+// breaks, and characters that show nothing or change the writing direction. The joiners and
+// variation selectors that some scripts and emoji need are allowed; Key ignores them.
 func invisible(r rune) bool {
-	const zeroWidthNonJoiner, zeroWidthJoiner = '\u200c', '\u200d'
-	switch {
-	case r == zeroWidthJoiner || r == zeroWidthNonJoiner:
+	switch r {
+	case '\u200c', '\u200d', '\ufe0e', '\ufe0f': // zero-width non-joiner and joiner, text and emoji style
 		return false
-	case unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r):
+	case '\u2800': // an empty Braille cell
 		return true
-	default:
-		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 	}
+	return ignorable(r) || unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp)
+}
+
+// ignorable reports whether a character shows nothing by itself (Default_Ignorable_Code_Point
+// of the Unicode Character Database).
+func ignorable(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
 	"github.com/keyporter/keyporter"
@@ -31,6 +32,13 @@ func TestNames(t *testing.T) {
 		"a\u200bb":         "",
 		"\u200d":           "",
 		"para\u2029graph":  "",
+		"❤\ufe0f":          "❤\ufe0f",
+		"a\u3164b":         "",
+		"\u3164":           "",
+		"\u115f\u1160":     "",
+		"a\ufe01b":         "",
+		"\u2800":           "",
+		"a\u034fb":         "",
 	} {
 		got, err := names.Parse("token", in)
 		if got != want && err == nil || (err == nil) != (want != "") {
@@ -46,7 +54,7 @@ func TestLogins(t *testing.T) {
 	for in, ok := range map[string]bool{
 		"ada@acme.example": true, " Ada@Acme.Example ": true, "ünïcode@exämple.de": true, "a+b.c@d": true,
 		"": false, "ada": false, "@acme.example": false, "ada@": false, "a@b@c": false, "ada @acme.example": false, "ada@acme\r\n.example": false,
-		"<ada@acme.example>": false, `"ada"@acme.example`: false, "ada@acme.example\x00": false, strings.Repeat("a", 251) + "@b.c": false, "\xff@b.c": false,
+		"<ada@acme.example>": false, `"ada"@acme.example`: false, "ada@acme.example\x00": false, "a\u200dda@acme.example": false, "ada\ufe0f@acme.example": false, "ada\u3164@acme.example": false, strings.Repeat("a", 251) + "@b.c": false, "\xff@b.c": false,
 	} {
 		if _, err := names.ParseLogin(in); (err == nil) != ok {
 			t.Errorf("ParseLogin(%q): %v", in, err)
@@ -54,11 +62,14 @@ func TestLogins(t *testing.T) {
 	}
 }
 
-func TestTheKeyOnlyIgnoresLetterCase(t *testing.T) {
+func TestTheKeyIgnoresLetterCaseAndEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "s")
-		if names.Key(s) != names.Key(strings.ToUpper(s)) || names.Key(names.Key(s)) != names.Key(s) {
-			t.Fatalf("%q has the key %q, its capitals to %q", s, names.Key(s), names.Key(strings.ToUpper(s)))
+		want := names.Key(s)
+		for _, same := range []string{want, strings.ToUpper(norm.NFKD.String(s)), norm.NFC.String(s), norm.NFD.String(s), norm.NFKC.String(s), norm.NFKD.String(s)} {
+			if got := names.Key(same); got != want {
+				t.Fatalf("%q has the key %q, but %q has %q", s, want, same, got)
+			}
 		}
 	})
 }
@@ -66,14 +77,15 @@ func TestTheKeyOnlyIgnoresLetterCase(t *testing.T) {
 // TestStoredKeysStayValid pins the keys that databases already have under unique indexes.
 func TestStoredKeysStayValid(t *testing.T) {
 	for name, key := range map[string]string{
-		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "straße", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
-		"ſecret": "secret", "İstanbul": "istanbul", "ı": "i", "\u212aelvin": "kelvin", "ﬁle": "ﬁle", "Ǆ": "ǆ", "e\u0301": "e\u0301", "\u00c9": "\u00e9", "": "",
+		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "strasse", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
+		"ſecret": "secret", "İstanbul": "i\u0307stanbul", "ı": "i", "Ᏸ": "ᏸ", "\u212aelvin": "kelvin", "ﬁle": "file", "Ǆ": "dž", "e\u0301": "\u00e9", "\u00c9": "\u00e9",
+		"ａｄａ＠ａｃｍｅ．ｅｘａｍｐｌｅ": "ada@acme.example", "a\u00a0b": "a b", "👩\u200d👧": "👩👧", "❤\ufe0f": "❤", "a\u3164b": "ab", "": "",
 	} {
 		if got := names.Key(name); got != key {
 			t.Errorf("%q has the key %q, want %q", name, got, key)
 		}
 	}
 	if !names.Same("Nightly Export", "nightly export") || names.Same("nightly export", "nightly-export") {
-		t.Error("letter case is all that doesn't count")
+		t.Error("letter case counts, or a hyphen doesn't")
 	}
 }

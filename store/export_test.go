@@ -3,11 +3,25 @@ package store
 import (
 	"context"
 	"database/sql"
+
+	"github.com/keyporter/keyporter"
 )
 
 // SetSchemaVersion pretends that a newer release has used the database.
 func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
 	_, err := tx.exec(ctx, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, $2)`, v, true)
+	return err
+}
+
+// ForgetSchemaVersion makes the next Open run a migration again.
+func (tx *Tx) ForgetSchemaVersion(ctx context.Context, v int) error {
+	_, err := tx.exec(ctx, `DELETE FROM goose_db_version WHERE version_id = $1`, v)
+	return err
+}
+
+// SetKey stores the key that an earlier release had for a name.
+func (tx *Tx) SetKey(ctx context.Context, table, column string, id keyporter.ID, key string) error {
+	_, err := tx.exec(ctx, `UPDATE `+table+` SET `+column+` = $2 WHERE id = $1`, id, key)
 	return err
 }
 

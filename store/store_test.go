@@ -144,6 +144,56 @@ func TestTakenNamesAreConflicts(t *testing.T) {
 	})
 }
 
+// TestNamesGetTodaysKeys opens a database from before names.Key normalized.
+func TestNamesGetTodaysKeys(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		ada, token, _ := acme(t, db)
+		user := func(id keyporter.ID, login string, after time.Duration) keyporter.User {
+			return keyporter.User{ID: id, OrganizationID: ada.OrganizationID, Login: login, Active: true, CreatedAt: noon.Add(after)}
+		}
+		token.ID, token.Name = "token-of-rene", "Straße"
+		token.OwnerID = "rene"
+		do(t, db, func(tx *store.Tx) error {
+			return errors.Join(
+				tx.InsertUser(t.Context(), user("rene", "rene\u0301@acme.example", 0), ""),
+				tx.InsertUser(t.Context(), user("later", "ﬁle@acme.example", 2), ""),
+				tx.InsertToken(t.Context(), token, keyporter.SecretHash{7}),
+				tx.SetKey(t.Context(), "users", "login_key", "rene", "rene\u0301@acme.example"),
+				tx.SetKey(t.Context(), "users", "login_key", "later", "ﬁle@acme.example"),
+				tx.SetKey(t.Context(), "tokens", "name_key", "token-of-rene", "straße"),
+				tx.InsertUser(t.Context(), user("earlier", "file@acme.example", 1), ""),
+				tx.ForgetSchemaVersion(t.Context(), 9),
+			)
+		})
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+
+		var log bytes.Buffer
+		db, err := store.Open(t.Context(), url, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		for login, want := range map[string]keyporter.ID{
+			"ren\u00e9@acme.example": "rene", "RENE\u0301@acme.example": "rene", "file@acme.example": "earlier", "ﬁle@acme.example": "earlier", "ada@acme.example": "ada",
+		} {
+			if got, err := db.UserByLogin(t.Context(), login); err != nil || got.ID != want {
+				t.Errorf("%q is %q, %v; want %q", login, got.ID, err, want)
+			}
+		}
+		if got := strings.Count(log.String(), "level=WARN"); got != 1 || !strings.Contains(log.String(), "id=later") {
+			t.Errorf("logged %s", log.String())
+		}
+		token.ID, token.Name = "new", "STRASSE"
+		if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
+			t.Errorf("a second token with the same name: %v", err)
+		}
+	})
+}
+
 func TestAFailedTransactionLeavesNothing(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
