@@ -16,6 +16,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,8 @@ type Config struct {
 	// Log receives a message when Keyporter becomes unreachable, and when it is back. By default,
 	// nothing is logged.
 	Log *slog.Logger
+
+	reportEvery, reportTimeout time.Duration // zero: the constants; tests set them
 }
 
 const (
@@ -93,10 +96,9 @@ type Client struct {
 	memory *memory
 	uses   uses
 
-	outageLogged  atomic.Int64 // when logOutage last logged, in Unix seconds
-	reportTimeout atomic.Int64 // nanoseconds
-	stop          context.CancelFunc
-	jobs          sync.WaitGroup
+	outageLogged atomic.Int64 // when logOutage last logged, in Unix seconds
+	stop         context.CancelFunc
+	jobs         sync.WaitGroup
 }
 
 // New returns a Client, or an error if cfg is invalid. It doesn't wait for Keyporter, which may
@@ -114,12 +116,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("silence, grace, and size can't be negative")
 	}
 	cfg.Address = strings.TrimSuffix(cfg.Address, "/")
-	if cfg.Silence == 0 {
-		cfg.Silence = defaultSilence
-	}
-	if cfg.Size == 0 {
-		cfg.Size = defaultSize
-	}
+	cfg.Silence = cmp.Or(cfg.Silence, defaultSilence)
+	cfg.Size = cmp.Or(cfg.Size, defaultSize)
+	cfg.reportEvery = cmp.Or(cfg.reportEvery, reportEvery)
+	cfg.reportTimeout = cmp.Or(cfg.reportTimeout, reportTimeout)
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteIP
 	}
@@ -147,7 +147,6 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Mode == Decide {
 		c.jobs.Go(func() { c.follow(ctx) })
 	}
-	c.reportTimeout.Store(int64(reportTimeout))
 	c.jobs.Go(func() { c.report(ctx) })
 	return c, nil
 }

@@ -2,5 +2,10 @@ package client
 
 import "time"
 
-// WaitForReports sets how long reporting may take.
-func (c *Client) WaitForReports(d time.Duration) { c.reportTimeout.Store(int64(d)) }
+// SetReports sets how often uses are reported, and how long that may take.
+func (cfg *Config) SetReports(every, timeout time.Duration) {
+	cfg.reportEvery, cfg.reportTimeout = every, timeout
+}
+
+// Stop is the beginning of Close.
+func (c *Client) Stop() { c.stop() }

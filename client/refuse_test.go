@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,8 +94,7 @@ func TestATokenIsForOneAPI(t *testing.T) {
 func TestManyClientsAreReported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
-	c := w.client(t)
-	c.WaitForReports(time.Minute) // the machine may be busy
+	c := w.client(t, func(cfg *client.Config) { cfg.SetReports(time.Minute, time.Minute) }) // the machine may be busy
 	api := c.Handler(client.Rules{}, echo)
 	const calls = 1200
 	for i := range calls {
@@ -107,6 +107,44 @@ func TestManyClientsAreReported(t *testing.T) {
 		t.Errorf("%d of %d calls are counted, %v", use.Allowed, calls, err)
 	}
 }
+
+// TestClosingDuringAReportLosesNoCounts makes a call while a report is under way that hasn't
+// this call, and closes the client before the report ends.
+func TestClosingDuringAReportLosesNoCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	reporting, goOn := make(chan bool), make(chan bool)
+	first := sync.OnceFunc(func() {
+		close(reporting)
+		<-goOn
+	})
+	c := w.client(t, func(cfg *client.Config) {
+		cfg.SetReports(10*time.Millisecond, time.Minute)
+		cfg.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/uses") {
+				first()
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})
+	})
+	api := c.Handler(client.Rules{}, echo)
+	for range 2 {
+		if rec := call(t, api, "ApiToken", w.secret.Reveal()); rec.Code != 200 {
+			t.Fatal(rec.Code)
+		}
+		<-reporting
+	}
+	c.Stop()
+	close(goOn)
+	c.Close()
+	if use, err := w.DB.UseOf(t.Context(), w.token.ID, w.Clock.Now()); err != nil || use.Allowed != 2 {
+		t.Errorf("%d of 2 calls are counted, %v", use.Allowed, err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestMalformedLoginNamesAreRefused checks that they don't look like an outage of Keyporter.
 func TestMalformedLoginNamesAreRefused(t *testing.T) {

@@ -141,7 +141,7 @@ type wireUse struct {
 
 // report reports uses at regular intervals, and one last time when ctx ends.
 func (c *Client) report(ctx context.Context) {
-	tick := time.NewTicker(reportEvery)
+	tick := time.NewTicker(c.cfg.reportEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -157,7 +157,7 @@ func (c *Client) report(ctx context.Context) {
 // reportUses sends the counts to Keyporter, also when ctx has ended. If that fails, they are lost:
 // the request may have arrived even so, and sending it again would count its calls twice.
 func (c *Client) reportUses(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Duration(c.reportTimeout.Load()))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.reportTimeout)
 	defer cancel()
 	var rows []wireUse
 	send := func() {
