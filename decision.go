@@ -127,52 +127,6 @@ const (
 	ReasonNamedBlocked         Reason = "named_user.blocked"
 )
 
-// Rule returns the rule that fails with r. ReasonUnknown covers RuleSecret too, and returns
-// RuleKnown. So does ReasonUnavailable, because RuleKnown is the first to need the state.
-func (r Reason) Rule() Rule {
-	switch r {
-	case ReasonNoRoute, ReasonBadPath:
-		return RulePath
-	case ReasonNoCredential, ReasonAmbiguous:
-		return RuleCredential
-	case ReasonProof, ReasonBound, ReasonNotBound:
-		return RuleProof
-	case ReasonNotAccepted, ReasonVersion:
-		return RuleAccepted
-	case ReasonDisabled:
-		return RuleEnabled
-	case ReasonExpired:
-		return RuleNotExpired
-	case ReasonAppSuspended:
-		return RuleAppActive
-	case ReasonUserInactive:
-		return RuleUserActive
-	case ReasonOrganization:
-		return RuleOrganization
-	case ReasonFlag:
-		return RuleFlag
-	case ReasonNoOrganizationTokens:
-		return RuleOrganizationTokens
-	case ReasonAppNotAllowed:
-		return RuleAppAllowed
-	case ReasonNotGranted, ReasonBlocked:
-		return RulePermission
-	case ReasonLoginName, ReasonNoLoginName, ReasonTwoLoginNames:
-		return RuleLoginName
-	case ReasonAudience:
-		return RuleAudience
-	case ReasonScope:
-		return RuleScope
-	case ReasonNamedUnknown:
-		return RuleNamedUser
-	case ReasonNamedInactive:
-		return RuleNamedActive
-	case ReasonNamedNotGranted, ReasonNamedBlocked:
-		return RuleNamedPermission
-	}
-	return RuleKnown
-}
-
 // Refusal is what a reason means to the caller.
 type Refusal struct {
 	Status int    // HTTP status: 400, 401, 403, 404 or 503
@@ -180,84 +134,58 @@ type Refusal struct {
 	Text   string // one sentence
 }
 
+// refusals says which rule fails with each reason, and what the caller sees.
+var refusals = map[Reason]struct {
+	rule    Rule
+	refusal Refusal
+}{
+	ReasonUnavailable:          {RuleKnown, Refusal{503, "", "The request can't be checked right now. Try again soon."}},
+	ReasonNoRoute:              {RulePath, Refusal{404, "", "There is no API at this address."}},
+	ReasonBadPath:              {RulePath, Refusal{400, "invalid_request", "The path is ambiguous. Send it without dot segments, double slashes, or encoded separators."}},
+	ReasonNoCredential:         {RuleCredential, Refusal{401, "", "This API needs an API token."}}, // RFC 6750 §3.1: no error code without a credential
+	ReasonAmbiguous:            {RuleCredential, Refusal{400, "invalid_request", "The request carries more than one credential. Send only one."}},
+	ReasonUnknown:              {RuleKnown, Refusal{401, "invalid_token", "The token is not valid."}},
+	ReasonNotAccepted:          {RuleAccepted, Refusal{403, "insufficient_scope", "This API version doesn't accept this kind of credential."}},
+	ReasonVersion:              {RuleAccepted, Refusal{403, "insufficient_scope", "Organization tokens only work on REST versions 1 to 5. Use a user token or an app for this version."}},
+	ReasonDisabled:             {RuleEnabled, Refusal{401, "invalid_token", "This token is switched off. Its owner can switch it on under API Tokens and Apps."}},
+	ReasonExpired:              {RuleNotExpired, Refusal{401, "invalid_token", "This token has expired."}},
+	ReasonProof:                {RuleProof, Refusal{401, "invalid_dpop_proof", "The DPoP proof is missing, was used before, or doesn't match this call, this token, or the current time."}},
+	ReasonBound:                {RuleProof, Refusal{401, "invalid_token", "This token is bound to a key. Send it with the DPoP scheme and a proof."}},
+	ReasonNotBound:             {RuleProof, Refusal{401, "invalid_token", "This token is not bound to a key. Send it with the Bearer scheme."}},
+	ReasonAppSuspended:         {RuleAppActive, Refusal{401, "invalid_token", "The app this token was issued to is suspended or not yet approved."}},
+	ReasonAppNotAllowed:        {RuleAppAllowed, Refusal{403, "insufficient_scope", "The user's organization doesn't allow this app."}},
+	ReasonAudience:             {RuleAudience, Refusal{401, "invalid_token", "This token is for another API."}},
+	ReasonScope:                {RuleScope, Refusal{403, "insufficient_scope", "The token doesn't have the scope this call needs."}},
+	ReasonUserInactive:         {RuleUserActive, Refusal{401, "invalid_token", "The owner of this token is not active."}},
+	ReasonOrganization:         {RuleOrganization, Refusal{401, "invalid_token", "The organization of this token is suspended."}},
+	ReasonFlag:                 {RuleFlag, Refusal{403, "insufficient_scope", "The token's organization doesn't have API access (Api)."}},
+	ReasonNoOrganizationTokens: {RuleOrganizationTokens, Refusal{403, "insufficient_scope", "The organization doesn't have the feature Organization tokens (OrganizationApiToken). Use a user token or an app."}},
+	ReasonNotGranted:           {RulePermission, Refusal{403, "insufficient_scope", "The token's owner can't use the API: none of their roles grants Use the API (api.use)."}},
+	ReasonBlocked:              {RulePermission, Refusal{403, "insufficient_scope", "The token's owner can't use the API: one of their roles blocks Use the API (api.use)."}},
+	ReasonLoginName:            {RuleLoginName, Refusal{401, "invalid_token", "The login name in the request doesn't match the token's owner."}},
+	ReasonNoLoginName:          {RuleLoginName, Refusal{401, "invalid_token", "An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP."}},
+	ReasonTwoLoginNames:        {RuleLoginName, Refusal{401, "invalid_token", "The request carries more than one login name. Send only one."}},
+	ReasonNamedUnknown:         {RuleNamedUser, Refusal{401, "invalid_token", "No user in the organization has the login name in the request."}},
+	ReasonNamedInactive:        {RuleNamedActive, Refusal{401, "invalid_token", "The user named in the request is not active."}},
+	ReasonNamedNotGranted:      {RuleNamedPermission, Refusal{403, "insufficient_scope", "The user named in the request can't use the API: none of their roles grants Use the API (api.use)."}},
+	ReasonNamedBlocked:         {RuleNamedPermission, Refusal{403, "insufficient_scope", "The user named in the request can't use the API: one of their roles blocks Use the API (api.use)."}},
+}
+
+// Rule returns the rule that fails with r. ReasonUnknown covers RuleSecret too, and returns
+// RuleKnown. So does ReasonUnavailable, because RuleKnown is the first to need the state.
+func (r Reason) Rule() Rule {
+	if known, ok := refusals[r]; ok {
+		return known.rule
+	}
+	return RuleKnown
+}
+
 // Refusal returns what the caller sees when a call is refused for r.
 func (r Reason) Refusal() Refusal {
-	switch r {
-	case ReasonNoRoute:
-		return Refusal{404, "", "There is no API at this address."}
-	case ReasonBadPath:
-		return Refusal{400, "invalid_request", "The path is ambiguous. Send it without dot segments, double slashes, or encoded separators."}
-	case ReasonNoCredential:
-		return Refusal{401, "", "This API needs an API token."} // RFC 6750 §3.1: no error code without a credential
-	case ReasonAmbiguous:
-		return Refusal{400, "invalid_request", "The request carries more than one credential. Send only one."}
-	case ReasonUnknown:
-		return Refusal{401, "invalid_token", "The token is not valid."}
-	case ReasonNotAccepted:
-		return Refusal{403, "insufficient_scope", "This API version doesn't accept this kind of credential."}
-	case ReasonDisabled:
-		return Refusal{401, "invalid_token", "This token is switched off. Its owner can switch it on under API Tokens and Apps."}
-	case ReasonExpired:
-		return Refusal{401, "invalid_token", "This token has expired."}
-	case ReasonUserInactive:
-		return Refusal{401, "invalid_token", "The owner of this token is not active."}
-	case ReasonOrganization:
-		return Refusal{401, "invalid_token", "The organization of this token is suspended."}
-	case ReasonFlag:
-		return Refusal{403, "insufficient_scope", "The token's organization doesn't have API access (Api)."}
-	case ReasonNotGranted:
-		return Refusal{403, "insufficient_scope", "The token's owner can't use the API: none of their roles grants Use the API (api.use)."}
-	case ReasonBlocked:
-		return Refusal{403, "insufficient_scope", "The token's owner can't use the API: one of their roles blocks Use the API (api.use)."}
-	case ReasonLoginName:
-		return Refusal{401, "invalid_token", "The login name in the request doesn't match the token's owner."}
+	if known, ok := refusals[r]; ok {
+		return known.refusal
 	}
-	return r.accessTokenRefusal()
-}
-
-// accessTokenRefusal covers the reasons that only access tokens have.
-func (r Reason) accessTokenRefusal() Refusal {
-	switch r {
-	case ReasonProof:
-		return Refusal{401, "invalid_dpop_proof", "The DPoP proof is missing, was used before, or doesn't match this call, this token, or the current time."}
-	case ReasonBound:
-		return Refusal{401, "invalid_token", "This token is bound to a key. Send it with the DPoP scheme and a proof."}
-	case ReasonNotBound:
-		return Refusal{401, "invalid_token", "This token is not bound to a key. Send it with the Bearer scheme."}
-	case ReasonAppSuspended:
-		return Refusal{401, "invalid_token", "The app this token was issued to is suspended or not yet approved."}
-	case ReasonAppNotAllowed:
-		return Refusal{403, "insufficient_scope", "The user's organization doesn't allow this app."}
-	case ReasonAudience:
-		return Refusal{401, "invalid_token", "This token is for another API."}
-	case ReasonScope:
-		return Refusal{403, "insufficient_scope", "The token doesn't have the scope this call needs."}
-	}
-	return r.organizationTokenRefusal()
-}
-
-// organizationTokenRefusal covers the reasons that only organization tokens have, and ReasonUnavailable.
-func (r Reason) organizationTokenRefusal() Refusal {
-	switch r {
-	case ReasonVersion:
-		return Refusal{403, "insufficient_scope", "Organization tokens only work on REST versions 1 to 5. Use a user token or an app for this version."}
-	case ReasonNoOrganizationTokens:
-		return Refusal{403, "insufficient_scope", "The organization doesn't have the feature Organization tokens (OrganizationApiToken). Use a user token or an app."}
-	case ReasonNoLoginName:
-		return Refusal{401, "invalid_token", "An organization token needs the login name of the user it acts for, in the UserLoginName header, or in userLoginName over SOAP."}
-	case ReasonTwoLoginNames:
-		return Refusal{401, "invalid_token", "The request carries more than one login name. Send only one."}
-	case ReasonNamedUnknown:
-		return Refusal{401, "invalid_token", "No user in the organization has the login name in the request."}
-	case ReasonNamedInactive:
-		return Refusal{401, "invalid_token", "The user named in the request is not active."}
-	case ReasonNamedNotGranted:
-		return Refusal{403, "insufficient_scope", "The user named in the request can't use the API: none of their roles grants Use the API (api.use)."}
-	case ReasonNamedBlocked:
-		return Refusal{403, "insufficient_scope", "The user named in the request can't use the API: one of their roles blocks Use the API (api.use)."}
-	default:
-		return Refusal{503, "", "The request can't be checked right now. Try again soon."}
-	}
+	return refusals[ReasonUnavailable].refusal
 }
 
 // Decision is the result of a check.
