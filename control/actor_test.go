@@ -26,13 +26,18 @@ func publicOperations() []string {
 	}
 }
 
-// operations returns the exported methods of Control.
-func operations() []reflect.Method {
-	return slices.Collect(reflect.TypeFor[*control.Control]().Methods())
+// operations returns the exported methods of Control that take an actor.
+func operations() (all []reflect.Method) {
+	for op := range reflect.TypeFor[*control.Control]().Methods() {
+		if takesActor(op) {
+			all = append(all, op)
+		}
+	}
+	return all
 }
 
 func TestEveryOperationTakesAnActor(t *testing.T) {
-	for _, op := range operations() {
+	for op := range reflect.TypeFor[*control.Control]().Methods() {
 		if !takesActor(op) {
 			t.Errorf("Control.%s doesn't take a context and an actor", op.Name)
 		}
