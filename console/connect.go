@@ -163,7 +163,7 @@ func (c *console) openDevice(w http.ResponseWriter, r *http.Request, actor keypo
 // forceSignIn returns the path of the sign-in that is shown even to users who have just signed in:
 // because they want to sign in as another user, or because an app requires it.
 func forceSignIn(next, login string) string {
-	q := url.Values{"next": {next}, "anew": {"1"}}
+	q := url.Values{"next": {next}, "fresh": {"1"}}
 	if login != "" {
 		q.Set("login", login)
 	}

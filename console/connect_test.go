@@ -133,11 +133,11 @@ func TestAppsCanRequireAFreshSignIn(t *testing.T) {
 	path := v.requestConsent(t, app, func(a *keyportertest.Authorization) {
 		a.Asked.FreshSince, a.Asked.LoginHint = s.Clock.Now(), grace.Login
 	})
-	v.get(path).wantRedirect(t, "/sign-in?anew=1&login=grace%40acme.example&next="+url.QueryEscape(path))
+	v.get(path).wantRedirect(t, "/sign-in?fresh=1&login=grace%40acme.example&next="+url.QueryEscape(path))
 	v.post(path, "answer", "allow").wantRedirect(t, "/sign-in?again=1")
-	page := v.get("/sign-in?anew=1&login=grace%40acme.example&next=" + url.QueryEscape(path))
+	page := v.get("/sign-in?fresh=1&login=grace%40acme.example&next=" + url.QueryEscape(path))
 	page.want(t, 200, "grace@acme.example", "already signed in")
-	v.submit(page, "/sign-in", "password", "wrong").want(t, 401, "grace@acme.example", `name="anew"`)
+	v.submit(page, "/sign-in", "password", "wrong").want(t, 401, "grace@acme.example", `name="fresh"`)
 	v.submit(page, "/sign-in", "password", keyportertest.Password).wantRedirect(t, path)
 	v.get(path).want(t, 200, "grace@acme.example", `value="allow"`)
 	v.post(path, "answer", "allow").want(t, 200)

@@ -30,7 +30,7 @@ func TestSignInSettings(t *testing.T) {
 	b.Wait("document.querySelector('[aria-labelledby=sign-in]')")
 	wantText(t, b, "[aria-labelledby=sign-in]", "At Acme login", "acme.example, acme.test", "Passwords are off")
 	b.Look("organization-with-provider")
-	b.Open(s.url + "/sign-in?anew=1")
+	b.Open(s.url + "/sign-in?fresh=1")
 	b.Wait("document.querySelector('form #login')")
 	wantText(t, b, "form", "Your organization’s account")
 	b.Look("sign-in-with-provider")

@@ -87,8 +87,8 @@ func (c *console) startProviderSignIn(w http.ResponseWriter, r *http.Request) er
 	login := strings.TrimSpace(r.PostFormValue("login"))
 	pending, sealed, err := c.Control.BeginProviderSignIn(r.Context(), c.nobody(r), control.ProviderSignIn{
 		Login: login, Next: localPath(r.PostFormValue("next")),
-		// "anew" comes from an app that asks for it (prompt=login, max_age), or from someone who signs in as another user.
-		Again: r.PostFormValue("again") != "" || r.PostFormValue("anew") != "",
+		// "fresh" comes from an app that asks for it (prompt=login, max_age), or from someone who signs in as another user.
+		Again: r.PostFormValue("again") != "" || r.PostFormValue("fresh") != "",
 	})
 	if err != nil {
 		return c.signInAgain(w, r, err)

@@ -23,7 +23,7 @@ type signInPage struct {
 
 // signInForm reads the form, without the password.
 func (c *console) signInForm(r *http.Request) (p signInPage, err error) {
-	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: localPath(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("anew") != ""}
+	p = signInPage{Login: strings.TrimSpace(r.FormValue("login")), Next: localPath(r.FormValue("next")), Again: r.FormValue("again") != "", Fresh: r.FormValue("fresh") != ""}
 	p.HasProviders, err = c.Control.HasProviders(r.Context(), c.nobody(r))
 	return p, err
 }

@@ -101,7 +101,7 @@ func TestAFreshSignInAtAThirdPartyProvider(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("the provider asked for the password %d times, not once", asked)
 	}
-	a.enter(v, "/sign-in?anew=1&next=/tokens", "Add new API Token")
+	a.enter(v, "/sign-in?fresh=1&next=/tokens", "Add new API Token")
 	if asked != 2 {
 		t.Error("the provider didn't ask for the password again")
 	}
