@@ -40,6 +40,10 @@ func New(keys ...Key) (*Sealer, error) {
 	return &Sealer{keys: keys}, nil
 }
 
+// Temporary returns a Sealer with a key of its own. When the process ends, what it sealed can't be
+// opened anymore.
+func Temporary() *Sealer { return &Sealer{keys: []Key{NewKey()}} }
+
 // Seal encrypts plain for one purpose (AES-256-GCM, prefixed with a random nonce). The result
 // doesn't open for any other purpose. A purpose therefore names the row, so that nobody can
 // swap the sealed bytes of two rows.

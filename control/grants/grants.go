@@ -64,7 +64,7 @@ func New(db *store.DB, o Options) *Grants {
 		g.now = time.Now
 	}
 	if g.sealer == nil {
-		g.sealer, _ = seal.New(seal.NewKey()) // fails without a key only
+		g.sealer = seal.Temporary()
 	}
 	return g
 }
