@@ -95,7 +95,7 @@ func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
 	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml"))
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate) // for the identity providers of its users
-	p := &Program{Certificate: certificate, Key: key, URL: run(t, cmd)}
+	p := &Program{Certificate: certificate, Key: key, URL: StartServer(t, cmd)}
 	p.Node = NewNode(t, database)
 	return p
 }
@@ -107,8 +107,8 @@ func scopesInFile() (all []map[string]string) {
 	return all
 }
 
-// run starts the program, arranges for it to end with the test, and returns its address.
-func run(t testing.TB, cmd *exec.Cmd) (address string) {
+// StartServer runs a program until the test ends, and returns the address it says it is ready at.
+func StartServer(t testing.TB, cmd *exec.Cmd) (address string) {
 	t.Helper()
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
@@ -135,14 +135,9 @@ func run(t testing.TB, cmd *exec.Cmd) (address string) {
 	return ""
 }
 
-// StartScript runs a server written for another interpreter until the test ends, and returns the
-// address it says it is ready at.
-func StartScript(t testing.TB, cmd *exec.Cmd) string {
-	t.Helper()
-	return run(t, cmd)
-}
-
-// FreeAddress returns a host and port of this machine that nothing listens on.
+// FreeAddress returns a host and port of this machine that nothing listens on. Another program may
+// take it first, so it is only for programs that must know their address before they start. Let the
+// others listen on port 0.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,7 +35,7 @@ func (s stopped) Run() int {
 // TestScripts runs the stories in testdata/script, each on both databases, and those in its
 // folder sqlite on SQLite alone. In addition to testscript's own commands, they have these:
 //
-//	ready                               waits until Keyporter answers at $URL
+//	ready FILE                          waits until FILE has Keyporter's address, and sets $URL to it
 //	call STATUS [METHOD] PATH [H...] [=B] [~T]  sends a request with headers "Name: value" and a body, until the answer has T in it; it is in stdout
 //	secret NAME                         sets the variable NAME to the last secret in stdout, and MISTYPED to the same with another last letter
 //	nosecrets FILE...                   looks for anything that could be used as a token
@@ -64,10 +62,8 @@ func TestScripts(t *testing.T) {
 				}
 				env.Setenv("KEYPORTER_DATABASE", url)
 				env.Setenv("HOME", env.WorkDir)
-				port, err := freePort()
-				env.Setenv("KEYPORTER_LISTEN", "127.0.0.1:"+port)
-				env.Setenv("URL", "http://127.0.0.1:"+port)
-				return err
+				env.Setenv("KEYPORTER_LISTEN", "127.0.0.1:0")
+				return nil
 			},
 			Condition: func(c string) (bool, error) {
 				return c == "sqlite" && !onPostgres, nil
@@ -79,29 +75,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
-}
+// readyPattern matches where Keyporter says it is ready, in text or in the demo's JSON.
+var readyPattern = regexp.MustCompile(`(?:ready at |"url":")(http://[0-9.:]+)["\n]`)
 
-// ready waits until Keyporter answers at $URL.
-func ready(ts *testscript.TestScript, neg bool, _ []string) {
-	if neg {
-		ts.Fatalf("ready can't be negated")
+// ready waits until Keyporter has written to a file that it is ready, and sets $URL: ready FILE.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready FILE")
 	}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if res, err := http.Get(ts.Getenv("URL") + "/healthz"); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return
-			}
+		out, _ := os.ReadFile(ts.MkAbs(args[0])) // there is none until Keyporter starts
+		if m := readyPattern.FindSubmatch(out); m != nil {
+			ts.Setenv("URL", string(m[1]))
+			return
 		}
 	}
-	ts.Fatalf("Keyporter doesn't answer")
+	ts.Fatalf("Keyporter isn't ready")
 }
 
 // call sends a request: call STATUS [METHOD] PATH [HEADER...] [=BODY] [~TEXT].

@@ -114,7 +114,7 @@ func startOracle(t *testing.T, certificate, key string, apps []map[string]any) (
 	cmd := exec.Command("node", "oracle.mjs")
 	cmd.Dir = scriptFolder(t)
 	cmd.Env = append(os.Environ(), "CERTIFICATE="+certificate, "CERTIFICATE_KEY="+key, "CLIENTS="+asJSON(t, apps), "NODE_NO_WARNINGS=1")
-	return keyportertest.StartScript(t, cmd)
+	return keyportertest.StartServer(t, cmd)
 }
 
 // scripts returns the files to run.

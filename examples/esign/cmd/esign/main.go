@@ -24,7 +24,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *data); err != nil {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
+	if err == nil {
+		err = run(ctx, listener, *data)
+	}
+	if err != nil {
 		slog.Error("esign stopped", "error", err)
 		stop()
 		os.Exit(1)
@@ -32,16 +36,12 @@ func main() {
 }
 
 // run serves until ctx ends, and then lets running calls finish.
-func run(ctx context.Context, listen, data string) (err error) {
+func run(ctx context.Context, listener net.Listener, data string) (err error) {
 	service, err := esign.Open(ctx, data)
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return err
-	}
 	server := &http.Server{
 		Handler:           service,
 		ReadHeaderTimeout: 10 * time.Second,
