@@ -129,13 +129,7 @@ func TestRoleChangesCannotReachUsersWithMorePermissions(t *testing.T) {
 	w.setRoles(t, w.grace, everyone.ID)
 	me := keyportertest.Session(mallory)
 	change := func(r keyporter.Role, words ...string) error {
-		r.Effects = effects(words...)
-		_, preview := w.Control.PreviewRole(ctx, me, r)
-		_, err := w.Control.UpdateRole(ctx, me, r)
-		if keyporter.KindOf(preview) != keyporter.KindOf(err) {
-			t.Errorf("the preview returns %v, but the change %v", preview, err)
-		}
-		return err
+		return w.updateRole(t, me, r, words...)
 	}
 	remove := func(r keyporter.Role) error {
 		_, preview := w.Control.PreviewRoleDeletion(ctx, me, r.ID)

@@ -51,6 +51,18 @@ func (w *world) roles(t *testing.T, u keyporter.User) []keyporter.ID {
 	return got.RoleIDs
 }
 
+// updateRole changes what a role grants and blocks. The preview of the change must be refused like the change.
+func (w *world) updateRole(t *testing.T, actor keyporter.Actor, r keyporter.Role, words ...string) error {
+	t.Helper()
+	r.Effects = effects(words...)
+	_, preview := w.Control.PreviewRole(t.Context(), actor, r)
+	_, err := w.Control.UpdateRole(t.Context(), actor, r)
+	if keyporter.KindOf(preview) != keyporter.KindOf(err) {
+		t.Errorf("the preview returns %v, but the change %v", preview, err)
+	}
+	return err
+}
+
 func (w *world) operator(t *testing.T) keyporter.User {
 	t.Helper()
 	u, err := w.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{
@@ -220,13 +232,7 @@ func TestGrantingRequiresHolding(t *testing.T) {
 	me := keyportertest.Session(u)
 	errOf := func(_ any, err error) error { return err }
 	update := func(r keyporter.Role, words ...string) error {
-		r.Effects = effects(words...)
-		_, preview := w.Control.PreviewRole(ctx, me, r)
-		_, err := w.Control.UpdateRole(ctx, me, r)
-		if keyporter.KindOf(preview) != keyporter.KindOf(err) {
-			t.Errorf("the preview returns %v, but the change %v", preview, err)
-		}
-		return err
+		return w.updateRole(t, me, r, words...)
 	}
 	add := func(in control.NewUser) error {
 		in.OrganizationID, in.Login, in.Password = u.OrganizationID, string(keyporter.NewID(time.Now()))+"@acme.example", keyportertest.Password
