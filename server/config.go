@@ -43,9 +43,9 @@ type Config struct {
 	OrganizationTokensEnd string `yaml:"organization_tokens_end"`
 	// CacheSize is how many credentials are kept in memory, about 1 KB each. Default: 100000.
 	CacheSize int `yaml:"cache_size"`
-	// LogLevel is debug, info, warn, or error. Default: info.
+	// LogLevel is the lowest level that is logged: debug, info, warn, or error. Default: info.
 	LogLevel string `yaml:"log_level"`
-	// LogFormat is text or json. Default: text.
+	// LogFormat is the form of a log line: text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
 	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
 	KeyFile string `yaml:"key_file"`

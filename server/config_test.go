@@ -120,15 +120,25 @@ func fields(t *testing.T, doc *bytes.Buffer, file, typeName string, also func(ke
 				continue
 			}
 			key := reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("yaml")
-			text := strings.TrimSpace(strings.ReplaceAll(field.Doc.Text(), "\n", " "))
-			if text == "" {
-				t.Errorf("%s.%s has no comment", typeName, field.Names[0].Name)
-			}
-			fmt.Fprintf(doc, "**`%s`**%s  \n%s\n\n", key, also(key), text)
+			fmt.Fprintf(doc, "**`%s`**%s  \n%s\n\n", key, also(key), description(t, field))
 		}
 		return false
 	})
 	doc.Truncate(doc.Len() - 1)
+}
+
+// description returns a field's comment without its beginning: the name in Go, and “is” or “are”.
+func description(t *testing.T, field *ast.Field) string {
+	t.Helper()
+	name := field.Names[0].Name
+	text, ok := strings.CutPrefix(strings.TrimSpace(strings.ReplaceAll(field.Doc.Text(), "\n", " ")), name+" ")
+	if !ok {
+		t.Fatalf("the comment of %s doesn't start with the name", name)
+	}
+	for _, verb := range []string{"is ", "are "} {
+		text = strings.TrimPrefix(text, verb)
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 func TestNoAPIReplacesAPage(t *testing.T) {

@@ -23,7 +23,7 @@ type API struct {
 	Hosts []string `yaml:"hosts"`
 	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it.
 	Example string `yaml:"example"`
-	// Routes are tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
+	// Routes are the parts of the API, tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
 
 	target *url.URL
