@@ -38,8 +38,8 @@ func (p Proxies) contains(a netip.Addr) bool {
 	return false
 }
 
-// Trusts reports whether the request comes directly from one of the proxies.
-func (p Proxies) Trusts(r *http.Request) bool {
+// trusts reports whether the request comes directly from one of the proxies.
+func (p Proxies) trusts(r *http.Request) bool {
 	a, ok := peer(r)
 	return ok && p.contains(a)
 }
@@ -58,17 +58,18 @@ func (p Proxies) ClientAddr(r *http.Request) string {
 	return addr
 }
 
-// Client returns both ClientAddr and Trusts, at the cost of one.
-func (p Proxies) Client(r *http.Request) (addr string, trusts bool) {
+// Client returns ClientAddr, and whether the request comes directly from one of the proxies, at
+// the cost of one.
+func (p Proxies) Client(r *http.Request) (addr string, fromProxy bool) {
 	a, ok := peer(r)
 	if !ok {
 		return "", false
 	}
-	text, trusts := addrString(r, a), p.contains(a)
-	if trusts {
+	text, fromProxy := addrString(r, a), p.contains(a)
+	if fromProxy {
 		text = p.forwardedFor(r.Header["X-Forwarded-For"], text)
 	}
-	return text, trusts
+	return text, fromProxy
 }
 
 // forwardedFor walks the chain backward to the last address that isn't a proxy's and returns
@@ -105,5 +106,5 @@ func addrString(r *http.Request, a netip.Addr) string {
 
 // Secure reports whether the client uses HTTPS, to us or to a trusted proxy.
 func (p Proxies) Secure(r *http.Request) bool {
-	return r.TLS != nil || p.Trusts(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return r.TLS != nil || p.trusts(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }

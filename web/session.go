@@ -63,9 +63,9 @@ func cookieValue(r *http.Request, p Proxies, name string) string {
 	return c.Value
 }
 
-// RemoveOwnCookies removes Keyporter's cookies from the Cookie headers, so that they can be
+// removeOwnCookies removes Keyporter's cookies from the Cookie headers, so that they can be
 // forwarded.
-func RemoveOwnCookies(header http.Header) {
+func removeOwnCookies(header http.Header) {
 	lines := header["Cookie"]
 	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(strings.ToLower(l), ourCookies) }) {
 		return
@@ -74,7 +74,7 @@ func RemoveOwnCookies(header http.Header) {
 	for _, line := range lines {
 		for part := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
-			if name = strings.TrimSpace(name); name != "" && !IsOwnCookie(name) {
+			if name = strings.TrimSpace(name); name != "" && !isOwnCookie(name) {
 				kept = append(kept, strings.TrimSpace(part))
 			}
 		}
@@ -85,8 +85,8 @@ func RemoveOwnCookies(header http.Header) {
 	}
 }
 
-// IsOwnCookie reports whether a cookie with this name is one of Keyporter's.
-func IsOwnCookie(name string) bool {
+// isOwnCookie reports whether a cookie with this name is one of Keyporter's.
+func isOwnCookie(name string) bool {
 	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie}, func(own string) bool {
 		return strings.EqualFold(name, own) || strings.EqualFold(name, securePrefix+own)
 	})

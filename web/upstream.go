@@ -19,14 +19,14 @@ import (
 // removed.
 func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id string) {
 	h := p.Out.Header
-	fromProxy := proxies.Trusts(p.In)
+	fromProxy := proxies.trusts(p.In)
 	for name := range h {
 		if MustStrip(name, fromProxy) {
 			delete(h, name)
 		}
 	}
 	onlyWebsocket(h)
-	RemoveOwnCookies(h)
+	removeOwnCookies(h)
 	p.Out.Trailer = nil // some servers turn trailers into headers
 	if fromProxy {
 		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
@@ -85,7 +85,7 @@ func CleanResponse(h http.Header, sharesOrigin bool) {
 			if name = strings.TrimSpace(name); name == "" { // browsers then send only the value, which may itself look like name=value
 				name, _, _ = strings.Cut(value, "=")
 			}
-			return IsOwnCookie(strings.TrimSpace(name))
+			return isOwnCookie(strings.TrimSpace(name))
 		}
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], ours)
 	}
