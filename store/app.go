@@ -161,11 +161,6 @@ func splitScopes(text string) (scopes []keyporter.AppScope) {
 	return scopes
 }
 
-// AppBySecret returns the app that has a secret with this hash.
-func (q queries) AppBySecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.App, error) {
-	return one(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a JOIN app_secrets s ON s.app_id = a.id WHERE s.hash = $1`, hash[:])
-}
-
 // AppWithSecret returns an app, and reports whether a secret with that hash is one of its own.
 func (q queries) AppWithSecret(ctx context.Context, id keyporter.ID, hash keyporter.SecretHash) (a keyporter.App, itsOwn bool, err error) {
 	scan := func(row scanner) (keyporter.App, error) { return scanApp(alsoScans{row, &itsOwn}) }

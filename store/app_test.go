@@ -37,8 +37,10 @@ func TestAnAppAndItsConnection(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(app, got) {
 			t.Errorf("the app comes back as %+v, %v", got, err)
 		}
-		if a, err := db.AppBySecret(t.Context(), secrets[1].Hash()); err != nil || a.ID != app.ID {
-			t.Errorf("by secret: %v, %v", a.ID, err)
+		for i, s := range secrets {
+			if a, itsOwn, err := db.AppWithSecret(t.Context(), app.ID, s.Hash()); err != nil || a.ID != app.ID || itsOwn != (i < 2) {
+				t.Errorf("with secret %d: %v, %v, %v", i, a.ID, itsOwn, err)
+			}
 		}
 		if mine, err := db.Apps(t.Context(), store.AppList{PersonID: ada.ID, Limit: 10}); err != nil || len(mine) != 1 {
 			t.Errorf("of its people: %v, %v", mine, err)
