@@ -32,8 +32,8 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 	if err != nil {
 		return err
 	}
-	if !mayUse(&app, grantDevice) {
-		return notItsGrant(grantDevice)
+	if err := checkGrantType(&app, grantDevice); err != nil {
+		return err
 	}
 	req := request{}
 	if req.Asked.Scopes, req.Resources, err = s.askedAccess(in, &app); err != nil {

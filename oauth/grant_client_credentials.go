@@ -11,8 +11,8 @@ import (
 // clientCredentials gives an app a token of its own (RFC 6749 §4.4). It gives no refresh token,
 // because the app can ask again.
 func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (tokenResponse, error) {
-	if !mayUse(&req.app, grantClientCredentials) {
-		return tokenResponse{}, notItsGrant(grantClientCredentials)
+	if err := checkGrantType(&req.app, grantClientCredentials); err != nil {
+		return tokenResponse{}, err
 	}
 	scopes, err := s.askedScopes(req.scopes, &req.app)
 	if err != nil {

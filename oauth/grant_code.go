@@ -16,8 +16,8 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 	if req.code == "" {
 		return tokenResponse{}, web.Invalid("code is missing.")
 	}
-	if !mayUse(&req.app, grantCode) {
-		return tokenResponse{}, notItsGrant(grantCode)
+	if err := checkGrantType(&req.app, grantCode); err != nil {
+		return tokenResponse{}, err
 	}
 	grant, err := s.Grants.GrantByCode(ctx, req.from, req.code)
 	if err != nil {

@@ -29,8 +29,8 @@ func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenR
 		if grant.AppID != req.app.ID {
 			return keyporter.AccessToken{}, anotherApps()
 		}
-		if !mayUse(&req.app, grantDevice) {
-			return keyporter.AccessToken{}, notItsGrant(grantDevice)
+		if err := checkGrantType(&req.app, grantDevice); err != nil {
+			return keyporter.AccessToken{}, err
 		}
 		access, err := narrowed(*grant, req.scopes, req.resources)
 		if err == nil {

@@ -25,7 +25,7 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 		"pushed_authorization_request_endpoint": at(pathPAR), "device_authorization_endpoint": at(pathDevice),
 
 		"scopes_supported": scopes, "response_types_supported": []string{"code"}, "response_modes_supported": []string{"query", "form_post"},
-		"grant_types_supported":                 grantTypes(),
+		"grant_types_supported":                 grantTypeNames(nil),
 		"code_challenge_methods_supported":      []string{"S256"},
 		"token_endpoint_auth_methods_supported": methods, "token_endpoint_auth_signing_alg_values_supported": algs,
 		"revocation_endpoint_auth_methods_supported": methods, "revocation_endpoint_auth_signing_alg_values_supported": algs,

@@ -137,8 +137,9 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	default:
 		bad(true, "token_endpoint_auth_method", "Unsupported method.")
 	}
-	bad(slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes(), g) }),
-		"grant_types", "They can be "+strings.Join(grantTypes(), ", ")+".")
+	known := grantTypeNames(nil)
+	bad(slices.ContainsFunc(in.GrantTypes, func(g string) bool { return !slices.Contains(known, g) }),
+		"grant_types", "They can be "+strings.Join(known, ", ")+".")
 	bad(slices.ContainsFunc(in.ResponseTypes, func(t string) bool { return t != "code" }), "response_types", "Only code is supported.")
 	bad(a.OwnTokens && a.Authentication == keyporter.AppPublic, "grant_types", "client_credentials is for apps that can prove their identity.")
 	bad(slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0, "redirect_uris", "There must be one.")
@@ -203,7 +204,7 @@ func (s *server) metadataOf(a keyporter.App) registration {
 			keyporter.AppPublic: "none", keyporter.AppSecret: "client_secret_basic", keyporter.AppKey: "private_key_jwt",
 		}[a.Authentication],
 	}
-	out.GrantTypes = slices.DeleteFunc(grantTypes(), func(g string) bool { return !mayUse(&a, g) })
+	out.GrantTypes = grantTypeNames(&a)
 	if len(a.RedirectURIs) > 0 {
 		out.ResponseTypes = []string{"code"}
 	}

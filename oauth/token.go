@@ -16,40 +16,9 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-// The grant types.
-const (
-	grantCode              = "authorization_code"
-	grantRefresh           = "refresh_token"
-	grantClientCredentials = "client_credentials"
-	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
-)
-
-func grantTypes() []string {
-	return []string{grantCode, grantRefresh, grantClientCredentials, grantDevice}
-}
-
-// mayUse reports whether the app may use a grant type.
-func mayUse(app *keyporter.App, grantType string) bool {
-	switch grantType {
-	case grantCode:
-		return len(app.RedirectURIs) > 0
-	case grantRefresh:
-		return true
-	case grantClientCredentials:
-		return app.OwnTokens && app.Confidential()
-	case grantDevice:
-		return app.Device
-	}
-	return false
-}
-
-func notItsGrant(grantType string) web.OAuthError {
-	return web.OAuthError{Code: unauthorizedClient, Description: "This app isn't allowed to use the grant type " + grantType + "."}
-}
-
 // tokenRequest is a request for tokens (RFC 6749 §3.2), as it was sent.
 type tokenRequest struct {
-	grantType    string
+	grantType    grantType
 	code         string // RFC 6749 §4.1.3
 	redirectURI  string
 	verifier     string // RFC 7636 §4.5
@@ -84,10 +53,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Calle
 		return err
 	}
 	req.app, req.from = app, from
-	serve := map[string]func(context.Context, tokenRequest) (tokenResponse, error){
-		grantCode: s.redeemCode, grantRefresh: s.refresh, grantClientCredentials: s.clientCredentials, grantDevice: s.redeemDeviceCode,
-	}[req.grantType]
-	out, err := serve(r.Context(), req)
+	out, err := req.grantType.serve(s, r.Context(), req)
 	if err == nil {
 		web.WriteJSON(w, http.StatusOK, out)
 	}
@@ -95,15 +61,17 @@ func (s *server) token(w http.ResponseWriter, r *http.Request, from grants.Calle
 }
 
 func (s *server) readTokenRequest(r *http.Request, in url.Values) (req tokenRequest, err error) {
-	req = tokenRequest{
-		grantType: in.Get("grant_type"), code: in.Get("code"), redirectURI: in.Get("redirect_uri"), verifier: in.Get("code_verifier"),
-		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"),
-	}
-	if req.grantType == "" {
+	name, all := in.Get("grant_type"), grantTypes()
+	if name == "" {
 		return req, web.Invalid("grant_type is missing.")
 	}
-	if !slices.Contains(grantTypes(), req.grantType) {
+	i := slices.IndexFunc(all, func(g grantType) bool { return g.name == name })
+	if i < 0 {
 		return req, web.OAuthError{Code: unsupportedGrantType, Description: "There is no such grant type."}
+	}
+	req = tokenRequest{
+		grantType: all[i], code: in.Get("code"), redirectURI: in.Get("redirect_uri"), verifier: in.Get("code_verifier"),
+		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"),
 	}
 	if req.scopes, err = parseScope(in.Get("scope")); err != nil {
 		return req, err
