@@ -392,7 +392,7 @@ func TestARemovedScopeIsGoneAtOnce(t *testing.T) {
 	if next.Text("scope") != "openid envelope.read" {
 		t.Errorf("%v", next)
 	}
-	if a := w.userInfo("Bearer " + w.tokens("scope", "envelope.read").Text("access_token")); a.Status != 403 || !strings.Contains(a.Header.Get("WWW-Authenticate"), "insufficient_scope") {
+	if a := w.userInfo("Bearer " + w.tokens("scope", "envelope.read").Text("access_token")); a.Status != 403 || !strings.HasSuffix(a.Header.Get("WWW-Authenticate"), `error="insufficient_scope", error_description="The token doesn't have the openid scope.", scope="openid"`) {
 		t.Errorf("without openid: %v", a)
 	}
 }

@@ -43,8 +43,15 @@ func TestRegistration(t *testing.T) {
 	if a := send("GET", at, token, ""); a.Status != 200 || a.Text("client_name") != "Tool" {
 		t.Errorf("%v", a)
 	}
-	keyportertest.Refused(t, send("GET", at, "x", ""), 401, "invalid_token")
-	keyportertest.Refused(t, send("GET", at, "", ""), 401, "invalid_token")
+	for sent, challenge := range map[string]string{
+		"": `Bearer realm="Keyporter"`, "x": `Bearer realm="Keyporter", error="invalid_token", error_description="The registration access token doesn't belong to the app."`,
+	} {
+		a := send("GET", at, sent, "")
+		keyportertest.Refused(t, a, 401, "invalid_token")
+		if got := a.Header.Get("WWW-Authenticate"); got != challenge {
+			t.Errorf("with the token %q, the challenge is %q", sent, got)
+		}
+	}
 	keyportertest.Refused(t, send("GET", "/oauth2/register/public", token, ""), 401, "invalid_token")
 	if a := send("PUT", at, token, `{"client_id":"`+id+`","client_name":"Bank","redirect_uris":["https://evil.example/cb"],"token_endpoint_auth_method":"none"}`); a.Status != 200 {
 		t.Errorf("%v", a)

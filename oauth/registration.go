@@ -74,8 +74,9 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	app, err := s.Grants.RegisteredApp(r.Context(), id, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && !strings.EqualFold(scheme, "Bearer") {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="Keyporter", error="invalid_token"`)
-		return web.OAuthError{Code: web.InvalidToken, Description: "The registration access token doesn't belong to the app."}
+		e := web.OAuthError{Code: web.InvalidToken, Description: "The registration access token doesn't belong to the app."}
+		w.Header().Set("WWW-Authenticate", web.Challenge("Bearer", r, e))
+		return e
 	}
 	if err != nil {
 		return err

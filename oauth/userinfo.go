@@ -36,7 +36,7 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 		return err
 	}
 	if !slices.Contains(t.Scopes, "openid") || grant.UserID == "" {
-		return web.OAuthError{Code: web.InsufficientScope, Description: "The token doesn't have the openid scope."}
+		return web.OAuthError{Code: web.InsufficientScope, Description: "The token doesn't have the openid scope.", Scope: "openid"}
 	}
 	out := userInfoResponse{Subject: grant.UserID}
 	if slices.Contains(t.Scopes, "profile") {

@@ -16,6 +16,7 @@ type OAuthError struct {
 	Status      int // zero: the usual one for the code
 	Code        string
 	Description string // for the program's developer
+	Scope       string // that the token needs, for the challenge; empty: the challenge names none
 }
 
 func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
@@ -78,11 +79,14 @@ func (e OAuthError) Plain() string {
 	return text[:min(len(text), most)]
 }
 
+// realm is what challenges call this server.
+const realm = `realm="Keyporter"`
+
 // WriteOAuthError answers an app with an error (RFC 6749 §5.2).
 func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	status, h := e.StatusCode(), w.Header()
 	if e.Code == InvalidClient && r.Header.Get("Authorization") != "" {
-		h.Set("WWW-Authenticate", `Basic realm="Keyporter"`)
+		h.Set("WWW-Authenticate", "Basic "+realm)
 	}
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", strconv.Itoa(5))
@@ -91,23 +95,29 @@ func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 }
 
 // WriteBearerError answers a program that needs a bearer token with an error and a challenge (RFC
-// 6750 §3, RFC 9449 §7.1). If the program sent no token, the challenge names no error.
+// 6750 §3, RFC 9449 §7.1).
 func WriteBearerError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	if e.StatusCode() < http.StatusInternalServerError {
 		scheme := "Bearer"
 		if name, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(name, "DPoP") {
 			scheme = "DPoP"
 		}
-		text := scheme + ` realm="Keyporter"`
-		if r.Header.Get("Authorization") != "" {
-			text += `, error="` + e.Code + `", error_description="` + e.Plain() + `"`
-		}
-		if e.Code == InsufficientScope {
-			text += `, scope="openid"`
-		}
-		w.Header().Set("WWW-Authenticate", text)
+		w.Header().Set("WWW-Authenticate", Challenge(scheme, r, e))
 	}
 	WriteOAuthError(w, r, e)
+}
+
+// Challenge returns the value of WWW-Authenticate for a program that needs a token. If the program
+// sent none, the challenge names no error.
+func Challenge(scheme string, r *http.Request, e OAuthError) string {
+	c := scheme + " " + realm
+	if r.Header.Get("Authorization") != "" {
+		c += `, error="` + e.Code + `", error_description="` + e.Plain() + `"`
+	}
+	if e.Scope != "" {
+		c += `, scope="` + e.Scope + `"`
+	}
+	return c
 }
 
 // WriteJSON answers with JSON.
