@@ -191,7 +191,7 @@ func TestDeletingATokenDuringItsImport(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		for round := range 4 {
+		for round, statements := range []int{1, 150, 300, 450} { // it takes about 600
 			leaked := imported(2, "grace@acme.example", fmt.Sprint("Leaked ", round))
 			mustImport(t, w.Control, []control.ImportedToken{leaked}, control.ImportOptions{}, control.Import{New: 1, Enabled: 1})
 			token, err := w.DB.TokenBySecret(t.Context(), leaked.Secret.Hash)
@@ -203,20 +203,16 @@ func TestDeletingATokenDuringItsImport(t *testing.T) {
 				file = append(file, imported(i, "ada@acme.example", fmt.Sprint("Export ", round, " ", i)))
 			}
 			file = append(file, leaked)
-			var both sync.WaitGroup
-			both.Go(func() {
+			w.During(statements, func() {
 				_, err := w.Control.ImportTokens(t.Context(), keyporter.Command(), file, control.ImportOptions{})
 				if err != nil && keyporter.KindOf(err) != keyporter.Conflict {
 					t.Error(err)
 				}
-			})
-			both.Go(func() {
-				time.Sleep(time.Duration(10*(round+1)) * time.Millisecond)
+			}, func() {
 				if err := w.Control.DeleteToken(t.Context(), keyportertest.Session(w.grace), token.ID); err != nil {
 					t.Error(err)
 				}
 			})
-			both.Wait()
 			if _, err := w.DB.TokenBySecret(t.Context(), leaked.Secret.Hash); keyporter.KindOf(err) != keyporter.NotFound {
 				t.Errorf("round %d: the token is back: %v", round, err)
 			}

@@ -82,6 +82,30 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	return n
 }
 
+// During does one thing once the node has run this many SQL statements of another, or is done with
+// it. It returns when both are done.
+func (n *Node) During(statements int, long, short func()) {
+	from, done := n.DB.Statements(), make(chan struct{})
+	go func() {
+		defer close(done)
+		long()
+	}()
+	for n.DB.Statements() < from+int64(statements) && !closed(done) {
+		time.Sleep(20 * time.Microsecond) // less than a statement takes
+	}
+	short()
+	<-done
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // Password is the password of every user that tests create.
 const Password = "correct horse battery"
 

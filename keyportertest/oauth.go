@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -42,7 +43,7 @@ type AuthServer struct {
 	*Node
 
 	URL     string
-	Arrived *atomic.Int64 // number of requests whose headers have arrived
+	Arrived *atomic.Int64 // number of requests whose bodies a door has begun to read; it has noted when they arrived
 }
 
 // DoorsForApps configures the doors for apps and gateways.
@@ -60,7 +61,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthS
 	var asks, h http.Handler
 	var arrived atomic.Int64
 	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		arrived.Add(1)
+		r.Body = &firstRead{ReadCloser: r.Body, does: func() { arrived.Add(1) }}
 		if introspection.Serves(r.URL.Path) {
 			asks.ServeHTTP(w, r)
 			return
@@ -78,6 +79,18 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthS
 		Scopes: Scopes(), Resources: []string{Resource}, Register: d.Register, Gateways: len(d.Gateways) > 0, RSABits: d.RSABits,
 	})
 	return &AuthServer{Node: n, URL: srv.URL, Arrived: &arrived}
+}
+
+// firstRead is a body that does something when it is first read.
+type firstRead struct {
+	io.ReadCloser
+	once sync.Once
+	does func()
+}
+
+func (b *firstRead) Read(p []byte) (int, error) {
+	b.once.Do(b.does)
+	return b.ReadCloser.Read(p)
 }
 
 // Gateway lets the gateway with this secret ask about the APIs with these names; none: all.

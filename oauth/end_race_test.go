@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control/grants"
@@ -51,7 +50,7 @@ func (e *ending) race(t *testing.T, prepare func() (url.Values, keyporter.Grant)
 		at := e.servers[i%len(e.servers)]
 		var a keyportertest.Answer
 		var err error
-		during(at, i, func() { a = at.Post(t, "/oauth2/token", form) }, func() { err = end(grant) })
+		at.During(i, func() { a = at.Post(t, "/oauth2/token", form) }, func() { err = end(grant) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,29 +61,6 @@ func (e *ending) race(t *testing.T, prepare func() (url.Values, keyporter.Grant)
 			e.refusedEverywhere(t, fmt.Sprintf("after %d statements", i), a)
 		}
 		e.restore()
-	}
-}
-
-// during runs end once a server has run n statements of a request, or has answered it.
-func during(s *keyportertest.AuthServer, n int, request, end func()) {
-	from, answered := s.DB.Statements(), make(chan struct{})
-	go func() {
-		defer close(answered)
-		request()
-	}()
-	for s.DB.Statements() < from+int64(n) && !closed(answered) {
-		time.Sleep(20 * time.Microsecond) // less than a statement takes
-	}
-	end()
-	<-answered
-}
-
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -193,7 +169,7 @@ func TestWhatEndsWhileAnAppAsksForACode(t *testing.T) {
 				ended := keyporter.Grant{ConnectionID: w.ConnectionOf(t, w.ada.ID, "public").ID, UserID: w.ada.ID, OrganizationID: w.ada.OrganizationID}
 				var to *url.URL
 				var err error
-				during(w.AuthServer, i, func() { to = w.ask(w.person, "prompt", "none") }, func() { err = end(ended) })
+				w.During(i, func() { to = w.ask(w.person, "prompt", "none") }, func() { err = end(ended) })
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -42,7 +42,6 @@ func race(t *testing.T, form func(i int) url.Values, servers ...*keyportertest.A
 		fmt.Fprintf(conn, "POST /oauth2/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", host, len(body), body[:len(body)-1])
 	}
 	keyportertest.Eventually(t, "all have arrived", func() bool { return arrived() == before+racers })
-	time.Sleep(50 * time.Millisecond) // until the servers have noted when they arrived
 	answers := make([]keyportertest.Answer, racers)
 	var running sync.WaitGroup
 	for i, conn := range conns {

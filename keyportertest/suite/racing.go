@@ -91,7 +91,8 @@ func testsIn(folder string) (all, racing []string, err error) {
 						calls[f.Name.Name] = append(calls[f.Name.Name], called.Name)
 					case *ast.SelectorExpr:
 						calls[f.Name.Name] = append(calls[f.Name.Name], called.Sel.Name)
-						starts[f.Name.Name] = starts[f.Name.Name] || called.Sel.Name == "Go" // of a sync.WaitGroup
+						// Of a sync.WaitGroup, and of a keyportertest.Node.
+						starts[f.Name.Name] = starts[f.Name.Name] || called.Sel.Name == "Go" || called.Sel.Name == "During"
 					}
 				}
 				return true
