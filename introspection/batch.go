@@ -129,6 +129,9 @@ func (s *server) introspectBatch(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if err := s.Checker.Prefetch(r.Context(), all); err != nil {
+		return err
+	}
 	out := struct {
 		Tokens []introspection `json:"tokens"`
 	}{make([]introspection, len(in.Tokens))}

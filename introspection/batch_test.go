@@ -88,6 +88,35 @@ func TestManyTokensAtOnce(t *testing.T) {
 	})
 }
 
+// TestABatchIsLookedUpAtOnce has all of its credentials dropped from memory first. It tries again,
+// because nothing is kept of a lookup that an earlier change overtakes.
+func TestABatchIsLookedUpAtOnce(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newGatewayWorld(t, url)
+		conn := w.Connect(t, w.ada, w.app, "file.read")
+		var tokens []string
+		for i := range 20 {
+			_, user := keyportertest.Token(t, w.Control, w.ada, fmt.Sprint("Export ", i))
+			_, access := w.AccessToken(t, conn, keyporter.AccessToken{Scopes: []string{"file.read"}})
+			tokens = append(tokens, user.Reveal(), access.Reveal(), user.Reveal(), "kpu_x")
+		}
+		keyportertest.Eventually(t, "two lookups answer everything", func() bool {
+			w.SetUserActive(t, w.ada.ID, true)
+			before := w.Checker.Lookups()
+			got := each(t, post(t, w.URL+"/oauth2/introspect/batch", questions(tokens...), bearer(w.all)...))
+			for i, one := range got {
+				if i%4 == 3 {
+					wantInactive(t, "unknown", one, "")
+				} else {
+					wantText(t, "one of many", one, map[string]string{"sub": string(w.ada.ID)})
+				}
+			}
+			return len(got) == len(tokens) && w.Checker.Lookups() == before+2
+		})
+	})
+}
+
 func TestABatchHasBounds(t *testing.T) {
 	t.Parallel()
 	w := newGatewayWorld(t, keyportertest.Database(t))

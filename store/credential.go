@@ -39,12 +39,13 @@ type Access struct {
 }
 
 const credentialColumns = `
-	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $3),
-	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $4),` + standingColumns
+	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $2),
+	EXISTS (SELECT 1 FROM organization_flags f WHERE f.organization_id = o.id AND f.flag = $3),` + standingColumns
 
 const selectCredential = `
-	SELECT t.id, t.kind, t.enabled, t.expires_at, t.created_at, o.id, o.active,` + credentialColumns + `
-	FROM tokens t
+	SELECT t.id, t.kind, t.enabled, t.expires_at, t.created_at, o.id, o.active,` + credentialColumns
+
+const joinCredential = `
 	JOIN users u ON u.id = t.owner_id
 	JOIN organizations o ON o.id = t.organization_id`
 
@@ -61,35 +62,37 @@ const joinAccess = `
 	LEFT JOIN users u ON u.id = c.user_id
 	LEFT JOIN organizations o ON o.id = coalesce(u.organization_id, a.organization_id)`
 
-// CredentialByHash returns the credential of the API token whose secret has this hash. It makes
-// one query.
-func (q queries) CredentialByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
-	return q.credential(ctx, scanCredential, selectCredential+` JOIN token_secrets s ON s.token_id = t.id WHERE s.hash = $1`, hash[:])
+// CredentialsByHash returns the credentials of the API tokens whose secrets have these hashes. It
+// makes one query.
+func (q queries) CredentialsByHash(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
+	return q.credentials(ctx, scanCredential, selectCredential+`, s.hash
+		FROM token_secrets s JOIN tokens t ON t.id = s.token_id`+joinCredential+`
+		WHERE s.hash IN ($hashes)`, hashes)
 }
 
-// AccessByHash returns the credential of the access token with this hash. It makes one query. If
-// the token's grant was revoked, the error is NotFound.
-func (q queries) AccessByHash(ctx context.Context, hash keyporter.SecretHash) (Credential, error) {
-	return q.credential(ctx, scanAccess, selectAccess+`
+// AccessByHash returns the credentials of the access tokens with these hashes, without those
+// whose grant was revoked. It makes one query.
+func (q queries) AccessByHash(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
+	return q.credentials(ctx, scanAccess, selectAccess+`, t.hash
 		FROM access_tokens t JOIN grants g ON g.id = t.grant_id`+joinAccess+`
-		WHERE t.hash = $1 AND g.revoked_at = 0`, hash[:])
+		WHERE t.hash IN ($hashes) AND g.revoked_at = 0`, hashes)
 }
 
 // CredentialByToken returns the credential of an API token.
 func (q queries) CredentialByToken(ctx context.Context, token keyporter.ID) (Credential, error) {
-	return q.credential(ctx, scanCredential, selectCredential+` WHERE t.id = $1`, token)
+	return q.credential(ctx, scanCredential, selectCredential+` FROM tokens t`+joinCredential+` WHERE t.id = $4`, token)
 }
 
 // CredentialByConnection returns the credential of an access token that had all the scopes of a
 // connection.
 func (q queries) CredentialByConnection(ctx context.Context, connection keyporter.ID) (Credential, error) {
 	return q.credential(ctx, scanAccess, selectAccess+`
-		FROM (SELECT '' AS id, 0 AS expires_at, 0 AS created_at, scopes, '' AS resources, '' AS key_hash, id AS connection_id, app_id FROM connections WHERE id = $1) t
+		FROM (SELECT '' AS id, 0 AS expires_at, 0 AS created_at, scopes, '' AS resources, '' AS key_hash, id AS connection_id, app_id FROM connections WHERE id = $4) t
 		JOIN (SELECT id AS connection_id, app_id FROM connections) g ON g.connection_id = t.connection_id`+joinAccess, connection)
 }
 
 func (q queries) credential(ctx context.Context, scan func(scanner) (Credential, error), query string, arg any) (Credential, error) {
-	c, err := one(ctx, q.q, scan, query, arg, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken)
+	c, err := one(ctx, q.q, scan, query, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken, arg)
 	if err == nil {
 		err = q.nameBlockers(ctx, &c.Standing)
 	}
@@ -97,6 +100,33 @@ func (q queries) credential(ctx context.Context, scan func(scanner) (Credential,
 		return c, fmt.Errorf("find credential: %w", err)
 	}
 	return c, nil
+}
+
+// credentials runs a query for the rows with these hashes, which it puts in the place of ($hashes).
+// The hash is the last column.
+func (q queries) credentials(ctx context.Context, scan func(scanner) (Credential, error), query string, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
+	values := make([][]byte, len(hashes))
+	for i := range hashes {
+		values[i] = hashes[i][:]
+	}
+	type hashed struct {
+		Credential
+		hash []byte
+	}
+	marks, args := placeholders(values, keyporter.PermissionUseAPI, keyporter.FlagAPI, keyporter.FlagOrganizationAPIToken)
+	rows, err := list(ctx, q.q, func(row scanner) (h hashed, err error) {
+		h.Credential, err = scan(alsoScans{row, &h.hash})
+		return h, err
+	}, strings.Replace(query, "($hashes)", marks, 1), args...)
+	found := make(map[keyporter.SecretHash]Credential, len(rows))
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = q.nameBlockers(ctx, &rows[i].Standing)
+		found[keyporter.SecretHash(rows[i].hash)] = rows[i].Credential
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find credentials: %w", err)
+	}
+	return found, nil
 }
 
 func scanCredential(row scanner) (c Credential, err error) {

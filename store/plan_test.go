@@ -17,6 +17,7 @@ func TestListsReadNoWholeTable(t *testing.T) {
 	t.Parallel()
 	db := open(t, keyportertest.SQLite(t))
 	ctx, id, ids := t.Context(), keyporter.ID("01j"), []keyporter.ID{"01j", "01k", "01l"}
+	hashes := []keyporter.SecretHash{{1}, {2}, {3}}
 	uses := store.Uses{OrganizationID: id, Since: time.Now(), Now: time.Now()}
 	plans := db.Explain(func() {
 		for what, err := range map[string]error{
@@ -36,6 +37,8 @@ func TestListsReadNoWholeTable(t *testing.T) {
 			"refused calls in an organization": errorOf(db.RefusalsIn(ctx, id)),
 			"tokens in use":                    errorOf(db.UsableTokens(ctx, uses)),
 			"users tokens acted for":           errorOf(db.ActingTokens(ctx, uses)),
+			"credentials":                      errorOf(db.CredentialsByHash(ctx, hashes)),
+			"access tokens":                    errorOf(db.AccessByHash(ctx, hashes)),
 			"roles":                            errorOf(db.RolesIn(ctx, id)),
 			"roles of a user":                  errorOf(db.RolesOf(ctx, id)),
 		} {
@@ -44,7 +47,7 @@ func TestListsReadNoWholeTable(t *testing.T) {
 			}
 		}
 	})
-	if len(plans) < 18 {
+	if len(plans) < 20 {
 		t.Errorf("only %d queries were explained", len(plans))
 	}
 	for query, plan := range plans {

@@ -18,15 +18,15 @@ type Standing struct {
 	BlockedBy        []keyporter.Ref
 }
 
-// standingColumns selects the Standing of the user u, who may be missing. $2 is the permission
+// standingColumns selects the Standing of the user u, who may be missing. $1 is the permission
 // api.use.
 const standingColumns = `
 	coalesce(u.id, ''), coalesce(u.login, ''), coalesce(u.active, FALSE),
 	coalesce((SELECT string_agg(ur.role_id, ' ') FROM user_roles ur WHERE ur.user_id = u.id), ''),
 	coalesce((SELECT max(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
-		WHERE ur.user_id = u.id AND e.permission = $2), 0),
+		WHERE ur.user_id = u.id AND e.permission = $1), 0),
 	coalesce((SELECT min(e.effect) FROM user_roles ur JOIN role_effects e ON e.role_id = ur.role_id
-		WHERE ur.user_id = u.id AND e.permission = $2), 0)`
+		WHERE ur.user_id = u.id AND e.permission = $1), 0)`
 
 // standingRow holds the values that standingColumns selects.
 type standingRow struct {
@@ -53,8 +53,8 @@ func (s *standingRow) standing() Standing {
 func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID, login string) (Standing, error) {
 	scan := func(row scanner) (s standingRow, err error) { return s, row.Scan(s.dest()...) }
 	row, err := one(ctx, q.q, scan, `SELECT `+standingColumns+`
-		FROM users u WHERE u.login_key = $1 AND u.organization_id = $3`,
-		names.Key(login), keyporter.PermissionUseAPI, organization)
+		FROM users u WHERE u.login_key = $2 AND u.organization_id = $3`,
+		keyporter.PermissionUseAPI, names.Key(login), organization)
 	if err != nil {
 		return Standing{}, fmt.Errorf("find named user: %w", err)
 	}

@@ -84,24 +84,35 @@ func TestHowLongADisableTakes(t *testing.T) {
 	})
 }
 
-// TestAQueryThatIsOvertaken fills the cache from many goroutines while the token is switched
-// on and off, and expects no stale entry to remain.
+// TestAQueryThatIsOvertaken fills the cache from many goroutines, one credential at a time and many
+// at once, while the token is switched on and off, and expects no stale entry to remain.
 func TestAQueryThatIsOvertaken(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 		token, secret := keyportertest.Token(t, n.Control, ada, "Export")
+		questions := []verify.Question{{Secret: secret.Reveal()}}
+		for i := range 20 {
+			_, other := keyportertest.Token(t, n.Control, ada, fmt.Sprint("Export ", i))
+			questions = append(questions, verify.Question{Secret: other.Reveal()})
+		}
+		one := func() { ask(n, secret.Reveal()) }
+		many := func() {
+			if err := n.Checker.Prefetch(t.Context(), questions); err != nil {
+				t.Error(err)
+			}
+		}
 		var all sync.WaitGroup
 		stop := make(chan struct{})
-		for range 4 {
+		for _, fill := range []func(){one, one, many, many} {
 			all.Go(func() {
 				for {
 					select {
 					case <-stop:
 						return
 					default:
-						ask(n, secret.Reveal())
+						fill()
 					}
 				}
 			})

@@ -33,6 +33,31 @@ type Question struct {
 	Version int // of the API, 0 if it has none
 }
 
+// Prefetch looks up the credentials that many questions are about, in one query for those of each
+// kind, so that Inspect finds them in memory. It decides nothing: what Inspect doesn't find
+// there, because something has changed or there is no room, it looks up itself.
+func (c *Checker) Prefetch(ctx context.Context, all []Question) error {
+	if !c.db.Hears() {
+		return nil // Inspect doesn't trust the memory
+	}
+	missing := map[bool][]keyporter.SecretHash{} // of access tokens, and of others
+	seen := map[keyporter.SecretHash]bool{}
+	for _, q := range all {
+		hash := keyporter.HashSecret(q.Secret)
+		if !seen[hash] && c.cache.get(hash) == nil && !c.known.lacks(hash) {
+			access := isAccessToken(q.Secret)
+			missing[access] = append(missing[access], hash)
+		}
+		seen[hash] = true
+	}
+	for access, hashes := range missing {
+		if _, err := c.lookUp(ctx, access, hashes, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Inspect describes the credential with a secret. It returns an error if the database can't
 // be read.
 func (c *Checker) Inspect(ctx context.Context, q Question) (Inspection, error) {

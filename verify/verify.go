@@ -220,28 +220,40 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 			return nil, nil //nolint:nilnil // an unknown secret isn't an error
 		}
 	}
+	found, err := c.lookUp(ctx, isAccessToken(secret), []keyporter.SecretHash{hash}, hears)
+	return found[hash], err
+}
+
+func isAccessToken(secret string) bool {
+	return strings.HasPrefix(secret, string(keyporter.SecretAccessToken))
+}
+
+// lookUp returns the entries of the credentials with these hashes, as far as there are any. They
+// are either all access tokens or all API tokens. It keeps the entries if this node heard of
+// changes when it was called.
+func (c *Checker) lookUp(ctx context.Context, access bool, hashes []keyporter.SecretHash, heard bool) (map[keyporter.SecretHash]*entry, error) {
 	// By this number, the cache rejects an answer that a change overtook.
 	generation := c.cache.generation()
 	c.lookups.Add(1)
 	// Callers must not pile up behind a database that doesn't answer.
 	ctx, cancel := context.WithTimeout(ctx, store.Silence)
 	defer cancel()
-	find := c.db.CredentialByHash
-	if strings.HasPrefix(secret, string(keyporter.SecretAccessToken)) {
+	find := c.db.CredentialsByHash
+	if access {
 		find = c.db.AccessByHash
 	}
-	cred, err := find(ctx, hash)
-	if keyporter.KindOf(err) == keyporter.NotFound {
-		return nil, nil //nolint:nilnil // as above
-	}
+	credentials, err := find(ctx, hashes)
 	if err != nil {
 		return nil, err
 	}
-	e := newEntry(hash, cred)
-	if hears {
-		e = c.cache.put(generation, e)
+	found := make(map[keyporter.SecretHash]*entry, len(credentials))
+	for hash, credential := range credentials {
+		found[hash] = newEntry(hash, credential)
+		if heard {
+			found[hash] = c.cache.put(generation, found[hash])
+		}
 	}
-	return e, nil
+	return found, nil
 }
 
 // count reports a decision about a call with a known credential.
