@@ -38,7 +38,7 @@ func newSiteOn(t *testing.T, database string) *site {
 	t.Helper()
 	s := &site{Node: keyportertest.NewNode(t, database), log: &strings.Builder{}}
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Log: slog.New(slog.NewTextHandler(s.log, nil)), Scopes: keyportertest.Scopes(), Now: s.Clock.Now})
-	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, pages)))
+	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(pages)))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	return s

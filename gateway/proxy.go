@@ -42,7 +42,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, &d, id) },
 		ModifyResponse: func(res *http.Response) error {
-			web.CleanResponse(res.Header, len(d.Route.API().Hosts) == 0)
+			web.CleanResponse(w, res.Header, len(d.Route.API().Hosts) == 0)
 			g.notices.AddTo(res.Header, &d)
 			w.Header()[keyporter.HeaderRequestID] = []string{id} // again, because an early hint clears all headers
 			return nil

@@ -60,7 +60,7 @@ func (n *Node) AuthServer(t testing.TB, configure ...func(*DoorsForApps)) *AuthS
 	t.Helper()
 	var asks, h http.Handler
 	var arrived atomic.Int64
-	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(web.Proxies{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = &firstRead{ReadCloser: r.Body, does: func() { arrived.Add(1) }}
 		if introspection.Serves(r.URL.Path) {
 			asks.ServeHTTP(w, r)

@@ -117,7 +117,7 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 			return errors.Join(err, listener.Close())
 		}
 	}
-	s.http = s.httpServer(web.WithRequestID(web.SecurityHeaders(proxies, doors(apps, asks, pages))))
+	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(web.WithRequestID(doors(apps, asks, pages)))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	if s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig); err != nil {
@@ -165,9 +165,9 @@ func example(apis []verify.API) string {
 	return ""
 }
 
-func (s *Server) httpServer(pages http.Handler) *http.Server {
+func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           logPanics(s.log, s.routes(pages)),
+		Handler:           logPanics(s.log, h),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -178,7 +178,8 @@ func (s *Server) httpServer(pages http.Handler) *http.Server {
 // routes picks the door for each request. It isn't a ServeMux, because a ServeMux cleans paths
 // and redirects, and the gateway has to see paths as they were sent.
 func (s *Server) routes(pages http.Handler) http.Handler {
-	pages, health := withDeadline(pageTimeout, pages), withDeadline(pageTimeout, http.HandlerFunc(s.health))
+	own := func(h http.Handler) http.Handler { return withDeadline(pageTimeout, web.SecurityHeaders(h)) }
+	pages, health := own(pages), own(http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case s.gateway.Asks(r):

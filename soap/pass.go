@@ -35,7 +35,7 @@ func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision
 			}
 		},
 		ModifyResponse: func(res *http.Response) error {
-			web.CleanResponse(res.Header, len(api.Hosts) == 0)
+			web.CleanResponse(w, res.Header, len(api.Hosts) == 0)
 			d.notices.AddTo(res.Header, decision)
 			w.Header()[keyporter.HeaderRequestID] = []string{m.id} // again, because an early hint clears all headers
 			return nil

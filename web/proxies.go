@@ -106,5 +106,5 @@ func addrString(r *http.Request, a netip.Addr) string {
 
 // Secure reports whether the client uses HTTPS, to us or to a trusted proxy.
 func (p Proxies) Secure(r *http.Request) bool {
-	return r.TLS != nil || p.trusts(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") && p.trusts(r)
 }

@@ -4,7 +4,7 @@ import "net/http"
 
 // SecurityHeaders adds headers to every response that prevent framing, content sniffing and
 // scripts from other sites, and keep the page's address from other sites.
-func SecurityHeaders(p Proxies, next http.Handler) http.Handler {
+func SecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "+
@@ -15,9 +15,20 @@ func SecurityHeaders(p Proxies, next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// StrictTransport has browsers use nothing but HTTPS for a year with a host that they reach by
+// HTTPS (RFC 6797).
+func StrictTransport(p Proxies, next http.Handler) http.Handler {
+	year := []string{"max-age=31536000"}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.Secure(r) {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+			w.Header()[strictTransport] = year
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+const strictTransport = "Strict-Transport-Security"

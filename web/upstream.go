@@ -71,9 +71,11 @@ func onlyWebsocket(h http.Header) {
 	h.Del("Http2-Settings")
 }
 
-// CleanResponse removes from an API's response the headers and cookies only Keyporter may set.
-// If the API shares its origin with the console, it also sandboxes the response.
-func CleanResponse(h http.Header, sharesOrigin bool) {
+// CleanResponse removes from an API's response, which w is about to get with the headers h, the
+// headers and cookies only Keyporter may set. If the API shares its origin with the console, it
+// also sandboxes the response, and Keyporter says whether the host requires HTTPS; otherwise the
+// API does.
+func CleanResponse(w http.ResponseWriter, h http.Header, sharesOrigin bool) {
 	for name := range h {
 		if strings.HasPrefix(name, keyporter.OwnHeaderPrefix) {
 			delete(h, name)
@@ -89,10 +91,13 @@ func CleanResponse(h http.Header, sharesOrigin bool) {
 		}
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], ours)
 	}
-	if sharesOrigin {
-		// If the response is a page, its scripts must not act in the console.
-		h["Content-Security-Policy"] = append(h["Content-Security-Policy"], "sandbox")
+	if !sharesOrigin {
+		delete(w.Header(), strictTransport)
+		return
 	}
+	delete(h, strictTransport)
+	// If the response is a page, its scripts must not act in the console.
+	h["Content-Security-Policy"] = append(h["Content-Security-Policy"], "sandbox")
 }
 
 // refusedBodyTimeout is how long a client may take to send the body of a refused call. The
