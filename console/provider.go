@@ -181,6 +181,7 @@ type claims struct {
 	Email    string   `json:"email"`
 	Verified verified `json:"email_verified"`
 	AuthTime int64    `json:"auth_time"` // Unix seconds
+	Party    string   `json:"azp"`       // the client that the ID token was issued to
 }
 
 // verified is a boolean that some providers send as a string.
@@ -208,6 +209,9 @@ func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider
 	}
 	if err := id.Claims(&who); err != nil {
 		return who, err
+	}
+	if who.Party != "" && who.Party != p.ClientID { // OpenID Connect Core §3.1.3.7, 5
+		return who, errors.New("the ID token was issued to another client")
 	}
 	if pending.Again && who.AuthTime != 0 && time.Unix(who.AuthTime, 0).Before(pending.At.Add(-time.Minute)) {
 		return who, errors.New("it was asked for a fresh sign-in and didn't do one")

@@ -1,12 +1,16 @@
 package control_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
 )
 
 // TestPasswordHashesFollowOWASP checks the parameters outside of tests, which use cheaper ones.
@@ -26,5 +30,41 @@ func TestPasswordHashesFollowOWASP(t *testing.T) {
 				t.Errorf("%s: %v", login, err)
 			}
 		}
+	}
+}
+
+// TestAnUnknownLoginTakesAsMuchWork has every place for a hash taken: whoever doesn't wait for one
+// did no work, which an attacker could measure.
+func TestAnUnknownLoginTakesAsMuchWork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	nobodys := keyporter.User{ID: "without-password", OrganizationID: w.ada.OrganizationID, Login: "heidi@acme.example", Active: true}
+	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), nobodys, "") }); err != nil {
+		t.Fatal(err)
+	}
+	w.Control.OccupyHashing()
+	for _, in := range []control.SignIn{
+		{Login: w.ada.Login, Password: "a wrong password"},
+		{Login: "nobody@acme.example", Password: "a wrong password"},
+		{Login: nobodys.Login},
+		{Login: "nobody@acme.example"},
+		{Login: "nobody@acme.example", Password: strings.Repeat("x", 2000)},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		if _, err := w.Control.SignIn(ctx, keyportertest.Nobody(), in); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%.40q is answered without a hash: %v", in, err)
+		}
+		cancel()
+	}
+}
+
+func TestPasswordsHaveAtLeast12Characters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	for password, kind := range map[string]keyporter.Kind{
+		"": keyporter.Invalid, "pässwörd_11": keyporter.Invalid, "pässwörd__12": noError,
+		strings.Repeat("x", 1024): noError, strings.Repeat("x", 1025): keyporter.Invalid, "not text \xff\xff\xff": keyporter.Invalid,
+	} {
+		wantKind(t, w.Control.SetPassword(t.Context(), keyporter.Command(), w.ada.ID, password), kind)
 	}
 }

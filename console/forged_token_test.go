@@ -1,0 +1,186 @@
+package console_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// acmeWithProvider returns a site where Acme's user Ada signs in at the provider.
+func acmeWithProvider(t *testing.T) (*site, *identityProvider, keyporter.User) {
+	t.Helper()
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	op := newIdentityProvider(t, s.url+"/sign-in/callback")
+	op.who = person{"1", ada.Login, true}
+	_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+		OrganizationID: ada.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
+	}, "very-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, op, ada
+}
+
+// idToken is what a forged ID token is made of.
+type idToken struct {
+	claims map[string]any
+	alg    jose.SignatureAlgorithm
+	key    any
+}
+
+// TestForgedIDTokens has a provider send ID tokens that are wrong in one way each (OpenID Connect
+// Core §3.1.3.7).
+func TestForgedIDTokens(t *testing.T) {
+	s, op, ada := acmeWithProvider(t)
+	key, stranger := newKey(t), newKey(t)
+	var forge func(*idToken)
+	op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.Contains(r.URL.Path, "jwks"):
+			_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+		case r.URL.Path == "/token":
+			token := idToken{key: key, alg: jose.ES256, claims: map[string]any{
+				"iss": op.issuer, "aud": "keyporter", "sub": "1", "nonce": op.asked.Get("nonce"), "email": ada.Login, "email_verified": true,
+				"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+			}}
+			forge(&token)
+			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": token.sign(t)})
+		default:
+			return false
+		}
+		return true
+	}
+	set := func(name string, value any) func(*idToken) {
+		return func(token *idToken) { token.claims[name] = value }
+	}
+	for name, f := range map[string]func(*idToken){
+		"":                         func(*idToken) {}, // it is good
+		"another sign-in's nonce":  set("nonce", "another"),
+		"no nonce":                 func(token *idToken) { delete(token.claims, "nonce") },
+		"for another client":       set("aud", "another"),
+		"for nobody":               func(token *idToken) { delete(token.claims, "aud") },
+		"issued to another client": set("azp", "another"),
+		"for several, issued to another": func(token *idToken) {
+			token.claims["aud"], token.claims["azp"] = []string{"keyporter", "another"}, "another"
+		},
+		"from another issuer":     set("iss", "https://login.evil.example"),
+		"expired":                 set("exp", time.Now().Add(-time.Hour).Unix()),
+		"without an expiry":       func(token *idToken) { delete(token.claims, "exp") },
+		"signed with another key": func(token *idToken) { token.key = stranger },
+		"signed with the client's secret": func(token *idToken) {
+			token.key, token.alg = []byte("very-secret, and long enough for HS256"), jose.HS256
+		},
+		"about nobody":                       set("sub", ""),
+		"with an address that isn't theirs":  set("email_verified", false),
+		"with an address in another domain":  set("email", "ada@beta.example"),
+		"with an address that isn't vouched": func(token *idToken) { delete(token.claims, "email_verified") },
+	} {
+		forge = f
+		v := s.nobody(t)
+		a := v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login)))
+		if in := v.get("/tokens").status == http.StatusOK; in != (name == "") {
+			t.Errorf("%q: signed in %v, %d %s", name, in, a.status, a.body)
+		}
+		if name == "" {
+			// The next one is a first sign-in again, where the address counts.
+			if err := s.Control.DeleteIdentityProvider(t.Context(), keyporter.Command(), ada.OrganizationID); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+				OrganizationID: ada.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
+			}, "very-secret")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (token *idToken) sign(t *testing.T) string {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: token.alg, Key: jose.JSONWebKey{Key: token.key, KeyID: "k"}}, nil)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	text, err := jwt.Signed(signer).Claims(token.claims).Serialize()
+	if err != nil {
+		t.Error(err)
+	}
+	return text
+}
+
+// TestAProviderCannotRedirectUs has each of a provider's endpoints redirect to another address,
+// which must not see a code or the client's secret.
+func TestAProviderCannotRedirectUs(t *testing.T) {
+	var called atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
+	t.Cleanup(elsewhere.Close)
+	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks"} {
+		s, op, ada := acmeWithProvider(t)
+		redirected := false
+		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, endpoint) {
+				return false
+			}
+			redirected = true
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+			return true
+		}
+		v := s.nobody(t)
+		page := v.post("/sign-in/provider", "login", ada.Login)
+		if strings.Contains(page.body, "http-equiv") {
+			page = v.get(op.signIn(t, page))
+		}
+		page.want(t, 403, "an answer we can’t trust")
+		if !redirected || called.Load() > 0 {
+			t.Errorf("%s: redirected %v, followed %d times", endpoint, redirected, called.Load())
+		}
+	}
+}
+
+// TestSigningInEndsTheBrowsersLastSession has an attacker know a session's cookie from before
+// somebody signs in again in the same browser.
+func TestSigningInEndsTheBrowsersLastSession(t *testing.T) {
+	s, op, ada := acmeWithProvider(t)
+	v := s.signIn(t, ada)
+	for _, way := range []func() answer{
+		func() answer { return v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password) },
+		func() answer { return v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login))) },
+	} {
+		stolen := s.nobody(t)
+		at, err := url.Parse(s.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stolen.client.Jar.SetCookies(at, v.client.Jar.Cookies(at))
+		stolen.get("/tokens").want(t, 200)
+		way().wantRedirect(t, "/tokens")
+		v.get("/tokens").want(t, 200)
+		stolen.get("/tokens").wantRedirect(t, "/sign-in")
+	}
+}
