@@ -112,7 +112,7 @@ func (c *console) showDeleteProvider(w http.ResponseWriter, r *http.Request, act
 		Heading: "Remove “" + s.Provider.Name + "”?", Action: signInPath(o.ID) + "/delete", Submit: "Remove", Back: signInPath(o.ID),
 		Texts: []string{
 			"Users of " + o.Name + " sign in with passwords from then on. Users whom the provider created have no password until someone who manages users sets one.",
-			"Nobody is signed out, and no token stops working.",
+			"People who signed in there are signed out right away. No token stops working.",
 		},
 	})
 }

@@ -77,7 +77,8 @@ func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, i
 	if err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, actor, knownUser{user, hash, in.ProvedAt})
+	by := store.Opener{ProviderID: in.Provider.ID, Issuer: in.Provider.Issuer, ClientID: in.Provider.ClientID}
+	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: in.ProvedAt, by: by})
 }
 
 func notLetIn() error {
@@ -94,7 +95,7 @@ func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.
 	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
 		// As the provider is now, not as it was when the sign-in began.
 		p, err := tx.IdentityProviderByDomain(ctx, domainOf(in.Email))
-		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer) {
+		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer || p.ClientID != in.Provider.ClientID) {
 			return notLetIn()
 		}
 		if err != nil {

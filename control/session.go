@@ -59,7 +59,7 @@ func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) 
 	if err := c.letsPasswordsIn(ctx, user); err != nil {
 		return "", err
 	}
-	return c.openSession(ctx, actor, knownUser{user, hash, c.now()})
+	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: c.now()})
 }
 
 func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {
@@ -100,6 +100,7 @@ type knownUser struct {
 	keyporter.User
 	hash     string    // of the password at that time, if they have one
 	provedAt time.Time // zero: nobody knows when
+	by       store.Opener
 }
 
 // openSession opens a session for the user, in the actor's browser.
@@ -121,7 +122,7 @@ func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user k
 			return err
 		}
 		err = tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{
-			UserID: user.ID, Address: actor.Address, Agent: text(actor.Agent, 200), CreatedAt: user.provedAt, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
+			UserID: user.ID, Opener: user.by, Address: actor.Address, Agent: text(actor.Agent, 200), CreatedAt: user.provedAt, SeenAt: now, ExpiresAt: now.Add(sessionLifetime),
 		})
 		if err != nil {
 			return err
@@ -147,7 +148,7 @@ func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 
 // Session returns the user who is signed in with the cookie, as an actor with the address
 // and browser of actor. It returns Unauthorized if there is no such session, if it has
-// ended, and if the user may no longer sign in.
+// ended, and if the user may no longer sign in, or no longer in the way they did.
 func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
 	none := keyporter.Refuse(keyporter.Unauthorized, "Your session has ended. Sign in again.")
 	if cookie == "" {
@@ -162,7 +163,7 @@ func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie str
 		return keyporter.Actor{}, err
 	}
 	now := c.now()
-	if !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= sessionIdle {
+	if s.Over || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= sessionIdle {
 		return keyporter.Actor{}, none
 	}
 	user, err := c.db.UserByID(ctx, s.UserID)

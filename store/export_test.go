@@ -58,3 +58,9 @@ func (e explained) QueryContext(ctx context.Context, query string, args ...any) 
 	e.plans[query] = plan
 	return e.querier.QueryContext(ctx, query, args...)
 }
+
+// ForgetOpener makes a session look as if an earlier release had opened it.
+func (tx *Tx) ForgetOpener(ctx context.Context, hash keyporter.SecretHash) error {
+	_, err := tx.exec(ctx, `UPDATE sessions SET opened_by = '' WHERE hash = $1`, hash[:])
+	return err
+}
