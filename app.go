@@ -1,6 +1,9 @@
 package keyporter
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // App is an OAuth client (RFC 6749 §2). Its ID is the client_id on the wire.
 type App struct {
@@ -92,6 +95,16 @@ func OpenIDScopes() []Scope {
 		{Name: "email", Means: "see your email address"},
 		{Name: "offline_access", Means: "act on your behalf even while you are away, until you disconnect it"},
 	}
+}
+
+// IsOpenIDScope reports whether a scope is one of OpenID Connect's own.
+func IsOpenIDScope(name string) bool {
+	return slices.ContainsFunc(OpenIDScopes(), func(s Scope) bool { return s.Name == name })
+}
+
+// Has reports whether the app may have the scope. Every app may ask who the user is.
+func (a *App) Has(scope string) bool {
+	return IsOpenIDScope(scope) || slices.ContainsFunc(a.Scopes, func(own AppScope) bool { return own.Name == scope })
 }
 
 // Confidential reports whether the app can prove its identity.

@@ -43,7 +43,11 @@ func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
 		row.LastUse = &last
 	}
 	for _, name := range conn.Scopes {
-		row.May = append(row.May, keyporter.Scope{Name: name, Means: c.scopeMeans(name)})
+		means := c.scopeMeans(name)
+		if !conn.App.Has(name) {
+			means += " (not now: it was removed from what the app can ask for)"
+		}
+		row.May = append(row.May, keyporter.Scope{Name: name, Means: means})
 	}
 	return row
 }

@@ -1,6 +1,7 @@
 package keyportertest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -290,6 +291,19 @@ func (n *Node) SetAppState(t testing.TB, app keyporter.ID, state keyporter.AppSt
 		}
 		return tx.InsertEvent(t.Context(), keyporter.Event{ID: keyporter.NewID(n.Clock.Now()), Name: keyporter.EventAppSuspend, AppID: app})
 	})
+}
+
+// SetAppScopes sets what an app can ask for, as the owner of the machine.
+func (n *Node) SetAppScopes(t testing.TB, id keyporter.ID, scopes ...string) {
+	t.Helper()
+	app, err := n.DB.AppByID(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Scopes, app.Publisher = Asks(scopes...), cmp.Or(app.Publisher, "Tagworks Ltd")
+	if _, err := n.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // SetUserActive switches a user on or off, and leaves their sessions alone.

@@ -18,7 +18,7 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	scopes = slices.DeleteFunc(scopes, isOpenIDs) // they are about a user, and this token has none
+	scopes = slices.DeleteFunc(scopes, keyporter.IsOpenIDScope) // they are about a user, and this token has none
 	key, err := s.useProof(ctx, req.proof, "")
 	if err != nil {
 		return tokenResponse{}, err

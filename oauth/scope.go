@@ -36,20 +36,11 @@ func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, err
 		}
 	}
 	for _, name := range scopes {
-		if _, known := keyporter.FindScope(s.Scopes, name); !known || !mayAsk(app, name) {
+		if _, known := keyporter.FindScope(s.Scopes, name); !known || !app.Has(name) {
 			return nil, web.OAuthError{Code: invalidScope, Description: "The app can't ask for the scope " + name + "."}
 		}
 	}
 	return scopes, nil
-}
-
-// mayAsk reports whether the app may ask for the scope. Every app may ask who the user is.
-func mayAsk(app *keyporter.App, scope string) bool {
-	return isOpenIDs(scope) || slices.ContainsFunc(app.Scopes, func(own keyporter.AppScope) bool { return own.Name == scope })
-}
-
-func isOpenIDs(scope string) bool {
-	return slices.ContainsFunc(keyporter.OpenIDScopes(), func(own keyporter.Scope) bool { return own.Name == scope })
 }
 
 // askedAccess returns the scopes and APIs that a request asks for.

@@ -155,7 +155,7 @@ func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.G
 // mayCall refuses a JWT that opens APIs if a check would refuse a token in its place. One
 // with nothing but OpenID Connect's scopes opens only userinfo, which checks it.
 func (s *server) mayCall(ctx context.Context, grant keyporter.Grant, access keyporter.AccessToken) error {
-	if len(access.Resources) == 0 && !slices.ContainsFunc(access.Scopes, func(scope string) bool { return !isOpenIDs(scope) }) {
+	if len(access.Resources) == 0 && !slices.ContainsFunc(access.Scopes, func(scope string) bool { return !keyporter.IsOpenIDScope(scope) }) {
 		return nil
 	}
 	may, err := s.Grants.MayCall(ctx, grant)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +32,8 @@ type Access struct {
 	AppAllowed   bool         // the organization lets its users connect the app
 	ConnectionID keyporter.ID // empty with an app token
 	Issued       []string     // the scopes the token was issued with
-	Scopes       []string     // those of Issued that the connection still permits
+	Permitted    []string     // those of Issued that the connection still permits
+	Scopes       []string     // those of Permitted that the app still has
 	Resources    []string     // the APIs it is for; none: all
 	KeyHash      string       // thumbprint of the key it is bound to; empty: a bearer token
 }
@@ -52,7 +52,7 @@ const joinCredential = `
 // selectAccess selects access tokens t of grants g. An app of another organization is never
 // allowed, whatever this organization's policy says.
 const selectAccess = `
-	SELECT t.id, t.expires_at, t.created_at, t.scopes, t.resources, t.key_hash, coalesce(c.id, ''), coalesce(c.scopes, t.scopes),
+	SELECT t.id, t.expires_at, t.created_at, t.scopes, t.resources, t.key_hash, coalesce(c.id, ''), coalesce(c.scopes, t.scopes), a.scopes,
 		a.id, a.name, a.state, coalesce(a.organization_id, o.id, '') = coalesce(o.id, '') AND (c.id IS NULL OR ` + allowsApp + `),
 		coalesce(o.id, ''), coalesce(o.active, FALSE),` + credentialColumns
 
@@ -147,11 +147,11 @@ func scanCredential(row scanner) (c Credential, err error) {
 
 func scanAccess(row scanner) (c Credential, err error) {
 	var expires, created int64
-	var issued, permitted, resources string
+	var issued, permitted, own, resources string
 	var user standingRow
 	a := &Access{}
 	err = row.Scan(append([]any{
-		&c.TokenID, &expires, &created, &issued, &resources, &a.KeyHash, &a.ConnectionID, &permitted,
+		&c.TokenID, &expires, &created, &issued, &resources, &a.KeyHash, &a.ConnectionID, &permitted, &own,
 		&a.AppID, &a.AppName, &a.AppState, &a.AppAllowed, &c.OrganizationID, &c.OrganizationActive,
 		&c.FlagAPI, &c.FlagOrganizationTokens,
 	}, user.dest()...)...)
@@ -161,8 +161,8 @@ func scanAccess(row scanner) (c Credential, err error) {
 	}
 	c.ExpiresAt, c.CreatedAt, c.Standing = fromMillis(expires), fromMillis(created), user.standing()
 	a.Issued, a.Resources = strings.Fields(issued), strings.Fields(resources)
-	still := strings.Fields(permitted)
-	a.Scopes = slices.DeleteFunc(slices.Clone(a.Issued), func(s string) bool { return !slices.Contains(still, s) })
+	a.Permitted = intersect(issued, permitted)
+	a.Scopes = held(a.Permitted, own)
 	return c, err
 }
 

@@ -13,9 +13,9 @@ import (
 
 const selectGrant = `
 	SELECT g.id, g.app_id, coalesce(g.connection_id, ''), coalesce(c.user_id, ''), coalesce(c.organization_id, ''), coalesce(u.login, ''),
-		g.scopes, coalesce(c.scopes, g.scopes), g.resources, g.key_hash, g.request,
+		g.scopes, coalesce(c.scopes, g.scopes), a.scopes, g.resources, g.key_hash, g.request,
 		g.code_expires_at, g.code_used_at, g.device_expires_at, g.device_used_at, g.created_at, g.ends_at, g.revoked_at
-	FROM grants g LEFT JOIN connections c ON c.id = g.connection_id LEFT JOIN users u ON u.id = c.user_id`
+	FROM grants g JOIN apps a ON a.id = g.app_id LEFT JOIN connections c ON c.id = g.connection_id LEFT JOIN users u ON u.id = c.user_id`
 
 // InsertGrant writes a new grant. Its request must be sealed. code and device are the hashes of
 // the codes that redeem it, or nil if it has none. If its app or connection doesn't exist anymore,
@@ -138,23 +138,29 @@ func (q queries) grant(ctx context.Context, query string, arg any) (keyporter.Gr
 }
 
 func scanGrant(row scanner) (g keyporter.Grant, err error) {
-	var scopes, held, resources string
+	var scopes, permitted, own, resources string
 	var codeEnds, codeUsed, deviceEnds, deviceUsed, created, ends, revoked int64
-	err = row.Scan(&g.ID, &g.AppID, &g.ConnectionID, &g.UserID, &g.OrganizationID, &g.Login, &scopes, &held, &resources, &g.KeyHash, &g.Request,
+	err = row.Scan(&g.ID, &g.AppID, &g.ConnectionID, &g.UserID, &g.OrganizationID, &g.Login, &scopes, &permitted, &own, &resources, &g.KeyHash, &g.Request,
 		&codeEnds, &codeUsed, &deviceEnds, &deviceUsed, &created, &ends, &revoked)
 	if err != nil {
 		return g, err
 	}
-	g.Scopes, g.Resources = intersect(scopes, held), strings.Fields(resources)
+	g.Scopes, g.Resources = held(intersect(scopes, permitted), own), strings.Fields(resources)
 	g.CodeEndsAt, g.CodeUsedAt, g.DeviceEndsAt, g.DeviceUsedAt = fromMillis(codeEnds), fromMillis(codeUsed), fromMillis(deviceEnds), fromMillis(deviceUsed)
 	g.CreatedAt, g.EndsAt, g.RevokedAt = fromMillis(created), fromMillis(ends), fromMillis(revoked)
 	return g, nil
 }
 
+// held returns the scopes that an app still has, of those that it was given. own is what apps.scopes has.
+func held(given []string, own string) []string {
+	app := keyporter.App{Scopes: splitScopes(own)}
+	return slices.DeleteFunc(slices.Clone(given), func(s string) bool { return !app.Has(s) })
+}
+
 // intersect returns the words of a that are also in b.
 func intersect(a, b string) []string {
-	held := strings.Fields(b)
-	return slices.DeleteFunc(strings.Fields(a), func(s string) bool { return !slices.Contains(held, s) })
+	others := strings.Fields(b)
+	return slices.DeleteFunc(strings.Fields(a), func(s string) bool { return !slices.Contains(others, s) })
 }
 
 // InsertRefreshToken writes the hash of a new refresh token. If its grant doesn't exist anymore, the

@@ -16,7 +16,7 @@ import (
 func connected(t *testing.T, db *store.DB) keyporter.Connection {
 	t.Helper()
 	ada, _, _ := acme(t, db)
-	app := keyporter.App{ID: "app", Name: "DMS", State: keyporter.AppActive, Authentication: keyporter.AppPublic, CreatedAt: noon}
+	app := keyporter.App{ID: "app", Name: "DMS", State: keyporter.AppActive, Authentication: keyporter.AppPublic, Scopes: []keyporter.AppScope{{Name: "read"}}, CreatedAt: noon}
 	conn := keyporter.Connection{ID: "conn", UserID: ada.ID, OrganizationID: ada.OrganizationID, AppID: app.ID, Scopes: []string{"read"}, CreatedAt: noon}
 	do(t, db, func(tx *store.Tx) error {
 		if err := tx.InsertApp(t.Context(), app); err != nil {

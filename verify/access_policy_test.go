@@ -70,7 +70,7 @@ func newAccessWorld(t *testing.T, url string) accessWorld {
 	w := accessWorld{Node: keyportertest.NewNode(t, url, keyportertest.Drive("http://127.0.0.1:1")), key: keyportertest.NewProofKey(t)}
 	w.ada = keyportertest.User(t, w.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	w.app = w.App(t, keyporter.App{Name: "Tagger", OwnTokens: true, Scopes: keyportertest.Asks("file.read", "file.write")})
-	w.other = w.App(t, keyporter.App{Name: "Other"})
+	w.other = w.App(t, keyporter.App{Name: "Other", Scopes: keyportertest.Asks("file.read")})
 	w.connection = w.Connect(t, w.ada, w.app, "file.read", "file.write")
 	return w
 }

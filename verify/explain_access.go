@@ -39,7 +39,10 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 // scopeCause says where the scope is missing, which decides what to do about it.
 func (s *story) scopeCause() (string, []keyporter.Ref) {
 	refs := append(s.appRef(), s.userRef()...)
-	if slices.Contains(s.entry.Access.Issued, s.route.Scope) {
+	switch a := s.entry.Access; {
+	case slices.Contains(a.Permitted, s.route.Scope):
+		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from what the app can ask for.", s.route.Scope, capital(s.theApp())), refs
+	case slices.Contains(a.Issued, s.route.Scope):
 		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from the connection of %s.", s.route.Scope, capital(s.theApp()), s.entry.Login), refs
 	}
 	has := "none"
