@@ -64,10 +64,6 @@ type Config struct {
 	// ClientIP returns the client's IP address, which pages show with a token's uses. The default
 	// takes it from r.RemoteAddr. Behind a proxy, read it from the header that the proxy sets.
 	ClientIP func(r *http.Request) string
-	// Origin returns the scheme, host, and port the client called, such as
-	// https://api.example.com, because the proof of a key (RFC 9449) names them. The default takes
-	// them from the request. Behind a proxy, set this.
-	Origin func(r *http.Request) string
 	// Refuse answers a refused call. WWW-Authenticate is already set. The default writes a problem
 	// document (RFC 9457).
 	Refuse func(http.ResponseWriter, *http.Request, Refusal)
@@ -123,9 +119,6 @@ func New(cfg Config) (*Client, error) {
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteIP
 	}
-	if cfg.Origin == nil {
-		cfg.Origin = origin
-	}
 	if cfg.Refuse == nil {
 		cfg.Refuse = writeProblem
 	}
@@ -149,13 +142,6 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.jobs.Go(func() { c.report(ctx) })
 	return c, nil
-}
-
-func origin(r *http.Request) string {
-	if r.TLS != nil {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }
 
 func remoteIP(r *http.Request) string {

@@ -150,7 +150,7 @@ func (c *Client) introspectCall(r *http.Request, p *keyporter.Presented, version
 		if proofs := keyporter.CredentialHeadersOf(r.Header)[keyporter.HeaderDPoP]; len(proofs) == 1 && proofs[0] != "" {
 			proof = cleanText(proofs[0], maxProof)
 		}
-		form["dpop"], form["origin"] = []string{proof}, []string{cleanText(c.cfg.Origin(r), maxOrigin)}
+		form.Set("dpop", proof)
 	}
 	return c.introspect(r.Context(), form)
 }

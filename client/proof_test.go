@@ -25,9 +25,9 @@ func TestKeyBoundTokens(t *testing.T) {
 		api := w.decide(t, line, func(cfg *client.Config) { cfg.Grace = time.Hour })
 		w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is open
 
-		const here = "http://api.example/v1/files/a%20b"
+		const here = "https://drive.example/v1/files/a%20b"
 		try := func(proofs []string, authorization string) *httptest.ResponseRecorder {
-			r := httptest.NewRequest(http.MethodGet, here+"?q=1", nil)
+			r := httptest.NewRequest(http.MethodGet, "http://evil.example/v1/files/a%20b?q=1", nil) // it doesn't matter what the caller says
 			r.Header.Set("Authorization", authorization)
 			for _, p := range proofs {
 				r.Header.Add("DPoP", p)
@@ -63,7 +63,7 @@ func TestKeyBoundTokens(t *testing.T) {
 			"not UTF-8":            {[]string{"\xff"}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"by another key":       {[]string{proof(other, "GET", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another method":   {[]string{proof(mine, "POST", here, bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
-			"for another path":     {[]string{proof(mine, "GET", "http://api.example/files/a%20b", bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
+			"for another path":     {[]string{proof(mine, "GET", "https://drive.example/files/a%20b", bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another host":     {[]string{proof(mine, "GET", "http://evil.example/v1/files/a%20b", bound)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"for another token":    {[]string{proof(mine, "GET", here, plain)}, asDPoP, keyporter.ReasonProof, "DPoP"},
 			"as a bearer token":    {[]string{proof(mine, "GET", here, bound)}, "Bearer " + bound.Reveal(), keyporter.ReasonBound, "DPoP"},

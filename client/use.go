@@ -29,7 +29,6 @@ const (
 	maxMethod  = 20
 	maxPath    = 4 << 10 // a proof names it
 	maxProof   = 8 << 10
-	maxOrigin  = 300
 	maxLogin   = keyporter.MaxLoginLen + 1 // a truncated login name is still too long to be anyone's
 )
 

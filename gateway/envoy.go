@@ -37,9 +37,6 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 		}
 		req.Method, req.Host = r.Method, r.Host
 		req.Path, _, _ = strings.Cut(rest, "?")
-		if len(req.DPoP) > 0 {
-			req.Origin = origin(r.Header.Get("X-Forwarded-Proto"), r.Host, r)
-		}
 		return nil
 	})
 	return &a, d

@@ -134,10 +134,6 @@ func requestOf(ctx context.Context, h *authv3.AttributeContext_HttpRequest) *htt
 	for _, raw := range h.GetHeaderMap().GetHeaders() {
 		r.Header.Add(raw.GetKey(), string(raw.GetRawValue()))
 	}
-	// Drop HTTP/2's pseudo-headers, and the port the client claims: Envoy has the real one in the host.
-	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") || name == "X-Forwarded-Port" })
-	if r.Header.Get("X-Forwarded-Proto") == "" && h.GetScheme() != "" {
-		r.Header.Set("X-Forwarded-Proto", h.GetScheme())
-	}
+	maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, ":") }) // HTTP/2's pseudo-headers
 	return r.WithContext(ctx)
 }

@@ -29,15 +29,3 @@ func TestAPanicLetsNobodyThrough(t *testing.T) {
 		t.Errorf("%v %v\n%s", out, err, log.String())
 	}
 }
-
-// TestEnvoySaysWhereACallWent has a client claim that it called another port, for which it has
-// someone else's DPoP proof.
-func TestEnvoySaysWhereACallWent(t *testing.T) {
-	t.Parallel()
-	r := requestOf(t.Context(), &authv3.AttributeContext_HttpRequest{
-		Method: "GET", Host: "api.example", Path: "/x", Scheme: "http", Headers: map[string]string{"x-forwarded-proto": "https", "x-forwarded-port": "8443", "X-Forwarded-Port": "1"},
-	})
-	if got := origin(r.Header.Get("X-Forwarded-Proto"), r.Host, r); got != "https://api.example" {
-		t.Errorf("the call went to %s", got)
-	}
-}

@@ -96,20 +96,16 @@ var (
 
 // forwarded reads the headers with which a proxy describes a call.
 func forwarded(r *http.Request, req *verify.Request) error {
-	var uri, method, host, scheme described
-	scheme.add(r.Header["X-Forwarded-Proto"])
+	var uri, method, host described
 	uri.add(r.Header["X-Forwarded-Uri"])
 	uri.add(r.Header["X-Original-Uri"])
 	method.add(r.Header["X-Forwarded-Method"])
 	method.add(r.Header["X-Original-Method"])
 	host.add(r.Header["X-Forwarded-Host"])
 	for _, address := range r.Header["X-Original-Url"] {
-		s, h, u, ok := split(address)
+		h, u, ok := split(address)
 		if !ok {
 			return errUnreadable
-		}
-		if scheme.value == "" { // this proxy may be behind another, which knows better
-			scheme.value = s
 		}
 		host.add([]string{h})
 		uri.add([]string{u})
@@ -127,25 +123,22 @@ func forwarded(r *http.Request, req *verify.Request) error {
 	if req.Host == "" {
 		req.Host = r.Host
 	}
-	if len(req.DPoP) > 0 {
-		req.Origin = origin(scheme.value, req.Host, r)
-	}
 	return nil
 }
 
 // split splits an X-Original-Url. ingress-nginx sends the full address, others only the path. It
 // parses as little as possible: what a URL parser makes of a path that starts with // or contains
 // #, or of a host that contains ?, isn't what the API will get.
-func split(address string) (scheme, host, uri string, ok bool) {
+func split(address string) (host, uri string, ok bool) {
 	if address == "" || address[0] == '/' {
-		return "", "", address, true
+		return "", address, true
 	}
-	scheme, rest, ok := strings.Cut(address, "://")
+	_, rest, ok := strings.Cut(address, "://")
 	i := strings.IndexByte(rest, '/')
 	if !ok || i <= 0 || strings.ContainsAny(rest[:i], `?#@\`) {
-		return "", "", "", false
+		return "", "", false
 	}
-	return scheme, rest[:i], rest[i:], true
+	return rest[:i], rest[i:], true
 }
 
 // described is one fact about a call that several headers may state. It only counts if they agree.

@@ -45,7 +45,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	apis := append(keyportertest.APIs(upstream.URL), verify.API{Name: "other", Upstream: upstream.URL, Routes: []verify.Route{{Path: "/other/{rest...}"}}},
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/down/{rest...}"}}}, keyportertest.Drive(upstream.URL),
 		verify.API{Name: "hosted", Upstream: upstream.URL, Hosts: []string{"hosted.example"}, Routes: []verify.Route{{Path: "/.well-known/{rest...}", Public: true}, {Path: "/x"}}})
-	checker, err := verify.New(w.DB, verify.Options{APIs: apis, Usage: w.Usage})
+	checker, err := verify.New(w.DB, verify.Options{APIs: apis, Address: "https://keys.example", Usage: w.Usage})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,8 +61,7 @@ func askAsApp(t *testing.T, app *appWorld, behind *world) {
 	t.Helper()
 	secret := app.issue(t, keyporter.AccessToken{Scopes: []string{"file.read"}, KeyHash: app.key.Hash()})
 	token := "Authorization: DPoP " + secret.Reveal()
-	called := strings.Replace(behind.url, "127.0.0.1", "localhost", 1) // like the Host header
-	proof := "DPoP: " + app.key.Proof("GET", called+"/drive/1", secret, time.Now())
+	proof := "DPoP: " + app.key.Proof("GET", "https://drive.example/drive/1", secret, time.Now())
 	got := body(t, behind.get(t, "/drive/1?q=1", token, proof, "X-Forwarded-Proto: https", "X-Forwarded-Port: 1"))
 	if !strings.Contains(got, "X-Keyporter-App: "+string(app.app.ID)+"\r\n") || !strings.Contains(got, "X-Keyporter-Scopes: file.read\r\n") || strings.Contains(got, "Dpop") {
 		t.Errorf("the API got\n%s", got)

@@ -22,12 +22,9 @@ func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host,
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := web.NewRequestID()
 	w.Header()[keyporter.HeaderRequestID] = []string{id}
-	req, fromProxy := g.request(r, id)
+	req, _ := g.request(r, id)
 	// Check the path exactly as it will be sent to the API.
 	req.Method, req.Host, req.Path = r.Method, r.Host, r.URL.EscapedPath()
-	if len(req.DPoP) > 0 {
-		req.Origin = originOf(r, fromProxy)
-	}
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
 		web.LimitBodyTime(w, r)

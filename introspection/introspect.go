@@ -99,7 +99,7 @@ func (s *server) asked(who asker, q question) (verify.Question, error) {
 func readCall(q *verify.Question, in url.Values, requestID string) (err error) {
 	if q.API == nil || !in.Has("method") {
 		if in.Has("dpop") { // whoever sends a proof expects it to be checked
-			return web.Invalid("A proof needs the api, method, path, and origin of the call.")
+			return web.Invalid("A proof needs the api, method, and path of the call.")
 		}
 		return nil
 	}
@@ -110,7 +110,7 @@ func readCall(q *verify.Question, in url.Values, requestID string) (err error) {
 	}
 	q.Call = &verify.Request{
 		Method: in.Get("method"), Path: in.Get("path"), Agent: in.Get("agent"), ClientIP: in.Get("address"), RequestID: requestID,
-		DPoP: in["dpop"], Origin: in.Get("origin"),
+		DPoP: in["dpop"],
 	}
 	return nil
 }

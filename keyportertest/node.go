@@ -62,7 +62,7 @@ func NewNode(t testing.TB, url string, more ...verify.API) *Node {
 	}
 	n := &Node{DB: db, Clock: &Clock{}}
 	n.Usage = usage.New(db, n.Clock.Now)
-	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Now: n.Clock.Now, Log: log, Usage: n.Usage}); err != nil {
+	if n.Checker, err = verify.New(db, verify.Options{APIs: append(APIs("http://127.0.0.1:1"), more...), Address: "https://keys.example", Now: n.Clock.Now, Log: log, Usage: n.Usage}); err != nil {
 		t.Fatal(err)
 	}
 	n.Grants = grants.New(db, grants.Options{Now: n.Clock.Now, Sealer: Sealer(t)})

@@ -20,7 +20,7 @@ func (s *server) readProof(r *http.Request, path string) (*verify.Proof, error) 
 	if len(r.Header["Dpop"]) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	p, err := verify.ReadProof(r.Header["Dpop"], verify.Proven{Method: r.Method, URL: s.Issuer + path, Now: s.Grants.Now(), MaxAge: proofAge})
+	p, err := verify.ReadProof(r.Header["Dpop"], verify.Proven{Method: r.Method, Origins: []string{s.Issuer}, Path: path, Now: s.Grants.Now(), MaxAge: proofAge})
 	if err != nil {
 		return nil, web.OAuthError{Code: invalidProof, Description: keyporter.MessageOf(err)}
 	}

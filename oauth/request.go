@@ -145,5 +145,5 @@ func random() string { return rand.Text() + rand.Text() }
 
 // isThumbprint reports whether a text can be a SHA-256 in base64url.
 func isThumbprint(text string) bool {
-	return len(text) == 43 && !strings.ContainsFunc(text, func(r rune) bool { return !unreserved(r) || r == '.' || r == '~' })
+	return len(text) == 43 && !strings.ContainsFunc(text, func(r rune) bool { return !keyporter.IsUnreserved(r) || r == '.' || r == '~' })
 }

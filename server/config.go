@@ -29,7 +29,7 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// EnvoyListen is the address and port for Envoy's external authorization over gRPC, with the same certificate as the pages, if there is one. Only trusted_proxies can ask. Default: none.
 	EnvoyListen string `yaml:"envoy_listen"`
-	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, and the beginning of links. Default: in pages, the address of the request; for apps, the one that listen names.
+	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, the beginning of links, and where an API is called if its resource says nothing else. Default: in pages, the address of the request; for apps, the one that listen names.
 	Address string `yaml:"address"`
 	// Database is the path of an SQLite file, created if it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
 	Database string `yaml:"database"`

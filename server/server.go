@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -80,8 +81,27 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 }
 
 func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.addr, s.secure = listener.Addr(), tlsConfig != nil
+	if err := s.open(ctx, cfg, tlsConfig, now); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.startJobs()
+	go s.serve(listener)
+	if s.envoy != nil {
+		go s.serveEnvoy()
+	}
+	return nil
+}
+
+// open puts the doors together, once it is known where they are.
+func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
+	issuer := cmp.Or(strings.TrimSuffix(cfg.Address, "/"), s.URL())
 	s.Usage = usage.New(s.db, now)
-	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Now: now, Log: s.log, CacheSize: cfg.CacheSize, Usage: s.Usage}); err != nil {
+	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Address: s.calledAt(cfg, issuer), Now: now, Log: s.log, CacheSize: cfg.CacheSize, Usage: s.Usage}); err != nil {
 		return err
 	}
 	sealer, err := cfg.Sealer()
@@ -100,35 +120,29 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return err
 	}
 	s.soap = soap.New(soap.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Address: cfg.Address, Log: s.log})
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	s.addr, s.secure = listener.Addr(), tlsConfig != nil
-	issuer := strings.TrimSuffix(cfg.Address, "/")
-	if issuer == "" {
-		issuer = s.URL()
-	}
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Now: now})
 	apps, asks := s.doorsForApps(cfg, sealer, proxies, issuer, pages)
 	if sealer != nil {
 		if err := s.opens(ctx); err != nil {
-			return errors.Join(err, listener.Close())
+			return err
 		}
 	}
 	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(web.WithRequestID(doors(apps, asks, pages)))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
-	if s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig); err != nil {
-		return errors.Join(err, listener.Close())
+	s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig)
+	return err
+}
+
+// calledAt returns the address at which calls come here, if the configuration says so. If it only
+// says to listen on all addresses of the machine, it doesn't.
+func (s *Server) calledAt(cfg Config, issuer string) string {
+	host, _, _ := net.SplitHostPort(s.addr.String())
+	if ip := net.ParseIP(host); cfg.Address == "" && (ip == nil || ip.IsUnspecified()) {
+		return ""
 	}
-	s.startJobs()
-	go s.serve(listener)
-	if s.envoy != nil {
-		go s.serveEnvoy()
-	}
-	return nil
+	return issuer
 }
 
 // opens returns an error if the sealed data in the database doesn't open with the key. Otherwise

@@ -79,7 +79,7 @@ func newAccessWorld(t *testing.T, url string) accessWorld {
 func (w *accessWorld) call(secret keyporter.Secret) *verify.Request {
 	return &verify.Request{
 		Method: "GET", Host: "drive.example", Path: "/drive/1", Authorization: []string{"Bearer " + secret.Reveal()},
-		ClientIP: "192.0.2.7", Agent: "tagger/1.0", Origin: driveHost, RequestID: string(keyporter.NewID(w.Clock.Now())),
+		ClientIP: "192.0.2.7", Agent: "tagger/1.0", RequestID: string(keyporter.NewID(w.Clock.Now())),
 	}
 }
 

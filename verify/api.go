@@ -17,7 +17,7 @@ type API struct {
 	Name string `yaml:"name"`
 	// Upstream is where the reverse proxy sends calls: http://host:port, or https. Leave it out if you only use forward-auth.
 	Upstream string `yaml:"upstream"`
-	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. With it, apps can ask for access tokens for this API only, refusals say where to ask (RFC 9728), and the API is described at /.well-known/oauth-protected-resource. None: the API accepts access tokens for any API.
+	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. It is also where the API is called, which the proofs of keys in calls (DPoP, RFC 9449) name. With it, apps can ask for access tokens for this API only, refusals say where to ask (RFC 9728), and the API is described at /.well-known/oauth-protected-resource. None: the API accepts access tokens for any API, and proofs name address, with each of hosts in place of its host if there are any; behind another proxy, or without routes, set resource.
 	Resource string `yaml:"resource"`
 	// Hosts are the host names the API is called by. None: any.
 	Hosts []string `yaml:"hosts"`
@@ -26,8 +26,9 @@ type API struct {
 	// Routes are the parts of the API, tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
 
-	target *url.URL
-	any    Route // for calls when only their API is known
+	target  *url.URL
+	origins []string // where it is called: scheme, host, and port; none: unknown
+	any     Route    // for calls when only their API is known
 }
 
 var allKinds = []keyporter.CredentialKind{
@@ -73,6 +74,35 @@ const (
 
 // Target returns the upstream that the API's calls are sent to, or nil if it has none.
 func (a *API) Target() *url.URL { return a.target }
+
+// originsAt returns where the API is called by the configuration, given the address of Keyporter. A
+// proof of a key is for one of these addresses. A Host header says nothing about that: whoever
+// relays a call that they got, with its proof, can choose it.
+func (a *API) originsAt(keyporter string) (origins []string) {
+	if u, err := url.Parse(a.Resource); err == nil && u.Host != "" {
+		origins = append(origins, u.Scheme+"://"+u.Host)
+	}
+	at, err := url.Parse(keyporter)
+	if err != nil || at.Host == "" || len(a.Routes) == 0 {
+		return origins // without routes, calls go past Keyporter
+	}
+	hosts := []string{at.Host}
+	if len(a.Hosts) > 0 {
+		hosts = nil
+	}
+	for _, h := range a.Hosts {
+		if port := at.Port(); port != "" {
+			h += ":" + port
+		}
+		hosts = append(hosts, h)
+	}
+	for _, h := range hosts {
+		if origin := at.Scheme + "://" + h; !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
 
 // Scopes returns the scopes that the API's routes require, sorted and without duplicates.
 func (a *API) Scopes() []string {

@@ -27,7 +27,7 @@ type Question struct {
 
 	// Call is the call, if the API is known. If Inspect refuses it, it is counted here, and
 	// its Method, Path, ClientIP, Agent, and RequestID are kept: the caller of Inspect can't
-	// count it, not knowing whose it was. If Call has DPoP, it needs Origin too; the secret
+	// count it, not knowing whose it was. If Call has DPoP, the secret
 	// came with the DPoP scheme, and the proof is checked and used up.
 	Call    *Request
 	Version int // of the API, 0 if it has none

@@ -11,7 +11,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,10 +46,11 @@ type Proof struct {
 
 // Proven is the request that a proof must be for.
 type Proven struct {
-	Method string
-	URL    string // as the client sent it; query and fragment are ignored
-	Now    time.Time
-	MaxAge time.Duration // how old the proof may be; zero: a minute
+	Method  string
+	Origins []string // where it may have been sent, by the configuration: scheme, host, and port
+	Path    string   // as the client sent it, percent-encoded
+	Now     time.Time
+	MaxAge  time.Duration // how old the proof may be; zero: a minute
 }
 
 // proofClaims are the claims of a proof. iat may have a fraction (RFC 7519 §2).
@@ -134,8 +135,10 @@ func (c *proofClaims) check(of Proven) error {
 		return noProof("The proof lacks jti or iat.")
 	case c.Method != of.Method:
 		return noProof("The proof is for another method.")
-	case !sameURL(c.URL, of.URL):
-		return noProof("The proof is for another address. Behind a proxy, the proxy must pass on the address the client called.")
+	case len(of.Origins) == 0:
+		return noProof("No proof can be checked, because Keyporter doesn't know the address of this API. Its operator has to set the API's resource.")
+	case !of.isAt(c.URL):
+		return noProof("The proof is for another address. This API's begins with " + strings.Join(of.Origins, " or ") + ".")
 	case of.Now.Sub(seconds(*c.IssuedAt)) > of.MaxAge:
 		return noProof("The proof is too old. Create one for each call.")
 	case early(c.IssuedAt) || early(c.NotBefore) || late(c.Expires):
@@ -153,27 +156,14 @@ func seconds(at float64) time.Time {
 	return time.UnixMilli(int64(at * 1000))
 }
 
-// sameURL compares addresses after the normalization of RFC 3986 §6.2.2 and §6.2.3.
-func sameURL(a, b string) bool {
-	x, errX := url.Parse(a)
-	y, errY := url.Parse(b)
-	return errX == nil && errY == nil && x.Host != "" && x.User == nil && x.Opaque == "" && strings.EqualFold(x.Scheme, y.Scheme) &&
-		authority(x) == authority(y) && orRoot(x.Path) == orRoot(y.Path)
-}
-
-func orRoot(path string) string {
-	if path == "" {
-		return "/"
+// isAt reports whether a proof's htu is the address of the request. Query and fragment don't
+// count (RFC 9449 §4.3).
+func (of *Proven) isAt(htu string) bool {
+	if i := strings.IndexAny(htu, "?#"); i >= 0 {
+		htu = htu[:i]
 	}
-	return path
-}
-
-func authority(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if strings.EqualFold(u.Scheme, "https") {
-		return strings.TrimSuffix(host, ":443")
-	}
-	return strings.TrimSuffix(host, ":80")
+	named := keyporter.NormalAddress(htu)
+	return named != "" && slices.ContainsFunc(of.Origins, func(origin string) bool { return keyporter.NormalAddress(origin+of.Path) == named })
 }
 
 // IsFor reports whether the proof belongs to the access token with this secret, and is signed

@@ -221,7 +221,7 @@ func TestTheSchemeDPoPIsForBoundTokens(t *testing.T) {
 	req := w.proved(w.secret)
 	req.APIToken = []string{w.secret.Reveal()}
 	w.ask(t, req, keyporter.Allowed)
-	req = &verify.Request{Method: "GET", Path: "/drive/1", APIToken: []string{w.secret.Reveal()}, DPoP: w.proved(w.secret).DPoP, Origin: driveHost}
+	req = &verify.Request{Method: "GET", Path: "/drive/1", APIToken: []string{w.secret.Reveal()}, DPoP: w.proved(w.secret).DPoP}
 	w.ask(t, req, keyporter.ReasonBound)
 }
 
@@ -229,7 +229,7 @@ func FuzzReadProof(f *testing.F) {
 	key := keyportertest.NewProofKey(f)
 	f.Add(key.Proof("GET", driveHost, keyporter.NewSecret(keyporter.SecretAccessToken), time.Unix(1_800_000_000, 0)))
 	f.Add("a.b.c")
-	of := verify.Proven{Method: "GET", URL: driveHost, Now: time.Unix(1_800_000_000, 0)}
+	of := verify.Proven{Method: "GET", Origins: []string{driveHost}, Now: time.Unix(1_800_000_000, 0)}
 	f.Fuzz(func(t *testing.T, proof string) {
 		p, err := verify.ReadProof([]string{proof}, of)
 		if err == nil && (p.KeyHash == "" || !p.ExpiresAt.After(of.Now)) {

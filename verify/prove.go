@@ -40,7 +40,11 @@ func (c *Checker) prove(ctx context.Context, k *call) error {
 
 // readProof reads the proof in the call; fault says what is wrong with it.
 func (k *call) readProof(bound string) (p Proof, fault string) {
-	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, URL: k.req.Origin + k.req.Path, Now: k.now})
+	var origins []string
+	if k.route != nil {
+		origins = k.route.api.origins
+	}
+	p, err := ReadProof(k.req.DPoP, Proven{Method: k.req.Method, Origins: origins, Path: k.req.Path, Now: k.now})
 	switch {
 	case err != nil:
 		return p, keyporter.MessageOf(err)

@@ -38,6 +38,9 @@ type Checker struct {
 // Options configure a Checker. The zero value works.
 type Options struct {
 	APIs []API
+	// Address is where Keyporter is: scheme, host, and port. With hosts, an API has the same address with
+	// those. Empty: unknown.
+	Address string
 	// Now is the clock by which tokens expire; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -53,6 +56,9 @@ func New(db *store.DB, o Options) (*Checker, error) {
 	apis, err := compile(o.APIs)
 	if err != nil {
 		return nil, err
+	}
+	for _, a := range apis {
+		a.origins = a.originsAt(o.Address)
 	}
 	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log, usage: o.Usage}
 	c.soap = slices.ContainsFunc(apis, func(a *API) bool { return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.SOAP }) })
@@ -93,10 +99,7 @@ type Request struct {
 	OrganizationKey []string
 	UserLoginName   []string
 
-	// DPoP has the values of the header with the proof (RFC 9449), and Origin is where the
-	// client sent the call, such as https://api.example.com; it is only needed with a proof.
-	DPoP   []string
-	Origin string
+	DPoP []string // of the header with the proof (RFC 9449)
 
 	ClientIP  string
 	Agent     string // User-Agent
