@@ -14,7 +14,7 @@ type Connection struct {
 	CreatedAt      time.Time
 	Address        string    // where the consent came from
 	Agent          string    // browser that sent it, cut to 200 bytes
-	ReplayedAt     time.Time // when a used refresh token was presented again, which ended all its tokens; zero: never
+	ReplayedAt     time.Time // when a used refresh token was presented again, which ended the sign-in it came from; zero: never
 }
 
 // AccessToken is an access token an app got under a grant, without its secret.

@@ -43,7 +43,7 @@ const (
 	EventConnectionCreate    EventName = "connection.create"
 	EventConnectionScopes    EventName = "connection.scopes"
 	EventConnectionDelete    EventName = "connection.delete"
-	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was presented again, which ended all its tokens
+	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was presented again, which ended the tokens of its sign-in
 	EventGrantRevoke         EventName = "grant.revoke"
 	EventAccessTokenCreate   EventName = "access_token.create"
 	EventAccessTokenDelete   EventName = "access_token.delete"

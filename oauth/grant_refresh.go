@@ -11,7 +11,7 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 	if req.refreshToken == "" {
 		return tokenResponse{}, web.Invalid("refresh_token is missing.")
 	}
-	grant, err := s.Grants.GrantByRefreshToken(ctx, req.from, req.refreshToken)
+	grant, err := s.Grants.GrantByRefreshToken(ctx, req.from, req.app, req.refreshToken)
 	if err != nil {
 		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "The refresh token doesn't exist, was already used, or has expired."})
 	}

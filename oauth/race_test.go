@@ -169,33 +169,3 @@ func TestLosingARaceWithAWrongVerifierEndsNothing(t *testing.T) {
 		}
 	})
 }
-
-func TestAReusedRefreshTokenEndsItsConnectionsTokens(t *testing.T) {
-	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
-		w := newWorld(t, url)
-		other, first := w.tokens(), w.tokens()
-		w.Clock.Stop()
-		next := w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token")))
-		w.Clock.Advance(30 * time.Second)
-		again := w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token")))
-		if again.Status != 200 || again.Text("refresh_token") != next.Text("refresh_token") || again.Text("access_token") == next.Text("access_token") {
-			t.Fatalf("within half a minute: %v after %v", again, next)
-		}
-		w.Clock.Advance(time.Second)
-		keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(first.Text("refresh_token"))), 400, "invalid_grant")
-		for what, a := range map[string]keyportertest.Answer{"the first": first, "its successor": next, "that again": again, "another of the connection": other} {
-			if w.works(a.Text("access_token")) {
-				t.Errorf("%s: the access token works", what)
-			}
-			keyportertest.Refused(t, w.Post(t, "/oauth2/token", refreshing(a.Text("refresh_token"))), 400, "invalid_grant")
-		}
-		conn := w.ConnectionOf(t, w.ada.ID, "public")
-		if conn.ReplayedAt.IsZero() || len(w.events(keyporter.EventConnectionReplay)) != 1 {
-			t.Errorf("the connection doesn't show it: %+v", conn)
-		}
-		if !w.works(w.tokens().Text("access_token")) {
-			t.Error("the app can't connect again")
-		}
-	})
-}

@@ -103,17 +103,6 @@ func (tx *Tx) RevokeGrant(ctx context.Context, grant keyporter.ID, unused bool, 
 	return true, nil
 }
 
-// RevokeGrantsOf revokes all grants of a connection and deletes their tokens.
-func (tx *Tx) RevokeGrantsOf(ctx context.Context, connection keyporter.ID, at time.Time) error {
-	grants, err := list(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM grants WHERE connection_id = $1 AND revoked_at = 0 ORDER BY id`, connection)
-	for _, g := range grants {
-		if _, err := tx.RevokeGrant(ctx, g, false, at); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
 // GrantByID returns a grant. Its request is sealed.
 func (q queries) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
 	return q.grant(ctx, selectGrant+` WHERE g.id = $1`, id)

@@ -79,7 +79,13 @@ func TestAGrantAndItsTokens(t *testing.T) {
 		if a, err := db.AccessTokenByHash(ctx, access); err != nil || a.ID != "token" || a.KeyHash != "key" {
 			t.Errorf("%+v, %v", a, err)
 		}
-		do(t, db, func(tx *store.Tx) error { return tx.RevokeGrantsOf(ctx, conn.ID, noon) })
+		do(t, db, func(tx *store.Tx) error {
+			changed, err := tx.RevokeGrant(ctx, g.ID, false, noon)
+			if !changed {
+				t.Error("the grant isn't revoked")
+			}
+			return err
+		})
 		if _, err := db.AccessTokenByHash(ctx, access); keyporter.KindOf(err) != keyporter.NotFound {
 			t.Errorf("the access token of a revoked grant: %v", err)
 		}

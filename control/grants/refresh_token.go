@@ -8,9 +8,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// refreshAgain is how long a used refresh token gets the same successor again: two processes of
-// an app that refresh at once, or an answer that was lost on the way, aren't theft.
-const refreshAgain = 30 * time.Second
+// refreshAgain is how long a used refresh token gets its unused successor again if whoever presents
+// it proves nothing: a bearer token of an app without a secret. A thief who always comes second
+// could otherwise stay forever.
+const refreshAgain = 60 * time.Second
 
 func (g *Grants) insertRefreshToken(ctx context.Context, tx *store.Tx, grant keyporter.Grant, secret keyporter.Secret) error {
 	now := g.now()
@@ -21,21 +22,34 @@ func (g *Grants) insertRefreshToken(ctx context.Context, tx *store.Tx, grant key
 	return tx.InsertRefreshToken(ctx, keyporter.RefreshToken{GrantID: grant.ID, CreatedAt: now, ExpiresAt: expires}, secret.Hash())
 }
 
-// GrantByRefreshToken returns the grant of a refresh token that can be used, for the first
-// time or again within half a minute. If it is presented again later, either it was stolen, or
-// its successor was: all tokens of its connection end (RFC 9700 §4.14.2).
-func (g *Grants) GrantByRefreshToken(ctx context.Context, from Caller, secret string) (keyporter.Grant, error) {
+// GrantByRefreshToken returns the grant of a refresh token that the app can use, for the first time
+// or again. It may be used again while its successor is unused, because an answer can get lost on
+// the way: at any time by an app that proves who it is, or that it has the grant's key, and otherwise
+// soon. Anything else means that two have the token, so the grant ends with its tokens (RFC 9700
+// §4.14.2): that one sign-in, not others of the same app and user. An app that presents another
+// app's token ends nothing, and has to be refused by the caller.
+func (g *Grants) GrantByRefreshToken(ctx context.Context, from Caller, app keyporter.App, secret string) (keyporter.Grant, error) {
 	grant, t, err := g.workingRefreshToken(ctx, secret)
-	if err != nil {
+	if err != nil || t.UsedAt.IsZero() || grant.AppID != app.ID {
 		return grant, err
 	}
-	if usedTooLongAgo(t, from.ArrivedAt) {
+	next, err := g.db.RefreshTokenByHash(ctx, g.Successor(secret).Hash())
+	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+		return grant, err
+	}
+	arrived, proven := from.ArrivedAt.Truncate(time.Millisecond), app.Confidential() || grant.KeyHash != "" // kept in milliseconds
+	soon := arrived.Sub(t.UsedAt) <= refreshAgain
+	switch {
+	case err == nil && next.UsedAt.IsZero() && (proven || soon):
+		return grant, nil
+	case err != nil && soon: // the key that it is derived with has changed: there must not be a second chain
+	case err == nil && !next.UsedAt.IsZero() && !arrived.After(next.UsedAt): // the app is racing with itself
+	default:
 		if err := g.endReplayed(ctx, from, grant); err != nil {
 			return grant, err
 		}
-		return grant, notFound("refresh token")
 	}
-	return grant, nil
+	return grant, notFound("refresh token")
 }
 
 // GrantToRevoke returns the grant of a refresh token that its app gives back, even one that
@@ -78,10 +92,6 @@ func (g *Grants) refreshToken(ctx context.Context, secret string) (grant keyport
 	return grant, t, err
 }
 
-func usedTooLongAgo(t keyporter.RefreshToken, arrived time.Time) bool {
-	return !t.UsedAt.IsZero() && arrived.Truncate(time.Millisecond).Sub(t.UsedAt) > refreshAgain // kept in milliseconds
-}
-
 // Successor returns the refresh token that replaces the one presented. It is derived from that
 // one, so whoever asks again gets the same, although we don't store it.
 func (g *Grants) Successor(presented string) keyporter.Secret {
@@ -89,47 +99,44 @@ func (g *Grants) Successor(presented string) keyporter.Secret {
 }
 
 // Refresh replaces a refresh token by its successor, and writes an access token. Of several
-// simultaneous requests, one does it and the others find it done. If another one used the
-// token too long ago, or the grant has ended in the meantime, the error is NotFound.
+// simultaneous requests, one does it and the others find it done. If the successor was used, or
+// the grant has ended in the meantime, the error is NotFound.
 func (g *Grants) Refresh(ctx context.Context, from Caller, grant keyporter.Grant, presented string, t NewAccessToken) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error {
 		if err := tx.KeepGrant(ctx, grant.ID, grant.KeyHash); err != nil {
 			return missing(err, "grant")
 		}
-		if err := g.writeSuccessor(ctx, tx, from, grant, presented); err != nil {
+		if err := g.writeSuccessor(ctx, tx, grant, presented); err != nil {
 			return err
 		}
 		return g.issue(ctx, tx, from, grant, t)
 	})
 }
 
-// writeSuccessor writes the successor of a refresh token, unless another request has just done so.
-func (g *Grants) writeSuccessor(ctx context.Context, tx *store.Tx, from Caller, grant keyporter.Grant, presented string) error {
-	hash, next := keyporter.HashSecret(presented), g.Successor(presented)
-	first, err := tx.UseRefreshToken(ctx, hash, g.now())
+// writeSuccessor writes the successor of a refresh token, unless it is there and still unused.
+func (g *Grants) writeSuccessor(ctx context.Context, tx *store.Tx, grant keyporter.Grant, presented string) error {
+	next := g.Successor(presented)
+	first, err := tx.UseRefreshToken(ctx, keyporter.HashSecret(presented), g.now())
 	if err != nil {
 		return err
 	}
 	if first {
 		return g.insertRefreshToken(ctx, tx, grant, next)
 	}
-	t, err := tx.RefreshTokenByHash(ctx, hash)
-	if err == nil && usedTooLongAgo(t, from.ArrivedAt) {
+	t, err := tx.RefreshTokenByHash(ctx, next.Hash())
+	if err == nil && !t.UsedAt.IsZero() {
 		err = notFound("refresh token")
-	}
-	if err == nil {
-		// It is missing if the key that it is derived with has changed: there must not be a second chain.
-		_, err = tx.RefreshTokenByHash(ctx, next.Hash())
 	}
 	return missing(err, "refresh token")
 }
 
-// endReplayed ends all tokens of a grant's connection, but not the connection: the app asks the
-// user again, and they see why.
+// endReplayed ends a grant of which two have a refresh token, but not its connection: the app asks
+// the user again, and they see why.
 func (g *Grants) endReplayed(ctx context.Context, from Caller, grant keyporter.Grant) error {
 	now := g.now()
 	return g.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.RevokeGrantsOf(ctx, grant.ConnectionID, now); err != nil {
+		changed, err := tx.RevokeGrant(ctx, grant.ID, false, now)
+		if err != nil || !changed {
 			return err
 		}
 		if err := tx.SetConnectionReplayed(ctx, grant.ConnectionID, now); err != nil {
