@@ -7,11 +7,11 @@ import (
 )
 
 // NormalAddress returns an http or https address in the form in which it is compared, or "" if
-// it isn't one. Letter case of scheme and host, a default port, an empty path, and the encoding of
+// it isn't one or has a fragment. Letter case of scheme and host, a default port, an empty path, and the encoding of
 // characters that need none make no difference (RFC 3986 §6.2.2.1, §6.2.2.2, §6.2.3).
 func NormalAddress(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
 		return ""
 	}
 	defaultPort := ":80"
@@ -23,7 +23,7 @@ func NormalAddress(address string) string {
 	if path == "" {
 		path = "/"
 	}
-	u = &url.URL{RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Fragment: u.Fragment, RawFragment: u.RawFragment, Scheme: u.Scheme}
+	u = &url.URL{RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Scheme: u.Scheme}
 	return u.Scheme + "://" + host + path + strings.TrimPrefix(u.String(), u.Scheme+":")
 }
 

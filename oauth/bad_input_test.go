@@ -82,11 +82,23 @@ func TestARequestOfAnUncertainAppOrAddressIsNotSentBack(t *testing.T) {
 func TestAnAppOnTheUsersMachineMayUseAnyPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
-	for _, uri := range []string{"http://127.0.0.1/cb", "http://127.0.0.1:1234/cb", "http://[::1]:65535/cb", "http://[::1]/cb"} {
+	w.app(keyporter.App{ID: "local", Authentication: keyporter.AppPublic, RedirectURIs: []string{"http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost:33418/callback"}})
+	for _, uri := range []string{
+		"http://127.0.0.1/cb", "http://127.0.0.1:1234/cb", "http://[::1]:65535/cb", "http://[::1]/cb",
+		"http://localhost:33418/callback", "http://localhost:33419/callback", "http://localhost/callback",
+	} {
 		v := keyportertest.Verifier()
-		code := w.code("public", v, "redirect_uri", uri)
-		if a := w.Post(t, "/oauth2/token", redemption(code, v, "redirect_uri", uri)); a.Status != http.StatusOK {
+		code := w.code("local", v, "redirect_uri", uri)
+		if a := w.Post(t, "/oauth2/token", redemption(code, v, "redirect_uri", uri, "client_id", "local")); a.Status != http.StatusOK {
 			t.Errorf("%s: %v", uri, a)
+		}
+	}
+	for _, uri := range []string{
+		"http://localhost:33419/cb", "http://127.0.0.1:33418/callback", "http://localhost.evil.example:33418/callback", "http://localhost:1@evil.example/callback",
+		"http://localhost:x/callback", "https://localhost:33418/callback", "http://localhost./callback",
+	} {
+		if to, status, _ := w.person.Browse(t, "/oauth2/authorize?"+request("local", keyportertest.Verifier(), "redirect_uri", uri).Encode()); status != http.StatusBadRequest {
+			t.Errorf("%s: %d, to %s", uri, status, to)
 		}
 	}
 }

@@ -497,6 +497,24 @@ func TestResources(t *testing.T) {
 			t.Errorf("named %d times: %v", times, a)
 		}
 	}
+	for asked, is := range map[string]bool{
+		"HTTPS://API.example:443/%65sign": true, keyportertest.Resource + "/": false, keyportertest.Resource + "?": false, keyportertest.Resource + "#": false,
+		"https://api.example:8443/esign": false, "http://api.example/esign": false, "https://api.example/ESIGN": false, "https://x@api.example/esign": false,
+	} {
+		v := keyportertest.Verifier()
+		back := w.person.Authorize(t, request("public", v, "resource", asked))
+		if !is {
+			if back.Get("error") != "invalid_target" {
+				t.Errorf("%s: %v", asked, back)
+			}
+			continue
+		}
+		got := w.Post(t, "/oauth2/token", redemption(back.Get("code"), v, "resource", asked))
+		a := w.Post(t, "/oauth2/introspect", url.Values{"token": {got.Text("access_token")}, "client_id": {"rs"}, "client_secret": {rs}})
+		if aud, _ := a.Body["aud"].([]any); len(aud) != 1 || aud[0] != keyportertest.Resource {
+			t.Errorf("%s: %v", asked, a)
+		}
+	}
 }
 
 // TestTheUserIsAskedEachTimeAboutAnAppOnTheirMachine (RFC 8252 §8.6): another

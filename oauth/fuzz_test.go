@@ -11,8 +11,8 @@ import (
 
 // FuzzRegisteredAddresses requires each address that passes to lead to the app, as browsers read it.
 func FuzzRegisteredAddresses(f *testing.F) {
-	app := keyporter.App{RedirectURIs: []string{"https://app.example/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8/cb"}}
-	for _, uri := range []string{"https://app.example/cb?x=1", "http://127.0.0.1:99/cb", "http://[::1]/cb", "http://127.0.0.1:1@evil.example/cb", "http://127.0.0.1\\@evil.example/cb", "HTTP://127.0.0.1/cb"} {
+	app := keyporter.App{RedirectURIs: []string{"https://app.example/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8/cb", "http://localhost/cb"}}
+	for _, uri := range []string{"https://app.example/cb?x=1", "http://127.0.0.1:99/cb", "http://[::1]/cb", "http://127.0.0.1:1@evil.example/cb", "http://127.0.0.1\\@evil.example/cb", "HTTP://127.0.0.1/cb", "http://localhost:1@evil.example/cb"} {
 		f.Add(uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
@@ -25,7 +25,7 @@ func FuzzRegisteredAddresses(f *testing.F) {
 		}
 		switch {
 		case uri == app.RedirectURIs[0]:
-		case u.Scheme == "http" && (u.Hostname() == "127.0.0.1" || u.Hostname() == "::1") && u.Path == "/cb" && u.RawQuery == "":
+		case u.Scheme == "http" && (u.Hostname() == "127.0.0.1" || u.Hostname() == "::1" || u.Hostname() == "localhost") && u.Path == "/cb" && u.RawQuery == "":
 		default:
 			t.Fatalf("%q passes", uri)
 		}

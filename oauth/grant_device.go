@@ -50,12 +50,10 @@ func (s *server) pollDevice(ctx context.Context, req tokenRequest) (keyporter.Gr
 	wait := func(code, text string) (keyporter.Grant, error) {
 		return keyporter.Grant{}, web.OAuthError{Code: code, Description: text}
 	}
-	a, waited, err := s.Grants.PollDevice(ctx, req.deviceCode)
+	a, waited, err := s.Grants.PollDevice(ctx, req.app.ID, req.deviceCode)
 	switch {
 	case err != nil:
 		return keyporter.Grant{}, err
-	case a.AppID != req.app.ID:
-		return keyporter.Grant{}, anotherApps()
 	case !waited:
 		return wait(slowDown, "Wait five seconds longer between requests from now on.")
 	case !s.Grants.Now().Before(a.ExpiresAt):

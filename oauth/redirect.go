@@ -32,8 +32,8 @@ func readDestination(in url.Values, app *keyporter.App) (destination, error) {
 }
 
 // registered reports whether an address is one of the app's, character by character. Only the
-// port of the user's own machine, by its IP address, is free: an app there can't know which
-// port it will get (RFC 8252 §7.3).
+// port of the user's own machine is free: an app there can't know which port it will get (RFC 8252
+// §7.3; RFC 9700 §4.1.3 for localhost, which many apps register).
 func registered(app *keyporter.App, uri string) bool {
 	if keyporter.CheckRedirectURI(uri, true) != nil {
 		return false
@@ -60,6 +60,9 @@ func withoutPort(uri string) string {
 			return ""
 		}
 		host = host[:i]
+	}
+	if host == "localhost" {
+		return host + path
 	}
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil || !ip.IsLoopback() || ip.Is6() != strings.HasPrefix(host, "[") {

@@ -55,13 +55,14 @@ func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resourc
 	return scopes, resources, err
 }
 
-// askedResources returns the APIs that a request is for (RFC 8707 §2).
+// askedResources returns the APIs that a request is for (RFC 8707 §2), as the configuration writes them.
 func (s *server) askedResources(in url.Values) (resources []string, err error) {
-	for _, r := range in["resource"] {
-		if !slices.Contains(s.Resources, r) {
-			return nil, web.OAuthError{Code: invalidTarget, Description: "There is no such resource: " + r + "."}
+	for _, asked := range in["resource"] {
+		i := slices.IndexFunc(s.Resources, func(r string) bool { return keyporter.NormalAddress(r) == keyporter.NormalAddress(asked) })
+		if i < 0 {
+			return nil, web.OAuthError{Code: invalidTarget, Description: "There is no such resource: " + asked + "."}
 		}
-		if !slices.Contains(resources, r) {
+		if r := s.Resources[i]; !slices.Contains(resources, r) {
 			resources = append(resources, r)
 		}
 	}

@@ -140,26 +140,3 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 		}
 	})
 }
-
-func TestADeviceThatPollsTooOften(t *testing.T) {
-	t.Parallel()
-	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
-		ctx, db := t.Context(), open(t, url)
-		connected(t, db)
-		device := keyporter.HashSecret("device")
-		a := store.Authorization{ID: device, AppID: "app", Device: &device, PollEvery: 5 * time.Second, CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
-		a.Request = []byte("sealed")
-		do(t, db, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, a) })
-		for _, c := range []struct {
-			after  time.Duration
-			waited bool
-		}{{0, true}, {4 * time.Second, false}, {12 * time.Second, false}, {27 * time.Second, true}} {
-			do(t, db, func(tx *store.Tx) error {
-				if waited, err := tx.Poll(ctx, device, noon.Add(c.after)); err != nil || waited != c.waited {
-					t.Errorf("after %v: %v, %v", c.after, waited, err)
-				}
-				return nil
-			})
-		}
-	})
-}

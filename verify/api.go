@@ -161,7 +161,7 @@ func compile(apis []API) ([]*API, error) {
 		if slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name }) {
 			faults = append(faults, fmt.Errorf("%s: two have this name", where))
 		}
-		if a.Resource != "" && slices.ContainsFunc(out, func(b *API) bool { return b.Resource == a.Resource }) {
+		if a.Resource != "" && slices.ContainsFunc(out, func(b *API) bool { return keyporter.NormalAddress(b.Resource) == keyporter.NormalAddress(a.Resource) }) {
 			faults = append(faults, fmt.Errorf("%s: another API has this resource", where))
 		}
 		out = append(out, &a)

@@ -119,19 +119,29 @@ func (g *Grants) CountAuthorization(ctx context.Context, from Caller) error {
 	})
 }
 
-// PollDevice returns the request of a device that asks for its tokens, even if it has expired,
-// and reports whether the device waited long enough since it last asked.
-func (g *Grants) PollDevice(ctx context.Context, code string) (a Authorization, waited bool, err error) {
-	hash := keyporter.HashSecret(code)
+// pollTolerance is how much sooner than asked a device may poll: its timer and the network aren't exact.
+const pollTolerance = time.Second
+
+// PollDevice returns the request of an app's device that asks for its tokens, even if it has expired,
+// and reports whether the device waited long enough since its last poll that was accepted (RFC 8628
+// §3.5). Once the user has answered, it needn't wait. Another app's device doesn't exist.
+func (g *Grants) PollDevice(ctx context.Context, app keyporter.ID, code string) (a Authorization, waited bool, err error) {
+	hash, now := keyporter.HashSecret(code), g.now()
+	row, err := g.db.AuthorizationByDevice(ctx, hash)
+	if err == nil && row.AppID != app {
+		err = notFound("device code")
+	}
+	if err != nil {
+		return a, false, missing(err, "device code")
+	}
+	if a, err = g.openAuthorization(row); err != nil || row.Answer != store.Unanswered || !now.Before(row.ExpiresAt) {
+		return a, true, err
+	}
+	if now.Sub(row.PolledAt) < row.PollEvery-pollTolerance {
+		return a, false, nil // nothing is written, or whoever polls too often would keep the database busy
+	}
 	err = g.db.Do(ctx, func(tx *store.Tx) error {
-		row, err := tx.AuthorizationByDevice(ctx, hash)
-		if err != nil {
-			return missing(err, "device code")
-		}
-		if a, err = g.openAuthorization(row); err != nil {
-			return err
-		}
-		waited, err = tx.Poll(ctx, hash, g.now())
+		waited, err = tx.Poll(ctx, hash, row.PolledAt, now)
 		return err
 	})
 	return a, waited, err

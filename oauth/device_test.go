@@ -1,0 +1,63 @@
+package oauth_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestADeviceThatPolls has a device poll on time, a little early, and far too often.
+func TestADeviceThatPolls(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, address string) {
+		w := newWorld(t, address)
+		w.Clock.Stop()
+		w.app(keyporter.App{ID: "tv", Authentication: keyporter.AppPublic, Device: true, RedirectURIs: []string{}})
+		w.app(keyporter.App{ID: "radio", Authentication: keyporter.AppPublic, Device: true, RedirectURIs: []string{}})
+		a := w.Post(t, "/oauth2/device_authorization", url.Values{"client_id": {"tv"}, "scope": {"envelope.read"}})
+		poll := func(app string, after time.Duration) keyportertest.Answer {
+			w.Clock.Advance(after)
+			return w.Post(t, "/oauth2/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {a.Text("device_code")}, "client_id": {app}})
+		}
+		wait, slow := "authorization_pending", "slow_down"
+		for i, c := range []struct {
+			after time.Duration
+			want  string
+		}{
+			{0, wait},
+			{4 * time.Second, wait}, // a second's tolerance
+			{4100 * time.Millisecond, wait},
+			{5 * time.Second, wait},
+			{3999 * time.Millisecond, slow},
+			{time.Millisecond, wait}, // measured from the last that was accepted
+			{time.Second, slow},
+			{time.Second, slow},
+			{time.Second, slow},
+			{time.Second, wait},
+		} {
+			if got := poll("tv", c.after); got.Status != 400 || got.Text("error") != c.want {
+				t.Errorf("poll %d: %v, want %s", i, got, c.want)
+			}
+		}
+		w.Clock.Advance(4 * time.Second)
+		keyportertest.Refused(t, poll("radio", 0), 400, "invalid_grant") // another app's poll doesn't count
+		keyportertest.Refused(t, poll("tv", 0), 400, wait)
+
+		w.person.Browse(t, "/oauth2/authorize?"+request("public", keyportertest.Verifier()).Encode()) // for the cookie
+		id, err := w.Control.OpenDevice(t.Context(), w.person.Actor, a.Text("user_code"), w.person.Cookie())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Control.Connect(t.Context(), w.person.Actor, control.ConnectApp{Request: id, Browser: w.person.Cookie()}); err != nil {
+			t.Fatal(err)
+		}
+		keyportertest.Refused(t, poll("radio", 0), 400, "invalid_grant")
+		if got := poll("tv", 0); got.Status != 200 { // although it just polled
+			t.Errorf("approved: %v", got)
+		}
+	})
+}
