@@ -38,7 +38,8 @@ func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, org
 
 // SetIdentityProvider sets the provider where an organization's users sign in. It is for
 // operators: whoever could claim any domain could sign in as anyone in it. An empty secret
-// keeps the current one, unless issuer or client ID change.
+// keeps the current one, unless issuer or client ID change. A domain in which active users of other
+// organizations have logins is a Conflict.
 func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor, p keyporter.IdentityProvider, secret string) (keyporter.IdentityProvider, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return p, err
@@ -53,6 +54,9 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 		sealed, wrongSecret := c.providerSecret(ctx, tx, p, secret)
 		err := keyporter.JoinFields(wrong, wrongSecret, checkNewUserRole(ctx, tx, p))
 		if err != nil {
+			return err
+		}
+		if err := mayAssign(ctx, tx, p); err != nil {
 			return err
 		}
 		if p.ID, err = tx.PutIdentityProvider(ctx, p, sealed); keyporter.KindOf(err) == keyporter.Conflict {

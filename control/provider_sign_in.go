@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -23,7 +22,7 @@ func (c *Control) HasProviders(ctx context.Context, _ keyporter.Actor) (bool, er
 
 // providerFor returns where the owner of an email address signs in.
 func (c *Control) providerFor(ctx context.Context, login string) (ProviderClient, error) {
-	p, err := c.db.IdentityProviderByDomain(ctx, domainOf(login))
+	p, err := c.db.IdentityProviderByDomain(ctx, names.Domain(login))
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		return ProviderClient{}, keyporter.InvalidField("login", "No provider is set up for this email domain. Use your password.")
 	}
@@ -40,11 +39,6 @@ func (c *Control) providerClient(ctx context.Context, p keyporter.IdentityProvid
 	}
 	secret, err := c.sealer.Open(providerSecretOf(p.OrganizationID), sealed)
 	return ProviderClient{IdentityProvider: p, Secret: string(secret)}, err
-}
-
-// domainOf returns the domain of an email address, in lower case.
-func domainOf(email string) string {
-	return strings.ToLower(email[strings.LastIndexByte(email, '@')+1:])
 }
 
 // Identity is who someone is, according to a provider.
@@ -94,7 +88,7 @@ func (c *Control) firstSignIn(ctx context.Context, in Identity) (user keyporter.
 	}
 	err = c.locked(ctx, keyporter.System(), in.Provider.OrganizationID, func(tx *store.Tx) (err error) {
 		// As the provider is now, not as it was when the sign-in began.
-		p, err := tx.IdentityProviderByDomain(ctx, domainOf(in.Email))
+		p, err := tx.IdentityProviderByDomain(ctx, names.Domain(in.Email))
 		if keyporter.KindOf(err) == keyporter.NotFound || err == nil && (p.ID != in.Provider.ID || p.Issuer != in.Provider.Issuer || p.ClientID != in.Provider.ClientID) {
 			return notLetIn()
 		}

@@ -27,6 +27,9 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	if err := keyporter.JoinFields(refused, wrong); err != nil {
 		return keyporter.User{}, err
 	}
+	if err := c.countAddition(ctx, actor, u.OrganizationID); err != nil {
+		return keyporter.User{}, err
+	}
 	hash, err := c.hashPassword(ctx, in.Password)
 	if err != nil {
 		return keyporter.User{}, err
@@ -66,9 +69,12 @@ func (c *Control) newUser(in NewUser) (u keyporter.User, err error) {
 }
 
 func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.Actor, u keyporter.User, hash string) error {
+	if err := mayHaveLogin(ctx, tx, u); err != nil {
+		return err
+	}
 	err := tx.InsertUser(ctx, u, hash)
 	if keyporter.KindOf(err) == keyporter.Conflict {
-		return keyporter.ConflictField("login", "A user with this login name already exists.")
+		return loginTaken()
 	}
 	if err == nil && u.Operator {
 		err = tx.EndSetupLinks(ctx) // they are for the first operator, and may be in a log
@@ -82,9 +88,13 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 }
 
 // EnableUser lets a user sign in and their tokens work. If the user is active already,
-// nothing changes.
+// nothing changes. If the domain of their login has become another organization's, the error is
+// a Conflict.
 func (c *Control) EnableUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
+		if err := mayHaveLogin(ctx, tx, p.holders[0].User); err != nil {
+			return keyporter.Event{}, err
+		}
 		return c.switchUser(ctx, tx, actor, p.holders[0].User, true)
 	})
 }

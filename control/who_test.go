@@ -1,6 +1,9 @@
 package control_test
 
 import (
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -78,4 +81,108 @@ func TestASessionEndsWithWhatOpenedIt(t *testing.T) {
 		w.provider(t, nil) // the same settings, and yet another provider
 		wantKind(t, session(cookie), keyporter.Unauthorized)
 	})
+}
+
+// TestADomainBelongsToOneOrganization has the administrator of another organization add a login that
+// everyone would take for Acme's chief executive.
+func TestADomainBelongsToOneOrganization(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, command, other := t.Context(), keyporter.Command(), w.eve.OrganizationID
+		add := func(actor keyporter.Actor, login string) error {
+			_, err := w.Control.CreateUser(ctx, actor, control.NewUser{OrganizationID: other, Login: login, Password: keyportertest.Password})
+			return err
+		}
+		p := w.provider(t, nil)
+		taken := add(keyportertest.Session(w.eve), w.ada.Login)
+		wantKind(t, taken, keyporter.Conflict)
+		for _, login := range []string{"ceo@acme.example", "ceo@ACME.Example", "ceo@acme.example.", "ceo@ａｃｍｅ.example"} {
+			for _, actor := range []keyporter.Actor{keyportertest.Session(w.eve), command} {
+				err := add(actor, login)
+				if fieldsOf(err) != "login" {
+					t.Errorf("%s is added: %v", login, err)
+				}
+				if keyporter.KindOf(err) == keyporter.Conflict && err.Error() != taken.Error() {
+					t.Errorf("the answer %q tells that nobody has this login: for others it is %q", err, taken)
+				}
+			}
+		}
+		code, err := w.Control.SetupCode(ctx, command)
+		wantKind(t, err, noError)
+		_, err = w.Control.Setup(ctx, keyportertest.Nobody(), control.Setup{Code: code, Organization: "New", Login: "ceo@acme.example", Password: keyportertest.Password})
+		wantKind(t, err, keyporter.Conflict)
+		_, err = w.byProvider(t, p, "1", "ceo@acme.example")
+		wantKind(t, err, noError)
+	})
+}
+
+func TestADomainWithUsersOfOthersIsNotAssigned(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, command := t.Context(), keyporter.Command()
+		w.provider(t, nil)
+		for i := range 5 {
+			w.Insert(t, keyporter.User{ID: keyporter.ID(fmt.Sprint("squatter", i)), OrganizationID: w.eve.OrganizationID, Login: fmt.Sprintf("S%d@Acme.test", i), Active: true})
+		}
+		assign := func() error {
+			_, err := w.Control.SetIdentityProvider(ctx, command, keyporter.IdentityProvider{
+				OrganizationID: w.ada.OrganizationID, Name: "Acme login", Issuer: "https://login.acme.example", ClientID: "keyporter", Domains: []string{"acme.example", "acme.test"},
+			}, "")
+			return err
+		}
+		err := assign()
+		wantKind(t, err, keyporter.Conflict)
+		if fieldsOf(err) != "domains" || !strings.Contains(err.Error(), "S0@Acme.test, S1@Acme.test, S2@Acme.test, and 2 more") {
+			t.Errorf("the error is %v", err)
+		}
+		for i := range 5 {
+			wantKind(t, w.Control.DisableUser(ctx, command, keyporter.ID(fmt.Sprint("squatter", i))), noError)
+		}
+		wantKind(t, assign(), noError)
+		wantKind(t, w.Control.EnableUser(ctx, command, "squatter0"), keyporter.Conflict)
+	})
+}
+
+// TestADomainIsNotTakenWhileItIsAssigned adds a login in a domain at the instant in which an operator
+// assigns the domain to another organization.
+func TestADomainIsNotTakenWhileItIsAssigned(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		for i := range 8 {
+			domain := fmt.Sprintf("d%d.example", i)
+			var both sync.WaitGroup
+			var assigned, added error
+			both.Go(func() {
+				_, assigned = w.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+					OrganizationID: w.ada.OrganizationID, Name: "Acme login", Issuer: "https://login.acme.example", ClientID: "keyporter", Domains: []string{domain},
+				}, "very secret")
+			})
+			both.Go(func() {
+				_, added = w.Control.CreateUser(t.Context(), keyportertest.Session(w.eve), control.NewUser{OrganizationID: w.eve.OrganizationID, Login: "ceo@" + domain, Password: keyportertest.Password})
+			})
+			both.Wait()
+			if (assigned == nil) == (added == nil) {
+				t.Errorf("assigned: %v; added: %v", assigned, added)
+			}
+		}
+	})
+}
+
+// TestAddingUsersTellsLittleAboutOthers has an administrator try which logins exist elsewhere.
+func TestAddingUsersTellsLittleAboutOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	for i := range 200 {
+		_, err := w.Control.CreateUser(t.Context(), keyportertest.Session(w.eve), control.NewUser{OrganizationID: w.eve.OrganizationID, Login: w.ada.Login, Password: keyportertest.Password})
+		if keyporter.KindOf(err) == keyporter.TooMany {
+			return
+		}
+		if i == 199 {
+			t.Errorf("still answered: %v", err)
+		}
+	}
 }

@@ -207,3 +207,14 @@ func (n *Node) Insert(t testing.TB, u keyporter.User) {
 		t.Fatal(err)
 	}
 }
+
+// Vouch records that a user has signed in at a provider.
+func (n *Node) Vouch(t testing.TB, p keyporter.IdentityProvider, u keyporter.User) {
+	t.Helper()
+	err := n.DB.Do(t.Context(), func(tx *store.Tx) error {
+		return tx.InsertIdentity(t.Context(), p.ID, "subject of "+string(u.ID), u.ID, n.Clock.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -7,6 +7,7 @@
 package names
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,6 +64,11 @@ func Parse(field, name string) (string, error) {
 	return name, nil
 }
 
+// domainPattern is a domain with one spelling, apart from letter case, so that it can be compared with
+// those that organizations own: no other letters, which can be encoded in several ways, and no
+// final dot.
+var domainPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
 // ParseLogin validates a login name, an email address of at most keyporter.MaxLoginLen bytes,
 // and returns it without surrounding white space. Its errors are Invalid, about the input login.
 func ParseLogin(login string) (string, error) {
@@ -78,8 +84,24 @@ func ParseLogin(login string) (string, error) {
 		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
 		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
+	case !domainPattern.MatchString(domain):
+		return "", keyporter.InvalidField("login", "The part after the @ isn’t a domain. Write one with other letters in ASCII, such as xn--bcher-kva.example.")
 	}
 	return login, nil
+}
+
+// Domain returns the domain of a login name or of another email address, with its ASCII letters in
+// lower case. Other letters stay as they are: a domain that only looks like another is another one.
+func Domain(email string) string { return lowerASCII(email[strings.LastIndexByte(email, '@')+1:]) }
+
+// lowerASCII returns s with its ASCII letters in lower case.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // ParseText validates a text that may have several lines, and returns it without surrounding

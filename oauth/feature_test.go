@@ -541,3 +541,35 @@ func TestTheUserIsAskedEachTimeAboutAnAppOnTheirMachine(t *testing.T) {
 		}
 	}
 }
+
+// TestUserInfoSaysWhoVouchesForAnAddress has an app that takes email_verified at its word.
+func TestUserInfoSaysWhoVouchesForAnAddress(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, address string) {
+		w := newWorld(t, address)
+		got := w.tokens("scope", "openid email")
+		ask := func(verified bool) {
+			t.Helper()
+			a := w.userInfo("Bearer " + got.Text("access_token"))
+			if a.Text("email") != w.ada.Login || a.Text("org_id") != string(w.ada.OrganizationID) || a.Body["email_verified"] != verified {
+				t.Errorf("%v, want email_verified %t", a, verified)
+			}
+		}
+		ask(false) // an administrator entered it
+		provider := func(domain string) keyporter.IdentityProvider {
+			p, err := w.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+				OrganizationID: w.ada.OrganizationID, Name: "Acme login", Issuer: "https://login.acme.example", ClientID: "keyporter", Domains: []string{domain},
+			}, "very secret")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		p := provider("acme.example")
+		ask(false) // the provider hasn't said anything about them
+		w.Vouch(t, p, w.ada)
+		ask(true)
+		provider("acme.test")
+		ask(false) // the domain is no longer the organization's
+	})
+}

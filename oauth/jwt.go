@@ -23,7 +23,7 @@ const (
 func (s *server) idToken(ctx context.Context, grant keyporter.Grant, kept grantRequest) (string, error) {
 	now := s.Grants.Now()
 	claims := map[string]any{
-		"iss": s.Issuer, "sub": string(grant.UserID), "aud": string(grant.AppID), "iat": now.Unix(), "exp": now.Add(idTokenLifetime).Unix(),
+		"iss": s.Issuer, "sub": string(grant.UserID), "org_id": string(grant.OrganizationID), "aud": string(grant.AppID), "iat": now.Unix(), "exp": now.Add(idTokenLifetime).Unix(),
 	}
 	if kept.Nonce != "" {
 		claims["nonce"] = kept.Nonce
@@ -39,6 +39,7 @@ type accessClaims struct {
 	jwt.Claims
 
 	ClientID     string        `json:"client_id"`
+	Organization keyporter.ID  `json:"org_id,omitempty"`
 	Scope        string        `json:"scope"`
 	GrantID      keyporter.ID  `json:"grant_id,omitempty"` // userinfo checks that it is still usable
 	Confirmation *confirmation `json:"cnf,omitempty"`
@@ -56,7 +57,7 @@ func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access ke
 			Issuer: s.Issuer, Subject: string(grant.UserID), Audience: access.Resources, ID: random(),
 			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Duration(seconds) * time.Second)),
 		},
-		ClientID: string(grant.AppID), Scope: strings.Join(access.Scopes, " "), GrantID: grant.ID,
+		ClientID: string(grant.AppID), Organization: grant.OrganizationID, Scope: strings.Join(access.Scopes, " "), GrantID: grant.ID,
 	}
 	if grant.UserID == "" {
 		claims.Subject = string(grant.AppID)

@@ -33,7 +33,7 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 		"dpop_signing_alg_values_supported":              algs,
 		"authorization_response_iss_parameter_supported": true,
 		"subject_types_supported":                        []string{"public"}, "id_token_signing_alg_values_supported": signingAlgorithms(),
-		"claims_supported":           []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "email"},
+		"claims_supported":           []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "email", "email_verified", "org_id"},
 		"claims_parameter_supported": false, "request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"prompt_values_supported": []string{"none", "login", "consent", "select_account"},
 	}

@@ -13,9 +13,11 @@ import (
 // userInfoResponse says who the user is, as far as the scopes allow (OpenID Connect Core §5.3.2, §5.4).
 type userInfoResponse struct {
 	Subject           keyporter.ID `json:"sub"`
+	Organization      keyporter.ID `json:"org_id"`
 	Name              string       `json:"name,omitempty"`
 	PreferredUsername string       `json:"preferred_username,omitempty"`
 	Email             string       `json:"email,omitempty"`
+	EmailVerified     *bool        `json:"email_verified,omitempty"` // goes with Email
 }
 
 // userInfo tells an app about the user (OpenID Connect Core §5.3).
@@ -38,12 +40,16 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 	if !slices.Contains(t.Scopes, "openid") || grant.UserID == "" {
 		return web.OAuthError{Code: web.InsufficientScope, Description: "The token doesn't have the openid scope.", Scope: "openid"}
 	}
-	out := userInfoResponse{Subject: grant.UserID}
+	out := userInfoResponse{Subject: grant.UserID, Organization: grant.OrganizationID}
 	if slices.Contains(t.Scopes, "profile") {
 		out.Name, out.PreferredUsername = grant.Login, grant.Login
 	}
 	if slices.Contains(t.Scopes, "email") {
-		out.Email = grant.Login
+		verified, err := s.Grants.EmailVerified(r.Context(), grant)
+		if err != nil {
+			return err
+		}
+		out.Email, out.EmailVerified = grant.Login, &verified
 	}
 	web.WriteJSON(w, http.StatusOK, out)
 	return nil

@@ -91,6 +91,36 @@ func scanProvider(row scanner) (p keyporter.IdentityProvider, err error) {
 	return p, err
 }
 
+// LockDomain keeps others from adding logins in a domain, and from assigning it to a provider, until
+// the transaction ends. Lock organizations before domains, and domains in order.
+func (tx *Tx) LockDomain(ctx context.Context, domain string) error {
+	_, err := tx.exec(ctx, `INSERT INTO login_domains (domain) VALUES ($1) ON CONFLICT (domain) DO UPDATE SET domain = excluded.domain`, domain)
+	if err != nil {
+		return fmt.Errorf("lock domain: %w", explain(err))
+	}
+	return nil
+}
+
+// OutsidersIn returns the logins of up to limit active users of other organizations in a domain, and
+// how many there are.
+func (q queries) OutsidersIn(ctx context.Context, domain string, organization keyporter.ID, limit int) (logins []string, all int, err error) {
+	scan := func(row scanner) (login string, err error) { return login, row.Scan(&login, &all) }
+	logins, err = list(ctx, q.q, scan, `
+		SELECT login, count(*) OVER () FROM users
+		WHERE ltrim(login_key, replace(login_key, '@', '')) = $1 AND organization_id <> $2 AND active
+		ORDER BY login_key
+		LIMIT $3`, "@"+domain, organization, limit)
+	return logins, all, err
+}
+
+// Vouched reports whether a user signed in at an identity provider that a domain is assigned to.
+func (q queries) Vouched(ctx context.Context, user keyporter.ID, domain string) (bool, error) {
+	n, err := one(ctx, q.q, scanInt, `
+		SELECT count(*) FROM user_identities i JOIN identity_domains d ON d.provider_id = i.provider_id
+		WHERE i.user_id = $1 AND d.domain = $2`, user, domain)
+	return n > 0, err
+}
+
 // InsertIdentity records the subject by which an identity provider knows a user.
 func (tx *Tx) InsertIdentity(ctx context.Context, provider keyporter.ID, subject string, user keyporter.ID, at time.Time) error {
 	_, err := tx.exec(ctx, `

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -29,6 +30,7 @@ func TestListsReadNoWholeTable(t *testing.T) {
 			"connections":                      errorOf(db.ConnectionsByID(ctx, ids)),
 			"apps":                             errorOf(db.AppsByID(ctx, ids)),
 			"users":                            errorOf(db.UsersByID(ctx, ids)),
+			"logins in a domain":               outsiders(ctx, db, id),
 			"users of an organization":         errorOf(db.UsersOf(ctx, store.UserList{OrganizationID: id, Match: "a", Limit: 100})),
 			"names of organizations":           errorOf(db.OrganizationNames(ctx, ids)),
 			"counts of users":                  errorOf(db.CountUsers(ctx, ids)),
@@ -59,6 +61,11 @@ func TestListsReadNoWholeTable(t *testing.T) {
 			}
 		}
 	}
+}
+
+func outsiders(ctx context.Context, db *store.DB, id keyporter.ID) error {
+	_, _, err := db.OutsidersIn(ctx, "acme.example", id, 3)
+	return err
 }
 
 // errorOf returns the error of a call that also returns a value.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -181,4 +182,10 @@ func (g *Grants) grantEvent(name keyporter.EventName, from Caller, grant keyport
 	e := g.event(name, from)
 	e.OrganizationID, e.UserID, e.AppID, e.ConnectionID = grant.OrganizationID, grant.UserID, grant.AppID, grant.ConnectionID
 	return e
+}
+
+// EmailVerified reports whether the login name of a grant's user is an address that someone vouched
+// for: they signed in at the provider that its domain is assigned to. Administrators can enter any.
+func (g *Grants) EmailVerified(ctx context.Context, grant keyporter.Grant) (bool, error) {
+	return g.db.Vouched(ctx, grant.UserID, names.Domain(grant.Login))
 }

@@ -6,3 +6,12 @@
 ALTER TABLE sessions ADD COLUMN opened_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN issuer TEXT NOT NULL DEFAULT '';
 ALTER TABLE sessions ADD COLUMN client_id TEXT NOT NULL DEFAULT '';
+
+-- The domains of login names. A transaction locks the row of a domain before it adds a login in the
+-- domain or assigns the domain to a provider, so that only one of the two can happen.
+CREATE TABLE login_domains (
+    domain TEXT PRIMARY KEY
+);
+
+-- Finds users by the domain of their login, with the @ in front.
+CREATE INDEX users_domain ON users (ltrim(login_key, replace(login_key, '@', '')));
