@@ -63,7 +63,8 @@ func (a *Actor) Is(user ID) bool { return a.SignedIn() && user != "" && a.User.I
 const FreshFor = 10 * time.Minute
 
 // Fresh reports whether the actor has just proved who they are. That is required before showing
-// a secret that opens more than their own data. The owner of the machine is always fresh.
+// a secret that opens more than their own data, and for whatever gives power or changes how someone
+// signs in. The owner of the machine is always fresh.
 func (a *Actor) Fresh(now time.Time) bool {
 	return a.Trusted() || a.SignedIn() && now.Sub(a.SignedInAt) < FreshFor
 }

@@ -55,6 +55,15 @@ func (p Permission) Name() string {
 	return string(p)
 }
 
+// GivesPower reports whether the permission opens more than its holder's own things.
+func (p Permission) GivesPower() bool {
+	switch p {
+	case PermissionManageUsers, PermissionManageRoles, PermissionManageOrganization, PermissionManageTokens, PermissionManageOrganizationTokens:
+		return true
+	}
+	return false
+}
+
 // Effect is what one role does to one permission. Zero means nothing.
 type Effect int8
 

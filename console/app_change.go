@@ -75,14 +75,11 @@ func (c *console) manageableApp(r *http.Request, actor keyporter.Actor) (appPage
 	return p, err
 }
 
-// showAddSecret requires a fresh sign-in, then asks whether to add a secret.
+// showAddSecret asks whether to add a secret.
 func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
-	}
-	if !actor.Fresh(c.Now()) {
-		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"You’ll see it once. Have the app’s configuration ready."}
 	if len(p.Secrets) == 1 {
@@ -106,14 +103,11 @@ func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keypor
 	return c.showAppPage(w, r, actor, http.StatusCreated, p)
 }
 
-// showWebhookSecret requires a fresh sign-in, then asks whether to create a secret for the webhook.
+// showWebhookSecret asks whether to create a secret for the webhook.
 func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	p, err := c.manageableApp(r, actor)
 	if err != nil {
 		return err
-	}
-	if !actor.Fresh(c.Now()) {
-		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
 	texts := []string{"You’ll see it once. Notifications to the webhook are signed with it, following Standard Webhooks."}
 	if p.HasWebhookSecret {

@@ -176,11 +176,11 @@ func (c *console) appRoutes() map[string]page {
 		imageUpload:                               c.uploadImage,
 		"POST /apps/{id}/image/remove":            c.changeApp((*control.Control).RemoveAppImage, "image"),
 		"POST /apps/{id}/people":                  c.setPeople,
-		"GET /apps/{id}/secrets/new":              c.showAddSecret,
+		"GET /apps/{id}/secrets/new":              c.freshly(c.showAddSecret),
 		"POST /apps/{id}/secrets":                 c.addSecret,
 		"GET /apps/{id}/secrets/{secret}/delete":  c.showDeleteSecret,
 		"POST /apps/{id}/secrets/{secret}/delete": c.deleteSecret,
-		"GET /apps/{id}/webhook":                  c.showWebhookSecret,
+		"GET /apps/{id}/webhook":                  c.freshly(c.showWebhookSecret),
 		"POST /apps/{id}/webhook":                 c.setWebhookSecret,
 		"POST /apps/{id}/approve":                 c.approveApp,
 		"GET /apps/{id}/suspend":                  c.showSuspendApp,
@@ -203,11 +203,11 @@ func (c *console) userRoutes() map[string]page {
 		"POST /users/{id}/enable":        c.enableUser,
 		"GET /users/{id}/disable":        c.showDisableUser,
 		"POST /users/{id}/disable":       c.disableUser,
-		"GET /users/{id}/password":       c.showPassword,
+		"GET /users/{id}/password":       c.freshly(c.showPassword),
 		"POST /users/{id}/password":      c.setPassword,
-		"GET /users/{id}/appoint":        c.showAppoint,
+		"GET /users/{id}/appoint":        c.freshly(c.showAppoint),
 		"POST /users/{id}/appoint":       c.appoint,
-		"GET /users/{id}/dismiss":        c.showDismiss,
+		"GET /users/{id}/dismiss":        c.freshly(c.showDismiss),
 		"POST /users/{id}/dismiss":       c.dismiss,
 	}
 }
@@ -237,10 +237,10 @@ func (c *console) organizationRoutes() map[string]page {
 		"POST /organizations/{id}/flags/{flag}/grant":    c.grantFlag,
 		"GET /organizations/{id}/flags/{flag}/withdraw":  c.showWithdrawFlag,
 		"POST /organizations/{id}/flags/{flag}/withdraw": c.withdrawFlag,
-		"GET /organizations/{id}/sign-in":                c.showSignInSettings,
+		"GET /organizations/{id}/sign-in":                c.freshly(c.showSignInSettings),
 		"POST /organizations/{id}/sign-in":               c.setProvider,
 		"POST /organizations/{id}/sign-in/passwords":     c.setPasswords,
-		"GET /organizations/{id}/sign-in/delete":         c.showDeleteProvider,
+		"GET /organizations/{id}/sign-in/delete":         c.freshly(c.showDeleteProvider),
 		"POST /organizations/{id}/sign-in/delete":        c.deleteProvider,
 	}
 }
@@ -315,6 +315,17 @@ func (c *console) signedIn(p page) handler {
 		actor, err := c.session(r)
 		if err != nil {
 			return err
+		}
+		return p(w, r, actor)
+	}
+}
+
+// freshly returns a page whose form needs a fresh sign-in: it asks people to confirm that it's them
+// before they fill it in.
+func (c *console) freshly(p page) page {
+	return func(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+		if !actor.Fresh(c.Now()) {
+			return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 		}
 		return p(w, r, actor)
 	}

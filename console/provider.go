@@ -152,20 +152,22 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
 	}
+	if pending.Again && claims.AuthTime <= 0 {
+		// It was asked for max_age, so it has to say when (OpenID Connect Core §3.1.3.7).
+		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t say when you signed in there, so that doesn’t confirm that it’s you. If you have a password, sign in with it.")
+	}
 	return control.Identity{
 		Provider: p.IdentityProvider, Subject: claims.Subject, Email: claims.Email, Verified: bool(claims.Verified),
-		ProvedAt: c.provedAt(claims, pending),
+		ProvedAt: c.provedAt(claims),
 	}, nil
 }
 
 // provedAt returns when the user proved who they are, or the zero time if we don't know. A provider
 // that has a session for their browser sends anyone who uses it back without asking, which mustn't
 // count as a fresh sign-in.
-func (c *console) provedAt(who claims, pending control.PendingSignIn) time.Time {
+func (c *console) provedAt(who claims) time.Time {
 	now := c.Now()
 	switch at := time.Unix(who.AuthTime, 0); {
-	case pending.Again:
-		return now
 	case who.AuthTime <= 0:
 		return time.Time{}
 	case at.After(now):

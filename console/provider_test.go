@@ -257,7 +257,6 @@ func TestASilentProviderSignInIsNotFresh(t *testing.T) {
 		{"proved it just now", 0, false, "", true},
 		{"proved it an hour ago", time.Hour, false, "", false},
 		{"the provider doesn't say when", 0, true, "", false},
-		{"the provider doesn't say when, but was asked for a fresh sign-in", 0, true, "1", true},
 	} {
 		op.ago, op.silent = c.ago, c.silent
 		v := s.nobody(t)
@@ -266,6 +265,8 @@ func TestASilentProviderSignInIsNotFresh(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, a.status, a.location)
 		}
 	}
+	v := s.nobody(t) // it was asked for a fresh sign-in, and doesn't say when that was
+	v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", "1"))).want(t, 403, "didn’t say when you signed in there")
 }
 
 func TestOrganizationTokensRequireAFreshSignIn(t *testing.T) {
@@ -283,4 +284,34 @@ func TestOrganizationTokensRequireAFreshSignIn(t *testing.T) {
 	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm it’s you")
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").wantRedirect(t, "/tokens/new?kind=organization")
 	v.post("/tokens", "kind", "organization", "name", "New").want(t, 201, "kpo_")
+}
+
+// TestPowerTakesAFreshSignInOnPages leads people through the confirmation, to the page they were on.
+func TestPowerTakesAFreshSignInOnPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
+	bob := keyportertest.User(t, s.Control, "Acme", "bob@acme.example", keyporter.RoleAPIUser)
+	operator := s.operator(t, ada.OrganizationID, "operator@acme.example")
+	v := s.signIn(t, operator)
+	s.Clock.Advance(11 * time.Minute)
+	user, settings := "/users/"+string(bob.ID), "/organizations/"+string(ada.OrganizationID)+"/sign-in"
+	confirm := func(next string) string { return "/sign-in?again=1&next=" + url.QueryEscape(next) }
+	for _, path := range []string{user + "/password", user + "/appoint", user + "/dismiss", settings, settings + "/delete"} {
+		v.get(path).wantRedirect(t, confirm(path))
+	}
+	for path, next := range map[string]string{
+		user + "/password": user + "/password", user + "/appoint": user + "/appoint", settings: settings, settings + "/delete": settings + "/delete", settings + "/passwords": settings,
+	} {
+		v.post(path, "password", keyportertest.Password).wantRedirect(t, "/sign-in?again=1&ended=1&next="+url.QueryEscape(next))
+	}
+	v.post(user+"/roles", "role", string(keyporter.RoleAdministrator), "shown", string(keyporter.RoleAPIUser)).wantRedirect(t, "/sign-in?again=1&ended=1&next="+url.QueryEscape(user))
+	v.post("/users", "login", "new@acme.example", "password", keyportertest.Password, "role", string(keyporter.RoleAdministrator)).wantRedirect(t, "/sign-in?again=1&ended=1&next="+url.QueryEscape("/users/new"))
+	v.post("/sign-in", "login", operator.Login, "password", keyportertest.Password, "again", "1", "next", user+"/appoint").wantRedirect(t, user+"/appoint")
+	v.post(user+"/appoint").wantRedirect(t, user+"?done=appointed")
+
+	self := "/users/" + string(operator.ID) + "/password"
+	v.get(self).want(t, 200, "Current password")
+	v.post(self, "password", "another long password", "old", "wrong").want(t, 422, "This isn’t your current password.")
+	v.post(self, "password", "another long password", "old", keyportertest.Password).wantRedirect(t, "/users/"+string(operator.ID)+"?done=password")
 }

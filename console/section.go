@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -121,14 +122,16 @@ func localPath(next string) string {
 }
 
 // returnTo returns the path to go to after the user has signed in: the page they asked for, or for
-// most forms, the main page of the section.
+// forms, the page they are on, or else the main page of the section.
 func returnTo(r *http.Request) string {
 	switch first := firstSegment(r.URL.Path); {
 	case r.Method == http.MethodGet || first == "connect" || first == "device": // the form is at the same address
 		return localPath(r.URL.RequestURI())
-	case first == "apps" && strings.HasSuffix(r.URL.Path, "/secrets"):
+	case first == "apps" && strings.HasSuffix(r.URL.Path, "/secrets"), r.URL.Path == "/users":
 		return localPath(r.URL.Path + "/new")
-	case first == "apps" && strings.HasSuffix(r.URL.Path, "/webhook"):
+	case first == "users" && strings.HasSuffix(r.URL.Path, "/roles"), first == "organizations" && strings.HasSuffix(r.URL.Path, "/passwords"):
+		return localPath(path.Dir(r.URL.Path))
+	case slices.Contains([]string{"webhook", "password", "appoint", "dismiss", "sign-in", "delete"}, path.Base(r.URL.Path)), first == "roles" && path.Dir(r.URL.Path) == "/roles":
 		return localPath(r.URL.Path)
 	}
 	return "/" + sectionOf(r.URL.Path).segments[0]

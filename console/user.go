@@ -347,7 +347,13 @@ func (c *console) askPassword(w http.ResponseWriter, r *http.Request, actor keyp
 }
 
 func (c *console) setPassword(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	if err := c.Control.SetPassword(r.Context(), actor, id(r), r.PostFormValue("password")); err != nil {
+	var err error
+	if password := r.PostFormValue("password"); id(r) == actor.User.ID {
+		err = c.Control.ChangePassword(r.Context(), actor, r.PostFormValue("old"), password)
+	} else {
+		err = c.Control.SetPassword(r.Context(), actor, id(r), password)
+	}
+	if err != nil {
 		return c.askPassword(w, r, actor, err)
 	}
 	return finish(w, r, "/users/"+string(id(r)), "password")

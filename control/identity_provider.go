@@ -37,7 +37,7 @@ func (c *Control) SignInSettings(ctx context.Context, actor keyporter.Actor, org
 }
 
 // SetIdentityProvider sets the provider where an organization's users sign in. It is for
-// operators: whoever could claim any domain could sign in as anyone in it. An empty secret
+// operators who have just signed in: whoever could claim any domain could sign in as anyone in it. An empty secret
 // keeps the current one, unless issuer or client ID change. A domain in which active users of other
 // organizations have logins is a Conflict.
 func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor, p keyporter.IdentityProvider, secret string) (keyporter.IdentityProvider, error) {
@@ -51,6 +51,9 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 	p.CreatedAt = c.now()
 	p.ID = keyporter.NewID(p.CreatedAt)
 	err := c.asOperator(ctx, actor, p.OrganizationID, func(tx *store.Tx) error {
+		if err := c.mustBeFresh(actor); err != nil {
+			return err
+		}
 		sealed, wrongSecret := c.providerSecret(ctx, tx, p, secret)
 		err := keyporter.JoinFields(wrong, wrongSecret, checkNewUserRole(ctx, tx, p))
 		if err != nil {
@@ -150,6 +153,9 @@ func isIssuer(issuer string) bool {
 // sign in with passwords.
 func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
 	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
+		if err := c.mustBeFresh(actor); err != nil {
+			return err
+		}
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
 			return missing(err, "identity provider")
 		}
@@ -165,6 +171,9 @@ func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organ
 		name = keyporter.EventPasswordsOn
 	}
 	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
+		if err := c.mustBeFresh(actor); err != nil {
+			return err
+		}
 		_, err := tx.IdentityProviderOf(ctx, organization)
 		if keyporter.KindOf(err) == keyporter.NotFound && !on {
 			return keyporter.Refuse(keyporter.Conflict, "Without passwords nobody could sign in: the organization has no identity provider.")

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// AppointOperator lets a user run the instance. It is for operators. If the user is one
+// AppointOperator lets a user run the instance. It is for operators who have just signed in. If the user is one
 // already, nothing changes.
 func (c *Control) AppointOperator(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeOperator(ctx, actor, id, true)
@@ -38,6 +38,9 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 			}
 		}
 		if err := mayOperateOn(ctx, tx, actor, u, on); err != nil {
+			return err
+		}
+		if err := c.mustBeFresh(actor); err != nil {
 			return err
 		}
 		changed, err := tx.SetUserOperator(ctx, id, on)

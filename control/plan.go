@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -26,6 +27,17 @@ type holder struct {
 
 func (h *holder) loses() []keyporter.Permission {
 	return without(keyporter.Held(h.before), keyporter.Held(h.after))
+}
+
+// mustBeFreshFor requires that the actor has just proved who they are if the change gives anyone power
+// over others.
+func (c *Control) mustBeFreshFor(actor keyporter.Actor, p *plan) error {
+	for _, h := range p.holders {
+		if slices.ContainsFunc(h.gains(), keyporter.Permission.GivesPower) {
+			return c.mustBeFresh(actor)
+		}
+	}
+	return nil
 }
 
 func (h *holder) gains() []keyporter.Permission {

@@ -106,8 +106,11 @@ func (c *Control) UpdateRole(ctx context.Context, actor keyporter.Actor, r keypo
 		return r, err
 	}
 	err := c.changeRole(ctx, actor, r.ID, func(tx *store.Tx) error {
-		before, _, err := planUpdate(ctx, tx, actor, r)
+		before, p, err := planUpdate(ctx, tx, actor, r)
 		if err != nil {
+			return err
+		}
+		if err := c.mustBeFreshFor(actor, &p); err != nil {
 			return err
 		}
 		r.OrganizationID = before.OrganizationID
@@ -136,8 +139,11 @@ func (c *Control) PreviewRole(ctx context.Context, actor keyporter.Actor, r keyp
 // longer at that version, it returns a Conflict and changes nothing.
 func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyporter.ID, version int) error {
 	return c.changeRole(ctx, actor, id, func(tx *store.Tx) error {
-		before, _, err := planDeletion(ctx, tx, actor, id)
+		before, p, err := planDeletion(ctx, tx, actor, id)
 		if err != nil {
+			return err
+		}
+		if err := c.mustBeFreshFor(actor, &p); err != nil {
 			return err
 		}
 		if err := tx.DeleteRole(ctx, id, version); err != nil {

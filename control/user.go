@@ -22,7 +22,7 @@ type NewUser struct {
 func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewUser) (keyporter.User, error) {
 	// Checked before hashing, which is expensive, and again once nobody can change the answer
 	// anymore.
-	refused := mayCreateUser(ctx, c.db, actor, in)
+	refused := c.mayCreateUser(ctx, c.db, actor, in)
 	u, wrong := c.newUser(in)
 	if err := keyporter.JoinFields(refused, wrong); err != nil {
 		return keyporter.User{}, err
@@ -35,7 +35,7 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 		return keyporter.User{}, err
 	}
 	err = c.locked(ctx, actor, u.OrganizationID, func(tx *store.Tx) error {
-		if err := mayCreateUser(ctx, tx, actor, in); err != nil {
+		if err := c.mayCreateUser(ctx, tx, actor, in); err != nil {
 			return err
 		}
 		return c.insertUser(ctx, tx, actor, u, hash)
@@ -43,8 +43,9 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	return u, err
 }
 
-// mayCreateUser requires that the actor may add a user with these roles.
-func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewUser) error {
+// mayCreateUser requires that the actor may add a user with these roles, and for one with power, that
+// they have just signed in.
+func (c *Control) mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewUser) error {
 	p, err := newPlan(ctx, q, actor, in.OrganizationID, keyporter.PermissionManageUsers)
 	if err != nil {
 		return err
@@ -57,7 +58,13 @@ func mayCreateUser(ctx context.Context, q reader, actor keyporter.Actor, in NewU
 		return err
 	}
 	p.holders = []holder{{User: keyporter.User{Login: in.Login}, after: roles}}
-	return p.check(ctx, q)
+	if err := p.check(ctx, q); err != nil {
+		return err
+	}
+	if in.Operator {
+		return c.mustBeFresh(actor)
+	}
+	return c.mustBeFreshFor(actor, &p)
 }
 
 // newUser validates the input for a new user.
@@ -147,26 +154,6 @@ func (c *Control) switchUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	return c.userEvent(name, actor, u), nil
 }
 
-// SetPassword gives a user another password and ends their sessions.
-func (c *Control) SetPassword(ctx context.Context, actor keyporter.Actor, id keyporter.ID, password string) error {
-	if _, err := planFor(ctx, c.db, actor, id); err != nil { // before hashing, which is expensive
-		return err
-	}
-	if err := checkPassword(password); err != nil {
-		return err
-	}
-	hash, err := c.hashPassword(ctx, password)
-	if err != nil {
-		return err
-	}
-	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
-		if err := tx.SetPassword(ctx, id, hash); err != nil {
-			return keyporter.Event{}, err
-		}
-		return c.userEvent(keyporter.EventUserPassword, actor, p.holders[0].User), tx.DeleteSessionsOf(ctx, id)
-	})
-}
-
 // UserRoles is the input of ChangeUserRoles.
 type UserRoles struct {
 	UserID  keyporter.ID
@@ -179,6 +166,9 @@ type UserRoles struct {
 func (c *Control) ChangeUserRoles(ctx context.Context, actor keyporter.Actor, in UserRoles) error {
 	return c.changeUser(ctx, actor, in.UserID, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
 		if err := p.setRoles(ctx, tx, in); err != nil {
+			return keyporter.Event{}, err
+		}
+		if err := c.mustBeFreshFor(actor, p); err != nil {
 			return keyporter.Event{}, err
 		}
 		u, to := p.holders[0].User, distinct(in.RoleIDs)

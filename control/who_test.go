@@ -186,3 +186,73 @@ func TestAddingUsersTellsLittleAboutOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerTakesAFreshSignIn has someone find a browser that has been signed in for hours: they can't
+// appoint themselves, set a password, or point a provider elsewhere.
+func TestPowerTakesAFreshSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	ctx, operator, acme := t.Context(), w.operator(t), w.ada.OrganizationID
+	p := w.provider(t, nil)
+	gives, err := w.Control.CreateRole(ctx, keyporter.Command(), keyporter.Role{OrganizationID: acme, Name: "Gives", Effects: effects("+users.manage")})
+	wantKind(t, err, noError)
+	stops, err := w.Control.CreateRole(ctx, keyporter.Command(), keyporter.Role{OrganizationID: acme, Name: "Stops", Effects: effects("-users.manage")})
+	wantKind(t, err, noError)
+	wantKind(t, w.Control.SetUserRoles(ctx, keyporter.Command(), w.ada.ID, []keyporter.ID{gives.ID, stops.ID}), noError)
+	old, fresh := keyporter.Session(w.admin, w.Clock.Now().Add(-keyporter.FreshFor)), keyportertest.Session(w.admin)
+	oldOperator, freshOperator := keyporter.Session(operator, w.Clock.Now().Add(-keyporter.FreshFor)), keyportertest.Session(operator)
+
+	update := func(actor keyporter.Actor, r keyporter.Role, more ...string) error {
+		r.Effects = effects(more...)
+		_, err := w.Control.UpdateRole(ctx, actor, r)
+		return err
+	}
+	for what, do := range map[string]func(person, operator keyporter.Actor) error{
+		"appoint an operator": func(_, operator keyporter.Actor) error { return w.Control.AppointOperator(ctx, operator, w.grace.ID) },
+		"dismiss an operator": func(_, operator keyporter.Actor) error { return w.Control.DismissOperator(ctx, operator, w.grace.ID) },
+		"set a provider": func(_, operator keyporter.Actor) error {
+			_, err := w.Control.SetIdentityProvider(ctx, operator, p, "very secret")
+			return err
+		},
+		"let passwords in": func(_, operator keyporter.Actor) error { return w.Control.SetPasswords(ctx, operator, acme, true) },
+		"set a password": func(person, _ keyporter.Actor) error {
+			return w.Control.SetPassword(ctx, person, w.grace.ID, "another long password")
+		},
+		"give a powerful role": func(person, _ keyporter.Actor) error {
+			return w.Control.SetUserRoles(ctx, person, w.grace.ID, []keyporter.ID{gives.ID})
+		},
+		"lift a block": func(person, _ keyporter.Actor) error { return update(person, stops, "-api.use") },
+		"add an administrator": func(person, _ keyporter.Actor) error {
+			_, err := w.Control.CreateUser(ctx, person, control.NewUser{OrganizationID: acme, Login: "second@acme.example", Password: keyportertest.Password, RoleIDs: []keyporter.ID{keyporter.RoleAdministrator}})
+			return err
+		},
+	} {
+		if err := do(old, oldOperator); keyporter.KindOf(err) != keyporter.Unauthorized {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := do(fresh, freshOperator); err != nil && what != "dismiss an operator" { // who may have been appointed before
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	wantKind(t, w.Control.DeleteIdentityProvider(ctx, oldOperator, acme), keyporter.Unauthorized)
+	wantKind(t, w.Control.SetUserRoles(ctx, old, w.ada.ID, []keyporter.ID{keyporter.RoleAPIUser}), noError) // which gives nothing
+}
+
+// TestOnesOwnPasswordTakesTheOldOne has someone use a browser that was left open.
+func TestOnesOwnPasswordTakesTheOldOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	ctx, me := t.Context(), keyportertest.Session(w.admin)
+	wantKind(t, w.Control.SetPassword(ctx, me, w.admin.ID, "another long password"), keyporter.Invalid)
+	wantKind(t, w.Control.ChangePassword(ctx, keyporter.Session(w.admin, w.Clock.Now().Add(-keyporter.FreshFor)), keyportertest.Password, "another long password"), keyporter.Unauthorized)
+	if err := w.Control.ChangePassword(ctx, me, "a wrong password", "short"); fieldsOf(err) != "old password" {
+		t.Errorf("the error is %v", err)
+	}
+	wantKind(t, w.Control.ChangePassword(ctx, me, keyportertest.Password, "another long password"), noError)
+	var err error
+	for range 20 {
+		err = w.Control.ChangePassword(ctx, me, "a guess", "another long password")
+	}
+	wantKind(t, err, keyporter.TooMany)
+}
