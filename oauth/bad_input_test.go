@@ -123,7 +123,7 @@ func TestTheAppLearnsWhatIsWrongWithItsRequest(t *testing.T) {
 		"two states":           {double("state"), "invalid_request"},
 		"two scopes":           {double("scope"), "invalid_request"},
 		"two of the unknown":   {double("unheard"), "invalid_request"},
-		"an unknown scope":     {request("public", v, "scope", "openid admin"), "invalid_scope"},
+		"an unknown scope":     {request("public", v, "scope", "admin groups"), "invalid_scope"},
 		"a scope not its own":  {request("public", v, "scope", "template.read"), "invalid_scope"},
 		"a scope of quotes":    {request("public", v, "scope", `"x"`), "invalid_scope"},
 		"a fragment":           {request("public", v, "response_mode", "fragment"), "invalid_request"},

@@ -78,7 +78,7 @@ func TestRegistration(t *testing.T) {
 	} {
 		keyportertest.Refused(t, send("POST", "/oauth2/register", "", body), 400, code)
 	}
-	wrong := send("POST", "/oauth2/register", "", `{"client_name":"A\u202eB","client_uri":"http://a.example","redirect_uris":["https://a.example/cb#f","http://a.example/cb"],"token_endpoint_auth_method":"magic","grant_types":["implicit"],"response_types":["token"],"scope":"admin envelope.read root","jwks_uri":"https://a.example/jwks"}`)
+	wrong := send("POST", "/oauth2/register", "", `{"client_name":"A\u202eB","client_uri":"http://a.example","redirect_uris":["https://a.example/cb#f","http://a.example/cb"],"token_endpoint_auth_method":"magic","grant_types":["implicit"],"response_types":["token"],"scope":"admin root","jwks_uri":"https://a.example/jwks"}`)
 	keyportertest.Refused(t, wrong, 400, "invalid_client_metadata")
 	for _, want := range []string{"client_name: ", "client_uri: ", "cb#f", "http://a.example/cb", "token_endpoint_auth_method: ", "grant_types: ", "response_types: ", "scope: There is no admin, root.", "jwks_uri: "} {
 		if !strings.Contains(wrong.Text("error_description"), want) {

@@ -171,8 +171,8 @@ func checkKeys(a keyporter.App) error {
 // maxUnknown is how many unknown scopes an app learns about at once.
 const maxUnknown = 10
 
-// registeredScopes returns the scopes that the app may ask for: those that it names, or all
-// of the operator's.
+// registeredScopes returns the scopes that the app may ask for: those that it names and that
+// exist, or all of the operator's if it names none.
 func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, err error) {
 	if names == "" {
 		for _, scope := range s.Scopes {
@@ -182,15 +182,14 @@ func (s *server) registeredScopes(names string) (scopes []keyporter.AppScope, er
 	}
 	var unknown []string
 	for name := range strings.FieldsSeq(names) {
-		if _, ok := keyporter.FindScope(s.Scopes, name); !ok {
-			if unknown = append(unknown, name); len(unknown) == maxUnknown {
-				break
-			}
-		} else if scope := (keyporter.AppScope{Name: name}); !slices.Contains(scopes, scope) {
+		switch scope := (keyporter.AppScope{Name: name}); {
+		case s.exists(name) && !slices.Contains(scopes, scope):
 			scopes = append(scopes, scope)
+		case !s.exists(name) && len(unknown) < maxUnknown:
+			unknown = append(unknown, name)
 		}
 	}
-	if unknown != nil {
+	if scopes == nil {
 		return nil, keyporter.InvalidField("scope", "There is no "+strings.Join(unknown, ", ")+".")
 	}
 	return scopes, nil

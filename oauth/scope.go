@@ -27,6 +27,26 @@ func parseScope(text string) ([]string, error) {
 	return out, nil
 }
 
+// readScope reads a list of scopes without those that don't exist, which are left out if any
+// remain: apps ask every provider for the same (OpenID Connect Core §3.1.2.1, RFC 6749 §3.3). The
+// answer says what was granted.
+func (s *server) readScope(text string) ([]string, error) {
+	asked, err := parseScope(text)
+	if len(asked) == 0 || err != nil {
+		return asked, err
+	}
+	known := slices.DeleteFunc(asked, func(name string) bool { return !s.exists(name) })
+	if len(known) == 0 {
+		return nil, web.OAuthError{Code: invalidScope, Description: "None of the scopes exists."}
+	}
+	return known, nil
+}
+
+func (s *server) exists(scope string) bool {
+	_, known := keyporter.FindScope(s.Scopes, scope)
+	return known
+}
+
 // askedScopes returns the scopes that a request asks for: all of the app's if it names none. It
 // returns an error if the app can't ask for one of them.
 func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, error) {
@@ -36,7 +56,7 @@ func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, err
 		}
 	}
 	for _, name := range scopes {
-		if _, known := keyporter.FindScope(s.Scopes, name); !known || !app.Has(name) {
+		if !s.exists(name) || !app.Has(name) {
 			return nil, web.OAuthError{Code: invalidScope, Description: "The app can't ask for the scope " + name + "."}
 		}
 	}
@@ -45,7 +65,7 @@ func (s *server) askedScopes(scopes []string, app *keyporter.App) ([]string, err
 
 // askedAccess returns the scopes and APIs that a request asks for.
 func (s *server) askedAccess(in url.Values, app *keyporter.App) (scopes, resources []string, err error) {
-	if scopes, err = parseScope(in.Get("scope")); err != nil {
+	if scopes, err = s.readScope(in.Get("scope")); err != nil {
 		return nil, nil, err
 	}
 	if scopes, err = s.askedScopes(scopes, app); err != nil {

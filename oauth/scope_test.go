@@ -1,7 +1,9 @@
 package oauth_test
 
 import (
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -55,4 +57,48 @@ func TestAScopeTheAppLostIsGoneEverywhere(t *testing.T) {
 // ownToken returns a request of the confidential app for a token of its own.
 func (w *world) ownToken(change ...string) url.Values {
 	return keyportertest.With(url.Values{"grant_type": {"client_credentials"}, "client_id": {"confidential"}, "client_secret": {w.secret.Reveal()}}, change...)
+}
+
+// TestScopesThatDoNotExistAreLeftOut asks for some at each door where scopes come in.
+func TestScopesThatDoNotExistAreLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	w.app(keyporter.App{ID: "tv", Authentication: keyporter.AppPublic, Device: true, RedirectURIs: []string{}})
+	asked := "groups openid envelope.read address openid"
+	got := w.tokens("scope", asked)
+	for what, a := range map[string]keyportertest.Answer{
+		"authorize":          got,
+		"refresh":            w.Post(t, "/oauth2/token", refreshing(got.Text("refresh_token"), "scope", asked)),
+		"client credentials": w.Post(t, "/oauth2/token", w.ownToken("scope", asked)),
+		"registration":       w.registers(`{"redirect_uris":["https://a.example/cb"],"scope":"groups openid envelope.read address"}`),
+	} {
+		want := "openid envelope.read"
+		if what == "client credentials" {
+			want = "envelope.read"
+		}
+		if a.Status >= 300 || a.Text("scope") != want {
+			t.Errorf("%s: %v", what, a)
+		}
+	}
+	pushing := keyportertest.With(request("confidential", keyportertest.Verifier(), "scope", asked), "client_secret", w.secret.Reveal())
+	device := url.Values{"client_id": {"tv"}, "scope": {asked}}
+	for path, form := range map[string]url.Values{"/oauth2/par": pushing, "/oauth2/device_authorization": device} {
+		if a := w.Post(t, path, form); a.Status >= 300 {
+			t.Errorf("%s: %v", path, a)
+		}
+		keyportertest.Refused(t, w.Post(t, path, keyportertest.With(form, "scope", "groups address")), 400, "invalid_scope")
+	}
+	keyportertest.Refused(t, w.Post(t, "/oauth2/token", w.ownToken("scope", "groups")), 400, "invalid_scope")
+	keyportertest.Refused(t, w.registers(`{"redirect_uris":["https://a.example/cb"],"scope":"groups"}`), 400, "invalid_client_metadata")
+}
+
+// registers sends the metadata of an app that registers itself.
+func (w *world) registers(metadata string) keyportertest.Answer {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.URL+"/oauth2/register", strings.NewReader(metadata))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return keyportertest.Do(w.t, req)
 }

@@ -73,7 +73,7 @@ func (s *server) readTokenRequest(r *http.Request, in url.Values) (req tokenRequ
 		grantType: all[i], code: in.Get("code"), redirectURI: in.Get("redirect_uri"), verifier: in.Get("code_verifier"),
 		refreshToken: in.Get("refresh_token"), deviceCode: in.Get("device_code"),
 	}
-	if req.scopes, err = parseScope(in.Get("scope")); err != nil {
+	if req.scopes, err = s.readScope(in.Get("scope")); err != nil {
 		return req, err
 	}
 	if req.resources, err = s.askedResources(in); err != nil {
