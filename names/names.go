@@ -21,24 +21,21 @@ import (
 
 // Key returns the form in which names and logins are compared. It ignores letter case,
 // characters that show nothing, and how a character is encoded: é as one code point or two,
-// full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). The database stores keys under
-// unique indexes, so changing this function takes a migration.
+// full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). No key has a
+// control character. The database stores keys under unique indexes, and renews them when it is
+// opened.
 func Key(name string) string {
-	key := norm.NFKD.String(name)
-	for range 2 { // folding can undo normalization
-		key = norm.NFKD.String(fold(key))
-	}
-	return norm.NFKC.String(strings.Map(func(r rune) rune {
-		if ignorable(r) {
+	visible := strings.Map(func(r rune) rune {
+		if ignorable(r) || unicode.IsControl(r) {
 			return -1
 		}
 		return r
-	}, key))
+	}, norm.NFKD.String(name))
+	// Upper case first: it unifies what cases.Fold keeps apart, such as ı and i, and the two cases
+	// of Cherokee. İ is an i with another dot.
+	folded := cases.Fold().String(strings.ToUpper(visible))
+	return norm.NFKC.String(strings.ReplaceAll(norm.NFKD.String(folded), "i\u0307", "i"))
 }
-
-// fold removes letter case. Upper case first: it unifies what cases.Fold keeps apart, such as
-// ı and i, and the two cases of Cherokee.
-func fold(s string) string { return cases.Fold().String(strings.ToUpper(s)) }
 
 // Same reports whether two names or logins are the same.
 func Same(a, b string) bool { return a == b || Key(a) == Key(b) }
@@ -121,8 +118,8 @@ func ParseText(field, text string, limit int) (string, error) {
 }
 
 // invisible reports whether a character has no place in a name: control characters, line
-// breaks, and characters that show nothing or change the writing direction. The joiners and
-// variation selectors that some scripts and emoji need are allowed; Key ignores them.
+// breaks, and characters that show nothing or change the writing direction. The joiners that some
+// scripts need are allowed, and the variation selectors of emoji; Key ignores them.
 func invisible(r rune) bool {
 	switch r {
 	case '\u200c', '\u200d', '\ufe0e', '\ufe0f': // zero-width non-joiner and joiner, text and emoji style

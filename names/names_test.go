@@ -78,7 +78,7 @@ func TestTheKeyIgnoresLetterCaseAndEncoding(t *testing.T) {
 func TestStoredKeysStayValid(t *testing.T) {
 	for name, key := range map[string]string{
 		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "strasse", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
-		"ſecret": "secret", "İstanbul": "i\u0307stanbul", "ı": "i", "Ᏸ": "ᏸ", "\u212aelvin": "kelvin", "ﬁle": "file", "Ǆ": "dž", "e\u0301": "\u00e9", "\u00c9": "\u00e9",
+		"ſecret": "secret", "İstanbul": "istanbul", "i\u0307": "i", "ı": "i", "Ᏸ": "ᏸ", "\u212aelvin": "kelvin", "ﬁle": "file", "Ǆ": "dž", "e\u0301": "\u00e9", "\u00c9": "\u00e9",
 		"ａｄａ＠ａｃｍｅ．ｅｘａｍｐｌｅ": "ada@acme.example", "a\u00a0b": "a b", "👩\u200d👧": "👩👧", "❤\ufe0f": "❤", "a\u3164b": "ab", "": "",
 	} {
 		if got := names.Key(name); got != key {

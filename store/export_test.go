@@ -13,15 +13,10 @@ func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
 	return err
 }
 
-// ForgetSchemaVersion makes the next Open run a migration again.
-func (tx *Tx) ForgetSchemaVersion(ctx context.Context, v int) error {
-	_, err := tx.exec(ctx, `DELETE FROM goose_db_version WHERE version_id = $1`, v)
-	return err
-}
-
-// SetKey stores the key that an earlier release had for a name.
-func (tx *Tx) SetKey(ctx context.Context, table, column string, id keyporter.ID, key string) error {
-	_, err := tx.exec(ctx, `UPDATE `+table+` SET `+column+` = $2 WHERE id = $1`, id, key)
+// SetName stores a name with the key that another release has for it. The key is in the column
+// of the name and _key.
+func (tx *Tx) SetName(ctx context.Context, table, column string, id keyporter.ID, name, key string) error {
+	_, err := tx.exec(ctx, `UPDATE `+table+` SET `+column+` = $2, `+column+`_key = $3 WHERE id = $1`, id, name, key)
 	return err
 }
 

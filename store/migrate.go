@@ -42,10 +42,7 @@ func (db *DB) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(goose.NewGoMigration(9, &goose.GoFunc{RunTx: db.renewNameKeys}, nil)),
-	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if db.pool == nil {
 		return goose.NewProvider(goose.DialectSQLite3, db.write, files, options...)
 	}

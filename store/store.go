@@ -59,6 +59,10 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("bring the database's schema up to date: %w", explain(err))
 	}
+	if err := db.renewNameKeys(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("renew the keys of names: %w", explain(err))
+	}
 	return db, nil
 }
 

@@ -142,52 +142,63 @@ func TestTakenNamesAreConflicts(t *testing.T) {
 	})
 }
 
-// TestNamesGetTodaysKeys opens a database from before names.Key normalized.
+// TestNamesGetTodaysKeys opens a database to which a release wrote whose keys only ignored letter
+// case.
 func TestNamesGetTodaysKeys(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		db := open(t, url)
-		ada, token, _ := acme(t, db)
-		user := func(id keyporter.ID, login string, after time.Duration) keyporter.User {
-			return keyporter.User{ID: id, OrganizationID: ada.OrganizationID, Login: login, Active: true, CreatedAt: noon.Add(after)}
-		}
-		token.ID, token.Name = "token-of-rene", "Straße"
-		token.OwnerID = "rene"
-		do(t, db, func(tx *store.Tx) error {
-			return errors.Join(
-				tx.InsertUser(t.Context(), user("rene", "rene\u0301@acme.example", 0), ""),
-				tx.InsertUser(t.Context(), user("later", "ﬁle@acme.example", 2), ""),
-				tx.InsertToken(t.Context(), token, keyporter.SecretHash{7}),
-				tx.SetKey(t.Context(), "users", "login_key", "rene", "rene\u0301@acme.example"),
-				tx.SetKey(t.Context(), "users", "login_key", "later", "ﬁle@acme.example"),
-				tx.SetKey(t.Context(), "tokens", "name_key", "token-of-rene", "straße"),
-				tx.InsertUser(t.Context(), user("earlier", "file@acme.example", 1), ""),
-				tx.ForgetSchemaVersion(t.Context(), 9),
-			)
+		_, token, _ := acme(t, db)
+		do(t, db, func(tx *store.Tx) (err error) {
+			for i, u := range []struct{ id, login, key string }{
+				{"rene", "rene\u0301@acme.example", "rene\u0301@acme.example"},
+				{"zoe", "ﬁle@acme.example", "ﬁle@acme.example"}, // older than the next, but without the key
+				{"able", "file@acme.example", "file@acme.example"},
+				{"zack", "ﬂy@acme.example", "ﬂy@acme.example"}, // neither has the key, and this one is older
+				{"bert", "ｆly@acme.example", "ｆly@acme.example"},
+				{"one", "straße@acme.example", "somebody’s"}, // each has the other's key, which no release would have written
+				{"two", "größe@acme.example", "strasse@acme.example"},
+			} {
+				user := keyporter.User{ID: keyporter.ID(u.id), OrganizationID: "org", Login: u.id + "@acme.example", Active: true, CreatedAt: noon.Add(time.Duration(i) * time.Second)}
+				err = errors.Join(err, tx.InsertUser(t.Context(), user, ""), tx.SetName(t.Context(), "users", "login", user.ID, u.login, u.key))
+			}
+			// Two users may have tokens of the same name.
+			for i, owner := range []keyporter.ID{"rene", "zoe"} {
+				token.ID, token.OwnerID, token.Name = "token-of-"+owner, owner, "Old"
+				err = errors.Join(err, tx.InsertToken(t.Context(), token, keyporter.SecretHash{byte(i)}), tx.SetName(t.Context(), "tokens", "name", token.ID, "Straße", "straße"))
+			}
+			return err
 		})
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
 
-		var log bytes.Buffer
-		db, err := store.Open(t.Context(), url, slog.New(slog.NewTextHandler(&log, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = db.Close() }()
-		for login, want := range map[string]keyporter.ID{
-			"ren\u00e9@acme.example": "rene", "RENE\u0301@acme.example": "rene", "file@acme.example": "earlier", "ﬁle@acme.example": "earlier", "ada@acme.example": "ada",
-		} {
-			if got, err := db.UserByLogin(t.Context(), login); err != nil || got.ID != want {
-				t.Errorf("%q is %q, %v; want %q", login, got.ID, err, want)
+		for range 2 { // the second start changes nothing
+			var log bytes.Buffer
+			db, err := store.Open(t.Context(), url, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if got := strings.Count(log.String(), "level=WARN"); got != 1 || !strings.Contains(log.String(), "id=later") {
-			t.Errorf("logged %s", log.String())
-		}
-		token.ID, token.Name = "new", "STRASSE"
-		if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
-			t.Errorf("a second token with the same name: %v", err)
+			for login, want := range map[string]keyporter.ID{
+				"ren\u00e9@acme.example": "rene", "RENE\u0301@acme.example": "rene", "ada@acme.example": "ada", "file@acme.example": "able", "ﬁle@acme.example": "able",
+				"fly@acme.example": "zack", "strasse@acme.example": "one", "grösse@acme.example": "two", "\x01zoe": "", "\x01bert": "",
+			} {
+				if got, err := db.UserByLogin(t.Context(), login); got.ID != want || (err == nil) != (want != "") {
+					t.Errorf("%q is %q, %v; want %q", login, got.ID, err, want)
+				}
+			}
+			for _, want := range []string{"first=able second=zoe", "first=zack second=bert"} {
+				if strings.Count(log.String(), "level=WARN") != 2 || !strings.Contains(log.String(), want) {
+					t.Errorf("logged %s, want %s", log.String(), want)
+				}
+			}
+			token.ID, token.Name = "new", "STRASSE"
+			if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
+				t.Errorf("a second token with the same name: %v", err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
