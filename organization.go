@@ -9,7 +9,7 @@ import (
 // organization can see them.
 type Organization struct {
 	ID        ID
-	Name      string // 1 to 100 characters, unique in the instance, letter case ignored
+	Name      string // 1 to 100 characters, unique in the instance, see names.Key
 	Active    bool   // false: suspended; nobody signs in and no token works
 	Flags     []Flag // the ones it was granted
 	CreatedAt time.Time

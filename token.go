@@ -8,7 +8,7 @@ type Token struct {
 	OrganizationID ID
 	OwnerID        ID // the user who added it
 	Kind           TokenKind
-	Name           string // the owner's choice, unique among their tokens of the kind, letter case ignored
+	Name           string // the owner's choice, unique among their tokens of the kind, see names.Key
 	Enabled        bool   // the on/off switch; a new token is off
 	ExpiresAt      time.Time
 	CreatedAt      time.Time

@@ -6,7 +6,7 @@ import "time"
 type User struct {
 	ID             ID
 	OrganizationID ID
-	Login          string // an email address, unique in the instance, letter case ignored
+	Login          string // an email address, unique in the instance, see names.Key
 	Operator       bool   // runs the instance, on top of what their roles allow in their organization
 	Active         bool   // false: they can't sign in, and none of their tokens works
 	RoleIDs        []ID

@@ -149,7 +149,7 @@ func remoteIP(r *http.Request) string {
 	return ip
 }
 
-// Close reports the last counts of calls, for ten seconds at most, and ends the background work. After that, the Client
+// Close reports the last counts of calls, for twenty seconds at most, and ends the background work. After that, the Client
 // still answers calls, but asks about each one.
 func (c *Client) Close() {
 	c.stop()

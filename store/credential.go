@@ -62,8 +62,8 @@ const joinAccess = `
 	LEFT JOIN users u ON u.id = c.user_id
 	LEFT JOIN organizations o ON o.id = coalesce(u.organization_id, a.organization_id)`
 
-// CredentialsByHash returns the credentials of the API tokens whose secrets have these hashes. It
-// makes one query.
+// CredentialsByHash returns the credentials of the API tokens whose secrets have these hashes; of
+// several, not those of blocked users. It makes one query for several.
 func (q queries) CredentialsByHash(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
 	return q.credentials(ctx, scanCredential, selectCredential+`, s.hash
 		FROM token_secrets s JOIN tokens t ON t.id = s.token_id`+joinCredential+`
@@ -71,7 +71,8 @@ func (q queries) CredentialsByHash(ctx context.Context, hashes []keyporter.Secre
 }
 
 // AccessByHash returns the credentials of the access tokens with these hashes, without those
-// whose grant was revoked. It makes one query.
+// whose grant was revoked, and of several, without those of blocked users. It makes one query
+// for several.
 func (q queries) AccessByHash(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
 	return q.credentials(ctx, scanAccess, selectAccess+`, t.hash
 		FROM access_tokens t JOIN grants g ON g.id = t.grant_id`+joinAccess+`
@@ -103,7 +104,8 @@ func (q queries) credential(ctx context.Context, scan func(scanner) (Credential,
 }
 
 // credentials runs a query for the rows with these hashes, which it puts in the place of ($hashes).
-// The hash is the last column.
+// The hash is the last column. Of several, it leaves out those of blocked users, because it
+// takes more queries to name the roles that block.
 func (q queries) credentials(ctx context.Context, scan func(scanner) (Credential, error), query string, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]Credential, error) {
 	values := make([][]byte, len(hashes))
 	for i := range hashes {
@@ -120,6 +122,9 @@ func (q queries) credentials(ctx context.Context, scan func(scanner) (Credential
 	}, strings.Replace(query, "($hashes)", marks, 1), args...)
 	found := make(map[keyporter.SecretHash]Credential, len(rows))
 	for i := 0; i < len(rows) && err == nil; i++ {
+		if rows[i].Blocked && len(hashes) > 1 {
+			continue
+		}
 		err = q.nameBlockers(ctx, &rows[i].Standing)
 		found[keyporter.SecretHash(rows[i].hash)] = rows[i].Credential
 	}

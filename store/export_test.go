@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/keyporter/keyporter"
 )
@@ -13,11 +14,11 @@ func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
 	return err
 }
 
-// SetName stores a name with the key that another release has for it. The key is in the column
-// of the name and _key.
-func (tx *Tx) SetName(ctx context.Context, table, column string, id keyporter.ID, name, key string) error {
-	_, err := tx.exec(ctx, `UPDATE `+table+` SET `+column+` = $2, `+column+`_key = $3 WHERE id = $1`, id, name, key)
-	return err
+// SetName stores the name of a user or token with the key that another release has for it.
+func (tx *Tx) SetName(ctx context.Context, id keyporter.ID, name, key string) error {
+	_, userErr := tx.exec(ctx, `UPDATE users SET login = $2, login_key = $3 WHERE id = $1`, id, name, key)
+	_, tokenErr := tx.exec(ctx, `UPDATE tokens SET name = $2, name_key = $3 WHERE id = $1`, id, name, key)
+	return errors.Join(userErr, tokenErr)
 }
 
 // LimitPages makes SQLite think that the disk is almost full.

@@ -50,7 +50,7 @@ func (q queries) OrganizationByID(ctx context.Context, id keyporter.ID) (keyport
 	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE id = $1`, id)
 }
 
-// OrganizationByName returns the organization with this name, letter case ignored.
+// OrganizationByName returns the organization with this name, compared by names.Key.
 func (q queries) OrganizationByName(ctx context.Context, name string) (keyporter.Organization, error) {
 	return q.organization(ctx, `SELECT `+organizationColumns+` FROM organizations WHERE name_key = $1`, names.Key(name))
 }

@@ -48,7 +48,7 @@ func (s *standingRow) standing() Standing {
 	return s.Standing
 }
 
-// StandingByLogin returns the Standing of the user with this login name, letter case ignored. If
+// StandingByLogin returns the Standing of the user with this login name, compared by names.Key. If
 // they aren't in the organization, the error is NotFound.
 func (q queries) StandingByLogin(ctx context.Context, organization keyporter.ID, login string) (Standing, error) {
 	scan := func(row scanner) (s standingRow, err error) { return s, row.Scan(s.dest()...) }

@@ -116,6 +116,11 @@ func TestACustomRoleGrantsAndBlocks(t *testing.T) {
 			if err != nil || use.Held() != (c.granted && !c.blocked) || (len(use.Blocking) > 0) != c.blocked {
 				t.Errorf("%v: RolesOf resolves to %+v, %v", c.roles, use, err)
 			}
+			before := db.Statements()
+			many, err := db.CredentialsByHash(t.Context(), []keyporter.SecretHash{secret.Hash(), {1}})
+			if _, found := many[secret.Hash()]; err != nil || found == c.blocked || db.Statements() != before+1 {
+				t.Errorf("%v: among many, found %v, %v, in %d statements", c.roles, found, err, db.Statements()-before)
+			}
 		}
 	})
 }
@@ -160,12 +165,12 @@ func TestNamesGetTodaysKeys(t *testing.T) {
 				{"two", "größe@acme.example", "strasse@acme.example"},
 			} {
 				user := keyporter.User{ID: keyporter.ID(u.id), OrganizationID: "org", Login: u.id + "@acme.example", Active: true, CreatedAt: noon.Add(time.Duration(i) * time.Second)}
-				err = errors.Join(err, tx.InsertUser(t.Context(), user, ""), tx.SetName(t.Context(), "users", "login", user.ID, u.login, u.key))
+				err = errors.Join(err, tx.InsertUser(t.Context(), user, ""), tx.SetName(t.Context(), user.ID, u.login, u.key))
 			}
 			// Two users may have tokens of the same name.
 			for i, owner := range []keyporter.ID{"rene", "zoe"} {
 				token.ID, token.OwnerID, token.Name = "token-of-"+owner, owner, "Old"
-				err = errors.Join(err, tx.InsertToken(t.Context(), token, keyporter.SecretHash{byte(i)}), tx.SetName(t.Context(), "tokens", "name", token.ID, "Straße", "straße"))
+				err = errors.Join(err, tx.InsertToken(t.Context(), token, keyporter.SecretHash{byte(i)}), tx.SetName(t.Context(), token.ID, "Straße", "straße"))
 			}
 			return err
 		})

@@ -80,7 +80,7 @@ func (q queries) UsersByID(ctx context.Context, ids []keyporter.ID) (map[keyport
 	return byID(users, func(u keyporter.User) keyporter.ID { return u.ID }), nil
 }
 
-// UserByLogin returns the user with this login name, letter case ignored.
+// UserByLogin returns the user with this login name, compared by names.Key.
 func (q queries) UserByLogin(ctx context.Context, login string) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users WHERE login_key = $1`, names.Key(login))
 }
