@@ -173,3 +173,18 @@ func TestGuessingDeviceCodesIsLimited(t *testing.T) {
 	}
 	v.post("/device", "code", "BCDF-GHJK").want(t, 429, "Try again in")
 }
+
+// TestTheSignInKnowsWhoTheAppExpects has somebody who isn't signed in come from an app with a login_hint.
+func TestTheSignInKnowsWhoTheAppExpects(t *testing.T) {
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	v := s.nobody(t)
+	path := v.requestConsent(t, s.App(t, keyporter.App{})) + "?login=" + url.QueryEscape(ada.Login)
+	v.get(path).wantRedirect(t, "/sign-in?again=1&ended=1&login=ada%40acme.example&next="+url.QueryEscape(path))
+	page := v.get("/sign-in?again=1&ended=1&login=ada%40acme.example&next=" + url.QueryEscape(path))
+	page.want(t, 200, `name="login" value="ada@acme.example"`)
+	v.submit(page, "/sign-in", "password", keyportertest.Password).wantRedirect(t, path)
+	v.get(path).want(t, 200, `value="allow"`)
+	// Other pages don't let a link choose what stands in the form.
+	s.nobody(t).get("/tokens?login=eve").wantRedirect(t, "/sign-in?again=1&ended=1&next="+url.QueryEscape("/tokens?login=eve"))
+}

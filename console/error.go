@@ -26,7 +26,11 @@ type errorPage struct {
 // error is logged, and the page shows only a request ID.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if keyporter.KindOf(err) == keyporter.Unauthorized && !wantsFragment(r) {
-		http.Redirect(w, r, "/sign-in?"+url.Values{"next": {returnTo(r)}, "ended": {"1"}, "again": {"1"}}.Encode(), http.StatusSeeOther)
+		q := url.Values{"next": {returnTo(r)}, "ended": {"1"}, "again": {"1"}}
+		if login := r.URL.Query().Get("login"); login != "" && strings.HasPrefix(r.URL.Path, "/connect/") {
+			q.Set("login", login) // the app thinks that it is them
+		}
+		http.Redirect(w, r, "/sign-in?"+q.Encode(), http.StatusSeeOther)
 		return
 	}
 	code, message, requestID := status(err), keyporter.MessageOf(err), web.RequestID(r.Context())

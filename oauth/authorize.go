@@ -87,7 +87,7 @@ func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, erro
 // authorizePushed handles a request that the app pushed earlier. Everything else in the
 // address is ignored: anyone could have written it (RFC 9126 §4).
 func (s *server) authorizePushed(w http.ResponseWriter, r *http.Request, from grants.Caller, app keyporter.App, name string) error {
-	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, name)
+	a, err := s.Grants.PushedAuthorization(r.Context(), app.ID, name, web.Authorize(r, s.Proxies))
 	if err != nil {
 		return orFault(err, hasEnded())
 	}
@@ -141,7 +141,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Call
 	if err == nil && d.ask != nil && !req.Silent {
 		err = s.keep(w, r, from, a, req)
 		if err == nil {
-			http.Redirect(w, r, "/connect/"+a.ID, http.StatusSeeOther)
+			http.Redirect(w, r, connectPage(a), http.StatusSeeOther)
 			return nil
 		}
 	}
@@ -153,6 +153,16 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, from grants.Call
 		return s.sendBack(w, req.destination, web.AsOAuthError(err, s.Log, from.RequestID))
 	}
 	return s.back(w, req.destination, map[string]string{"code": code})
+}
+
+// connectPage returns the path of the page that asks the user, with the login that the app names,
+// for those who have to sign in first.
+func connectPage(a grants.Authorization) string {
+	path := "/connect/" + a.ID
+	if a.Asked.LoginHint != "" {
+		path += "?" + url.Values{"login": {a.Asked.LoginHint}}.Encode()
+	}
+	return path
 }
 
 // signedIn returns the actor who is signed in, or nobody if there is no session.
@@ -171,10 +181,8 @@ func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller
 	if err != nil {
 		return fmt.Errorf("write a request: %w", err)
 	}
-	if a.State == nil { // it isn't stored yet, and anyone could have sent it
-		if err := s.Grants.CountAuthorization(r.Context(), from); err != nil {
-			return err
-		}
+	if err := s.Grants.CountAuthorization(r.Context(), from); err != nil { // anyone could have sent it, or load it again
+		return err
 	}
 	if a.Browser = web.Authorize(r, s.Proxies); len(a.Browser) != len(random()) {
 		a.Browser = random()

@@ -209,6 +209,39 @@ func TestPushedRequests(t *testing.T) {
 	}
 }
 
+// TestAPushedRequestCanBeLoadedAgain until the app has its answer, in the browser that loaded it first.
+func TestAPushedRequestCanBeLoadedAgain(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, address string) {
+		w := newWorld(t, address)
+		v := keyportertest.Verifier()
+		pushed := w.Post(t, "/oauth2/par", request("public", v, "login_hint", w.ada.Login)).Text("request_uri")
+		link := "/oauth2/authorize?" + url.Values{"client_id": {"public"}, "request_uri": {pushed}}.Encode()
+		stranger, eve := w.Stranger(t), w.Stranger(t)
+		first, _, _ := stranger.Browse(t, link)
+		w.Clock.Advance(2 * time.Minute) // she reads the page
+		again, _, _ := stranger.Browse(t, link)
+		if !strings.HasPrefix(first.Path, "/connect/") || again.String() != first.String() || first.Query().Get("login") != w.ada.Login {
+			t.Fatalf("to %s, and again to %s", first, again)
+		}
+		if to, status, _ := eve.Browse(t, link); status != 400 || to.String() != "" {
+			t.Errorf("in another browser: %d %s", status, to)
+		}
+		// She signs in, in the same browser, and answers.
+		at, _ := url.Parse(w.URL)
+		stranger.Jar.SetCookies(at, w.person.Jar.Cookies(at))
+		stranger.Actor = w.person.Actor
+		to, _, _ := stranger.Browse(t, link)
+		back := stranger.Allow(t, to)
+		if a := w.Post(t, "/oauth2/token", redemption(back.Get("code"), v)); a.Status != 200 {
+			t.Errorf("%v, %v", back, a)
+		}
+		if to, status, _ := stranger.Browse(t, link); status != 400 || to.String() != "" {
+			t.Errorf("after the answer: %d %s", status, to)
+		}
+	})
+}
+
 func TestDevices(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {

@@ -42,7 +42,8 @@ const (
 )
 
 // PutAuthorization writes a request. If one with this ID exists, it binds that to the browser
-// and replaces its contents. If that one was already used or answered, the error is NotFound.
+// and replaces its contents. If that one was already used or answered, or belongs to another
+// browser, the error is NotFound.
 func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 	n, err := tx.exec(ctx, `
 		INSERT INTO authorizations (id, app_id, pushed, device, user_code, browser, request, answer, scopes,
@@ -50,7 +51,8 @@ func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, $8, 0, $9, $10, 0)
 		ON CONFLICT (id) DO UPDATE
 		SET browser = coalesce(excluded.browser, authorizations.browser), request = excluded.request, expires_at = excluded.expires_at
-		WHERE authorizations.answer = '' AND authorizations.used_at = 0`,
+		WHERE authorizations.answer = '' AND authorizations.used_at = 0
+			AND (authorizations.browser IS NULL OR authorizations.browser = excluded.browser)`,
 		a.ID[:], a.AppID, hashOrNull(a.Pushed), hashOrNull(a.Device), hashOrNull(a.UserCode), hashOrNull(a.Browser), a.Request,
 		a.PollEvery.Milliseconds(), millis(a.CreatedAt), millis(a.ExpiresAt))
 	if err == nil && n == 0 {
@@ -60,13 +62,6 @@ func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 		return fmt.Errorf("write authorization: %w", explain(err))
 	}
 	return nil
-}
-
-// TakePushed returns the request that an app pushed under this hash. That works only once.
-func (tx *Tx) TakePushed(ctx context.Context, hash keyporter.SecretHash, app keyporter.ID, now time.Time) (Authorization, error) {
-	return one(ctx, tx.q, scanAuthorization, `
-		UPDATE authorizations SET pushed = NULL WHERE pushed = $1 AND app_id = $2 AND expires_at > $3
-		RETURNING `+authorizationColumns, hash[:], app, millis(now))
 }
 
 // TakeUserCode returns the request of the device whose user code a person typed, and binds the
@@ -105,6 +100,11 @@ const authorizationColumns = `id, app_id, browser, request, answer, coalesce(use
 // AuthorizationByID returns a request, even one that has ended.
 func (q queries) AuthorizationByID(ctx context.Context, id keyporter.SecretHash) (Authorization, error) {
 	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE id = $1`, id[:])
+}
+
+// AuthorizationByPushed returns the request that an app pushed under this hash, even one that has ended.
+func (q queries) AuthorizationByPushed(ctx context.Context, hash keyporter.SecretHash) (Authorization, error) {
+	return one(ctx, q.q, scanAuthorization, `SELECT `+authorizationColumns+` FROM authorizations WHERE pushed = $1`, hash[:])
 }
 
 // AuthorizationByDevice returns the request of a device, even one that has ended.

@@ -106,21 +106,20 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 		id, pushed, browser := keyporter.HashSecret("id"), keyporter.HashSecret("pushed"), keyporter.HashSecret("browser")
 		a := store.Authorization{ID: id, AppID: "app", Pushed: &pushed, Request: []byte("sealed"), CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
 		do(t, db, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, a) })
-		take := func(app keyporter.ID) error {
-			return db.Do(ctx, func(tx *store.Tx) error {
-				_, err := tx.TakePushed(ctx, pushed, app, noon)
-				return err
-			})
-		}
-		if keyporter.KindOf(take("other")) != keyporter.NotFound || take("app") != nil || keyporter.KindOf(take("app")) != keyporter.NotFound {
-			t.Error("a pushed request is for its app, once")
-		}
 		a.Browser, a.Pushed = &browser, nil
 		a.Answer, a.UserID, a.ConnectionID, a.Scopes = store.Allowed, conn.UserID, conn.ID, []string{"read"}
 		answer := func() error {
 			return db.Do(ctx, func(tx *store.Tx) error { return tx.AnswerAuthorization(ctx, a, noon) })
 		}
 		do(t, db, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, a) })
+		if got, err := db.AuthorizationByPushed(ctx, pushed); err != nil || got.ID != id || got.Browser == nil || *got.Browser != browser {
+			t.Errorf("%+v, %v", got, err)
+		}
+		another := a
+		another.Browser = &id
+		if err := db.Do(ctx, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, another) }); keyporter.KindOf(err) != keyporter.NotFound {
+			t.Errorf("another browser takes it: %v", err)
+		}
 		if err := answer(); err != nil || keyporter.KindOf(answer()) != keyporter.NotFound {
 			t.Errorf("answered once: %v", err)
 		}

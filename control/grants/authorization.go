@@ -77,27 +77,39 @@ func (g *Grants) SaveAuthorization(ctx context.Context, a Authorization) error {
 	return g.db.Do(ctx, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, row) })
 }
 
-// PushedAuthorization returns the request that an app pushed. Its request_uri works once (RFC 9126 §4).
-func (g *Grants) PushedAuthorization(ctx context.Context, app keyporter.ID, pushed string) (a Authorization, err error) {
-	err = g.db.Do(ctx, func(tx *store.Tx) error {
-		row, err := tx.TakePushed(ctx, keyporter.HashSecret(pushed), app, g.now())
-		if err == nil {
-			a, err = g.openAuthorization(row)
-		}
-		return Ended(err)
-	})
-	return a, err
+// PushedAuthorization returns the request that an app pushed. Its request_uri works until the app has
+// its answer, so that people can load the page again (RFC 9126 §4), but only in the first
+// browser that was asked something. Any other request doesn't exist.
+func (g *Grants) PushedAuthorization(ctx context.Context, app keyporter.ID, pushed, browser string) (Authorization, error) {
+	row, err := g.db.AuthorizationByPushed(ctx, keyporter.HashSecret(pushed))
+	if err == nil && (row.AppID != app || row.Browser != nil && !belongsTo(row, browser)) {
+		err = notFound("request")
+	}
+	return g.waiting(row, err)
 }
 
 // Authorization returns a request that belongs to the browser. One that has expired, was
 // used, or belongs to another browser doesn't exist.
 func (g *Grants) Authorization(ctx context.Context, id, browser string) (Authorization, error) {
 	row, err := g.db.AuthorizationByID(ctx, keyporter.HashSecret(id))
+	if err == nil && !belongsTo(row, browser) {
+		err = notFound("request")
+	}
+	return g.waiting(row, err)
+}
+
+// belongsTo reports whether a request is bound to the browser.
+func belongsTo(row store.Authorization, browser string) bool {
+	return browser != "" && row.Browser != nil && *row.Browser == keyporter.HashSecret(browser)
+}
+
+// waiting opens a request that was found. One whose app has its answer, or that has expired, doesn't exist.
+func (g *Grants) waiting(row store.Authorization, err error) (Authorization, error) {
+	if err == nil && (!row.UsedAt.IsZero() || !g.now().Before(row.ExpiresAt)) {
+		err = notFound("request")
+	}
 	if err != nil {
 		return Authorization{}, Ended(err)
-	}
-	if browser == "" || row.Browser == nil || *row.Browser != keyporter.HashSecret(browser) || !row.UsedAt.IsZero() || !g.now().Before(row.ExpiresAt) {
-		return Authorization{}, Ended(notFound("request"))
 	}
 	return g.openAuthorization(row)
 }
