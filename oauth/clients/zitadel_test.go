@@ -182,8 +182,12 @@ func TestZitadelResourceServerWithAKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			about, err := rs.Introspect[*oidc.IntrospectionResponse](t.Context(), api, token.Reveal())
-			if err != nil || about.Active != introspects || introspects && about.Username != login {
+			var about *oidc.IntrospectionResponse
+			keyportertest.Eventually(t, "the program has heard of what another node wrote", func() bool {
+				about, err = rs.Introspect[*oidc.IntrospectionResponse](t.Context(), api, token.Reveal())
+				return err == nil && about.Active == introspects
+			})
+			if introspects && about.Username != login {
 				t.Errorf("%+v, %v", about, err)
 			}
 		})
