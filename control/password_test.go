@@ -42,7 +42,7 @@ func TestAnUnknownLoginTakesAsMuchWork(t *testing.T) {
 	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertUser(t.Context(), nobodys, "") }); err != nil {
 		t.Fatal(err)
 	}
-	w.Control.OccupyHashing()
+	control.OccupyHashing(w.Control)
 	for _, in := range []control.SignIn{
 		{Login: w.ada.Login, Password: "a wrong password"},
 		{Login: "nobody@acme.example", Password: "a wrong password"},
