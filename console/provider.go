@@ -137,16 +137,19 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	q := r.URL.Query()
 	// RFC 9207 §2.4: don't mistake another provider's answer for this one's.
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
-		return in, keyporter.Refuse(keyporter.Invalid, "This sign-in started elsewhere. Start over.")
-	}
-	if code := q.Get("error"); code != "" {
-		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t sign you in.")
+		return in, startedElsewhere()
 	}
 	ctx, cancel := context.WithTimeout(providerContext(r.Context()), 2*providerTimeout)
 	defer cancel()
 	at, err := c.providers.find(ctx, p.Issuer)
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
+	}
+	if q.Get("iss") == "" && alwaysNamesIssuer(at) {
+		return in, startedElsewhere()
+	}
+	if code := q.Get("error"); code != "" {
+		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t sign you in.")
 	}
 	claims, err := c.claims(ctx, r, at, pending)
 	if err != nil {
@@ -160,6 +163,18 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 		Provider: p.IdentityProvider, Subject: claims.Subject, Email: claims.Email, Verified: bool(claims.Verified),
 		ProvedAt: c.provedAt(claims),
 	}, nil
+}
+
+func startedElsewhere() error {
+	return keyporter.Refuse(keyporter.Invalid, "This sign-in started elsewhere. Start over.")
+}
+
+// alwaysNamesIssuer reports whether a provider says that each of its answers has iss (RFC 9207 §3).
+func alwaysNamesIssuer(at *oidc.Provider) bool {
+	var metadata struct {
+		Always bool `json:"authorization_response_iss_parameter_supported"`
+	}
+	return at.Claims(&metadata) == nil && metadata.Always
 }
 
 // provedAt returns when the user proved who they are, or the zero time if we don't know. A provider

@@ -210,6 +210,8 @@ func TestForgedProviderSignIns(t *testing.T) {
 	v.get(strings.Replace(back, "iss=", "iss=https%3A%2F%2Fevil.example%2F&x=", 1)).want(t, 422, "started elsewhere")
 
 	v, back = begin()
+	v.get(strings.Replace(back, "iss=", "x=", 1)).want(t, 422, "started elsewhere") // the metadata says that there is always one
+	v, back = begin()
 	s.Clock.Advance(11 * time.Minute)
 	v.get(back).want(t, 422, "took too long")
 
