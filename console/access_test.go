@@ -32,6 +32,7 @@ GET /sign-in                                     200 | ok  ok  ok  ok  ok  ok
 POST /sign-in                                    401 | 401 401 401 401 401 401
 POST /sign-in/provider                           422 | 422 422 422 422 422 422
 GET /sign-in/callback                            422 | 422 422 422 422 422 422
+POST /sign-in/join                               422 | 422 422 422 422 422 422
 POST /sign-out                                   in  | ok  ok  ok  ok  ok  ok
 GET /setup/{code}                                404 | 404 404 404 404 404 404
 POST /setup/{code}                               404 | 404 404 404 404 404 404

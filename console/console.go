@@ -113,6 +113,7 @@ func (c *console) openRoutes() map[string]handler {
 		"POST /sign-in":          c.signIn,
 		"POST /sign-in/provider": c.startProviderSignIn,
 		"GET /sign-in/callback":  c.providerCallback,
+		"POST /sign-in/join":     c.join,
 		"POST /sign-out":         c.signedIn(c.signOut),
 		"GET /setup/{code}":      c.showSetup,
 		"POST /setup/{code}":     c.setUp,

@@ -122,6 +122,10 @@ func (c *console) providerCallback(w http.ResponseWriter, r *http.Request) error
 		return c.signInAgain(w, r, err)
 	}
 	cookie, err := c.Control.SignInByProvider(r.Context(), c.nobody(r), identity)
+	if needed, ok := errors.AsType[*control.PasswordNeeded](err); ok {
+		web.SetSignIn(w, r, c.Proxies, needed.Sealed)
+		return c.show(w, r, http.StatusOK, "join", layout{Title: "Sign in", Page: joinPage{Login: needed.Login, Next: pending.Next}})
+	}
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}

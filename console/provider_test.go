@@ -149,11 +149,17 @@ func TestSigningInWithAProvider(t *testing.T) {
 		a.wantRedirect(t, "/tokens")
 		v.get("/tokens").want(t, 200, "New@acme.test") // the subject shows that it is the same person
 	})
-	t.Run("an existing user is found by their email address", func(t *testing.T) {
+	t.Run("an existing user is found by their email address, and enters their password once", func(t *testing.T) {
 		op.who = person{"2", "ADA@acme.example", "true"}
 		v, a := viaProvider("ada@acme.example")
-		a.wantRedirect(t, "/tokens")
+		a.want(t, 200, "Connect your account", "ada@acme.example", `value="/tokens"`)
+		v.get("/tokens").wantRedirect(t, "/sign-in")
+		s.nobody(t).post("/sign-in/join", "password", keyportertest.Password).want(t, 422, "started in another browser")
+		v.post("/sign-in/join", "password", "wrong", "next", "/tokens").want(t, 401, "The login name or password is wrong", "ADA@acme.example", `value="/tokens"`)
+		v.post("/sign-in/join", "password", keyportertest.Password, "next", "/tokens").wantRedirect(t, "/tokens")
 		v.get("/users").want(t, 200, "ada@acme.example")
+		_, a = viaProvider("ada@acme.example")
+		a.wantRedirect(t, "/tokens") // once is enough
 		op.who.subject = "3"
 		_, a = viaProvider("ada@acme.example")
 		a.want(t, 403, "doesn’t let you in") // another person has taken over the address
@@ -192,12 +198,13 @@ func TestForgedProviderSignIns(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
 	op := newIdentityProvider(t, s.url+"/sign-in/callback")
-	_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+	p, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
 		OrganizationID: acme.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
 	}, "very-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Vouch(t, p, "1", acme)
 	op.who = person{"1", "ada@acme.example", true}
 	begin := func() (*visitor, string) {
 		v := s.nobody(t)
@@ -242,12 +249,13 @@ func TestASilentProviderSignInIsNotFresh(t *testing.T) {
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
 	op := newIdentityProvider(t, s.url+"/sign-in/callback")
-	_, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+	p, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
 		OrganizationID: ada.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
 	}, "very-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Vouch(t, p, "1", ada)
 	op.who = person{"1", ada.Login, true}
 	for _, c := range []struct {
 		name   string

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -48,15 +49,24 @@ type Identity struct {
 	Email    string
 	Verified bool      // the provider vouches for the address
 	ProvedAt time.Time // when they last proved to the provider who they are; zero: unknown
+
+	password string // hash of the password that they have entered here, too; empty: none
 }
 
 // SignInByProvider opens a session for someone who signed in at their organization's
 // provider, and returns the session's cookie. First-time users are recognized by their
-// address, or become users of the organization if the provider is set to create them.
+// address, or become users of the organization if the provider is set to create them. If the
+// account with the address has a password, the error is a *PasswordNeeded.
 func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
 	user, err := c.db.UserByIdentity(ctx, in.Provider.ID, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		user, err = c.firstSignIn(ctx, in)
+	}
+	if needed, ok := errors.AsType[*PasswordNeeded](err); ok {
+		needed.Sealed, err = c.sealJoin(in)
+		if err == nil {
+			err = needed
+		}
 	}
 	if err != nil {
 		return "", err
@@ -110,12 +120,21 @@ func (c *Control) userForIdentity(ctx context.Context, tx *store.Tx, p keyporter
 		return c.createUser(ctx, tx, p, in.Email)
 	case err != nil:
 		return user, err
-	case user.OrganizationID != p.OrganizationID:
+	case user.OrganizationID != p.OrganizationID, !names.SameAddress(user.Login, in.Email): // a look-alike
 		return user, notLetIn()
+	case user.Operator:
+		return user, keyporter.Refuse(keyporter.Forbidden, "This account runs this Keyporter, so it isn’t connected to a provider by its address. Sign in with its password.")
 	}
 	known, err := tx.HasIdentity(ctx, p.ID, user.ID)
-	if err == nil && known {
-		err = notLetIn()
+	if err != nil {
+		return user, err
+	}
+	if known {
+		return user, notLetIn()
+	}
+	hash, err := tx.PasswordHash(ctx, user.ID)
+	if err == nil && hash != in.password {
+		err = &PasswordNeeded{Login: user.Login}
 	}
 	return user, err
 }

@@ -35,23 +35,9 @@ type SignIn struct {
 // cookie. A wrong login, a wrong password and a user without a password all get the same
 // error.
 func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (cookie string, err error) {
-	if err := c.countAttempt(ctx, actor, in.Login); err != nil {
-		return "", err
-	}
-	user, err := c.db.UserByLogin(ctx, loginKey(in.Login))
-	hash := ""
-	if err == nil {
-		hash, err = c.db.PasswordHash(ctx, user.ID)
-	}
-	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
-		return "", err
-	}
-	match, err := c.passwordMatches(ctx, in.Password, hash)
+	user, hash, err := c.checkPasswordOf(ctx, actor, in.Login, in.Password)
 	if err != nil {
 		return "", err
-	}
-	if !match {
-		return "", wrongPassword()
 	}
 	if err := mayEnter(ctx, c.db, user); err != nil {
 		return "", err
@@ -60,6 +46,26 @@ func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) 
 		return "", err
 	}
 	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: c.now()})
+}
+
+// checkPasswordOf returns the user with this login and the hash of their password, if the password is
+// right. It counts as an attempt to sign in.
+func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, login, password string) (user keyporter.User, hash string, err error) {
+	if err := c.countAttempt(ctx, actor, login); err != nil {
+		return user, "", err
+	}
+	user, err = c.db.UserByLogin(ctx, loginKey(login))
+	if err == nil {
+		hash, err = c.db.PasswordHash(ctx, user.ID)
+	}
+	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
+		return user, "", err
+	}
+	match, err := c.passwordMatches(ctx, password, hash)
+	if err == nil && !match {
+		err = wrongPassword()
+	}
+	return user, hash, err
 }
 
 func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) error {

@@ -1,10 +1,12 @@
 package control_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -255,4 +257,74 @@ func TestOnesOwnPasswordTakesTheOldOne(t *testing.T) {
 		err = w.Control.ChangePassword(ctx, me, "a guess", "another long password")
 	}
 	wantKind(t, err, keyporter.TooMany)
+}
+
+// TestAFirstSignInJoinsNoAccountOfOthers has whoever controls a provider sign in with the addresses of
+// people who have accounts with passwords.
+func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		w.Clock.Stop()
+		ctx, operator, p := t.Context(), w.operator(t), w.provider(t, nil)
+		join := func(sealed, password string) error {
+			_, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), sealed, password)
+			return err
+		}
+		needed := func(subject string) string {
+			t.Helper()
+			cookie, err := w.byProvider(t, p, subject, w.ada.Login)
+			e, ok := errors.AsType[*control.PasswordNeeded](err)
+			if !ok || cookie != "" {
+				t.Fatalf("the answer is %q, %v", cookie, err)
+			}
+			return e.Sealed
+		}
+		_, err := w.byProvider(t, p, "operator", operator.Login)
+		wantKind(t, err, keyporter.Forbidden)
+
+		sealed := needed("1")
+		wantKind(t, join(sealed, "a wrong password"), keyporter.Unauthorized)
+		wantKind(t, join(sealed+"x", keyportertest.Password), keyporter.Invalid)
+		wantKind(t, join("", keyportertest.Password), keyporter.Invalid)
+		w.Clock.Advance(10 * time.Minute)
+		wantKind(t, join(sealed, keyportertest.Password), keyporter.Invalid)
+
+		sealed = needed("2")
+		for range 20 {
+			err = join(sealed, "a guess")
+		}
+		wantKind(t, err, keyporter.TooMany)
+		w.Clock.Advance(5 * time.Minute)
+		wantKind(t, w.Control.SetPasswords(ctx, keyporter.Command(), w.ada.OrganizationID, false), noError)
+		wantKind(t, join(sealed, keyportertest.Password), noError) // which proves who they are, and lets nobody in by itself
+		_, err = w.byProvider(t, p, "2", w.ada.Login)
+		wantKind(t, err, noError)
+		_, err = w.byProvider(t, p, "3", w.ada.Login)
+		wantKind(t, err, keyporter.Forbidden)
+
+		// An account that an administrator added for the address, without a password, is nobody's yet.
+		w.Insert(t, keyporter.User{ID: "new", OrganizationID: w.ada.OrganizationID, Login: "new@acme.example", Active: true})
+		_, err = w.byProvider(t, p, "4", "NEW@acme.example")
+		wantKind(t, err, noError)
+	})
+}
+
+// TestALookAlikeJoinsNoAccount has a provider vouch for addresses that only look like a user's.
+func TestALookAlikeJoinsNoAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	p := w.provider(t, nil)
+	w.Insert(t, keyporter.User{ID: "kelvin", OrganizationID: w.ada.OrganizationID, Login: "kelvin@acme.example", Active: true})
+	for _, email := range []string{"\u212aelvin@acme.example", "ｋelvin@acme.example", "kel\u200dvin@acme.example", "kelvin@\u0430cme.example", "kelvin@acme.example\u3164"} {
+		if _, err := w.byProvider(t, p, email, email); keyporter.KindOf(err) != keyporter.Forbidden {
+			t.Errorf("%q is let in: %v", email, err)
+		}
+	}
+	users, err := w.Control.UsersOf(t.Context(), keyportertest.Session(w.admin), control.UserList{OrganizationID: w.ada.OrganizationID, Match: "elvin"})
+	if err != nil || len(users) != 1 {
+		t.Errorf("there are %v, %v", users, err)
+	}
+	_, err = w.byProvider(t, p, "1", "Kelvin@ACME.example")
+	wantKind(t, err, noError)
 }

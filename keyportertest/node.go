@@ -208,11 +208,11 @@ func (n *Node) Insert(t testing.TB, u keyporter.User) {
 	}
 }
 
-// Vouch records that a user has signed in at a provider.
-func (n *Node) Vouch(t testing.TB, p keyporter.IdentityProvider, u keyporter.User) {
+// Vouch records that a user has signed in at a provider, which knows them by the subject.
+func (n *Node) Vouch(t testing.TB, p keyporter.IdentityProvider, subject string, u keyporter.User) {
 	t.Helper()
 	err := n.DB.Do(t.Context(), func(tx *store.Tx) error {
-		return tx.InsertIdentity(t.Context(), p.ID, "subject of "+string(u.ID), u.ID, n.Clock.Now())
+		return tx.InsertIdentity(t.Context(), p.ID, subject, u.ID, n.Clock.Now())
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -91,6 +91,10 @@ func ParseLogin(login string) (string, error) {
 // lower case. Other letters stay as they are: a domain that only looks like another is another one.
 func Domain(email string) string { return lowerASCII(email[strings.LastIndexByte(email, '@')+1:]) }
 
+// SameAddress reports whether two email addresses are the same apart from the case of ASCII letters.
+// It is for addresses that others vouch for: what Same also takes for the same may be another mailbox.
+func SameAddress(a, b string) bool { return lowerASCII(a) == lowerASCII(b) }
+
 // lowerASCII returns s with its ASCII letters in lower case.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {

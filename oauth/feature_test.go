@@ -532,7 +532,7 @@ func TestUserInfoSaysWhoVouchesForAnAddress(t *testing.T) {
 		}
 		p := provider("acme.example")
 		ask(false) // the provider hasn't said anything about them
-		w.Vouch(t, p, w.ada)
+		w.Vouch(t, p, "1", w.ada)
 		ask(true)
 		provider("acme.test")
 		ask(false) // the domain is no longer the organization's
