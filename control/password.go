@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
 )
 
 // PasswordCost is how much work one password hash takes: argon2id with one lane. The zero
@@ -51,13 +53,21 @@ func checkPassword(password string) error {
 	return nil
 }
 
+// argonHash is an argon2id hash with its parameters.
+type argonHash struct {
+	PasswordCost
+
+	lanes     uint8
+	salt, key []byte
+}
+
 // hashPassword returns the argon2id hash of a password in PHC string form.
 func (c *Control) hashPassword(ctx context.Context, password string) (string, error) {
-	salt := make([]byte, argonSalt)
-	_, _ = rand.Read(salt) // never fails, see crypto/rand
-	key, err := c.argon(ctx, password, salt, c.passwordCost)
+	h := argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
+	_, _ = rand.Read(h.salt) // never fails, see crypto/rand
+	key, err := c.argon(ctx, password, h)
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.passwordCost.Memory, c.passwordCost.Passes, argonLanes, b64(salt), b64(key)), err
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.Memory, h.Passes, h.lanes, b64(h.salt), b64(key)), err
 }
 
 // passwordMatches compares a password with a hash. Without a hash it does the same work
@@ -66,39 +76,77 @@ func (c *Control) passwordMatches(ctx context.Context, password, hash string) (b
 	if len(password) > maxPasswordLen {
 		password = ""
 	}
-	salt, key, cost, known := parseHash(hash)
+	h, known := parseHash(hash)
 	if !known {
-		salt, cost = make([]byte, argonSalt), c.passwordCost
+		h = argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
 	}
-	got, err := c.argon(ctx, password, salt, cost)
-	return known && subtle.ConstantTimeCompare(got, key) == 1, err
+	got, err := c.argon(ctx, password, h)
+	return known && subtle.ConstantTimeCompare(got, h.key) == 1, err
 }
 
-// parseHash reads what hashPassword wrote, and reports whether it could have written it.
-func parseHash(hash string) (salt, key []byte, cost PasswordCost, ok bool) {
-	var version, lanes int
-	var saltText, keyText string
-	n, _ := fmt.Sscanf(strings.ReplaceAll(hash, "$", " "), " argon2id v=%d m=%d,t=%d,p=%d %s %s", &version, &cost.Memory, &cost.Passes, &lanes, &saltText, &keyText)
-	salt, _ = base64.RawStdEncoding.DecodeString(saltText)
-	key, _ = base64.RawStdEncoding.DecodeString(keyText)
-	ok = n == 6 && version == argon2.Version && lanes == argonLanes && len(salt) == argonSalt && len(key) == argonKey &&
-		cost.Passes >= 1 && cost.Memory <= maxArgonMemory && cost.Passes <= maxArgonPasses
-	return salt, key, cost, ok
+// renewPassword stores a hash with today's parameters in place of one with others, for someone who
+// has just entered the password, and returns the hash that is stored then.
+func (c *Control) renewPassword(ctx context.Context, user keyporter.User, hash, password string) (string, error) {
+	h, _ := parseHash(hash)
+	if h.PasswordCost == c.passwordCost && h.lanes == argonLanes && len(h.salt) == argonSalt && len(h.key) == argonKey {
+		return hash, nil
+	}
+	renewed, err := c.hashPassword(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.RenewPassword(ctx, user.ID, hash, renewed) })
+	if keyporter.KindOf(err) != keyporter.NotFound {
+		return renewed, err
+	}
+	// Another sign-in was first, or the password was changed.
+	if hash, err = c.db.PasswordHash(ctx, user.ID); err != nil {
+		return "", err
+	}
+	match, err := c.passwordMatches(ctx, password, hash)
+	if err == nil && !match {
+		err = wrongPassword()
+	}
+	return hash, err
 }
 
-// A hash in the database that takes more work than this isn't ours.
+// Other releases may choose other parameters. A hash that takes more work or memory than this is
+// refused: reading it must not bring the process down.
 const (
 	maxArgonMemory = 256 * 1024 // KiB
 	maxArgonPasses = 16
+	maxArgonLanes  = 16
+	minArgonSalt   = 8 // RFC 9106 §3.1
+	minArgonKey    = 16
+	maxArgonBytes  = 64 // of salt and key
 )
 
-// argon computes one hash as soon as a processor is free for it: each takes 19 MiB and about
-// 20 ms, and a rush of sign-ins must not use up the memory or slow down the gateway.
-func (c *Control) argon(ctx context.Context, password string, salt []byte, cost PasswordCost) ([]byte, error) {
+// parseHash reads an argon2id hash in PHC string form, and reports whether its parameters are within
+// the limits.
+func parseHash(hash string) (h argonHash, ok bool) {
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return h, false
+	}
+	n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.Memory, &h.Passes, &h.lanes)
+	if err != nil || n != 3 || parts[3] != fmt.Sprintf("m=%d,t=%d,p=%d", h.Memory, h.Passes, h.lanes) {
+		return h, false
+	}
+	var wrong [2]error
+	h.salt, wrong[0] = base64.RawStdEncoding.DecodeString(parts[4])
+	h.key, wrong[1] = base64.RawStdEncoding.DecodeString(parts[5])
+	return h, errors.Join(wrong[:]...) == nil &&
+		h.lanes >= 1 && h.lanes <= maxArgonLanes && h.Memory >= 8*uint32(h.lanes) && h.Memory <= maxArgonMemory && h.Passes >= 1 && h.Passes <= maxArgonPasses &&
+		len(h.salt) >= minArgonSalt && len(h.salt) <= maxArgonBytes && len(h.key) >= minArgonKey && len(h.key) <= maxArgonBytes
+}
+
+// argon computes one hash as long as the key of h as soon as a processor is free for it: each takes
+// 19 MiB and about 20 ms, and a rush of sign-ins must not use up the memory or slow down the gateway.
+func (c *Control) argon(ctx context.Context, password string, h argonHash) ([]byte, error) {
 	select {
 	case c.hashes <- struct{}{}:
 		defer func() { <-c.hashes }()
-		return argon2.IDKey([]byte(password), salt, cost.Passes, cost.Memory, argonLanes, argonKey), nil
+		return argon2.IDKey([]byte(password), h.salt, h.Passes, h.Memory, h.lanes, uint32(len(h.key))), nil //nolint:gosec // at most maxArgonBytes
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a password hash: %w", ctx.Err())
 	}

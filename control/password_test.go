@@ -2,10 +2,15 @@ package control_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/argon2"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
@@ -67,4 +72,42 @@ func TestPasswordsHaveAtLeast12Characters(t *testing.T) {
 	} {
 		wantKind(t, w.Control.SetPassword(t.Context(), keyporter.Command(), w.ada.ID, password), kind)
 	}
+}
+
+// TestHashesWithOtherParametersAreRenewed signs in with hashes of other releases, several times at once,
+// and with some that take more than a sign-in may.
+func TestHashesWithOtherParametersAreRenewed(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		phc := func(memory, passes uint32, lanes uint8, salt, key int) string {
+			b64, s := base64.RawStdEncoding.EncodeToString, make([]byte, salt)
+			return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", memory, passes, lanes, b64(s), b64(argon2.IDKey([]byte(keyportertest.Password), s, passes, min(memory, 1024), lanes, uint32(key))))
+		}
+		for hash, ok := range map[string]bool{
+			phc(64, 3, 4, 16, 32): true, phc(16, 1, 1, 16, 32): true, phc(8, 1, 1, 8, 16): true, phc(8, 2, 1, 64, 64): true,
+			phc(256*1024+1, 1, 1, 16, 32): false, phc(8, 17, 1, 16, 32): false, phc(256, 1, 17, 16, 32): false, phc(8, 1, 1, 4, 32): false, phc(8, 1, 1, 16, 8): false,
+			phc(64, 1, 1, 16, 32) + "$": false, strings.Replace(phc(64, 1, 1, 16, 32), "m=64", "m=064", 1): false, strings.Replace(phc(64, 1, 1, 16, 32), "argon2id", "argon2i", 1): false,
+			"$argon2id$v=19$m=4294967295,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA": false,
+		} {
+			if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.SetPassword(t.Context(), w.ada.ID, hash) }); err != nil {
+				t.Fatal(err)
+			}
+			w.Clock.Advance(time.Hour) // attempts are limited
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					_, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+					if (err == nil) != ok {
+						t.Errorf("%s: %v", hash, err)
+					}
+				})
+			}
+			all.Wait()
+			now, err := w.DB.PasswordHash(t.Context(), w.ada.ID)
+			if err != nil || strings.HasPrefix(now, "$argon2id$v=19$m=8,t=1,p=1$") && len(now) == len(phc(8, 1, 1, 16, 32)) != ok {
+				t.Errorf("%s became %s, %v", hash, now, err)
+			}
+		}
+	})
 }

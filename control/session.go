@@ -45,6 +45,9 @@ func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) 
 	if err := c.letsPasswordsIn(ctx, user); err != nil {
 		return "", err
 	}
+	if hash, err = c.renewPassword(ctx, user, hash, in.Password); err != nil {
+		return "", err
+	}
 	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: c.now()})
 }
 

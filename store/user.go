@@ -57,6 +57,12 @@ func (tx *Tx) SetPassword(ctx context.Context, user keyporter.ID, hash string) e
 	return tx.execOrNotFound(ctx, `UPDATE users SET password_hash = $2 WHERE id = $1`, user, hash)
 }
 
+// RenewPassword replaces a user's password hash by another one of the same password. If it isn't
+// hash anymore, the error is NotFound.
+func (tx *Tx) RenewPassword(ctx context.Context, user keyporter.ID, hash, renewed string) error {
+	return tx.execOrNotFound(ctx, `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, user, hash, renewed)
+}
+
 // KeepPassword returns NotFound unless the user is active and has this password hash, and keeps
 // both from changing until the transaction ends.
 func (tx *Tx) KeepPassword(ctx context.Context, user keyporter.ID, hash string) error {
