@@ -81,6 +81,8 @@ func ParseLogin(login string) (string, error) {
 		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
 		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
+	case mixesScripts(local):
+		return "", keyporter.InvalidField("login", "The login name mixes letters of several alphabets, which look alike.")
 	case !domainPattern.MatchString(domain):
 		return "", keyporter.InvalidField("login", "The part after the @ isn’t a domain. Write one with other letters in ASCII, such as xn--bcher-kva.example.")
 	}

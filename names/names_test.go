@@ -89,3 +89,33 @@ func TestStoredKeysStayValid(t *testing.T) {
 		t.Error("letter case counts, or a hyphen doesn't")
 	}
 }
+
+// TestLoginsThatLookAlike has two people with logins that nobody can tell apart: they are the same, or the
+// second one is refused.
+func TestLoginsThatLookAlike(t *testing.T) {
+	for what, pair := range map[string][2]string{
+		"zero-width joiner":  {"ada@acme.example", "a\u200dda@acme.example"},
+		"variation selector": {"ada@acme.example", "ada\ufe0f@acme.example"},
+		"Hangul filler":      {"ada@acme.example", "ada\u3164@acme.example"},
+		"NFC and NFD":        {"ren\u00e9@acme.example", "rene\u0301@acme.example"},
+		"no-break space":     {"ada@acme.example", "ada\u00a0@acme.example"},
+		"a Cyrillic a":       {"ada@acme.example", "\u0430da@acme.example"},
+		"a Greek o":          {"bob@acme.example", "b\u03bfb@acme.example"},
+		"a Cherokee D":       {"Dan@acme.example", "\u13a0an@acme.example"},
+		"another domain":     {"ada@acme.example", "ada@\u0430cme.example"},
+		"full width":         {"ada@acme.example", "ａｄａ@acme.example"},
+		"the Kelvin sign":    {"kelvin@acme.example", "\u212aelvin@acme.example"},
+	} {
+		if _, err := names.ParseLogin(pair[0]); err != nil {
+			t.Errorf("%s: %q is refused: %v", what, pair[0], err)
+		}
+		if _, err := names.ParseLogin(pair[1]); err == nil && !names.Same(pair[0], pair[1]) {
+			t.Errorf("%s: %q is taken beside %q", what, pair[1], pair[0])
+		}
+	}
+	for _, login := range []string{"ада@acme.example", "ada.ünïcode+1@acme.example", "山田たろうカナx@acme.example", "김ada漢@acme.example", "عائشة@acme.example"} {
+		if _, err := names.ParseLogin(login); err != nil {
+			t.Errorf("%q is refused: %v", login, err)
+		}
+	}
+}
