@@ -10,7 +10,8 @@ import (
 func TestSignInSettings(t *testing.T) {
 	s := newSite(t)
 	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
-	operator := s.operator(t, acme.OrganizationID, "operator@acme.example")
+	beta := keyportertest.User(t, s.Control, "Beta", "bert@beta.example", keyporter.RoleAdministrator)
+	operator := s.operator(t, beta.OrganizationID, "operator@beta.example") // a session of Acme's would end with its passwords
 	settings := s.url + "/organizations/" + string(acme.OrganizationID) + "/sign-in"
 
 	b := s.openBrowser(t, operator)

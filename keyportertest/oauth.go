@@ -306,6 +306,15 @@ func (n *Node) SetAppScopes(t testing.TB, id keyporter.ID, scopes ...string) {
 	}
 }
 
+// AppWith registers an app that can ask for scopes of another configuration than the tests'.
+func (n *Node) AppWith(t testing.TB, scopes ...string) keyporter.App {
+	t.Helper()
+	app := n.App(t, keyporter.App{})
+	app.Scopes = Asks(scopes...)
+	n.do(t, func(tx *store.Tx) error { return tx.UpdateApp(t.Context(), app, app.Version) })
+	return app
+}
+
 // SetUserActive switches a user on or off, and leaves their sessions alone.
 func (n *Node) SetUserActive(t testing.TB, user keyporter.ID, active bool) {
 	t.Helper()

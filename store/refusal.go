@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -15,19 +16,12 @@ import (
 // instance that acted for themselves.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
 	organizations := map[keyporter.ID]keyporter.ID{}
-	for _, c := range calls {
-		_, err := tx.exec(ctx, `
-			INSERT INTO credential_refusals (id, request_id, at, organization_id, credential_id,
-				reason, cause, method, path, version, login_name, address, agent)
-			SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), c.organization_id, c.id,
-				CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT), CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS TEXT)
-			FROM (SELECT id, organization_id FROM tokens UNION ALL SELECT id, organization_id FROM connections
-				UNION ALL SELECT id, organization_id FROM apps WHERE organization_id IS NOT NULL) c WHERE c.id = $4`,
-			keyporter.NewID(c.At), c.RequestID, millis(c.At), c.CredentialID,
-			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
-		if err != nil {
-			return fmt.Errorf("insert refusal: %w", explain(err))
+	for some := range slices.Chunk(calls, 25) {
+		if err := tx.insertRefusals(ctx, some); err != nil {
+			return fmt.Errorf("insert refusals: %w", explain(err))
 		}
+	}
+	for _, c := range calls {
 		organizations[c.CredentialID] = c.OrganizationID
 	}
 	for _, credential := range slices.Sorted(maps.Keys(organizations)) { // in order, so that two nodes doing this can't deadlock
@@ -42,6 +36,33 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 		}
 	}
 	return nil
+}
+
+// insertRefusals writes refused calls in one statement.
+func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
+	types := []string{"TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
+	rows := make([]string, len(calls))
+	var args []any
+	for i, c := range calls {
+		values := make([]string, len(types))
+		for j, of := range types {
+			values[j] = fmt.Sprintf("CAST($%d AS %s)", len(args)+j+1, of)
+		}
+		rows[i] = "(" + strings.Join(values, ", ") + ")"
+		args = append(args, keyporter.NewID(c.At), c.RequestID, millis(c.At), c.CredentialID,
+			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
+	}
+	_, err := tx.exec(ctx, `
+		INSERT INTO credential_refusals (id, request_id, at, organization_id, credential_id,
+			reason, cause, method, path, version, login_name, address, agent)
+		SELECT column1, column2, column3, organization, column4,
+			column5, column6, column7, column8, column9, column10, column11, column12
+		FROM (SELECT v.*, coalesce(
+				(SELECT organization_id FROM tokens WHERE id = column4), (SELECT organization_id FROM connections WHERE id = column4),
+				(SELECT organization_id FROM apps WHERE id = column4)) AS organization
+			FROM (VALUES `+strings.Join(rows, ", ")+`) v) w
+		WHERE organization IS NOT NULL`, args...)
+	return err
 }
 
 const selectRefusal = `

@@ -19,7 +19,7 @@ func TestAnAppsOwnGrants(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		n := keyportertest.NewNode(t, url)
 		n.Clock.Stop()
-		app := n.App(t, keyporter.App{OwnTokens: true})
+		app := n.App(t, keyporter.App{OwnTokens: true, Scopes: keyportertest.Asks("envelope.read", "file.read")})
 		issue := func(own keyporter.Grant) keyporter.Grant {
 			own.AppID = app.ID
 			secret := keyporter.NewSecret(keyporter.SecretAccessToken)

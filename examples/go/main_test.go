@@ -21,7 +21,7 @@ func TestTheExample(t *testing.T) {
 	s := n.AuthServer(t, keyportertest.Gateway(secret))
 	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, mine := keyportertest.Token(t, n.Control, ada, "Orders")
-	_, apps := n.AccessToken(t, n.Connect(t, ada, n.App(t, keyporter.App{}), "orders.read"), keyporter.AccessToken{Scopes: []string{"orders.read"}})
+	_, apps := n.AccessToken(t, n.Connect(t, ada, n.AppWith(t, "orders.read"), "orders.read"), keyporter.AccessToken{Scopes: []string{"orders.read"}})
 	keys, err := client.New(client.Config{Address: s.URL, Secret: secret.Reveal(), API: "esign", Mode: client.Decide})
 	if err != nil {
 		t.Fatal(err)
