@@ -195,17 +195,7 @@ func TestSigningInWithAProvider(t *testing.T) {
 }
 
 func TestForgedProviderSignIns(t *testing.T) {
-	s := newSite(t)
-	acme := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAdministrator)
-	op := newIdentityProvider(t, s.url+"/sign-in/callback")
-	p, err := s.Control.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
-		OrganizationID: acme.OrganizationID, Name: "Acme login", Issuer: op.issuer, ClientID: "keyporter", Domains: []string{"acme.example"},
-	}, "very-secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Vouch(t, p, "1", acme)
-	op.who = person{"1", "ada@acme.example", true}
+	s, op, _ := acmeWithProvider(t)
 	begin := func() (*visitor, string) {
 		v := s.nobody(t)
 		return v, op.signIn(t, v.post("/sign-in/provider", "login", "ada@acme.example", "next", "https://evil.example/"))
