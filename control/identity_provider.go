@@ -68,6 +68,9 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 		if err != nil {
 			return err
 		}
+		if err := letsOperatorsIn(ctx, tx, p.OrganizationID); err != nil {
+			return err
+		}
 		e := c.organizationEvent(keyporter.EventProviderSet, actor, p.OrganizationID, "issuer", p.Issuer)
 		e.Detail["client_id"], e.Detail["domains"], e.Detail["role"] = p.ClientID, strings.Join(p.Domains, " "), string(p.RoleID)
 		return tx.InsertEvent(ctx, e)
@@ -164,7 +167,7 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 }
 
 // SetPasswords sets whether users of an organization can sign in with passwords. Switching
-// them off requires a provider to sign in at.
+// them off requires a provider to sign in at, and that it knows the organization's operators.
 func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organization keyporter.ID, on bool) error {
 	name := keyporter.EventPasswordsOff
 	if on {
@@ -185,6 +188,20 @@ func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organ
 		if err != nil || !changed {
 			return err
 		}
+		if err := letsOperatorsIn(ctx, tx, organization); err != nil {
+			return err
+		}
 		return tx.InsertEvent(ctx, c.organizationEvent(name, actor, organization, "", ""))
 	})
+}
+
+// letsOperatorsIn refuses a change that leaves an active operator of an organization without a way to
+// sign in. Call it after the change. A first sign-in at a provider never finds an operator by their
+// address, so they need a password, or have signed in there before they became one.
+func letsOperatorsIn(ctx context.Context, tx *store.Tx, organization keyporter.ID) error {
+	login, err := tx.LockedOutOperator(ctx, organization)
+	if err == nil && login != "" {
+		err = keyporter.Refuse(keyporter.Conflict, login+" is an operator and couldn’t sign in: the organization doesn’t use passwords, and they haven’t signed in at its identity provider. People sign in there before they become operators.")
+	}
+	return err
 }

@@ -47,6 +47,9 @@ func (c *Control) changeOperator(ctx context.Context, actor keyporter.Actor, id 
 		if err != nil || !changed {
 			return err
 		}
+		if err := letsOperatorsIn(ctx, tx, u.OrganizationID); err != nil {
+			return err
+		}
 		name := keyporter.EventUserDismiss
 		if on {
 			name = keyporter.EventUserAppoint

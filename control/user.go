@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/keyporter/keyporter"
@@ -84,7 +85,7 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 		return loginTaken()
 	}
 	if err == nil && u.Operator {
-		err = tx.EndSetupLinks(ctx) // they are for the first operator, and may be in a log
+		err = errors.Join(letsOperatorsIn(ctx, tx, u.OrganizationID), tx.EndSetupLinks(ctx)) // setup links are for the first operator, and may be in a log
 	}
 	if err != nil {
 		return err
@@ -150,6 +151,11 @@ func (c *Control) switchUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	changed, err := tx.SetUserActive(ctx, u.ID, on)
 	if err != nil || !changed {
 		return keyporter.Event{}, err // nothing happened, so no event
+	}
+	if on {
+		if err := letsOperatorsIn(ctx, tx, u.OrganizationID); err != nil {
+			return keyporter.Event{}, err
+		}
 	}
 	return c.userEvent(name, actor, u), nil
 }

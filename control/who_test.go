@@ -310,6 +310,43 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 	})
 }
 
+// TestNoOperatorIsLockedOut leaves an operator without a password and without a provider that knows
+// them, in every way there is.
+func TestNoOperatorIsLockedOut(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, command, acme := t.Context(), keyporter.Command(), w.ada.OrganizationID
+		p := w.provider(t, nil)
+		passwords := func(on bool) error { return w.Control.SetPasswords(ctx, command, acme, on) }
+		add := func(login string) (keyporter.User, error) {
+			return w.Control.CreateUser(ctx, command, control.NewUser{OrganizationID: acme, Login: login, Password: keyportertest.Password, Operator: true})
+		}
+
+		byPassword, err := add("otto@acme.example")
+		wantKind(t, err, noError)
+		wantKind(t, passwords(false), keyporter.Conflict)
+		wantKind(t, w.Control.DisableUser(ctx, command, byPassword.ID), noError)
+		wantKind(t, passwords(false), noError)
+		wantKind(t, w.Control.EnableUser(ctx, command, byPassword.ID), keyporter.Conflict)
+		_, err = add("olga@acme.example")
+		wantKind(t, err, keyporter.Conflict)
+		wantKind(t, w.Control.AppointOperator(ctx, command, w.admin.ID), keyporter.Conflict)
+
+		_, err = w.byProvider(t, p, "olaf", "olaf@acme.example")
+		wantKind(t, err, noError)
+		atProvider, err := w.DB.UserByLogin(ctx, "olaf@acme.example")
+		wantKind(t, err, noError)
+		wantKind(t, w.Control.AppointOperator(ctx, command, atProvider.ID), noError)
+		p.ClientID = "another"
+		_, err = w.Control.SetIdentityProvider(ctx, command, p, "very secret")
+		wantKind(t, err, keyporter.Conflict)
+		wantKind(t, passwords(true), noError)
+		_, err = w.Control.SetIdentityProvider(ctx, command, p, "very secret")
+		wantKind(t, err, noError)
+	})
+}
+
 // TestALookAlikeJoinsNoAccount has a provider vouch for addresses that only look like a user's.
 func TestALookAlikeJoinsNoAccount(t *testing.T) {
 	t.Parallel()
