@@ -41,7 +41,7 @@ func mayImport() map[string][]string {
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
 		"soap":    {"", "verify", "web"},
-		"console": {"", "names", "control", "verify", "web"},
+		"console": {"", "names", "notify", "control", "verify", "web"},
 		"oauth":   {"", "control", "control/grants", "verify", "web"},
 
 		"introspection": {"", "control/grants", "usage", "verify", "web"},

@@ -167,6 +167,69 @@ func TestAProviderCannotRedirectUs(t *testing.T) {
 	}
 }
 
+// TestAProviderCannotMakeUsCallOthers has a provider's metadata name addresses that only we can reach.
+func TestAProviderCannotMakeUsCallOthers(t *testing.T) {
+	t.Parallel()
+	var called atomic.Int32
+	internal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
+	t.Cleanup(internal.Close)
+	for _, name := range []string{"token_endpoint", "jwks_uri"} {
+		s, op, ada := acmeWithProvider(t)
+		metadata := map[string]any{
+			"issuer": op.issuer, "authorization_endpoint": op.issuer + "/authorize", "token_endpoint": op.issuer + "/token", "jwks_uri": op.issuer + "/jwks",
+			"id_token_signing_alg_values_supported": []string{"ES256"},
+		}
+		metadata[name] = internal.URL
+		read := false
+		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/.well-known") {
+				return false
+			}
+			read = true
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(metadata)
+			return true
+		}
+		v := s.nobody(t)
+		v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login))).want(t, 403, "an answer we can’t trust")
+		if !read || called.Load() > 0 {
+			t.Errorf("%s: metadata read %v, internal address called %d times", name, read, called.Load())
+		}
+	}
+}
+
+// TestAProviderCannotFillOurMemory has each of a provider's endpoints answer without an end.
+func TestAProviderCannotFillOurMemory(t *testing.T) {
+	t.Parallel()
+	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks"} {
+		s, op, ada := acmeWithProvider(t)
+		var sent atomic.Int64
+		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, endpoint) {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/json")
+			for line := []byte(`{"x":"` + strings.Repeat("x", 1<<16)); sent.Load() < 1<<28; {
+				n, err := w.Write(line)
+				sent.Add(int64(n))
+				if err != nil {
+					break
+				}
+			}
+			return true
+		}
+		v := s.nobody(t)
+		page := v.post("/sign-in/provider", "login", ada.Login)
+		if strings.Contains(page.body, "http-equiv") {
+			page = v.get(op.signIn(t, page))
+		}
+		page.want(t, 403, "an answer we can’t trust")
+		if n := sent.Load(); n == 0 || n > 1<<25 { // what is sent but not read stays in the network's buffers
+			t.Errorf("%s: we took %d bytes", endpoint, n)
+		}
+	}
+}
+
 // TestSigningInEndsTheBrowsersLastSession has an attacker know a session's cookie from before
 // somebody signs in again in the same browser.
 func TestSigningInEndsTheBrowsersLastSession(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -45,7 +47,7 @@ func (p *providers) find(ctx context.Context, issuer string) (*oidc.Provider, er
 		return known.provider, nil
 	}
 	// The provider keeps the context for fetching keys later, so it must outlive this request.
-	found, err := oidc.NewProvider(providerContext(context.WithoutCancel(ctx)), issuer)
+	found, err := oidc.NewProvider(providerContext(context.WithoutCancel(ctx), issuer), issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +60,41 @@ func (p *providers) find(ctx context.Context, issuer string) (*oidc.Provider, er
 	return found, nil
 }
 
-// providerContext sets a timeout on requests to a provider, and keeps them from being
-// redirected elsewhere.
-func providerContext(ctx context.Context) context.Context {
-	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
+// maxProviderAnswer limits the body of a provider's answer. Discovery documents, keys and tokens are
+// a few kilobytes.
+const maxProviderAnswer = 1 << 20
+
+// providerContext returns a context in which requests to the provider at issuer are guarded: they may
+// take only so long, bring only so much, and aren't redirected.
+func providerContext(ctx context.Context, issuer string) context.Context {
+	t := &providerTransport{own: http.DefaultTransport, other: notify.GuardedClient(notify.Public).Transport}
+	if u, err := url.Parse(issuer); err == nil {
+		t.host = u.Host
+	}
+	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the provider redirected instead of answering")
 	}})
+}
+
+// providerTransport sends requests to a provider. An operator chose its issuer, which may be in a
+// private network. The other addresses come out of the provider's metadata: on another host, they
+// must be public, or the provider could have us call what only we can reach.
+type providerTransport struct {
+	host       string // of the issuer
+	own, other http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	by := t.other
+	if r.URL.Host == t.host {
+		by = t.own
+	}
+	res, err := by.RoundTrip(r)
+	if err == nil {
+		res.Body = http.MaxBytesReader(nil, res.Body, maxProviderAnswer)
+	}
+	return res, err
 }
 
 const callbackPath = "/sign-in/callback"
@@ -143,7 +174,7 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
 		return in, startedElsewhere()
 	}
-	ctx, cancel := context.WithTimeout(providerContext(r.Context()), 2*providerTimeout)
+	ctx, cancel := context.WithTimeout(providerContext(r.Context(), p.Issuer), 2*providerTimeout)
 	defer cancel()
 	at, err := c.providers.find(ctx, p.Issuer)
 	if err != nil {
