@@ -17,13 +17,15 @@ type App struct {
 	State               AppState
 	SuspendedByOperator bool // only an operator can resume it
 	Authentication      AppAuthentication
+	SecretInForm        bool   // it registered itself with client_secret_post; either way of sending a secret is accepted
 	Keys                string // its public keys as a JWK Set (RFC 7517), with AppKey
 	RedirectURIs        []string
 	Scopes              []AppScope // the ones it may ask for
 	Device              bool       // it may use the device grant (RFC 8628)
 	OwnTokens           bool       // it may use client credentials (RFC 6749 §4.4)
 	WithoutPKCE         bool       // an operator exempted it from PKCE; confidential apps only
-	JWT                 bool       // its access tokens are JWTs (RFC 9068), which live until they expire
+	ES256               bool       // its ID tokens are signed with ES256 instead of RS256
+	JWT                 bool       // its access tokens are JWTs (RFC 9068), which APIs can check on their own
 	Introspects         bool       // it is a resource server, and may introspect tokens of other apps and users (RFC 7662)
 	Dynamic             bool       // it registered itself (RFC 7591)
 	Webhook             string     // https address to notify when a connection ends, or empty

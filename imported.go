@@ -39,6 +39,8 @@ func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 		s.First, s.Last = strings.Clone(own.First()), strings.Clone(own.Last())
 	case hasOwnPrefix(text):
 		return ImportedSecret{}, InvalidField("token", "It starts like a Keyporter secret, but its length or checksum is wrong.")
+	case isAccessJWT(text):
+		return ImportedSecret{}, InvalidField("token", "It is an access token (a JWT), not an API token. It would expire within hours.")
 	case len(text) < MinImportedLen:
 		return ImportedSecret{}, InvalidField("token", "The token is too short and could be guessed. It needs at least 16 characters.")
 	case len(text) > MaxImportedLen:
@@ -66,15 +68,15 @@ func ReadSecretHash(digits string) (ImportedSecret, error) {
 	return s, nil
 }
 
-// IsSecret reports whether a text could be a secret: one that Keyporter made, or an imported
-// one. It needs no lookup to reject a Keyporter secret with a typo, or a text that is too
+// IsSecret reports whether a text could be a secret: one that Keyporter made, a JWT access token, or
+// an imported one. It needs no lookup to reject a Keyporter secret with a typo, or a text that is too
 // short or too long.
 func IsSecret(text string) bool {
 	if hasOwnPrefix(text) {
 		_, ok := ParseSecret(text)
 		return ok
 	}
-	return len(text) >= MinImportedLen && len(text) <= MaxImportedLen && isVisible(text)
+	return len(text) >= MinImportedLen && len(text) <= MaxImportedLen && isVisible(text) || isAccessJWT(text)
 }
 
 func secretOf(kind TokenKind) SecretKind {

@@ -125,7 +125,7 @@ func readApp(r *http.Request, before keyporter.App, operator bool) keyporter.App
 	a.Name, a.Publisher, a.Description = r.PostFormValue("name"), r.PostFormValue("publisher"), r.PostFormValue("description")
 	a.HomePage, a.Webhook = r.PostFormValue("home_page"), r.PostFormValue("webhook")
 	a.Authentication, a.Keys = keyporter.AppAuthentication(r.PostFormValue("authentication")), r.PostFormValue("keys")
-	a.Device, a.OwnTokens, a.JWT = on("device"), on("own_tokens"), on("jwt")
+	a.Device, a.OwnTokens, a.JWT, a.ES256 = on("device"), on("own_tokens"), on("jwt"), on("es256")
 	a.RedirectURIs, a.Scopes = nil, nil
 	for line := range strings.Lines(r.PostFormValue("redirect_uris")) {
 		if line = strings.TrimSpace(line); line != "" {

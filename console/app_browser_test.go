@@ -156,7 +156,7 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	ob.Click("form[action$='/approve'] button")
 	ob.Wait("document.querySelector('.app-head .state.on')")
 	ob.Open(s.url + "/apps/" + string(app.ID))
-	wantText(t, ob, "main", "exempt from PKCE", "they work until they expire")
+	wantText(t, ob, "main", "exempt from PKCE", "accepts them until they expire")
 	ob.Look("app-operator")
 }
 

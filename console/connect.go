@@ -37,12 +37,15 @@ func (p connectPage) pick(optional bool) (some []control.ConsentScope) {
 
 // AsksForMore reports whether the app is already connected, and asks for more.
 func (p connectPage) AsksForMore() bool {
+	held, more := 0, 0
 	for _, s := range p.Scopes {
 		if s.Held {
-			return true
+			held++
+		} else {
+			more++
 		}
 	}
-	return false
+	return held > 0 && more > 0
 }
 
 // OwnMachine reports whether the answer goes to a program on the reader's own machine, where any

@@ -179,6 +179,7 @@ func appChanges(detail map[string]string, after, before keyporter.App) bool {
 		{"device", strconv.FormatBool(after.Device), strconv.FormatBool(before.Device)},
 		{"own_tokens", strconv.FormatBool(after.OwnTokens), strconv.FormatBool(before.OwnTokens)},
 		{"without_pkce", strconv.FormatBool(after.WithoutPKCE), strconv.FormatBool(before.WithoutPKCE)},
+		{"es256", strconv.FormatBool(after.ES256), strconv.FormatBool(before.ES256)},
 		{"jwt", strconv.FormatBool(after.JWT), strconv.FormatBool(before.JWT)},
 		{"introspects", strconv.FormatBool(after.Introspects), strconv.FormatBool(before.Introspects)},
 		{"webhook", after.Webhook, before.Webhook},

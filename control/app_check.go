@@ -1,15 +1,12 @@
 package control
 
 import (
-	"crypto/rsa"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/names"
 )
 
@@ -18,9 +15,6 @@ import (
 const (
 	MaxDescriptionLen = 500 // characters
 	maxRedirectURIs   = 20
-	maxKeys           = 10
-	maxKeysLen        = 16 << 10 // bytes
-	minRSABits        = 2048
 )
 
 // cleanApp validates and normalizes what a person entered for an app. before is the app as
@@ -79,52 +73,9 @@ func cleanAuthentication(a *keyporter.App) error {
 	case keyporter.AppSecret:
 		a.Keys = ""
 	case keyporter.AppKey:
-		return checkKeys(a.Keys)
+		return grants.CheckKeys("keys", a.Keys)
 	default:
 		return keyporter.InvalidField("authentication", "Choose how the app proves its identity.")
-	}
-	return nil
-}
-
-// checkKeys requires a JWK Set (RFC 7517) of public keys only: a private key that someone
-// pastes here is no longer private.
-func checkKeys(text string) error {
-	bad := func(format string, args ...any) error {
-		return keyporter.InvalidField("keys", fmt.Sprintf(format, args...))
-	}
-	if text == "" {
-		return bad("Enter the app’s public keys as a JWK Set: {\"keys\": […]}.")
-	}
-	if len(text) > maxKeysLen {
-		return bad("The keys are too long. The limit is %d KiB.", maxKeysLen>>10)
-	}
-	var raw struct {
-		Keys []map[string]any `json:"keys"`
-	}
-	if err := json.Unmarshal([]byte(text), &raw); err != nil || len(raw.Keys) == 0 {
-		return bad("This isn’t a JWK Set: {\"keys\": […]} with at least one key.")
-	}
-	for i, k := range raw.Keys {
-		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
-			if _, has := k[private]; has {
-				return bad("Key %d has a secret part (%q). Enter public keys only, and create a new key: this one has been exposed.", i+1, private)
-			}
-		}
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(text), &set); err != nil {
-		return bad("One of the keys can’t be read.")
-	}
-	if len(set.Keys) > maxKeys || len(set.Keys) != len(raw.Keys) {
-		return bad("The set can have at most %d keys, all of a known kind.", maxKeys)
-	}
-	for i, k := range set.Keys {
-		if !k.Valid() || !k.IsPublic() {
-			return bad("Key %d isn’t an RSA, EC, or OKP public key.", i+1)
-		}
-		if r, ok := k.Key.(*rsa.PublicKey); ok && r.N.BitLen() < minRSABits {
-			return bad("Key %d has %d bits. It needs at least %d.", i+1, r.N.BitLen(), minRSABits)
-		}
 	}
 	return nil
 }
@@ -137,7 +88,7 @@ func cleanRedirectURIs(a *keyporter.App) error {
 			continue
 		}
 		uris = append(uris, u)
-		wrong = append(wrong, keyporter.CheckRedirectURI(u, !a.Confidential()))
+		wrong = append(wrong, keyporter.CheckRedirectURI(u, !a.Confidential() || a.Dynamic))
 	}
 	if len(uris) > maxRedirectURIs {
 		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have at most %d addresses.", maxRedirectURIs))

@@ -184,7 +184,7 @@ func (c *Control) OpenDevice(ctx context.Context, actor keyporter.Actor, code, b
 		return "", notSignedIn()
 	}
 	for _, what := range []string{"device user " + string(actor.User.ID), "device address " + keyporter.Network(actor.Address)} {
-		if err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, what, userCodeLimit, c.now()) }); err != nil {
+		if err := c.db.Attempt(ctx, c.now(), store.Attempt{What: what, Limit: userCodeLimit}); err != nil {
 			return "", err
 		}
 	}

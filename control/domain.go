@@ -48,9 +48,7 @@ func (c *Control) countAddition(ctx context.Context, actor keyporter.Actor, orga
 	if actor.Trusted() || actor.User.Operator {
 		return nil
 	}
-	return c.db.Do(ctx, func(tx *store.Tx) error {
-		return tx.Attempt(ctx, "users of "+string(organization), addLimit, c.now())
-	})
+	return c.db.Attempt(ctx, c.now(), store.Attempt{What: "users of " + string(organization), Limit: addLimit})
 }
 
 // mayAssign requires that no active user of another organization has a login in the domains that a

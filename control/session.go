@@ -84,12 +84,8 @@ func wrongPassword() error {
 }
 
 func (c *Control) countAttempt(ctx context.Context, actor keyporter.Actor, login string) error {
-	for _, a := range []struct {
-		what  string
-		limit store.Limit
-	}{{"address " + keyporter.Network(actor.Address), addressLimit}, {"login " + loginKey(login), loginLimit}} {
-		err := c.db.Do(ctx, func(tx *store.Tx) error { return tx.Attempt(ctx, a.what, a.limit, c.now()) })
-		if err != nil {
+	for _, a := range []store.Attempt{{What: "address " + keyporter.Network(actor.Address), Limit: addressLimit}, {What: "login " + loginKey(login), Limit: loginLimit}} {
+		if err := c.db.Attempt(ctx, c.now(), a); err != nil {
 			return err
 		}
 	}

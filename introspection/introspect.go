@@ -173,7 +173,7 @@ func (s *server) described(i verify.Inspection) introspection {
 
 // inspectRefreshToken tells an app about a refresh token of its own. For anyone else, it is inactive.
 func (s *server) inspectRefreshToken(ctx context.Context, app *keyporter.App, token string) (introspection, error) {
-	g, err := s.Grants.GrantByUnusedRefreshToken(ctx, token)
+	g, t, err := s.Grants.GrantByUnusedRefreshToken(ctx, token)
 	if keyporter.KindOf(err) == keyporter.NotFound || err == nil && g.AppID != app.ID {
 		return introspection{}, nil
 	}
@@ -182,6 +182,6 @@ func (s *server) inspectRefreshToken(ctx context.Context, app *keyporter.App, to
 	}
 	return introspection{
 		Active: true, Scope: strings.Join(g.Scopes, " "), ClientID: g.AppID, Username: g.Login, Subject: g.UserID, Issuer: s.Issuer,
-		IssuedAt: g.CreatedAt.Unix(), ExpiresAt: g.EndsAt.Unix(),
+		IssuedAt: t.CreatedAt.Unix(), ExpiresAt: t.ExpiresAt.Unix(),
 	}, nil
 }

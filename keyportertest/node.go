@@ -97,6 +97,26 @@ func (n *Node) During(statements int, long, short func()) {
 	<-done
 }
 
+// WhileWriting does something while a transaction has the database's writer, of which SQLite has one.
+// If it waits for the writer, the test fails.
+func (n *Node) WhileWriting(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	n.do(t, func(*store.Tx) error {
+		go func() {
+			defer close(done)
+			f()
+		}()
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			t.Error("a request waits for the writer")
+		}
+		return nil
+	})
+	<-done
+}
+
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:

@@ -67,6 +67,9 @@ func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, erro
 	bad := func(text string) (keyporter.App, error) {
 		return keyporter.App{}, web.OAuthError{Code: web.InvalidClient, Description: text}
 	}
+	off := func(text string) (keyporter.App, error) {
+		return keyporter.App{}, web.OAuthError{Code: unauthorizedClient, Description: text}
+	}
 	if id == "" {
 		return bad("client_id is missing or appears twice.")
 	}
@@ -77,9 +80,9 @@ func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, erro
 	case err != nil:
 		return app, err
 	case app.State == keyporter.AppQuarantined:
-		return bad("This app registered itself and hasn't been approved yet.")
+		return off("It registered itself, and an operator of this Keyporter hasn't approved it yet. Nothing is wrong with the app.")
 	case app.State != keyporter.AppActive:
-		return bad("This app is switched off.")
+		return off("It is suspended. The people responsible for it, or an operator of this Keyporter, can lift the suspension.")
 	}
 	return app, nil
 }

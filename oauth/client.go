@@ -28,17 +28,21 @@ func (s *server) client(w http.ResponseWriter, r *http.Request, path string) (ur
 	return in, app, web.AsClientError(err)
 }
 
+// count counts a request that is about to be stored, unless the app has proved its identity. Anyone can
+// send the others. It comes before everything that the request makes us write, or compute.
+func (s *server) count(ctx context.Context, from grants.Caller, app *keyporter.App) error {
+	if app.Confidential() {
+		return nil
+	}
+	return s.Grants.CountAuthorization(ctx, from)
+}
+
 // savePending stores a request that the app sent directly until a browser brings it. at has the
-// names that find it, and when it ends. Anyone can send requests of a public app, so they are counted.
-func (s *server) savePending(ctx context.Context, from grants.Caller, app *keyporter.App, req request, at grants.Authorization) error {
+// names that find it, and when it ends. It must have been counted.
+func (s *server) savePending(ctx context.Context, app *keyporter.App, req request, at grants.Authorization) error {
 	state, err := json.Marshal(req)
 	if err != nil {
 		return fmt.Errorf("write a request: %w", err)
-	}
-	if !app.Confidential() {
-		if err := s.Grants.CountAuthorization(ctx, from); err != nil {
-			return err
-		}
 	}
 	at.ID, at.AppID, at.Asked, at.State = random(), app.ID, req.Asked, state
 	return s.Grants.SaveAuthorization(ctx, at)

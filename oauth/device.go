@@ -39,9 +39,12 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 	if req.Asked.Scopes, req.Resources, err = s.askedAccess(in, &app); err != nil {
 		return err
 	}
+	if err := s.count(r.Context(), from, &app); err != nil {
+		return err
+	}
 	req.Asked.Device = true
 	now, code, typed := s.Grants.Now(), random(), userCode()
-	err = s.savePending(r.Context(), from, &app, req, grants.Authorization{
+	err = s.savePending(r.Context(), &app, req, grants.Authorization{
 		DeviceCode: code, UserCode: grants.UserCode(typed), PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
 	})
 	if err != nil {

@@ -25,9 +25,9 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 	}
 	own := keyporter.Grant{AppID: req.app.ID, Scopes: scopes, Resources: req.resources, KeyHash: key, EndsAt: s.Grants.Now().Add(s.Grants.AccessTokenLifetime())}
 	access := keyporter.AccessToken{Scopes: scopes, Resources: req.resources}
-	out, err := s.tokens(ctx, req, own, access, grantRequest{})
+	out, issued, err := s.tokens(ctx, req, own, access, grantRequest{})
 	if err == nil {
-		err = s.Grants.IssueOwnToken(ctx, req.from, own, out.stored(req, access))
+		err = s.Grants.IssueOwnToken(ctx, req.from, own, issued)
 	}
 	return out, orFault(err, web.OAuthError{Code: web.InvalidClient, Description: "The app doesn't exist anymore."})
 }

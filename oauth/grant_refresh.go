@@ -36,11 +36,11 @@ func (s *server) refresh(ctx context.Context, req tokenRequest) (tokenResponse, 
 		}
 	}
 	kept.Nonce = "" // it belongs to the first ID token (OpenID Connect Core §12.2)
-	out, err := s.tokens(ctx, req, grant, access, kept)
+	out, issued, err := s.tokens(ctx, req, grant, access, kept)
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken, out.stored(req, access)); err != nil {
+	if err := s.Grants.Refresh(ctx, req.from, grant, req.refreshToken, issued); err != nil {
 		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
 	out.RefreshToken = s.Grants.Successor(req.refreshToken).Reveal()

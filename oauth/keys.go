@@ -40,8 +40,8 @@ type keyring struct {
 	cached jose.JSONWebKeySet
 }
 
-// signingAlgorithms returns the algorithms we sign with: ID tokens with the first, access tokens
-// with the second.
+// signingAlgorithms returns the algorithms we sign with: ID tokens with either, access tokens with
+// the second.
 func signingAlgorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 }

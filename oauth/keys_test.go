@@ -11,8 +11,8 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestRSAKeysHave2048Bits: tests make smaller ones, and the product must not.
-func TestRSAKeysHave2048Bits(t *testing.T) {
+// TestRSAKeysHave3072Bits: tests make smaller ones, and the product must not.
+func TestRSAKeysHave3072Bits(t *testing.T) {
 	t.Parallel()
 	s := keyportertest.NewNode(t, keyportertest.Database(t)).AuthServer(t, func(d *keyportertest.DoorsForApps) { d.RSABits = 0 })
 	res, err := http.Get(s.URL + "/oauth2/jwks")
@@ -27,7 +27,7 @@ func TestRSAKeysHave2048Bits(t *testing.T) {
 	found := 0
 	for _, k := range set.Keys {
 		if public, ok := k.Key.(*rsa.PublicKey); ok {
-			if found++; public.N.BitLen() != 2048 {
+			if found++; public.N.BitLen() != 3072 {
 				t.Errorf("%s has %d bits", k.KeyID, public.N.BitLen())
 			}
 		}

@@ -17,7 +17,7 @@ func (s *server) metadata(w http.ResponseWriter, _ *http.Request, _ grants.Calle
 	}
 	at := func(path string) string { return s.Issuer + path }
 	algs := grants.AssertionAlgorithms()
-	methods := []string{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+	methods := []string{clientSecretBasic, clientSecretPost, "private_key_jwt", "none"}
 	doc := map[string]any{
 		"issuer":                 s.Issuer,
 		"authorization_endpoint": at(pathAuthorize), "token_endpoint": at(pathToken), "userinfo_endpoint": at(pathUserInfo), "jwks_uri": at(pathJWKS),

@@ -32,7 +32,7 @@ type Config struct {
 	Resources []string          // of the APIs (RFC 8707)
 	Register  bool              // apps may register themselves (RFC 7591)
 	Gateways  bool              // introspection takes the secrets of gateways, too (RFC 8414 §2)
-	RSABits   int               // of new keys that sign ID tokens; 0: 2048
+	RSABits   int               // of new keys that sign ID tokens; 0: 3072
 	// FaultPage tells a person that an app's request can't be answered, and shows the error code for the app's developer. Nil: plain text.
 	FaultPage func(w http.ResponseWriter, r *http.Request, status int, code, text string)
 }
@@ -72,7 +72,7 @@ func New(cfg Config) http.Handler {
 			http.Error(w, "This app can’t continue: "+text+" ("+code+")", status)
 		}
 	}
-	s := &server{Config: cfg, keys: &keyring{grants: cfg.Grants, rsaBits: cmp.Or(cfg.RSABits, 2048)}}
+	s := &server{Config: cfg, keys: &keyring{grants: cfg.Grants, rsaBits: cmp.Or(cfg.RSABits, 3072)}}
 	s.endpoints = s.table()
 	return s
 }

@@ -35,11 +35,14 @@ func (s *server) push(w http.ResponseWriter, r *http.Request, from grants.Caller
 	if err != nil {
 		return err
 	}
+	if err := s.count(r.Context(), from, &app); err != nil {
+		return err
+	}
 	if req.KeyHash, err = s.pushedKey(r, req.KeyHash); err != nil {
 		return err
 	}
 	now, name := s.Grants.Now(), random()
-	err = s.savePending(r.Context(), from, &app, req, grants.Authorization{Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime)})
+	err = s.savePending(r.Context(), &app, req, grants.Authorization{Pushed: name, CreatedAt: now, ExpiresAt: now.Add(pushedLifetime)})
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
 package oauth
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,6 +29,10 @@ type registration struct {
 	Scope         string          `json:"scope,omitempty"`
 	Keys          json.RawMessage `json:"jwks,omitempty"`
 	KeysURI       string          `json:"jwks_uri,omitempty"`
+	SubjectType   string          `json:"subject_type,omitempty"` // OpenID Connect Registration §2, like the following
+	IDTokenAlg    string          `json:"id_token_signed_response_alg,omitempty"`
+	AssertionAlg  string          `json:"token_endpoint_auth_signing_alg,omitempty"`
+	unsupported
 
 	ID              keyporter.ID `json:"client_id,omitempty"`
 	IssuedAt        int64        `json:"client_id_issued_at,omitempty"`
@@ -112,6 +116,44 @@ func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, 
 	return in, nil
 }
 
+// The ways to send a secret.
+const (
+	clientSecretBasic = "client_secret_basic"
+	clientSecretPost  = "client_secret_post"
+)
+
+// unsupported is metadata that an app would rely on, so that it isn't silently ignored.
+type unsupported struct {
+	UserInfoAlg      string `json:"userinfo_signed_response_alg,omitempty"`
+	UserInfoKeyAlg   string `json:"userinfo_encrypted_response_alg,omitempty"`
+	IDTokenKeyAlg    string `json:"id_token_encrypted_response_alg,omitempty"`
+	RequestAlg       string `json:"request_object_signing_alg,omitempty"`
+	AuthorizationAlg string `json:"authorization_signed_response_alg,omitempty"` // JARM
+	IntrospectionAlg string `json:"introspection_signed_response_alg,omitempty"` // RFC 9701 §6
+}
+
+func (u unsupported) check() error {
+	var faults []error
+	for field, value := range map[string]string{
+		"userinfo_signed_response_alg": u.UserInfoAlg, "userinfo_encrypted_response_alg": u.UserInfoKeyAlg, "id_token_encrypted_response_alg": u.IDTokenKeyAlg,
+		"request_object_signing_alg": u.RequestAlg, "authorization_signed_response_alg": u.AuthorizationAlg, "introspection_signed_response_alg": u.IntrospectionAlg,
+	} {
+		if value != "" {
+			faults = append(faults, keyporter.InvalidField(field, "It isn't supported."))
+		}
+	}
+	return keyporter.JoinFields(faults...)
+}
+
+// compact returns JSON without spaces; null is as good as nothing.
+func compact(text json.RawMessage) string {
+	var out bytes.Buffer
+	if json.Compact(&out, text) != nil || out.String() == "null" {
+		return ""
+	}
+	return out.String()
+}
+
 // registered returns the app that metadata describes, or all that is wrong with it. What has
 // a default can be left out.
 func (s *server) registered(in registration) (keyporter.App, error) {
@@ -119,7 +161,8 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 		in.GrantTypes = []string{grantCode}
 	}
 	a := keyporter.App{
-		Name: cmp.Or(in.Name, "Unnamed app"), HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: string(in.Keys),
+		Name: cmp.Or(in.Name, "Unnamed app"), HomePage: in.HomePage, RedirectURIs: in.RedirectURIs, Keys: compact(in.Keys),
+		SecretInForm: in.AuthMethod == clientSecretPost, ES256: in.IDTokenAlg == string(jose.ES256),
 		Device: slices.Contains(in.GrantTypes, grantDevice), OwnTokens: slices.Contains(in.GrantTypes, grantClientCredentials),
 	}
 	var faults []error
@@ -131,7 +174,7 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	switch in.AuthMethod {
 	case "none":
 		a.Authentication = keyporter.AppPublic
-	case "", "client_secret_basic", "client_secret_post":
+	case "", clientSecretBasic, clientSecretPost:
 		a.Authentication = keyporter.AppSecret
 	case "private_key_jwt":
 		a.Authentication = keyporter.AppKey
@@ -145,27 +188,13 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	bad(a.OwnTokens && a.Authentication == keyporter.AppPublic, "grant_types", "client_credentials is for apps that can prove their identity.")
 	bad(slices.Contains(in.GrantTypes, grantCode) && len(a.RedirectURIs) == 0, "redirect_uris", "There must be one.")
 	bad(in.KeysURI != "", "jwks_uri", "Send keys in jwks. Keyporter doesn't fetch URLs.")
+	bad(in.SubjectType != "" && in.SubjectType != "public", "subject_type", "Only public is supported.")
+	bad(in.IDTokenAlg != "" && !slices.Contains(signingAlgorithms(), jose.SignatureAlgorithm(in.IDTokenAlg)), "id_token_signed_response_alg", "It can be RS256 or ES256.")
+	bad(in.AssertionAlg != "" && !slices.Contains(grants.AssertionAlgorithms(), jose.SignatureAlgorithm(in.AssertionAlg)), "token_endpoint_auth_signing_alg", "Unsupported algorithm.")
+	faults = append(faults, in.check())
 	var noScopes error
 	a.Scopes, noScopes = s.registeredScopes(in.Scope)
-	return a, keyporter.JoinFields(append(faults, checkKeys(a), noScopes, grants.CheckRegistration(&a))...)
-}
-
-// maxKeys is how many keys an app can have, as in control: enough to replace them one by one.
-const maxKeys = 10
-
-func checkKeys(a keyporter.App) error {
-	var set jose.JSONWebKeySet
-	switch {
-	case a.Authentication != keyporter.AppKey && a.Keys == "":
-		return nil
-	case a.Authentication != keyporter.AppKey:
-		return keyporter.InvalidField("jwks", "Keys are for private_key_jwt.")
-	case json.Unmarshal([]byte(a.Keys), &set) != nil || slices.ContainsFunc(set.Keys, func(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() }):
-		return keyporter.InvalidField("jwks", "It must be a JWK Set with public keys only.")
-	case len(set.Keys) == 0 || len(set.Keys) > maxKeys:
-		return keyporter.InvalidField("jwks", fmt.Sprintf("It must have 1 to %d keys.", maxKeys))
-	}
-	return nil
+	return a, keyporter.JoinFields(append(faults, noScopes, grants.CheckRegistration(&a))...)
 }
 
 // maxUnknown is how many unknown scopes an app learns about at once.
@@ -201,8 +230,12 @@ func (s *server) metadataOf(a keyporter.App) registration {
 		ID: a.ID, IssuedAt: a.CreatedAt.Unix(), At: s.Issuer + pathRegister + "/" + string(a.ID),
 		RedirectURIs: a.RedirectURIs, Name: a.Name, HomePage: a.HomePage, Keys: json.RawMessage(a.Keys),
 		AuthMethod: map[keyporter.AppAuthentication]string{
-			keyporter.AppPublic: "none", keyporter.AppSecret: "client_secret_basic", keyporter.AppKey: "private_key_jwt",
+			keyporter.AppPublic: "none", keyporter.AppSecret: clientSecretBasic, keyporter.AppKey: "private_key_jwt",
 		}[a.Authentication],
+		SubjectType: "public", IDTokenAlg: string(idTokenAlgorithm(&a)),
+	}
+	if a.SecretInForm {
+		out.AuthMethod = clientSecretPost
 	}
 	out.GrantTypes = grantTypeNames(&a)
 	if len(a.RedirectURIs) > 0 {

@@ -20,14 +20,15 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request, from grants.Call
 	if token == "" {
 		return web.Invalid("token is missing.")
 	}
-	switch kind, _ := keyporter.ParseSecret(token); kind {
-	case keyporter.SecretAccessToken:
+	kind, _ := keyporter.ParseSecret(token)
+	switch {
+	case keyporter.IsAccessToken(token):
 		grant, err := s.Grants.GrantOfAccessToken(r.Context(), token)
 		if err == nil && grant.AppID == app.ID {
 			err = s.Grants.DeleteAccessToken(r.Context(), from, grant, token)
 		}
 		return revoked(w, err)
-	case keyporter.SecretRefreshToken:
+	case kind == keyporter.SecretRefreshToken:
 		grant, err := s.Grants.GrantToRevoke(r.Context(), token)
 		if err == nil && grant.AppID == app.ID {
 			err = s.Grants.RevokeGrant(r.Context(), from, grant, "the app gave it back")

@@ -96,6 +96,7 @@ func TestTokensBoundToAKey(t *testing.T) {
 	for what, proof := range map[string]string{
 		"another method":  key.proof(t, "GET", tokenURL),
 		"another address": key.proof(t, "POST", userURL),
+		"a slash more":    key.proof(t, "POST", tokenURL+"/"),
 		"too old":         key.proof(t, "POST", tokenURL, "iat", now.Add(-10*time.Minute).Unix()),
 		"of the future":   key.proof(t, "POST", tokenURL, "iat", now.Add(10*time.Minute).Unix()),
 		"no jti":          key.proof(t, "POST", tokenURL, "jti", nil),

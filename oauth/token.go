@@ -109,18 +109,18 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 	access, err := fits(&grant, kept)
 	if err != nil {
 		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped, and others aren't the app's
-			if err := s.Grants.RevokeUnused(ctx, req.from, grant, "its code was presented with a wrong app, redirect URI, verifier, or proof"); err != nil {
+			if err := s.Grants.RevokeMisused(ctx, req.from, grant, "its code was presented with a wrong app, redirect URI, verifier, or proof"); err != nil {
 				return tokenResponse{}, err
 			}
 		}
 		return tokenResponse{}, err
 	}
-	out, err := s.tokens(ctx, req, grant, access, kept)
+	out, issued, err := s.tokens(ctx, req, grant, access, kept)
 	if err != nil {
 		return tokenResponse{}, err
 	}
 	refresh := keyporter.NewSecret(keyporter.SecretRefreshToken)
-	if err := s.Grants.Redeem(ctx, req.from, grant, refresh, out.stored(req, access)); err != nil {
+	if err := s.Grants.Redeem(ctx, req.from, grant, refresh, issued); err != nil {
 		return tokenResponse{}, orFault(err, usedMeanwhile())
 	}
 	out.RefreshToken = refresh.Reveal()
@@ -133,9 +133,9 @@ func usedMeanwhile() web.OAuthError {
 
 // tokens creates an access token under a grant, and an ID token if the app asks who the user
 // is. It stores nothing, so an error here doesn't use up the code.
-func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, error) {
+func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, grants.NewAccessToken, error) {
 	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // no token outlives its grant
-	access.KeyHash = grant.KeyHash
+	access.ID, access.KeyHash = keyporter.NewID(s.Grants.Now()), grant.KeyHash
 	out := tokenResponse{TokenType: "Bearer", ExpiresIn: max(1, int(life/time.Second)), Scope: strings.Join(access.Scopes, " ")}
 	if access.KeyHash != "" {
 		out.TokenType = "DPoP"
@@ -145,11 +145,14 @@ func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.G
 		if err = s.mayCall(ctx, grant, access); err == nil {
 			out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
 		}
+		if err == nil && !keyporter.IsAccessToken(out.AccessToken) {
+			err = web.OAuthError{Code: invalidScope, Description: "The JWT would be too long. Ask for fewer scopes."}
+		}
 	}
 	if err == nil && grant.UserID != "" && slices.Contains(access.Scopes, "openid") {
-		out.IDToken, err = s.idToken(ctx, grant, kept)
+		out.IDToken, err = s.idToken(ctx, &req.app, grant, kept)
 	}
-	return out, err
+	return out, grants.NewAccessToken{ID: access.ID, Scopes: access.Scopes, Resources: access.Resources, Secret: out.AccessToken}, err
 }
 
 // mayCall refuses a JWT that opens APIs if a check would refuse a token in its place. One
@@ -163,14 +166,4 @@ func (s *server) mayCall(ctx context.Context, grant keyporter.Grant, access keyp
 		err = web.OAuthError{Code: invalidGrant, Description: "No API would accept this token now: the user, or the organization, can't use the API."}
 	}
 	return err
-}
-
-// stored returns what is stored of the access token in an answer. A JWT isn't stored, because
-// APIs check it themselves.
-func (r *tokenResponse) stored(req tokenRequest, access keyporter.AccessToken) grants.NewAccessToken {
-	t := grants.NewAccessToken{Scopes: access.Scopes, Resources: access.Resources}
-	if !req.app.JWT {
-		t.Secret = r.AccessToken
-	}
-	return t
 }

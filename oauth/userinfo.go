@@ -26,11 +26,7 @@ func (s *server) userInfo(w http.ResponseWriter, r *http.Request, _ grants.Calle
 	if err != nil {
 		return err
 	}
-	find := s.Grants.AccessToken
-	if strings.Count(secret, ".") == 2 {
-		find = s.readAccessJWT
-	}
-	t, grant, err := find(r.Context(), secret)
+	t, grant, err := s.Grants.AccessToken(r.Context(), secret)
 	if err != nil {
 		return orFault(err, web.OAuthError{Code: web.InvalidToken, Description: "There is no such access token, or it has ended."})
 	}

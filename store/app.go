@@ -12,7 +12,7 @@ import (
 const appColumns = `
 	a.id, coalesce(a.organization_id, ''), a.name, a.description, a.publisher, a.home_page, a.verified, a.state, a.barred,
 	a.authentication, a.keys, a.redirect_uris, a.scopes, a.device, a.own_tokens, a.without_pkce, a.jwt, a.introspects, a.dynamic,
-	a.webhook, a.image_at, a.created_at, a.version`
+	a.webhook, a.image_at, a.created_at, a.version, a.secret_in_form, a.es256`
 
 // InsertApp writes a new app.
 func (tx *Tx) InsertApp(ctx context.Context, a keyporter.App) error {
@@ -23,11 +23,11 @@ func (tx *Tx) InsertApp(ctx context.Context, a keyporter.App) error {
 	_, err = tx.exec(ctx, `
 		INSERT INTO apps (id, organization_id, name, description, publisher, home_page, verified, state,
 			authentication, keys, redirect_uris, scopes, device, own_tokens, without_pkce, jwt, introspects, dynamic,
-			webhook, image_at, created_at, version)
-		VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, $20, 1)`,
+			webhook, image_at, created_at, version, secret_in_form, es256)
+		VALUES ($1, nullif($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0, $20, 1, $21, $22)`,
 		a.ID, a.OrganizationID, a.Name, a.Description, a.Publisher, a.HomePage, a.Verified, a.State,
 		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Dynamic,
-		a.Webhook, millis(a.CreatedAt))
+		a.Webhook, millis(a.CreatedAt), a.SecretInForm, a.ES256)
 	if err != nil {
 		return fmt.Errorf("insert app: %w", explain(err))
 	}
@@ -44,10 +44,10 @@ func (tx *Tx) UpdateApp(ctx context.Context, a keyporter.App, version int) error
 	return tx.execOrNotFound(ctx, `
 		UPDATE apps SET name = $3, description = $4, publisher = $5, home_page = $6, verified = $7, state = $8,
 			authentication = $9, keys = $10, redirect_uris = $11, scopes = $12, device = $13, own_tokens = $14,
-			without_pkce = $15, jwt = $16, introspects = $17, webhook = $18, version = version + 1
+			without_pkce = $15, jwt = $16, introspects = $17, webhook = $18, secret_in_form = $19, es256 = $20, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		a.ID, version, a.Name, a.Description, a.Publisher, a.HomePage, a.Verified, a.State,
-		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Webhook)
+		a.Authentication, a.Keys, string(uris), joinScopes(a.Scopes), a.Device, a.OwnTokens, a.WithoutPKCE, a.JWT, a.Introspects, a.Webhook, a.SecretInForm, a.ES256)
 }
 
 // LockApp returns an app, and makes other transactions that lock it wait until this one ends.
@@ -129,7 +129,7 @@ func scanApp(row scanner) (a keyporter.App, err error) {
 	var image, created int64
 	err = row.Scan(&a.ID, &a.OrganizationID, &a.Name, &a.Description, &a.Publisher, &a.HomePage, &a.Verified, &a.State, &a.SuspendedByOperator,
 		&a.Authentication, &a.Keys, &uris, &scopes, &a.Device, &a.OwnTokens, &a.WithoutPKCE, &a.JWT, &a.Introspects, &a.Dynamic,
-		&a.Webhook, &image, &created, &a.Version)
+		&a.Webhook, &image, &created, &a.Version, &a.SecretInForm, &a.ES256)
 	if err != nil {
 		return a, err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -14,35 +15,113 @@ type Limit struct {
 	Every time.Duration
 }
 
-// Attempt counts one attempt at what. If the limit is reached, it counts nothing, and the error
-// is TooMany with the time until the next attempt is allowed. All nodes share the count, and a
-// single statement checks and updates it, so that simultaneous attempts can't slip past.
-func (tx *Tx) Attempt(ctx context.Context, what string, limit Limit, now time.Time) error {
-	every, at := limit.Every.Milliseconds(), millis(now)
-	slack := every * int64(limit.Burst-1)
+// Attempt is something that may be tried only so often.
+type Attempt struct {
+	What  string
+	Limit Limit
+}
+
+// Attempt counts one attempt at each of these. If a limit is reached, it counts nothing, and the error
+// is TooMany with the time until the next attempt is allowed; until then, this node refuses
+// attempts without asking the database again, so that a flood of them costs others nothing. All
+// nodes share the count.
+func (db *DB) Attempt(ctx context.Context, now time.Time, all ...Attempt) error {
+	for _, a := range all {
+		if wait := db.full.wait(a.What, now); wait > 0 {
+			return tooMany(wait)
+		}
+	}
+	var reached string
+	err := db.Do(ctx, func(tx *Tx) error {
+		for _, a := range all {
+			if err := tx.attempt(ctx, a, now); err != nil {
+				reached = a.What
+				return err
+			}
+		}
+		return nil
+	})
+	if e, ok := err.(*keyporter.Error); ok && e.Kind == keyporter.TooMany { //nolint:errorlint // Do doesn't wrap it
+		db.full.add(reached, now.Add(e.RetryAfter), now)
+	}
+	return err
+}
+
+// attempt is Attempt in a transaction. A single statement checks the count and updates it, so that
+// simultaneous attempts can't slip past.
+func (tx *Tx) attempt(ctx context.Context, a Attempt, now time.Time) error {
+	every, at := a.Limit.Every.Milliseconds(), millis(now)
+	slack := every * int64(a.Limit.Burst-1)
 	n, err := tx.exec(ctx, `
 		INSERT INTO attempts (what, next_at) VALUES ($1, CAST($2 AS BIGINT) + CAST($3 AS BIGINT))
 		ON CONFLICT (what) DO UPDATE
 		SET next_at = CASE WHEN attempts.next_at > $2 THEN attempts.next_at ELSE $2 END + $3
-		WHERE attempts.next_at <= $2 + $4`, what, at, every, slack)
+		WHERE attempts.next_at <= $2 + $4`, a.What, at, every, slack)
 	if err != nil {
 		return fmt.Errorf("count attempt: %w", explain(err))
 	}
 	if n > 0 {
 		return nil
 	}
-	next, err := one(ctx, tx.q, scanInt64, `SELECT next_at FROM attempts WHERE what = $1`, what)
+	next, err := one(ctx, tx.q, scanInt64, `SELECT next_at FROM attempts WHERE what = $1`, a.What)
 	if err != nil {
 		return err
 	}
-	wait := time.Duration(next-slack-at) * time.Millisecond
+	return tooMany(time.Duration(next-slack-at) * time.Millisecond)
+}
+
+func tooMany(wait time.Duration) error {
 	return &keyporter.Error{Kind: keyporter.TooMany, Message: "Too many attempts. Try again later.", RetryAfter: wait}
 }
 
 // ForgetAttempts clears the count of what, for example after a success.
 func (tx *Tx) ForgetAttempts(ctx context.Context, what string) error {
+	tx.full.forget(what)
 	_, err := tx.exec(ctx, `DELETE FROM attempts WHERE what = $1`, what)
 	return explain(err)
+}
+
+// refusals remembers which limits are reached, and until when.
+type refusals struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+// maxRefusals is how many limits are remembered. Nothing depends on it but how often the database
+// is asked.
+const maxRefusals = 10_000
+
+// wait returns how long attempts at what are refused for; 0 or less: no longer.
+func (r *refusals) wait(what string, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	until, ok := r.until[what]
+	if !ok {
+		return 0
+	}
+	return until.Sub(now)
+}
+
+func (r *refusals) add(what string, until, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.until) >= maxRefusals {
+		for w, u := range r.until {
+			if !u.After(now) {
+				delete(r.until, w)
+			}
+		}
+	}
+	if r.until == nil || len(r.until) >= maxRefusals {
+		r.until = map[string]time.Time{}
+	}
+	r.until[what] = until
+}
+
+func (r *refusals) forget(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.until, what)
 }
 
 func scanInt64(row scanner) (n int64, err error) {

@@ -25,7 +25,6 @@ type Authorization struct {
 	Scopes       []string
 	SignedInAt   time.Time
 	PollEvery    time.Duration
-	PolledAt     time.Time // when a poll was last accepted
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	UsedAt       time.Time
@@ -47,8 +46,8 @@ const (
 func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 	n, err := tx.exec(ctx, `
 		INSERT INTO authorizations (id, app_id, pushed, device, user_code, browser, request, answer, scopes,
-			signed_in_at, poll_every, polled_at, created_at, expires_at, used_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, $8, 0, $9, $10, 0)
+			signed_in_at, poll_every, created_at, expires_at, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, $8, $9, $10, 0)
 		ON CONFLICT (id) DO UPDATE
 		SET browser = coalesce(excluded.browser, authorizations.browser), request = excluded.request, expires_at = excluded.expires_at
 		WHERE authorizations.answer = '' AND authorizations.used_at = 0
@@ -87,15 +86,8 @@ func (tx *Tx) UseAuthorization(ctx context.Context, id keyporter.SecretHash, now
 	return tx.execOrNotFound(ctx, `UPDATE authorizations SET used_at = $2 WHERE id = $1 AND used_at = 0 AND expires_at > $2`, id[:], millis(now))
 }
 
-// Poll records that a device polled, unless another poll has changed the time of the last one in
-// the meantime, and reports whether it did.
-func (tx *Tx) Poll(ctx context.Context, device keyporter.SecretHash, last, now time.Time) (polled bool, err error) {
-	n, err := tx.exec(ctx, `UPDATE authorizations SET polled_at = $3 WHERE device = $1 AND polled_at = $2`, device[:], millis(last), millis(now))
-	return n > 0, explain(err)
-}
-
 const authorizationColumns = `id, app_id, browser, request, answer, coalesce(user_id, ''), coalesce(connection_id, ''), scopes,
-	signed_in_at, poll_every, polled_at, created_at, expires_at, used_at`
+	signed_in_at, poll_every, created_at, expires_at, used_at`
 
 // AuthorizationByID returns a request, even one that has ended.
 func (q queries) AuthorizationByID(ctx context.Context, id keyporter.SecretHash) (Authorization, error) {
@@ -115,8 +107,8 @@ func (q queries) AuthorizationByDevice(ctx context.Context, hash keyporter.Secre
 func scanAuthorization(row scanner) (a Authorization, err error) {
 	var id, browser []byte
 	var scopes string
-	var signedIn, every, polled, created, expires, used int64
-	err = row.Scan(&id, &a.AppID, &browser, &a.Request, &a.Answer, &a.UserID, &a.ConnectionID, &scopes, &signedIn, &every, &polled, &created, &expires, &used)
+	var signedIn, every, created, expires, used int64
+	err = row.Scan(&id, &a.AppID, &browser, &a.Request, &a.Answer, &a.UserID, &a.ConnectionID, &scopes, &signedIn, &every, &created, &expires, &used)
 	if err != nil {
 		return a, err
 	}
@@ -125,6 +117,6 @@ func scanAuthorization(row scanner) (a Authorization, err error) {
 		a.Browser = (*keyporter.SecretHash)(browser)
 	}
 	a.Scopes, a.PollEvery = strings.Fields(scopes), time.Duration(every)*time.Millisecond
-	a.SignedInAt, a.PolledAt, a.CreatedAt, a.ExpiresAt, a.UsedAt = fromMillis(signedIn), fromMillis(polled), fromMillis(created), fromMillis(expires), fromMillis(used)
+	a.SignedInAt, a.CreatedAt, a.ExpiresAt, a.UsedAt = fromMillis(signedIn), fromMillis(created), fromMillis(expires), fromMillis(used)
 	return a, nil
 }

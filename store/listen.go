@@ -12,7 +12,7 @@ const Silence = 3 * time.Second
 // Listen reports changes that others make in the same database to the followers, until ctx ends.
 // Without it, Hears stays false.
 func (db *DB) Listen(ctx context.Context) {
-	if db.pool != nil {
+	if db.pools != nil {
 		db.listenPostgres(ctx)
 		return
 	}
@@ -35,7 +35,7 @@ func (db *DB) Heard() (ago time.Duration, hears bool) {
 // Lag returns the longest time until every other node on the same database has heard about a
 // change or no longer trusts its copies. It is 0 with SQLite, which has no other nodes.
 func (db *DB) Lag() time.Duration {
-	if db.pool == nil {
+	if db.pools == nil {
 		return 0
 	}
 	return Silence

@@ -99,7 +99,7 @@ func (db *DB) listenOnce(ctx context.Context, connected func()) error {
 func (db *DB) listeningConn(ctx context.Context) (*pgx.Conn, error) {
 	timeout, cancel := context.WithTimeout(ctx, Silence)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(timeout, db.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(timeout, db.pools.main.Config().ConnConfig)
 	if err != nil {
 		return nil, fmt.Errorf("connect to listen: %w", err)
 	}
@@ -116,7 +116,7 @@ func (db *DB) beat(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		timeout, cancel := context.WithTimeout(ctx, beatEvery)
-		_, err := db.pool.Exec(timeout, `SELECT pg_notify($1, $2)`, channel,
+		_, err := db.pools.beats.Exec(timeout, `SELECT pg_notify($1, $2)`, channel,
 			fmt.Sprintf("%s %s %d", db.node, beatName, time.Since(db.start)))
 		cancel()
 		if err != nil && ctx.Err() == nil {

@@ -31,7 +31,7 @@ func (db *DB) migrate(ctx context.Context) error {
 			"The database has schema %d, but this Keyporter only knows schemas up to %d. Run a newer Keyporter or restore a backup.", current, target))
 	}
 	_, err = p.Up(ctx)
-	if err != nil && db.pool == nil {
+	if err != nil && db.pools == nil {
 		_, err = p.Up(ctx) // another process may have migrated at the same time: SQLite has no lock for the whole migration
 	}
 	return err
@@ -43,7 +43,7 @@ func (db *DB) migrator() (*goose.Provider, error) {
 		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if db.pool == nil {
+	if db.pools == nil {
 		return goose.NewProvider(goose.DialectSQLite3, db.write, files, options...)
 	}
 	// Lock with a table instead of a session lock, because that also works through connection poolers.

@@ -2,12 +2,21 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
+
+// pools are the connections to PostgreSQL. However many requests wait to change something, the node
+// must answer calls and know that it hears the others. One more connection listens.
+type pools struct {
+	main    *pgxpool.Pool
+	lookups *pgxpool.Pool // as many again, for the queries of checks
+	beats   *pgxpool.Pool // one, for heartbeats
+}
 
 func (db *DB) openPostgres(ctx context.Context, url string) error {
 	cfg, err := pgxpool.ParseConfig(url)
@@ -18,15 +27,32 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "keyporter"
 	}
-	if db.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+	p := &pools{}
+	if p.main, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		return err
 	}
-	if err := db.pool.Ping(ctx); err != nil {
-		db.pool.Close()
+	cfg.MinConns = 0
+	if p.lookups, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
+		p.close()
 		return err
 	}
-	db.write = stdlib.OpenDBFromPool(db.pool)
+	cfg.MaxConns = 1
+	p.beats, err = pgxpool.NewWithConfig(ctx, cfg)
+	if err := errors.Join(err, p.main.Ping(ctx)); err != nil {
+		p.close()
+		return err
+	}
+	db.pools = p
+	db.write = stdlib.OpenDBFromPool(p.main)
 	db.read = db.write
-	db.queries = queries{db.counted(db.write)}
+	db.lookup = stdlib.OpenDBFromPool(p.lookups)
 	return nil
+}
+
+func (p *pools) close() {
+	for _, pool := range []*pgxpool.Pool{p.main, p.lookups, p.beats} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
 }

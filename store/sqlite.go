@@ -14,6 +14,10 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
+// lookupConns is how many connections checks have. SQLite's reads take some 50 µs, and readers don't
+// wait for the writer.
+const lookupConns = 2
+
 // openSQLite opens one connection that writes and several that read. SQLite allows one writer at
 // a time. Queueing for it in Go is fair, and leaves SQLITE_BUSY to conflicts with other
 // processes.
@@ -25,21 +29,23 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if db.read, err = openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)"); err != nil {
 		return err
 	}
-	db.queries = queries{db.counted(db.read)}
 	// Check before opening the connection that writes, so that another program's file stays unchanged.
-	if err = db.checkOwned(ctx); err == nil {
+	if err = checkOwned(ctx, db.read); err == nil {
 		db.write, err = openPool(ctx, path, 1, "_txlock=immediate&_pragma=synchronous(FULL)&_pragma=journal_mode(WAL)")
 	}
 	if err != nil {
 		return errors.Join(err, db.read.Close())
+	}
+	if db.lookup, err = openPool(ctx, path, lookupConns, "_pragma=query_only(1)"); err != nil {
+		return errors.Join(err, db.read.Close(), db.write.Close())
 	}
 	return nil
 }
 
 // checkOwned returns an error unless the file is empty or Keyporter's. A file whose first start
 // was interrupted may only have the tables of goose.
-func (db *DB) checkOwned(ctx context.Context) error {
-	foreign, err := one(ctx, db.q, scanInt, `
+func checkOwned(ctx context.Context, read *sql.DB) error {
+	foreign, err := one(ctx, read, scanInt, `
 		SELECT count(*) FROM sqlite_master
 		WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%'
 			AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'token_secrets')`)

@@ -16,22 +16,24 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/keyporter/keyporter"
 )
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	queries // reads outside of a transaction
+	queries         // reads outside of a transaction
+	lookups queries // those of checks
 
-	write *sql.DB
-	read  *sql.DB // on PostgreSQL the same as write
-	log   *slog.Logger
+	write  *sql.DB
+	read   *sql.DB // on PostgreSQL the same as write
+	lookup *sql.DB
+	log    *slog.Logger
 
-	path string        // of the SQLite file; empty on PostgreSQL
-	pool *pgxpool.Pool // nil on SQLite
-	node string        // distinguishes this process's notifications from those of other nodes
+	path  string // of the SQLite file; empty on PostgreSQL
+	pools *pools // nil on SQLite
+	node  string // distinguishes this process's notifications from those of other nodes
+	data  dataVersion
+	full  refusals
 
 	mu        sync.Mutex
 	followers []Follower
@@ -55,6 +57,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	if err := open(ctx, url); err != nil {
 		return nil, fmt.Errorf("open the database: %w", explain(err))
 	}
+	db.queries, db.lookups = queries{db.counted(db.read)}, queries{db.counted(db.lookup)}
 	if err := db.migrate(ctx); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("bring the database's schema up to date: %w", explain(err))
@@ -73,12 +76,12 @@ func IsPostgres(url string) bool {
 
 // Close closes the database. Running transactions are rolled back.
 func (db *DB) Close() error {
-	err := db.write.Close()
+	err := errors.Join(db.write.Close(), db.lookup.Close())
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())
 	}
-	if db.pool != nil {
-		db.pool.Close()
+	if db.pools != nil {
+		db.pools.close()
 	}
 	return err
 }
@@ -104,6 +107,7 @@ type Tx struct {
 	news   []Change
 	issued map[keyporter.ID]*keyporter.SecretHash // of the access tokens that the transaction writes
 	node   string                                 // whose notifications other nodes hear; empty: there are no others
+	full   *refusals
 }
 
 // issue lets this node's followers learn the hash of a new token's secret with the event that records it.
@@ -129,9 +133,11 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
-	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}}
-	if db.pool != nil {
+	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, full: &db.full}
+	if db.pools != nil {
 		tx.node = db.node
+	} else {
+		db.askDataVersion(ctx, sqlTx)
 	}
 	if err := f(tx); err != nil {
 		return err

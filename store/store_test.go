@@ -307,7 +307,7 @@ func TestAttemptsAreLimited(t *testing.T) {
 		db := open(t, url)
 		limit := store.Limit{Burst: 3, Every: time.Minute}
 		attempt := func(at time.Time) error {
-			return db.Do(t.Context(), func(tx *store.Tx) error { return tx.Attempt(t.Context(), "login ada", limit, at) })
+			return db.Attempt(t.Context(), at, store.Attempt{What: "login ada", Limit: limit})
 		}
 		var allowed atomic.Int32
 		var all sync.WaitGroup

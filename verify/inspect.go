@@ -45,7 +45,7 @@ func (c *Checker) Prefetch(ctx context.Context, all []Question) error {
 	for _, q := range all {
 		hash := keyporter.HashSecret(q.Secret)
 		if !seen[hash] && c.cache.get(hash) == nil && !c.known.lacks(hash) {
-			access := isAccessToken(q.Secret)
+			access := keyporter.IsAccessToken(q.Secret)
 			missing[access] = append(missing[access], hash)
 		}
 		seen[hash] = true

@@ -11,7 +11,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -223,12 +222,8 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 			return nil, nil //nolint:nilnil // an unknown secret isn't an error
 		}
 	}
-	found, err := c.lookUp(ctx, isAccessToken(secret), []keyporter.SecretHash{hash}, hears)
+	found, err := c.lookUp(ctx, keyporter.IsAccessToken(secret), []keyporter.SecretHash{hash}, hears)
 	return found[hash], err
-}
-
-func isAccessToken(secret string) bool {
-	return strings.HasPrefix(secret, string(keyporter.SecretAccessToken))
 }
 
 // lookUp returns the entries of the credentials with these hashes, as far as there are any. They

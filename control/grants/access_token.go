@@ -15,16 +15,14 @@ func (g *Grants) AccessTokenLifetime() time.Duration { return g.lives.AccessToke
 
 // NewAccessToken is an access token that an app is about to get.
 type NewAccessToken struct {
+	ID        keyporter.ID // jti of a JWT
 	Scopes    []string
 	Resources []string
-	Secret    string // empty: the token is a JWT, which isn't kept
+	Secret    string // or the whole JWT
 }
 
 // issue writes an access token under a grant, bound to its key.
 func (g *Grants) issue(ctx context.Context, tx *store.Tx, from Caller, under keyporter.Grant, t NewAccessToken) error {
-	if t.Secret == "" {
-		return nil
-	}
 	row := g.row(under, t)
 	if err := tx.InsertAccessToken(ctx, row, keyporter.HashSecret(t.Secret)); err != nil {
 		return missing(err, "grant")
@@ -36,7 +34,7 @@ func (g *Grants) issue(ctx context.Context, tx *store.Tx, from Caller, under key
 func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessToken {
 	now := g.now()
 	row := keyporter.AccessToken{
-		ID: keyporter.NewID(now), GrantID: under.ID, Scopes: t.Scopes, Resources: t.Resources, KeyHash: under.KeyHash,
+		ID: t.ID, GrantID: under.ID, Scopes: t.Scopes, Resources: t.Resources, KeyHash: under.KeyHash,
 		CreatedAt: now, ExpiresAt: now.Add(g.lives.AccessToken),
 	}
 	if row.ExpiresAt.After(under.EndsAt) {
@@ -50,9 +48,6 @@ func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessTo
 // always ends soon: an app may bind each token to another key, and never come back with it.
 // If the app was deleted in the meantime, the error is NotFound.
 func (g *Grants) IssueOwnToken(ctx context.Context, from Caller, own keyporter.Grant, t NewAccessToken) error {
-	if t.Secret == "" {
-		return nil
-	}
 	now, hash := g.now(), keyporter.HashSecret(t.Secret)
 	own.ID, own.CreatedAt = keyporter.NewID(now), now
 	own.EndsAt = now.Add(2 * g.lives.AccessToken) // so that not every token has to extend it
@@ -104,7 +99,7 @@ func (g *Grants) GrantOfAccessToken(ctx context.Context, secret string) (keyport
 }
 
 func (g *Grants) accessToken(ctx context.Context, secret string) (t keyporter.AccessToken, under keyporter.Grant, err error) {
-	if kind, ok := keyporter.ParseSecret(secret); !ok || kind != keyporter.SecretAccessToken {
+	if !keyporter.IsAccessToken(secret) {
 		return t, under, notFound("access token")
 	}
 	if t, err = g.db.AccessTokenByHash(ctx, keyporter.HashSecret(secret)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -126,9 +127,7 @@ var requestLimit = store.Limit{Burst: 500, Every: time.Second}
 // CountAuthorization counts a request that anyone could have sent. If there are too many, the
 // error is TooMany.
 func (g *Grants) CountAuthorization(ctx context.Context, from Caller) error {
-	return g.db.Do(ctx, func(tx *store.Tx) error {
-		return tx.Attempt(ctx, "authorization "+keyporter.Network(from.Address), requestLimit, g.now())
-	})
+	return g.db.Attempt(ctx, g.now(), store.Attempt{What: "authorization " + keyporter.Network(from.Address), Limit: requestLimit})
 }
 
 // pollTolerance is how much sooner than asked a device may poll: its timer and the network aren't exact.
@@ -149,14 +148,30 @@ func (g *Grants) PollDevice(ctx context.Context, app keyporter.ID, code string) 
 	if a, err = g.openAuthorization(row); err != nil || row.Answer != store.Unanswered || !now.Before(row.ExpiresAt) {
 		return a, true, err
 	}
-	if now.Sub(row.PolledAt) < row.PollEvery-pollTolerance {
-		return a, false, nil // nothing is written, or whoever polls too often would keep the database busy
+	return a, g.polls.accept(hash, now, row.PollEvery-pollTolerance), nil
+}
+
+// polls remembers when each device last polled and was accepted, at this node: writing that down
+// would let anyone keep the database busy. Polls that reach different nodes are accepted more often.
+type polls struct {
+	mu   sync.Mutex
+	last map[keyporter.SecretHash]time.Time
+}
+
+// maxPolls is how many devices are remembered.
+const maxPolls = 10_000
+
+func (p *polls) accept(device keyporter.SecretHash, now time.Time, every time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.last[device]) < every {
+		return false
 	}
-	err = g.db.Do(ctx, func(tx *store.Tx) error {
-		waited, err = tx.Poll(ctx, hash, row.PolledAt, now)
-		return err
-	})
-	return a, waited, err
+	if p.last == nil || len(p.last) >= maxPolls {
+		p.last = map[keyporter.SecretHash]time.Time{}
+	}
+	p.last[device] = now
+	return true
 }
 
 // TakeUserCode binds the request of the device that shows a user code to the browser in which

@@ -9,6 +9,10 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
+// codeAgain is how much later than the first an app may send its code again without ending anything: two
+// of its requests may race, and a proxy may repeat one.
+const codeAgain = time.Second
+
 // CodeLifetime is how long an authorization code works.
 const CodeLifetime = time.Minute
 
@@ -49,30 +53,17 @@ func (g *Grants) GrantByID(ctx context.Context, id keyporter.ID) (keyporter.Gran
 	return g.open(g.db.GrantByID(ctx, id))
 }
 
-// UsableGrant returns a grant whose user, organization and app are active, and whose app
-// the organization allows. Any other doesn't exist.
-func (g *Grants) UsableGrant(ctx context.Context, id keyporter.ID) (keyporter.Grant, error) {
-	grant, err := g.GrantByID(ctx, id)
-	if err == nil {
-		err = g.checkUsable(ctx, grant)
-	}
-	return grant, err
-}
-
-// GrantByCode returns the grant of an authorization code that can be redeemed. A code that was
-// already redeemed is refused like one that never existed. If it had been redeemed before the
-// request arrived, someone has a copy of it, so what the first request got ends (RFC 6749
-// §4.1.2). Requests that arrived earlier are the app racing with itself, and end nothing.
+// GrantByCode returns the grant of an authorization code, even one that was redeemed up to a second
+// before the request arrived: nobody can redeem it again, but only its app knows what belongs to it, see
+// RevokeMisused. If it was redeemed earlier, someone has a copy of it, so what the first request got
+// ends (RFC 6749 §4.1.2), and the code is refused like one that never existed.
 func (g *Grants) GrantByCode(ctx context.Context, from Caller, code string) (keyporter.Grant, error) {
 	grant, err := g.open(g.db.GrantByCode(ctx, keyporter.HashSecret(code)))
 	switch {
 	case err != nil:
 		return grant, err
-	case !grant.CodeUsedAt.IsZero():
-		if from.ArrivedAt.UnixMilli() > grant.CodeUsedAt.UnixMilli() {
-			err = g.RevokeGrant(ctx, from, grant, "its code was used again")
-		}
-		if err == nil {
+	case !grant.CodeUsedAt.IsZero() && from.ArrivedAt.Sub(grant.CodeUsedAt) > codeAgain:
+		if err = g.RevokeGrant(ctx, from, grant, "its code was used again"); err == nil {
 			err = notFound("code")
 		}
 	case !g.now().Before(grant.CodeEndsAt):
@@ -129,7 +120,7 @@ func (g *Grants) checkUsable(ctx context.Context, grant keyporter.Grant) error {
 }
 
 // MayCall reports whether a check would accept the user, the organization, and the app of a
-// grant now. Keyporter doesn't check a JWT when an API accepts it, so it must before it issues one.
+// grant now. Some APIs check a JWT without asking Keyporter, so it asks before it issues one.
 func (g *Grants) MayCall(ctx context.Context, grant keyporter.Grant) (bool, error) {
 	if grant.ConnectionID == "" {
 		return g.appMayCall(ctx, grant.AppID)
@@ -160,10 +151,11 @@ func (g *Grants) RevokeGrant(ctx context.Context, from Caller, grant keyporter.G
 	return g.revoke(ctx, from, grant, why, false)
 }
 
-// RevokeUnused ends a grant, because someone other than its app tried to redeem its code, unless
-// the code was already redeemed.
-func (g *Grants) RevokeUnused(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
-	return g.revoke(ctx, from, grant, why, true)
+// RevokeMisused ends a grant, because someone other than its app tried to redeem its code, unless
+// the app redeemed the code after the request arrived.
+func (g *Grants) RevokeMisused(ctx context.Context, from Caller, grant keyporter.Grant, why string) error {
+	after := !grant.CodeUsedAt.IsZero() && from.ArrivedAt.UnixMilli() > grant.CodeUsedAt.UnixMilli()
+	return g.revoke(ctx, from, grant, why, !after)
 }
 
 func (g *Grants) revoke(ctx context.Context, from Caller, grant keyporter.Grant, why string, unused bool) error {

@@ -29,6 +29,7 @@ type Grants struct {
 	now    func() time.Time
 	sealer *seal.Sealer
 	lives  Lifetimes
+	polls  polls
 }
 
 // Options configure Grants. The zero value works.

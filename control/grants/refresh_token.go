@@ -59,14 +59,13 @@ func (g *Grants) GrantToRevoke(ctx context.Context, secret string) (keyporter.Gr
 	return grant, err
 }
 
-// GrantByUnusedRefreshToken returns the grant of a refresh token that works and hasn't been
-// used yet.
-func (g *Grants) GrantByUnusedRefreshToken(ctx context.Context, secret string) (keyporter.Grant, error) {
+// GrantByUnusedRefreshToken returns a refresh token that works and hasn't been used yet, and its grant.
+func (g *Grants) GrantByUnusedRefreshToken(ctx context.Context, secret string) (keyporter.Grant, keyporter.RefreshToken, error) {
 	grant, t, err := g.workingRefreshToken(ctx, secret)
 	if err == nil && !t.UsedAt.IsZero() {
 		err = notFound("refresh token")
 	}
-	return grant, err
+	return grant, t, err
 }
 
 // workingRefreshToken returns a refresh token that hasn't expired, and its grant, which is usable.

@@ -3,6 +3,8 @@ package grants
 import (
 	"context"
 	"crypto/rand"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -10,11 +12,12 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Where registration is on, anyone can register apps. These limit how many come from one network,
-// and how many in all.
+// Where registration is on, anyone can register apps. These limit how many come from one network, which
+// may be that of a whole company, how many come in all, and how often each may change what it said.
 var (
-	registrationLimit    = store.Limit{Burst: 10, Every: 10 * time.Minute}
-	allRegistrationLimit = store.Limit{Burst: 200, Every: time.Minute}
+	registrationLimit    = store.Limit{Burst: 100, Every: 2 * time.Minute}
+	allRegistrationLimit = store.Limit{Burst: 500, Every: 30 * time.Second}
+	reregistrationLimit  = store.Limit{Burst: 10, Every: 10 * time.Minute}
 )
 
 // Registration is what an app gets when it registers itself (RFC 7591 §3.2.1). Both secrets are
@@ -62,12 +65,9 @@ func (g *Grants) RegisterApp(ctx context.Context, from Caller, a keyporter.App) 
 // countRegistration counts an app that wants to be registered. The network's limit comes first,
 // so that one network can't use up the limit of all.
 func (g *Grants) countRegistration(ctx context.Context, from Caller) error {
-	return g.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.Attempt(ctx, "register "+keyporter.Network(from.Address), registrationLimit, g.now()); err != nil {
-			return err
-		}
-		return tx.Attempt(ctx, "register", allRegistrationLimit, g.now())
-	})
+	return g.db.Attempt(ctx, g.now(),
+		store.Attempt{What: "register " + keyporter.Network(from.Address), Limit: registrationLimit},
+		store.Attempt{What: "register", Limit: allRegistrationLimit})
 }
 
 // RegisteredApp returns the app that a registration access token is for. Any other is NotFound.
@@ -79,8 +79,8 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 	return a, missing(err, "app")
 }
 
-// UpdateRegisteredApp changes what an app registered about itself. It has to be approved
-// again, because the operator approved something else. If the app is suspended, the error is
+// UpdateRegisteredApp changes what an app registered about itself, unless that is what it said before.
+// It has to be approved again, because the operator approved something else. If the app is suspended, the error is
 // Forbidden: resuming it would otherwise let something work that nobody approved.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
 	if was.State == keyporter.AppSuspended {
@@ -92,6 +92,12 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 	if a.Authentication != was.Authentication {
 		return a, keyporter.InvalidField("token_endpoint_auth_method", "It can't be changed. Register a new app.")
 	}
+	if saysTheSame(was, a) {
+		return was, nil
+	}
+	if err := g.db.Attempt(ctx, g.now(), store.Attempt{What: "change app " + string(was.ID), Limit: reregistrationLimit}); err != nil {
+		return a, err
+	}
 	a.ID, a.OrganizationID, a.CreatedAt, a.Dynamic, a.Webhook = was.ID, was.OrganizationID, was.CreatedAt, true, was.Webhook
 	a.State = keyporter.AppQuarantined
 	err := g.db.Do(ctx, func(tx *store.Tx) error {
@@ -101,6 +107,17 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppUpdate, from, a))
 	})
 	return a, err
+}
+
+// saysTheSame reports whether an app says about itself what is kept of it.
+func saysTheSame(was, a keyporter.App) bool {
+	said := func(app keyporter.App) keyporter.App {
+		return keyporter.App{
+			Name: app.Name, HomePage: app.HomePage, Keys: app.Keys, RedirectURIs: slices.Concat(app.RedirectURIs), Scopes: slices.Concat(app.Scopes),
+			Device: app.Device, OwnTokens: app.OwnTokens, SecretInForm: app.SecretInForm, ES256: app.ES256,
+		}
+	}
+	return reflect.DeepEqual(said(was), said(a))
 }
 
 // DeleteRegisteredApp deletes an app that registered itself, with everything it got. If an operator
@@ -131,7 +148,8 @@ func (g *Grants) registrationEvent(name keyporter.EventName, from Caller, a keyp
 const maxRegisteredURIs = 20
 
 // CheckRegistration returns everything that is wrong with what an app says about itself, by
-// field of its metadata, and trims its name.
+// field of its metadata, and trims its name. An app that registers itself may have a secret and a
+// scheme of its own: each copy of it has another secret (RFC 8252 §8.4).
 func CheckRegistration(a *keyporter.App) error {
 	var faults []error
 	name, err := names.Parse("client_name", a.Name)
@@ -143,7 +161,13 @@ func CheckRegistration(a *keyporter.App) error {
 		faults = append(faults, keyporter.InvalidField("redirect_uris", "There are too many."))
 	}
 	for _, uri := range a.RedirectURIs[:min(len(a.RedirectURIs), maxRegisteredURIs)] {
-		faults = append(faults, keyporter.CheckRedirectURI(uri, a.Authentication == keyporter.AppPublic))
+		faults = append(faults, keyporter.CheckRedirectURI(uri, true))
+	}
+	switch {
+	case a.Authentication == keyporter.AppKey:
+		faults = append(faults, CheckKeys("jwks", a.Keys))
+	case a.Keys != "":
+		faults = append(faults, keyporter.InvalidField("jwks", "Keys are for private_key_jwt."))
 	}
 	return keyporter.JoinFields(faults...)
 }

@@ -120,7 +120,7 @@ func TestMCPClient(t *testing.T) {
 
 func TestAnUnapprovedMCPClient(t *testing.T) {
 	c, endpoint := newMCPClient(t)
-	c.visitor.Ends = []string{"hasn't been approved yet"}
+	c.visitor.Ends = []string{"hasn't approved it yet"}
 	session, err := c.connect(t, endpoint)
 	if err == nil {
 		_ = session.Close()

@@ -1,0 +1,223 @@
+package oauth_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestStrangersWriteNothingBeforeTheyAreCounted has one network use up its limit. From then on,
+// whatever it sends is answered while somebody else has the database's one writer. On PostgreSQL, it
+// counts statements: one that finds the app, and none that writes.
+func TestStrangersWriteNothingBeforeTheyAreCounted(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
+		w := newWorld(t, address, func(c *keyportertest.DoorsForApps) { c.Register = true })
+		w.Clock.Stop()
+		w.app(keyporter.App{ID: "tv", Authentication: keyporter.AppPublic, Device: true, RedirectURIs: []string{}})
+		device := w.Post(t, "/oauth2/device_authorization", url.Values{"client_id": {"tv"}, "scope": {"envelope.read"}}).Text("device_code")
+		body := `{"client_name":"Tool","redirect_uris":["https://tool.example/cb"],"token_endpoint_auth_method":"none"}`
+		made := w.send(t, "POST", "/oauth2/register", "", body)
+		at, token := "/oauth2/register/"+made.Text("client_id"), made.Text("registration_access_token")
+		change := func(i int) int {
+			return w.send(t, "PUT", at, token, fmt.Sprintf(`{"client_id":"%s","client_name":"Tool %d","redirect_uris":["https://tool.example/cb"],"token_endpoint_auth_method":"none"}`, made.Text("client_id"), i)).Status
+		}
+		kinds := map[string]struct {
+			send  func(i int) int
+			limit int // 0: nothing is ever written
+			want  int // status over the limit
+		}{
+			"a pushed request with a proof of its own": {func(int) int {
+				key := newSigner(t)
+				return w.Post(t, "/oauth2/par", request("public", keyportertest.Verifier()), "DPoP", key.proof(t, "POST", w.URL+"/oauth2/par", "iat", w.Clock.Now().Unix())).Status
+			}, 500, 503},
+			"a device": {func(int) int {
+				return w.Post(t, "/oauth2/device_authorization", url.Values{"client_id": {"tv"}}).Status
+			}, 0, 503}, // it has the limit of the first
+			"an authorization request": {func(int) int {
+				_, status, _ := w.Stranger(t).Browse(t, "/oauth2/authorize?"+request("public", keyportertest.Verifier()).Encode())
+				return status
+			}, 0, 303}, // the app hears of it
+			"a registration": {func(int) int { return w.send(t, "POST", "/oauth2/register", "", body).Status }, 100, 429},
+			"a changed one":  {change, 10, 429},
+			"a poll": {func(int) int {
+				return w.Post(t, "/oauth2/token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {device}, "client_id": {"tv"}}).Status
+			}, 0, 400},
+			"a token that is none": {func(int) int {
+				return w.userInfo("Bearer " + keyporter.NewSecret(keyporter.SecretAccessToken).Reveal()).Status
+			}, 0, 401},
+		}
+		for _, k := range kinds {
+			for i := range k.limit + 1 {
+				k.send(i)
+			}
+		}
+		w.WhileWriting(t, func() {
+			for what, k := range kinds {
+				before := w.DB.Statements()
+				for i := range 10 {
+					if status := k.send(1000 + i); status != k.want {
+						t.Errorf("%s over the limit: %d, want %d", what, status, k.want)
+					}
+				}
+				if n := w.DB.Statements() - before; n > 40 {
+					t.Errorf("%s takes %d statements for ten requests", what, n)
+				}
+			}
+		})
+	})
+}
+
+// TestARegistrationThatSaysTheSameChangesNothing requires an approved app to go on working when it sends
+// its registration again.
+func TestARegistrationThatSaysTheSameChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	made := w.send(t, "POST", "/oauth2/register", "", `{"client_name":"Tool","redirect_uris":["https://tool.example/cb"],"token_endpoint_auth_method":"client_secret_post","jwks":null}`)
+	id := keyporter.ID(made.Text("client_id"))
+	at, token := "/oauth2/register/"+string(id), made.Text("registration_access_token")
+	w.SetAppState(t, id, keyporter.AppActive)
+	state := func() keyporter.AppState {
+		a, err := w.Grants.App(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.State
+	}
+	said := w.send(t, "GET", at, token, "")
+	if said.Text("token_endpoint_auth_method") != "client_secret_post" || said.Text("id_token_signed_response_alg") != "RS256" {
+		t.Errorf("it isn't told what it registered: %v", said)
+	}
+	text, err := json.Marshal(said.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := string(text)
+	for range 20 { // more than may change something
+		if a := w.send(t, "PUT", at, token, again); a.Status != http.StatusOK || state() != keyporter.AppActive {
+			t.Fatalf("%s after the same again: %v", state(), a)
+		}
+	}
+	if a := w.send(t, "PUT", at, token, strings.Replace(again, `"Tool"`, `"Bank"`, 1)); a.Status != http.StatusOK || state() != keyporter.AppQuarantined {
+		t.Errorf("%s after a change: %v", state(), a)
+	}
+}
+
+// send sends a JSON body, with a registration access token unless it is empty.
+func (w *world) send(t testing.TB, method, path, token, body string) keyportertest.Answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, w.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return keyportertest.Do(t, req)
+}
+
+// TestTheSameCodeTwiceAtOnce has an app send a code again a moment later, as a proxy does that tries
+// again: what the first got goes on working, unless whoever comes second doesn't have the verifier.
+func TestTheSameCodeTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
+		w := newWorld(t, address)
+		w.Clock.Stop()
+		for verifier, works := range map[string]bool{"": true, keyportertest.Verifier(): false} {
+			v := keyportertest.Verifier()
+			code := w.code("public", v)
+			first := w.Post(t, "/oauth2/token", redemption(code, v))
+			if verifier == "" {
+				verifier = v
+			}
+			w.Clock.Advance(5 * time.Millisecond)
+			keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, verifier)), 400, "invalid_grant")
+			if w.works(first.Text("access_token")) != works {
+				t.Errorf("the first token works: %v, want %v", !works, works)
+			}
+		}
+	})
+}
+
+// TestOneValidatorForRegisteredApps registers what an operator couldn't enter, what Keyporter doesn't do,
+// and what only looks odd.
+func TestOneValidatorForRegisteredApps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &small.PublicKey}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, status := range map[string]int{
+		`"token_endpoint_auth_method":"private_key_jwt","jwks":` + string(key):                              400,
+		`"token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`:     400,
+		`"token_endpoint_auth_method":"private_key_jwt","jwks":null`:                                        400,
+		`"token_endpoint_auth_method":"none","jwks":null`:                                                   201,
+		`"subject_type":"pairwise"`:                                                                         400,
+		`"subject_type":"public"`:                                                                           201,
+		`"id_token_signed_response_alg":"none"`:                                                             400,
+		`"id_token_signed_response_alg":"ES256"`:                                                            201,
+		`"token_endpoint_auth_signing_alg":"none"`:                                                          400,
+		`"userinfo_signed_response_alg":"RS256"`:                                                            400,
+		`"redirect_uris":["com.example.tool:/cb"],"token_endpoint_auth_method":"client_secret_basic"`:       201,
+		`"redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"client_secret_basic"`:        400,
+		`"redirect_uris":["com.example.tool:/cb"],"token_endpoint_auth_method":"none","client_name":"Tool"`: 201,
+	} {
+		body := `{"redirect_uris":["https://tool.example/cb"],` + text + `}`
+		a := w.send(t, "POST", "/oauth2/register", "", body)
+		if a.Status != status {
+			t.Errorf("%s: %v, want %d", text, a, status)
+		}
+		if status == 400 && !strings.HasPrefix(a.Text("error"), "invalid_") {
+			t.Errorf("%s: %v", text, a)
+		}
+	}
+}
+
+// TestAnAppChoosesHowItsIDTokensAreSigned requires each of the algorithms that the metadata offers.
+func TestAnAppChoosesHowItsIDTokensAreSigned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	for id, alg := range map[keyporter.ID]jose.SignatureAlgorithm{"rs": jose.RS256, "es": jose.ES256} {
+		w.app(keyporter.App{ID: id, Authentication: keyporter.AppPublic, ES256: alg == jose.ES256})
+		v := keyportertest.Verifier()
+		a := w.Post(t, "/oauth2/token", redemption(w.code(string(id), v), v, "client_id", string(id)))
+		if _, err := jwt.ParseSigned(a.Text("id_token"), []jose.SignatureAlgorithm{alg}); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		if to := w.ask(w.person, "client_id", string(id), "id_token_hint", a.Text("id_token"), "prompt", "none"); to.Query().Get("code") == "" {
+			t.Errorf("its own ID token is no hint: %s", to)
+		}
+	}
+}
+
+// TestARefreshTokenSaysWhenItEnds looks one up that ends before its grant, because it isn't used.
+func TestARefreshTokenSaysWhenItEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	v := keyportertest.Verifier()
+	client := []string{"client_id", "confidential", "client_secret", w.secret.Reveal()}
+	got := w.Post(t, "/oauth2/token", redemption(w.code("confidential", v), v, client...))
+	about := w.Post(t, "/oauth2/introspect", keyportertest.With(url.Values{"token": {got.Text("refresh_token")}}, client...))
+	ends, _ := about.Body["exp"].(float64)
+	if in := time.Unix(int64(ends), 0).Sub(w.Clock.Now()); in < 29*24*time.Hour || in > 30*24*time.Hour {
+		t.Errorf("it ends in %v", in)
+	}
+}

@@ -1,0 +1,56 @@
+package store_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
+)
+
+// TestALineOfWritersMakesNoNodeDeaf has more changes wait than can be made while a node may be silent.
+// It must go on hearing other nodes, and look up credentials meanwhile.
+func TestALineOfWritersMakesNoNodeDeaf(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		_, _, secret := acme(t, db)
+		listening, stop := context.WithCancel(t.Context())
+		defer stop()
+		go db.Listen(listening)
+		keyportertest.Eventually(t, "it hears", db.Hears)
+
+		ctx, cancel := context.WithTimeout(t.Context(), store.Silence+time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		for range 300 {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					_ = db.Do(ctx, func(*store.Tx) error {
+						time.Sleep(50 * time.Millisecond)
+						return nil
+					})
+				}
+			})
+		}
+		found := 0
+		for ctx.Err() == nil {
+			if !db.Hears() {
+				t.Error("it is deaf")
+				break
+			}
+			if c, err := db.CredentialsByHash(ctx, []keyporter.SecretHash{secret.Hash()}); err == nil && len(c) == 1 {
+				found++
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+		all.Wait()
+		if found < 10 {
+			t.Errorf("it found a credential %d times", found)
+		}
+	})
+}
