@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -68,7 +69,7 @@ func (c *Control) SetIdentityProvider(ctx context.Context, actor keyporter.Actor
 		if err != nil {
 			return err
 		}
-		if err := letsOperatorsIn(ctx, tx, p.OrganizationID); err != nil {
+		if err := errors.Join(letsOperatorsIn(ctx, tx, p.OrganizationID), tx.DeleteSessionsOver(ctx, p.OrganizationID)); err != nil {
 			return err
 		}
 		e := c.organizationEvent(keyporter.EventProviderSet, actor, p.OrganizationID, "issuer", p.Issuer)
@@ -162,6 +163,9 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
 			return missing(err, "identity provider")
 		}
+		if err := tx.DeleteSessionsOver(ctx, organization); err != nil {
+			return err
+		}
 		return tx.InsertEvent(ctx, c.organizationEvent(keyporter.EventProviderDelete, actor, organization, "", ""))
 	})
 }
@@ -188,7 +192,7 @@ func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organ
 		if err != nil || !changed {
 			return err
 		}
-		if err := letsOperatorsIn(ctx, tx, organization); err != nil {
+		if err := errors.Join(letsOperatorsIn(ctx, tx, organization), tx.DeleteSessionsOver(ctx, organization)); err != nil {
 			return err
 		}
 		return tx.InsertEvent(ctx, c.organizationEvent(name, actor, organization, "", ""))

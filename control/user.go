@@ -96,14 +96,20 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 }
 
 // EnableUser lets a user sign in and their tokens work. If the user is active already,
-// nothing changes. If the domain of their login has become another organization's, the error is
+// nothing changes. Someone with power over others takes a fresh sign-in. If the domain of their login has become another organization's, the error is
 // a Conflict.
 func (c *Control) EnableUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
-		if err := mayHaveLogin(ctx, tx, p.holders[0].User); err != nil {
+		h := p.holders[0]
+		if h.Operator || slices.ContainsFunc(keyporter.Held(h.before), keyporter.Permission.GivesPower) {
+			if err := c.mustBeFresh(actor); err != nil {
+				return keyporter.Event{}, err
+			}
+		}
+		if err := mayHaveLogin(ctx, tx, h.User); err != nil {
 			return keyporter.Event{}, err
 		}
-		return c.switchUser(ctx, tx, actor, p.holders[0].User, true)
+		return c.switchUser(ctx, tx, actor, h.User, true)
 	})
 }
 

@@ -64,6 +64,7 @@ func TestASessionEndsWithWhatOpenedIt(t *testing.T) {
 		wantKind(t, session(byPassword), keyporter.Unauthorized)
 		wantKind(t, session(atProvider), noError)
 		wantKind(t, w.Control.SetPasswords(ctx, command, acme, true), noError)
+		wantKind(t, session(byPassword), keyporter.Unauthorized) // it doesn't come back
 
 		for what, change := range map[string]func(*keyporter.IdentityProvider){
 			"issuer":    func(p *keyporter.IdentityProvider) { p.Issuer += "/other" },
@@ -74,6 +75,10 @@ func TestASessionEndsWithWhatOpenedIt(t *testing.T) {
 			w.provider(t, change)
 			if keyporter.KindOf(session(cookie)) != keyporter.Unauthorized {
 				t.Errorf("a session goes on after the %s of its provider changed", what)
+			}
+			w.provider(t, nil)
+			if keyporter.KindOf(session(cookie)) != keyporter.Unauthorized {
+				t.Errorf("a session comes back after the %s of its provider changed back", what)
 			}
 		}
 		p = w.provider(t, nil)
@@ -201,6 +206,8 @@ func TestPowerTakesAFreshSignIn(t *testing.T) {
 	stops, err := w.Control.CreateRole(ctx, keyporter.Command(), keyporter.Role{OrganizationID: acme, Name: "Stops", Effects: effects("-users.manage")})
 	wantKind(t, err, noError)
 	wantKind(t, w.Control.SetUserRoles(ctx, keyporter.Command(), w.ada.ID, []keyporter.ID{gives.ID, stops.ID}), noError)
+	away := keyportertest.User(t, w.Control, "Acme", "away@acme.example", keyporter.RoleAdministrator)
+	wantKind(t, w.Control.DisableUser(ctx, keyporter.Command(), away.ID), noError)
 	old, fresh := keyporter.Session(w.admin, w.Clock.Now().Add(-keyporter.FreshFor)), keyportertest.Session(w.admin)
 	oldOperator, freshOperator := keyporter.Session(operator, w.Clock.Now().Add(-keyporter.FreshFor)), keyportertest.Session(operator)
 
@@ -223,7 +230,8 @@ func TestPowerTakesAFreshSignIn(t *testing.T) {
 		"give a powerful role": func(person, _ keyporter.Actor) error {
 			return w.Control.SetUserRoles(ctx, person, w.grace.ID, []keyporter.ID{gives.ID})
 		},
-		"lift a block": func(person, _ keyporter.Actor) error { return update(person, stops, "-api.use") },
+		"enable an administrator": func(person, _ keyporter.Actor) error { return w.Control.EnableUser(ctx, person, away.ID) },
+		"lift a block":            func(person, _ keyporter.Actor) error { return update(person, stops, "-api.use") },
 		"add an administrator": func(person, _ keyporter.Actor) error {
 			_, err := w.Control.CreateUser(ctx, person, control.NewUser{OrganizationID: acme, Login: "second@acme.example", Password: keyportertest.Password, RoleIDs: []keyporter.ID{keyporter.RoleAdministrator}})
 			return err

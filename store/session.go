@@ -45,19 +45,32 @@ func (tx *Tx) InsertSession(ctx context.Context, hash keyporter.SecretHash, s Se
 	return nil
 }
 
+// What opened a session no longer lets people in. $1 is byPassword.
+const (
+	sessionOver = `NOT CASE s.opened_by
+			WHEN $1 THEN o.passwords
+			WHEN '' THEN p.id IS NULL
+			ELSE coalesce(p.id = s.opened_by AND p.issuer = s.issuer AND p.client_id = s.client_id, FALSE)
+		END`
+	sessionsWithOpeners = `sessions s JOIN users u ON u.id = s.user_id JOIN organizations o ON o.id = u.organization_id
+		LEFT JOIN identity_providers p ON p.organization_id = o.id`
+)
+
 // SessionByHash returns a session, even one that has expired or is over. One of an earlier release
 // goes on only if it must have been opened with a password, because there is no provider.
 func (q queries) SessionByHash(ctx context.Context, hash keyporter.SecretHash) (Session, error) {
 	return one(ctx, q.q, scanSession, `
-		SELECT s.user_id, s.address, s.agent, s.created_at, s.seen_at, s.expires_at,
-			NOT CASE s.opened_by
-				WHEN $2 THEN o.passwords
-				WHEN '' THEN p.id IS NULL
-				ELSE coalesce(p.id = s.opened_by AND p.issuer = s.issuer AND p.client_id = s.client_id, FALSE)
-			END
-		FROM sessions s JOIN users u ON u.id = s.user_id JOIN organizations o ON o.id = u.organization_id
-			LEFT JOIN identity_providers p ON p.organization_id = o.id
-		WHERE s.hash = $1`, hash[:], byPassword)
+		SELECT s.user_id, s.address, s.agent, s.created_at, s.seen_at, s.expires_at, `+sessionOver+`
+		FROM `+sessionsWithOpeners+` WHERE s.hash = $2`, byPassword, hash[:])
+}
+
+// DeleteSessionsOver ends the sessions of an organization's users that are over, so that none goes on
+// when what opened it lets people in again.
+func (tx *Tx) DeleteSessionsOver(ctx context.Context, organization keyporter.ID) error {
+	_, err := tx.exec(ctx, `
+		DELETE FROM sessions WHERE hash IN (
+			SELECT s.hash FROM `+sessionsWithOpeners+` WHERE o.id = $2 AND `+sessionOver+`)`, byPassword, organization)
+	return explain(err)
 }
 
 // TouchSession records that a session was used.
