@@ -1,6 +1,7 @@
 package keyporter_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -37,4 +38,23 @@ func TestAddressesAreComparedInNormalForm(t *testing.T) {
 			t.Errorf("%q isn't normal: %q", want, again)
 		}
 	}
+}
+
+// FuzzNormalAddress requires a normal address to be its own normal form, and to be an http or https address.
+func FuzzNormalAddress(f *testing.F) {
+	for _, a := range []string{"HTTP://LocalHost:80", "https://api.example.com:/%7euser/a%2fb?q", "http://[::1]:80/v1", "https://x/%", "https://x/é"} {
+		f.Add(a)
+	}
+	f.Fuzz(func(t *testing.T, a string) {
+		normal := keyporter.NormalAddress(a)
+		if normal == "" {
+			return
+		}
+		if again := keyporter.NormalAddress(normal); again != normal {
+			t.Errorf("%q becomes %q, and that %q", a, normal, again)
+		}
+		if !strings.HasPrefix(normal, "http://") && !strings.HasPrefix(normal, "https://") || strings.Contains(normal, "#") {
+			t.Errorf("%q becomes %q", a, normal)
+		}
+	})
 }

@@ -104,10 +104,17 @@ func TestASecretDoesNotPrint(t *testing.T) {
 func FuzzParseSecret(f *testing.F) {
 	f.Add(keyporter.NewSecret(keyporter.SecretUserToken).Reveal())
 	f.Add("kpu_" + strings.Repeat("0", 49))
+	f.Add("eyJ0eXAiOiJhdCtqd3QifQ.eyJ9.x") // {"typ":"at+jwt"}
 	f.Fuzz(func(t *testing.T, s string) {
 		kind, ok := keyporter.ParseSecret(s)
 		if ok && (!strings.HasPrefix(s, string(kind)) || len(s) != keyporter.SecretLen || strings.Trim(s[4:], base62) != "") {
 			t.Errorf("%q is a secret of kind %q", s, kind)
+		}
+		if keyporter.IsAccessToken(s) && (!keyporter.IsSecret(s) || !ok && strings.Count(s, ".") != 2 || len(s) > 8<<10 || strings.ContainsAny(s, " \r\n\x00")) {
+			t.Errorf("%q is an access token", s)
+		}
+		if _, err := keyporter.ReadImportedSecret(keyporter.UserToken, s); err == nil && (!keyporter.IsSecret(s) || keyporter.IsAccessToken(s)) {
+			t.Errorf("%q is imported, but never found", s)
 		}
 	})
 }

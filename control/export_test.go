@@ -13,3 +13,9 @@ func OccupyHashing(c *Control) {
 		c.hashes <- struct{}{}
 	}
 }
+
+// ReadsHash reports whether a password can be compared with a hash, and what that would take.
+func ReadsHash(hash string) (cost PasswordCost, ok bool) {
+	h, ok := parseHash(hash)
+	return h.PasswordCost, ok
+}

@@ -111,3 +111,15 @@ func TestHashesWithOtherParametersAreRenewed(t *testing.T) {
 		}
 	})
 }
+
+// FuzzPasswordHash requires a hash that is compared to take no more than the limits, whatever the
+// database has.
+func FuzzPasswordHash(f *testing.F) {
+	f.Add("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U")
+	f.Add("$argon2id$v=19$m=4294967295,t=4294967295,p=255$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2U")
+	f.Fuzz(func(t *testing.T, hash string) {
+		if cost, ok := control.ReadsHash(hash); ok && (cost.Memory > 256*1024 || cost.Memory < 8 || cost.Passes > 16 || cost.Passes < 1) {
+			t.Errorf("%q takes %+v", hash, cost)
+		}
+	})
+}

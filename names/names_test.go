@@ -3,6 +3,7 @@ package names_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
@@ -118,4 +119,31 @@ func TestLoginsThatLookAlike(t *testing.T) {
 			t.Errorf("%q is refused: %v", login, err)
 		}
 	}
+}
+
+// FuzzNames requires what is accepted to be accepted again as it is, to keep its key, and to be one that
+// both databases store.
+func FuzzNames(f *testing.F) {
+	for _, n := range []string{"Ada", " ada@acme.example ", "KELVIN \u212a", "e\u0301", "ada@a\u0441me.example", "\u3164", "a\u200db", "İ"} {
+		f.Add(n)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parse := func(s string) (string, error) { return names.Parse("name", s) }
+		for what, parse := range map[string]func(string) (string, error){"name": parse, "login": names.ParseLogin} {
+			got, err := parse(text)
+			if err != nil {
+				continue
+			}
+			if again, err := parse(got); err != nil || again != got {
+				t.Errorf("the %s %q becomes %q, and that %q, %v", what, text, got, again, err)
+			}
+			key := names.Key(got)
+			if key == "" || !utf8.ValidString(key) || strings.ContainsRune(key, 0) || names.Key(key) != key && names.Key(names.Key(key)) != names.Key(key) {
+				t.Errorf("the %s %q has the key %q", what, got, key)
+			}
+			if names.SameAddress(got, strings.ToUpper(got)) && !names.Same(got, strings.ToUpper(got)) {
+				t.Errorf("the %s %q is the same address in capitals, but another name", what, got)
+			}
+		}
+	})
 }
