@@ -154,7 +154,7 @@ func isIssuer(issuer string) bool {
 }
 
 // DeleteIdentityProvider removes an organization's provider. From then on, its users can
-// sign in with passwords.
+// sign in with passwords. If an operator has none, it is a Conflict.
 func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
 	return c.asOperator(ctx, actor, organization, func(tx *store.Tx) error {
 		if err := c.mustBeFresh(actor); err != nil {
@@ -163,7 +163,7 @@ func (c *Control) DeleteIdentityProvider(ctx context.Context, actor keyporter.Ac
 		if err := tx.DeleteIdentityProvider(ctx, organization); err != nil {
 			return missing(err, "identity provider")
 		}
-		if err := tx.DeleteSessionsOver(ctx, organization); err != nil {
+		if err := errors.Join(letsOperatorsIn(ctx, tx, organization), tx.DeleteSessionsOver(ctx, organization)); err != nil {
 			return err
 		}
 		return tx.InsertEvent(ctx, c.organizationEvent(keyporter.EventProviderDelete, actor, organization, "", ""))

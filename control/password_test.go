@@ -55,7 +55,7 @@ func TestAnUnknownLoginTakesAsMuchWork(t *testing.T) {
 		{Login: "nobody@acme.example"},
 		{Login: "nobody@acme.example", Password: strings.Repeat("x", 2000)},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if _, err := w.Control.SignIn(ctx, keyportertest.Nobody(), in); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%.40q is answered without a hash: %v", in, err)
 		}
@@ -105,7 +105,8 @@ func TestHashesWithOtherParametersAreRenewed(t *testing.T) {
 			}
 			all.Wait()
 			now, err := w.DB.PasswordHash(t.Context(), w.ada.ID)
-			if err != nil || strings.HasPrefix(now, "$argon2id$v=19$m=8,t=1,p=1$") && len(now) == len(phc(8, 1, 1, 16, 32)) != ok {
+			renewed := strings.HasPrefix(now, "$argon2id$v=19$m=8,t=1,p=1$") && len(now) == len(phc(8, 1, 1, 16, 32))
+			if err != nil || renewed != ok {
 				t.Errorf("%s became %s, %v", hash, now, err)
 			}
 		}

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/keyporter/keyporter"
@@ -85,7 +84,10 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 		return loginTaken()
 	}
 	if err == nil && u.Operator {
-		err = errors.Join(letsOperatorsIn(ctx, tx, u.OrganizationID), tx.EndSetupLinks(ctx)) // setup links are for the first operator, and may be in a log
+		err = letsOperatorsIn(ctx, tx, u.OrganizationID)
+	}
+	if err == nil && u.Operator {
+		err = tx.EndSetupLinks(ctx) // they are for the first operator, and may be in a log
 	}
 	if err != nil {
 		return err

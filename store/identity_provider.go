@@ -144,13 +144,12 @@ func (q queries) HasIdentity(ctx context.Context, provider, user keyporter.ID) (
 	return n > 0, err
 }
 
-// LockedOutOperator returns the login of an active operator who has no way to sign in: their
-// organization, organization, doesn't use passwords, and its identity provider doesn't know them. If
-// there is none, it is empty.
+// LockedOutOperator returns the login of an active operator of the organization who has no way to sign
+// in: no password that counts, and no identity at its provider. If there is none, it is empty.
 func (q queries) LockedOutOperator(ctx context.Context, organization keyporter.ID) (string, error) {
 	login, err := one(ctx, q.q, scanString[string], `
 		SELECT u.login FROM users u JOIN organizations o ON o.id = u.organization_id
-		WHERE o.id = $1 AND NOT o.passwords AND u.operator AND u.active AND NOT EXISTS
+		WHERE o.id = $1 AND u.operator AND u.active AND (NOT o.passwords OR u.password_hash = '') AND NOT EXISTS
 			(SELECT 1 FROM user_identities i JOIN identity_providers p ON p.id = i.provider_id
 			WHERE i.user_id = u.id AND p.organization_id = o.id)
 		ORDER BY u.login LIMIT 1`, organization)
