@@ -9,8 +9,9 @@ import (
 // AccessTokenJWT is the type in the header of a JWT access token (RFC 9068 §2.1).
 const AccessTokenJWT = "at+jwt"
 
-// maxJWTLen is how long a JWT access token can be, in bytes: it has the names of all its scopes.
-const maxJWTLen = 16 << 10
+// maxJWTLen is how long a JWT access token can be, in bytes: as long as a parameter of a form, so that
+// it can be introspected and revoked.
+const maxJWTLen = 8 << 10
 
 // IsAccessToken reports whether a text has the form of an access token: a secret that Keyporter
 // made, or a JWT (RFC 9068). It doesn't say whether it was ever issued.

@@ -1,6 +1,7 @@
 package keyporter
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,7 +12,7 @@ import (
 // characters that need none make no difference (RFC 3986 §6.2.2.1, §6.2.2.2, §6.2.3).
 func NormalAddress(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Contains(address, "#") {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(address, "#") {
 		return ""
 	}
 	defaultPort := ":80"
@@ -19,12 +20,11 @@ func NormalAddress(address string) string {
 		defaultPort = ":443"
 	}
 	host := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(u.Host), defaultPort), ":")
-	path := normalPath(u.EscapedPath())
-	if path == "" {
-		path = "/"
+	query := ""
+	if u.ForceQuery || u.RawQuery != "" {
+		query = "?" + u.RawQuery
 	}
-	u = &url.URL{RawQuery: u.RawQuery, ForceQuery: u.ForceQuery, Scheme: u.Scheme}
-	return u.Scheme + "://" + host + path + strings.TrimPrefix(u.String(), u.Scheme+":")
+	return u.Scheme + "://" + host + cmp.Or(normalPath(u.EscapedPath()), "/") + query
 }
 
 // normalPath decodes the characters of an escaped path that don't need to be encoded, and

@@ -24,6 +24,8 @@ func TestAddressesAreComparedInNormalForm(t *testing.T) {
 		"https://api.example.com/v1#":            "",
 		"https://user@api.example.com":           "",
 		"https://":                               "",
+		"http://:":                               "",
+		"http://:80/":                            "",
 		"https:api.example.com":                  "",
 		"/v1":                                    "",
 		"":                                       "",

@@ -1,6 +1,7 @@
 package keyporter_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"log/slog"
@@ -97,6 +98,27 @@ func TestASecretDoesNotPrint(t *testing.T) {
 	for _, out := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s), fmt.Sprintf("%+v", struct{ S keyporter.Secret }{s}), log.String()} {
 		if strings.Contains(out, s.Reveal()[8:40]) {
 			t.Errorf("the secret is in %s", out)
+		}
+	}
+}
+
+func TestWhatCanBeAnAccessToken(t *testing.T) {
+	b64 := base64.RawURLEncoding.EncodeToString
+	header := b64([]byte(`{"alg":"ES256","kid":"es256-20261129","typ":"at+jwt"}`))
+	for text, want := range map[string]bool{
+		keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(): true,
+		keyporter.NewSecret(keyporter.SecretUserToken).Reveal():   false,
+		header + ".eyJ9.c2ln": true,
+		header + ".eyJ9":      false,
+		header + ".eyJ9.c.c":  false,
+		header + ".eyJ9.c c":  false,
+		header + "." + strings.Repeat("a", 8<<10-len(header)-3) + ".c": true,
+		header + "." + strings.Repeat("a", 8<<10-len(header)-2) + ".c": false, // longer than a parameter of a form
+		b64([]byte(`{"alg":"RS256","typ":"JWT"}`)) + ".eyJ9.c2ln":      false, // an ID token
+		b64([]byte(`["at+jwt"]`)) + ".eyJ9.c2ln":                       false,
+	} {
+		if keyporter.IsAccessToken(text) != want || want && !keyporter.IsSecret(text) {
+			t.Errorf("%.80s (%d bytes): %v", text, len(text), !want)
 		}
 	}
 }

@@ -47,6 +47,7 @@ type idToken struct {
 // TestForgedIDTokens has a provider send ID tokens that are wrong in one way each (OpenID Connect
 // Core §3.1.3.7).
 func TestForgedIDTokens(t *testing.T) {
+	t.Parallel()
 	s, op, ada := acmeWithProvider(t)
 	noor := keyporter.User{ID: "noor", OrganizationID: ada.OrganizationID, Login: "noor@acme.example", Active: true} // has no password
 	s.Insert(t, noor)
@@ -64,6 +65,8 @@ func TestForgedIDTokens(t *testing.T) {
 			}}
 			forge(&token)
 			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": token.sign(t)})
+		case r.URL.Path == "/userinfo":
+			_ = json.NewEncoder(w).Encode(map[string]any{"sub": "3", "email": noor.Login, "email_verified": true})
 		default:
 			return false
 		}
@@ -90,6 +93,7 @@ func TestForgedIDTokens(t *testing.T) {
 			token.key, token.alg = []byte("very-secret, and long enough for HS256"), jose.HS256
 		},
 		"about nobody":                       set("sub", ""),
+		"with another user's userinfo":       func(token *idToken) { delete(token.claims, "email") },
 		"with an address that isn't theirs":  set("email_verified", false),
 		"with an address in another domain":  set("email", "noor@beta.example"),
 		"with an address that isn't vouched": func(token *idToken) { delete(token.claims, "email_verified") },
@@ -141,8 +145,10 @@ func (token *idToken) sign(t *testing.T) string {
 // TestAProviderCannotRedirectUs has each of a provider's endpoints redirect to another address,
 // which must not see a code or the client's secret.
 func TestAProviderCannotRedirectUs(t *testing.T) {
-	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks"} {
+	t.Parallel()
+	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"} {
 		s, op, ada := acmeWithProvider(t)
+		op.who.email = "" // it is asked for at userinfo
 		redirected, followed := false, 0
 		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
 			switch {
@@ -174,8 +180,9 @@ func TestAProviderCannotMakeUsCallOthers(t *testing.T) {
 	var called atomic.Int32
 	internal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
 	t.Cleanup(internal.Close)
-	for _, name := range []string{"token_endpoint", "jwks_uri"} {
+	for _, name := range []string{"token_endpoint", "jwks_uri", "userinfo_endpoint"} {
 		s, op, ada := acmeWithProvider(t)
+		op.who.email = ""
 		metadata := map[string]any{
 			"issuer": op.issuer, "authorization_endpoint": op.issuer + "/authorize", "token_endpoint": op.issuer + "/token", "jwks_uri": op.issuer + "/jwks",
 			"id_token_signing_alg_values_supported": []string{"ES256"},
@@ -202,8 +209,9 @@ func TestAProviderCannotMakeUsCallOthers(t *testing.T) {
 // TestAProviderCannotFillOurMemory has each of a provider's endpoints answer without an end.
 func TestAProviderCannotFillOurMemory(t *testing.T) {
 	t.Parallel()
-	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks"} {
+	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"} {
 		s, op, ada := acmeWithProvider(t)
+		op.who.email = ""
 		var sent atomic.Int64
 		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.HasPrefix(r.URL.Path, endpoint) {

@@ -27,8 +27,10 @@ type providers struct {
 }
 
 type discovered struct {
-	provider *oidc.Provider
-	at       time.Time
+	*oidc.Provider
+
+	client *http.Client
+	at     time.Time
 }
 
 // discoverEvery is how often a provider's discovery document is fetched. Its keys are fetched
@@ -38,56 +40,62 @@ const discoverEvery = 10 * time.Minute
 // providerTimeout limits how long a provider may take to answer.
 const providerTimeout = 10 * time.Second
 
-// find returns the provider at issuer.
-func (p *providers) find(ctx context.Context, issuer string) (*oidc.Provider, error) {
+// find returns the provider at issuer, with the client for requests to it.
+func (p *providers) find(ctx context.Context, issuer string) (discovered, error) {
 	p.mu.Lock()
 	known, ok := p.byIssuer[issuer]
 	p.mu.Unlock()
 	if ok && time.Since(known.at) < discoverEvery {
-		return known.provider, nil
+		return known, nil
+	}
+	client, err := providerClient(issuer)
+	if err != nil {
+		return discovered{}, err
 	}
 	// The provider keeps the context for fetching keys later, so it must outlive this request.
-	found, err := oidc.NewProvider(providerContext(context.WithoutCancel(ctx), issuer), issuer)
+	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), issuer)
 	if err != nil {
-		return nil, err
+		return discovered{}, err
 	}
+	known = discovered{found, client, time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byIssuer == nil {
 		p.byIssuer = map[string]discovered{}
 	}
-	p.byIssuer[issuer] = discovered{found, time.Now()}
-	return found, nil
+	p.byIssuer[issuer] = known
+	return known, nil
 }
 
 // maxProviderAnswer limits the body of a provider's answer. Discovery documents, keys and tokens are
 // a few kilobytes.
 const maxProviderAnswer = 1 << 20
 
-// providerContext returns a context in which requests to the provider at issuer are guarded: they may
-// take only so long, bring only so much, and aren't redirected.
-func providerContext(ctx context.Context, issuer string) context.Context {
-	t := &providerTransport{own: http.DefaultTransport, other: notify.GuardedClient(notify.Public).Transport}
-	if u, err := url.Parse(issuer); err == nil {
-		t.host = u.Host
-	}
-	return oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
+// providerClient returns the client for requests to the provider at issuer. They may take only so long,
+// bring only so much, and aren't redirected.
+func providerClient(issuer string) (*http.Client, error) {
+	at, err := url.Parse(issuer)
+	t := &providerTransport{issuer: at, own: http.DefaultTransport, others: notify.GuardedClient(notify.Public).Transport}
+	return &http.Client{Timeout: providerTimeout, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the provider redirected instead of answering")
-	}})
+	}}, err
 }
 
 // providerTransport sends requests to a provider. An operator chose its issuer, which may be in a
 // private network. The other addresses come out of the provider's metadata: on another host, they
 // must be public, or the provider could have us call what only we can reach.
 type providerTransport struct {
-	host       string // of the issuer
-	own, other http.RoundTripper
+	issuer      *url.URL
+	own, others http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	by := t.other
-	if r.URL.Host == t.host {
+	if r.URL.Scheme != "https" && t.issuer.Scheme == "https" {
+		return nil, errors.New("the provider named an address without TLS: " + r.URL.Host)
+	}
+	by := t.others
+	if r.URL.Host == t.issuer.Host {
 		by = t.own
 	}
 	res, err := by.RoundTrip(r)
@@ -99,7 +107,7 @@ func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const callbackPath = "/sign-in/callback"
 
-func (c *console) oauth2Config(r *http.Request, p control.ProviderClient, at *oidc.Provider) *oauth2.Config {
+func (c *console) oauth2Config(r *http.Request, p control.ProviderClient, at discovered) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: p.ClientID, ClientSecret: p.Secret, Endpoint: at.Endpoint(),
 		RedirectURL: c.address(r) + callbackPath, Scopes: []string{oidc.ScopeOpenID, "email"},
@@ -174,12 +182,12 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	if iss := q.Get("iss"); subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(pending.State)) != 1 || iss != "" && iss != p.Issuer {
 		return in, startedElsewhere()
 	}
-	ctx, cancel := context.WithTimeout(providerContext(r.Context(), p.Issuer), 2*providerTimeout)
-	defer cancel()
-	at, err := c.providers.find(ctx, p.Issuer)
+	at, err := c.providers.find(r.Context(), p.Issuer)
 	if err != nil {
 		return in, c.providerFailed(r, p, err)
 	}
+	ctx, cancel := context.WithTimeout(oidc.ClientContext(r.Context(), at.client), 2*providerTimeout)
+	defer cancel()
 	if q.Get("iss") == "" && alwaysNamesIssuer(at) {
 		return in, startedElsewhere()
 	}
@@ -205,7 +213,7 @@ func startedElsewhere() error {
 }
 
 // alwaysNamesIssuer reports whether a provider says that each of its answers has iss (RFC 9207 §3).
-func alwaysNamesIssuer(at *oidc.Provider) bool {
+func alwaysNamesIssuer(at discovered) bool {
 	var metadata struct {
 		Always bool `json:"authorization_response_iss_parameter_supported"`
 	}
@@ -244,7 +252,7 @@ func (v *verified) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (c *console) claims(ctx context.Context, r *http.Request, at *oidc.Provider, pending control.PendingSignIn) (who claims, err error) {
+func (c *console) claims(ctx context.Context, r *http.Request, at discovered, pending control.PendingSignIn) (who claims, err error) {
 	p := pending.Provider
 	config := c.oauth2Config(r, p, at)
 	token, err := config.Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(pending.Verifier))

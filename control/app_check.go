@@ -14,7 +14,6 @@ import (
 // each time.
 const (
 	MaxDescriptionLen = 500 // characters
-	maxRedirectURIs   = 20
 )
 
 // cleanApp validates and normalizes what a person entered for an app. before is the app as
@@ -69,10 +68,11 @@ func cleanAuthentication(a *keyporter.App) error {
 		if a.OwnTokens {
 			return keyporter.InvalidField("own_tokens", "Only an app that can prove its identity gets its own tokens (RFC 6749 §4.4).")
 		}
-		a.Keys = ""
+		a.Keys, a.SecretInForm = "", false
 	case keyporter.AppSecret:
 		a.Keys = ""
 	case keyporter.AppKey:
+		a.SecretInForm = false
 		return grants.CheckKeys("keys", a.Keys)
 	default:
 		return keyporter.InvalidField("authentication", "Choose how the app proves its identity.")
@@ -90,8 +90,8 @@ func cleanRedirectURIs(a *keyporter.App) error {
 		uris = append(uris, u)
 		wrong = append(wrong, keyporter.CheckRedirectURI(u, !a.Confidential() || a.Dynamic))
 	}
-	if len(uris) > maxRedirectURIs {
-		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have at most %d addresses.", maxRedirectURIs))
+	if len(uris) > grants.MaxRedirectURIs {
+		return keyporter.InvalidField("redirect_uris", fmt.Sprintf("An app can have at most %d addresses.", grants.MaxRedirectURIs))
 	}
 	if len(uris) == 0 && !a.Device && !a.OwnTokens {
 		return keyporter.InvalidField("redirect_uris", "Enter where responses go. Only an app that uses just a device code or its own tokens can leave this empty.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -69,5 +70,9 @@ func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, sea
 	if err != nil {
 		return "", err
 	}
-	return c.SignInByProvider(ctx, actor, in)
+	cookie, err = c.SignInByProvider(ctx, actor, in)
+	if _, ok := errors.AsType[*PasswordNeeded](err); ok { // it has changed in the meantime
+		err = wrongPassword()
+	}
+	return cookie, err
 }

@@ -10,10 +10,7 @@ import (
 	"github.com/keyporter/keyporter/web"
 )
 
-const (
-	deviceLifetime = 15 * time.Minute
-	devicePoll     = 5 * time.Second
-)
+const deviceLifetime = 15 * time.Minute
 
 // deviceResponse is what a device shows its user and polls with (RFC 8628 §3.2).
 type deviceResponse struct {
@@ -45,13 +42,13 @@ func (s *server) device(w http.ResponseWriter, r *http.Request, from grants.Call
 	req.Asked.Device = true
 	now, code, typed := s.Grants.Now(), random(), userCode()
 	err = s.savePending(r.Context(), &app, req, grants.Authorization{
-		DeviceCode: code, UserCode: grants.UserCode(typed), PollEvery: devicePoll, CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
+		DeviceCode: code, UserCode: grants.UserCode(typed), CreatedAt: now, ExpiresAt: now.Add(deviceLifetime),
 	})
 	if err != nil {
 		return err
 	}
 	page := s.Issuer + "/device"
-	web.WriteJSON(w, http.StatusOK, deviceResponse{code, typed, page, page + "?user_code=" + typed, int(deviceLifetime.Seconds()), int(devicePoll.Seconds())})
+	web.WriteJSON(w, http.StatusOK, deviceResponse{code, typed, page, page + "?user_code=" + typed, int(deviceLifetime.Seconds()), int(grants.DevicePoll.Seconds())})
 	return nil
 }
 

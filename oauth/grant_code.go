@@ -23,7 +23,7 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 	if err != nil {
 		return tokenResponse{}, orFault(err, web.OAuthError{Code: invalidGrant, Description: "The code doesn't exist, was already used, or has expired."})
 	}
-	return s.redeem(ctx, req, grant, func(grant *keyporter.Grant, kept grantRequest) (keyporter.AccessToken, error) {
+	return s.redeem(ctx, req, grant, func(grant keyporter.Grant, kept grantRequest) (keyporter.AccessToken, error) {
 		switch {
 		case grant.AppID != req.app.ID:
 			return keyporter.AccessToken{}, anotherApps()
@@ -34,12 +34,7 @@ func (s *server) redeemCode(ctx context.Context, req tokenRequest) (tokenRespons
 		case !verifierMatches(req.verifier, kept.CodeChallenge):
 			return keyporter.AccessToken{}, web.OAuthError{Code: invalidGrant, Description: "code_verifier doesn't match code_challenge."}
 		}
-		access, err := narrowed(*grant, req.scopes, req.resources)
-		if err != nil {
-			return access, err
-		}
-		grant.KeyHash, err = s.useProof(ctx, req.proof, grant.KeyHash)
-		return access, err
+		return narrowed(grant, req.scopes, req.resources)
 	})
 }
 

@@ -25,18 +25,14 @@ func (s *server) redeemDeviceCode(ctx context.Context, req tokenRequest) (tokenR
 	if !grant.DeviceUsedAt.IsZero() {
 		return tokenResponse{}, noDeviceCode()
 	}
-	return s.redeem(ctx, req, grant, func(grant *keyporter.Grant, _ grantRequest) (keyporter.AccessToken, error) {
+	return s.redeem(ctx, req, grant, func(grant keyporter.Grant, _ grantRequest) (keyporter.AccessToken, error) {
 		if grant.AppID != req.app.ID {
 			return keyporter.AccessToken{}, anotherApps()
 		}
 		if err := checkGrantType(&req.app, grantDevice); err != nil {
 			return keyporter.AccessToken{}, err
 		}
-		access, err := narrowed(*grant, req.scopes, req.resources)
-		if err == nil {
-			grant.KeyHash, err = s.useProof(ctx, req.proof, grant.KeyHash)
-		}
-		return access, err
+		return narrowed(grant, req.scopes, req.resources)
 	})
 }
 

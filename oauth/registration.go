@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -32,7 +35,8 @@ type registration struct {
 	SubjectType   string          `json:"subject_type,omitempty"` // OpenID Connect Registration §2, like the following
 	IDTokenAlg    string          `json:"id_token_signed_response_alg,omitempty"`
 	AssertionAlg  string          `json:"token_endpoint_auth_signing_alg,omitempty"`
-	unsupported
+
+	unsupported []string // of relied
 
 	ID              keyporter.ID `json:"client_id,omitempty"`
 	IssuedAt        int64        `json:"client_id_issued_at,omitempty"`
@@ -94,6 +98,9 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 		return nil
 	case http.MethodPut:
 		changed, err := s.registered(in)
+		if err == nil && in.ID == app.ID && s.sameMetadata(app, changed) {
+			break // the operator approved it
+		}
 		if in.ID != app.ID {
 			err = keyporter.JoinFields(err, keyporter.InvalidField("client_id", "It must match the app's client_id."))
 		}
@@ -109,9 +116,15 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 }
 
 func readRegistration(w http.ResponseWriter, r *http.Request) (in registration, err error) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if json.NewDecoder(r.Body).Decode(&in) != nil {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	var members map[string]json.RawMessage
+	if err != nil || json.Unmarshal(text, &in) != nil || json.Unmarshal(text, &members) != nil {
 		return in, web.Invalid("The body must be a JSON object with client metadata, of at most 64 KiB.")
+	}
+	for _, name := range relied() {
+		if value := string(members[name]); !slices.Contains([]string{"", "null", "false", `""`}, value) {
+			in.unsupported = append(in.unsupported, name)
+		}
 	}
 	return in, nil
 }
@@ -122,27 +135,14 @@ const (
 	clientSecretPost  = "client_secret_post"
 )
 
-// unsupported is metadata that an app would rely on, so that it isn't silently ignored.
-type unsupported struct {
-	UserInfoAlg      string `json:"userinfo_signed_response_alg,omitempty"`
-	UserInfoKeyAlg   string `json:"userinfo_encrypted_response_alg,omitempty"`
-	IDTokenKeyAlg    string `json:"id_token_encrypted_response_alg,omitempty"`
-	RequestAlg       string `json:"request_object_signing_alg,omitempty"`
-	AuthorizationAlg string `json:"authorization_signed_response_alg,omitempty"` // JARM
-	IntrospectionAlg string `json:"introspection_signed_response_alg,omitempty"` // RFC 9701 §6
-}
-
-func (u unsupported) check() error {
-	var faults []error
-	for field, value := range map[string]string{
-		"userinfo_signed_response_alg": u.UserInfoAlg, "userinfo_encrypted_response_alg": u.UserInfoKeyAlg, "id_token_encrypted_response_alg": u.IDTokenKeyAlg,
-		"request_object_signing_alg": u.RequestAlg, "authorization_signed_response_alg": u.AuthorizationAlg, "introspection_signed_response_alg": u.IntrospectionAlg,
-	} {
-		if value != "" {
-			faults = append(faults, keyporter.InvalidField(field, "It isn't supported."))
-		}
+// relied are members of metadata that an app would rely on and we don't have, so they aren't silently
+// ignored as others are (RFC 7591 §2).
+func relied() []string {
+	return []string{
+		"id_token_encrypted_response_alg", "userinfo_signed_response_alg", "userinfo_encrypted_response_alg", "request_object_signing_alg",
+		"require_signed_request_object", "authorization_signed_response_alg", "authorization_encrypted_response_alg", "introspection_signed_response_alg",
+		"introspection_encrypted_response_alg", "dpop_bound_access_tokens", "require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens",
 	}
-	return keyporter.JoinFields(faults...)
 }
 
 // compact returns JSON without spaces; null is as good as nothing.
@@ -191,7 +191,9 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	bad(in.SubjectType != "" && in.SubjectType != "public", "subject_type", "Only public is supported.")
 	bad(in.IDTokenAlg != "" && !slices.Contains(signingAlgorithms(), jose.SignatureAlgorithm(in.IDTokenAlg)), "id_token_signed_response_alg", "It can be RS256 or ES256.")
 	bad(in.AssertionAlg != "" && !slices.Contains(grants.AssertionAlgorithms(), jose.SignatureAlgorithm(in.AssertionAlg)), "token_endpoint_auth_signing_alg", "Unsupported algorithm.")
-	faults = append(faults, in.check())
+	for _, name := range in.unsupported {
+		bad(true, name, "It isn't supported.")
+	}
 	var noScopes error
 	a.Scopes, noScopes = s.registeredScopes(in.Scope)
 	return a, keyporter.JoinFields(append(faults, noScopes, grants.CheckRegistration(&a))...)
@@ -234,7 +236,7 @@ func (s *server) metadataOf(a keyporter.App) registration {
 		}[a.Authentication],
 		SubjectType: "public", IDTokenAlg: string(idTokenAlgorithm(&a)),
 	}
-	if a.SecretInForm {
+	if a.Authentication == keyporter.AppSecret && a.SecretInForm {
 		out.AuthMethod = clientSecretPost
 	}
 	out.GrantTypes = grantTypeNames(&a)
@@ -247,6 +249,18 @@ func (s *server) metadataOf(a keyporter.App) registration {
 	}
 	out.Scope = strings.Join(names, " ")
 	return out
+}
+
+// sameMetadata reports whether two states of an app are the same to the app itself.
+func (s *server) sameMetadata(a, b keyporter.App) bool {
+	seen := func(a keyporter.App) registration {
+		a.ID, a.CreatedAt, a.Keys = "", time.Time{}, compact(json.RawMessage(a.Keys))
+		a.RedirectURIs = slices.Sorted(slices.Values(a.RedirectURIs))
+		a.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(scope keyporter.AppScope) bool { return !s.exists(scope.Name) })
+		slices.SortFunc(a.Scopes, func(x, y keyporter.AppScope) int { return strings.Compare(x.Name, y.Name) })
+		return s.metadataOf(a)
+	}
+	return reflect.DeepEqual(seen(a), seen(b))
 }
 
 // registrationFault returns what is wrong with a registration (RFC 7591 §3.2.2).

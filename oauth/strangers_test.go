@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,15 @@ func TestARegistrationThatSaysTheSameChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := string(text)
+	approved, err := w.Grants.App(t.Context(), id) // and what an operator may change of it
+	if err != nil {
+		t.Fatal(err)
+	}
+	approved.Publisher, approved.Scopes[0].Optional = "Tool Makers", true
+	slices.Reverse(approved.Scopes)
+	if _, err := w.Control.UpdateApp(t.Context(), keyporter.Command(), approved); err != nil {
+		t.Fatal(err)
+	}
 	for range 20 { // more than may change something
 		if a := w.send(t, "PUT", at, token, again); a.Status != http.StatusOK || state() != keyporter.AppActive {
 			t.Fatalf("%s after the same again: %v", state(), a)
@@ -136,17 +146,23 @@ func TestTheSameCodeTwiceAtOnce(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
 		w := newWorld(t, address)
 		w.Clock.Stop()
-		for verifier, works := range map[string]bool{"": true, keyportertest.Verifier(): false} {
+		for what, c := range map[string]struct{ bound, wrong bool }{
+			"a bearer token": {}, "a bound token": {bound: true}, "a wrong verifier": {wrong: true}, "a wrong verifier for a bound token": {true, true},
+		} {
 			v := keyportertest.Verifier()
-			code := w.code("public", v)
-			first := w.Post(t, "/oauth2/token", redemption(code, v))
-			if verifier == "" {
-				verifier = v
+			code, second := w.code("public", v), v
+			if c.wrong {
+				second = keyportertest.Verifier()
 			}
+			var header []string
+			if c.bound {
+				header = []string{"DPoP", newSigner(t).proof(t, "POST", w.URL+"/oauth2/token", "iat", w.Clock.Now().Unix())}
+			}
+			first := w.Post(t, "/oauth2/token", redemption(code, v), header...)
 			w.Clock.Advance(5 * time.Millisecond)
-			keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, verifier)), 400, "invalid_grant")
-			if w.works(first.Text("access_token")) != works {
-				t.Errorf("the first token works: %v, want %v", !works, works)
+			keyportertest.Refused(t, w.Post(t, "/oauth2/token", redemption(code, second), header...), 400, "invalid_grant") // the same proof, too
+			if _, _, err := w.Grants.AccessToken(t.Context(), first.Text("access_token")); first.Status != http.StatusOK || (err == nil) == c.wrong {
+				t.Errorf("%s: %v, then %v", what, first, err)
 			}
 		}
 	})
@@ -175,6 +191,8 @@ func TestOneValidatorForRegisteredApps(t *testing.T) {
 		`"id_token_signed_response_alg":"none"`:                                                             400,
 		`"id_token_signed_response_alg":"ES256"`:                                                            201,
 		`"token_endpoint_auth_signing_alg":"none"`:                                                          400,
+		`"dpop_bound_access_tokens":true`:                                                                   400,
+		`"dpop_bound_access_tokens":false,"require_pushed_authorization_requests":null`:                     201,
 		`"userinfo_signed_response_alg":"RS256"`:                                                            400,
 		`"redirect_uris":["com.example.tool:/cb"],"token_endpoint_auth_method":"client_secret_basic"`:       201,
 		`"redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"client_secret_basic"`:        400,

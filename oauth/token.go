@@ -101,12 +101,18 @@ func readGrantRequest(grant keyporter.Grant) (kept grantRequest, err error) {
 // redeem issues the first tokens of a grant whose code, or device code, fits the request. If it
 // doesn't fit, someone else has the code, so the grant ends (RFC 9700 §4.5), unless the code was
 // already redeemed: a request that only loses a race ends nothing.
-func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.Grant, fits func(*keyporter.Grant, grantRequest) (keyporter.AccessToken, error)) (tokenResponse, error) {
+func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.Grant, fits func(keyporter.Grant, grantRequest) (keyporter.AccessToken, error)) (tokenResponse, error) {
 	kept, err := readGrantRequest(grant)
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	access, err := fits(&grant, kept)
+	access, err := fits(grant, kept)
+	if err == nil && !grant.CodeUsedAt.IsZero() {
+		return tokenResponse{}, usedMeanwhile()
+	}
+	if err == nil {
+		grant.KeyHash, err = s.useProof(ctx, req.proof, grant.KeyHash)
+	}
 	if err != nil {
 		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped, and others aren't the app's
 			if err := s.Grants.RevokeMisused(ctx, req.from, grant, "its code was presented with a wrong app, redirect URI, verifier, or proof"); err != nil {

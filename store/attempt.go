@@ -27,7 +27,7 @@ type Attempt struct {
 // nodes share the count.
 func (db *DB) Attempt(ctx context.Context, now time.Time, all ...Attempt) error {
 	for _, a := range all {
-		if wait := db.full.wait(a.What, now); wait > 0 {
+		if wait := db.limits.wait(a.What, now); wait > 0 {
 			return tooMany(wait)
 		}
 	}
@@ -42,7 +42,7 @@ func (db *DB) Attempt(ctx context.Context, now time.Time, all ...Attempt) error 
 		return nil
 	})
 	if e, ok := err.(*keyporter.Error); ok && e.Kind == keyporter.TooMany { //nolint:errorlint // Do doesn't wrap it
-		db.full.add(reached, now.Add(e.RetryAfter), now)
+		db.limits.add(reached, now.Add(e.RetryAfter), now)
 	}
 	return err
 }
@@ -76,23 +76,22 @@ func tooMany(wait time.Duration) error {
 
 // ForgetAttempts clears the count of what, for example after a success.
 func (tx *Tx) ForgetAttempts(ctx context.Context, what string) error {
-	tx.full.forget(what)
+	tx.limits.forget(what)
 	_, err := tx.exec(ctx, `DELETE FROM attempts WHERE what = $1`, what)
 	return explain(err)
 }
 
-// refusals remembers which limits are reached, and until when.
-type refusals struct {
+// reachedLimits remembers which limits are reached, and until when.
+type reachedLimits struct {
 	mu    sync.Mutex
 	until map[string]time.Time
 }
 
-// maxRefusals is how many limits are remembered. Nothing depends on it but how often the database
-// is asked.
-const maxRefusals = 10_000
+// maxReached is how many limits are remembered. That only saves queries: the database decides.
+const maxReached = 10_000
 
 // wait returns how long attempts at what are refused for; 0 or less: no longer.
-func (r *refusals) wait(what string, now time.Time) time.Duration {
+func (r *reachedLimits) wait(what string, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	until, ok := r.until[what]
@@ -102,23 +101,23 @@ func (r *refusals) wait(what string, now time.Time) time.Duration {
 	return until.Sub(now)
 }
 
-func (r *refusals) add(what string, until, now time.Time) {
+func (r *reachedLimits) add(what string, until, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.until) >= maxRefusals {
+	if len(r.until) >= maxReached {
 		for w, u := range r.until {
 			if !u.After(now) {
 				delete(r.until, w)
 			}
 		}
 	}
-	if r.until == nil || len(r.until) >= maxRefusals {
+	if r.until == nil || len(r.until) >= maxReached {
 		r.until = map[string]time.Time{}
 	}
 	r.until[what] = until
 }
 
-func (r *refusals) forget(what string) {
+func (r *reachedLimits) forget(what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.until, what)

@@ -24,7 +24,6 @@ type Authorization struct {
 	ConnectionID keyporter.ID
 	Scopes       []string
 	SignedInAt   time.Time
-	PollEvery    time.Duration
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	UsedAt       time.Time
@@ -40,20 +39,20 @@ const (
 	Denied     Answer = "deny"
 )
 
-// PutAuthorization writes a request. If one with this ID exists, it binds that to the browser
+// PutAuthorization writes a request. The columns poll_every and polled_at are for nodes of an earlier release. If one with this ID exists, it binds that to the browser
 // and replaces its contents. If that one was already used or answered, or belongs to another
 // browser, the error is NotFound.
 func (tx *Tx) PutAuthorization(ctx context.Context, a Authorization) error {
 	n, err := tx.exec(ctx, `
 		INSERT INTO authorizations (id, app_id, pushed, device, user_code, browser, request, answer, scopes,
-			signed_in_at, poll_every, created_at, expires_at, used_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, $8, $9, $10, 0)
+			signed_in_at, poll_every, polled_at, created_at, expires_at, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0, 0, 0, $8, $9, 0)
 		ON CONFLICT (id) DO UPDATE
 		SET browser = coalesce(excluded.browser, authorizations.browser), request = excluded.request, expires_at = excluded.expires_at
 		WHERE authorizations.answer = '' AND authorizations.used_at = 0
 			AND (authorizations.browser IS NULL OR authorizations.browser = excluded.browser)`,
 		a.ID[:], a.AppID, hashOrNull(a.Pushed), hashOrNull(a.Device), hashOrNull(a.UserCode), hashOrNull(a.Browser), a.Request,
-		a.PollEvery.Milliseconds(), millis(a.CreatedAt), millis(a.ExpiresAt))
+		millis(a.CreatedAt), millis(a.ExpiresAt))
 	if err == nil && n == 0 {
 		return keyporter.Refuse(keyporter.NotFound, "There is no such request.")
 	}
@@ -87,7 +86,7 @@ func (tx *Tx) UseAuthorization(ctx context.Context, id keyporter.SecretHash, now
 }
 
 const authorizationColumns = `id, app_id, browser, request, answer, coalesce(user_id, ''), coalesce(connection_id, ''), scopes,
-	signed_in_at, poll_every, created_at, expires_at, used_at`
+	signed_in_at, created_at, expires_at, used_at`
 
 // AuthorizationByID returns a request, even one that has ended.
 func (q queries) AuthorizationByID(ctx context.Context, id keyporter.SecretHash) (Authorization, error) {
@@ -107,8 +106,8 @@ func (q queries) AuthorizationByDevice(ctx context.Context, hash keyporter.Secre
 func scanAuthorization(row scanner) (a Authorization, err error) {
 	var id, browser []byte
 	var scopes string
-	var signedIn, every, created, expires, used int64
-	err = row.Scan(&id, &a.AppID, &browser, &a.Request, &a.Answer, &a.UserID, &a.ConnectionID, &scopes, &signedIn, &every, &created, &expires, &used)
+	var signedIn, created, expires, used int64
+	err = row.Scan(&id, &a.AppID, &browser, &a.Request, &a.Answer, &a.UserID, &a.ConnectionID, &scopes, &signedIn, &created, &expires, &used)
 	if err != nil {
 		return a, err
 	}
@@ -116,7 +115,7 @@ func scanAuthorization(row scanner) (a Authorization, err error) {
 	if len(browser) == len(a.ID) {
 		a.Browser = (*keyporter.SecretHash)(browser)
 	}
-	a.Scopes, a.PollEvery = strings.Fields(scopes), time.Duration(every)*time.Millisecond
+	a.Scopes = strings.Fields(scopes)
 	a.SignedInAt, a.CreatedAt, a.ExpiresAt, a.UsedAt = fromMillis(signedIn), fromMillis(created), fromMillis(expires), fromMillis(used)
 	return a, nil
 }

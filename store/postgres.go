@@ -31,7 +31,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if p.main, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		return err
 	}
-	cfg.MinConns = 0
+	cfg.MinConns, cfg.MinIdleConns = 0, 0
 	if p.lookups, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		p.close()
 		return err

@@ -29,11 +29,11 @@ type DB struct {
 	lookup *sql.DB
 	log    *slog.Logger
 
-	path  string // of the SQLite file; empty on PostgreSQL
-	pools *pools // nil on SQLite
-	node  string // distinguishes this process's notifications from those of other nodes
-	data  dataVersion
-	full  refusals
+	path   string // of the SQLite file; empty on PostgreSQL
+	pools  *pools // nil on SQLite
+	node   string // distinguishes this process's notifications from those of other nodes
+	data   dataVersion
+	limits reachedLimits
 
 	mu        sync.Mutex
 	followers []Follower
@@ -107,7 +107,7 @@ type Tx struct {
 	news   []Change
 	issued map[keyporter.ID]*keyporter.SecretHash // of the access tokens that the transaction writes
 	node   string                                 // whose notifications other nodes hear; empty: there are no others
-	full   *refusals
+	limits *reachedLimits
 }
 
 // issue lets this node's followers learn the hash of a new token's secret with the event that records it.
@@ -133,7 +133,7 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
-	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, full: &db.full}
+	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
 	if db.pools != nil {
 		tx.node = db.node
 	} else {

@@ -25,7 +25,6 @@ type Authorization struct {
 	Pushed, DeviceCode, UserCode string
 	Browser                      string // secret in the cookie of the browser that it belongs to
 
-	PollEvery time.Duration // how long a device waits between two polls
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Answer    Answer
@@ -73,7 +72,7 @@ func (g *Grants) SaveAuthorization(ctx context.Context, a Authorization) error {
 	}
 	row := store.Authorization{
 		ID: id, AppID: a.AppID, Pushed: hashOf(a.Pushed), Device: hashOf(a.DeviceCode), UserCode: hashOf(a.UserCode), Browser: hashOf(a.Browser),
-		Request: g.sealer.Seal(authorizationPurpose(id), plain), PollEvery: a.PollEvery, CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt,
+		Request: g.sealer.Seal(authorizationPurpose(id), plain), CreatedAt: a.CreatedAt, ExpiresAt: a.ExpiresAt,
 	}
 	return g.db.Do(ctx, func(tx *store.Tx) error { return tx.PutAuthorization(ctx, row) })
 }
@@ -130,8 +129,12 @@ func (g *Grants) CountAuthorization(ctx context.Context, from Caller) error {
 	return g.db.Attempt(ctx, g.now(), store.Attempt{What: "authorization " + keyporter.Network(from.Address), Limit: requestLimit})
 }
 
-// pollTolerance is how much sooner than asked a device may poll: its timer and the network aren't exact.
-const pollTolerance = time.Second
+// DevicePoll is how long a device has to wait between two polls, and pollTolerance how much sooner it
+// may come: its timer and the network aren't exact.
+const (
+	DevicePoll    = 5 * time.Second
+	pollTolerance = time.Second
+)
 
 // PollDevice returns the request of an app's device that asks for its tokens, even if it has expired,
 // and reports whether the device waited long enough since its last poll that was accepted (RFC 8628
@@ -148,7 +151,7 @@ func (g *Grants) PollDevice(ctx context.Context, app keyporter.ID, code string) 
 	if a, err = g.openAuthorization(row); err != nil || row.Answer != store.Unanswered || !now.Before(row.ExpiresAt) {
 		return a, true, err
 	}
-	return a, g.polls.accept(hash, now, row.PollEvery-pollTolerance), nil
+	return a, g.polls.accept(hash, now), nil
 }
 
 // polls remembers when each device last polled and was accepted, at this node: writing that down
@@ -161,10 +164,10 @@ type polls struct {
 // maxPolls is how many devices are remembered.
 const maxPolls = 10_000
 
-func (p *polls) accept(device keyporter.SecretHash, now time.Time, every time.Duration) bool {
+func (p *polls) accept(device keyporter.SecretHash, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.last[device]) < every {
+	if now.Sub(p.last[device]) < DevicePoll-pollTolerance {
 		return false
 	}
 	if p.last == nil || len(p.last) >= maxPolls {
@@ -209,7 +212,7 @@ func (g *Grants) openAuthorization(row store.Authorization) (Authorization, erro
 		return Authorization{}, fmt.Errorf("read a request: %w", err)
 	}
 	return Authorization{
-		ID: s.ID, AppID: row.AppID, Asked: s.Asked, State: s.State, PollEvery: row.PollEvery, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt,
+		ID: s.ID, AppID: row.AppID, Asked: s.Asked, State: s.State, CreatedAt: row.CreatedAt, ExpiresAt: row.ExpiresAt,
 		Answer: Answer{
 			Allowed: row.Answer == store.Allowed, Denied: row.Answer == store.Denied, UserID: row.UserID, ConnectionID: row.ConnectionID,
 			Scopes: row.Scopes, SignedInAt: row.SignedInAt, Used: !row.UsedAt.IsZero(),

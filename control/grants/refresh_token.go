@@ -37,7 +37,8 @@ func (g *Grants) GrantByRefreshToken(ctx context.Context, from Caller, app keypo
 	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 		return grant, err
 	}
-	arrived, proven := from.ArrivedAt.Truncate(time.Millisecond), app.Confidential() || grant.KeyHash != "" // kept in milliseconds
+	arrived := from.ArrivedAt.Truncate(time.Millisecond) // as UsedAt is kept
+	proven := app.Confidential() || grant.KeyHash != ""  // the caller checks the proof of its key
 	soon := arrived.Sub(t.UsedAt) <= refreshAgain
 	switch {
 	case err == nil && next.UsedAt.IsZero() && (proven || soon):

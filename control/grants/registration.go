@@ -3,8 +3,6 @@ package grants
 import (
 	"context"
 	"crypto/rand"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -79,8 +77,7 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 	return a, missing(err, "app")
 }
 
-// UpdateRegisteredApp changes what an app registered about itself, unless that is what it said before.
-// It has to be approved again, because the operator approved something else. If the app is suspended, the error is
+// UpdateRegisteredApp changes what an app registered about itself. It has to be approved again, because the operator approved something else. If the app is suspended, the error is
 // Forbidden: resuming it would otherwise let something work that nobody approved.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
 	if was.State == keyporter.AppSuspended {
@@ -91,9 +88,6 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 	}
 	if a.Authentication != was.Authentication {
 		return a, keyporter.InvalidField("token_endpoint_auth_method", "It can't be changed. Register a new app.")
-	}
-	if saysTheSame(was, a) {
-		return was, nil
 	}
 	if err := g.db.Attempt(ctx, g.now(), store.Attempt{What: "change app " + string(was.ID), Limit: reregistrationLimit}); err != nil {
 		return a, err
@@ -107,17 +101,6 @@ func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a ke
 		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppUpdate, from, a))
 	})
 	return a, err
-}
-
-// saysTheSame reports whether an app says about itself what is kept of it.
-func saysTheSame(was, a keyporter.App) bool {
-	said := func(app keyporter.App) keyporter.App {
-		return keyporter.App{
-			Name: app.Name, HomePage: app.HomePage, Keys: app.Keys, RedirectURIs: slices.Concat(app.RedirectURIs), Scopes: slices.Concat(app.Scopes),
-			Device: app.Device, OwnTokens: app.OwnTokens, SecretInForm: app.SecretInForm, ES256: app.ES256,
-		}
-	}
-	return reflect.DeepEqual(said(was), said(a))
 }
 
 // DeleteRegisteredApp deletes an app that registered itself, with everything it got. If an operator
@@ -145,7 +128,8 @@ func (g *Grants) registrationEvent(name keyporter.EventName, from Caller, a keyp
 	return e
 }
 
-const maxRegisteredURIs = 20
+// MaxRedirectURIs is how many redirect URIs an app can have.
+const MaxRedirectURIs = 20
 
 // CheckRegistration returns everything that is wrong with what an app says about itself, by
 // field of its metadata, and trims its name. An app that registers itself may have a secret and a
@@ -157,10 +141,10 @@ func CheckRegistration(a *keyporter.App) error {
 		a.Name = name
 	}
 	faults = append(faults, err, keyporter.CheckHTTPS("client_uri", a.HomePage))
-	if len(a.RedirectURIs) > maxRegisteredURIs {
+	if len(a.RedirectURIs) > MaxRedirectURIs {
 		faults = append(faults, keyporter.InvalidField("redirect_uris", "There are too many."))
 	}
-	for _, uri := range a.RedirectURIs[:min(len(a.RedirectURIs), maxRegisteredURIs)] {
+	for _, uri := range a.RedirectURIs[:min(len(a.RedirectURIs), MaxRedirectURIs)] {
 		faults = append(faults, keyporter.CheckRedirectURI(uri, true))
 	}
 	switch {

@@ -4,6 +4,3 @@
 -- with ES256.
 ALTER TABLE apps ADD COLUMN secret_in_form BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE apps ADD COLUMN es256 BOOLEAN NOT NULL DEFAULT FALSE;
-
--- Nodes remember when devices polled.
-ALTER TABLE authorizations DROP COLUMN polled_at;
