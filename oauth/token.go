@@ -100,7 +100,7 @@ func readGrantRequest(grant keyporter.Grant) (kept grantRequest, err error) {
 
 // redeem issues the first tokens of a grant whose code, or device code, fits the request. If it
 // doesn't fit, someone else has the code, so the grant ends (RFC 9700 §4.5), unless the code was
-// already redeemed: a request that only loses a race ends nothing.
+// redeemed after the request arrived: a request that only loses a race ends nothing.
 func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.Grant, fits func(keyporter.Grant, grantRequest) (keyporter.AccessToken, error)) (tokenResponse, error) {
 	kept, err := readGrantRequest(grant)
 	if err != nil {

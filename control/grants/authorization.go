@@ -78,8 +78,8 @@ func (g *Grants) SaveAuthorization(ctx context.Context, a Authorization) error {
 }
 
 // PushedAuthorization returns the request that an app pushed. Its request_uri works until the app has
-// its answer, so that people can load the page again (RFC 9126 §4), but only in the first
-// browser that was asked something. Any other request doesn't exist.
+// its answer, so that people can load the page again (RFC 9126 §4), but only in the
+// browser where the user was first asked. Any other request doesn't exist.
 func (g *Grants) PushedAuthorization(ctx context.Context, app keyporter.ID, pushed, browser string) (Authorization, error) {
 	row, err := g.db.AuthorizationByPushed(ctx, keyporter.HashSecret(pushed))
 	if err == nil && (row.AppID != app || row.Browser != nil && !belongsTo(row, browser)) {
