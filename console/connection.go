@@ -45,7 +45,7 @@ func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
 	for _, name := range conn.Scopes {
 		means := c.scopeMeans(name)
 		if !conn.App.Has(name) {
-			means += " (not now: it was removed from what the app can ask for)"
+			means += " (not working now: the app can no longer ask for it)"
 		}
 		row.May = append(row.May, keyporter.Scope{Name: name, Means: means})
 	}

@@ -200,7 +200,7 @@ func (c *console) identity(r *http.Request, pending control.PendingSignIn) (in c
 	}
 	if pending.Again && claims.AuthTime <= 0 {
 		// It was asked for max_age, so it has to say when (OpenID Connect Core §3.1.3.7).
-		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t say when you signed in there, so that doesn’t confirm that it’s you. If you have a password, sign in with it.")
+		return in, keyporter.Refuse(keyporter.Forbidden, p.Name+" didn’t say when you signed in, so we can’t be sure that it’s you. If you have a password, sign in with it.")
 	}
 	return control.Identity{
 		Provider: p.IdentityProvider, Subject: claims.Subject, Email: claims.Email, Verified: bool(claims.Verified),

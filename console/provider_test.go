@@ -266,7 +266,7 @@ func TestASilentProviderSignInIsNotFresh(t *testing.T) {
 		}
 	}
 	v := s.nobody(t) // it was asked for a fresh sign-in, and doesn't say when that was
-	v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", "1"))).want(t, 403, "didn’t say when you signed in there")
+	v.get(op.signIn(t, v.post("/sign-in/provider", "login", ada.Login, "again", "1"))).want(t, 403, "didn’t say when you signed in, so")
 }
 
 func TestOrganizationTokensRequireAFreshSignIn(t *testing.T) {

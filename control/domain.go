@@ -43,7 +43,7 @@ func loginTaken() error {
 	return keyporter.ConflictField("login", "A user with this login name already exists, or its domain belongs to another organization.")
 }
 
-// countAddition counts a user that somebody adds.
+// countAddition counts a user that someone adds.
 func (c *Control) countAddition(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) error {
 	if actor.Trusted() || actor.User.Operator {
 		return nil
@@ -77,7 +77,7 @@ func mayAssign(ctx context.Context, tx *store.Tx, p keyporter.IdentityProvider) 
 		if more := all - len(logins); more > 0 {
 			who += fmt.Sprintf(", and %d more", more)
 		}
-		return keyporter.ConflictField("domains", fmt.Sprintf("Users of other organizations have login names in %s: %s. Switch them off first, if the domain isn’t theirs.", d, who))
+		return keyporter.ConflictField("domains", fmt.Sprintf("Users of other organizations have login names in %s: %s. If the domain isn’t theirs, switch these users off first.", d, who))
 	}
 	return nil
 }

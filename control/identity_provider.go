@@ -205,7 +205,7 @@ func (c *Control) SetPasswords(ctx context.Context, actor keyporter.Actor, organ
 func letsOperatorsIn(ctx context.Context, tx *store.Tx, organization keyporter.ID) error {
 	login, err := tx.LockedOutOperator(ctx, organization)
 	if err == nil && login != "" {
-		err = keyporter.Refuse(keyporter.Conflict, login+" is an operator and couldn’t sign in: the organization doesn’t use passwords, and they haven’t signed in at its identity provider. People sign in there before they become operators.")
+		err = keyporter.Refuse(keyporter.Conflict, login+" would be an operator who can’t sign in: they have no password they can use, and the organization’s provider doesn’t know them. If passwords stay on, set one for them. Otherwise, have them sign in at the provider while they aren’t an operator, and make them an operator afterward.")
 	}
 	return err
 }

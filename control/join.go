@@ -11,7 +11,7 @@ import (
 )
 
 // PasswordNeeded is the error of a first sign-in at a provider if an account with the same address
-// has a password: whoever controls the provider mustn't get an account that somebody else made. The
+// has a password: whoever controls the provider mustn't get an account that someone else made. The
 // person enters the password once, see JoinByPassword.
 type PasswordNeeded struct {
 	Login  string

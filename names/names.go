@@ -82,7 +82,7 @@ func ParseLogin(login string) (string, error) {
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
 		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
 	case mixesScripts(local):
-		return "", keyporter.InvalidField("login", "The login name mixes letters of several alphabets, which look alike.")
+		return "", keyporter.InvalidField("login", "The login name mixes letters from several alphabets, some of which look alike. Use one alphabet.")
 	case !domainPattern.MatchString(domain):
 		return "", keyporter.InvalidField("login", "The part after the @ isn’t a domain. Write one with other letters in ASCII, such as xn--bcher-kva.example.")
 	}

@@ -80,9 +80,9 @@ func (s *server) workingApp(ctx context.Context, id string) (keyporter.App, erro
 	case err != nil:
 		return app, err
 	case app.State == keyporter.AppQuarantined:
-		return off("It registered itself, and an operator of this Keyporter hasn't approved it yet. Nothing is wrong with the app.")
+		return off("This app registered itself, and an operator of this Keyporter hasn't approved it yet. Nothing is wrong with the app.")
 	case app.State != keyporter.AppActive:
-		return off("It is suspended. The people responsible for it, or an operator of this Keyporter, can lift the suspension.")
+		return off("This app is suspended. The people responsible for it, or an operator of this Keyporter, can lift the suspension.")
 	}
 	return app, nil
 }

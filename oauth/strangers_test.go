@@ -81,7 +81,7 @@ func TestStrangersWriteNothingBeforeTheyAreCounted(t *testing.T) {
 	})
 }
 
-// TestARegistrationThatSaysTheSameChangesNothing requires an approved app to go on working when it sends
+// TestARegistrationThatSaysTheSameChangesNothing requires an approved app to keep working when it sends
 // its registration again.
 func TestARegistrationThatSaysTheSameChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -140,7 +140,7 @@ func (w *world) send(t testing.TB, method, path, token, body string) keyporterte
 }
 
 // TestTheSameCodeTwiceAtOnce has an app send a code again a moment later, as a proxy does that tries
-// again: what the first got goes on working, unless whoever comes second doesn't have the verifier.
+// again: what the first got keeps working, unless whoever comes second doesn't have the verifier.
 func TestTheSameCodeTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, address string) {

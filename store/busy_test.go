@@ -12,7 +12,7 @@ import (
 )
 
 // TestALineOfWritersMakesNoNodeDeaf has more changes wait than can be made while a node may be silent.
-// It must go on hearing other nodes, and look up credentials meanwhile.
+// It must keep hearing other nodes, and look up credentials meanwhile.
 func TestALineOfWritersMakesNoNodeDeaf(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {

@@ -57,14 +57,14 @@ const (
 )
 
 // SessionByHash returns a session, even one that has expired or is over. One of an earlier release
-// goes on only if it must have been opened with a password, because there is no provider.
+// stays open only if it must have been opened with a password, because there is no provider.
 func (q queries) SessionByHash(ctx context.Context, hash keyporter.SecretHash) (Session, error) {
 	return one(ctx, q.q, scanSession, `
 		SELECT s.user_id, s.address, s.agent, s.created_at, s.seen_at, s.expires_at, `+sessionOver+`
 		FROM `+sessionsWithOpeners+` WHERE s.hash = $2`, byPassword, hash[:])
 }
 
-// DeleteSessionsOver ends the sessions of an organization's users that are over, so that none goes on
+// DeleteSessionsOver ends the sessions of an organization's users that are over, so that none comes back
 // when what opened it lets people in again.
 func (tx *Tx) DeleteSessionsOver(ctx context.Context, organization keyporter.ID) error {
 	_, err := tx.exec(ctx, `
