@@ -39,8 +39,6 @@ func ReadImportedSecret(kind TokenKind, text string) (ImportedSecret, error) {
 		s.First, s.Last = strings.Clone(own.First()), strings.Clone(own.Last())
 	case hasOwnPrefix(text):
 		return ImportedSecret{}, InvalidField("token", "It starts like a Keyporter secret, but its length or checksum is wrong.")
-	case isAccessJWT(text):
-		return ImportedSecret{}, InvalidField("token", "It is an access token (a JWT), not an API token. It would expire within hours.")
 	case len(text) < MinImportedLen:
 		return ImportedSecret{}, InvalidField("token", "The token is too short and could be guessed. It needs at least 16 characters.")
 	case len(text) > MaxImportedLen:

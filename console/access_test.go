@@ -312,6 +312,9 @@ func (w *visitors) object(t *testing.T, noun, name string) keyporter.ID {
 	case "users":
 		u := keyporter.User{ID: keyporter.ID(name), OrganizationID: w.acme, Login: name + "@new.example", Active: true}
 		w.Insert(t, u)
+		if err := w.Control.SetPassword(t.Context(), keyporter.Command(), u.ID, keyportertest.Password); err != nil {
+			t.Fatal(err)
+		}
 		return u.ID
 	case "apps":
 		return w.app(t, name).ID

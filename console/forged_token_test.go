@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
@@ -206,9 +207,35 @@ func TestAProviderCannotMakeUsCallOthers(t *testing.T) {
 	}
 }
 
-// TestAProviderCannotFillOurMemory has each of a provider's endpoints answer without an end.
+// TestAProviderHasOneOrigin has metadata spell the issuer's host in other ways, and name another scheme or
+// port of it: only what is the same origin is the issuer's own.
+func TestAProviderHasOneOrigin(t *testing.T) {
+	t.Parallel()
+	for issuer, all := range map[string]map[string]bool{
+		"https://login.acme.example": {
+			"https://login.acme.example/token": true, "https://LOGIN.acme.example:443/token": true, "https://login.acme.example:8443/token": false,
+			"http://login.acme.example/token": false, "https://login.acme.example./token": false, "https://other.example/token": false,
+		},
+		"http://127.0.0.1:8080": {"http://127.0.0.1:8080/token": true, "http://127.0.0.1:8081/token": false},
+	} {
+		for address, own := range all {
+			if got := console.CallsAsItsOwn(issuer, address); got != own {
+				t.Errorf("%s of the issuer %s is its own: %v", address, issuer, got)
+			}
+		}
+	}
+}
+
+// TestAProviderCannotFillOurMemory has each of a provider's endpoints answer without an end, and with a
+// header that is too long.
 func TestAProviderCannotFillOurMemory(t *testing.T) {
 	t.Parallel()
+	s, op, ada := acmeWithProvider(t)
+	op.tamper = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("X-Long", strings.Repeat("x", 100<<10))
+		return false
+	}
+	s.nobody(t).post("/sign-in/provider", "login", ada.Login).want(t, 403, "an answer we can’t trust")
 	for _, endpoint := range []string{"/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"} {
 		s, op, ada := acmeWithProvider(t)
 		op.who.email = ""

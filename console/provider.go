@@ -69,13 +69,18 @@ func (p *providers) find(ctx context.Context, issuer string) (discovered, error)
 
 // maxProviderAnswer limits the body of a provider's answer. Discovery documents, keys and tokens are
 // a few kilobytes.
-const maxProviderAnswer = 1 << 20
+const (
+	maxProviderAnswer = 1 << 20
+	maxProviderHeader = 64 << 10
+)
 
 // providerClient returns the client for requests to the provider at issuer. They may take only so long,
 // bring only so much, and aren't redirected.
 func providerClient(issuer string) (*http.Client, error) {
 	at, err := url.Parse(issuer)
-	t := &providerTransport{issuer: at, own: http.DefaultTransport, others: notify.GuardedClient(notify.Public).Transport}
+	own := web.NewTransport()
+	own.Proxy, own.MaxResponseHeaderBytes = http.ProxyFromEnvironment, maxProviderHeader
+	t := &providerTransport{issuer: at, own: own, others: notify.GuardedClient(notify.Public).Transport}
 	return &http.Client{Timeout: providerTimeout, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return errors.New("the provider redirected instead of answering")
 	}}, err
@@ -91,12 +96,9 @@ type providerTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && t.issuer.Scheme == "https" {
-		return nil, errors.New("the provider named an address without TLS: " + r.URL.Host)
-	}
-	by := t.others
-	if r.URL.Host == t.issuer.Host {
-		by = t.own
+	by, err := t.by(r.URL)
+	if err != nil {
+		return nil, err
 	}
 	res, err := by.RoundTrip(r)
 	if err == nil {
@@ -104,6 +106,20 @@ func (t *providerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return res, err
 }
+
+// by returns what sends a request to an address.
+func (t *providerTransport) by(u *url.URL) (http.RoundTripper, error) {
+	switch {
+	case u.Scheme != "https" && t.issuer.Scheme == "https":
+		return nil, errors.New("the provider named an address without TLS: " + u.Host)
+	case origin(u) == origin(t.issuer):
+		return t.own, nil
+	default:
+		return t.others, nil
+	}
+}
+
+func origin(u *url.URL) string { return keyporter.NormalAddress(u.Scheme + "://" + u.Host) }
 
 const callbackPath = "/sign-in/callback"
 

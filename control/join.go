@@ -66,10 +66,11 @@ func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, sea
 	if err != nil {
 		return "", err
 	}
-	_, in.password, err = c.checkPasswordOf(ctx, actor, in.Email, password)
+	user, hash, err := c.checkPasswordOf(ctx, actor, in.Email, password)
 	if err != nil {
 		return "", err
 	}
+	in.joins, in.password = user.ID, hash
 	cookie, err = c.SignInByProvider(ctx, actor, in)
 	if _, ok := errors.AsType[*PasswordNeeded](err); ok { // it has changed in the meantime
 		err = wrongPassword()

@@ -50,7 +50,8 @@ type Identity struct {
 	Verified bool      // the provider vouches for the address
 	ProvedAt time.Time // when they last proved to the provider who they are; zero: unknown
 
-	password string // hash of the password that they have entered here, too; empty: none
+	joins    keyporter.ID // the user whose password they have entered here, too; empty: none
+	password string       // its hash
 }
 
 // SignInByProvider opens a session for someone who signed in at their organization's
@@ -58,7 +59,7 @@ type Identity struct {
 // address, or become users of the organization if the provider is set to create them. If the
 // account with the address has a password, the error is a *PasswordNeeded.
 func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
-	user, err := c.db.UserByIdentity(ctx, in.Provider.ID, in.Subject)
+	user, err := c.db.UserByIdentity(ctx, in.Provider, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		user, err = c.firstSignIn(ctx, in)
 	}
@@ -71,7 +72,7 @@ func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, i
 	if err != nil {
 		return "", err
 	}
-	if user.OrganizationID != in.Provider.OrganizationID {
+	if user.OrganizationID != in.Provider.OrganizationID || in.joins != "" && in.joins != user.ID {
 		return "", notLetIn()
 	}
 	if err := mayEnter(ctx, c.db, user); err != nil {

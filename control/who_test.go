@@ -281,9 +281,9 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 			_, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), sealed, password)
 			return err
 		}
-		needed := func(subject string) string {
+		needed := func(subject string, login ...string) string {
 			t.Helper()
-			cookie, err := w.byProvider(t, p, subject, w.ada.Login)
+			cookie, err := w.byProvider(t, p, subject, append(login, w.ada.Login)[0])
 			e, ok := errors.AsType[*control.PasswordNeeded](err)
 			if !ok || cookie != "" {
 				t.Fatalf("the answer is %q, %v", cookie, err)
@@ -317,6 +317,18 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 		wantKind(t, err, noError)
 		_, err = w.byProvider(t, p, "3", w.ada.Login)
 		wantKind(t, err, keyporter.Forbidden)
+
+		// Whoever has that subject at another issuer is someone else.
+		sealed = needed("5", w.grace.Login)
+		other := w.provider(t, func(p *keyporter.IdentityProvider) { p.Issuer += "/other" })
+		_, err = w.byProvider(t, other, "5", "victim@acme.example")
+		wantKind(t, err, noError)
+		wantKind(t, w.Control.SetPasswords(ctx, keyporter.Command(), w.ada.OrganizationID, true), noError)
+		cookie, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), sealed, keyportertest.Password)
+		if cookie != "" {
+			t.Errorf("a sign-in at the issuer before opened a session, %v", err)
+		}
+		p = w.provider(t, nil)
 
 		// An account that an administrator added for the address, without a password, is nobody's yet.
 		w.Insert(t, keyporter.User{ID: "new", OrganizationID: w.ada.OrganizationID, Login: "new@acme.example", Active: true})

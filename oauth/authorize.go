@@ -190,8 +190,10 @@ func (s *server) keep(w http.ResponseWriter, r *http.Request, from grants.Caller
 	if a.Browser = web.Authorize(r, s.Proxies); len(a.Browser) != len(random()) {
 		a.Browser = random()
 	}
-	now := s.Grants.Now()
-	a.State, a.CreatedAt, a.ExpiresAt = state, now, now.Add(authorizationLifetime)
+	if a.CreatedAt.IsZero() {
+		a.CreatedAt = s.Grants.Now()
+	}
+	a.State, a.ExpiresAt = state, a.CreatedAt.Add(authorizationLifetime) // loading its page again doesn't prolong it
 	if err := s.Grants.SaveAuthorization(r.Context(), a); err != nil {
 		return orFault(err, alreadyAnswered())
 	}

@@ -27,16 +27,24 @@ func (s *server) readProof(r *http.Request, path string) (*verify.Proof, error) 
 	return &p, nil
 }
 
+// checkKey requires a proof by the key with this thumbprint, unless it is empty.
+func checkKey(p *verify.Proof, keyHash string) error {
+	switch {
+	case keyHash == "":
+		return nil
+	case p == nil:
+		return web.OAuthError{Code: invalidProof, Description: "A DPoP proof is required: this grant is bound to a key."}
+	case p.KeyHash != keyHash:
+		return web.OAuthError{Code: invalidProof, Description: "The proof is signed with a different key."}
+	}
+	return nil
+}
+
 // useProof uses up a proof. If keyHash isn't empty, there must be a proof, by the key with that
 // thumbprint. It returns the thumbprint of the key that tokens are bound to from now on.
 func (s *server) useProof(ctx context.Context, p *verify.Proof, keyHash string) (string, error) {
-	switch {
-	case p == nil && keyHash == "":
-		return "", nil
-	case p == nil:
-		return "", web.OAuthError{Code: invalidProof, Description: "A DPoP proof is required: this grant is bound to a key."}
-	case keyHash != "" && p.KeyHash != keyHash:
-		return "", web.OAuthError{Code: invalidProof, Description: "The proof is signed with a different key."}
+	if err := checkKey(p, keyHash); err != nil || p == nil {
+		return "", err
 	}
 	err := s.Grants.UseProof(ctx, p.Hash, p.ExpiresAt)
 	if keyporter.KindOf(err) == keyporter.Conflict {

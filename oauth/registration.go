@@ -98,6 +98,11 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 		return nil
 	case http.MethodPut:
 		changed, err := s.registered(in)
+		if in.Secret != "" { // RFC 7592 §2.2
+			if _, itsOwn, other := s.Grants.AppWithSecret(r.Context(), app.ID, in.Secret); other != nil || !itsOwn {
+				err = keyporter.JoinFields(err, other, keyporter.InvalidField("client_secret", "It must match the app's secret."))
+			}
+		}
 		if err == nil && in.ID == app.ID && s.sameMetadata(app, changed) {
 			break // the operator approved it
 		}
@@ -141,7 +146,7 @@ func relied() []string {
 	return []string{
 		"id_token_encrypted_response_alg", "userinfo_signed_response_alg", "userinfo_encrypted_response_alg", "request_object_signing_alg",
 		"require_signed_request_object", "authorization_signed_response_alg", "authorization_encrypted_response_alg", "introspection_signed_response_alg",
-		"introspection_encrypted_response_alg", "dpop_bound_access_tokens", "require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens",
+		"introspection_encrypted_response_alg", "default_max_age", "require_auth_time", "dpop_bound_access_tokens", "require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens",
 	}
 }
 
@@ -254,7 +259,7 @@ func (s *server) metadataOf(a keyporter.App) registration {
 // sameMetadata reports whether two states of an app are the same to the app itself.
 func (s *server) sameMetadata(a, b keyporter.App) bool {
 	seen := func(a keyporter.App) registration {
-		a.ID, a.CreatedAt, a.Keys = "", time.Time{}, compact(json.RawMessage(a.Keys))
+		a.ID, a.CreatedAt, a.SecretInForm, a.Keys = "", time.Time{}, false, compact(json.RawMessage(a.Keys))
 		a.RedirectURIs = slices.Sorted(slices.Values(a.RedirectURIs))
 		a.Scopes = slices.DeleteFunc(slices.Clone(a.Scopes), func(scope keyporter.AppScope) bool { return !s.exists(scope.Name) })
 		slices.SortFunc(a.Scopes, func(x, y keyporter.AppScope) int { return strings.Compare(x.Name, y.Name) })

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,4 +239,68 @@ func TestARefreshTokenSaysWhenItEnds(t *testing.T) {
 	if in := time.Unix(int64(ends), 0).Sub(w.Clock.Now()); in < 29*24*time.Hour || in > 30*24*time.Hour {
 		t.Errorf("it ends in %v", in)
 	}
+}
+
+// TestAPushedRequestEnds has its page loaded again and again: that doesn't prolong it, so max_age counts.
+func TestAPushedRequestEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	p := w.Post(t, "/oauth2/par", request("public", keyportertest.Verifier(), "max_age", "60")).Text("request_uri")
+	link, s := "/oauth2/authorize?"+url.Values{"client_id": {"public"}, "request_uri": {p}}.Encode(), w.Stranger(t)
+	for i, status := range []int{http.StatusSeeOther, http.StatusSeeOther, http.StatusBadRequest} {
+		if _, got, body := s.Browse(t, link); got != status {
+			t.Errorf("load %d: %d %s", i, got, body)
+		}
+		w.Clock.Advance(20 * time.Minute)
+	}
+}
+
+// TestAProxyRepeatsARequestAtOnce has two copies of a request race, with the same proof: one gets tokens,
+// and they work.
+func TestAProxyRepeatsARequestAtOnce(t *testing.T) {
+	t.Parallel()
+	twoNodes(t, func(t *testing.T, w *world, servers []*keyportertest.AuthServer) {
+		for range 10 {
+			key, v := newSigner(t), keyportertest.Verifier()
+			form, proof := redemption(w.code("public", v), v), key.proof(t, "POST", w.URL+"/oauth2/token")
+			var answers [2]keyportertest.Answer
+			var both sync.WaitGroup
+			for i := range answers {
+				both.Go(func() { answers[i] = servers[0].Post(t, "/oauth2/token", form, "DPoP", proof) })
+			}
+			both.Wait()
+			works := 0
+			for _, a := range answers {
+				if _, _, err := w.Grants.AccessToken(t.Context(), a.Text("access_token")); a.Status == http.StatusOK && err == nil {
+					works++
+				}
+			}
+			if works != 1 {
+				t.Fatalf("%d of two work: %v", works, answers)
+			}
+		}
+	})
+}
+
+// TestASmallKeyOfAnEarlierReleaseDoesNotCount has an app with a key that couldn't be entered today.
+func TestASmallKeyOfAnEarlierReleaseDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &small.PublicKey}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app(keyporter.App{ID: "small", Authentication: keyporter.AppKey, OwnTokens: true, Keys: string(keys)})
+	assertion := keyportertest.SignProof(t, jose.SigningKey{Algorithm: jose.RS256, Key: small}, (&jose.SignerOptions{}).WithType("JWT"), map[string]any{
+		"iss": "small", "sub": "small", "aud": w.URL, "jti": rand.Text(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+	})
+	a := w.Post(t, "/oauth2/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_assertion": {assertion}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	})
+	keyportertest.Refused(t, a, http.StatusUnauthorized, "invalid_client")
 }

@@ -107,11 +107,8 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 		return tokenResponse{}, err
 	}
 	access, err := fits(grant, kept)
-	if err == nil && !grant.CodeUsedAt.IsZero() {
-		return tokenResponse{}, usedMeanwhile()
-	}
 	if err == nil {
-		grant.KeyHash, err = s.useProof(ctx, req.proof, grant.KeyHash)
+		err = checkKey(req.proof, grant.KeyHash)
 	}
 	if err != nil {
 		if _, itsFault := err.(web.OAuthError); itsFault { //nolint:errorlint // faults of the request aren't wrapped, and others aren't the app's
@@ -120,6 +117,12 @@ func (s *server) redeem(ctx context.Context, req tokenRequest, grant keyporter.G
 			}
 		}
 		return tokenResponse{}, err
+	}
+	if !grant.CodeUsedAt.IsZero() {
+		return tokenResponse{}, usedMeanwhile()
+	}
+	if grant.KeyHash, err = s.useProof(ctx, req.proof, grant.KeyHash); err != nil {
+		return tokenResponse{}, err // it was used before: a repeated request has the same one
 	}
 	out, issued, err := s.tokens(ctx, req, grant, access, kept)
 	if err != nil {

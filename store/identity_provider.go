@@ -132,10 +132,12 @@ func (tx *Tx) InsertIdentity(ctx context.Context, provider keyporter.ID, subject
 	return nil
 }
 
-// UserByIdentity returns the user a provider knows by a subject.
-func (q queries) UserByIdentity(ctx context.Context, provider keyporter.ID, subject string) (keyporter.User, error) {
+// UserByIdentity returns the user a provider knows by a subject. If its issuer or client ID has changed
+// in the meantime, it knows nobody.
+func (q queries) UserByIdentity(ctx context.Context, p keyporter.IdentityProvider, subject string) (keyporter.User, error) {
 	return q.user(ctx, `SELECT `+userColumns+` FROM users
-		WHERE id = (SELECT i.user_id FROM user_identities i WHERE i.provider_id = $1 AND i.subject = $2)`, provider, subject)
+		WHERE id = (SELECT i.user_id FROM user_identities i JOIN identity_providers p ON p.id = i.provider_id
+			WHERE i.provider_id = $1 AND i.subject = $2 AND p.issuer = $3 AND p.client_id = $4)`, p.ID, subject, p.Issuer, p.ClientID)
 }
 
 // HasIdentity reports whether a provider knows a user by any subject.

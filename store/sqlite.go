@@ -16,7 +16,7 @@ import (
 
 // lookupConns is how many connections checks have. SQLite's reads take some 50 µs, and readers don't
 // wait for the writer.
-const lookupConns = 2
+const lookupConns = 4
 
 // openSQLite opens one connection that writes and several that read. SQLite allows one writer at
 // a time. Queueing for it in Go is fair, and leaves SQLITE_BUSY to conflicts with other
@@ -25,7 +25,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) (err error) {
 	if err := makePrivate(path); err != nil {
 		return err
 	}
-	db.path = path
+	db.path, db.line = path, newLine()
 	if db.read, err = openPool(ctx, path, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)"); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type DB struct {
 	path   string // of the SQLite file; empty on PostgreSQL
 	pools  *pools // nil on SQLite
 	node   string // distinguishes this process's notifications from those of other nodes
-	data   dataVersion
+	line   *line  // nil on PostgreSQL
 	limits reachedLimits
 
 	mu        sync.Mutex
@@ -127,6 +127,11 @@ func (db *DB) Do(ctx context.Context, f func(*Tx) error) error {
 }
 
 func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
+	leave, err := db.line.wait(ctx, false)
+	if err != nil {
+		return fmt.Errorf("wait for the writer: %w", err)
+	}
+	defer leave()
 	db.statements.Add(2) // BEGIN, and COMMIT or ROLLBACK
 	sqlTx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -136,8 +141,6 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
 	if db.pools != nil {
 		tx.node = db.node
-	} else {
-		db.askDataVersion(ctx, sqlTx)
 	}
 	if err := f(tx); err != nil {
 		return err

@@ -20,7 +20,7 @@ func TestImportedTokensWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		const key = "4647688a-1b2c-4d5e-8f90-a1b2c3d4e5f6"
-		mine := []string{"asdfngtmvv8pfmsuaxpzz85zux3e63dd9zttrwitx9mln6qka6tds83du3p3lroe", "Bearer/+=:~0123456789", keyporter.NewSecret(keyporter.SecretUserToken).Reveal()}
+		mine := []string{"asdfngtmvv8pfmsuaxpzz85zux3e63dd9zttrwitx9mln6qka6tds83du3p3lroe", "Bearer/+=:~0123456789", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "eyJ0eXAiOiJhdCtqd3QifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"}
 		keyportertest.ImportTokens(t, n.Control, ada, keyporter.OrganizationToken, key)
 		keyportertest.ImportTokens(t, n.Control, ada, keyporter.UserToken, mine...)
 		many := make([]string, 300)

@@ -45,8 +45,9 @@ func (c *Checker) Prefetch(ctx context.Context, all []Question) error {
 	for _, q := range all {
 		hash := keyporter.HashSecret(q.Secret)
 		if !seen[hash] && c.cache.get(hash) == nil && !c.known.lacks(hash) {
-			access := keyporter.IsAccessToken(q.Secret)
-			missing[access] = append(missing[access], hash)
+			for _, access := range tables(q.Secret) {
+				missing[access] = append(missing[access], hash)
+			}
 		}
 		seen[hash] = true
 	}

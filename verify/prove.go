@@ -60,9 +60,5 @@ func (c *Checker) useProof(ctx context.Context, k *call, p Proof) (fresh bool, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, store.Silence) // as in entryOf
 	defer cancel()
-	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
-		fresh, err = tx.UseProof(ctx, p.Hash, p.ExpiresAt)
-		return err
-	})
-	return fresh, err
+	return c.db.UseProof(ctx, p.Hash, p.ExpiresAt)
 }

@@ -222,8 +222,27 @@ func (c *Checker) entryOf(ctx context.Context, secret string) (*entry, error) {
 			return nil, nil //nolint:nilnil // an unknown secret isn't an error
 		}
 	}
-	found, err := c.lookUp(ctx, keyporter.IsAccessToken(secret), []keyporter.SecretHash{hash}, hears)
-	return found[hash], err
+	for _, access := range tables(secret) {
+		found, err := c.lookUp(ctx, access, []keyporter.SecretHash{hash}, hears)
+		if err != nil || found[hash] != nil {
+			return found[hash], err
+		}
+	}
+	return nil, nil //nolint:nilnil // as above
+}
+
+// tables returns where a secret can be: true among access tokens, false among API tokens. A JWT may be
+// an API token that was imported.
+func tables(secret string) []bool {
+	kind, ok := keyporter.ParseSecret(secret)
+	switch {
+	case ok:
+		return []bool{kind == keyporter.SecretAccessToken}
+	case keyporter.IsAccessToken(secret):
+		return []bool{true, false}
+	default:
+		return []bool{false}
+	}
 }
 
 // lookUp returns the entries of the credentials with these hashes, as far as there are any. They

@@ -25,7 +25,7 @@ func CheckKeys(field, text string) error {
 		return keyporter.InvalidField(field, fmt.Sprintf(format, args...))
 	}
 	if text == "" {
-		return bad("Enter the app’s public keys as a JWK Set: {\"keys\": […]}.")
+		return bad("Enter the app’s public keys as a JWK Set (RFC 7517).")
 	}
 	if len(text) > maxKeysLen {
 		return bad("The keys are too long. The limit is %d KiB.", maxKeysLen>>10)
@@ -34,12 +34,12 @@ func CheckKeys(field, text string) error {
 		Keys []map[string]any `json:"keys"`
 	}
 	if err := json.Unmarshal([]byte(text), &raw); err != nil || len(raw.Keys) == 0 {
-		return bad("This isn’t a JWK Set: {\"keys\": […]} with at least one key.")
+		return bad("This isn’t a JWK Set (RFC 7517): a JSON object whose member keys is a list with at least one key.")
 	}
 	for i, k := range raw.Keys {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
 			if _, has := k[private]; has {
-				return bad("Key %d has a secret part (%q). Enter public keys only, and create a new key: this one has been exposed.", i+1, private)
+				return bad("Key %d has a secret part, %s. Enter public keys only, and create a new key: this one has been exposed.", i+1, private)
 			}
 		}
 	}
@@ -54,9 +54,15 @@ func CheckKeys(field, text string) error {
 		if !k.Valid() || !k.IsPublic() {
 			return bad("Key %d isn’t an RSA, EC, or OKP public key.", i+1)
 		}
-		if r, ok := k.Key.(*rsa.PublicKey); ok && r.N.BitLen() < minRSABits {
-			return bad("Key %d has %d bits. It needs at least %d.", i+1, r.N.BitLen(), minRSABits)
+		if isSmall(k) {
+			return bad("Key %d is too small. An RSA key needs at least %d bits.", i+1, minRSABits)
 		}
 	}
 	return nil
+}
+
+// isSmall reports whether a key could be broken.
+func isSmall(key jose.JSONWebKey) bool {
+	r, ok := key.Key.(*rsa.PublicKey)
+	return ok && r.N.BitLen() < minRSABits
 }

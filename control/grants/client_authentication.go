@@ -112,5 +112,5 @@ func signedByApp(text, keys string) (claims jwt.Claims, err error) {
 // for nothing else (RFC 7517 §4.2, §4.4).
 func signs(key jose.JSONWebKey, header jose.Header) bool {
 	return (header.KeyID == "" || key.KeyID == header.KeyID) && (key.Use == "" || key.Use == "sig") &&
-		(key.Algorithm == "" || key.Algorithm == header.Algorithm) && key.IsPublic() && key.Valid()
+		(key.Algorithm == "" || key.Algorithm == header.Algorithm) && key.IsPublic() && key.Valid() && !isSmall(key)
 }
