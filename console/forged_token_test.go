@@ -226,6 +226,43 @@ func TestAProviderHasOneOrigin(t *testing.T) {
 	}
 }
 
+// TestASlowProviderHoldsNobodyUp has a provider answer a byte a second, for a while after we must have
+// given up, while someone else signs in.
+func TestASlowProviderHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s, op, ada := acmeWithProvider(t)
+	grace := keyportertest.User(t, s.Control, "Beta", "grace@beta.example", keyporter.RoleAPIUser)
+	asked, gaveUp := make(chan struct{}), make(chan struct{})
+	op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+		close(asked)
+		for range 60 {
+			_, _ = w.Write([]byte(" "))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+				close(gaveUp)
+				return true
+			case <-time.After(time.Second):
+			}
+		}
+		return true
+	}
+	waiting := s.nobody(t)
+	done := make(chan answer)
+	go func() { done <- waiting.post("/sign-in/provider", "login", ada.Login) }()
+	<-asked
+	other := s.nobody(t)
+	other.post("/sign-in", "login", grace.Login, "password", keyportertest.Password)
+	other.get("/tokens").want(t, http.StatusOK, "API Tokens")
+	select {
+	case <-done:
+		t.Error("the other sign-in waited for the provider")
+	default:
+	}
+	(<-done).want(t, 403, "an answer we can’t trust")
+	<-gaveUp
+}
+
 // TestAProviderCannotFillOurMemory has each of a provider's endpoints answer without an end, and with a
 // header that is too long.
 func TestAProviderCannotFillOurMemory(t *testing.T) {
