@@ -133,6 +133,9 @@ func TestADomainWithUsersOfOthersIsNotAssigned(t *testing.T) {
 		for i := range 5 {
 			w.Insert(t, keyporter.User{ID: keyporter.ID(fmt.Sprint("squatter", i)), OrganizationID: w.eve.OrganizationID, Login: fmt.Sprintf("S%d@Acme.test", i), Active: true})
 		}
+		// Earlier releases took logins whose key has another @.
+		w.Insert(t, keyporter.User{ID: "squatter5", OrganizationID: w.eve.OrganizationID, Login: "T\uff20@ACME.TEST", Active: true})
+		w.Insert(t, keyporter.User{ID: "squatter6", OrganizationID: w.eve.OrganizationID, Login: "T\ufe6bx@acme.test", Active: true})
 		assign := func() error {
 			_, err := w.Control.SetIdentityProvider(ctx, command, keyporter.IdentityProvider{
 				OrganizationID: w.ada.OrganizationID, Name: "Acme login", Issuer: "https://login.acme.example", ClientID: "keyporter", Domains: []string{"acme.example", "acme.test"},
@@ -141,10 +144,11 @@ func TestADomainWithUsersOfOthersIsNotAssigned(t *testing.T) {
 		}
 		err := assign()
 		wantKind(t, err, keyporter.Conflict)
-		if fieldsOf(err) != "domains" || !strings.Contains(err.Error(), "S0@Acme.test, S1@Acme.test, S2@Acme.test, and 2 more") {
+		if fieldsOf(err) != "domains" || !strings.Contains(err.Error(), "S0@Acme.test, S1@Acme.test, S2@Acme.test, and 4 more") {
 			t.Errorf("the error is %v", err)
 		}
-		for i := range 5 {
+		for i := range 7 {
+			wantKind(t, assign(), keyporter.Conflict)
 			wantKind(t, w.Control.DisableUser(ctx, command, keyporter.ID(fmt.Sprint("squatter", i))), noError)
 		}
 		wantKind(t, assign(), noError)

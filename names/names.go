@@ -74,12 +74,14 @@ func ParseLogin(login string) (string, error) {
 	bad := func(r rune) bool {
 		return unicode.IsSpace(r) || invisible(r) || ignorable(r) || strings.ContainsRune(`<>"',;:()[]\`, r)
 	}
+	plain := norm.NFKC.String(local) // as in the key, where a full-width @ is an @
 	switch {
 	case login == "":
 		return "", keyporter.InvalidField("login", "Enter a login name.")
 	case !ok || local == "" || domain == "" || strings.Contains(domain, "@"):
 		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
-	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
+	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad),
+		strings.ContainsRune(plain, '@'), strings.ContainsFunc(plain, bad):
 		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
 	case mixesScripts(local):
 		return "", keyporter.InvalidField("login", "The login name mixes letters from several alphabets, some of which look alike. Use one alphabet.")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,6 +197,9 @@ func TestNamesGetTodaysKeys(t *testing.T) {
 				if strings.Count(log.String(), "level=WARN") != 2 || !strings.Contains(log.String(), want) {
 					t.Errorf("logged %s, want %s", log.String(), want)
 				}
+			}
+			if logins, _, err := db.OutsidersIn(t.Context(), "acme.example", "elsewhere", 100); err != nil || !slices.Contains(logins, "ﬁle@acme.example") {
+				t.Errorf("in the domain are %q, %v, without a user who isn't found by name", logins, err)
 			}
 			token.ID, token.Name = "new", "STRASSE"
 			if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
