@@ -21,21 +21,42 @@ import (
 
 // Key returns the form in which names and logins are compared. It ignores letter case,
 // characters that show nothing, and how a character is encoded: é as one code point or two,
-// full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). No key has a
-// control character. The database stores keys under unique indexes, and renews them when it is
-// opened.
+// full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). All dashes are
+// the same, white space is one blank however much there is, and around a name it doesn't count. No key
+// has a control character. The database stores keys under unique indexes, and renews them when
+// it is opened.
 func Key(name string) string {
-	visible := strings.Map(func(r rune) rune {
-		if ignorable(r) || unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, norm.NFKD.String(name))
+	visible := plain(norm.NFKD.String(name))
 	// Upper case first: it unifies what cases.Fold keeps apart, such as ı and i, and the two cases
 	// of Cherokee. İ is an i with another dot.
 	folded := cases.Fold().String(strings.ToUpper(visible))
 	return norm.NFKC.String(strings.ReplaceAll(norm.NFKD.String(folded), "i\u0307", "i"))
 }
+
+// plain returns a text without characters that show nothing, and with one way to write white space and
+// dashes.
+func plain(s string) string {
+	spaced := true // at the beginning, too
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case ignorable(r), unicode.IsControl(r), spaced && unicode.IsSpace(r):
+			return -1
+		case unicode.IsSpace(r):
+			spaced = true
+			return ' '
+		}
+		spaced = false
+		if dash(r) {
+			return '-'
+		}
+		return r
+	}, s)
+	return strings.TrimSuffix(s, " ")
+}
+
+// dash reports whether a character looks like a hyphen: dashes, the minus sign, and the modifier letter
+// minus sign.
+func dash(r rune) bool { return unicode.Is(unicode.Pd, r) || r == '\u2212' || r == '\u02d7' }
 
 // Same reports whether two names or logins are the same.
 func Same(a, b string) bool { return a == b || Key(a) == Key(b) }
@@ -74,15 +95,17 @@ func ParseLogin(login string) (string, error) {
 	bad := func(r rune) bool {
 		return unicode.IsSpace(r) || invisible(r) || ignorable(r) || strings.ContainsRune(`<>"',;:()[]\`, r)
 	}
-	plain := norm.NFKC.String(local) // as in the key, where a full-width @ is an @
+	composed := norm.NFKC.String(local) // as in the key, where a full-width @ is an @
 	switch {
 	case login == "":
 		return "", keyporter.InvalidField("login", "Enter a login name.")
 	case !ok || local == "" || domain == "" || strings.Contains(domain, "@"):
 		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad),
-		strings.ContainsRune(plain, '@'), strings.ContainsFunc(plain, bad):
+		strings.ContainsRune(composed, '@'), strings.ContainsFunc(composed, bad):
 		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
+	case strings.ContainsFunc(composed, uncommon):
+		return "", keyporter.InvalidField("login", "The login name has a letter that few languages use, which people may take for another. Use the common letters of one alphabet.")
 	case mixesScripts(local):
 		return "", keyporter.InvalidField("login", "The login name mixes letters from several alphabets, some of which look alike. Use one alphabet.")
 	case !domainPattern.MatchString(domain):

@@ -82,6 +82,7 @@ func TestStoredKeysStayValid(t *testing.T) {
 		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "strasse", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
 		"ſecret": "secret", "İstanbul": "istanbul", "i\u0307": "i", "ı": "i", "Ᏸ": "ᏸ", "\u212aelvin": "kelvin", "ﬁle": "file", "Ǆ": "dž", "e\u0301": "\u00e9", "\u00c9": "\u00e9",
 		"ａｄａ＠ａｃｍｅ．ｅｘａｍｐｌｅ": "ada@acme.example", "a\u00a0b": "a b", "👩\u200d👧": "👩👧", "❤\ufe0f": "❤", "a\u3164b": "ab", "": "",
+		"CI  bot": "ci bot", "CI \u200d bot": "ci bot", "CI\u1680\u2003bot": "ci bot", "\u200d CI bot \u200d": "ci bot", "a\u2010b": "a-b", "a\u2011b": "a-b", "a\u2014b": "a-b", "a\u2212b": "a-b", "a\u02d7b": "a-b", "a\uff0db": "a-b", "a--b": "a--b",
 	} {
 		if got := names.Key(name); got != key {
 			t.Errorf("%q has the key %q, want %q", name, got, key)
@@ -106,6 +107,14 @@ func TestLoginsThatLookAlike(t *testing.T) {
 		"a Cherokee D":       {"Dan@acme.example", "\u13a0an@acme.example"},
 		"another domain":     {"ada@acme.example", "ada@\u0430cme.example"},
 		"full width":         {"ada@acme.example", "ａｄａ@acme.example"},
+		"a hyphen":           {"a-b@acme.example", "a\u2010b@acme.example"},
+		"a minus sign":       {"a-b@acme.example", "a\u2212b@acme.example"},
+		"a low minus":        {"a-b@acme.example", "a\u02d7b@acme.example"},
+		"a script g":         {"grace@acme.example", "\u0261race@acme.example"},
+		"an alpha":           {"grace@acme.example", "gr\u0251ce@acme.example"},
+		"its capital":        {"GRACE@acme.example", "GR\u2c6dCE@acme.example"},
+		"a small capital":    {"oskar@acme.example", "os\u1d0bar@acme.example"},
+		"a dotless j":        {"jan@acme.example", "\u0237an@acme.example"},
 		"the Kelvin sign":    {"kelvin@acme.example", "\u212aelvin@acme.example"},
 	} {
 		if _, err := names.ParseLogin(pair[0]); err != nil {
@@ -115,7 +124,10 @@ func TestLoginsThatLookAlike(t *testing.T) {
 			t.Errorf("%s: %q is taken beside %q", what, pair[1], pair[0])
 		}
 	}
-	for _, login := range []string{"ада@acme.example", "ada.ünïcode+1@acme.example", "山田たろうカナx@acme.example", "김ada漢@acme.example", "عائشة@acme.example"} {
+	for _, login := range []string{
+		"ада@acme.example", "ada.ünïcode+1@acme.example", "山田たろうカナx@acme.example", "김ada漢@acme.example", norm.NFD.String("김ada漢@acme.example"), "عائشة@acme.example",
+		"łukasz.żak@acme.example", "əli@acme.example", "đặng@acme.example", norm.NFD.String("đặng@acme.example"), "Σίσυφος@acme.example", "іванҝ@acme.example", "דוד@acme.example", "सुरेश@acme.example", "สมชาย@acme.example", "o2%!#$&*/=?^_`{|}~@acme.example",
+	} {
 		if _, err := names.ParseLogin(login); err != nil {
 			t.Errorf("%q is refused: %v", login, err)
 		}

@@ -79,9 +79,9 @@ func (db *DB) renew(ctx context.Context, tx *Tx, n named) error {
 }
 
 // stale returns the rows whose stored key isn't that of their name, in the places they should
-// have. A name in ASCII has had the same key in every release.
+// have. A name in ASCII has had the same key in every release, unless it has two blanks in a row.
 func (n named) stale(ctx context.Context, q querier) (all []namedRow, err error) {
-	err = n.each(ctx, q, `WHERE octet_length(`+n.name+`) <> length(`+n.name+`)`, func(r namedRow) {
+	err = n.each(ctx, q, `WHERE octet_length(`+n.name+`) <> length(`+n.name+`) OR `+n.name+` LIKE '%  %'`, func(r namedRow) {
 		if key := names.Key(r.name); key != r.place.key {
 			r.place.key = key
 			all = append(all, r)

@@ -173,6 +173,8 @@ func TestNamesGetTodaysKeys(t *testing.T) {
 				token.ID, token.OwnerID, token.Name = "token-of-"+owner, owner, "Old"
 				err = errors.Join(err, tx.InsertToken(t.Context(), token, keyporter.SecretHash{byte(i)}), tx.SetName(t.Context(), token.ID, "Straße", "straße"))
 			}
+			token.ID, token.Name = "ci", "CI"
+			err = errors.Join(err, tx.InsertToken(t.Context(), token, keyporter.SecretHash{7}), tx.SetName(t.Context(), token.ID, "CI  bot", "ci  bot"))
 			return err
 		})
 		if err := db.Close(); err != nil {
@@ -201,9 +203,11 @@ func TestNamesGetTodaysKeys(t *testing.T) {
 			if logins, _, err := db.OutsidersIn(t.Context(), "acme.example", "elsewhere", 100); err != nil || !slices.Contains(logins, "ﬁle@acme.example") {
 				t.Errorf("in the domain are %q, %v, without a user who isn't found by name", logins, err)
 			}
-			token.ID, token.Name = "new", "STRASSE"
-			if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
-				t.Errorf("a second token with the same name: %v", err)
+			for _, name := range []string{"STRASSE", "ci bot"} {
+				token.ID, token.Name = "new", name
+				if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.InsertToken(t.Context(), token, keyporter.SecretHash{8}) }); keyporter.KindOf(err) != keyporter.Conflict {
+					t.Errorf("a second token %q: %v", name, err)
+				}
 			}
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
