@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -57,7 +58,8 @@ type Identity struct {
 // SignInByProvider opens a session for someone who signed in at their organization's
 // provider, and returns the session's cookie. First-time users are recognized by their
 // address, or become users of the organization if the provider is set to create them. If the
-// account with the address has a password, the error is a *PasswordNeeded.
+// account with the address has a password, the error is a *PasswordNeeded; if it has none but
+// power over others, the error is Forbidden.
 func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
 	user, err := c.db.UserByIdentity(ctx, in.Provider, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -134,10 +136,26 @@ func (c *Control) userForIdentity(ctx context.Context, tx *store.Tx, p keyporter
 		return user, notLetIn()
 	}
 	hash, err := tx.PasswordHash(ctx, user.ID)
-	if err == nil && hash != in.password {
-		err = &PasswordNeeded{Login: user.Login}
+	switch {
+	case err != nil:
+		return user, err
+	case hash != in.password:
+		return user, &PasswordNeeded{Login: user.Login}
+	case hash == "":
+		return user, hasNoPower(ctx, tx, user)
 	}
-	return user, err
+	return user, nil
+}
+
+// hasNoPower refuses to connect an account without a password by its address if it has power over others.
+// Someone came from a provider to get it, and since then the provider has changed: the same
+// address may be another person now.
+func hasNoPower(ctx context.Context, tx *store.Tx, user keyporter.User) error {
+	roles, err := tx.RolesByID(ctx, user.RoleIDs)
+	if err == nil && slices.ContainsFunc(keyporter.Held(roles), keyporter.Permission.GivesPower) {
+		err = keyporter.Refuse(keyporter.Forbidden, "This account has permissions over others, so it isn’t connected to a provider by its address alone. Ask an administrator to set a password for it. Then sign in this way again and enter the password once.")
+	}
+	return err
 }
 
 // createUser creates a user with the role that the provider gives.

@@ -341,6 +341,59 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 	})
 }
 
+// TestPowerIsNotConnectedByAddress changes the provider of an administrator who has always signed in there,
+// and has anybody come from the new one with their address.
+func TestPowerIsNotConnectedByAddress(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		ctx, command, acme := t.Context(), keyporter.Command(), w.ada.OrganizationID
+		gives, err := w.Control.CreateRole(ctx, command, keyporter.Role{OrganizationID: acme, Name: "Gives", Effects: effects("+tokens.manage")})
+		wantKind(t, err, noError)
+		stops, err := w.Control.CreateRole(ctx, command, keyporter.Role{OrganizationID: acme, Name: "Stops", Effects: effects("-tokens.manage")})
+		wantKind(t, err, noError)
+		p, boss := w.provider(t, nil), keyporter.User{}
+		for login, roles := range map[string][]keyporter.ID{
+			"boss@acme.example": {keyporter.RoleAdministrator}, "gives@acme.example": {gives.ID},
+			"stopped@acme.example": {gives.ID, stops.ID}, "user@acme.example": {keyporter.RoleAPIUser},
+		} {
+			_, err := w.byProvider(t, p, login, login)
+			wantKind(t, err, noError)
+			u, err := w.DB.UserByLogin(ctx, login)
+			wantKind(t, err, noError)
+			wantKind(t, w.Control.SetUserRoles(ctx, command, u.ID, roles), noError)
+			if login == "boss@acme.example" {
+				boss = u
+			}
+		}
+		p = w.provider(t, func(p *keyporter.IdentityProvider) { p.Issuer += "/other" })
+		for login, want := range map[string]keyporter.Kind{
+			"boss@acme.example": keyporter.Forbidden, "gives@acme.example": keyporter.Forbidden, "stopped@acme.example": noError, "user@acme.example": noError,
+		} {
+			cookie, err := w.byProvider(t, p, login, login)
+			if keyporter.KindOf(err) != want || (cookie == "") != (want != noError) {
+				t.Errorf("%s: %q, %v", login, cookie, err)
+			}
+			if err != nil && !strings.Contains(err.Error(), "Ask an administrator to set a password for it") {
+				t.Errorf("%s doesn't learn what to do: %v", login, err)
+			}
+		}
+
+		// What the refusal says to do.
+		wantKind(t, w.Control.SetPasswords(ctx, command, acme, false), noError)
+		wantKind(t, w.Control.SetPassword(ctx, command, boss.ID, keyportertest.Password), noError)
+		_, err = w.byProvider(t, p, "boss", boss.Login)
+		needed, ok := errors.AsType[*control.PasswordNeeded](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		_, err = w.Control.JoinByPassword(ctx, keyportertest.Nobody(), needed.Sealed, keyportertest.Password)
+		wantKind(t, err, noError)
+		_, err = w.byProvider(t, p, "boss", boss.Login)
+		wantKind(t, err, noError)
+	})
+}
+
 // TestNoOperatorIsLockedOut leaves an operator without a password and without a provider that knows
 // them, in every way there is.
 func TestNoOperatorIsLockedOut(t *testing.T) {
