@@ -226,6 +226,35 @@ func TestAProviderHasOneOrigin(t *testing.T) {
 	}
 }
 
+// TestAProviderPromisesToNameItself has a provider's metadata say in several ways that each of its answers
+// has iss, and leaves it out.
+func TestAProviderPromisesToNameItself(t *testing.T) {
+	t.Parallel()
+	for says, promises := range map[string]bool{
+		"true": true, `"true"`: true, "1": true, `"yes"`: true, "{}": true,
+		"false": false, `"false"`: false, "null": false,
+	} {
+		s, op, ada := acmeWithProvider(t)
+		op.tamper = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/.well-known") {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(map[string]any{
+				"issuer": op.issuer, "authorization_endpoint": op.issuer + "/authorize", "token_endpoint": op.issuer + "/token", "jwks_uri": op.issuer + "/jwks",
+				"id_token_signing_alg_values_supported": []string{"ES256"}, "authorization_response_iss_parameter_supported": json.RawMessage(says),
+			})
+			return true
+		}
+		v := s.nobody(t)
+		back := op.signIn(t, v.post("/sign-in/provider", "login", ada.Login))
+		a := v.get(strings.Replace(back, "iss=", "x=", 1))
+		if refused := a.status == 422 && strings.Contains(a.body, "started elsewhere"); refused != promises || !refused && a.location != "/tokens" {
+			t.Errorf("%s: %d %s %s", says, a.status, a.location, a.body)
+		}
+	}
+}
+
 // TestASlowProviderHoldsNobodyUp has a provider answer a byte a second, for a while after we must have
 // given up, while someone else signs in.
 func TestASlowProviderHoldsNobodyUp(t *testing.T) {

@@ -231,9 +231,18 @@ func startedElsewhere() error {
 // alwaysNamesIssuer reports whether a provider says that each of its answers has iss (RFC 9207 §3).
 func alwaysNamesIssuer(at discovered) bool {
 	var metadata struct {
-		Always bool `json:"authorization_response_iss_parameter_supported"`
+		Always promise `json:"authorization_response_iss_parameter_supported"`
 	}
-	return at.Claims(&metadata) == nil && metadata.Always
+	return at.Claims(&metadata) != nil || bool(metadata.Always)
+}
+
+// promise is a boolean in a provider's metadata. Anything but false or "false" counts as true. Otherwise,
+// the answers of a provider that writes it as a string could be mistaken for another's.
+type promise bool
+
+func (p *promise) UnmarshalJSON(b []byte) error {
+	*p = string(b) != "false" && string(b) != `"false"` && string(b) != "null"
+	return nil
 }
 
 // provedAt returns when the user proved who they are, or the zero time if we don't know. A provider
