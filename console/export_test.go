@@ -10,16 +10,22 @@ const MaxForm = maxForm
 
 func LocalPath(next string) string { return localPath(next) }
 
-// CallsAsItsOwn reports whether a provider with this issuer may have its address called wherever it is.
-func CallsAsItsOwn(issuer, address string) bool {
+// Reach says where an address in the metadata of a provider with this issuer may be: anywhere, at a
+// public address, or nowhere.
+func Reach(issuer, address string) string {
 	client, err := providerClient(issuer)
 	u, wrong := url.Parse(address)
 	if err != nil || wrong != nil {
-		return false
+		return "nowhere"
 	}
 	t, _ := client.Transport.(*providerTransport)
-	by, err := t.by(u)
-	return err == nil && by == t.own
+	switch by, err := t.by(u); {
+	case err != nil:
+		return "nowhere"
+	case by == t.own:
+		return "anywhere"
+	}
+	return "public"
 }
 
 // Routes returns the patterns of all pages and forms.

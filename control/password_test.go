@@ -3,7 +3,6 @@ package control_test
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -56,7 +55,7 @@ func TestAnUnknownLoginTakesAsMuchWork(t *testing.T) {
 		{Login: "nobody@acme.example", Password: strings.Repeat("x", 2000)},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		if _, err := w.Control.SignIn(ctx, keyportertest.Nobody(), in); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := w.Control.SignIn(ctx, keyportertest.Nobody(), in); err == nil || keyporter.KindOf(err) == keyporter.Unauthorized {
 			t.Errorf("%.40q is answered without a hash: %v", in, err)
 		}
 		cancel()

@@ -22,9 +22,8 @@ import (
 // Key returns the form in which names and logins are compared. It ignores letter case,
 // characters that show nothing, and how a character is encoded: é as one code point or two,
 // full-width letters, ligatures (compatibility caseless matching, Unicode §3.13). All dashes are
-// the same, white space is one blank however much there is, and around a name it doesn't count. No key
-// has a control character. The database stores keys under unique indexes, and renews them when
-// it is opened.
+// the same, and white space is one blank however much there is. No key has a control character. The
+// database stores keys under unique indexes, and renews them when it is opened.
 func Key(name string) string {
 	visible := plain(norm.NFKD.String(name))
 	// Upper case first: it unifies what cases.Fold keeps apart, such as ı and i, and the two cases
@@ -36,8 +35,8 @@ func Key(name string) string {
 // plain returns a text without characters that show nothing, and with one way to write white space and
 // dashes.
 func plain(s string) string {
-	spaced := true // at the beginning, too
-	s = strings.Map(func(r rune) rune {
+	spaced := false
+	return strings.Map(func(r rune) rune {
 		switch {
 		case ignorable(r), unicode.IsControl(r), spaced && unicode.IsSpace(r):
 			return -1
@@ -51,7 +50,6 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
-	return strings.TrimSuffix(s, " ")
 }
 
 // dash reports whether a character looks like a hyphen: dashes, the minus sign, and the modifier letter
