@@ -82,6 +82,7 @@ func TestStoredKeysStayValid(t *testing.T) {
 		"Ada@Acme.Example": "ada@acme.example", "STRASSE": "strasse", "Straße": "strasse", "ΣΊΣΥΦΟΣ": "σίσυφοσ", "σίσυφος": "σίσυφοσ",
 		"ſecret": "secret", "İstanbul": "istanbul", "i\u0307": "i", "ı": "i", "Ᏸ": "ᏸ", "\u212aelvin": "kelvin", "ﬁle": "file", "Ǆ": "dž", "e\u0301": "\u00e9", "\u00c9": "\u00e9",
 		"ａｄａ＠ａｃｍｅ．ｅｘａｍｐｌｅ": "ada@acme.example", "a\u00a0b": "a b", "👩\u200d👧": "👩👧", "❤\ufe0f": "❤", "a\u3164b": "ab", "": "",
+		"CI  bot": "ci bot", "CI \u200d bot": "ci bot", "CI\u1680\u2003bot": "ci bot", "a\u2010b": "a-b", "a\u2011b": "a-b", "a\u2014b": "a-b", "a\u2212b": "a-b", "a\u02d7b": "a-b", "a\uff0db": "a-b", "a--b": "a--b",
 	} {
 		if got := names.Key(name); got != key {
 			t.Errorf("%q has the key %q, want %q", name, got, key)
