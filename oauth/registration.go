@@ -199,9 +199,30 @@ func (s *server) registered(in registration) (keyporter.App, error) {
 	for _, name := range in.unsupported {
 		bad(true, name, "It isn't supported.")
 	}
+	if a.Authentication == keyporter.AppKey && grants.CheckKeys("jwks", a.Keys) == nil {
+		a.Keys = signingWith(a.Keys, in.AssertionAlg)
+	}
 	var noScopes error
 	a.Scopes, noScopes = s.registeredScopes(in.Scope)
 	return a, keyporter.JoinFields(append(faults, noScopes, grants.CheckRegistration(&a))...)
+}
+
+// signingWith returns keys that sign with the algorithm that the app has registered for its assertions,
+// if any, and with no other (OpenID Connect Registration §2, RFC 7517 §4.4). A key that names another
+// algorithm stays as it is.
+func signingWith(keys, alg string) string {
+	var set jose.JSONWebKeySet
+	if alg == "" || json.Unmarshal([]byte(keys), &set) != nil {
+		return keys
+	}
+	for i := range set.Keys {
+		set.Keys[i].Algorithm = cmp.Or(set.Keys[i].Algorithm, alg)
+	}
+	text, err := json.Marshal(set)
+	if err != nil {
+		return keys
+	}
+	return string(text)
 }
 
 // maxUnknown is how many unknown scopes an app learns about at once.

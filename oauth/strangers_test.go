@@ -304,3 +304,31 @@ func TestASmallKeyOfAnEarlierReleaseDoesNotCount(t *testing.T) {
 	})
 	keyportertest.Refused(t, a, http.StatusUnauthorized, "invalid_client")
 }
+
+// TestAnAppSignsWithTheAlgorithmItRegistered signs assertions with one key and two algorithms.
+func TestAnAppSignsWithTheAlgorithmItRegistered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := w.send(t, "POST", "/oauth2/register", "", `{"client_name":"Tool","grant_types":["client_credentials"],"token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_signing_alg":"PS256","jwks":`+string(keys)+`}`)
+	id := made.Text("client_id")
+	w.SetAppState(t, keyporter.ID(id), keyporter.AppActive)
+	for alg, status := range map[jose.SignatureAlgorithm]int{jose.PS256: http.StatusOK, jose.RS256: http.StatusUnauthorized} {
+		assertion := keyportertest.SignProof(t, jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType("JWT"), map[string]any{
+			"iss": id, "sub": id, "aud": w.URL, "jti": rand.Text(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		})
+		a := w.Post(t, "/oauth2/token", url.Values{
+			"grant_type": {"client_credentials"}, "client_assertion": {assertion}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		})
+		if a.Status != status {
+			t.Errorf("%s: %v", alg, a)
+		}
+	}
+}
