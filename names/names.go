@@ -107,7 +107,7 @@ func ParseLogin(login string) (string, error) {
 	case mixesScripts(local):
 		return "", keyporter.InvalidField("login", "The login name mixes letters from several alphabets, some of which look alike. Use one alphabet.")
 	case !domainPattern.MatchString(domain):
-		return "", keyporter.InvalidField("login", "The part after the @ isn’t a domain. Write one with other letters in ASCII, such as xn--bcher-kva.example.")
+		return "", keyporter.InvalidField("login", "The part after the @ isn’t a domain in ASCII. For example, write xn--bcher-kva.example for bücher.example.")
 	}
 	return login, nil
 }

@@ -19,6 +19,9 @@ func (s *server) clientCredentials(ctx context.Context, req tokenRequest) (token
 		return tokenResponse{}, err
 	}
 	scopes = slices.DeleteFunc(scopes, keyporter.IsOpenIDScope) // they are about a user, and this token has none
+	if len(scopes) == 0 && len(req.scopes) > 0 {
+		return tokenResponse{}, web.OAuthError{Code: invalidScope, Description: "None of these scopes is for an app that acts for itself."}
+	}
 	key, err := s.useProof(ctx, req.proof, "")
 	if err != nil {
 		return tokenResponse{}, err

@@ -54,12 +54,11 @@ type confirmation struct {
 // accessJWT returns an access token that APIs can check themselves, with our public keys. Everyone
 // who asks Keyporter about it gets the same answer as about any other access token: all of them are
 // found by the hash of their text, so nothing here ever reads one.
-func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access keyporter.AccessToken, seconds int) (string, error) {
-	now := s.Grants.Now()
+func (s *server) accessJWT(ctx context.Context, grant keyporter.Grant, access keyporter.AccessToken) (string, error) {
 	claims := accessClaims{
 		Claims: jwt.Claims{
 			Issuer: s.Issuer, Subject: string(grant.UserID), Audience: access.Resources, ID: string(access.ID),
-			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Duration(seconds) * time.Second)),
+			IssuedAt: jwt.NewNumericDate(access.CreatedAt), Expiry: jwt.NewNumericDate(access.ExpiresAt),
 		},
 		ClientID: string(grant.AppID), Organization: grant.OrganizationID, Scope: strings.Join(access.Scopes, " "),
 	}

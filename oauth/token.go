@@ -143,8 +143,9 @@ func usedMeanwhile() web.OAuthError {
 // tokens creates an access token under a grant, and an ID token if the app asks who the user
 // is. It stores nothing, so an error here doesn't use up the code.
 func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.Grant, access keyporter.AccessToken, kept grantRequest) (tokenResponse, grants.NewAccessToken, error) {
-	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(s.Grants.Now())) // no token outlives its grant
-	access.ID, access.KeyHash = keyporter.NewID(s.Grants.Now()), grant.KeyHash
+	now := s.Grants.Now()
+	life := min(s.Grants.AccessTokenLifetime(), grant.EndsAt.Sub(now).Round(time.Second)) // no token outlives its grant
+	access.ID, access.KeyHash, access.CreatedAt, access.ExpiresAt = keyporter.NewID(now), grant.KeyHash, now, now.Add(life)
 	out := tokenResponse{TokenType: "Bearer", ExpiresIn: max(1, int(life/time.Second)), Scope: strings.Join(access.Scopes, " ")}
 	if access.KeyHash != "" {
 		out.TokenType = "DPoP"
@@ -152,7 +153,7 @@ func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.G
 	var err error
 	if out.AccessToken = keyporter.NewSecret(keyporter.SecretAccessToken).Reveal(); req.app.JWT {
 		if err = s.mayCall(ctx, grant, access); err == nil {
-			out.AccessToken, err = s.accessJWT(ctx, grant, access, out.ExpiresIn)
+			out.AccessToken, err = s.accessJWT(ctx, grant, access)
 		}
 		if err == nil && !keyporter.IsAccessToken(out.AccessToken) {
 			err = web.OAuthError{Code: invalidScope, Description: "The JWT would be too long. Ask for fewer scopes."}
@@ -161,7 +162,9 @@ func (s *server) tokens(ctx context.Context, req tokenRequest, grant keyporter.G
 	if err == nil && grant.UserID != "" && slices.Contains(access.Scopes, "openid") {
 		out.IDToken, err = s.idToken(ctx, &req.app, grant, kept)
 	}
-	return out, grants.NewAccessToken{ID: access.ID, Scopes: access.Scopes, Resources: access.Resources, Secret: out.AccessToken}, err
+	return out, grants.NewAccessToken{
+		ID: access.ID, Scopes: access.Scopes, Resources: access.Resources, Secret: out.AccessToken, CreatedAt: access.CreatedAt, ExpiresAt: access.ExpiresAt,
+	}, err
 }
 
 // mayCall refuses a JWT that opens APIs if a check would refuse a token in its place. One

@@ -19,6 +19,8 @@ type NewAccessToken struct {
 	Scopes    []string
 	Resources []string
 	Secret    string // or the whole JWT
+	CreatedAt time.Time
+	ExpiresAt time.Time
 }
 
 // issue writes an access token under a grant, bound to its key.
@@ -32,10 +34,8 @@ func (g *Grants) issue(ctx context.Context, tx *store.Tx, from Caller, under key
 
 // row returns the access token as it is stored. No token outlives its grant.
 func (g *Grants) row(under keyporter.Grant, t NewAccessToken) keyporter.AccessToken {
-	now := g.now()
 	row := keyporter.AccessToken{
-		ID: t.ID, GrantID: under.ID, Scopes: t.Scopes, Resources: t.Resources, KeyHash: under.KeyHash,
-		CreatedAt: now, ExpiresAt: now.Add(g.lives.AccessToken),
+		ID: t.ID, GrantID: under.ID, Scopes: t.Scopes, Resources: t.Resources, KeyHash: under.KeyHash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 	if row.ExpiresAt.After(under.EndsAt) {
 		row.ExpiresAt = under.EndsAt

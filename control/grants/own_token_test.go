@@ -23,7 +23,7 @@ func TestAnAppsOwnGrants(t *testing.T) {
 		issue := func(own keyporter.Grant) keyporter.Grant {
 			own.AppID = app.ID
 			secret := keyporter.NewSecret(keyporter.SecretAccessToken)
-			if err := n.Grants.IssueOwnToken(t.Context(), grants.Caller{}, own, grants.NewAccessToken{ID: keyporter.NewID(time.Now()), Scopes: own.Scopes, Resources: own.Resources, Secret: secret.Reveal()}); err != nil {
+			if err := n.Grants.IssueOwnToken(t.Context(), grants.Caller{}, own, grants.NewAccessToken{ID: keyporter.NewID(time.Now()), CreatedAt: n.Clock.Now(), ExpiresAt: n.Clock.Now().Add(n.Grants.AccessTokenLifetime()), Scopes: own.Scopes, Resources: own.Resources, Secret: secret.Reveal()}); err != nil {
 				t.Error(err)
 				return own
 			}
