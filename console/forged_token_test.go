@@ -143,6 +143,17 @@ func (token *idToken) sign(t *testing.T) string {
 	return text
 }
 
+// wantDistrusted signs in at a provider, as far as its answers lead, and requires one not to be trusted.
+func (p *identityProvider) wantDistrusted(t *testing.T, s *site, u keyporter.User) {
+	t.Helper()
+	v := s.nobody(t)
+	page := v.post("/sign-in/provider", "login", u.Login)
+	if strings.Contains(page.body, "http-equiv") {
+		page = v.get(p.signIn(t, page))
+	}
+	page.want(t, 403, "an answer we can’t trust")
+}
+
 // TestAProviderCannotRedirectUs has each of a provider's endpoints redirect to another address,
 // which must not see a code or the client's secret.
 func TestAProviderCannotRedirectUs(t *testing.T) {
@@ -163,12 +174,7 @@ func TestAProviderCannotRedirectUs(t *testing.T) {
 			}
 			return true
 		}
-		v := s.nobody(t)
-		page := v.post("/sign-in/provider", "login", ada.Login)
-		if strings.Contains(page.body, "http-equiv") {
-			page = v.get(op.signIn(t, page))
-		}
-		page.want(t, 403, "an answer we can’t trust")
+		op.wantDistrusted(t, s, ada)
 		if !redirected || followed > 0 {
 			t.Errorf("%s: redirected %v, followed %d times", endpoint, redirected, followed)
 		}
@@ -321,12 +327,7 @@ func TestAProviderCannotFillOurMemory(t *testing.T) {
 			}
 			return true
 		}
-		v := s.nobody(t)
-		page := v.post("/sign-in/provider", "login", ada.Login)
-		if strings.Contains(page.body, "http-equiv") {
-			page = v.get(op.signIn(t, page))
-		}
-		page.want(t, 403, "an answer we can’t trust")
+		op.wantDistrusted(t, s, ada)
 		if n := sent.Load(); n == 0 || n > 1<<25 { // what is sent but not read stays in the network's buffers
 			t.Errorf("%s: we took %d bytes", endpoint, n)
 		}

@@ -67,8 +67,7 @@ func (p *providers) find(ctx context.Context, issuer string) (discovered, error)
 	return known, nil
 }
 
-// maxProviderAnswer limits the body of a provider's answer. Discovery documents, keys and tokens are
-// a few kilobytes.
+// The limits of a provider's answer, in bytes. Discovery documents, keys, and tokens are a few kilobytes.
 const (
 	maxProviderAnswer = 1 << 20
 	maxProviderHeader = 64 << 10
@@ -87,7 +86,7 @@ func providerClient(issuer string) (*http.Client, error) {
 }
 
 // providerTransport sends requests to a provider. An operator chose its issuer, which may be in a
-// private network. The other addresses come out of the provider's metadata: on another host, they
+// private network. The other addresses come out of the provider's metadata: of another origin, they
 // must be public, or the provider could have us call what only we can reach.
 type providerTransport struct {
 	issuer      *url.URL

@@ -174,16 +174,9 @@ func TestTheSameCodeTwiceAtOnce(t *testing.T) {
 func TestOneValidatorForRegisteredApps(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &small.PublicKey}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, key := rsaKey(t, 1024)
 	for text, status := range map[string]int{
-		`"token_endpoint_auth_method":"private_key_jwt","jwks":` + string(key):                              400,
+		`"token_endpoint_auth_method":"private_key_jwt","jwks":` + key:                                      400,
 		`"token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}`:     400,
 		`"token_endpoint_auth_method":"private_key_jwt","jwks":null`:                                        400,
 		`"token_endpoint_auth_method":"none","jwks":null`:                                                   201,
@@ -287,15 +280,8 @@ func TestAProxyRepeatsARequestAtOnce(t *testing.T) {
 func TestASmallKeyOfAnEarlierReleaseDoesNotCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
-	small, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &small.PublicKey}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.app(keyporter.App{ID: "small", Authentication: keyporter.AppKey, OwnTokens: true, Keys: string(keys)})
+	small, keys := rsaKey(t, 1024)
+	w.app(keyporter.App{ID: "small", Authentication: keyporter.AppKey, OwnTokens: true, Keys: keys})
 	assertion := keyportertest.SignProof(t, jose.SigningKey{Algorithm: jose.RS256, Key: small}, (&jose.SignerOptions{}).WithType("JWT"), map[string]any{
 		"iss": "small", "sub": "small", "aud": w.URL, "jti": rand.Text(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
 	})
@@ -309,15 +295,8 @@ func TestASmallKeyOfAnEarlierReleaseDoesNotCount(t *testing.T) {
 func TestAnAppSignsWithTheAlgorithmItRegistered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t), func(c *keyportertest.DoorsForApps) { c.Register = true })
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	made := w.send(t, "POST", "/oauth2/register", "", `{"client_name":"Tool","grant_types":["client_credentials"],"token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_signing_alg":"PS256","jwks":`+string(keys)+`}`)
+	key, keys := rsaKey(t, 2048)
+	made := w.send(t, "POST", "/oauth2/register", "", `{"client_name":"Tool","grant_types":["client_credentials"],"token_endpoint_auth_method":"private_key_jwt","token_endpoint_auth_signing_alg":"PS256","jwks":`+keys+`}`)
 	id := made.Text("client_id")
 	w.SetAppState(t, keyporter.ID(id), keyporter.AppActive)
 	for alg, status := range map[jose.SignatureAlgorithm]int{jose.PS256: http.StatusOK, jose.RS256: http.StatusUnauthorized} {
@@ -331,4 +310,18 @@ func TestAnAppSignsWithTheAlgorithmItRegistered(t *testing.T) {
 			t.Errorf("%s: %v", alg, a)
 		}
 	}
+}
+
+// rsaKey returns a key of so many bits, and the set that an app registers of it.
+func rsaKey(t testing.TB, bits int) (key *rsa.PrivateKey, set string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, string(text)
 }
