@@ -98,8 +98,8 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 }
 
 // EnableUser lets a user sign in and their tokens work. If the user is active already,
-// nothing changes. Someone with power over others takes a fresh sign-in. If the domain of their login has become another organization's, the error is
-// a Conflict.
+// nothing changes. Enabling someone with power over others takes a fresh sign-in. If the domain of
+// their login has become another organization's, the error is a Conflict.
 func (c *Control) EnableUser(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeUser(ctx, actor, id, func(tx *store.Tx, p *plan) (keyporter.Event, error) {
 		h := p.holders[0]

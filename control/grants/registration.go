@@ -77,8 +77,10 @@ func (g *Grants) RegisteredApp(ctx context.Context, id keyporter.ID, token strin
 	return a, missing(err, "app")
 }
 
-// UpdateRegisteredApp changes what an app registered about itself. It has to be approved again, because the operator approved something else. If the app is suspended, the error is
-// Forbidden: resuming it would otherwise let something work that nobody approved.
+// UpdateRegisteredApp changes what an app registered about itself. It has to be approved again,
+// because the operator approved something else. If the app is suspended, the error is Forbidden:
+// resuming it would otherwise let something work that nobody approved. If it changes too often, it is
+// TooMany.
 func (g *Grants) UpdateRegisteredApp(ctx context.Context, from Caller, was, a keyporter.App) (keyporter.App, error) {
 	if was.State == keyporter.AppSuspended {
 		return a, keyporter.Refuse(keyporter.Forbidden, "This app is suspended. It can’t change its registration until it is resumed.")
