@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -49,6 +50,10 @@ type Config struct {
 	LogFormat string `yaml:"log_format"`
 	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
 	KeyFile string `yaml:"key_file"`
+	// StopSeconds is how long stopping may take, from the signal to the end of the program. Calls that run then have all of it but the last two seconds, or the last quarter if that is less, to end. Default: 15.
+	StopSeconds int `yaml:"stop_seconds"`
+	// StopDelaySeconds is how long, of stop_seconds, Keyporter keeps accepting calls while /healthz already answers 503, so that a load balancer notices and sends calls elsewhere. Default: 0.
+	StopDelaySeconds int `yaml:"stop_delay_seconds"`
 	// AccessTokenMinutes is how long access tokens work. Default: 60.
 	AccessTokenMinutes int `yaml:"access_token_minutes"`
 	// RefreshIdleDays is how many days an unused refresh token works. Default: 30.
@@ -80,6 +85,7 @@ func (c Config) withDefaults() Config {
 			*s.field = s.value
 		}
 	}
+	c.StopSeconds = cmp.Or(c.StopSeconds, defaultStop)
 	switch {
 	case len(c.TrustedProxies) == 0:
 		c.TrustedProxies = []string{"127.0.0.1", "::1"}
@@ -115,6 +121,7 @@ func (c Config) Validate() error {
 	bad(c.CacheSize < 0, "cache_size: %d is negative", c.CacheSize)
 	bad(new(slog.LevelVar).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level: %q must be debug, info, warn, or error", c.LogLevel)
 	bad(c.LogFormat != "text" && c.LogFormat != "json", "log_format: %q must be text or json", c.LogFormat)
+	faults = append(faults, c.validateStop()...)
 	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
 	faults = append(faults, c.validateGateways()...)

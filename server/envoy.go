@@ -64,6 +64,6 @@ func (e *envoy) stop(ctx context.Context) {
 	select {
 	case <-stopped:
 	case <-ctx.Done():
-		e.grpc.Stop()
+		go e.grpc.Stop() // may wait for clients that connected and sent nothing
 	}
 }

@@ -34,7 +34,7 @@ func (s *Server) doorsForApps(cfg Config, sealer *seal.Sealer, proxies web.Proxi
 		Gateways: len(cfg.Gateways) > 0, FaultPage: pages.AppFault,
 	})
 	asks = introspection.New(introspection.Config{
-		Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Log: s.log, Issuer: issuer, Gateways: cfg.gateways(), Stopping: s.stopping,
+		Grants: s.grants, Checker: s.Checker, Usage: s.Usage, Log: s.log, Issuer: issuer, Gateways: cfg.gateways(), Stopping: s.stop.streams,
 	})
 	return server, asks
 }

@@ -51,8 +51,7 @@ type Server struct {
 	secure  bool
 	log     *slog.Logger
 
-	stopping chan struct{} // closed when Stop begins, to end streams that would otherwise go on forever
-
+	stop   *stop
 	cancel context.CancelFunc // ends the jobs
 	jobs   sync.WaitGroup
 	failed chan error
@@ -70,7 +69,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: log, stopping: make(chan struct{}), failed: make(chan error, 2), cancel: func() {}}
+	s := &Server{log: log, stop: newStop(cfg), failed: make(chan error, 2), cancel: func() {}}
 	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
 		return nil, err
 	}
@@ -130,7 +129,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	}
 	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(web.WithRequestID(doors(apps, asks, pages)))))
 	s.http.TLSConfig = tlsConfig
-	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
+	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stop.streams) }))
 	s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig)
 	return err
 }
@@ -181,7 +180,8 @@ func example(apis []verify.API) string {
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           logPanics(s.log, h),
+		Handler:           s.stop.count(logPanics(s.log, h)),
+		BaseContext:       func(net.Listener) context.Context { return s.stop.calls },
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -212,8 +212,13 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	})
 }
 
-// health responds with 200 while calls can be checked, and with 503 while they can't.
+// health responds with 200 while calls can be checked, and with 503 while they can't, and when
+// this node is about to stop.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if s.stop.begun.Load() {
+		web.WriteProblem(w, web.Problem{Status: http.StatusServiceUnavailable, Detail: "This Keyporter is stopping."})
+		return
+	}
 	if err := s.db.Ping(r.Context()); err != nil {
 		web.WriteProblem(w, web.Problem{Status: http.StatusServiceUnavailable, Detail: "The database can't be reached."})
 		return
@@ -277,18 +282,3 @@ func (s *Server) Statements() int64 { return s.db.Statements() }
 
 // Failed returns a channel that receives an error if serving ends without Stop.
 func (s *Server) Failed() <-chan error { return s.failed }
-
-// Stop lets the calls in progress finish, for as long as ctx allows, writes the last counts,
-// and closes the database.
-func (s *Server) Stop(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	s.envoy.stop(ctx)
-	s.gateway.Close()
-	s.soap.Close()
-	s.cancel()
-	s.jobs.Wait()
-	return errors.Join(err, s.db.Close())
-}

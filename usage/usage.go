@@ -50,21 +50,16 @@ func New(db *store.DB, now func() time.Time) *Usage {
 	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, shared: map[keyporter.ID]*Meter{}, maxFresh: maxFresh}
 }
 
-// Run writes the counts every ten seconds until ctx ends, and then the last of them.
+// Run writes the counts every ten seconds until ctx ends. Flush writes what is left then.
 func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Silence)
-			defer cancel()
-			if err := u.Flush(last); err != nil {
-				log.Warn("can't write the last counts", "error", err)
-			}
 			return
 		case <-tick.C:
-			if err := u.Flush(ctx); err != nil {
+			if err := u.Flush(ctx); err != nil && ctx.Err() == nil {
 				log.Warn("can't write counts", "error", err)
 			}
 		}

@@ -83,8 +83,9 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer stop()
 	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream), Scopes: esignScopes()}
+	serveOn(cfg.Logger())
 	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	info, err := d.fill(ctx)
 	if err == nil {
@@ -102,7 +103,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 	if err == nil {
 		err = wait(ctx, d.srv)
 	}
-	return finish(d.srv, err)
+	return finish(ctx, d.srv, err)
 }
 
 // writeConfig writes what the other commands need to know about the demo next to its database.

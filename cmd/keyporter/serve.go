@@ -1,19 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/server"
 )
-
-// stopTime is how long running calls may take to finish when the program is stopped.
-const stopTime = 15 * time.Second
 
 func serveCommand() *cobra.Command {
 	var s settings
@@ -38,14 +36,15 @@ operator create an account. Every setting is described in docs/reference/configu
 }
 
 func serve(cmd *cobra.Command, cfg server.Config) error {
-	log := cfg.Logger()
-	srv, err := server.Start(cmd.Context(), cfg, log, nil)
+	ctx, log := cmd.Context(), cfg.Logger()
+	serveOn(log)
+	srv, err := server.Start(ctx, cfg, log, nil)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintln(out, "Keyporter is ready at", srv.URL())
-	code, err := srv.Control.SetupCode(cmd.Context(), keyporter.Command())
+	code, err := srv.Control.SetupCode(ctx, keyporter.Command())
 	if err == nil && code != "" {
 		base := strings.TrimSuffix(cfg.Address, "/")
 		if base == "" {
@@ -54,9 +53,9 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 		fmt.Fprintf(out, "\nThis Keyporter has no operator yet. Create the operator's account here; the link works once, until tomorrow:\n\n  %s/setup/%s\n\n", base, code)
 	}
 	if err == nil {
-		err = wait(cmd.Context(), srv)
+		err = wait(ctx, srv)
 	}
-	return finish(srv, err)
+	return finish(ctx, srv, err)
 }
 
 // wait returns when the program should stop, or serving has ended.
@@ -70,11 +69,15 @@ func wait(ctx context.Context, srv *server.Server) error {
 }
 
 // finish stops the server, and returns err or what went wrong while stopping.
-func finish(srv *server.Server, err error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	if stopErr := srv.Stop(ctx); err == nil {
-		err = stopErr
+func finish(ctx context.Context, srv *server.Server, err error) error {
+	stopErr := srv.Stop(context.WithoutCancel(ctx))
+	return unlessStopped(ctx, cmp.Or(err, stopErr))
+}
+
+// unlessStopped returns err, or nil if it is only that the program was stopped before it was ready.
+func unlessStopped(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
 	}
 	return err
 }

@@ -1,0 +1,424 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
+)
+
+// process is the program, serving in a process of its own.
+type process struct {
+	*exec.Cmd
+
+	URL   string
+	out   *os.File // what it prints
+	log   string   // path of what it logs
+	ended chan struct{}
+}
+
+// startProcess runs the program until the test ends, and returns when it is ready. If piped, it logs
+// to where it prints.
+func startProcess(t *testing.T, piped bool, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command("keyporter", args...), log: filepath.Join(t.TempDir(), "log"), ended: make(chan struct{})}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.out, p.Stdout, p.Stderr = r, w, log
+	if piped {
+		p.Stderr = w
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Close(), log.Close()
+	go func() {
+		_ = p.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		<-p.ended
+		_ = r.Close()
+		if t.Failed() {
+			t.Log(p.logged())
+		}
+	})
+	for lines := bufio.NewScanner(r); p.URL == ""; {
+		if !lines.Scan() {
+			t.Fatal("the program ended before it was ready: " + p.logged())
+		}
+		_, p.URL, _ = strings.Cut(lines.Text(), "ready at ")
+	}
+	return p
+}
+
+// serveWith runs the program with these settings.
+func serveWith(t *testing.T, settings map[string]any) *process {
+	t.Helper()
+	settings["listen"] = "127.0.0.1:0"
+	key := sha256.Sum256([]byte("keyportertest")) // see keyportertest.Sealer
+	settings["key_file"] = writeFile(t, "keys", base64.StdEncoding.EncodeToString(key[:]))
+	text, err := json.Marshal(settings) // which is also YAML
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startProcess(t, false, "serve", "--config", writeFile(t, "keyporter.yaml", string(text)))
+}
+
+func writeFile(t *testing.T, name, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (p *process) logged() string {
+	text, _ := os.ReadFile(p.log)
+	return string(text)
+}
+
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		t.Error(err)
+	}
+}
+
+// status waits for the end of the program and returns its exit status.
+func (p *process) status(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(time.Minute):
+		t.Fatal("the program doesn't end")
+	}
+	return p.ProcessState.ExitCode()
+}
+
+func (p *process) get(t *testing.T, path string, headers ...string) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return (&http.Client{Transport: &http.Transport{}}).Do(req) // with a connection of its own
+}
+
+// slowAPI is an API whose answers end when the test does: at /shop/silent, not even the beginning
+// arrives. At /shop/wait, it answers once the channel is closed.
+func slowAPI(t *testing.T, release <-chan struct{}) (apis []map[string]any, calls chan string) {
+	t.Helper()
+	calls = make(chan string, 10)
+	end := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/shop/stream":
+			_, _ = io.WriteString(w, "first\n")
+			_ = http.NewResponseController(w).Flush()
+		case "/shop/socket":
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+				defer func() { _ = conn.Close() }()
+			}
+		}
+		calls <- r.URL.Path
+		switch r.URL.Path {
+		case "/shop/wait":
+			<-release
+		case "/shop/silent", "/shop/stream", "/shop/socket":
+			<-end
+		}
+	}))
+	t.Cleanup(s.Close)
+	t.Cleanup(func() { close(end) })
+	return []map[string]any{{"name": "shop", "upstream": s.URL, "routes": []map[string]any{{"path": "/shop/{rest...}"}}}}, calls
+}
+
+// TestStoppingEndsEverythingInTime stops the program while calls run that would never end.
+func TestStoppingEndsEverythingInTime(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		n := keyportertest.NewNode(t, database)
+		token, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
+		gateway := keyporter.NewSecret(keyporter.SecretGateway)
+		hash := gateway.Hash()
+		apis, calls := slowAPI(t, nil)
+		envoy := keyportertest.FreeAddress(t)
+		p := serveWith(t, map[string]any{
+			"database": database, "stop_seconds": 4, "apis": apis, "envoy_listen": envoy,
+			"gateways": []map[string]any{{"name": "in front", "secret_sha256": hex.EncodeToString(hash[:])}},
+		})
+		res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal())
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatal(res, err)
+		}
+		<-calls
+		watched, err := p.get(t, "/oauth2/introspect/changes", "Authorization", "Bearer "+gateway.Reveal())
+		if err != nil || watched.StatusCode != http.StatusOK {
+			t.Fatal(watched, err)
+		}
+		stream, err := p.get(t, "/shop/stream", "ApiToken", secret.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, err := p.get(t, "/shop/socket", "ApiToken", secret.Reveal(), "Connection", "Upgrade", "Upgrade", "websocket")
+		if err != nil || socket.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(socket, err)
+		}
+		silent := make(chan error, 1)
+		go func() {
+			res, err := p.get(t, "/shop/silent", "ApiToken", secret.Reveal())
+			if err == nil {
+				t.Errorf("a call that was never answered got %s", res.Status)
+			}
+			silent <- err
+		}()
+		for range 3 {
+			<-calls
+		}
+		if conn, err := net.Dial("tcp", envoy); err != nil { // and says nothing
+			t.Error(err)
+		} else {
+			defer func() { _ = conn.Close() }()
+		}
+
+		begun := time.Now()
+		p.signal(t, syscall.SIGTERM)
+		keyportertest.Eventually(t, "the counts are written", func() bool {
+			_, tokens, err := n.Control.TokensOf(t.Context(), keyporter.Command(), token.OwnerID, keyporter.UserToken, "")
+			return err == nil && tokens[0].Use.Allowed == 4
+		})
+		if _, err := io.Copy(io.Discard, watched.Body); err != nil {
+			t.Errorf("the stream of changes was broken off: %v", err)
+		}
+		select {
+		case <-p.ended:
+			t.Error("the counts were written at the end, or calls weren't allowed to finish")
+		default:
+		}
+		if status := p.status(t); status != 0 {
+			t.Errorf("the exit status is %d", status)
+		}
+		t.Logf("stopped within %v of 4 s", time.Since(begun))
+		if _, err := io.Copy(io.Discard, stream.Body); err == nil {
+			t.Error("a stream that was cut off looks complete")
+		}
+		<-silent
+		log := p.logged()
+		if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "ended the calls that were still running") || !strings.Contains(log, "calls=3") || strings.Contains(log, "level=ERROR") {
+			t.Error("the log doesn't just say that three calls were ended")
+		}
+	})
+}
+
+// TestStoppingLetsCallsFinish stops the program behind a balancer that asks whether it is healthy.
+func TestStoppingLetsCallsFinish(t *testing.T) {
+	t.Parallel()
+	database := keyportertest.Database(t)
+	n := keyportertest.NewNode(t, database)
+	_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
+	release := make(chan struct{})
+	apis, calls := slowAPI(t, release)
+	p := serveWith(t, map[string]any{"database": database, "stop_seconds": 60, "stop_delay_seconds": 1, "apis": apis})
+	finished := make(chan *http.Response, 1)
+	go func() {
+		res, err := p.get(t, "/shop/wait", "ApiToken", secret.Reveal())
+		if err != nil {
+			t.Errorf("a call was cut off: %v", err)
+		}
+		finished <- res
+	}()
+	<-calls
+	p.signal(t, os.Interrupt)
+	keyportertest.Eventually(t, "/healthz says that it stops", func() bool {
+		res, err := p.get(t, "/healthz")
+		return err == nil && res.StatusCode == http.StatusServiceUnavailable && res.Close
+	})
+	if res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK || !res.Close {
+		t.Errorf("during the delay, a call gets %v, %v", res, err)
+	}
+	keyportertest.Eventually(t, "it doesn't listen anymore", func() bool {
+		_, err := p.get(t, "/healthz")
+		return err != nil
+	})
+	close(release)
+	if res := <-finished; res == nil || res.StatusCode != http.StatusOK || !res.Close {
+		t.Errorf("the last call got %v", res)
+	}
+	if status := p.status(t); status != 0 || strings.Contains(p.logged(), "level=WARN") {
+		t.Errorf("the exit status is %d", status)
+	}
+}
+
+// TestStoppingWithoutADatabase stops the program when the last counts can't be written.
+func TestStoppingWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	stopsInTime := func(t *testing.T, n *keyportertest.Node, settings map[string]any, breakIt func(stopped func())) {
+		t.Helper()
+		_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
+		apis, _ := slowAPI(t, nil)
+		settings["stop_seconds"], settings["apis"] = 2, apis
+		p := serveWith(t, settings)
+		if res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK {
+			t.Fatal(res, err)
+		}
+		breakIt(func() {
+			begun := time.Now()
+			p.signal(t, syscall.SIGTERM)
+			if status := p.status(t); status != 0 || !strings.Contains(p.logged(), "can't write the counts") {
+				t.Errorf("the exit status is %d", status)
+			}
+			t.Logf("stopped within %v of 2 s", time.Since(begun))
+		})
+	}
+	t.Run("a locked SQLite file", func(t *testing.T) {
+		t.Parallel()
+		path := keyportertest.SQLite(t)
+		n := keyportertest.NewNode(t, path)
+		stopsInTime(t, n, map[string]any{"database": path}, func(stopped func()) { n.WhileWriting(t, stopped) })
+	})
+	t.Run("a silent PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server := postgres.Start(t)
+		near := server.Empty(t)
+		cfg, err := pgx.ParseConfig(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := keyportertest.NewLine(t, "unix", server.Socket())
+		far := fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", line.Address, cfg.Database)
+		stopsInTime(t, keyportertest.NewNode(t, near), map[string]any{"database": far}, func(stopped func()) {
+			line.Mute()
+			stopped()
+		})
+	})
+}
+
+// TestASecondSignalEndsTheProgramAtOnce has a call that would keep it from ending for a minute.
+func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(second.String(), func(t *testing.T) {
+			t.Parallel()
+			path := keyportertest.SQLite(t)
+			n := keyportertest.NewNode(t, path)
+			_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
+			apis, calls := slowAPI(t, nil)
+			p := serveWith(t, map[string]any{"database": path, "stop_seconds": 3600, "apis": apis})
+			go func() { _, _ = p.get(t, "/shop/silent", "ApiToken", secret.Reveal()) }()
+			<-calls
+			p.signal(t, syscall.SIGTERM)
+			keyportertest.Eventually(t, "stopping has begun", func() bool { return strings.Contains(p.logged(), "stopping") })
+			p.signal(t, second)
+			if status := p.status(t); status != 128+int(second) {
+				t.Errorf("the exit status is %d", status)
+			}
+		})
+	}
+}
+
+// TestNothingButSignalsToStopEndsTheProgram closes its terminal, so to speak.
+func TestNothingButSignalsToStopEndsTheProgram(t *testing.T) {
+	t.Parallel()
+	answers := func(t *testing.T, p *process) {
+		t.Helper()
+		if res, err := p.get(t, "/healthz"); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("/healthz: %v, %v", res, err)
+		}
+	}
+	stops := func(t *testing.T, p *process) {
+		t.Helper()
+		p.signal(t, syscall.SIGTERM)
+		if status := p.status(t); status != 0 {
+			t.Errorf("the exit status is %d", status)
+		}
+	}
+	commands := map[string][]string{
+		"serve": {"serve", "--listen", "127.0.0.1:0", "--database"},
+		"demo":  {"demo", "--listen", "127.0.0.1:0", "--data"},
+	}
+	for name, args := range commands {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := startProcess(t, false, append(args, filepath.Join(t.TempDir(), "data"))...)
+			p.signal(t, syscall.SIGHUP)
+			keyportertest.Eventually(t, "it says that SIGHUP changes nothing", func() bool { return strings.Contains(p.logged(), "SIGHUP changes nothing") })
+			answers(t, p)
+			stops(t, p)
+			if log := p.logged(); strings.Count(log, "SIGHUP") != 1 {
+				t.Error(log)
+			}
+		})
+		t.Run(name+" with nobody who reads", func(t *testing.T) {
+			t.Parallel()
+			p := startProcess(t, true, append(args, filepath.Join(t.TempDir(), "data"))...)
+			_ = p.out.Close()
+			p.signal(t, syscall.SIGHUP) // a line that nobody reads
+			answers(t, p)
+			stops(t, p)
+		})
+	}
+}
+
+// TestAHangupDoesNotCutACommandShort hangs up while a command waits for the rest of its input.
+func TestAHangupDoesNotCutACommandShort(t *testing.T) {
+	t.Parallel()
+	path, input := keyportertest.SQLite(t), filepath.Join(t.TempDir(), "tokens.csv")
+	n := keyportertest.NewNode(t, path)
+	keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	if err := syscall.Mkfifo(input, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("keyporter", "token", "import", "--database", path, input)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(input, os.O_WRONLY, 0) // when the command opens it
+	if err == nil {
+		err = cmd.Process.Signal(syscall.SIGHUP)
+	}
+	if err == nil {
+		_, err = io.WriteString(file, "login,name,token\nada@acme.example,Export,0123456789abcdef0123456789abcdef\n")
+		_ = file.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
