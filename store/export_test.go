@@ -60,3 +60,8 @@ func (tx *Tx) ForgetOpener(ctx context.Context, hash keyporter.SecretHash) error
 	_, err := tx.exec(ctx, `UPDATE sessions SET opened_by = '' WHERE hash = $1`, hash[:])
 	return err
 }
+
+// Int runs a query for one number.
+func (db *DB) Int(ctx context.Context, query string, args ...any) (int, error) {
+	return one(ctx, db.q, scanInt, query, args...)
+}

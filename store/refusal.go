@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -15,16 +14,14 @@ import (
 // It drops refusals of credentials that have been deleted since, and of apps of the whole
 // instance that acted for themselves.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	organizations := map[keyporter.ID]keyporter.ID{}
-	for some := range slices.Chunk(calls, 25) {
-		if err := tx.insertRefusals(ctx, some); err != nil {
-			return fmt.Errorf("insert refusals: %w", explain(err))
-		}
+	if err := tx.insertRefusals(ctx, calls); err != nil {
+		return fmt.Errorf("insert refusals: %w", explain(err))
 	}
+	organizations := map[keyporter.ID]keyporter.ID{}
 	for _, c := range calls {
 		organizations[c.CredentialID] = c.OrganizationID
 	}
-	for _, credential := range slices.Sorted(maps.Keys(organizations)) { // in order, so that two nodes doing this can't deadlock
+	for _, credential := range slices.Sorted(maps.Keys(organizations)) { // in order, as in AddUses
 		_, err := tx.exec(ctx, `
 			DELETE FROM credential_refusals
 			WHERE credential_id = $1
@@ -38,31 +35,26 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 	return nil
 }
 
-// insertRefusals writes refused calls in one statement.
 func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	types := []string{"TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
-	rows := make([]string, len(calls))
-	var args []any
-	for i, c := range calls {
-		values := make([]string, len(types))
-		for j, of := range types {
-			values[j] = fmt.Sprintf("CAST($%d AS %s)", len(args)+j+1, of)
+	types := []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
+	return eachValues(calls, types, func(c keyporter.RefusedCall) []any {
+		return []any{
+			c.CredentialID, keyporter.NewID(c.At), c.RequestID, millis(c.At),
+			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent,
 		}
-		rows[i] = "(" + strings.Join(values, ", ") + ")"
-		args = append(args, keyporter.NewID(c.At), c.RequestID, millis(c.At), c.CredentialID,
-			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent)
-	}
-	_, err := tx.exec(ctx, `
-		INSERT INTO credential_refusals (id, request_id, at, organization_id, credential_id,
-			reason, cause, method, path, version, login_name, address, agent)
-		SELECT column1, column2, column3, organization, column4,
-			column5, column6, column7, column8, column9, column10, column11, column12
-		FROM (SELECT v.*, coalesce(
-				(SELECT organization_id FROM tokens WHERE id = column4), (SELECT organization_id FROM connections WHERE id = column4),
-				(SELECT organization_id FROM apps WHERE id = column4)) AS organization
-			FROM (VALUES `+strings.Join(rows, ", ")+`) v) w
-		WHERE organization IS NOT NULL`, args...)
-	return err
+	}, func(values string, args []any) error {
+		_, err := tx.exec(ctx, `
+			INSERT INTO credential_refusals (credential_id, id, request_id, at,
+				reason, cause, method, path, version, login_name, address, agent, organization_id)
+			SELECT column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, organization
+			FROM (SELECT v.*, coalesce(
+					(SELECT organization_id FROM tokens WHERE id = column2), (SELECT organization_id FROM connections WHERE id = column2),
+					(SELECT organization_id FROM apps WHERE id = column2)) AS organization
+				FROM (VALUES `+values+`) v) w
+			WHERE organization IS NOT NULL
+			ORDER BY column1`, args...)
+		return err
+	})
 }
 
 const selectRefusal = `

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -23,56 +26,140 @@ const (
 	OtherClients = "(other clients)"
 )
 
-// credentials selects everything that calls are counted for.
-const credentials = `(SELECT id FROM tokens UNION ALL SELECT id FROM connections UNION ALL SELECT id FROM apps)`
-
-// AddUses adds batches to the counts. It drops the counts of tokens, connections and apps that
-// have been deleted since.
+// AddUses adds batches to the counts, in one order of tables and rows whatever the order of uses, so
+// that two nodes that count the same calls never wait for each other in a circle. It drops the counts
+// of tokens, connections and apps that have been deleted since. New clients get the places that are
+// left in the order of uses.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
-	for _, u := range uses {
-		if err := tx.addUse(ctx, u); err != nil {
-			return fmt.Errorf("add use of %s: %w", u.CredentialID, explain(err))
+	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins} {
+		if err := add(ctx, uses); err != nil {
+			return fmt.Errorf("add uses: %w", explain(err))
 		}
 	}
 	return nil
 }
 
-func (tx *Tx) addUse(ctx context.Context, u Use) error {
-	_, err := tx.exec(ctx, `
-		INSERT INTO credential_hours (credential_id, hour, allowed, refused)
-		SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM `+credentials+` c WHERE id = $1
-		ON CONFLICT (credential_id, hour) DO UPDATE
-		SET allowed = credential_hours.allowed + excluded.allowed, refused = credential_hours.refused + excluded.refused`,
-		u.CredentialID, millis(u.LastAt.Truncate(time.Hour)), u.Allowed, u.Refused)
+func (tx *Tx) addHours(ctx context.Context, uses []Use) error {
+	hours := merge(uses, func(u Use) [3]string {
+		return [3]string{string(u.CredentialID), strconv.FormatInt(millis(u.LastAt.Truncate(time.Hour)), 10)}
+	})
+	return eachValues(hours, []string{"TEXT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
+		return []any{u.CredentialID, millis(u.LastAt.Truncate(time.Hour)), u.Allowed, u.Refused}
+	}, func(values string, args []any) error {
+		_, err := tx.exec(ctx, `
+			INSERT INTO credential_hours (credential_id, hour, allowed, refused)
+			SELECT column2, column3, column4, column5
+			FROM (VALUES `+values+`) v
+			WHERE `+credentialExists+`
+			ORDER BY column1
+			ON CONFLICT (credential_id, hour) DO UPDATE
+			SET allowed = credential_hours.allowed + excluded.allowed, refused = credential_hours.refused + excluded.refused`, args...)
+		return err
+	})
+}
+
+// credentialExists is true of the rows of eachValues whose column2 is the ID of something that calls are counted for.
+const credentialExists = `coalesce((SELECT id FROM tokens WHERE id = column2), (SELECT id FROM connections WHERE id = column2),
+				(SELECT id FROM apps WHERE id = column2)) IS NOT NULL`
+
+// addClients is called after addHours, whose locks keep other transactions from giving the same places to other
+// clients. At the turn of an hour, a few more may be kept.
+func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
+	uses, err := tx.nameClients(ctx, uses)
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `
-		INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused)
-		SELECT t.id,
-			CASE WHEN (SELECT count(*) FROM credential_clients c WHERE c.credential_id = t.id AND c.agent <> $2) < $8
-				THEN CAST($2 AS TEXT) ELSE CAST($9 AS TEXT) END,
-			CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT)
-		FROM `+credentials+` t WHERE t.id = $1
-		ON CONFLICT (credential_id, agent) DO UPDATE
-		SET address = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.address ELSE excluded.address END,
-			version = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.version ELSE excluded.version END,
-			last_at = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.last_at ELSE excluded.last_at END,
-			allowed = credential_clients.allowed + excluded.allowed,
-			refused = credential_clients.refused + excluded.refused`,
-		u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, MaxClients, OtherClients)
-	if err != nil || u.ActedFor == "" || u.Allowed == 0 {
+	clients := merge(uses, func(u Use) [3]string { return [3]string{string(u.CredentialID), u.Agent} })
+	return eachValues(clients, []string{"TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
+		return []any{u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused}
+	}, func(values string, args []any) error {
+		_, err := tx.exec(ctx, `
+			INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused)
+			SELECT column2, column3, column4, column5, column6, column7, column8
+			FROM (VALUES `+values+`) v
+			WHERE `+credentialExists+`
+			ORDER BY column1
+			ON CONFLICT (credential_id, agent) DO UPDATE
+			SET address = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.address ELSE excluded.address END,
+				version = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.version ELSE excluded.version END,
+				last_at = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.last_at ELSE excluded.last_at END,
+				allowed = credential_clients.allowed + excluded.allowed,
+				refused = credential_clients.refused + excluded.refused`, args...)
 		return err
+	})
+}
+
+// nameClients returns the uses with OtherClients in the place of clients that there is no room for.
+func (tx *Tx) nameClients(ctx context.Context, uses []Use) ([]Use, error) {
+	known := map[keyporter.ID]map[string]bool{}
+	for _, u := range uses {
+		known[u.CredentialID] = map[string]bool{}
 	}
-	_, err = tx.exec(ctx, `
-		INSERT INTO token_logins (token_id, login, version, last_at, calls)
-		SELECT id, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS BIGINT) FROM tokens t
-		WHERE id = $1 AND EXISTS (SELECT 1 FROM users u WHERE u.login_key = $6 AND u.organization_id = t.organization_id)
-		ON CONFLICT (token_id, login, version) DO UPDATE
-		SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
-			calls = token_logins.calls + excluded.calls`,
-		u.CredentialID, u.ActedFor, u.Version, millis(u.LastAt), u.Allowed, names.Key(u.ActedFor))
-	return err
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(known)), maxValues) {
+		stored, err := listByID(ctx, tx.q, scanKnownClient, `SELECT credential_id, agent FROM credential_clients WHERE credential_id IN ($ids) ORDER BY credential_id, agent`, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range stored {
+			known[c.credential][c.value] = c.value != OtherClients
+		}
+	}
+	uses = slices.Clone(uses)
+	for i, u := range uses {
+		agents := known[u.CredentialID]
+		delete(agents, OtherClients)
+		if !agents[u.Agent] && len(agents) >= MaxClients {
+			uses[i].Agent = OtherClients
+			continue
+		}
+		agents[u.Agent] = true
+	}
+	return uses, nil
+}
+
+func scanKnownClient(row scanner) (c counts[string], err error) {
+	err = row.Scan(&c.credential, &c.value)
+	return c, err
+}
+
+func (tx *Tx) addLogins(ctx context.Context, uses []Use) error {
+	acted := slices.DeleteFunc(slices.Clone(uses), func(u Use) bool { return u.ActedFor == "" || u.Allowed == 0 })
+	logins := merge(acted, func(u Use) [3]string { return [3]string{string(u.CredentialID), u.ActedFor, u.Version} })
+	return eachValues(logins, []string{"TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "TEXT"}, func(u Use) []any {
+		return []any{u.CredentialID, u.ActedFor, u.Version, millis(u.LastAt), u.Allowed, names.Key(u.ActedFor)}
+	}, func(values string, args []any) error {
+		_, err := tx.exec(ctx, `
+			INSERT INTO token_logins (token_id, login, version, last_at, calls)
+			SELECT column2, column3, column4, column5, column6
+			FROM (VALUES `+values+`) v
+			WHERE (SELECT organization_id FROM tokens WHERE id = column2) = (SELECT organization_id FROM users WHERE login_key = column7)
+			ORDER BY column1
+			ON CONFLICT (token_id, login, version) DO UPDATE
+			SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
+				calls = token_logins.calls + excluded.calls`, args...)
+		return err
+	})
+}
+
+// merge adds up the uses that have a key in common, and sorts them by it. Of each, the latest call says
+// where it came from.
+func merge(uses []Use, key func(Use) [3]string) []Use {
+	byKey := map[[3]string]Use{}
+	for _, u := range uses {
+		k := key(u)
+		if m, ok := byKey[k]; ok {
+			u.Allowed, u.Refused = u.Allowed+m.Allowed, u.Refused+m.Refused
+			if u.LastAt.Before(m.LastAt) {
+				u.Address, u.Version, u.LastAt = m.Address, m.Version, m.LastAt
+			}
+		}
+		byKey[k] = u
+	}
+	all := make([]Use, 0, len(byKey))
+	for _, k := range slices.SortedFunc(maps.Keys(byKey), func(a, b [3]string) int { return slices.Compare(a[:], b[:]) }) {
+		all = append(all, byKey[k])
+	}
+	return all
 }
 
 // maxUserUses limits how many users and versions are read for an organization token.

@@ -14,11 +14,7 @@ import (
 // clients that used it since then. Tokens that are disabled, have expired, or belong to an inactive
 // user are left out. Their First and Last stay empty.
 func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToken, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	tokens, err := u.db.UsableTokens(ctx, q)
 	if err != nil {
 		return nil, err
@@ -37,8 +33,8 @@ func (u *Usage) TokensInUse(ctx context.Context, q store.Uses) ([]store.UsedToke
 // usesIn returns what is in memory about the credentials of an organization.
 func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 	all := map[keyporter.ID][]store.Use{}
-	for _, t := range u.look(func(c Credential) bool { return c.OrganizationID == organization }) {
-		all[t.meter.Of.ID] = append(all[t.meter.Of.ID], t.uses()...)
+	for _, p := range usesOf(u.look(func(c Credential) bool { return c.OrganizationID == organization })) {
+		all[p.CredentialID] = append(all[p.CredentialID], p)
 	}
 	return all
 }
@@ -47,11 +43,7 @@ func (u *Usage) usesIn(organization keyporter.ID) map[keyporter.ID][]store.Use {
 // for each token and user, by login name and then by the token's age. Tokens that are
 // disabled, have expired, or belong to an inactive user are left out.
 func (u *Usage) ActingTokens(ctx context.Context, q store.Uses) ([]store.ActingToken, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	all, err := u.db.ActingTokens(ctx, q)
 	if err != nil {
 		return nil, err
@@ -98,11 +90,7 @@ type Dependent struct {
 // Dependents returns the organizations that have organization tokens, most recently used
 // first.
 func (u *Usage) Dependents(ctx context.Context, since time.Time) ([]Dependent, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	tokens, err := u.db.OrganizationTokenUses(ctx)
 	if err != nil {
 		return nil, err

@@ -42,12 +42,12 @@ type Meter struct {
 
 	last  atomic.Pointer[caller]
 	dirty atomic.Bool // on the dirty list
-	next  *Meter      // meter of the same credential on the dirty list; guarded by Usage.mu
 
 	mu      sync.Mutex
 	callers []*caller
 	others  map[other]*caller       // calls that came when there were maxCallers already, whatever the client
 	refused []keyporter.RefusedCall // the latest keyporter.RefusalLimit of them
+	kept    int                     // how many refused calls were ever put there
 }
 
 // Call is a call as it is counted.
@@ -80,6 +80,7 @@ type caller struct {
 	lastAt         atomic.Int64 // Unix milliseconds
 	allowed        atomic.Int64
 	refused        atomic.Int64
+	gone           atomic.Bool // its meter no longer has it
 }
 
 // other distinguishes calls with an organization token once there are too many clients: the
@@ -142,11 +143,12 @@ func newCaller(call *Call, agent string) *caller {
 	return &caller{agent: unique.Make(agent), address: unique.Make(cut(call.Address, maxAddress)), actedFor: call.ActedFor, api: call.API, version: call.Version}
 }
 
-// taken is what was taken out of a meter.
+// taken is what a meter had at some time.
 type taken struct {
 	meter   *Meter
 	counts  []counted
 	refused []keyporter.RefusedCall
+	kept    int // Meter.kept at that time
 }
 
 type counted struct {
@@ -154,25 +156,11 @@ type counted struct {
 	allowed, refused int64
 }
 
-// take empties a meter and forgets the callers without calls since the last time.
-func (m *Meter) take() taken {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := taken{meter: m, refused: m.refused}
-	m.refused = nil
-	idle := func(c *caller) bool {
-		return !t.add(counted{c, c.allowed.Swap(0), c.refused.Swap(0)}) && c != m.last.Load()
-	}
-	m.callers = slices.DeleteFunc(m.callers, idle)
-	maps.DeleteFunc(m.others, func(_ other, c *caller) bool { return idle(c) })
-	return t
-}
-
-// look returns what take would, but leaves everything in the meter.
+// look returns what is in a meter.
 func (m *Meter) look() taken {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := taken{meter: m, refused: slices.Clone(m.refused)}
+	t := taken{meter: m, refused: slices.Clone(m.refused), kept: m.kept}
 	for _, c := range m.callers {
 		t.add(counted{c, c.allowed.Load(), c.refused.Load()})
 	}
@@ -182,13 +170,55 @@ func (m *Meter) look() taken {
 	return t
 }
 
-// add adds the counts of a caller, and reports whether there were any.
-func (t *taken) add(n counted) bool {
-	if n.allowed+n.refused == 0 {
+// written takes what was written out of the meter, and forgets the callers without calls since the last
+// time. It reports whether anything came in meanwhile.
+func (m *Meter) written(t taken) (more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = slices.Delete(m.refused, 0, max(0, len(m.refused)-(m.kept-t.kept)))
+	busy := map[*caller]bool{}
+	for _, n := range t.counts {
+		n.caller.allowed.Add(-n.allowed)
+		n.caller.refused.Add(-n.refused)
+		busy[n.caller] = true
+	}
+	more = len(m.refused) > 0
+	forget := func(c *caller) bool {
+		more = more || c.used()
+		return !busy[c] && c != m.last.Load() && c.leave()
+	}
+	m.callers = slices.DeleteFunc(m.callers, forget)
+	maps.DeleteFunc(m.others, func(_ other, c *caller) bool { return forget(c) })
+	return more
+}
+
+func (c *caller) used() bool { return c.allowed.Load()+c.refused.Load() != 0 }
+
+// leave reports whether the meter can forget the caller. Someone may be about to count a call with it, and
+// either sees that it is gone or is seen here.
+func (c *caller) leave() bool {
+	c.gone.Store(true)
+	if c.used() {
+		c.gone.Store(false)
 		return false
 	}
-	t.counts = append(t.counts, n)
 	return true
+}
+
+// restore takes back a caller that was forgotten while a call was being counted with it.
+func (m *Meter) restore(c *caller) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c.gone.CompareAndSwap(true, false) {
+		m.callers = append(m.callers, c)
+	}
+}
+
+// add adds the counts of a caller, if there are any.
+func (t *taken) add(n counted) {
+	if n.allowed+n.refused != 0 {
+		t.counts = append(t.counts, n)
+	}
 }
 
 func (t *taken) uses() []store.Use {

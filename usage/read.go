@@ -18,22 +18,16 @@ func (u *Usage) Of(ctx context.Context, credential keyporter.ID) (keyporter.Toke
 
 // OfAll returns how each of the credentials was used.
 func (u *Usage) OfAll(ctx context.Context, credentials []keyporter.ID) (map[keyporter.ID]keyporter.TokenUse, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	now := u.now()
 	all, err := u.db.UsesOf(ctx, credentials, now)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range u.lookAt(credentials) {
-		use := all[t.meter.Of.ID]
-		for _, p := range t.uses() {
-			add(&use, p, now)
-		}
-		all[t.meter.Of.ID] = use
+	for _, p := range usesOf(u.lookAt(credentials)) {
+		use := all[p.CredentialID]
+		add(&use, p, now)
+		all[p.CredentialID] = use
 	}
 	return all, nil
 }
@@ -43,9 +37,7 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 	var meters []*Meter
 	u.mu.Lock()
 	for _, id := range credentials {
-		for m := u.dirty[id]; m != nil; m = m.next {
-			meters = append(meters, m)
-		}
+		meters = append(meters, u.dirty[id]...)
 	}
 	u.mu.Unlock()
 	return lookInto(meters)
@@ -55,9 +47,11 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 func (u *Usage) look(of func(Credential) bool) []taken {
 	var meters []*Meter
 	u.mu.Lock()
-	for _, m := range u.dirty {
-		for ; m != nil && of(m.Of); m = m.next {
-			meters = append(meters, m)
+	for _, all := range u.dirty {
+		for _, m := range all {
+			if of(m.Of) {
+				meters = append(meters, m)
+			}
 		}
 	}
 	u.mu.Unlock()
@@ -90,13 +84,15 @@ func add(use *keyporter.TokenUse, p store.Use, now time.Time) {
 }
 
 // addClient adds the calls of a client to those of all clients of a credential, latest
-// first. Clients beyond store.MaxClients count as others.
+// first. New clients beyond store.MaxClients count as others.
 func addClient(all []keyporter.ClientUse, p keyporter.ClientUse) []keyporter.ClientUse {
-	is := func(c keyporter.ClientUse) bool { return c.Agent == p.Agent }
-	i := slices.IndexFunc(all, is)
-	if others := len(all) - min(i+1, 1); others >= store.MaxClients {
+	find := func(agent string) int {
+		return slices.IndexFunc(all, func(c keyporter.ClientUse) bool { return c.Agent == agent })
+	}
+	i := find(p.Agent)
+	if named := len(all) - min(find(store.OtherClients)+1, 1); i < 0 && named >= store.MaxClients {
 		p.Agent = store.OtherClients
-		i = slices.IndexFunc(all, is)
+		i = find(p.Agent)
 	}
 	if i < 0 {
 		all = append(all, p)

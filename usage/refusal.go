@@ -20,53 +20,31 @@ func (m *Meter) keep(call *Call) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused = lastOf(append(m.refused, kept))
+	m.refused = append(m.refused, kept)
+	m.refused = slices.Delete(m.refused, 0, max(0, len(m.refused)-keyporter.RefusalLimit))
+	m.kept++
 }
 
 // clean returns a copy of what is kept of a string from a request.
 func clean(s string, n int) string { return strings.Clone(text(cut(s, n))) }
 
-// keepAgain puts back calls that couldn't be written, which are older than those that came
-// since.
-func (m *Meter) keepAgain(calls []keyporter.RefusedCall) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refused = lastOf(append(calls, m.refused...))
-}
-
-func lastOf(calls []keyporter.RefusedCall) []keyporter.RefusedCall {
-	return slices.Delete(calls, 0, max(0, len(calls)-keyporter.RefusalLimit))
-}
-
 // RefusalsOf returns the most recent refused calls with a credential, latest first.
 func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	stored, err := u.db.RefusalsOf(ctx, credential)
 	return latest(u.refused(func(c Credential) bool { return c.ID == credential }), stored), err
 }
 
 // RefusalsIn returns the most recent refused calls in an organization, latest first.
 func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	stored, err := u.db.RefusalsIn(ctx, organization)
 	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
 }
 
 // RefusalByRequestID returns the refused call with this request ID.
 func (u *Usage) RefusalByRequestID(ctx context.Context, id string) (keyporter.RefusedCall, error) {
-	done, err := u.share(ctx)
-	if err != nil {
-		return keyporter.RefusedCall{}, err
-	}
-	defer done()
+	defer u.moving.read(ctx)()
 	stored, err := u.db.RefusalByRequestID(ctx, id)
 	if keyporter.KindOf(err) != keyporter.NotFound {
 		return stored, err

@@ -10,10 +10,8 @@ package usage
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,15 +29,15 @@ type Usage struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	dirty  map[keyporter.ID]*Meter // those with counts that aren't written, by credential; Meter.next has the others of it
+	dirty  map[keyporter.ID][]*Meter // those with counts that aren't written, by credential
 	shared map[keyporter.ID]*Meter
 
 	fresh    atomic.Int64 // callers that were first seen since the last flush
 	maxFresh int64        // how many of them are kept apart
 
-	// writing is held while a step's counts move from memory to the database, and shared by
-	// whoever reads both: otherwise they would see those counts twice, or not at all.
-	writing sync.RWMutex
+	flushing    chan struct{} // is full while someone writes
+	moving      moving
+	stepTimeout time.Duration
 }
 
 // New returns the usage of the credentials in db. now is the clock; nil means time.Now.
@@ -47,7 +45,10 @@ func New(db *store.DB, now func() time.Time) *Usage {
 	if now == nil {
 		now = time.Now
 	}
-	return &Usage{db: db, now: now, dirty: map[keyporter.ID]*Meter{}, shared: map[keyporter.ID]*Meter{}, maxFresh: maxFresh}
+	return &Usage{
+		db: db, now: now, dirty: map[keyporter.ID][]*Meter{}, shared: map[keyporter.ID]*Meter{}, maxFresh: maxFresh,
+		flushing: make(chan struct{}, 1), moving: newMoving(), stepTimeout: stepTimeout,
+	}
 }
 
 // Run writes the counts every ten seconds until ctx ends. Flush writes what is left then.
@@ -79,126 +80,20 @@ func (u *Usage) Count(m *Meter, call *Call) {
 		c.refused.Add(1)
 		m.keep(call)
 	}
+	if c.gone.Load() {
+		m.restore(c)
+	}
 	u.mark(m)
 }
 
-// Counts are written in steps, so that whoever has many calls counted makes others wait for one
-// step at most.
-const (
-	stepRows    = 100              // of a step; the last credential may exceed it
-	stepTimeout = 10 * time.Second // what a step hasn't written by then is given back
-)
-
 // mayKeepApart reports whether one more caller can be kept apart until the next flush.
 func (u *Usage) mayKeepApart() bool { return u.fresh.Add(1) <= u.maxFresh }
-
-// Flush writes the counts and the refused calls that are in memory. If it can't, they stay
-// there until the next time.
-func (u *Usage) Flush(ctx context.Context) error {
-	u.fresh.Store(0)
-	u.mu.Lock()
-	ids := slices.Sorted(maps.Keys(u.dirty)) // so that two nodes that write the same ones never deadlock
-	u.mu.Unlock()
-	if len(ids) == 0 {
-		return nil
-	}
-	for len(ids) > 0 {
-		n, err := u.flushStep(ctx, ids)
-		if err != nil {
-			return fmt.Errorf("write counts: %w", err)
-		}
-		ids = ids[n:]
-	}
-	u.forget()
-	return nil
-}
-
-// flushStep writes the counts of the first n credentials.
-func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err error) {
-	u.writing.Lock()
-	defer u.writing.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	var all []taken
-	var uses []store.Use
-	var refusals []keyporter.RefusedCall
-	for n < len(ids) && len(uses)+len(refusals) < stepRows {
-		for _, t := range u.take(ids[n]) {
-			all = append(all, t)
-			uses = append(uses, t.uses()...)
-			refusals = append(refusals, t.refused...)
-		}
-		n++
-	}
-	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
-	err = u.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.AddUses(ctx, uses); err != nil {
-			return err
-		}
-		return tx.AddRefusals(ctx, refusals)
-	})
-	if err != nil {
-		u.giveBack(all)
-	}
-	return n, err
-}
-
-// share waits for the step that is being written, if any, and keeps the next one from beginning
-// until done is called. It returns an error if ctx ends first.
-func (u *Usage) share(ctx context.Context) (done func(), err error) {
-	if u.writing.TryRLock() {
-		return u.writing.RUnlock, nil
-	}
-	shared := make(chan struct{})
-	go func() {
-		u.writing.RLock()
-		close(shared)
-	}()
-	select {
-	case <-shared:
-		return u.writing.RUnlock, nil
-	case <-ctx.Done():
-		go func() {
-			<-shared
-			u.writing.RUnlock()
-		}()
-		return nil, fmt.Errorf("wait for counts to be written: %w", ctx.Err())
-	}
-}
-
-// take empties the meters of a credential. A call counted meanwhile is taken now or next time.
-func (u *Usage) take(id keyporter.ID) (all []taken) {
-	u.mu.Lock()
-	m := u.dirty[id]
-	delete(u.dirty, id)
-	u.mu.Unlock()
-	for m != nil {
-		next := m.next
-		m.next = nil
-		m.dirty.Store(false) // from here on a call puts it on the list again
-		all = append(all, m.take())
-		m = next
-	}
-	return all
-}
-
-func (u *Usage) giveBack(all []taken) {
-	for _, t := range all {
-		for _, n := range t.counts {
-			n.caller.allowed.Add(n.allowed)
-			n.caller.refused.Add(n.refused)
-		}
-		t.meter.keepAgain(t.refused)
-		u.mark(t.meter)
-	}
-}
 
 // mark puts the meter on the dirty list.
 func (u *Usage) mark(m *Meter) {
 	if !m.dirty.Load() && m.dirty.CompareAndSwap(false, true) {
 		u.mu.Lock()
-		m.next = u.dirty[m.Of.ID]
-		u.dirty[m.Of.ID] = m
+		u.dirty[m.Of.ID] = append(u.dirty[m.Of.ID], m)
 		u.mu.Unlock()
 	}
 }
