@@ -19,7 +19,7 @@ const (
 	NotFound          // it doesn't exist, or whoever is asking can't see it
 	Conflict          // the state isn't what the caller thought: a name is taken, a link was used
 	TooMany           // too many attempts; RetryAfter says when to try again
-	Unavailable       // the database can't be reached or written right now; nothing was changed
+	Unavailable       // the database can't be reached or written right now; nothing was changed, unless the error IsUncertain
 )
 
 // Error is an error with a kind and a message for people. Err is the cause, for the log, or nil.
@@ -28,6 +28,7 @@ type Error struct {
 	Message    string        // a full sentence in the reader's words, without secrets; empty if Fields say it all
 	Fields     []FieldError  // every wrong input, with Invalid and Conflict
 	RetryAfter time.Duration // with TooMany
+	Uncertain  bool          // with Unavailable: the change may have been made all the same
 	Err        error
 }
 
@@ -73,6 +74,16 @@ func ConflictField(field, message string) error { return fieldError(Conflict, fi
 
 func fieldError(kind Kind, field, message string) error {
 	return &Error{Kind: kind, Fields: []FieldError{{field, message}}}
+}
+
+// MayHaveChanged is what the message of an uncertain error says, in every door.
+const MayHaveChanged = "This may or may not have been changed. Look before you try again."
+
+// IsUncertain reports whether the change that failed with err may have been made all the same: the
+// database broke off while it was being committed.
+func IsUncertain(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Uncertain
 }
 
 // JoinFields merges the errors about inputs into one, nil if there are none. If an error isn't

@@ -38,7 +38,9 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
-		message += " Nothing has changed. Try again soon."
+		if !keyporter.IsUncertain(err) { // its message says what to do
+			message += " Nothing has changed. Try again soon."
+		}
 		c.Log.Error("unavailable", "request_id", requestID, "error", err)
 	case http.StatusInternalServerError:
 		message = "It isn’t your fault, and it has been logged. If it keeps happening, give the number below to the people who run this Keyporter."

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 // TestFormsFromOtherSitesChangeNothing sends each form as if another site had made ada's browser send it.
@@ -92,4 +94,20 @@ func TestPagesWithoutADatabase(t *testing.T) {
 	if !strings.Contains(s.log.String(), "sql: database is closed") {
 		t.Errorf("the log has %q", s.log)
 	}
+}
+
+// TestAPageSaysThatAChangeMayHaveBeenMade breaks the connection to PostgreSQL when it has committed, so
+// that Keyporter can't look.
+func TestAPageSaysThatAChangeMayHaveBeenMade(t *testing.T) {
+	relay := postgres.NewRelay(t, postgres.New(t))
+	s := newSiteOn(t, relay.URL)
+	_, v := s.ada(t)
+	relay.OnCommit(postgres.Unheard, true)
+	a := v.post("/tokens", "name", "Export")
+	a.want(t, 503, keyporter.MayHaveChanged)
+	if strings.Contains(a.body, "Nothing has changed") {
+		t.Errorf("the page says both:\n%s", a.body)
+	}
+	relay.OnCommit(postgres.Answered, false)
+	keyportertest.Eventually(t, "the token is there", func() bool { return strings.Contains(v.get("/tokens").body, "Export") })
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"net"
 	"strings"
@@ -64,7 +65,7 @@ func classify(err error) (keyporter.Kind, string) {
 	}
 	_, network := errors.AsType[net.Error](err)
 	_, connect := errors.AsType[*pgconn.ConnectError](err)
-	closed := errors.Is(err, sql.ErrConnDone) || errors.Is(err, net.ErrClosed) || strings.HasSuffix(err.Error(), "sql: database is closed")
+	closed := errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) || strings.HasSuffix(err.Error(), "sql: database is closed")
 	if network || connect || closed || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) {
 		return keyporter.Unavailable, gone
 	}

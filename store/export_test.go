@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -26,6 +27,9 @@ func (tx *Tx) LimitPages(ctx context.Context) error {
 	_, err := tx.exec(ctx, `PRAGMA max_page_count = 1`) // SQLite raises it to the number of existing pages
 	return err
 }
+
+// SetStepTime sets how long a step of a change may take.
+func (db *DB) SetStepTime(d time.Duration) { db.stepTime = d }
 
 // Explain has SQLite say how it would run each of the reads that f makes.
 func (db *DB) Explain(f func()) (plans map[string][]string) {

@@ -23,6 +23,17 @@ const (
 	beatEvery = time.Second
 )
 
+// name returns what distinguishes this node's notifications from those of others.
+func (db *DB) name() string { return *db.node.Load() }
+
+// rename gives this node another name, so that it hears what it has sent so far as if another node had.
+// A change of its own that may have been committed may also be committed later. Only the notification
+// will say so, and until then, its followers may read again what is there now.
+func (db *DB) rename() {
+	name := string(keyporter.NewID(time.Now()))
+	db.node.Store(&name)
+}
+
 // notifyMany makes PostgreSQL notify the other nodes, when the transaction commits, that too
 // much changed to list. A few changes are notified one by one, see InsertEvent.
 func (db *DB) notifyMany(ctx context.Context, tx *Tx) error {
@@ -30,7 +41,7 @@ func (db *DB) notifyMany(ctx context.Context, tx *Tx) error {
 		return nil
 	}
 	// Other nodes reset their followers. Nodes of an older release do so, too.
-	if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, db.node+" many"); err != nil {
+	if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, tx.node+" many"); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
 	return nil
@@ -117,7 +128,7 @@ func (db *DB) beat(ctx context.Context) {
 	for {
 		timeout, cancel := context.WithTimeout(ctx, beatEvery)
 		_, err := db.pools.beats.Exec(timeout, `SELECT pg_notify($1, $2)`, channel,
-			fmt.Sprintf("%s %s %d", db.node, beatName, time.Since(db.start)))
+			fmt.Sprintf("%s %s %d", db.name(), beatName, time.Since(db.start)))
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			db.log.Warn("can't send a heartbeat through the database", "error", explain(err))
@@ -136,8 +147,8 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 	switch {
 	case len(f) == 3 && f[1] == beatName:
 		n, err := strconv.ParseInt(f[2], 10, 64)
-		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.node
-	case len(f) != 3 && f[0] == db.node:
+		return db.start.Add(time.Duration(n)), err == nil && f[0] == db.name()
+	case len(f) != 3 && f[0] == db.name():
 		// Do has already reported it.
 	case len(f) == 7:
 		id := func(s string) keyporter.ID { return keyporter.ID(strings.TrimPrefix(s, "-")) }

@@ -9,7 +9,7 @@ import (
 // of counts runs the same statements thousands of times, and SQLite takes twice as long to parse
 // one as to run it. The statements are closed when the transaction ends.
 type preparedTx struct {
-	*sql.Tx
+	session
 	prepared map[string]*sql.Stmt // nil for those that have run once
 }
 
@@ -17,7 +17,7 @@ func (r preparedTx) ExecContext(ctx context.Context, query string, args ...any) 
 	s, again := r.prepared[query]
 	if !again {
 		r.prepared[query] = nil
-		return r.Tx.ExecContext(ctx, query, args...)
+		return r.session.ExecContext(ctx, query, args...)
 	}
 	if s == nil {
 		var err error

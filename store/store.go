@@ -29,11 +29,13 @@ type DB struct {
 	lookup *sql.DB
 	log    *slog.Logger
 
-	path   string // of the SQLite file; empty on PostgreSQL
-	pools  *pools // nil on SQLite
-	node   string // distinguishes this process's notifications from those of other nodes
-	line   *line  // nil on PostgreSQL
+	path   string                 // of the SQLite file; empty on PostgreSQL
+	pools  *pools                 // nil on SQLite
+	node   atomic.Pointer[string] // see name
+	line   *line                  // nil on PostgreSQL
 	limits reachedLimits
+
+	stepTime time.Duration // see the constant
 
 	mu        sync.Mutex
 	followers []Follower
@@ -48,7 +50,8 @@ type DB struct {
 // SQLite file, created if it is missing, or postgres://user@host/name with the settings that
 // PostgreSQL's own clients know.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
-	db := &DB{log: log, node: string(keyporter.NewID(time.Now())), start: time.Now()}
+	db := &DB{log: log, stepTime: stepTime, start: time.Now()}
+	db.rename()
 	db.heardAt.Store(-int64(Silence))
 	open := db.openSQLite
 	if IsPostgres(url) {
@@ -126,21 +129,26 @@ func (db *DB) Do(ctx context.Context, f func(*Tx) error) error {
 	}
 }
 
-func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
+func (db *DB) do(ctx context.Context, f func(*Tx) error) (err error) {
+	steps, end := inSteps(ctx, db.stepTime)
+	defer end()
+	defer func() { err = steps.explain(err) }()
+	ctx = steps.ctx
 	leave, err := db.line.wait(ctx, false)
 	if err != nil {
 		return fmt.Errorf("wait for the writer: %w", err)
 	}
 	defer leave()
 	db.statements.Add(2) // BEGIN, and COMMIT or ROLLBACK
-	sqlTx, err := db.write.BeginTx(ctx, nil)
+	steps.next()
+	t, err := db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer func() { _ = sqlTx.Rollback() }() // does nothing after Commit
-	tx := &Tx{queries: queries{db.counted(preparedTx{sqlTx, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
+	defer func() { _ = t.Rollback() }() // does nothing after Commit
+	tx := &Tx{queries: queries{db.counted(preparedTx{stepping{t, steps}, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
 	if db.pools != nil {
-		tx.node = db.node
+		tx.node = db.name()
 	}
 	if err := f(tx); err != nil {
 		return err
@@ -148,13 +156,17 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) error {
 	if err := db.notifyMany(ctx, tx); err != nil {
 		return err
 	}
-	// Followers hear about it even if the commit failed: if the connection was lost halfway, it may have happened.
+	// Followers hear about it even if the commit failed: it may have happened all the same.
 	if tx.many() {
 		defer db.reset()
 	} else {
 		defer db.notify(tx.news)
 	}
-	if err := sqlTx.Commit(); err != nil {
+	steps.next()
+	if err := t.Commit(); err != nil {
+		if keyporter.IsUncertain(err) {
+			db.rename()
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

@@ -46,6 +46,9 @@ func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
 		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: keyporter.MessageOf(err)}
 	}
 	log.Error("unforeseen", "request_id", requestID, "error", err)
+	if keyporter.IsUncertain(err) { // a program that only tries again may use up what works once
+		return OAuthError{Status: http.StatusInternalServerError, Code: ServerError, Description: keyporter.MayHaveChanged + " Request " + requestID + "."}
+	}
 	if keyporter.KindOf(err) == keyporter.Unavailable {
 		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: "Try again soon. Request " + requestID + "."}
 	}

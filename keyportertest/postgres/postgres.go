@@ -48,10 +48,10 @@ func Empty(t testing.TB) string {
 	return sharedServer(t).Empty(t)
 }
 
-// Start starts a server that the test may stop.
-func Start(t testing.TB) *Server {
+// Start starts a server that the test may stop, with these settings beside the usual ones.
+func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s, err := newServer()
+	s, err := newServer(settings...)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}

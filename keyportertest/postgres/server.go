@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,7 @@ type Server struct {
 	lock     *os.File
 	cmd      *exec.Cmd
 	out      bytes.Buffer
+	more     []string     // settings beside the usual ones
 	template func() error // creates the database called template, once
 }
 
@@ -36,13 +38,13 @@ func settings() []string {
 	}
 }
 
-func newServer() (*Server, error) {
+func newServer(more ...string) (*Server, error) {
 	removeAbandoned()
 	dir, err := os.MkdirTemp("", folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{dir: dir, more: more}
 	s.template = sync.OnceValue(s.makeTemplate)
 	if err := s.init(); err != nil {
 		_ = os.RemoveAll(dir)
@@ -74,7 +76,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	args := []string{"-D", s.data(), "-k", s.dir, "-h", ""}
-	for _, setting := range settings() {
+	for _, setting := range append(settings(), s.more...) {
 		args = append(args, "-c", setting)
 	}
 	s.cmd = exec.Command(binary("postgres"), args...)
@@ -108,6 +110,18 @@ func (s *Server) ready() error {
 			return fmt.Errorf("%w\n%s", err, s.out.String())
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Set changes a setting of the running server, unless it was started with one.
+func (s *Server) Set(t testing.TB, name, value string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for _, statement := range []string{`ALTER SYSTEM SET ` + name + ` = '` + value + `'`, `SELECT pg_reload_conf()`} {
+		if err := s.exec(ctx, statement); err != nil {
+			t.Fatalf("set %s: %v", name, err)
+		}
 	}
 }
 

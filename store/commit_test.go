@@ -1,0 +1,175 @@
+package store_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
+	"github.com/keyporter/keyporter/store"
+)
+
+// rename renames the token of acme and writes the event.
+func rename(ctx context.Context, db *store.DB, token keyporter.Token, name string) error {
+	return db.Do(ctx, func(tx *store.Tx) error {
+		if err := tx.RenameToken(ctx, token.ID, name); err != nil {
+			return err
+		}
+		return tx.InsertEvent(ctx, keyporter.Event{ID: keyporter.NewID(time.Now()), At: noon, Name: keyporter.EventTokenRename, OrganizationID: token.OrganizationID, TokenID: token.ID})
+	})
+}
+
+// TestACommitWithoutAnAnswerIsLookedUp breaks connections to PostgreSQL while they commit.
+func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
+	t.Parallel()
+	const changed, unchanged, unsure = "changed", "unchanged", "unsure"
+	for _, c := range []struct {
+		what    string
+		commit  postgres.Commit
+		cut     bool // no new connections, so that Keyporter can't look
+		want    string
+		changed bool // in truth
+	}{
+		{"the answer is lost", postgres.Unheard, false, changed, true},
+		{"the answer never comes", postgres.Silent, false, changed, true},
+		{"the commit is lost", postgres.Lost, false, unchanged, false},
+		{"the answer and the server are lost", postgres.Unheard, true, unsure, true},
+		{"the commit and the server are lost", postgres.Lost, true, unsure, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			url := postgres.New(t)
+			relay := postgres.NewRelay(t, url)
+			db, direct := open(t, relay.URL), open(t, url)
+			_, token, _ := acme(t, direct)
+			heard := &follower{}
+			db.Follow(heard)
+			db.SetStepTime(2 * time.Second)
+			if err := rename(t.Context(), db, token, "Before"); err != nil {
+				t.Fatal(err)
+			}
+			heard.changes.Store(0)
+
+			relay.OnCommit(c.commit, c.cut)
+			err := rename(t.Context(), db, token, "After")
+			got := map[bool]string{true: changed, false: unchanged}[err == nil]
+			if keyporter.IsUncertain(err) {
+				got = unsure
+			}
+			if got != c.want {
+				t.Errorf("it is %s, want %s: %v", got, c.want, err)
+			}
+			if err != nil && keyporter.KindOf(err) != keyporter.Unavailable || strings.Contains(keyporter.MessageOf(err), keyporter.MayHaveChanged) != (c.want == unsure) {
+				t.Errorf("the error is %v", err)
+			}
+			if heard.changes.Load() != 1 {
+				t.Errorf("followers heard of %d changes", heard.changes.Load())
+			}
+			if now, err := direct.TokenByID(t.Context(), token.ID); err != nil || (now.Name == "After") != c.changed {
+				t.Errorf("the token is now %q, %v", now.Name, err)
+			}
+			relay.OnCommit(postgres.Answered, false)
+			if err := rename(t.Context(), db, token, "Later"); err != nil {
+				t.Errorf("the next change: %v", err)
+			}
+		})
+	}
+}
+
+// TestACommitThatWaitsForAStandbyEnds has a server whose standby is gone: COMMIT waits for ever.
+func TestACommitThatWaitsForAStandbyEnds(t *testing.T) {
+	t.Parallel()
+	server := postgres.Start(t, "max_wal_senders=2", "wal_level=replica", "synchronous_commit=on")
+	url := server.New(t)
+	db, other := open(t, url), open(t, url)
+	_, token, _ := acme(t, db)
+	listening, stop := context.WithCancel(t.Context())
+	defer stop()
+	heard := &follower{}
+	db.Follow(heard)
+	go db.Listen(listening)
+	keyportertest.Eventually(t, "it hears", db.Hears)
+
+	server.Set(t, "synchronous_standby_names", "gone")
+	db.SetStepTime(time.Second)
+	err := rename(t.Context(), db, token, "After")
+	if !keyporter.IsUncertain(err) || !strings.HasSuffix(keyporter.MessageOf(err), keyporter.MayHaveChanged) {
+		t.Errorf("without a standby, a change says %v", err)
+	}
+	server.Set(t, "synchronous_standby_names", "")
+	if now, err := other.TokenByID(t.Context(), token.ID); err != nil || now.Name != "After" {
+		t.Errorf("the token is now %q, %v", now.Name, err)
+	}
+	if err := rename(t.Context(), db, token, "Later"); err != nil {
+		t.Errorf("the next change: %v", err)
+	}
+}
+
+// TestAChangeThatCommitsLaterIsHeard has the node's memory read the old state after a change whose
+// outcome wasn't known, and before it was committed.
+func TestAChangeThatCommitsLaterIsHeard(t *testing.T) {
+	t.Parallel()
+	url := postgres.New(t)
+	relay := postgres.NewRelay(t, url)
+	db, direct := open(t, relay.URL), open(t, url)
+	_, token, _ := acme(t, direct)
+	heard := &follower{}
+	db.Follow(heard)
+	db.SetStepTime(500 * time.Millisecond)
+	listening, stop := context.WithCancel(t.Context())
+	defer stop()
+	go db.Listen(listening)
+	keyportertest.Eventually(t, "it hears", db.Hears)
+
+	relay.OnCommit(postgres.Late, true)
+	if err := rename(t.Context(), db, token, "After"); !keyporter.IsUncertain(err) {
+		t.Errorf("the change says %v", err)
+	}
+	if now, err := direct.TokenByID(t.Context(), token.ID); err != nil || now.Name == "After" {
+		t.Errorf("the token is already %q, %v", now.Name, err)
+	}
+	before := heard.changes.Load()
+	relay.OnCommit(postgres.Answered, false) // lets the commit through
+	keyportertest.Eventually(t, "it is heard when it is committed", func() bool { return heard.changes.Load() > before || heard.resets.Load() > 1 })
+}
+
+// TestEveryStepOfAChangeHasADeadline has another transaction hold the row.
+func TestEveryStepOfAChangeHasADeadline(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		db, other := open(t, url), open(t, url)
+		_, token, _ := acme(t, db)
+		db.SetStepTime(300 * time.Millisecond)
+		err := other.Do(t.Context(), func(tx *store.Tx) error {
+			if err := tx.RenameToken(t.Context(), token.ID, "Held"); err != nil {
+				return err
+			}
+			err := rename(t.Context(), db, token, "After")
+			if keyporter.KindOf(err) != keyporter.Unavailable || keyporter.IsUncertain(err) || keyporter.MessageOf(err) != "The database takes too long to answer." {
+				t.Errorf("the change says %v", err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		// Steps may be many.
+		start := time.Now()
+		if err := db.Do(t.Context(), func(tx *store.Tx) error {
+			for time.Since(start) < 600*time.Millisecond {
+				if _, err := tx.TokenByID(t.Context(), token.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Errorf("a long change of short steps: %v", err)
+		}
+		if err := rename(t.Context(), db, token, "Later"); err != nil {
+			t.Errorf("the next change: %v", err)
+		}
+	})
+}
