@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 )
@@ -34,7 +35,12 @@ func (k *call) askOfAccess(r keyporter.Rule) keyporter.Reason {
 		if k.route == nil || k.route.Scope == "" {
 			return notApplicable
 		}
-		return unless(slices.Contains(a.Scopes, k.route.Scope), keyporter.ReasonScope)
+		for scope := range strings.FieldsSeq(k.route.Scope) { // several if a call fits several routes
+			if !slices.Contains(a.Scopes, scope) {
+				return keyporter.ReasonScope
+			}
+		}
+		return keyporter.Allowed
 	}
 	return keyporter.ReasonUnavailable
 }

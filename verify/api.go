@@ -37,11 +37,11 @@ var allKinds = []keyporter.CredentialKind{
 
 // Route is a part of an API and what it asks of a call.
 type Route struct {
-	// Path is a pattern such as /Api/{version}/envelope/{rest...}: {version} matches v4 and v4.0 alike, {name} matches any one segment, and {name...} at the end matches the rest, which may be empty. Letter case doesn't matter.
+	// Path is a pattern such as /Api/{version}/envelope/{rest...}: {version} matches v4 and v4.0 alike, {name} matches any one segment, and {name...} at the end matches the rest, which may be empty. For calls that need a credential, letter case and a final slash don't matter. A public path is public only as it is written here.
 	Path string `yaml:"path"`
 	// Versions are the versions the route is for, such as 4, 1-5, or 6-. None: all.
 	Versions string `yaml:"versions"`
-	// Methods are the methods the route is for. None: all.
+	// Methods are the methods the route is for; GET includes HEAD. None: all.
 	Methods []string `yaml:"methods"`
 	// SOAP marks the path of a SOAP API, such as /Api.asmx, which has no version in it and accepts organization tokens anyway. Its messages carry the credential in authorizationXml, and refusals are results of its operations. GetVersion_v1 and the WSDL, which Keyporter serves there, need no credential.
 	SOAP bool `yaml:"soap"`
@@ -55,8 +55,10 @@ type Route struct {
 	Refusals Refusals `yaml:"refusals"`
 
 	api         *API
+	index       int // in its API
 	segments    []segment
-	first, last int // versions; last 0 is no end
+	first, last int      // versions; last 0 is no end
+	rivals      []*Route // later routes that a server could take a path of this one for, and that ask something else
 }
 
 // maxOrganizationTokenVersion is the last REST version on which organization tokens work, whatever the configuration says.
@@ -140,14 +142,14 @@ const (
 
 // Validate returns one error that joins everything wrong with the APIs.
 func Validate(apis []API) error {
-	_, err := compile(apis)
+	_, _, err := compile(apis)
 	return err
 }
 
-// compile checks the APIs, joins everything wrong with them into one error, and prepares them for matching.
-func compile(apis []API) ([]*API, error) {
+// compile checks the APIs, joins everything wrong with them into one error, and prepares them for
+// matching. Its notes are about what is allowed but may not be meant.
+func compile(apis []API) (out []*API, notes []string, err error) {
 	var faults []error
-	var out []*API
 	for i := range apis {
 		a := apis[i]
 		a.Routes = slices.Clone(a.Routes)
@@ -169,10 +171,11 @@ func compile(apis []API) ([]*API, error) {
 	for _, a := range out {
 		a.any = Route{Credentials: allKinds, api: a}
 		for i := range a.Routes {
-			a.Routes[i].api = a
+			a.Routes[i].api, a.Routes[i].index = a, i
 		}
 	}
-	return out, errors.Join(faults...)
+	hidden, notes := compare(out)
+	return out, notes, errors.Join(append(faults, hidden...)...)
 }
 
 func (a *API) compile(where string) (faults []error) {
@@ -201,39 +204,8 @@ func (a *API) compile(where string) (faults []error) {
 		for _, err := range a.Routes[i].compile() {
 			faults = append(faults, fmt.Errorf("%s: routes[%d]: %w", where, i, err))
 		}
-		for j := range i {
-			if a.Routes[j].hides(&a.Routes[i]) {
-				faults = append(faults, fmt.Errorf("%s: routes[%d] is never reached: routes[%d] matches all of its calls", where, i, j))
-			}
-		}
 	}
 	return faults
-}
-
-// hides reports whether r matches every call that s, a later route, would. Then whatever s
-// says, such as that its path is public, would silently have no effect.
-func (r *Route) hides(s *Route) bool {
-	other := func(m string) bool {
-		return !slices.ContainsFunc(r.Methods, func(n string) bool { return strings.EqualFold(m, n) })
-	}
-	return covers(r.segments, s.segments) && r.first <= s.first && (r.last == 0 || s.last != 0 && s.last <= r.last) &&
-		(len(r.Methods) == 0 || len(s.Methods) > 0 && !slices.ContainsFunc(s.Methods, other))
-}
-
-// covers reports whether the pattern a matches every path that b matches.
-func covers(a, b []segment) bool {
-	for i, s := range a {
-		switch {
-		case s.kind == rest:
-			return true
-		case i >= len(b) || b[i].kind == rest:
-			return false
-		case s.kind == anything && (b[i].kind != literal || b[i].literal != ""):
-		case s.kind != b[i].kind || !equalFoldASCII(s.literal, b[i].literal):
-			return false
-		}
-	}
-	return len(a) > 0 && len(a) == len(b)
 }
 
 func (r *Route) compile() (faults []error) {
@@ -247,23 +219,7 @@ func (r *Route) compile() (faults []error) {
 	if r.Versions != "" && !slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
 		faults = append(faults, errors.New("versions need a {version} in the path"))
 	}
-	if r.Public && len(r.Credentials) > 0 {
-		faults = append(faults, errors.New("public and credentials contradict each other"))
-	}
-	if len(r.Credentials) == 0 && !r.Public {
-		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
-	}
-	for _, k := range r.Credentials {
-		if !slices.Contains(allKinds, k) {
-			faults = append(faults, fmt.Errorf("%q isn't a kind of credential", k))
-		}
-	}
-	if r.Scope != "" && !r.accepts(keyporter.CredentialAccessToken) && !r.accepts(keyporter.CredentialAppToken) {
-		faults = append(faults, errors.New("a scope applies to access tokens, and this route accepts none"))
-	}
-	if !validScope(r.Scope) {
-		faults = append(faults, fmt.Errorf("scope %q is not one word", r.Scope))
-	}
+	faults = append(faults, r.compileWho()...)
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
 		faults = append(faults, errors.New("organization tokens work only for versions within 1-5 and for soap"))
 	}

@@ -38,18 +38,28 @@ func (s *story) accessCause(reason keyporter.Reason) (string, []keyporter.Ref) {
 
 // scopeCause says where the scope is missing, which decides what to do about it.
 func (s *story) scopeCause() (string, []keyporter.Ref) {
-	refs := append(s.appRef(), s.userRef()...)
+	refs, needed := append(s.appRef(), s.userRef()...), s.missingScope()
 	switch a := s.entry.Access; {
-	case slices.Contains(a.Permitted, s.route.Scope):
-		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from what the app can ask for.", s.route.Scope, capital(s.theApp())), refs
-	case slices.Contains(a.Issued, s.route.Scope):
-		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from the connection of %s.", s.route.Scope, capital(s.theApp()), s.entry.Login), refs
+	case slices.Contains(a.Permitted, needed):
+		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from what the app can ask for.", needed, capital(s.theApp())), refs
+	case slices.Contains(a.Issued, needed):
+		return fmt.Sprintf("The call needs the scope %s. %s had it, but it was removed from the connection of %s.", needed, capital(s.theApp()), s.entry.Login), refs
 	}
 	has := "none"
 	if issued := s.entry.Access.Issued; len(issued) > 0 {
 		has = strings.Join(issued, ", ")
 	}
-	return fmt.Sprintf("The call needs the scope %s. The token was issued with others: %s. %s has to ask for it.", s.route.Scope, has, capital(s.theApp())), refs
+	return fmt.Sprintf("The call needs the scope %s. The token was issued with others: %s. %s has to ask for it.", needed, has, capital(s.theApp())), refs
+}
+
+// missingScope returns the first scope that the call needs and doesn't have.
+func (s *story) missingScope() string {
+	for scope := range strings.FieldsSeq(s.route.Scope) {
+		if !slices.Contains(s.entry.Access.Scopes, scope) {
+			return scope
+		}
+	}
+	return s.route.Scope
 }
 
 // accessPassed says why a rule about access tokens didn't refuse.

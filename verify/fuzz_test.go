@@ -3,7 +3,6 @@ package verify
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -49,71 +48,6 @@ func onlyASCII(r rune) rune {
 		return r
 	}
 	return -1
-}
-
-// FuzzRoute compares the matcher with an equivalent regular expression. A path that only one
-// of them matches would be checked against the rules of the wrong route.
-func FuzzRoute(f *testing.F) {
-	for _, s := range []string{
-		"/Api/v6/envelope/1", "/api/V6.0/envelope/1/file/2", "/Api/v6", "/Api/v6/", "/Api/v06/x", "/Api/v1000/x", "/Api/v5.0.0/x", "/API.ASMX", "/Api.asmx/",
-		"/Api/v7/envelope//x", "/Api/v4/%65nvelope/1/file", "/Api/v\xd9\xa1/x", "/files/a/b",
-	} {
-		f.Add(s)
-	}
-	routes := []Route{
-		{Path: "/Api/{version}/envelope/{id}", Versions: "6-"},
-		{Path: "/Api/{version}/envelope/{id}/file/{file...}", Versions: "4-5"},
-		{Path: "/Api/{version}/{rest...}", Versions: "1-5"},
-		{Path: "/Api.asmx"},
-		{Path: "/files/{name}/"},
-	}
-	expressions := make([]*regexp.Regexp, len(routes))
-	for i, r := range routes {
-		expressions[i] = expressionOf(r.Path)
-	}
-	apis, err := compile([]API{{Name: "a", Routes: routes}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		path, ok := readPath(raw)
-		if !ok {
-			return
-		}
-		for i := range apis[0].Routes {
-			r := &apis[0].Routes[i]
-			v, ok := r.match("GET", path)
-			want, fits := 0, false
-			if m := expressions[i].FindStringSubmatch(path); m != nil {
-				fits = true
-				if len(m) > 1 {
-					want, _ = strconv.Atoi(m[1])
-					fits = want >= r.first && (r.last == 0 || want <= r.last)
-				}
-			}
-			if ok != fits || ok && v != want {
-				t.Errorf("%q and %s: %v, version %d; the expression says %v, %d", path, r.Path, ok, v, fits, want)
-			}
-		}
-	})
-}
-
-// expressionOf returns a regular expression that matches what a pattern does.
-func expressionOf(pattern string) *regexp.Regexp {
-	var e strings.Builder
-	for s := range strings.SplitSeq(pattern[1:], "/") {
-		switch {
-		case s == "{version}":
-			e.WriteString(`/v([1-9][0-9]{0,2})(?:\.0)?`)
-		case strings.HasSuffix(s, "...}"):
-			e.WriteString(`(?:/.*)?`)
-		case strings.HasPrefix(s, "{"):
-			e.WriteString(`/[^/]+`)
-		default:
-			e.WriteString("/" + regexp.QuoteMeta(s))
-		}
-	}
-	return regexp.MustCompile(`(?is)\A` + e.String() + `\z`)
 }
 
 // FuzzHeaders expects headers to be ambiguous exactly if they contain more than one secret,

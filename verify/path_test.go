@@ -62,7 +62,7 @@ func TestReadPath(t *testing.T) {
 
 func checker(t *testing.T, apis ...API) *Checker {
 	t.Helper()
-	compiled, err := compile(apis)
+	compiled, _, err := compile(apis)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,9 @@ func TestTheFirstMatchingRouteDecides(t *testing.T) {
 		route, version     int
 	}{
 		{"GET", "", "/Api/v4/version", 0, 4},
-		{"get", "", "/aPI/V4.0/VERSION", 0, 4},
+		{"HEAD", "", "/Api/v4.0/version", 0, 4},
+		{"get", "", "/Api/v4/version", 1, 4},
+		{"GET", "", "/aPI/V4.0/VERSION", 1, 4},
 		{"POST", "", "/Api/v4/version", 1, 4},
 		{"GET", "", "/Api/v4/version/", 1, 4},
 		{"GET", "", "/Api/v4/versions", 1, 4},
@@ -128,7 +130,7 @@ func TestTheFirstMatchingRouteDecides(t *testing.T) {
 
 func TestAllFaultsOfAPIsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
+	_, _, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
 		{Path: "api/{version}"},
 		{Path: "/a/{rest...}/b"},
 		{Path: "/a{x}"},

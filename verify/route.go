@@ -13,17 +13,92 @@ func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	if !ok {
 		return nil, 0, keyporter.ReasonBadPath
 	}
+	m := c.match(req.Method, req.Host, path)
+	return m.decide(req, path)
+}
+
+// matched are the routes that a call fits, as far as they can decide about it.
+type matched struct {
+	// first is the first route that the call fits at all, loose the first one that it fits at least
+	// loosely, and exact the first one that it fits exactly. Each of them can be nil, and what comes
+	// after exact doesn't matter.
+	first, loose, exact *Route
+
+	version int // according to exact, or to loose if that is nil
+}
+
+// match stops at the first exact fit, which nearly always is the first of all.
+func (c *Checker) match(method, host, path string) (m matched) {
 	for _, a := range c.apis {
-		if !a.HasHost(req.Host) {
+		if !a.HasHost(host) {
 			continue
 		}
 		for i := range a.Routes {
-			if v, ok := a.Routes[i].match(req.Method, path); ok {
-				return &a.Routes[i], v, keyporter.Allowed
+			r := &a.Routes[i]
+			v, how := r.match(method, path)
+			if how == unfit {
+				continue
+			}
+			if m.first == nil {
+				m.first = r
+			}
+			if how >= loosely && m.loose == nil {
+				m.loose, m.version = r, v
+			}
+			if how == exactly {
+				m.exact, m.version = r, v
+				return m
 			}
 		}
 	}
-	return nil, 0, keyporter.ReasonNoRoute
+	return m
+}
+
+// decide returns the route that decides. If a call fits several routes, depending on what the server
+// ignores, it needs what all of them ask.
+func (m *matched) decide(req *Request, path string) (*Route, int, keyporter.Reason) {
+	decides := m.exact
+	if decides == nil {
+		decides = m.loose
+	}
+	switch {
+	case decides == nil:
+		return nil, 0, keyporter.ReasonNoRoute
+	case decides == m.first && len(decides.rivals) == 0:
+		return decides, m.version, keyporter.Allowed
+	}
+	for _, r := range m.others(req, path) {
+		if decides = both(decides, r); decides == nil {
+			return nil, 0, keyporter.ReasonBadPath
+		}
+	}
+	return decides, m.version, keyporter.Allowed
+}
+
+// others returns the routes whose demands count besides those of the route that decides.
+func (m *matched) others(req *Request, path string) []*Route {
+	var all []*Route
+	add := func(r *Route) {
+		if r != nil && r != m.exact && !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	add(m.first)
+	add(m.loose)
+	for _, r := range []*Route{m.first, m.loose, m.exact} {
+		if r == nil {
+			continue
+		}
+		for _, rival := range r.rivals {
+			if !rival.api.HasHost(req.Host) {
+				continue
+			}
+			if _, how := rival.match(req.Method, path); how == tightly || how == loosely {
+				add(rival)
+			}
+		}
+	}
+	return all
 }
 
 // OnRoute reports whether Keyporter decides about a call to this path. If it doesn't, the API
@@ -60,78 +135,6 @@ func (a *API) HasHost(host string) bool {
 	}
 	host = strings.TrimSuffix(host, ".")
 	return slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
-}
-
-// match reports whether the route matches a path that readPath returned, and returns the
-// version in the path, 0 if there is none.
-func (r *Route) match(method, path string) (v int, ok bool) {
-	if len(r.Methods) > 0 && !slices.ContainsFunc(r.Methods, func(m string) bool { return strings.EqualFold(m, method) }) {
-		return 0, false
-	}
-	left, more := path[1:], true
-	for _, s := range r.segments {
-		if s.kind == rest {
-			return v, true
-		}
-		if !more {
-			return 0, false
-		}
-		var part string
-		part, left, more = cutSegment(left)
-		switch s.kind {
-		case version:
-			if v, ok = parseVersion(part); !ok || v < r.first || r.last != 0 && v > r.last {
-				return 0, false
-			}
-		case anything:
-			if part == "" {
-				return 0, false
-			}
-		default:
-			if !equalFoldASCII(part, s.literal) {
-				return 0, false
-			}
-		}
-	}
-	return v, !more
-}
-
-// cutSegment is strings.Cut at the first slash, in half the time.
-func cutSegment(path string) (part, left string, more bool) {
-	if i := strings.IndexByte(path, '/'); i >= 0 { //nolint:modernize // see above
-		return path[:i], path[i+1:], true
-	}
-	return path, "", false
-}
-
-// parseVersion reads v4 and v4.0, in either letter case.
-func parseVersion(s string) (int, bool) {
-	s = strings.TrimSuffix(s, ".0")
-	if len(s) < 2 || len(s) > 4 || s[0]|0x20 != 'v' || s[1] == '0' {
-		return 0, false
-	}
-	v := 0
-	for _, c := range []byte(s[1:]) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		v = v*10 + int(c-'0')
-	}
-	return v, true
-}
-
-// equalFoldASCII ignores the case of ASCII letters only; readPath refuses other letters that fold into them.
-func equalFoldASCII(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		x, y := a[i], b[i]
-		if x != y && (x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z') {
-			return false
-		}
-	}
-	return true
 }
 
 // Claims reports whether a call to this host and decoded path is meant for one of the APIs:

@@ -23,7 +23,8 @@ import (
 type Checker struct {
 	db      *store.DB
 	apis    []*API
-	soap    bool // one of them is a SOAP API
+	notes   []string // about the APIs
+	soap    bool     // one of them is a SOAP API
 	now     func() time.Time
 	log     *slog.Logger
 	cache   *cache
@@ -52,14 +53,14 @@ type Options struct {
 // New returns a Checker that follows db. Call Run to keep its set of known secrets complete. The
 // error says what is wrong with the APIs.
 func New(db *store.DB, o Options) (*Checker, error) {
-	apis, err := compile(o.APIs)
+	apis, notes, err := compile(o.APIs)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range apis {
 		a.origins = a.originsAt(o.Address)
 	}
-	c := &Checker{db: db, apis: apis, now: o.Now, log: o.Log, usage: o.Usage}
+	c := &Checker{db: db, apis: apis, notes: notes, now: o.Now, log: o.Log, usage: o.Usage}
 	c.soap = slices.ContainsFunc(apis, func(a *API) bool { return slices.ContainsFunc(a.Routes, func(r Route) bool { return r.SOAP }) })
 	if c.now == nil {
 		c.now = time.Now
@@ -81,6 +82,9 @@ func New(db *store.DB, o Options) (*Checker, error) {
 
 // APIs returns the configured APIs.
 func (c *Checker) APIs() []*API { return c.apis }
+
+// Notes returns a sentence about each pair of routes that is allowed but may not be meant.
+func (c *Checker) Notes() []string { return c.notes }
 
 // Lookups returns how many times the database was asked for a credential or a named user
 // because it wasn't in memory.
