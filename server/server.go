@@ -103,6 +103,9 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	if s.Checker, err = verify.New(s.db, verify.Options{APIs: cfg.APIs, Address: s.calledAt(cfg, issuer), Now: now, Log: s.log, CacheSize: cfg.CacheSize, Usage: s.Usage}); err != nil {
 		return err
 	}
+	for _, note := range s.Checker.Notes() {
+		s.log.Warn("check the routes: " + note)
+	}
 	sealer, err := cfg.Sealer()
 	if err != nil {
 		return err

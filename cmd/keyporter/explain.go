@@ -26,9 +26,13 @@ type explain struct {
 
 func explainCommand() *cobra.Command {
 	var x explain
-	cmd := x.command("explain [ID]", "Show which rule refuses a token or a call, and why", cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
-		return x.run(cmd, args)
-	})
+	cmd := &cobra.Command{Use: "explain [ID]", Short: "Show which rule refuses a token or a call, and why", Args: cobra.MaximumNArgs(1)}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if x.path != "" && len(args) == 0 && !x.secret && x.request == "" {
+			return x.route(cmd)
+		}
+		return x.open(cmd, func() error { return x.run(cmd, args) })
+	}
 	cmd.Long = `Show which rule refuses a token or a call, and why: every rule in order, with its
 answer and the reason for it. The decision is the gateway's, from the database and
 the configuration file, and nothing is counted.
@@ -36,7 +40,8 @@ the configuration file, and nothing is counted.
   keyporter explain TOKEN-ID --path /Api/v5/envelope/1 --login grace@acme.example
   keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, on behalf of the user who connected it
   keyporter explain --request REQUEST-ID     a refused call
-  keyporter explain --secret < file          the token itself, on standard input`
+  keyporter explain --secret < file          the token itself, on standard input
+  keyporter explain --path /Api/v6/envelope/1     which routes a call fits, and what it needs; without a database`
 	x.add(cmd, "database")
 	flags := cmd.Flags()
 	flags.StringVar(&x.request, "request", "", "request `ID` of a refused call")
@@ -52,7 +57,7 @@ the configuration file, and nothing is counted.
 func (x *explain) run(cmd *cobra.Command, args []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	if x.path != "" && len(x.config.APIs) == 0 {
-		return errors.New("no API is configured, so no path belongs to one: pass the file that “keyporter serve” reads with --config, or leave out --path")
+		return errNoAPI
 	}
 	checker, err := verify.New(x.db, verify.Options{APIs: x.config.APIs})
 	if err != nil {
@@ -66,7 +71,7 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 	case x.secret:
 		return x.bySecret(ctx, cmd.InOrStdin(), out, req)
 	case len(args) == 0:
-		return errors.New("give the ID of a token or a connection, a call with --request, or the token itself with --secret")
+		return errors.New("give the ID of a token or a connection, a call with --request, the token itself with --secret, or just a --path")
 	}
 	id := keyporter.ID(args[0])
 	got, err := x.Explain(ctx, keyporter.Command(), id, req)
@@ -77,6 +82,39 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	return x.print(ctx, out, got)
+}
+
+var errNoAPI = errors.New("no API is configured, so no path belongs to one: pass the file that “keyporter serve” reads with --config, or leave out --path")
+
+// route explains which routes of the configuration a call fits.
+func (x *explain) route(cmd *cobra.Command) error {
+	cfg, err := x.load(cmd)
+	if err != nil {
+		return err
+	}
+	if len(cfg.APIs) == 0 {
+		return errNoAPI
+	}
+	got, err := verify.ExplainRoute(cfg.APIs, &verify.Request{Method: x.method, Path: x.path, Host: x.host})
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	for _, f := range got.Fits {
+		counts := "doesn't count"
+		if f.Count {
+			counts = "counts"
+		}
+		fmt.Fprintf(out, "%-8s %s: %s\n         It asks for %s.\n", f.How, f.Route, counts, f.Asks)
+	}
+	for _, note := range got.Notes {
+		fmt.Fprintf(out, "note     %s.\n", note)
+	}
+	fmt.Fprintf(out, "\n%s\n", got.Needs)
+	if got.Reason != keyporter.Allowed {
+		return fmt.Errorf("the call would be refused: %s", got.Reason)
+	}
+	return nil
 }
 
 // bySecret explains a call with the token on standard input. Anyone who lists processes could see
