@@ -165,7 +165,7 @@ type refusalPage struct {
 	Token   control.Credential
 	Steps   []step // at the time of the call
 	Works   bool   // the same call would be allowed now
-	Explain string // path of the page that explains the same call as of now
+	Explain string // path of the page that explains the same call as of now; empty: an app made it that acts for itself
 }
 
 func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -173,19 +173,22 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return err
 	}
-	of := "/tokens/"
-	if t.AppID != "" {
-		of = "/connections/"
-	}
 	path := c.pathOnRoute(r, call)
-	p := refusalPage{RefusedCall: call, Token: t, Explain: of + string(t.ID) + "/explain?" + url.Values{"path": {path}, "login": {call.LoginName}}.Encode()}
-	req := c.call(r, path, call.LoginName)
-	req.Method = call.Method
-	x, err := c.Control.Explain(r.Context(), actor, t.ID, req)
-	if err != nil {
-		return err
+	p := refusalPage{RefusedCall: call, Token: t}
+	if t.Kind != keyporter.CredentialAppToken {
+		of := "/tokens/"
+		if t.AppID != "" {
+			of = "/connections/"
+		}
+		p.Explain = of + string(t.ID) + "/explain?" + url.Values{"path": {path}, "login": {call.LoginName}}.Encode()
+		req := c.call(r, path, call.LoginName)
+		req.Method = call.Method
+		x, err := c.Control.Explain(r.Context(), actor, t.ID, req)
+		if err != nil {
+			return err
+		}
+		p.Works = x.Allowed
 	}
-	p.Works = x.Allowed
 	if p.Steps, err = c.steps(r, actor, t, stepsAtRefusal(call, t, path != "")); err != nil {
 		return err
 	}

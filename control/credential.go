@@ -8,11 +8,11 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// Credential is what calls are made with and counted by: an API token, or the connection of
-// a user with an app.
+// Credential is what calls are made with and counted by: an API token, the connection of
+// a user with an app, or an app that acts for itself.
 type Credential struct {
 	ID             keyporter.ID
-	OrganizationID keyporter.ID
+	OrganizationID keyporter.ID // empty: the app is of the whole instance
 	OwnerID        keyporter.ID // of the token, or the user who lets the app act on their behalf
 	Kind           keyporter.CredentialKind
 	Name           string // of the token, or of the app
@@ -73,4 +73,27 @@ func (c *Control) credentials(ctx context.Context, actor keyporter.Actor, ids ..
 		}, keyporter.PermissionManageTokens)
 	}
 	return all, err
+}
+
+// callers returns what credentials does, and those of the apps with these IDs that the actor sees all of:
+// calls of an app that acts for itself are the concern of those who look after it.
+func (c *Control) callers(ctx context.Context, actor keyporter.Actor, ids ...keyporter.ID) (map[keyporter.ID]Credential, error) {
+	all, err := c.credentials(ctx, actor, ids...)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := c.db.AppsByID(ctx, slices.DeleteFunc(slices.Clone(ids), func(id keyporter.ID) bool { return all[id].ID != "" }))
+	if err != nil {
+		return nil, err
+	}
+	for id, app := range apps {
+		over, err := authorityOver(ctx, c.db, actor, app)
+		if err != nil {
+			return nil, err
+		}
+		if over.sees {
+			all[id] = Credential{ID: id, OrganizationID: app.OrganizationID, Kind: keyporter.CredentialAppToken, Name: app.Name, AppID: id}
+		}
+	}
+	return all, nil
 }

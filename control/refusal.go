@@ -25,7 +25,7 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 }
 
 // OrganizationRefusals returns the most recent refused calls in the actor's organization, of
-// the tokens and connections that the actor may manage, latest first.
+// the tokens and connections that the actor may manage and the apps that they see, latest first.
 func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := c.credentials(ctx, actor, idsOf(all, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
+	credentials, err := c.callers(ctx, actor, idsOf(all, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
 	var visible []keyporter.RefusedCall
 	for _, r := range all {
 		if t, ok := credentials[r.CredentialID]; ok {
@@ -50,7 +50,7 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 }
 
 // Refusal returns the refused call with a request ID and its credential, to people who may
-// manage the credential.
+// manage the credential or, if it is an app that acts for itself, see the app.
 func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, Credential, error) {
 	r, err := c.usage.RefusalByRequestID(ctx, text(requestID, 100))
 	if keyporter.KindOf(err) == keyporter.NotFound {
@@ -59,8 +59,12 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 	if err != nil {
 		return r, Credential{}, err
 	}
-	t, err := c.Credential(ctx, actor, r.CredentialID)
-	if keyporter.KindOf(err) == keyporter.NotFound {
+	callers, err := c.callers(ctx, actor, r.CredentialID)
+	t, ok := callers[r.CredentialID]
+	if err == nil && !ok {
+		err = notFound("refused call")
+	}
+	if keyporter.KindOf(hidden(err, "refused call")) == keyporter.NotFound {
 		err = noRefusal()
 	}
 	if err != nil {
@@ -72,5 +76,5 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 }
 
 func noRefusal() error {
-	return keyporter.Refuse(keyporter.NotFound, "There is no refused call with this request ID. Keyporter keeps the last 100 for each token, connection, and organization, and only calls with a valid token.")
+	return keyporter.Refuse(keyporter.NotFound, "There is no refused call with this request ID. Keyporter keeps the last 100 for each token, connection, app, and organization, and only calls with a valid token.")
 }

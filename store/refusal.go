@@ -11,8 +11,7 @@ import (
 
 // AddRefusals writes refused calls, which must be ordered oldest first, and deletes those that
 // are neither among the latest of their credential nor among the latest of their organization.
-// It drops refusals of credentials that have been deleted since, and of apps of the whole
-// instance that acted for themselves.
+// It drops refusals of credentials that have been deleted since.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
 	if err := tx.insertRefusals(ctx, calls); err != nil {
 		return fmt.Errorf("insert refusals: %w", explain(err))
@@ -49,7 +48,7 @@ func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall)
 			SELECT column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, organization
 			FROM (SELECT v.*, coalesce(
 					(SELECT organization_id FROM tokens WHERE id = column2), (SELECT organization_id FROM connections WHERE id = column2),
-					(SELECT organization_id FROM apps WHERE id = column2)) AS organization
+					(SELECT coalesce(organization_id, '') FROM apps WHERE id = column2)) AS organization
 				FROM (VALUES `+values+`) v) w
 			WHERE organization IS NOT NULL
 			ORDER BY column1`, args...)
@@ -61,7 +60,7 @@ const selectRefusal = `
 	SELECT request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent
 	FROM credential_refusals`
 
-// RefusalsOf returns the latest refusals of a token or connection, latest first.
+// RefusalsOf returns the latest refusals of a token, a connection, or an app that acts for itself, latest first.
 func (q queries) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE credential_id = $1 ORDER BY id DESC LIMIT $2`, credential, keyporter.RefusalLimit)
 }

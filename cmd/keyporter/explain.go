@@ -165,10 +165,17 @@ func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	of := "token"
+	switch {
+	case t.Kind == keyporter.CredentialAppToken:
+		of = "app"
+	case t.AppID != "":
+		of = "connection"
+	}
 	for _, f := range [][2]string{
 		{"call", call.Method + " " + call.Path},
 		{"when", when(call.At)},
-		{map[bool]string{false: "token", true: "connection"}[t.AppID != ""], fmt.Sprintf("%s, “%s”", t.ID, t.Name)},
+		{of, fmt.Sprintf("%s, “%s”", t.ID, t.Name)},
 		{"API", call.Version},
 		{"login name", call.LoginName},
 		{"client", fmt.Sprintf("%s from %s", call.Agent, call.Address)},

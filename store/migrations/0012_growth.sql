@@ -1,0 +1,24 @@
+-- +goose Up
+
+-- Refused calls of apps of the whole instance are kept, too: organization_id is empty then.
+CREATE TABLE kept_refusals (
+    id              TEXT PRIMARY KEY,
+    request_id      TEXT NOT NULL,
+    at              BIGINT NOT NULL,
+    organization_id TEXT NOT NULL,
+    credential_id   TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    cause           TEXT NOT NULL,
+    method          TEXT NOT NULL,
+    path            TEXT NOT NULL,
+    version         TEXT NOT NULL,
+    login_name      TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    agent           TEXT NOT NULL
+);
+INSERT INTO kept_refusals SELECT id, request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent FROM credential_refusals;
+DROP TABLE credential_refusals;
+ALTER TABLE kept_refusals RENAME TO credential_refusals;
+CREATE INDEX credential_refusals_request ON credential_refusals (request_id);
+CREATE INDEX credential_refusals_credential ON credential_refusals (credential_id, id);
+CREATE INDEX credential_refusals_organization ON credential_refusals (organization_id, id);
