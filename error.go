@@ -27,7 +27,7 @@ type Error struct {
 	Kind       Kind
 	Message    string        // a full sentence in the reader's words, without secrets; empty if Fields say it all
 	Fields     []FieldError  // every wrong input, with Invalid and Conflict
-	RetryAfter time.Duration // with TooMany
+	RetryAfter time.Duration // with TooMany, and with Unavailable if too many are waiting
 	Uncertain  bool          // with Unavailable: the change may have been made all the same
 	Err        error
 }

@@ -16,6 +16,8 @@ const (
 	EventUserEnable          EventName = "user.enable"
 	EventUserDisable         EventName = "user.disable"
 	EventUserPassword        EventName = "user.password"
+	EventUserLock            EventName = "user.lock"   // too many wrong passwords: browsers that we don't know can't sign in with one
+	EventUserUnlock          EventName = "user.unlock" // they can again
 	EventUserRoles           EventName = "user.roles"
 	EventUserAppoint         EventName = "user.appoint" // they became an operator
 	EventUserDismiss         EventName = "user.dismiss"

@@ -38,6 +38,10 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
+		if isPassing(err) {
+			message += " Nothing has changed. " + setRetryAfter(w, err)
+			break
+		}
 		if !keyporter.IsUncertain(err) { // its message says what to do
 			message += " Nothing has changed. Try again soon."
 		}
@@ -118,6 +122,12 @@ func headings() map[int]string {
 		http.StatusServiceUnavailable:  "Not available right now",
 		http.StatusInternalServerError: "Something went wrong",
 	}
+}
+
+// isPassing reports whether it helps to try again after a time that err knows.
+func isPassing(err error) bool {
+	e, ok := errors.AsType[*keyporter.Error](err)
+	return ok && e.RetryAfter > 0
 }
 
 // setRetryAfter sets the header Retry-After and returns the same as a sentence.

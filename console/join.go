@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -17,7 +18,7 @@ type joinPage struct {
 
 func (c *console) join(w http.ResponseWriter, r *http.Request) error {
 	sealed, p := web.SignIn(r, c.Proxies), joinPage{Next: localPath(r.PostFormValue("next"))}
-	cookie, err := c.Control.JoinByPassword(r.Context(), c.nobody(r), sealed, r.PostFormValue("password"))
+	cookie, err := c.Control.JoinByPassword(r.Context(), c.nobody(r), control.Join{Sealed: sealed, Password: r.PostFormValue("password"), Browser: web.Browser(r, c.Proxies)})
 	if err == nil {
 		web.SetSignIn(w, r, c.Proxies, "")
 		if err := c.replaceSession(w, r, cookie); err != nil {
@@ -25,10 +26,10 @@ func (c *console) join(w http.ResponseWriter, r *http.Request) error {
 		}
 		return redirect(p.Next)(w, r)
 	}
-	switch keyporter.KindOf(err) {
-	case keyporter.Unauthorized:
+	switch {
+	case keyporter.KindOf(err) == keyporter.Unauthorized:
 		p.Error = keyporter.MessageOf(err)
-	case keyporter.TooMany:
+	case isPassing(err):
 		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
 	default:
 		return c.signInAgain(w, r, err)

@@ -52,7 +52,7 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 	cookie, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{
-		Login: strings.TrimSpace(r.PostFormValue("login")), Password: r.PostFormValue("password"),
+		Login: strings.TrimSpace(r.PostFormValue("login")), Password: r.PostFormValue("password"), Browser: web.Browser(r, c.Proxies),
 	})
 	if err != nil {
 		return c.signInAgain(w, r, err)
@@ -69,11 +69,11 @@ func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error)
 	if other != nil {
 		return other
 	}
-	switch keyporter.KindOf(err) {
-	case keyporter.Unauthorized, keyporter.Forbidden, keyporter.Invalid:
-		p.Error = keyporter.MessageOf(err)
-	case keyporter.TooMany:
+	switch kind := keyporter.KindOf(err); {
+	case isPassing(err):
 		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
+	case kind == keyporter.Unauthorized || kind == keyporter.Forbidden || kind == keyporter.Invalid:
+		p.Error = keyporter.MessageOf(err)
 	default:
 		return err
 	}
@@ -86,13 +86,23 @@ func confirmFirst(next string) string {
 	return "/sign-in?" + url.Values{"next": {next}, "again": {"1"}}.Encode()
 }
 
-// replaceSession sets the cookie of a new session, and ends the previous one.
+// replaceSession sets the cookie of a new session, ends the previous one, and has the browser remember
+// who signed in.
 func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {
 	if actor, err := c.session(r); err == nil {
 		if err := c.Control.SignOut(r.Context(), actor, web.Session(r, c.Proxies)); err != nil {
 			return err
 		}
 	}
+	actor, err := c.Control.Session(r.Context(), c.nobody(r), cookie)
+	if err != nil {
+		return err
+	}
+	known, err := c.Control.Remember(r.Context(), actor, web.Browser(r, c.Proxies))
+	if err != nil {
+		return err
+	}
+	web.SetBrowser(w, r, c.Proxies, known, control.BrowserLifetime)
 	web.SetSession(w, r, c.Proxies, cookie)
 	return nil
 }

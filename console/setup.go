@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter/control"
-	"github.com/keyporter/keyporter/web"
 )
 
 // setupPage is the content of the page that the one-time setup link opens.
@@ -45,6 +44,8 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	web.SetSession(w, r, c.Proxies, cookie)
+	if err := c.replaceSession(w, r, cookie); err != nil {
+		return err
+	}
 	return redirect("/tokens")(w, r)
 }

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -18,9 +19,9 @@ func TestNoSessionOutlivesAPasswordChange(t *testing.T) {
 		w := newWorld(t, url)
 		cookies := make(chan string, 10)
 		var all sync.WaitGroup
-		for range cap(cookies) {
+		for i := range cap(cookies) {
 			all.Go(func() {
-				cookie, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+				cookie, err := w.Control.SignIn(t.Context(), keyporter.Actor{Address: fmt.Sprintf("192.0.2.%d", i)}, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 				if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
 					t.Error(err)
 				}

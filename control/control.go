@@ -8,7 +8,6 @@ package control
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"time"
 
@@ -26,8 +25,8 @@ type Control struct {
 	now     func() time.Time
 	usage   *usage.Usage
 	checker *verify.Checker // nil: calls can't be explained
-	hashes  chan struct{}   // one slot for each password hash that may be computed at once
-	images  chan struct{}   // one slot: pictures are processed one at a time
+	hashes  *hashQueue
+	images  chan struct{} // one slot: pictures are processed one at a time
 	sealer  *seal.Sealer
 
 	passwordCost PasswordCost
@@ -62,7 +61,7 @@ type Options struct {
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
 		db: db, now: o.Now, usage: o.Usage, checker: o.Checker, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
-		hashes: make(chan struct{}, runtime.NumCPU()), images: make(chan struct{}, 1), passwordCost: o.PasswordCost.orDefault(),
+		hashes: newHashQueue(), images: make(chan struct{}, 1), passwordCost: o.PasswordCost.orDefault(),
 	}
 	if c.now == nil {
 		c.now = time.Now

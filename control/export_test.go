@@ -7,11 +7,27 @@ func Shrink(ctx context.Context, file []byte) ([]byte, error) {
 	return New(nil, Options{}).shrink(ctx, file)
 }
 
-// OccupyHashing takes the place of every password hash that could run at the same time.
-func OccupyHashing(c *Control) {
-	for range cap(c.hashes) {
-		c.hashes <- struct{}{}
+// OccupyHashing takes the place of every password hash that could run at the same time, until free is
+// called.
+func OccupyHashing(c *Control) (free func()) {
+	for range cap(c.hashes.running) {
+		c.hashes.running <- struct{}{}
 	}
+	return func() {
+		for range cap(c.hashes.running) {
+			<-c.hashes.running
+		}
+	}
+}
+
+// WaitingHashes is how many hashes wait for their turn.
+func WaitingHashes(c *Control) (n int) {
+	c.hashes.mu.Lock()
+	defer c.hashes.mu.Unlock()
+	for _, of := range c.hashes.waiting {
+		n += of
+	}
+	return n
 }
 
 // ReadsHash reports whether a password can be compared with a hash, and what that would take.

@@ -58,15 +58,22 @@ func (c *Control) JoinLogin(_ context.Context, _ keyporter.Actor, sealed string)
 	return in.Email, err
 }
 
+// Join is the input of JoinByPassword.
+type Join struct {
+	Sealed   string // the sign-in that PasswordNeeded returned
+	Password string
+	Browser  string // as in SignIn
+}
+
 // JoinByPassword connects an account to the identity at the provider for someone who comes from
 // there and also knows the account's password, and returns the cookie of a new session. It counts
 // as an attempt to sign in. It also works where passwords alone let nobody in.
-func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, sealed, password string) (cookie string, err error) {
-	in, err := c.openJoin(sealed)
+func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, join Join) (cookie string, err error) {
+	in, err := c.openJoin(join.Sealed)
 	if err != nil {
 		return "", err
 	}
-	user, hash, err := c.checkPasswordOf(ctx, actor, in.Email, password)
+	user, hash, err := c.checkPasswordOf(ctx, actor, SignIn{Login: in.Email, Password: join.Password, Browser: join.Browser})
 	if err != nil {
 		return "", err
 	}

@@ -62,17 +62,17 @@ type argonHash struct {
 }
 
 // hashPassword returns the argon2id hash of a password in PHC string form.
-func (c *Control) hashPassword(ctx context.Context, password string) (string, error) {
+func (c *Control) hashPassword(ctx context.Context, who waiter, password string) (string, error) {
 	h := argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
 	_, _ = rand.Read(h.salt) // never fails, see crypto/rand
-	key, err := c.argon(ctx, password, h)
+	key, err := c.argon(ctx, who, password, h)
 	b64 := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.Memory, h.Passes, h.lanes, b64(h.salt), b64(key)), err
 }
 
 // passwordMatches compares a password with a hash. Without a hash it does the same work
 // anyway, so that the time doesn't reveal whether a login exists.
-func (c *Control) passwordMatches(ctx context.Context, password, hash string) (bool, error) {
+func (c *Control) passwordMatches(ctx context.Context, who waiter, password, hash string) (bool, error) {
 	if len(password) > maxPasswordLen {
 		password = ""
 	}
@@ -80,18 +80,19 @@ func (c *Control) passwordMatches(ctx context.Context, password, hash string) (b
 	if !known {
 		h = argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
 	}
-	got, err := c.argon(ctx, password, h)
+	got, err := c.argon(ctx, who, password, h)
 	return known && subtle.ConstantTimeCompare(got, h.key) == 1, err
 }
 
 // renewPassword stores a hash with today's parameters in place of one with others, for someone who
 // has just entered the password, and returns the hash that is stored then.
-func (c *Control) renewPassword(ctx context.Context, user keyporter.User, hash, password string) (string, error) {
+func (c *Control) renewPassword(ctx context.Context, who waiter, user knownUser, password string) (string, error) {
+	hash := user.hash
 	h, _ := parseHash(hash)
 	if h.PasswordCost == c.passwordCost && h.lanes == argonLanes && len(h.salt) == argonSalt && len(h.key) == argonKey {
 		return hash, nil
 	}
-	renewed, err := c.hashPassword(ctx, password)
+	renewed, err := c.hashPassword(ctx, who, password)
 	if err != nil {
 		return "", err
 	}
@@ -103,7 +104,7 @@ func (c *Control) renewPassword(ctx context.Context, user keyporter.User, hash, 
 	if hash, err = c.db.PasswordHash(ctx, user.ID); err != nil {
 		return "", err
 	}
-	match, err := c.passwordMatches(ctx, password, hash)
+	match, err := c.passwordMatches(ctx, who, password, hash)
 	if err == nil && !match {
 		err = wrongPassword()
 	}
@@ -140,14 +141,13 @@ func parseHash(hash string) (h argonHash, ok bool) {
 		len(h.salt) >= minArgonSalt && len(h.salt) <= maxArgonBytes && len(h.key) >= minArgonKey && len(h.key) <= maxArgonBytes
 }
 
-// argon computes one hash as long as the key of h as soon as a processor is free for it: each takes
-// 19 MiB and about 20 ms, and a rush of sign-ins must not use up the memory or slow down the gateway.
-func (c *Control) argon(ctx context.Context, password string, h argonHash) ([]byte, error) {
-	select {
-	case c.hashes <- struct{}{}:
-		defer func() { <-c.hashes }()
-		return argon2.IDKey([]byte(password), h.salt, h.Passes, h.Memory, h.lanes, uint32(len(h.key))), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a password hash: %w", ctx.Err())
+// argon computes one hash as long as the key of h, once it is the turn of who. Each takes 19 MiB and
+// about 20 ms.
+func (c *Control) argon(ctx context.Context, who waiter, password string, h argonHash) ([]byte, error) {
+	done, err := c.hashes.wait(ctx, who)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
+	return argon2.IDKey([]byte(password), h.salt, h.Passes, h.Memory, h.lanes, uint32(len(h.key))), nil
 }

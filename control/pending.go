@@ -34,10 +34,11 @@ type ProviderSignIn struct {
 }
 
 // BeginProviderSignIn begins a sign-in at the provider of an email domain, for anyone: it
-// reveals only which domains have one. It returns the sign-in, and its sealed form for the
+// reveals only which domains have one. It counts for the address alone, so that strangers can't
+// keep anyone from their provider. It returns the sign-in, and its sealed form for the
 // browser to carry.
 func (c *Control) BeginProviderSignIn(ctx context.Context, actor keyporter.Actor, in ProviderSignIn) (p PendingSignIn, sealed string, err error) {
-	if err := c.countAttempt(ctx, actor, in.Login); err != nil {
+	if err := c.db.Attempt(ctx, c.now(), fromAddress(actor)); err != nil {
 		return p, "", err
 	}
 	random := func() string { return rand.Text() + rand.Text() }

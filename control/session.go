@@ -18,24 +18,18 @@ const (
 	sessionTouch    = 5 * time.Minute // use is recorded at most this often
 )
 
-// Limits on sign-in attempts: for one login wherever they come from, and from one address
-// whatever the login. A successful sign-in clears only the former.
-var (
-	loginLimit   = store.Limit{Burst: 10, Every: 30 * time.Second}
-	addressLimit = store.Limit{Burst: 50, Every: 5 * time.Second}
-)
-
 // SignIn is the input of Control.SignIn.
 type SignIn struct {
 	Login    string
 	Password string
+	Browser  string // what Remember returned for this browser; anything else doesn't count
 }
 
 // SignIn opens a session for anyone who knows the password, and returns the session's
 // cookie. A wrong login, a wrong password and a user without a password all get the same
 // error.
 func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (cookie string, err error) {
-	user, hash, err := c.checkPasswordOf(ctx, actor, in.Login, in.Password)
+	user, hash, err := c.checkPasswordOf(ctx, actor, in)
 	if err != nil {
 		return "", err
 	}
@@ -45,28 +39,42 @@ func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) 
 	if err := c.letsPasswordsIn(ctx, user); err != nil {
 		return "", err
 	}
-	if hash, err = c.renewPassword(ctx, user, hash, in.Password); err != nil {
+	if hash, err = c.renewPassword(ctx, waiter{actor: actor}, knownUser{User: user, hash: hash}, in.Password); err != nil {
 		return "", err
 	}
 	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: c.now()})
 }
 
 // checkPasswordOf returns the user with this login and the hash of their password, if the password is
-// right. It counts as an attempt to sign in.
-func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, login, password string) (user keyporter.User, hash string, err error) {
-	if err := c.countAttempt(ctx, actor, login); err != nil {
+// right. It counts as a guess until a session is opened.
+func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, in SignIn) (user keyporter.User, hash string, err error) {
+	browser, err := c.knownBrowser(ctx, in)
+	if err != nil {
 		return user, "", err
 	}
+	if err := c.countGuess(ctx, actor, in.Login, browser); err != nil {
+		return user, "", err
+	}
+	user, hash, err = c.userWithPassword(ctx, in.Login)
+	if err != nil {
+		return user, "", err
+	}
+	match, err := c.passwordMatches(ctx, waiter{actor, browser}, in.Password, hash)
+	if err == nil && !match {
+		err = wrongPassword()
+	}
+	return user, hash, err
+}
+
+// userWithPassword returns the user with this login and the hash of their password, both empty if there
+// is none.
+func (c *Control) userWithPassword(ctx context.Context, login string) (user keyporter.User, hash string, err error) {
 	user, err = c.db.UserByLogin(ctx, loginKey(login))
 	if err == nil {
 		hash, err = c.db.PasswordHash(ctx, user.ID)
 	}
-	if err != nil && keyporter.KindOf(err) != keyporter.NotFound {
-		return user, "", err
-	}
-	match, err := c.passwordMatches(ctx, password, hash)
-	if err == nil && !match {
-		err = wrongPassword()
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		err = nil
 	}
 	return user, hash, err
 }
@@ -81,15 +89,6 @@ func (c *Control) letsPasswordsIn(ctx context.Context, user keyporter.User) erro
 
 func wrongPassword() error {
 	return keyporter.Refuse(keyporter.Unauthorized, "The login name or password is wrong.")
-}
-
-func (c *Control) countAttempt(ctx context.Context, actor keyporter.Actor, login string) error {
-	for _, a := range []store.Attempt{{What: "address " + keyporter.Network(actor.Address), Limit: addressLimit}, {What: "login " + loginKey(login), Limit: loginLimit}} {
-		if err := c.db.Attempt(ctx, c.now(), a); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func loginKey(login string) string { return names.Key(text(login, keyporter.MaxLoginLen)) }
@@ -123,7 +122,7 @@ func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user k
 		if err != nil {
 			return err
 		}
-		if err := tx.ForgetAttempts(ctx, "login "+loginKey(user.Login)); err != nil {
+		if err := c.forgetGuesses(ctx, tx, actor, user.User); err != nil {
 			return err
 		}
 		err = tx.InsertSession(ctx, keyporter.HashSecret(cookie), store.Session{

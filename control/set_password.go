@@ -40,7 +40,7 @@ func (c *Control) setPassword(ctx context.Context, actor keyporter.Actor, id key
 	if err := keyporter.JoinFields(prove(), checkPassword(password)); err != nil {
 		return err
 	}
-	hash, err := c.hashPassword(ctx, password)
+	hash, err := c.hashPassword(ctx, waiter{actor: actor}, password)
 	if err != nil {
 		return err
 	}
@@ -48,20 +48,24 @@ func (c *Control) setPassword(ctx context.Context, actor keyporter.Actor, id key
 		if err := tx.SetPassword(ctx, id, hash); err != nil {
 			return keyporter.Event{}, err
 		}
+		if err := c.forgetGuesses(ctx, tx, actor, p.holders[0].User); err != nil {
+			return keyporter.Event{}, err
+		}
 		return c.userEvent(keyporter.EventUserPassword, actor, p.holders[0].User), tx.DeleteSessionsOf(ctx, id)
 	})
 }
 
-// checkOldPassword counts as an attempt to sign in.
+// checkOldPassword counts as a guess, apart from those at the sign-in page: strangers can't keep
+// anyone from a new password.
 func (c *Control) checkOldPassword(ctx context.Context, actor keyporter.Actor, user keyporter.User, old string) error {
-	if err := c.countAttempt(ctx, actor, user.Login); err != nil {
+	if err := c.countOldPassword(ctx, user.ID); err != nil {
 		return err
 	}
 	hash, err := c.db.PasswordHash(ctx, user.ID)
 	if err != nil || hash == "" {
 		return err
 	}
-	match, err := c.passwordMatches(ctx, old, hash)
+	match, err := c.passwordMatches(ctx, waiter{actor: actor}, old, hash)
 	if err == nil && !match {
 		err = keyporter.InvalidField("old", "This isn’t your current password.")
 	}

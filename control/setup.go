@@ -60,7 +60,7 @@ func (c *Control) Setup(ctx context.Context, actor keyporter.Actor, in Setup) (k
 	if err := keyporter.JoinFields(wrongOrganization, wrongUser); err != nil {
 		return keyporter.User{}, err
 	}
-	hash, err := c.hashPassword(ctx, in.Password)
+	hash, err := c.hashPassword(ctx, waiter{actor: actor}, in.Password)
 	if err != nil {
 		return keyporter.User{}, err
 	}

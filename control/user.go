@@ -30,7 +30,7 @@ func (c *Control) CreateUser(ctx context.Context, actor keyporter.Actor, in NewU
 	if err := c.countAddition(ctx, actor, u.OrganizationID); err != nil {
 		return keyporter.User{}, err
 	}
-	hash, err := c.hashPassword(ctx, in.Password)
+	hash, err := c.hashPassword(ctx, waiter{actor: actor}, in.Password)
 	if err != nil {
 		return keyporter.User{}, err
 	}

@@ -282,7 +282,7 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 		w.Clock.Stop()
 		ctx, operator, p := t.Context(), w.operator(t), w.provider(t, nil)
 		join := func(sealed, password string) error {
-			_, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), sealed, password)
+			_, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), control.Join{Sealed: sealed, Password: password})
 			return err
 		}
 		needed := func(subject string, login ...string) string {
@@ -328,7 +328,7 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 		_, err = w.byProvider(t, other, "5", "victim@acme.example")
 		wantKind(t, err, noError)
 		wantKind(t, w.Control.SetPasswords(ctx, keyporter.Command(), w.ada.OrganizationID, true), noError)
-		cookie, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), sealed, keyportertest.Password)
+		cookie, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), control.Join{Sealed: sealed, Password: keyportertest.Password})
 		if cookie != "" {
 			t.Errorf("a sign-in at the issuer before opened a session, %v", err)
 		}
@@ -387,7 +387,7 @@ func TestPowerIsNotConnectedByAddress(t *testing.T) {
 		if !ok {
 			t.Fatal(err)
 		}
-		_, err = w.Control.JoinByPassword(ctx, keyportertest.Nobody(), needed.Sealed, keyportertest.Password)
+		_, err = w.Control.JoinByPassword(ctx, keyportertest.Nobody(), control.Join{Sealed: needed.Sealed, Password: keyportertest.Password})
 		wantKind(t, err, noError)
 		_, err = w.byProvider(t, p, "boss", boss.Login)
 		wantKind(t, err, noError)

@@ -26,6 +26,11 @@ type Attempt struct {
 // attempts without asking the database again, so that a flood of them costs others nothing. All
 // nodes share the count.
 func (db *DB) Attempt(ctx context.Context, now time.Time, all ...Attempt) error {
+	return db.AttemptThen(ctx, now, func(*Tx) error { return nil }, all...)
+}
+
+// AttemptThen is Attempt, and runs then in the same transaction, unless a limit is reached.
+func (db *DB) AttemptThen(ctx context.Context, now time.Time, then func(*Tx) error, all ...Attempt) error {
 	for _, a := range all {
 		if wait := db.limits.wait(a.What, now); wait > 0 {
 			return tooMany(wait)
@@ -33,15 +38,16 @@ func (db *DB) Attempt(ctx context.Context, now time.Time, all ...Attempt) error 
 	}
 	var reached string
 	err := db.Do(ctx, func(tx *Tx) error {
+		reached = ""
 		for _, a := range all {
 			if err := tx.attempt(ctx, a, now); err != nil {
 				reached = a.What
 				return err
 			}
 		}
-		return nil
+		return then(tx)
 	})
-	if e, ok := err.(*keyporter.Error); ok && e.Kind == keyporter.TooMany { //nolint:errorlint // Do doesn't wrap it
+	if e, ok := err.(*keyporter.Error); ok && e.Kind == keyporter.TooMany && reached != "" { //nolint:errorlint // Do doesn't wrap it
 		db.limits.add(reached, now.Add(e.RetryAfter), now)
 	}
 	return err

@@ -25,6 +25,7 @@ func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
 		{`DELETE FROM sessions WHERE expires_at <= $1`, now},
 		{`DELETE FROM setup_links WHERE expires_at <= $1`, now},
 		{`DELETE FROM attempts WHERE next_at <= $1`, now},
+		{`DELETE FROM guesses WHERE last_at <= $1`, now.Add(-keepGuesses)},
 		{`DELETE FROM credential_hours WHERE hour < $1`, now.Add(-keepHours)},
 		{`DELETE FROM authorizations WHERE expires_at <= $1`, now},
 		{`DELETE FROM proofs WHERE expires_at <= $1`, now},

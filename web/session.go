@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The cookies. Over HTTPS, their names have the prefix __Host-, so that browsers only accept
@@ -14,6 +15,7 @@ const (
 	sessionCookie   = ourCookies + "session"
 	signInCookie    = ourCookies + "sign-in"
 	authorizeCookie = ourCookies + "authorize"
+	browserCookie   = ourCookies + "browser"
 	securePrefix    = "__Host-"
 )
 
@@ -36,6 +38,14 @@ func SetSignIn(w http.ResponseWriter, r *http.Request, p Proxies, value string) 
 	}
 	http.SetCookie(w, cookie(signInCookie, p.Secure(r), value, age))
 }
+
+// SetBrowser stores who has signed in with this browser, for as long as maxAge.
+func SetBrowser(w http.ResponseWriter, r *http.Request, p Proxies, value string, maxAge time.Duration) {
+	http.SetCookie(w, cookie(browserCookie, p.Secure(r), value, int(maxAge.Seconds())))
+}
+
+// Browser returns the value SetBrowser stored, or "".
+func Browser(r *http.Request, p Proxies) string { return cookieValue(r, p, browserCookie) }
 
 func cookie(name string, isSecure bool, value string, maxAge int) *http.Cookie {
 	if isSecure {
@@ -87,7 +97,7 @@ func removeOwnCookies(header http.Header) {
 
 // isOwnCookie reports whether a cookie with this name is one of Keyporter's.
 func isOwnCookie(name string) bool {
-	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie}, func(own string) bool {
+	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie, browserCookie}, func(own string) bool {
 		return strings.EqualFold(name, own) || strings.EqualFold(name, securePrefix+own)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/web"
@@ -106,6 +107,11 @@ func TestTheSessionCookie(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
+	w := httptest.NewRecorder()
+	web.SetBrowser(w, secure, trusted, "v", time.Hour)
+	if got := w.Header().Get("Set-Cookie"); got != "__Host-keyporter-browser=v; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax" {
+		t.Errorf("the cookie of a known browser is %q", got)
+	}
 	// An attacker between browser and proxy set the cookie that plain HTTP uses.
 	secure.Header.Set("Cookie", "keyporter-session=planted")
 	if got := web.Session(secure, trusted); got != "" {
@@ -125,6 +131,7 @@ func TestOwnCookiesAreNotForwarded(t *testing.T) {
 		" keyporter-session =x;a=1":                "a=1",
 		"a=keyporter-session":                      "a=keyporter-session",
 		"keyporter-session=x; keyporter-session=y": "",
+		"__Host-keyporter-browser=x; keyporter-browser=y; keyporter-sign-in=z; keyporter-authorize=z; a=1": "a=1",
 	} {
 		call := request("192.0.2.1:9", "Cookie: "+in)
 		p := &httputil.ProxyRequest{In: call, Out: call.Clone(t.Context())}

@@ -1,0 +1,82 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// A browser remembers who has signed in with it (OWASP calls this a device cookie). It only means that
+// the limits on wrong passwords are the browser's own; it replaces no password.
+const (
+	// BrowserLifetime is how long a browser is known after a sign-in.
+	BrowserLifetime = 365 * 24 * time.Hour
+
+	browserPurpose = "known browser"
+	maxRemembered  = 4 // users of one browser
+)
+
+// remembered is one user whom a browser remembers.
+type remembered struct {
+	ID       string // of this user in this browser
+	UserID   keyporter.ID
+	Password []byte // what passwordMark returned: a new password makes all browsers unknown
+	At       time.Time
+}
+
+// passwordMark stands for a stored hash. The browser carries it sealed.
+func passwordMark(hash string) []byte {
+	sum := sha256.Sum256([]byte(hash))
+	return sum[:8]
+}
+
+// Remember returns what the actor's browser keeps, in place of known, to be known as one that the actor
+// has signed in with. Call it after each sign-in.
+func (c *Control) Remember(ctx context.Context, actor keyporter.Actor, known string) (string, error) {
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return "", err
+	}
+	hash, err := c.db.PasswordHash(ctx, user.ID)
+	if err != nil {
+		return "", err
+	}
+	all := slices.DeleteFunc(c.openBrowser(known), func(r remembered) bool { return r.UserID == user.ID })
+	all = slices.Insert(all, 0, remembered{ID: rand.Text(), UserID: user.ID, Password: passwordMark(hash), At: c.now()})
+	plain, err := json.Marshal(all[:min(len(all), maxRemembered)])
+	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(browserPurpose, plain)), err
+}
+
+// openBrowser opens what a browser kept. Anything else that a browser sends is nothing.
+func (c *Control) openBrowser(known string) (all []remembered) {
+	raw, err := base64.RawURLEncoding.DecodeString(known)
+	if err == nil {
+		raw, err = c.sealer.Open(browserPurpose, raw)
+	}
+	if err != nil || json.Unmarshal(raw, &all) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(r remembered) bool { return c.now().Sub(r.At) >= BrowserLifetime })
+}
+
+// knownBrowser returns the ID of the browser if the user with the login has signed in with it before,
+// and not set a password since. It asks the database only for a browser that remembers someone.
+func (c *Control) knownBrowser(ctx context.Context, in SignIn) (id string, err error) {
+	all := c.openBrowser(in.Browser)
+	if len(all) == 0 {
+		return "", nil
+	}
+	user, hash, err := c.userWithPassword(ctx, in.Login)
+	for _, r := range all {
+		if r.UserID == user.ID && string(r.Password) == string(passwordMark(hash)) {
+			return r.ID, err
+		}
+	}
+	return "", err
+}
