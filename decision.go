@@ -6,7 +6,7 @@ type Rule uint8
 
 // The rules.
 const (
-	RulePath               Rule = iota // the path belongs to an API and is unambiguous
+	RulePath               Rule = iota // the path belongs to an API and is unambiguous, and the method is one that APIs have
 	RuleCredential                     // the call carries exactly one credential, where this API expects it
 	RuleSecret                         // its prefix, length and checksum are right, or it could be an imported one
 	RuleKnown                          // it was issued, and hasn't been deleted or revoked
@@ -98,6 +98,7 @@ const (
 	ReasonUnavailable          Reason = "unavailable"
 	ReasonNoRoute              Reason = "path.unknown"
 	ReasonBadPath              Reason = "path.ambiguous"
+	ReasonMethod               Reason = "method.refused" // CONNECT, TRACE, or TRACK
 	ReasonNoCredential         Reason = "credential.missing"
 	ReasonAmbiguous            Reason = "credential.ambiguous"
 	ReasonUnknown              Reason = "credential.unknown" // malformed, never issued, or deleted: callers can't tell these apart
@@ -129,7 +130,7 @@ const (
 
 // Refusal is what a reason means to the caller.
 type Refusal struct {
-	Status int    // HTTP status: 400, 401, 403, 404 or 503
+	Status int    // HTTP status: 400, 401, 403, 404, 501 or 503
 	Code   string // error code of RFC 6750 §3.1 or RFC 9449 §7.1; empty where they have none
 	Text   string // one sentence
 }
@@ -142,7 +143,8 @@ var refusals = map[Reason]struct {
 	ReasonUnavailable:          {RuleKnown, Refusal{503, "", "The request can't be checked right now. Try again soon."}},
 	ReasonNoRoute:              {RulePath, Refusal{404, "", "There is no API at this address."}},
 	ReasonBadPath:              {RulePath, Refusal{400, "invalid_request", "The path is ambiguous. Send it without dot segments, double slashes, or encoded separators."}},
-	ReasonNoCredential:         {RuleCredential, Refusal{401, "", "This API needs an API token."}}, // RFC 6750 §3.1: no error code without a credential
+	ReasonMethod:               {RulePath, Refusal{501, "", "No API can be called with this method."}}, // RFC 9110 §9.1: not implemented, for any resource
+	ReasonNoCredential:         {RuleCredential, Refusal{401, "", "This API needs an API token."}},     // RFC 6750 §3.1: no error code without a credential
 	ReasonAmbiguous:            {RuleCredential, Refusal{400, "invalid_request", "The request carries more than one credential. Send only one."}},
 	ReasonUnknown:              {RuleKnown, Refusal{401, "invalid_token", "The token is not valid."}},
 	ReasonNotAccepted:          {RuleAccepted, Refusal{403, "insufficient_scope", "This API version doesn't accept this kind of credential."}},

@@ -59,6 +59,9 @@ func (c *Client) Check(r *http.Request, rules Rules) (Caller, *Refusal) {
 
 // check decides a call and counts it.
 func (c *Client) check(r *http.Request, rules *Rules) (*decision, *Refusal) {
+	if keyporter.IsRefusedMethod(r.Method) {
+		return nil, refusal(keyporter.ReasonMethod)
+	}
 	headers := keyporter.CredentialHeadersOf(r.Header)
 	p := headers.Read()
 	if refused := refusePresented(p); refused != nil {

@@ -10,7 +10,7 @@ import (
 
 // Refusal says why a call is refused.
 type Refusal struct {
-	Status  int    // HTTP status: 400, 401, 403, or 503
+	Status  int    // HTTP status: 400, 401, 403, 501, or 503
 	Code    string // error code of RFC 6750 §3.1; empty if it defines none
 	Reason  string // for programs, such as token.disabled
 	Message string // for people, one sentence

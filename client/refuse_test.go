@@ -176,3 +176,19 @@ func TestACanceledCallIsNotAnOutage(t *testing.T) {
 		t.Errorf("%d %s", rec.Code, log.String())
 	}
 }
+
+// TestNoMethodThatTunnelsOrEchoes expects the middleware to refuse the methods that no API has, also with
+// a token that works.
+func TestNoMethodThatTunnelsOrEchoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.SQLite(t))
+	api := w.client(t).Handler(client.Rules{}, echo)
+	for method, want := range map[string]int{"GET": 200, "PURGE": 200, "CONNECT": 501, "TRACE": 501, "TRACK": 501, "trace": 501} {
+		r := httptest.NewRequestWithContext(t.Context(), method, "/x", nil)
+		r.Header.Set("ApiToken", w.secret.Reveal())
+		answer := httptest.NewRecorder()
+		if api.ServeHTTP(answer, r); answer.Code != want {
+			t.Errorf("%s: %d", method, answer.Code)
+		}
+	}
+}

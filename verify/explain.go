@@ -45,8 +45,7 @@ func (c *Checker) explain(ctx context.Context, cred store.Credential, req *Reque
 	k.readHeaders()
 	var d Decision
 	if req.Path != "" {
-		d.Route, d.Version, k.match = c.route(req)
-		k.route, k.version = d.Route, d.Version
+		c.place(&k, &d)
 		if !d.ask(&k, keyporter.RulePath, keyporter.RuleCredential) {
 			return c.explanation(ctx, &k, &d)
 		}

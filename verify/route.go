@@ -7,6 +7,15 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
+// place finds the route that a call is for.
+func (c *Checker) place(k *call, d *Decision) {
+	d.Route, d.Version, k.match = c.route(&k.req)
+	k.route, k.version = d.Route, d.Version
+	if keyporter.IsRefusedMethod(k.req.Method) {
+		k.match = keyporter.ReasonMethod
+	}
+}
+
 // route returns the route of a call and the version in its path, or why there is none.
 func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	path, ok := readPath(req.Path)

@@ -140,8 +140,7 @@ func (c *Checker) Check(ctx context.Context, req *Request) (d Decision) {
 func (c *Checker) decide(ctx context.Context, k *call, d *Decision) {
 	k.readHeaders()
 	d.dpop = k.dpop
-	d.Route, d.Version, k.match = c.route(&k.req)
-	k.route, k.version = d.Route, d.Version
+	c.place(k, d)
 	if d.Route != nil && d.Route.Public && k.match == keyporter.Allowed {
 		d.Outcomes[keyporter.RulePath] = keyporter.Passed
 		d.Allowed = true
