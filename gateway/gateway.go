@@ -6,7 +6,6 @@
 package gateway
 
 import (
-	"log"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,10 +18,8 @@ import (
 type Gateway struct {
 	checker   *verify.Checker
 	proxies   web.Proxies
-	transport *http.Transport
+	forwarder *web.Forwarder
 	log       *slog.Logger
-	buffers   web.Buffers
-	proxyLog  *log.Logger // for httputil.ReverseProxy
 	notices   verify.Notices
 	resources map[*verify.API]*resource // only for APIs that have a resource identifier
 }
@@ -39,13 +36,13 @@ type Config struct {
 // New returns a Gateway.
 func New(c Config) *Gateway {
 	return &Gateway{
-		checker: c.Checker, proxies: c.Proxies, transport: web.NewTransport(), notices: verify.NewNotices(c.Sunset), resources: resources(c.Checker.APIs(), c.Issuer),
-		log: c.Log, proxyLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		checker: c.Checker, proxies: c.Proxies, forwarder: web.NewForwarder(c.Proxies, c.Log), notices: verify.NewNotices(c.Sunset), resources: resources(c.Checker.APIs(), c.Issuer),
+		log: c.Log,
 	}
 }
 
 // Close closes the idle connections to upstreams.
-func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
+func (g *Gateway) Close() { g.forwarder.Close() }
 
 // request fills in what all adapters take from r in the same way, and reports whether r comes from
 // a trusted proxy.

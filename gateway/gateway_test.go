@@ -29,6 +29,8 @@ type world struct {
 	*keyportertest.Node
 
 	url    string
+	door   http.Handler
+	api    *keyportertest.RawAPI // nil: the test has its own
 	ada    keyporter.User
 	token  keyporter.Token
 	secret string
@@ -36,12 +38,16 @@ type world struct {
 }
 
 // newWorld starts the gateway. It has the routes of the example API, and one under /other that
-// responds with problem documents.
+// responds with problem documents. Without an API of the test's, there is a RawAPI.
 func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	t.Helper()
+	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t))}
 	upstream := httptest.NewServer(api)
 	t.Cleanup(upstream.Close)
-	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t))}
+	if api == nil {
+		w.api = keyportertest.NewRawAPI(t)
+		upstream.URL = w.api.URL
+	}
 	apis := append(keyportertest.APIs(upstream.URL), verify.API{Name: "other", Upstream: upstream.URL, Routes: []verify.Route{{Path: "/other/{rest...}"}}},
 		verify.API{Name: "down", Upstream: "http://127.0.0.1:1", Routes: []verify.Route{{Path: "/down/{rest...}"}}}, keyportertest.Drive(upstream.URL),
 		verify.API{Name: "hosted", Upstream: upstream.URL, Hosts: []string{"hosted.example"}, Routes: []verify.Route{{Path: "/.well-known/{rest...}", Public: true}, {Path: "/x"}}})
@@ -57,7 +63,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 		Checker: checker, Proxies: proxies, Sunset: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), Issuer: "https://keys.example",
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
-	mux := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.door = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case g.Asks(r):
 			g.Verify(rw, r)
@@ -67,7 +73,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 			g.ServeHTTP(rw, r)
 		}
 	})
-	front := httptest.NewUnstartedServer(mux)
+	front := httptest.NewUnstartedServer(w.door)
 	front.Config.MaxHeaderBytes = 32 << 10
 	front.Start()
 	t.Cleanup(func() { front.Close(); g.Close() })

@@ -3,7 +3,10 @@ package soap
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter/web"
 )
@@ -36,22 +39,92 @@ func failed(status int, text, id string) apiResult {
 	return apiResult{Version: resultVersion, BaseResult: "failed", ErrorInfo: &errorInfo{code, code + ": " + text, id}}
 }
 
-// write answers the operation of e with a result.
-func write(w http.ResponseWriter, e *envelope, status int, res apiResult) {
-	inner, err := xml.Marshal(res)
-	if err != nil { // can't happen: it holds only strings
-		http.Error(w, "", http.StatusInternalServerError)
+// refuseMessage answers a request whose body isn't a message, or not one the door accepts. Its status is that of
+// the same refusal over REST, except for an authorization that can't be read: that is like a wrong one.
+func refuseMessage(w http.ResponseWriter, r *http.Request, m *message, err error) {
+	status, text := http.StatusBadRequest, "The message ended early."
+	if why, ok := errors.AsType[malformed](err); ok {
+		text = why.Error()
+	}
+	if why, ok := errors.AsType[unsupported](err); ok {
+		status, text = http.StatusUnsupportedMediaType, why.Error()
+	}
+	if errors.Is(err, errTooLate) {
+		status, text = http.StatusRequestTimeout, "The message didn't arrive in time."
+	} else { // a client that was too late gets no more time
+		web.LimitBodyTime(w, r)
+	}
+	res := failed(status, text, m.id)
+	if errors.Is(err, errAuthorization) {
+		status = http.StatusOK
+	}
+	e := m.addressee()
+	if e.operation.local == "" {
+		writeFault(w, e.version, status, res)
 		return
 	}
+	write(w, &e, status, res)
+}
+
+// addressee returns what is known of the envelope, to answer it: if the message couldn't be read up to
+// its operation, the one that the HTTP headers name.
+func (m *message) addressee() envelope {
+	e := m.envelope
+	if e.version == "" {
+		if e.version = soap11; m.mediaType == mediaType(soap12) {
+			e.version = soap12
+		}
+	}
+	if name, ok := strings.CutPrefix(m.action, namespace); ok && e.operation.local == "" {
+		if slices.ContainsFunc(operations(), func(o operation) bool { return o.name == name }) {
+			e.operation = element{space: namespace, local: name}
+		}
+	}
+	return e
+}
+
+// write answers the operation of e with a result.
+func write(w http.ResponseWriter, e *envelope, status int, res apiResult) {
+	var body bytes.Buffer
+	body.WriteString(`<` + e.operation.local + `Response xmlns="`)
+	escape(&body, e.operation.space)
+	body.WriteString(`"><` + e.operation.local + `Result>`)
+	escape(&body, string(res.marshal()))
+	body.WriteString(`</` + e.operation.local + `Result></` + e.operation.local + `Response>`)
+	writeEnvelope(w, e.version, status, body.Bytes())
+}
+
+// writeFault answers a message whose operation isn't known (SOAP 1.1 §4.4, SOAP 1.2 part 1 §5.4).
+func writeFault(w http.ResponseWriter, version string, status int, res apiResult) {
+	var body bytes.Buffer
+	if version == soap11 {
+		body.WriteString(`<soap:Fault><faultcode>soap:Client</faultcode><faultstring>`)
+		escape(&body, res.ErrorInfo.ErrorMsg)
+		body.WriteString(`</faultstring><detail>` + string(res.marshal()) + `</detail></soap:Fault>`)
+	} else {
+		body.WriteString(`<soap:Fault><soap:Code><soap:Value>soap:Sender</soap:Value></soap:Code><soap:Reason><soap:Text xml:lang="en">`)
+		escape(&body, res.ErrorInfo.ErrorMsg)
+		body.WriteString(`</soap:Text></soap:Reason><soap:Detail>` + string(res.marshal()) + `</soap:Detail></soap:Fault>`)
+	}
+	writeEnvelope(w, version, status, body.Bytes())
+}
+
+func (r apiResult) marshal() []byte {
+	text, err := xml.Marshal(r)
+	if err != nil {
+		panic(err) // can't happen: it holds only strings
+	}
+	return text
+}
+
+func writeEnvelope(w http.ResponseWriter, version string, status int, body []byte) {
 	var out bytes.Buffer
-	out.WriteString(xml.Header + `<soap:Envelope xmlns:soap="` + e.version + `"><soap:Body><` + e.operation.local + `Response xmlns="`)
-	escape(&out, e.operation.space)
-	out.WriteString(`"><` + e.operation.local + `Result>`)
-	escape(&out, string(inner))
-	out.WriteString(`</` + e.operation.local + `Result></` + e.operation.local + `Response></soap:Body></soap:Envelope>`)
+	out.WriteString(xml.Header + `<soap:Envelope xmlns:soap="` + version + `"><soap:Body>`)
+	out.Write(body)
+	out.WriteString(`</soap:Body></soap:Envelope>`)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", mediaType(e.version)+"; charset=utf-8")
+	h.Set("Content-Type", mediaType(version)+"; charset=utf-8")
 	harmless(h)
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes()) // fails only if the client is gone

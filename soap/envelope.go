@@ -27,6 +27,10 @@ type envelope struct {
 	authorized  bool  // there is an authorizationXml
 	within      bool  // it is being read
 	from, until int64 // where its content is in the message
+
+	addressed               bool // a header block names an action, as in WS-Addressing
+	actionDepth             int  // of the header block while it is being read, otherwise 0
+	actionFrom, actionUntil int64
 }
 
 // maxOperation is the maximum length of an operation's name in bytes.
@@ -37,6 +41,10 @@ func (e *envelope) start(el element, depth int, content int64) error {
 	switch {
 	case e.within:
 		return malformed("authorizationXml is a string: write &lt; for each < in it")
+	case e.actionDepth > 0 || e.addressed && e.isAction(el, depth):
+		return malformed("its headers must name one action, as text")
+	case e.isAction(el, depth):
+		e.addressed, e.actionDepth, e.actionFrom = true, depth, content
 	case isParameter && !(depth == 4 && e.inBody && el.local == parameter):
 		return malformed("authorizationXml isn't directly inside the operation")
 	case isParameter && e.authorized:
@@ -59,6 +67,12 @@ func (e *envelope) start(el element, depth int, content int64) error {
 	return nil
 }
 
+// isAction reports whether an element is an Action in the Header. Its namespace doesn't matter: there have
+// been several versions of WS-Addressing, and it isn't known which ones the API looks for.
+func (e *envelope) isAction(el element, depth int) bool {
+	return depth > 2 && !e.hasBody && strings.EqualFold(el.local, "Action")
+}
+
 // part handles a child of the Envelope.
 func (e *envelope) part(el element) error {
 	switch {
@@ -75,6 +89,8 @@ func (e *envelope) part(el element) error {
 
 func (e *envelope) end(depth int, content int64) error {
 	switch {
+	case e.actionDepth > 0: // nothing is inside of it
+		e.actionDepth, e.actionUntil = 0, content
 	case depth == 4 && e.within:
 		e.within, e.until = false, content
 	case depth == 2 && e.inBody:

@@ -2,77 +2,78 @@ package soap
 
 import (
 	"bytes"
-	"context"
+	"encoding/xml"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httputil"
+	"net/url"
 	"os"
-	"sync/atomic"
+	"strings"
 	"time"
 
-	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
-// pass forwards the message without the credential.
-func (d *Door) pass(w http.ResponseWriter, r *http.Request, m *message, decision *verify.Decision) {
+// pass forwards the message as it is in out.
+func (d *Door) pass(w http.ResponseWriter, out *http.Request, m *message, decision *verify.Decision) {
 	api := m.route.API()
 	if api.Target() == nil {
-		web.LimitBodyTime(w, r)
-		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: m.id, Detail: "This API isn't available through Keyporter."})
+		web.LimitBodyTime(w, out)
+		write(w, &m.envelope, http.StatusNotFound, failed(http.StatusNotFound, "This API isn't available through Keyporter.", m.id))
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an upload may take long
-	rest := &rest{body: r.Body, scanner: m.scanner, over: m.whole}
-	proxy := httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			web.RewriteRequest(p, d.proxies, api.Target(), m.id)
+	d.forwarder.Forward(w, out, &web.Call{
+		API: api.Name, Target: api.Target(), Path: web.SentPath(out), RequestID: m.id, SharesOrigin: len(api.Hosts) == 0,
+		Request: func(h http.Header) {
 			for _, header := range decision.Identity() {
-				p.Out.Header[header.Name] = header.Values
+				h[header.Name] = header.Values
 			}
 		},
-		ModifyResponse: func(res *http.Response) error {
-			web.CleanResponse(w, res.Header, len(api.Hosts) == 0)
-			d.notices.AddTo(res.Header, decision)
-			w.Header()[keyporter.HeaderRequestID] = []string{m.id} // again, because an early hint clears all headers
-			return nil
+		Response: func(h http.Header) { d.notices.AddTo(h, decision) },
+		Refuse: func(w http.ResponseWriter, status int, err error) {
+			if status == http.StatusBadRequest {
+				refuseMessage(w, out, m, err)
+				return
+			}
+			write(w, &m.envelope, status, failed(status, "The API can't be reached right now.", m.id))
 		},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			d.failed(w, r, m, errors.Join(rest.failure(), err))
-		},
-		Transport:  d.transport,
-		BufferPool: &d.buffers,
-		ErrorLog:   d.proxyLog,
-	}
-	out := r.WithContext(r.Context())
+	})
+}
+
+// withoutCredential returns the request that the API gets if the call has a credential: the message, whose
+// authorizationXml is empty.
+func (m *message) withoutCredential(r *http.Request) *http.Request {
+	out := *r
 	out.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(m.head[:m.from]), bytes.NewReader(m.head[m.until:]), rest), r.Body}
+	}{io.MultiReader(bytes.NewReader(m.head[:m.from]), bytes.NewReader(m.head[m.until:]), &rest{body: r.Body, scanner: m.scanner, over: m.whole}), r.Body}
 	if out.ContentLength > 0 {
 		out.ContentLength -= m.until - m.from
 	}
-	proxy.ServeHTTP(w, out)
+	return &out
 }
 
-// failed answers if the message couldn't be forwarded, or the API didn't answer.
-func (d *Door) failed(w http.ResponseWriter, r *http.Request, m *message, err error) {
-	if _, ok := errors.AsType[malformed](err); ok {
-		d.refuseMessage(w, r, m, err)
-		return
+// nameOnly returns the request that the API gets if the call needs no credential. It has the name of the
+// operation and nothing else that a client wrote, because the API takes it for checked: nobody knows in which
+// other places it looks for what it's asked to do.
+func (m *message) nameOnly(r *http.Request) *http.Request {
+	out := *r
+	out.URL = new(url.URL) // without a query
+	out.Header = http.Header{"Content-Type": {mediaType(m.version) + "; charset=utf-8"}}
+	if m.version == soap11 {
+		out.Header["Soapaction"] = []string{`"` + namespace + m.operation.local + `"`}
 	}
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // the client is gone
+	for name, values := range r.Header {
+		if strings.HasPrefix(name, "X-Forwarded-") { // if it's from a proxy
+			out.Header[name] = values
+		}
 	}
-	d.log.Error("can't reach the API", "api", m.route.API().Name, "request_id", m.id, "error", err)
-	status := http.StatusBadGateway
-	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
-		status = http.StatusGatewayTimeout
-	}
-	write(w, &m.envelope, status, failed(status, "The API can't be reached right now.", m.id))
+	text := xml.Header + `<soap:Envelope xmlns:soap="` + m.version + `"><soap:Body><` + m.operation.local + ` xmlns="` + namespace + `" /></soap:Body></soap:Envelope>`
+	out.Body, out.ContentLength, out.TransferEncoding = io.NopCloser(strings.NewReader(text)), int64(len(text)), nil
+	return &out
 }
 
 // rest is the part of a message after its head. It passes through the scanner, which ends it
@@ -81,7 +82,6 @@ type rest struct {
 	body    io.Reader
 	scanner *scanner
 	over    bool
-	fault   atomic.Pointer[error] // set while the transport reads, and read by the handler
 }
 
 func (t *rest) Read(p []byte) (int, error) {
@@ -94,18 +94,9 @@ func (t *rest) Read(p []byte) (int, error) {
 		fault = t.scanner.close()
 	}
 	if fault != nil {
-		t.fault.Store(&fault)
 		return 0, fault
 	}
 	return n, err
-}
-
-// failure returns why the message was cut off, or nil if it wasn't.
-func (t *rest) failure() error {
-	if fault := t.fault.Load(); fault != nil {
-		return *fault
-	}
-	return nil
 }
 
 // lateOr returns errTooLate if err is an exceeded deadline, and err otherwise.

@@ -5,12 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of a message. A message of this API has five levels and a few dozen elements;
-// SOAP headers need a few more.
+// The limits of a message. A message of this API has five levels, a few dozen elements, and a few
+// namespaces; SOAP headers need a few more. Each attribute is compared with the others of its tag, and
+// each prefix with the namespaces around it, so the time that a message takes only grows with its length
+// as long as there are few of them.
 const (
-	maxDepth    = 32
-	maxElements = 10_000
-	maxTag      = 8 << 10 // bytes between < and >
+	maxDepth      = 32
+	maxElements   = 10_000
+	maxTag        = 8 << 10 // bytes between < and >
+	maxAttributes = 64      // of a tag
+	maxBindings   = 64      // of namespaces, at any place in the message
 )
 
 // handler receives the elements of a message from a scanner.

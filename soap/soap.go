@@ -8,9 +8,9 @@
 package soap
 
 import (
+	"cmp"
 	"errors"
 	"io"
-	"log"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -37,28 +37,25 @@ type Door struct {
 	proxies   web.Proxies
 	notices   verify.Notices
 	address   string
-	transport *http.Transport
-	buffers   web.Buffers
-	log       *slog.Logger
-	proxyLog  *log.Logger // for httputil.ReverseProxy
+	forwarder *web.Forwarder
 }
 
 // New returns a Door. Close it when it no longer serves.
 func New(c Config) *Door {
 	return &Door{
 		checker: c.Checker, proxies: c.Proxies, notices: verify.NewNotices(c.Sunset), address: strings.TrimSuffix(c.Address, "/"),
-		transport: web.NewTransport(), log: c.Log, proxyLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		forwarder: web.NewForwarder(c.Proxies, c.Log),
 	}
 }
 
 // Close closes the idle connections to APIs.
-func (d *Door) Close() { d.transport.CloseIdleConnections() }
+func (d *Door) Close() { d.forwarder.Close() }
 
 // Claims reports whether a request is for a SOAP API.
 func (d *Door) Claims(r *http.Request) bool { return d.route(r) != nil }
 
 func (d *Door) route(r *http.Request) *verify.Route {
-	return d.checker.SOAPRoute(r.Method, r.Host, r.URL.EscapedPath())
+	return d.checker.SOAPRoute(r.Method, r.Host, web.SentPath(r))
 }
 
 // ServeHTTP serves a request that Claims accepts.
@@ -113,29 +110,28 @@ var errTooLate = errors.New("the message didn't arrive in time")
 
 // call handles a message.
 func (d *Door) call(w http.ResponseWriter, r *http.Request, m *message) {
-	if problem := m.readHeaders(r.Header); problem != "" {
-		web.LimitBodyTime(w, r)
-		web.WriteProblem(w, web.Problem{Status: http.StatusUnsupportedMediaType, RequestID: m.id, Detail: problem})
+	if err := m.readHeaders(r.Header); err != nil {
+		refuseMessage(w, r, m, err)
 		return
 	}
 	// A client that isn't authenticated yet must not hold a connection.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(headTime))
 	if err := m.read(r.Body); err != nil {
-		d.refuseMessage(w, r, m, err)
+		refuseMessage(w, r, m, err)
 		return
 	}
 	authorization, err := readAuthorization(m.credential())
 	if err != nil {
-		d.refuseMessage(w, r, m, err)
+		refuseMessage(w, r, m, err)
 		return
 	}
 	switch {
 	case !m.calls("GetVersion_v1"):
 		d.decide(w, r, m, &authorization)
 	case !m.whole: // callers without a credential must not fill the API's memory
-		d.refuseMessage(w, r, m, malformed("GetVersion_v1 has no parameters"))
+		refuseMessage(w, r, m, malformed("GetVersion_v1 has no parameters"))
 	default:
-		d.pass(w, r, m, &verify.Decision{}) // for everyone, so without an identity
+		d.pass(w, m.nameOnly(r), m, &verify.Decision{}) // for everyone, so without an identity
 	}
 }
 
@@ -147,7 +143,7 @@ func (m *message) calls(name string) bool {
 // decide checks the call, and answers or forwards it.
 func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *authorization) {
 	req := verify.Request{
-		Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
+		Method: r.Method, Host: r.Host, Path: web.SentPath(r), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
 		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
 	}
 	headers := keyporter.CredentialHeadersOf(r.Header)
@@ -174,58 +170,47 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		d.notices.AddTo(w.Header(), &decision)
 		write(w, &m.envelope, http.StatusOK, succeeded())
 	default:
-		d.pass(w, r, m, &decision)
+		d.pass(w, m.withoutCredential(r), m, &decision)
 	}
 }
 
 // anyValue reports whether one of the values isn't empty.
 func anyValue(values []string) bool { return strings.Join(values, "") != "" }
 
-// refuseMessage answers a request whose body isn't a message, or not one the door accepts.
-func (d *Door) refuseMessage(w http.ResponseWriter, r *http.Request, m *message, err error) {
-	p := web.Problem{Status: http.StatusBadRequest, RequestID: m.id, Detail: "The message ended early."}
-	if why, ok := errors.AsType[malformed](err); ok {
-		p.Detail = why.Error()
-	}
-	if errors.Is(err, errTooLate) {
-		p.Status, p.Detail = http.StatusRequestTimeout, "The message didn't arrive in time."
-	} else { // a client that was too late gets no more time
-		web.LimitBodyTime(w, r)
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	web.WriteProblem(w, p)
-}
+// unsupported says why the headers of a message aren't accepted.
+type unsupported string
 
-// readHeaders reads what the HTTP headers say about the message, and returns a sentence if
+func (u unsupported) Error() string { return string(u) }
+
+// readHeaders reads what the HTTP headers say about the message, and returns an error if
 // something in them isn't accepted. The API reads the message as its headers say: in another
 // encoding, it would be a different message, and by another action, it would call a different
 // operation than the one that was checked.
-func (m *message) readHeaders(h http.Header) (problem string) {
+func (m *message) readHeaders(h http.Header) error {
 	var params map[string]string
 	var err error
 	if len(h["Content-Type"]) == 1 {
 		m.mediaType, params, err = mime.ParseMediaType(h.Get("Content-Type"))
 	}
+	m.action = params["action"]
+	agree := true
+	for _, header := range h["Soapaction"] {
+		action := strings.Trim(strings.TrimSpace(header), `"`)
+		agree = agree && (m.action == "" || action == "" || m.action == action)
+		m.action = cmp.Or(m.action, action) // also for a refusal, which names the operation
+	}
 	charset, given := params["charset"]
 	switch {
 	case err != nil || m.mediaType != mediaType(soap11) && m.mediaType != mediaType(soap12):
-		return "A message must be text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2)."
+		return unsupported("A message must be text/xml (SOAP 1.1) or application/soap+xml (SOAP 1.2).")
 	case given && !strings.EqualFold(charset, "utf-8"):
-		return "A message must be in UTF-8."
+		return unsupported("A message must be in UTF-8.")
 	case len(h["Content-Encoding"]) > 0:
-		return "A message must not be compressed."
+		return unsupported("A message must not be compressed.")
+	case !agree:
+		return unsupported("The message has two different actions.")
 	}
-	m.action = params["action"]
-	for _, header := range h["Soapaction"] {
-		action := strings.Trim(strings.TrimSpace(header), `"`)
-		switch {
-		case m.action == "" || action == "":
-			m.action += action
-		case m.action != action:
-			return "The message has two different actions."
-		}
-	}
-	return ""
+	return nil
 }
 
 // read reads the head of the message, which is all of it if it is no longer than headSize.
@@ -264,10 +249,21 @@ func (m *message) check() error {
 		return malformed("it has too much content before the end of authorizationXml")
 	case m.mediaType != mediaType(m.version):
 		return malformed("its media type belongs to another version of SOAP")
-	case m.action != "" && m.action != m.operation.space+m.operation.local && m.action != strings.TrimSuffix(m.operation.space, "/")+"/"+m.operation.local:
+	case m.action != "" && !m.isAction(m.action):
 		return malformed("its action and its body name different operations")
+	case m.addressed:
+		action, err := textOf(m.head[m.actionFrom:m.actionUntil])
+		if action = strings.TrimSpace(action); err != nil || action != "" && !m.isAction(action) {
+			return malformed("the action in its headers and its body name different operations")
+		}
 	}
 	return nil
+}
+
+// isAction reports whether an action names the operation in the body.
+func (m *message) isAction(action string) bool {
+	space, local := m.operation.space, m.operation.local
+	return action == space+local || action == strings.TrimSuffix(space, "/")+"/"+local
 }
 
 // credential returns the content of authorizationXml, escaped as in the message.

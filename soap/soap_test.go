@@ -33,6 +33,7 @@ type world struct {
 	*keyportertest.Node
 
 	url          string
+	door         http.Handler
 	ada, grace   keyporter.User
 	token        keyporter.Token
 	secret       string
@@ -62,13 +63,14 @@ func newWorld(t *testing.T, api http.HandlerFunc) *world {
 		Checker: checker, Proxies: proxies, Sunset: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), Address: "https://keys.example/",
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
-	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.door = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !door.Claims(r) {
 			http.Error(rw, "not the door's", http.StatusTeapot)
 			return
 		}
 		door.ServeHTTP(rw, r)
-	}))
+	})
+	front := httptest.NewServer(w.door)
 	t.Cleanup(func() { front.Close(); door.Close() })
 	w.url = front.URL
 	w.ada = keyportertest.User(t, w.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)

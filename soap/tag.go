@@ -89,6 +89,9 @@ func (s *scanner) bind(attributes []attribute) error {
 		if prefix == "xml" || prefix == "xmlns" || prefix != "" && a.value == "" {
 			return s.malformed("it declares a reserved namespace")
 		}
+		if len(s.bindings) == maxBindings {
+			return s.malformed("it has too many namespaces")
+		}
 		s.bindings = append(s.bindings, binding{prefix, a.value})
 	}
 	for _, a := range attributes {
@@ -138,6 +141,9 @@ func readAttributes(text string) (all []attribute, err error) {
 		value, ok = unescape(raw)
 		if !closed || !ok {
 			return nil, malformed("it has an attribute that can't be read")
+		}
+		if len(all) == maxAttributes {
+			return nil, malformed("a tag has too many attributes")
 		}
 		for _, a := range all {
 			if a.name == name {

@@ -24,7 +24,7 @@ func parseMethod(name string) (string, error) {
 	switch {
 	case method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "":
 		return "", fmt.Errorf("methods: %q isn't a method", name)
-	case slices.Contains([]string{"CONNECT", "TRACE", "PRI"}, method):
+	case keyporter.IsRefusedMethod(method) || method == "PRI":
 		return "", fmt.Errorf("methods: no API gets calls with %s, so leave it out", method)
 	case slices.Contains(registered, method):
 		return method, nil

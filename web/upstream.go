@@ -10,14 +10,30 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/keyporter/keyporter"
 )
+
+// SentPath returns the path of a call as the client sent it, without the query: r.URL has some
+// characters escaped that weren't. It is empty if the call has no path.
+func SentPath(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if path == "" || path[0] == '/' {
+		return path
+	}
+	_, rest, _ := strings.Cut(path, "://") // RFC 9112 §3.2.2: the absolute form
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return ""
+}
 
 // RewriteRequest turns a checked call into the request that the API gets. The door adds the
 // identity headers afterward. httputil.ReverseProxy has already removed hop-by-hop headers,
 // including those the client lists in Connection, so no client can get the identity headers
 // removed.
-func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, id string) {
+func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, path, id string) {
 	h := p.Out.Header
 	fromProxy := proxies.trusts(p.In)
 	for name := range h {
@@ -35,14 +51,20 @@ func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, 
 	if proxies.Secure(p.In) {
 		h.Set("X-Forwarded-Proto", "https")
 	}
-	p.Out.URL.Scheme, p.Out.URL.Host, p.Out.URL.Opaque, p.Out.Host = target.Scheme, target.Host, "", ""
+	if p.In.Host == "" { // HTTP/1.0
+		h.Del("X-Forwarded-Host")
+	}
+	// Opaque is what goes out as it is, and In has the query as it came: of what Out has, everything
+	// is missing that Go can't parse.
+	p.Out.URL = &url.URL{Scheme: target.Scheme, Host: target.Host, Opaque: path, RawQuery: p.In.URL.RawQuery, ForceQuery: p.In.URL.ForceQuery}
+	p.Out.Host = ""
 	h[keyporter.HeaderRequestID] = []string{id}
 }
 
 // MustStrip reports whether a header from a client must not reach an API: Keyporter's own;
-// those with which some servers let a client override the path or method that was checked;
-// and, unless they come from a trusted proxy, those that say where a call came from. It
-// catches all spellings, see keyporter.IsOwnHeader. The name must be in canonical form.
+// those with which some servers let a client override the path or method that was checked, or
+// their own settings; and, unless they come from a trusted proxy, those that say where a call came
+// from. It catches all spellings, see keyporter.IsOwnHeader. The name must be in canonical form.
 func MustStrip(name string, fromProxy bool) bool {
 	if keyporter.IsOwnHeader(name) {
 		return true
@@ -52,13 +74,28 @@ func MustStrip(name string, fromProxy bool) bool {
 	switch string(plain) {
 	case "xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
 		return true
-	case "xrealip":
-		return !fromProxy || name != "X-Real-Ip"
+	case "proxy": // CGI turns it into HTTP_PROXY, by which libraries pick a proxy
+		return true
 	}
-	if strings.HasPrefix(string(plain), "xforwarded") {
-		return !fromProxy || !strings.HasPrefix(name, "X-Forwarded-")
+	if saysWhereFrom(string(plain)) { // a proxy replaces what its clients send in the usual spelling only
+		usual := func(c rune) bool {
+			return c == '-' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		}
+		return !fromProxy || strings.TrimFunc(name, usual) != ""
 	}
 	return strings.HasPrefix(string(plain), "xoriginal")
+}
+
+// saysWhereFrom reports whether a header, given as keyporter.PlainHeader returns it, is one in
+// which proxies and networks for content delivery say where a call came from.
+func saysWhereFrom(plain string) bool {
+	switch plain {
+	case "xrealip", "xclientip", "xclusterclientip", "xremoteip", "xremoteaddr", "xproxyuserip", "clientip", "remoteaddr", "wlproxyclientip", "proxyclientip",
+		"forwardedfor", "trueclientip", "cfconnectingip", "cfconnectingipv6", "cfpseudoipv4", "fastlyclientip", "flyclientip", "doconnectingip", "incapclientip",
+		"xsucuriclientip", "xnfclientconnectionip", "xappengineuserip", "xazureclientip", "xazuresocketip", "cloudfrontvieweraddress", "alicdnrealip":
+		return true
+	}
+	return strings.HasPrefix(plain, "xforwarded") || strings.HasPrefix(plain, "xenvoy")
 }
 
 // onlyWebsocket strips every other upgrade the client asks for. With h2c, an API would accept
@@ -77,7 +114,7 @@ func onlyWebsocket(h http.Header) {
 // API does.
 func CleanResponse(w http.ResponseWriter, h http.Header, sharesOrigin bool) {
 	for name := range h {
-		if strings.HasPrefix(name, keyporter.OwnHeaderPrefix) {
+		if isOurs(name) {
 			delete(h, name)
 		}
 	}
@@ -98,6 +135,25 @@ func CleanResponse(w http.ResponseWriter, h http.Header, sharesOrigin bool) {
 	delete(h, strictTransport)
 	// If the response is a page, its scripts must not act in the console.
 	h["Content-Security-Policy"] = append(h["Content-Security-Policy"], "sandbox")
+}
+
+// isOurs reports whether a header of a response is one that only Keyporter may set.
+func isOurs(name string) bool {
+	var buf [len("xkeyporter")]byte
+	return string(keyporter.PlainHeader(buf[:0], name)) == "xkeyporter"
+}
+
+// cleanTrailer removes from the trailers of an API's response what CleanResponse removes from its
+// headers, and what no trailer may be (RFC 9110 §6.5.1): some clients merge the two.
+func cleanTrailer(trailer http.Header) {
+	for name := range trailer {
+		switch {
+		case isOurs(name), !httpguts.ValidTrailerHeader(name):
+			delete(trailer, name)
+		case name == "Set-Cookie", name == strictTransport, name == "Content-Security-Policy":
+			delete(trailer, name)
+		}
+	}
 }
 
 // refusedBodyTimeout is how long a client may take to send the body of a refused call. The
@@ -125,13 +181,13 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// Buffers is a pool of buffers for copying bodies, a httputil.BufferPool.
-type Buffers struct{ pool sync.Pool }
+// buffers is a pool of buffers for copying bodies, a httputil.BufferPool.
+type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10
 
 // Get returns a buffer of 32 KiB.
-func (p *Buffers) Get() []byte {
+func (p *buffers) Get() []byte {
 	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
 		return b[:]
 	}
@@ -139,4 +195,4 @@ func (p *Buffers) Get() []byte {
 }
 
 // Put returns a buffer from Get to the pool.
-func (p *Buffers) Put(b []byte) { p.pool.Put((*[bufferSize]byte)(b)) }
+func (p *buffers) Put(b []byte) { p.pool.Put((*[bufferSize]byte)(b)) }

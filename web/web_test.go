@@ -135,7 +135,7 @@ func TestOwnCookiesAreNotForwarded(t *testing.T) {
 	} {
 		call := request("192.0.2.1:9", "Cookie: "+in)
 		p := &httputil.ProxyRequest{In: call, Out: call.Clone(t.Context())}
-		web.RewriteRequest(p, web.Proxies{}, &url.URL{}, "")
+		web.RewriteRequest(p, web.Proxies{}, &url.URL{}, "/", "")
 		if got := p.Out.Header.Get("Cookie"); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
