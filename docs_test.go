@@ -59,7 +59,7 @@ func TestDocumentsCoverEveryConformanceModule(t *testing.T) {
 // of a subtest follows a slash, spelled as in the source.
 func TestDocumentsNameExistingTests(t *testing.T) {
 	tests := namedTests(t)
-	for _, path := range []string{"docs/explanation/security.md", "docs/reference/conformance.md"} {
+	for _, path := range []string{"docs/explanation/security.md", "docs/reference/conformance.md", "docs/operations.md"} {
 		for _, match := range regexp.MustCompile("`(Test[^`]*)`").FindAllStringSubmatch(document(t, path), -1) {
 			name, part, hasPart := strings.Cut(match[1], "/")
 			begins, cut := strings.CutSuffix(name, "…")

@@ -89,6 +89,11 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return errors.Join(err, listener.Close())
 	}
 	s.startJobs()
+	if err := s.hears(ctx); err != nil {
+		s.cancel()
+		s.jobs.Wait()
+		return errors.Join(err, listener.Close())
+	}
 	go s.serve(listener)
 	if s.envoy != nil {
 		go s.serveEnvoy()
@@ -238,6 +243,24 @@ func (s *Server) startJobs() {
 	s.jobs.Go(func() { s.Usage.Run(ctx, s.log) })
 	s.jobs.Go(func() { s.prune(ctx) })
 	s.jobs.Go(func() { s.notify.Run(ctx) })
+}
+
+// hearTime is how long the first proof may take that this node hears changes from others.
+const hearTime = 15 * time.Second
+
+// hears waits for that proof. Without it, the node would ask the database on each call for good.
+func (s *Server) hears(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, hearTime)
+	defer cancel()
+	for !s.db.Hears() {
+		select {
+		case <-ctx.Done():
+			return keyporter.Refuse(keyporter.Conflict, "Keyporter doesn't hear its own heartbeat through the database, so it wouldn't hear changes from other nodes either. "+
+				"If a connection pooler is in front of PostgreSQL, use the address of PostgreSQL itself.")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 func (s *Server) prune(ctx context.Context) {

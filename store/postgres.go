@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -27,6 +28,10 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "keyporter"
 	}
+	if err := refuseSharedConnections(ctx, &cfg.ConnConfig.Config); err != nil {
+		return err
+	}
+	cfg.AfterConnect = endForgotten
 	p := &pools{}
 	if p.main, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		return err
@@ -47,6 +52,13 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	db.read = db.write
 	db.lookup = stdlib.OpenDBFromPool(p.lookups)
 	return nil
+}
+
+// endForgotten has the server end the transaction of a node that froze or lost its network, with the
+// locks that it holds. As a setting in the address, a pooler may refuse it.
+func endForgotten(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, fmt.Sprintf(`SET idle_in_transaction_session_timeout = '%ds'`, 3*int(stepTime.Seconds())))
+	return err
 }
 
 func (p *pools) close() {

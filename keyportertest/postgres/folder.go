@@ -4,12 +4,24 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"testing"
 )
 
 const (
 	folderPrefix = "keyporter-postgres-"
 	lockName     = "lock"
 )
+
+// socketFolder returns a folder for sockets that the test removes.
+func socketFolder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "keyporter") //nolint:usetesting // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
 
 // lockFolder locks a new folder for as long as this process lives, however it ends. The lock gets
 // its name only once it is held.

@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,12 +41,9 @@ func NewRelay(t testing.TB, address string) *Relay {
 		t.Fatal(err)
 	}
 	query := u.Query()
-	dir, err := os.MkdirTemp("", "relay") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := socketFolder(t)
 	r := &Relay{socket: (&Server{dir: query.Get("host")}).Socket(), late: make(chan struct{})}
-	l, err := net.Listen("unix", (&Server{dir: dir}).Socket())
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", (&Server{dir: dir}).Socket())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +53,6 @@ func NewRelay(t testing.TB, address string) *Relay {
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		_ = l.Close()
-		_ = os.RemoveAll(dir)
 		r.OnCommit(Answered, false)
 		all.Wait()
 	})
@@ -102,7 +98,7 @@ func (r *Relay) relay(client net.Conn) {
 	if r.refuses() {
 		return
 	}
-	server, err := net.Dial("unix", r.socket)
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "unix", r.socket)
 	if err != nil {
 		return
 	}

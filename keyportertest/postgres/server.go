@@ -81,20 +81,25 @@ func (s *Server) Start() error {
 	}
 	s.cmd = exec.Command(binary("postgres"), args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.out, &s.out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // ^C is for us: we stop the server when the tests have ended
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 {
-		s.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
+	if err := start(s.cmd, info); err != nil {
+		return err
+	}
+	return s.ready()
+}
+
+// start starts a server that ends with this process, as the user who owns its folder.
+func start(cmd *exec.Cmd, folder os.FileInfo) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // ^C is for us: we stop the server when the tests have ended
+	if owner, ok := folder.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 	}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig comes when the thread that started the process ends: keep it
-		started <- s.cmd.Start()
+		started <- cmd.Start()
 		select {}
 	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	return s.ready()
+	return <-started
 }
 
 func (s *Server) ready() error {
@@ -165,14 +170,15 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, uid, gid)
 }
 
-// binary finds a program of the PostgreSQL server, even where Debian keeps it outside the PATH.
+// binary finds a program of the PostgreSQL server, or PgBouncer, even where Debian keeps it outside the PATH.
 func binary(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
-	if len(found) == 0 {
-		return name
+	found := []string{name}
+	for _, folder := range []string{"/usr/sbin/", "/usr/lib/postgresql/*/bin/"} {
+		more, _ := filepath.Glob(folder + name)
+		found = append(found, more...)
 	}
 	return found[len(found)-1]
 }

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
+	"github.com/keyporter/keyporter/store"
+)
+
+func TestMain(m *testing.M) { keyportertest.Main(m) }
+
+// TestAServerThatHearsNothingDoesNotStart has a database in which the server can't hear itself.
+func TestAServerThatHearsNothingDoesNotStart(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		s := &Server{db: db}
+		deaf, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := s.hears(deaf); keyporter.KindOf(err) != keyporter.Conflict {
+			t.Errorf("deaf: %v", err)
+		}
+		listening, stop := context.WithCancel(t.Context())
+		defer stop()
+		go db.Listen(listening)
+		if err := s.hears(t.Context()); err != nil {
+			t.Errorf("it listens: %v", err)
+		}
+	})
+}
+
+// TestStartRefusesAPoolerThatSharesConnections starts Keyporter as an operator would.
+func TestStartRefusesAPoolerThatSharesConnections(t *testing.T) {
+	t.Parallel()
+	url := postgres.Bouncer(t, postgres.New(t), "transaction")
+	s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Database: url}, slog.New(slog.DiscardHandler), nil)
+	if err == nil {
+		_ = s.Stop(t.Context())
+	}
+	if err == nil || !strings.Contains(err.Error(), "pool_mode=session") {
+		t.Errorf("Start = %v", err)
+	}
+}
