@@ -77,6 +77,7 @@ func forged(more ...string) []string {
 		"X-Keyporter-User: evil\nX-Keyporter-User: evil", "X-Keyporter-Request-Id: evil", "Connection: X-Keyporter-User, x-keyporter-login",
 		"X-Original-Url: /evil", "X-Rewrite-Url: /evil", "X-Http-Method-Override: EVIL", "X_Original_Url: /evil", "X_HTTP_Method_Override: EVIL", "X-Original-Uri: /evil",
 		"X-Forwarded-For: evil", "X-Forwarded-Host: evil", "X-Forwarded-Proto: evil", "X-Forwarded-Prefix: /evil", "X-Forwarded-Uri: /evil", "X-Real-Ip: evil", "Forwarded: for=evil",
+		"Proxy: evil", "X-Client-Ip: evil", "X-Cluster-Client-Ip: evil", "True-Client-Ip: evil", "Cf-Connecting-Ip: evil", "Fastly-Client-Ip: evil", "Fly-Client-Ip: evil", "X-Envoy-External-Address: evil",
 	}, more...)
 }
 

@@ -105,6 +105,7 @@ func TestClientsCantPoseAsAProxy(t *testing.T) {
 	lies := []string{
 		"X_Forwarded_For: evil", "X_Forwarded_Host: evil", "x_forwarded-proto: evil", "X-Forwarded-Prefix: evil", "X-Forwarded-Port: evil", "X-Forwarded-Uri: evil",
 		"X-Real-Ip: evil", "X_Real_IP: evil", "Forwarded: for=evil", "X-Http-Method-Override: evil", "X_HTTP_Method: evil", "X-Method-Override: evil",
+		"Proxy: evil", "X-Client-Ip: evil", "X_Cluster_Client_IP: evil", "True-Client-Ip: evil", "Cf-Connecting-Ip: evil", "cf_connecting_ip: evil", "Fastly-Client-Ip: evil", "X-Envoy-External-Address: evil", "Fly-Client-Ip: evil",
 	}
 	w := newWorld(t, echo, "192.0.2.1")
 	if got := body(t, w.get(t, "/Api/v4/version", lies...)); strings.Contains(got, "evil") {
@@ -113,7 +114,7 @@ func TestClientsCantPoseAsAProxy(t *testing.T) {
 	w = newWorld(t, echo, "127.0.0.1")
 	got := body(t, w.get(t, "/Api/v4/version", append(lies, "X-Forwarded-Prefix: /api")...))
 	for line := range strings.Lines(got) {
-		if strings.Contains(line, "evil") && !strings.HasPrefix(line, "X-Forwarded-") && !strings.HasPrefix(line, "X-Real-Ip: ") {
+		if strings.Contains(line, "evil") && !strings.HasPrefix(line, "X-Forwarded-") && !strings.Contains(line, "-Ip: ") && !strings.HasPrefix(line, "X-Envoy-") {
 			t.Errorf("from a proxy, the API got %s", line)
 		}
 	}
@@ -164,5 +165,37 @@ func TestTheRequestIDSurvivesAnEarlyHint(t *testing.T) {
 	_, last, _ := strings.Cut(string(all), "\r\n\r\n")
 	if err != nil || !strings.HasPrefix(last, "HTTP/1.1 200") || strings.Count(last, "X-Keyporter-Request-Id: ") != 1 {
 		t.Errorf("%v\n%s", err, all)
+	}
+}
+
+// TestEarlyHintsAreClean has an API send an early hint in Keyporter's name.
+func TestEarlyHintsAreClean(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) {
+		for name, value := range map[string]string{"X-Keyporter-User": "evil", "X-Keyporter-Request-Id": "evil", "X_keyporter_actor": "evil", "Set-Cookie": "keyporter-session=evil", "Link": "</a.css>; rel=preload"} {
+			rw.Header().Set(name, value)
+		}
+		rw.WriteHeader(http.StatusEarlyHints)
+	})
+	conn := w.connect(t)
+	fmt.Fprint(conn, "GET /Api/v4/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	all, err := io.ReadAll(conn)
+	if err != nil || strings.Contains(string(all), "evil") || !strings.HasPrefix(string(all), "HTTP/1.1 103 ") || !strings.Contains(string(all), "Link: </a.css>") {
+		t.Errorf("%v\n%s", err, all)
+	}
+}
+
+// TestUnknownHostsReachNoAPI has a page whose name resolves to Keyporter's address call an API that
+// belongs to another host (DNS rebinding).
+func TestUnknownHostsReachNoAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(http.ResponseWriter, *http.Request) { t.Error("the API was reached") })
+	for _, host := range []string{"evil.example", "localhost", "hosted.example.evil.example", ""} {
+		for _, path := range []string{"/x", "/.well-known/x"} {
+			res := w.raw(t, "GET "+path+" HTTP/1.1\nHost: "+host+"\nConnection: close\nApiToken: "+w.secret+"\n\n")
+			if got := body(t, res); res.StatusCode != http.StatusNotFound || !strings.Contains(got, "path.unknown") {
+				t.Errorf("%s at %q: %s %s", path, host, res.Status, got)
+			}
+		}
 	}
 }
