@@ -72,15 +72,25 @@ func TestAnAnswerBeginsBeforeTheBodyEnds(t *testing.T) {
 func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 	t.Parallel()
 	const smuggled = "GET /Api/v4/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	const later = "[later]" // the rest follows when the API has answered
 	reads := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 	ignores := func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Connection", "close")
 		_, _ = io.WriteString(rw, "no")
 	}
+	early := func(rw http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(rw).EnableFullDuplex()
+		_, _ = io.ReadFull(r.Body, make([]byte, 2))
+		rw.Header().Set("Connection", "close")
+		_, _ = io.WriteString(rw, "early")
+	}
 	for name, c := range map[string]struct {
 		api     http.HandlerFunc
 		request string
 	}{
+		"a broken chunk, late":       {early, "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n" + later + "zz\r\n" + smuggled},
+		"a broken trailer, late":     {early, "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n" + later + "0\r\nno trailer\r\n\r\n" + smuggled},
+		"a request, late":            {early, "Content-Length: 9000\r\n\r\nhi" + later + later + later + later + later + smuggled},
 		"a broken chunk":             {reads, "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n" + smuggled},
 		"a broken chunk, unread":     {ignores, "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\n" + smuggled},
 		"a chunk without its end":    {ignores, "Transfer-Encoding: chunked\r\n\r\n2\r\nhiGET" + smuggled},
@@ -99,7 +109,13 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 				c.api(rw, r)
 			})
 			conn := w.connect(t)
-			fmt.Fprintf(conn, "POST /Api/v6/x HTTP/1.1\r\nHost: x\r\nApiToken: %s\r\n%s", w.secret, c.request)
+			fmt.Fprintf(conn, "POST /Api/v6/x HTTP/1.1\r\nHost: x\r\nApiToken: %s\r\n", w.secret)
+			for i, part := range strings.Split(c.request, later) {
+				if i > 0 {
+					time.Sleep(300 * time.Millisecond)
+				}
+				_, _ = io.WriteString(conn, part)
+			}
 			answers, err := io.ReadAll(conn)
 			if strings.Count(string(answers), "HTTP/1.1 ") > 1 && !strings.HasPrefix(string(answers), "HTTP/1.1 100 ") {
 				t.Errorf("more than one answer: %v\n%s", err, answers)
