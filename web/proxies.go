@@ -7,10 +7,15 @@ import (
 	"strings"
 )
 
-// Proxies are the addresses of the trusted proxies in front of Keyporter. X-Forwarded-… and
+// Proxies are the addresses of the trusted proxies in front of Keyporter. X-Forwarded-…, Forwarded, and
 // X-Original-… headers from anyone else are ignored, because anyone can write them. The zero
 // value trusts nobody.
-type Proxies struct{ prefixes []netip.Prefix }
+type Proxies struct {
+	prefixes []netip.Prefix
+
+	// HTTPS says that people reach Keyporter by HTTPS, whatever the proxies say.
+	HTTPS bool
+}
 
 // ParseProxies reads addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
 func ParseProxies(addresses []string) (Proxies, error) {
@@ -23,6 +28,9 @@ func ParseProxies(addresses []string) (Proxies, error) {
 		prefix, err := netip.ParsePrefix(a)
 		if err != nil {
 			return Proxies{}, fmt.Errorf("%q is neither an address nor a network", a)
+		}
+		if prefix.Bits() == 0 {
+			return Proxies{}, fmt.Errorf("%q is everyone, and then anyone could claim any address; name the proxies' own", a)
 		}
 		p.prefixes = append(p.prefixes, prefix.Masked())
 	}
@@ -51,8 +59,9 @@ func peer(r *http.Request) (netip.Addr, bool) {
 }
 
 // ClientAddr returns the client's address: that of the connection or, if that is a trusted
-// proxy, the last address in X-Forwarded-For that isn't a trusted proxy. The client may have
-// made up everything before that one. It is "" if the connection has no valid address.
+// proxy, the last one in X-Forwarded-For or Forwarded that isn't a trusted proxy. The client may have
+// made up everything before that one. It is "" if the connection has no valid address, or the two
+// headers disagree.
 func (p Proxies) ClientAddr(r *http.Request) string {
 	addr, _ := p.Client(r)
 	return addr
@@ -65,35 +74,30 @@ func (p Proxies) Client(r *http.Request) (addr string, fromProxy bool) {
 	if !ok {
 		return "", false
 	}
-	text, fromProxy := addrString(r, a), p.contains(a)
-	if fromProxy {
-		text = p.forwardedFor(r.Header["X-Forwarded-For"], text)
+	if addr, fromProxy = addrString(r, a), p.contains(a); fromProxy {
+		addr = p.origin(r.Header, addr).addr
 	}
-	return text, fromProxy
+	return addr, fromProxy
 }
 
-// forwardedFor walks the chain backward to the last address that isn't a proxy's and returns
-// it. If all are, it returns the first one. At an entry it can't parse, it stops and returns
-// the address after that entry, or last if there is none.
-func (p Proxies) forwardedFor(chain []string, last string) string {
-	hops := strings.Join(chain, ",")
-	for end := len(hops); end >= 0; {
-		start := strings.LastIndexByte(hops[:end], ',') + 1
-		hop := strings.TrimSpace(hops[start:end])
-		parsed, err := netip.ParseAddr(hop)
-		if err != nil {
-			break // none of our proxies wrote this; keep the address after it
-		}
-		a := parsed.Unmap().WithZone("")
-		if last = hop; !parsed.Is4() { // an IPv4 address has only one spelling
-			last = a.String()
-		}
-		if !p.contains(a) {
-			break
-		}
-		end = start - 1
+// WithHost returns the request with the host name that the client used, if a trusted proxy says that it
+// was another one.
+func (p Proxies) WithHost(r *http.Request) *http.Request {
+	if len(r.Header["X-Forwarded-Host"]) == 0 && len(r.Header["Forwarded"]) == 0 || !p.trusts(r) {
+		return r
 	}
-	return last
+	host := p.origin(r.Header, "").host
+	if host == "" || host == r.Host || strings.ContainsFunc(host, notInHosts) {
+		return r
+	}
+	other := *r
+	other.Host = host
+	return &other
+}
+
+// notInHosts reports whether a character can't be in a host name and its port.
+func notInHosts(c rune) bool {
+	return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-_:[]", c))
 }
 
 // addrString returns a.String(). It slices RemoteAddr where it can, which doesn't allocate.
@@ -104,7 +108,10 @@ func addrString(r *http.Request, a netip.Addr) string {
 	return a.String()
 }
 
-// Secure reports whether the client uses HTTPS, to us or to a trusted proxy.
-func (p Proxies) Secure(r *http.Request) bool {
-	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") && p.trusts(r)
+// Secure reports whether the client uses HTTPS: to us, to a trusted proxy, or because everybody does.
+func (p Proxies) Secure(r *http.Request) bool { return p.HTTPS || p.secureCall(r) }
+
+// secureCall is Secure for calls to APIs, which may come another way than people.
+func (p Proxies) secureCall(r *http.Request) bool {
+	return r.TLS != nil || p.trusts(r) && strings.EqualFold(p.origin(r.Header, "").proto, "https")
 }

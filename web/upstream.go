@@ -48,7 +48,7 @@ func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, 
 		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
 	}
 	p.SetXForwarded()
-	if proxies.Secure(p.In) {
+	if proxies.secureCall(p.In) {
 		h.Set("X-Forwarded-Proto", "https")
 	}
 	if p.In.Host == "" { // HTTP/1.0
