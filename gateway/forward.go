@@ -23,6 +23,24 @@ func (g *Gateway) Asks(r *http.Request) bool {
 	return r.URL.Path == verifyPath || r.URL.Path == nginxPath || strings.HasPrefix(r.URL.Path, envoyPath+"/")
 }
 
+// IsQuestion reports whether a request that Asks accepts describes a call in its headers, and comes from
+// a trusted proxy.
+func (g *Gateway) IsQuestion(r *http.Request) bool {
+	_, fromProxy := g.proxies.Client(r)
+	described := func(name string) bool { return len(r.Header[name]) > 0 }
+	return fromProxy && slices.ContainsFunc([]string{"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url"}, described)
+}
+
+// RefuseQuestion refuses to answer about an API that the gateway itself passes calls to. Such a question must not be
+// taken for a call to the API, which might say 200.
+func (g *Gateway) RefuseQuestion(w http.ResponseWriter, r *http.Request) {
+	web.LimitBodyTime(w, r)
+	web.WriteProblem(w, web.Problem{
+		Status: http.StatusForbidden, RequestID: web.NewRequestID(),
+		Detail: "This host is of an API with an upstream, so Keyporter passes its calls on. If another proxy does that and asks here, remove upstream from the API.",
+	})
+}
+
 // Verify answers a proxy's question about one of its calls. Caddy (forward_auth), Traefik
 // (forwardAuth) and others ask at /verify, and describe the call with X-Forwarded-Method, -Host
 // and -Uri, or X-Original-Method, -Uri or -Url. If the method is missing, routes with methods

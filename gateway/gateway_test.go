@@ -185,7 +185,9 @@ func TestRefusalFormats(t *testing.T) {
 		{"/other/x", "ApiToken: kpu_", 401, `error_description="The token is not valid."`, `"code":"credential.unknown"`},
 		{"/Api/v5/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `error="invalid_request", error_description="The request carries more than one credential. Send only one."`, ""},
 		{"/Api/v6/x", "Authorization: Basic YTpi\nApiToken: kpu_x", 400, `Send only one."`, `{"ErrorId":"ERR0011","Message":"ERR0011 - The request carries`},
-		{"/Api/v6/a//b", off, 400, `encoded separators."`, `"code":"path.ambiguous"`},
+		{"/Api/v6/a//b", off, 400, `encoded separators."`, `{"ErrorId":"ERR0011","Message":"ERR0011 - The path`},
+		{"/Api/v5/%2f", off, 400, `encoded separators."`, ""},
+		{"/elsewhere//x", off, 400, `encoded separators."`, `"code":"path.ambiguous"`},
 		{"/elsewhere", off, 404, "", `"code":"path.unknown"`},
 	} {
 		res := w.get(t, c.path, c.header)

@@ -122,6 +122,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	if err != nil {
 		return err
 	}
+	proxies.HTTPS = strings.HasPrefix(cfg.Address, "https://")
 	sunset, err := cfg.sunset()
 	if err != nil {
 		return err
@@ -135,7 +136,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 			return err
 		}
 	}
-	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(web.WithRequestID(doors(apps, asks, pages)))))
+	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(proxies, web.WithRequestID(doors(apps, asks, pages)))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stop.streams) }))
 	s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig)
@@ -195,29 +196,6 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // mostly clients' mistakes
 	}
-}
-
-// routes picks the door for each request. It isn't a ServeMux, because a ServeMux cleans paths
-// and redirects, and the gateway has to see paths as they were sent.
-func (s *Server) routes(pages http.Handler) http.Handler {
-	own := func(h http.Handler) http.Handler { return withDeadline(pageTimeout, web.SecurityHeaders(h)) }
-	pages, health := own(pages), own(http.HandlerFunc(s.health))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case s.gateway.Asks(r):
-			s.gateway.Verify(w, r)
-		case s.gateway.Describes(r):
-			s.gateway.Describe(w, r)
-		case s.soap.Claims(r):
-			s.soap.ServeHTTP(w, r)
-		case s.gateway.Claims(r):
-			s.gateway.ServeHTTP(w, r)
-		case r.URL.Path == "/healthz":
-			health.ServeHTTP(w, r)
-		default:
-			pages.ServeHTTP(w, r)
-		}
-	})
 }
 
 // health responds with 200 while calls can be checked, and with 503 while they can't, and when

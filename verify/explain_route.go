@@ -33,7 +33,7 @@ func ExplainRoute(apis []API, req *Request) (Routing, error) {
 	c := &Checker{apis: compiled}
 	x := Routing{Notes: notes}
 	route, _, reason := c.route(req)
-	if x.Reason = reason; route != nil {
+	if x.Reason = reason; reason == keyporter.Allowed {
 		x.Needs = "The call needs " + route.asks() + "."
 	} else {
 		x.Needs, _ = new(story).cause(keyporter.RulePath, reason)

@@ -43,6 +43,41 @@ func readPath(raw string) (path string, ok bool) {
 	return path, true
 }
 
+// FoldSlashes returns a percent-encoded path without empty segments, as if each run of slashes was
+// one. Clients join a base that ends with a slash and a path that begins with one. A door that passes
+// on what it returns can use it before it checks the call; the others have to refuse such a path.
+func FoldSlashes(path string) string {
+	if !strings.Contains(path, "//") {
+		return path
+	}
+	var folded strings.Builder
+	for i := range len(path) {
+		if path[i] != '/' || i == 0 || path[i-1] != '/' {
+			folded.WriteByte(path[i])
+		}
+	}
+	return folded.String()
+}
+
+// start returns the beginning of a path that readPath refuses, up to what is ambiguous. It decides
+// nothing but which API's clients are to understand the refusal.
+func start(raw string) string {
+	var path strings.Builder
+	for i, segment := range strings.SplitN(FoldSlashes(raw), "/", maxStart+2) {
+		read, ok := readPath("/" + segment)
+		if i > maxStart || !ok {
+			break
+		}
+		if i > 0 {
+			path.WriteString(read)
+		}
+	}
+	return path.String()
+}
+
+// maxStart is how many segments of an ambiguous path are looked at.
+const maxStart = 8
+
 // foldsIntoASCII reports whether text begins with a letter that becomes an ASCII letter when
 // letter case is ignored. Some servers convert to lower case, which turns İ into i, and some
 // to upper case, which turns ı into I. K and ſ become k and s.

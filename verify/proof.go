@@ -162,6 +162,9 @@ func (of *Proven) isAt(htu string) bool {
 	if i := strings.IndexAny(htu, "?#"); i >= 0 {
 		htu = htu[:i]
 	}
+	if scheme, rest, ok := strings.Cut(htu, "://"); ok {
+		htu = scheme + "://" + FoldSlashes(rest) // of.Path may be folded, and every other path has nothing to fold
+	}
 	named := keyporter.NormalAddress(htu)
 	return named != "" && slices.ContainsFunc(of.Origins, func(origin string) bool { return keyporter.NormalAddress(origin+of.Path) == named })
 }

@@ -16,14 +16,27 @@ func (c *Checker) place(k *call, d *Decision) {
 	}
 }
 
-// route returns the route of a call and the version in its path, or why there is none.
+// route returns the route of a call and the version in its path, or why there is none. With
+// ReasonBadPath, the route is the one that the call seems to be meant for.
 func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
 	path, ok := readPath(req.Path)
 	if !ok {
-		return nil, 0, keyporter.ReasonBadPath
+		return c.meant(req), 0, keyporter.ReasonBadPath
 	}
 	m := c.match(req.Method, req.Host, path)
 	return m.decide(req, path)
+}
+
+func (c *Checker) meant(req *Request) *Route {
+	path := start(req.Path)
+	if path == "" {
+		return nil
+	}
+	m := c.match(req.Method, req.Host, path)
+	if m.exact != nil {
+		return m.exact
+	}
+	return m.loose
 }
 
 // matched are the routes that a call fits, as far as they can decide about it.
@@ -78,7 +91,7 @@ func (m *matched) decide(req *Request, path string) (*Route, int, keyporter.Reas
 	}
 	for _, r := range m.others(req, path) {
 		if decides = both(decides, r); decides == nil {
-			return nil, 0, keyporter.ReasonBadPath
+			return m.first, 0, keyporter.ReasonBadPath
 		}
 	}
 	return decides, m.version, keyporter.Allowed
@@ -113,8 +126,8 @@ func (m *matched) others(req *Request, path string) []*Route {
 // OnRoute reports whether Keyporter decides about a call to this path. If it doesn't, the API
 // decides itself, by introspection.
 func (c *Checker) OnRoute(method, host, path string) bool {
-	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
-	return r != nil
+	_, _, reason := c.route(&Request{Method: method, Host: host, Path: path})
+	return reason == keyporter.Allowed
 }
 
 // SOAPRoute returns the route of a call if it is a route of a SOAP API, and nil otherwise. A
@@ -123,11 +136,11 @@ func (c *Checker) SOAPRoute(method, host, path string) *Route {
 	if !c.soap {
 		return nil
 	}
-	r, _, _ := c.route(&Request{Method: method, Host: host, Path: path})
-	if r == nil {
-		r, _, _ = c.route(&Request{Method: "POST", Host: host, Path: path})
+	r, _, reason := c.route(&Request{Method: method, Host: host, Path: path})
+	if reason == keyporter.ReasonNoRoute {
+		r, _, reason = c.route(&Request{Method: "POST", Host: host, Path: path})
 	}
-	if r == nil || !r.SOAP {
+	if reason != keyporter.Allowed || !r.SOAP {
 		return nil
 	}
 	return r
@@ -144,6 +157,12 @@ func (a *API) HasHost(host string) bool {
 	}
 	host = strings.TrimSuffix(host, ".")
 	return slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+}
+
+// OwnsHost reports whether all calls to this host are meant for an API: it has the host, and an upstream
+// that the calls are passed on to. A proxy in front of an API without an upstream may ask with the API's host.
+func (c *Checker) OwnsHost(host string) bool {
+	return slices.ContainsFunc(c.apis, func(a *API) bool { return len(a.Hosts) > 0 && a.target != nil && a.HasHost(host) })
 }
 
 // Claims reports whether a call to this host and decoded path is meant for one of the APIs:

@@ -112,7 +112,7 @@ type Request struct {
 // Decision is the answer to a Request.
 type Decision struct {
 	keyporter.Decision
-	Route   *Route // that the path belongs to; nil with ReasonNoRoute and ReasonBadPath
+	Route   *Route // that the path belongs to, or seems to with ReasonBadPath; it may be nil with that, and is with ReasonNoRoute
 	Version int    // of the API, 0 if the path has none
 
 	identity []Header

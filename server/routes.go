@@ -1,0 +1,66 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
+)
+
+// routes picks the door for each request. It isn't a ServeMux, because a ServeMux cleans paths
+// and redirects, and the gateway has to see paths as they were sent.
+//
+// Hosts of an API that has an upstream are the API's, with all their paths. There, the only thing that
+// Keyporter serves is the description of the API (RFC 9728).
+func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
+	own := func(h http.Handler) http.Handler { return withDeadline(pageTimeout, web.SecurityHeaders(h)) }
+	pages, health := own(pages), own(http.HandlerFunc(s.health))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := foldSlashes(proxies.WithHost(r))
+		asks := s.gateway.Asks(r)
+		switch {
+		case asks && s.Checker.OwnsHost(call.Host) && s.gateway.IsQuestion(r):
+			s.gateway.RefuseQuestion(w, r)
+		case asks && !s.Checker.OwnsHost(call.Host):
+			s.gateway.Verify(w, r)
+		case s.gateway.Describes(call):
+			s.gateway.Describe(w, call)
+		case s.soap.Claims(call):
+			s.soap.ServeHTTP(w, call)
+		case s.gateway.Claims(call):
+			s.gateway.ServeHTTP(w, call)
+		case r.URL.Path == "/healthz":
+			health.ServeHTTP(w, call)
+		default:
+			pages.ServeHTTP(w, withPath(call, r.URL))
+		}
+	})
+}
+
+// foldSlashes returns a request without empty segments in its path. Calls are checked and passed on
+// that way, so that the API gets the path that was checked. An encoded slash isn't touched.
+func foldSlashes(r *http.Request) *http.Request {
+	sent := r.URL.EscapedPath()
+	folded := verify.FoldSlashes(sent)
+	if folded == sent {
+		return r
+	}
+	path, err := url.PathUnescape(folded)
+	if err != nil {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = path, folded
+	return withPath(r, &u)
+}
+
+// withPath returns the request with another URL.
+func withPath(r *http.Request, u *url.URL) *http.Request {
+	if r.URL == u {
+		return r
+	}
+	other := *r
+	other.URL = u
+	return &other
+}

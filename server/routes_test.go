@@ -1,0 +1,128 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter/server"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// routed starts a server in front of an API that says what it got. proxies are trusted.
+func routed(t *testing.T, proxies ...string) *server.Server {
+	t.Helper()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "API: %s for %s", r.RequestURI, r.Header.Get("X-Forwarded-Host"))
+	}))
+	t.Cleanup(api.Close)
+	public, rest := verify.Route{Path: "/Api/{version}/open/{rest...}", Public: true}, verify.Route{Path: "/{rest...}", Public: true}
+	s, err := server.Start(t.Context(), server.Config{
+		Listen: "127.0.0.1:0", Database: filepath.Join(t.TempDir(), "keyporter.db"), TrustedProxies: proxies,
+		APIs: []verify.API{
+			{Name: "plain", Upstream: api.URL, Routes: []verify.Route{public, {Path: "/Soap.asmx", SOAP: true}, {Path: "/Api/{version}/{rest...}", Versions: "1-5", Refusals: verify.RefuseEmpty}, {Path: "/Api/{version}/{rest...}", Refusals: verify.RefuseError}}},
+			{Name: "hosted", Upstream: api.URL, Hosts: []string{"api.example"}, Resource: "https://api.example/", Routes: []verify.Route{rest}},
+			{Name: "asked", Hosts: []string{"asked.example"}, Routes: []verify.Route{rest}},
+		},
+	}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop(t.Context()) })
+	return s
+}
+
+// send sends a request line and headers as they are, and returns the status and the body.
+func send(t *testing.T, s *server.Server, path, host string, headers ...string) (status int, body string) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", path, host)
+	for _, h := range headers {
+		_, _ = fmt.Fprintf(conn, "%s\r\n", h)
+	}
+	_, _ = io.WriteString(conn, "\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(text)
+}
+
+// TestTheProxyFoldsEmptySegments expects a path with doubled slashes to be checked and passed on without
+// them, and any other door to refuse it as the API's clients know refusals.
+func TestTheProxyFoldsEmptySegments(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	for _, tt := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"//Api//v5///open//x//?q=//a", 200, "API: /Api/v5/open/x/?q=//a for own.example"},
+		{"//Api/v5/open/a%20b", 200, "API: /Api/v5/open/a%20b for own.example"},
+		{"/Api/v5/open/a%28b//c(d)", 200, "API: /Api/v5/open/a%28b/c(d) for own.example"},
+		{"/Api//v5/secret", 401, ""},
+		{"/Api/v5/open/%2f/x", 400, ""},
+		{"/Api/v5//open/%2F%2Fx", 400, ""},
+		{"/Api/v6//items/..//x", 400, "ERR"},
+		{"//Soap.asmx?WSDL", 200, "wsdl:definitions"},
+		{"/Soap%2f.asmx", 404, ""},
+		{"//verify", 404, ""},
+		{"//healthz", 404, ""},
+	} {
+		if status, body := send(t, s, tt.path, "own.example"); status != tt.status || !strings.Contains(body, tt.body) || tt.body == "" && strings.Contains(body, "API:") {
+			t.Errorf("%s: %d %s", tt.path, status, body)
+		}
+	}
+	for path, want := range map[string]string{"/Api//v5/open/x": "400 ", "//Api/v6/items/x": `400 {"ErrorId"`, "/Api/v6/open/x": "200 "} {
+		status, body := send(t, s, "/verify", "own.example", "X-Forwarded-Uri: "+path, "X-Forwarded-Method: GET")
+		envoy, text := send(t, s, "/verify/envoy"+path, "own.example")
+		if got := fmt.Sprintf("%d %s", status, body); !strings.HasPrefix(got, want) || envoy != status || text[:min(len(text), 9)] != body[:min(len(body), 9)] {
+			t.Errorf("/verify about %s: %s, Envoy: %d %s", path, got, envoy, text)
+		}
+	}
+}
+
+// TestWhatBelongsToAnAPIsHostIsTheAPIs has an attacker behind a proxy that only ends TLS. They must not get
+// a 200 that the API didn't send.
+func TestWhatBelongsToAnAPIsHostIsTheAPIs(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	for _, host := range []string{"api.example", "API.example:443", "own.example\r\nX-Forwarded-Host: api.example", "own.example\r\nForwarded: for=203.0.113.7;host=api.example"} {
+		for _, path := range []string{"/verify", "/verify/nginx", "/verify/envoy/x", "/healthz", "/sign-in", "/tokens", "/oauth2/token", "/oauth2/introspect", "/.well-known/openid-configuration", "/static/console.css", "/"} {
+			if status, body := send(t, s, path, host); status != 200 || !strings.HasPrefix(body, "API: "+path+" for ") {
+				t.Errorf("%s%s: %d %s", host, path, status, body)
+			}
+		}
+		if status, body := send(t, s, "/.well-known/oauth-protected-resource", host); status != 200 || !strings.Contains(body, `"resource":"https://api.example/"`) {
+			t.Errorf("%s: the API isn't described: %d %s", host, status, body)
+		}
+		// A question that comes by the API's name must not be taken for a call, whose answer may be 200.
+		if status, body := send(t, s, "/verify", host, "X-Forwarded-Uri: /secret"); status != 403 || !strings.Contains(body, "remove upstream") {
+			t.Errorf("%s: a question is answered with %d %s", host, status, body)
+		}
+	}
+	if status, body := send(t, s, "/verify", "asked.example", "X-Forwarded-Uri: /x"); status != 200 || body != "" {
+		t.Errorf("a proxy that asks by the name of its API gets %d %s", status, body)
+	}
+	stranger := routed(t, "none")
+	if status, body := send(t, stranger, "/verify", "own.example\r\nX-Forwarded-Host: api.example", "X-Forwarded-Uri: /x"); status != 403 {
+		t.Errorf("a stranger asks: %d %s", status, body)
+	}
+	if status, body := send(t, stranger, "/sign-in", "own.example\r\nX-Forwarded-Host: api.example"); status != 200 || strings.HasPrefix(body, "API") {
+		t.Errorf("a stranger's X-Forwarded-Host counts: %d %s", status, body)
+	}
+}
