@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -30,7 +29,7 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// EnvoyListen is the address and port for Envoy's external authorization over gRPC, with the same certificate as the pages, if there is one. Only trusted_proxies can ask. Default: none.
 	EnvoyListen string `yaml:"envoy_listen"`
-	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, the beginning of links, and where an API is called if its resource says nothing else. Default: in pages, the address of the request; for apps, the one that listen names.
+	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, the beginning of links, and where an API is called if its resource says nothing else. With https, cookies are Secure and browsers are told to use nothing but HTTPS, whatever a proxy says. Default: in pages, the address of the request; for apps, the one that listen names.
 	Address string `yaml:"address"`
 	// Database is the path of an SQLite file, created if it is missing, or the address of a PostgreSQL database: postgres://user@host/name. Default: keyporter.db.
 	Database string `yaml:"database"`
@@ -38,7 +37,7 @@ type Config struct {
 	TLSCertificate string `yaml:"tls_certificate"`
 	// TLSKey is the path of a PEM file with the certificate's private key.
 	TLSKey string `yaml:"tls_key"`
-	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, whose X-Forwarded-… and X-Original-… headers are believed and which can ask at /verify. Default: 127.0.0.1 and ::1. "none" trusts nobody.
+	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, which can ask at /verify, and whose X-Forwarded-…, X-Original-…, and Forwarded (RFC 7239) headers are believed: where a client is, whether it uses HTTPS, and the host name that it uses. They must set or strip these headers, or append to them. Lists are read from the end, as far as trusted proxies wrote them. If a proxy sends both X-Forwarded-For and Forwarded and they disagree, neither is believed. Default: 127.0.0.1 and ::1. "none" trusts nobody.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// OrganizationTokensEnd is the day, such as 2027-12-31, after which organization tokens may stop working. Responses to calls with one announce it in the Sunset header (RFC 8594); the tokens keep working. Default: none.
 	OrganizationTokensEnd string `yaml:"organization_tokens_end"`
@@ -104,12 +103,10 @@ func (c Config) Validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	_, port, err := net.SplitHostPort(c.Listen)
-	bad(err != nil || port == "", "listen: %q must look like 127.0.0.1:8080", c.Listen)
-	_, port, err = net.SplitHostPort(c.EnvoyListen)
-	bad(c.EnvoyListen != "" && (err != nil || port == ""), "envoy_listen: %q must look like 127.0.0.1:9001", c.EnvoyListen)
+	bad(!validListen(c.Listen), "listen: %q must look like 127.0.0.1:8080, with a port up to 65535", c.Listen)
+	bad(c.EnvoyListen != "" && !validListen(c.EnvoyListen), "envoy_listen: %q must look like 127.0.0.1:9001, with a port up to 65535", c.EnvoyListen)
 	u, err := url.Parse(c.Address)
-	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != ""),
+	bad(c.Address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !verify.ValidPort(u) || strings.Trim(u.Path, "/") != ""),
 		"address: %q must look like https://keys.example.com", c.Address)
 	// As a path, it would become a folder with an empty database in it. The message doesn't quote it, because it may contain a password.
 	bad(strings.Contains(c.Database, "://") && !store.IsPostgres(c.Database), "database: must be the path of an SQLite file, or start with postgres://")
@@ -135,24 +132,6 @@ func (c Config) sunset() (time.Time, error) {
 	}
 	day, err := time.Parse(time.DateOnly, c.OrganizationTokensEnd)
 	return day.AddDate(0, 0, 1), err
-}
-
-func (c Config) validateAPIs() (faults []error) {
-	if err := verify.Validate(c.APIs); err != nil {
-		return []error{err}
-	}
-	for _, a := range c.APIs {
-		for _, r := range a.Routes {
-			first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
-			for _, own := range reserved() {
-				if len(a.Hosts) == 0 && (strings.HasPrefix(first, "{") || first == "" || strings.EqualFold(first, own)) {
-					faults = append(faults, fmt.Errorf("API %q: path %q would replace Keyporter's own pages; give the API hosts or another first segment", a.Name, r.Path))
-					break
-				}
-			}
-		}
-	}
-	return faults
 }
 
 // Logger returns the logger that the configuration asks for, writing to standard error.

@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/keyporter/keyporter"
 )
 
 // Setting is one field of Config that variables and flags can set.
@@ -67,7 +69,7 @@ func (c *Config) read(path string) error {
 	file, err := parser.ParseBytes(content, 0)
 	if err == nil {
 		faults = validateFile(file)
-		err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(c)
+		err = yaml.NewDecoder(bytes.NewReader(content), yaml.Strict(), listsOf[string](), listsOf[keyporter.CredentialKind]()).Decode(c)
 	}
 	if err != nil && !errors.Is(err, io.EOF) && len(faults) == 0 {
 		// Leave out the lines around the error, because they may contain the database's password.
@@ -77,6 +79,28 @@ func (c *Config) read(path string) error {
 		faults[i] = fmt.Errorf("%s: %w", path, f)
 	}
 	return errors.Join(faults...)
+}
+
+// listsOf lets a list in the file be written as in a variable: trusted_proxies: none.
+func listsOf[T ~string]() yaml.DecodeOption {
+	return yaml.CustomUnmarshaler(func(list *[]T, text []byte) error {
+		var one string
+		var all []string
+		if yaml.Unmarshal(text, &one) == nil {
+			all = words(one)
+		} else if err := yaml.Unmarshal(text, &all); err != nil {
+			return err
+		}
+		for _, word := range all {
+			*list = append(*list, T(word))
+		}
+		return nil
+	})
+}
+
+// words splits a list that is written as one text.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // validateFile reports everything in a file that isn't configuration. That includes a second
@@ -107,7 +131,7 @@ func (c *Config) set(key, value, from string) error {
 			}
 			field.SetInt(int64(n))
 		case reflect.Slice:
-			field.Set(reflect.ValueOf(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })))
+			field.Set(reflect.ValueOf(words(value)))
 		default:
 			field.SetString(value)
 		}

@@ -31,6 +31,9 @@ func validateNode(setting string, node ast.Node, t reflect.Type) []error {
 			return validateList(setting, list, t.Elem())
 		}
 		want = "a list"
+		if t.Elem().Kind() == reflect.String {
+			_, ok = node.(*ast.StringNode) // see listsOf
+		}
 	case reflect.Int:
 		want = "a number"
 		_, ok = node.(*ast.IntegerNode)

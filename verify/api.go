@@ -15,11 +15,11 @@ import (
 type API struct {
 	// Name is what pages and counts call the API.
 	Name string `yaml:"name"`
-	// Upstream is where the reverse proxy sends calls: http://host:port, or https. Leave it out if you only use forward-auth.
+	// Upstream is where the reverse proxy sends calls: http://host:port, or https. Leave it out if you only use forward-auth: with an upstream, calls to any path of the API's hosts are passed on, and no proxy can ask about them at /verify. Empty segments are left out of the path, so that the API gets /a/b for //a//b.
 	Upstream string `yaml:"upstream"`
 	// Resource is the API's resource identifier (RFC 8707): an absolute URI, such as https://api.example.com. It is also where the API is called, which the proofs of keys in calls (DPoP, RFC 9449) name. With it, apps can ask for access tokens for this API only, refusals say where to ask (RFC 9728), and the API is described at /.well-known/oauth-protected-resource. None: the API accepts access tokens for any API, and proofs name address, with each of hosts in place of its host if there are any; behind another proxy, or without routes, set resource.
 	Resource string `yaml:"resource"`
-	// Hosts are the host names the API is called by. None: any.
+	// Hosts are the host names the API is called by, other than those of Keyporter itself. None: any.
 	Hosts []string `yaml:"hosts"`
 	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it.
 	Example string `yaml:"example"`
@@ -181,7 +181,7 @@ func compile(apis []API) (out []*API, notes []string, err error) {
 func (a *API) compile(where string) (faults []error) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !ValidPort(u) || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 			faults = append(faults, fmt.Errorf("%s: upstream must look like http://127.0.0.1:9090, without a path, query, or user", where))
 		}
 		a.target = u
@@ -195,10 +195,13 @@ func (a *API) compile(where string) (faults []error) {
 	if len(a.Routes) == 0 && (a.Upstream != "" || len(a.Hosts) > 0 || a.Example != "") {
 		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
 	}
-	for _, h := range a.Hosts {
-		if h == "" || strings.ContainsAny(h, "/@* ") || strings.Contains(h, ":") && !strings.HasSuffix(h, "]") {
-			faults = append(faults, fmt.Errorf("%s: hosts: %q must be a host name such as api.example.com, without a scheme, port, or wildcard", where, h))
+	a.Hosts = slices.Clone(a.Hosts)
+	for i, h := range a.Hosts {
+		host, err := ParseHost(h)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: hosts: %w", where, err))
 		}
+		a.Hosts[i] = host
 	}
 	for i := range a.Routes {
 		for _, err := range a.Routes[i].compile() {
