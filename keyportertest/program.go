@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -37,46 +36,75 @@ type ProgramConfig struct {
 	APIs    []map[string]any // as in the configuration file
 }
 
-// program is built once for all tests of a package.
+// These are built once for all tests of a package.
 var (
-	program = sync.OnceValues(buildProgram)
-	built   atomic.Bool
+	program = sync.OnceValues(func() (string, error) { return buildProgram(false) })
+	older   = sync.OnceValues(func() (string, error) { return buildProgram(true) })
+	built   sync.Map // the folders they are in
 )
 
-func buildProgram() (path string, err error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyporter/keyporter").Output()
+// Binary returns the path of the program. The package must run its tests with Main.
+func Binary(t testing.TB) string { return binary(t, program) }
+
+// OlderBinary returns the path of the program as it was before the last migration: the same tree without
+// it. The package must run its tests with Main.
+func OlderBinary(t testing.TB) string { return binary(t, older) }
+
+func binary(t testing.TB, build func() (string, error)) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatalf("build Keyporter: %v", err)
+	}
+	return path
+}
+
+func buildProgram(older bool) (path string, err error) {
+	list, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/keyporter/keyporter").Output()
 	if err != nil {
 		return "", err
 	}
+	root := strings.TrimSpace(string(list))
 	dir, err := os.MkdirTemp("", "keyporter")
 	if err != nil {
 		return "", err
 	}
+	built.Store(dir, true)
+	overlay := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlay, without(root, older), 0o600); err != nil {
+		return "", err
+	}
 	path = filepath.Join(dir, "keyporter")
-	build := exec.Command("go", "build", "-o", path, "./cmd/keyporter")
-	build.Dir, build.Stderr = strings.TrimSpace(string(root)), os.Stderr
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./cmd/keyporter")
+	build.Dir, build.Stderr = root, os.Stderr
 	return path, build.Run()
 }
 
-// removeProgram deletes what StartProgram built, if anything.
+// without returns an overlay for the go command in which the last migration is missing, if last is set.
+func without(root string, last bool) []byte {
+	replace := map[string]string{}
+	if all, _ := filepath.Glob(filepath.Join(root, "store", "migrations", "*.sql")); last && len(all) > 0 {
+		replace[all[len(all)-1]] = ""
+	}
+	text, _ := json.Marshal(map[string]any{"Replace": replace}) // strings can always be marshaled
+	return text
+}
+
+// removeProgram deletes what was built, if anything.
 func removeProgram() {
-	if !built.Load() {
-		return
-	}
-	if path, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
+	built.Range(func(dir, _ any) bool {
+		if path, ok := dir.(string); ok {
+			_ = os.RemoveAll(path)
+		}
+		return true
+	})
 }
 
 // StartProgram starts Keyporter, and stops it when the test ends. The package must run its tests
 // with Main.
 func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
 	t.Helper()
-	built.Store(true)
-	binary, err := program()
-	if err != nil {
-		t.Fatalf("build Keyporter: %v", err)
-	}
+	binary := Binary(t)
 	dir := t.TempDir()
 	certificate, key := Certificate(t, dir)
 	if cfg.Address == "" {
@@ -110,7 +138,16 @@ func scopesInFile() (all []map[string]string) {
 // StartServer runs a program until the test ends, and returns the address it says it is ready at.
 func StartServer(t testing.TB, cmd *exec.Cmd) (address string) {
 	t.Helper()
-	cmd.Stderr = t.Output()
+	address, _ = RunServer(t, cmd)
+	return address
+}
+
+// RunServer is StartServer with a function that stops the program before the test ends.
+func RunServer(t testing.TB, cmd *exec.Cmd) (address string, stop func()) {
+	t.Helper()
+	if cmd.Stderr == nil {
+		cmd.Stderr = t.Output()
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -118,21 +155,22 @@ func StartServer(t testing.TB, cmd *exec.Cmd) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
 		_ = cmd.Wait()
 	})
+	t.Cleanup(stop)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if _, at, ok := strings.Cut(lines.Text(), "ready at "); ok {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return at
+			return at, stop
 		}
 	}
 	t.Fatal("the program ended before it was ready")
-	return ""
+	return "", nil
 }
 
 // FreeAddress returns a host and port of this machine that nothing listens on. Another program may

@@ -123,3 +123,12 @@ func isSerialization(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
+
+// isNoTable reports whether a query failed because its table doesn't exist.
+func isNoTable(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "42P01"
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlitelib.SQLITE_ERROR && strings.Contains(e.Error(), "no such table")
+}

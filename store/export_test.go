@@ -9,9 +9,19 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// SetSchemaVersion pretends that a newer release has used the database.
-func (tx *Tx) SetSchemaVersion(ctx context.Context, v int) error {
+// SetSchemaVersion pretends that a newer release has used the database, on which only programs since
+// oldest can run.
+func (tx *Tx) SetSchemaVersion(ctx context.Context, v, oldest int) error {
 	_, err := tx.exec(ctx, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, $2)`, v, true)
+	if err == nil {
+		_, err = tx.exec(ctx, `UPDATE schema_range SET oldest = $1`, oldest)
+	}
+	return err
+}
+
+// ForgetMigration pretends that the last migration wasn't applied.
+func (tx *Tx) ForgetMigration(ctx context.Context) error {
+	_, err := tx.exec(ctx, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
 	return err
 }
 

@@ -48,8 +48,18 @@ type DB struct {
 
 // Open opens the database at url and brings its schema up to date. The url is the path of an
 // SQLite file, created if it is missing, or postgres://user@host/name with the settings that
-// PostgreSQL's own clients know.
+// PostgreSQL's own clients know. A newer release may have made the schema, if this one can run on it.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
+	return openWith(ctx, url, log, (*DB).migrate)
+}
+
+// OpenMigrated is Open for a database that another program may be using: it doesn't change the schema,
+// and returns an error unless it fits.
+func OpenMigrated(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
+	return openWith(ctx, url, log, (*DB).isMigrated)
+}
+
+func openWith(ctx context.Context, url string, log *slog.Logger, prepare func(*DB, context.Context) error) (*DB, error) {
 	db := &DB{log: log, stepTime: stepTime, start: time.Now()}
 	db.rename()
 	db.heardAt.Store(-int64(Silence))
@@ -61,13 +71,9 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		return nil, fmt.Errorf("open the database: %w", explain(err))
 	}
 	db.queries, db.lookups = queries{db.counted(db.read)}, queries{db.counted(db.lookup)}
-	if err := db.migrate(ctx); err != nil {
+	if err := prepare(db, ctx); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("bring the database's schema up to date: %w", explain(err))
-	}
-	if err := db.renewNameKeys(ctx); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("renew the keys of names: %w", explain(err))
+		return nil, fmt.Errorf("prepare the database: %w", explain(err))
 	}
 	return db, nil
 }

@@ -368,18 +368,6 @@ func TestASetupLinkWorksOnce(t *testing.T) {
 	})
 }
 
-func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
-	t.Parallel()
-	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
-		db := open(t, url)
-		do(t, db, func(tx *store.Tx) error { return tx.SetSchemaVersion(t.Context(), 99) })
-		_, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
-		if err == nil || !strings.Contains(err.Error(), "The database has schema 99") {
-			t.Errorf("Open = %v", err)
-		}
-	})
-}
-
 // TestAnotherProgramsDatabaseIsLeftAlone opens another program's database by mistake.
 func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 	t.Parallel()

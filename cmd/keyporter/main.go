@@ -27,7 +27,7 @@ func newProgram() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(serveCommand(), demoCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), doctorCommand(), versionCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), doctorCommand(), versionCommand())
 	return root
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"os"
@@ -49,14 +50,12 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Database == "" {
-		cfg.Database = "keyporter.db"
-	}
+	cfg.Database = database(cfg)
 	o.sqlite = !store.IsPostgres(cfg.Database)
 	if _, err := os.Stat(cfg.Database); o.sqlite && err != nil {
-		return fmt.Errorf("there is no database at %s; create it with “keyporter serve”, or choose another one with --database", cfg.Database)
+		return fmt.Errorf("there is no database at %s; create it with “keyporter serve” or “keyporter migrate”, or choose another one with --database", cfg.Database)
 	}
-	db, err := store.Open(cmd.Context(), cfg.Database, slog.New(slog.DiscardHandler))
+	db, err := store.OpenMigrated(cmd.Context(), cfg.Database, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -65,6 +64,9 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	o.Control = control.New(db, control.Options{})
 	return run()
 }
+
+// database returns the path or address of the database.
+func database(cfg server.Config) string { return cmp.Or(cfg.Database, "keyporter.db") }
 
 // pages calls page with the last ID of the previous page until a page isn't full. each prints one
 // item and returns its ID.
