@@ -27,6 +27,9 @@ func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyp
 		if err := c.cleanApp(&a, keyporter.App{}, operator); err != nil {
 			return err
 		}
+		if err := c.checkApps(ctx, tx, actor, a.OrganizationID); err != nil {
+			return err
+		}
 		if err := tx.InsertApp(ctx, a); err != nil {
 			return err
 		}

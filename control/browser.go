@@ -24,10 +24,10 @@ const (
 
 // remembered is one user whom a browser remembers.
 type remembered struct {
-	ID       string // of this user in this browser
-	UserID   keyporter.ID
-	Password []byte // what passwordMark returned: a new password makes all browsers unknown
-	At       time.Time
+	ID     string // of this user in this browser
+	UserID keyporter.ID
+	Mark   []byte // of the password: a new one makes all browsers unknown
+	At     time.Time
 }
 
 // passwordMark stands for a stored hash. The browser carries it sealed.
@@ -48,7 +48,7 @@ func (c *Control) Remember(ctx context.Context, actor keyporter.Actor, known str
 		return "", err
 	}
 	all := slices.DeleteFunc(c.openBrowser(known), func(r remembered) bool { return r.UserID == user.ID })
-	all = slices.Insert(all, 0, remembered{ID: rand.Text(), UserID: user.ID, Password: passwordMark(hash), At: c.now()})
+	all = slices.Insert(all, 0, remembered{ID: rand.Text(), UserID: user.ID, Mark: passwordMark(hash), At: c.now()})
 	plain, err := json.Marshal(all[:min(len(all), maxRemembered)])
 	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(browserPurpose, plain)), err
 }
@@ -74,7 +74,7 @@ func (c *Control) knownBrowser(ctx context.Context, in SignIn) (id string, err e
 	}
 	user, hash, err := c.userWithPassword(ctx, in.Login)
 	for _, r := range all {
-		if r.UserID == user.ID && string(r.Password) == string(passwordMark(hash)) {
+		if r.UserID == user.ID && string(r.Mark) == string(passwordMark(hash)) {
 			return r.ID, err
 		}
 	}

@@ -21,13 +21,14 @@ import (
 
 // Control makes changes. It is safe for concurrent use.
 type Control struct {
-	db      *store.DB
-	now     func() time.Time
-	usage   *usage.Usage
-	checker *verify.Checker // nil: calls can't be explained
-	hashes  *hashQueue
-	images  chan struct{} // one slot: pictures are processed one at a time
-	sealer  *seal.Sealer
+	db       *store.DB
+	now      func() time.Time
+	usage    *usage.Usage
+	checker  *verify.Checker // nil: calls can't be explained
+	hashes   *hashQueue
+	ceilings Ceilings
+	images   chan struct{} // one slot: pictures are processed one at a time
+	sealer   *seal.Sealer
 
 	passwordCost PasswordCost
 
@@ -55,13 +56,15 @@ type Options struct {
 	Grants *grants.Grants
 	// PasswordCost is what new password hashes cost. Zero: see PasswordCost.
 	PasswordCost PasswordCost
+	// Ceilings are numbers beyond which there are no more. Zero: see Ceilings.
+	Ceilings Ceilings
 }
 
 // New returns a Control over db.
 func New(db *store.DB, o Options) *Control {
 	c := &Control{
 		db: db, now: o.Now, usage: o.Usage, checker: o.Checker, sealer: o.Sealer, scopes: o.Scopes, grants: o.Grants,
-		hashes: newHashQueue(), images: make(chan struct{}, 1), passwordCost: o.PasswordCost.orDefault(),
+		hashes: newHashQueue(), images: make(chan struct{}, 1), passwordCost: o.PasswordCost.orDefault(), ceilings: o.Ceilings.orDefault(),
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -41,6 +41,9 @@ func (c *Control) newOrganization(name string) (keyporter.Organization, error) {
 }
 
 func (c *Control) insertOrganization(ctx context.Context, tx *store.Tx, actor keyporter.Actor, o keyporter.Organization) error {
+	if err := c.checkOrganizations(ctx, tx, actor); err != nil {
+		return err
+	}
 	err := tx.InsertOrganization(ctx, o)
 	if keyporter.KindOf(err) == keyporter.Conflict {
 		return keyporter.ConflictField("organization", "An organization with this name already exists.")

@@ -131,6 +131,9 @@ func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user k
 		if err != nil {
 			return err
 		}
+		if err := tx.EndOldestSessions(ctx, user.ID, c.ceilings.Sessions); err != nil {
+			return err
+		}
 		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionCreate, actor, user.User))
 	})
 	return cookie, err

@@ -79,6 +79,9 @@ func (c *Control) insertUser(ctx context.Context, tx *store.Tx, actor keyporter.
 	if err := mayHaveLogin(ctx, tx, u); err != nil {
 		return err
 	}
+	if err := c.checkUsers(ctx, tx, actor, u.OrganizationID); err != nil {
+		return err
+	}
 	err := tx.InsertUser(ctx, u, hash)
 	if keyporter.KindOf(err) == keyporter.Conflict {
 		return loginTaken()

@@ -10,8 +10,11 @@ import (
 )
 
 // InsertEvent writes an event. Once the transaction is committed, followers on every node hear
-// about it.
+// about it. If its actor makes too many changes, the error is TooMany.
 func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
+	if err := tx.countChange(ctx, e); err != nil {
+		return err
+	}
 	if e.Detail == nil {
 		e.Detail = map[string]string{}
 	}

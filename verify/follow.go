@@ -33,6 +33,9 @@ func touched(change store.Change) (d Drop, ok bool) {
 	case "access_token", "grant", "connection", "app":
 		return touchedAccess(noun, change)
 	case "user":
+		if change.Name == keyporter.EventUserLock || change.Name == keyporter.EventUserUnlock {
+			return Drop{}, false // about passwords; a stranger can bring it about
+		}
 		// An organization token may act for any user of the organization.
 		return Drop{User: change.UserID, Organization: change.OrganizationID}, true
 	case "organization", "flag", "role":

@@ -76,8 +76,8 @@ func finish(ctx context.Context, srv *server.Server, err error) error {
 
 // unlessStopped returns err, or nil if it is only that the program was stopped before it was ready.
 func unlessStopped(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	return nil
 }

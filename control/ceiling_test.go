@@ -1,0 +1,138 @@
+package control_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestThereIsANumberBeyondWhichThereAreNoMore adds one of each thing too many, several at once. Those
+// that TestTokenLimit, TestRoleLimit, and TestAppSecrets are about aren't here.
+func TestThereIsANumberBeyondWhichThereAreNoMore(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		c := control.New(w.DB, control.Options{
+			Now: w.Clock.Now, Sealer: keyportertest.Sealer(t), Scopes: keyportertest.Scopes(), PasswordCost: control.PasswordCost{Memory: 8, Passes: 1},
+			Ceilings: control.Ceilings{Organizations: 4, Users: 6, Apps: 2, Sessions: 3},
+		})
+		ctx, admin, operator := t.Context(), keyportertest.Session(w.admin), keyportertest.Session(w.operator(t))
+		app := func(organization keyporter.ID) keyporter.App {
+			return keyporter.App{OrganizationID: organization, Name: "An app", Publisher: "Acme", Authentication: keyporter.AppPublic, RedirectURIs: []string{"https://app.example/cb"}, Scopes: []keyporter.AppScope{{Name: "envelope.read"}}}
+		}
+		var n atomic.Int32
+		adds := map[string]func(keyporter.Actor) error{
+			"organizations": func(a keyporter.Actor) error {
+				_, err := c.CreateOrganization(ctx, a, fmt.Sprint("Organization ", n.Add(1)))
+				return err
+			},
+			"users": func(a keyporter.Actor) error {
+				_, err := c.CreateUser(ctx, a, control.NewUser{OrganizationID: w.ada.OrganizationID, Login: fmt.Sprintf("user%d@acme.example", n.Add(1)), Password: keyportertest.Password})
+				return err
+			},
+			"apps": func(a keyporter.Actor) error {
+				_, err := c.RegisterApp(ctx, a, app(w.ada.OrganizationID))
+				return err
+			},
+			"apps of the instance": func(a keyporter.Actor) error {
+				_, err := c.RegisterApp(ctx, a, app(""))
+				return err
+			},
+		}
+		for what, room := range map[string]int32{"organizations": 2, "users": 3, "apps": 2, "apps of the instance": 2} {
+			actor, at := operator, 1 // there is no row to lock for these, and operators are few
+			if what == "users" || what == "apps" {
+				at = 6
+			}
+			if what == "users" {
+				actor = admin
+			}
+			var added atomic.Int32
+			add := func() {
+				switch err := adds[what](actor); {
+				case err == nil:
+					added.Add(1)
+				case keyporter.KindOf(err) != keyporter.Conflict || !strings.Contains(err.Error(), "The limit of"):
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			for range 6 / at {
+				var all sync.WaitGroup
+				for range at {
+					all.Go(add)
+				}
+				all.Wait()
+			}
+			if added.Load() != room {
+				t.Errorf("%s: %d were added with room for %d", what, added.Load(), room)
+			}
+			wantKind(t, adds[what](keyporter.Command()), noError)
+		}
+
+		cookies := make([]string, 5)
+		for i := range cookies {
+			var err error
+			if cookies[i], err = c.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.grace.Login, Password: keyportertest.Password}); err != nil {
+				t.Fatal(err)
+			}
+			w.Clock.Advance(time.Second)
+		}
+		for i, cookie := range cookies {
+			if _, err := c.Session(ctx, keyportertest.Nobody(), cookie); (err == nil) != (i >= 2) {
+				t.Errorf("session %d of 5: %v", i, err)
+			}
+		}
+	})
+}
+
+// TestChangesAreLimited switches a token on and off as fast as possible, in two sessions.
+func TestChangesAreLimited(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		w.Clock.Stop()
+		ctx := t.Context()
+		token, _ := keyportertest.Token(t, w.Control, w.ada, "Export")
+		shared, _ := keyportertest.Token(t, w.Control, w.grace, "Export")
+		before, on := events(t, w, w.ada.OrganizationID), 0
+		var last error
+		for range 200 {
+			if _, err := w.Control.DisableToken(ctx, keyportertest.Session(w.ada), token.ID); err != nil {
+				t.Fatalf("switching off is refused: %v", err)
+			}
+			if _, err := w.Control.EnableToken(ctx, keyportertest.Session(w.ada), token.ID); err == nil {
+				on++
+			} else {
+				last = err
+			}
+		}
+		e, _ := errors.AsType[*keyporter.Error](last)
+		if on != 120 || e == nil || e.Kind != keyporter.TooMany || e.RetryAfter <= 0 || !strings.Contains(e.Message, "too many changes") {
+			t.Errorf("%d of 200 were allowed: %v", on, last)
+		}
+		if n := events(t, w, w.ada.OrganizationID) - before; n != 241 {
+			t.Errorf("%d events", n)
+		}
+		if got, err := w.Control.Token(ctx, keyportertest.Session(w.ada), token.ID); err != nil || got.Enabled {
+			t.Errorf("a refused change was made: %v, %v", got, err)
+		}
+		_, err := w.Control.RenameToken(ctx, keyportertest.Session(w.ada), token.ID, "Another name")
+		wantKind(t, err, keyporter.TooMany)
+		_, err = w.Control.EnableToken(ctx, keyporter.Command(), token.ID)
+		wantKind(t, err, noError)
+		_, err = w.Control.RenameToken(ctx, keyportertest.Session(w.grace), shared.ID, "Another name")
+		wantKind(t, err, noError)
+		w.Clock.Advance(e.RetryAfter)
+		_, err = w.Control.RenameToken(ctx, keyportertest.Session(w.ada), token.ID, "Another name")
+		wantKind(t, err, noError)
+		wantKind(t, w.Control.DeleteToken(ctx, keyportertest.Session(w.ada), token.ID), noError)
+	})
+}
