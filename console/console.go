@@ -136,7 +136,7 @@ func (c *console) tokenRoutes() map[string]page {
 		"POST /tokens/{id}/delete":          c.deleteToken,
 		"GET /tokens/{id}/explain":          c.explainToken,
 		"GET /connections/{id}/explain":     c.explainConnection,
-		"GET /tokens/{id}/hand-over":        c.showHandOver,
+		"GET /tokens/{id}/hand-over":        c.freshly(c.showHandOver),
 		"POST /tokens/{id}/hand-over":       c.handOver,
 		"GET /connect/{id}":                 c.showConnect,
 		"POST /connect/{id}":                c.answerConnect,

@@ -10,16 +10,17 @@ import (
 // form is the content of a page that asks for one thing about a token. The script shows it as a
 // dialog.
 type form struct {
-	Heading  string
-	Action   string            // path that the form is sent to
-	Back     string            // path of the page it was opened from
-	Submit   string            // what the button says
-	DoneText string            // what the script says when it is done
-	Name     string            // of the token, as typed
-	Expires  string            // as typed, such as 2027-01-31
-	Login    string            // as typed
-	Today    string            // such as 2027-01-31
-	Errors   map[string]string // by field
+	Heading   string
+	Action    string            // path that the form is sent to
+	Back      string            // path of the page it was opened from
+	Submit    string            // what the button says
+	DoneText  string            // what the script says when it is done
+	Name      string            // of the token, as typed
+	Expires   string            // as typed, such as 2027-01-31
+	Login     string            // as typed
+	NewSecret bool              // as ticked
+	Today     string            // such as 2027-01-31
+	Errors    map[string]string // by field
 
 	AskName, AskExpires, AskLogin bool
 

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -56,4 +57,26 @@ func TestOrganizationFormsWithoutJavaScript(t *testing.T) {
 		t.Error("the page offers the operator to lock themselves out")
 	}
 	ada.get("/organizations").want(t, 403)
+}
+
+// TestANewSecretIsShownWhereATokenIsHandedOver hands a token over without JavaScript.
+func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	token, _ := keyportertest.OrganizationToken(t, s.Control, ada, "Export")
+	admin := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	path := "/tokens/" + string(token.ID) + "/hand-over"
+	page := admin.get(path + "?list=all")
+	page.want(t, http.StatusOK, "Give it a new secret", "in the new owner’s name")
+	admin.submit(page, path+"?list=all", "login", "nobody@acme.example", "secret", "new").want(t, http.StatusUnprocessableEntity, "Nobody in your organization", "checked")
+	admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", grace.Login)
+	if a := admin.get("/organization-tokens"); strings.Contains(a.body, "data-copy") || !strings.Contains(a.body, grace.Login) {
+		t.Error("the secret is shown again")
+	}
+	s.Clock.Advance(keyporter.FreshFor)
+	if a := admin.get(path); !strings.HasPrefix(a.location, "/sign-in?") {
+		t.Errorf("handing over takes no fresh sign-in: %d %s", a.status, a.location)
+	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -39,7 +40,13 @@ func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 	return row
 }
 
-func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
+func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.showOrganizationTokens(w, r, actor, nil)
+}
+
+// showOrganizationTokens shows the list, and the row of a token that was handed over first, if it has a
+// secret to show.
+func (c *console) showOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, first *tokenRow) (err error) {
 	organization, before := keyporter.ID(r.URL.Query().Get("organization")), keyporter.ID(r.URL.Query().Get("before"))
 	p := organizationTokensPage{Newer: before != ""}
 	if organization == "" {
@@ -53,6 +60,10 @@ func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request,
 	}
 	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
 	p.add(tokens, c.Now())
+	if first != nil {
+		others := slices.DeleteFunc(p.Rows, func(row tokenRow) bool { return row.ID == first.ID })
+		p.Rows = slices.Insert(others, 0, *first)
+	}
 	if actor.User.Operator {
 		p.Grant = "/organizations/" + string(organization)
 		if p.Dependents, err = c.Control.Dependents(r.Context(), actor); err != nil {
@@ -108,11 +119,23 @@ func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyport
 	if err != nil {
 		return err
 	}
-	login := r.PostFormValue("login")
-	if _, err = c.Control.HandOver(r.Context(), actor, id(r), login); err != nil {
+	in := control.HandOver{TokenID: id(r), Login: r.PostFormValue("login"), NewSecret: r.PostFormValue("secret") != ""}
+	_, secret, err := c.Control.HandOver(r.Context(), actor, in)
+	if err != nil {
 		f := handOverForm(t.Token)
-		f.Login = login
+		f.Login, f.NewSecret = in.Login, in.NewSecret
 		return c.showFormAgain(w, r, actor, f, err)
 	}
-	return c.changed(w, r, actor, nil)
+	if !in.NewSecret {
+		return c.changed(w, r, actor, nil)
+	}
+	row, err := c.row(r, actor)
+	if err != nil {
+		return err
+	}
+	row.Secret = secret.Reveal()
+	if wantsFragment(r) {
+		return c.render(w, http.StatusOK, "tokens", "row", row)
+	}
+	return c.showOrganizationTokens(w, r, actor, &row)
 }

@@ -215,6 +215,7 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 	with.add("ada@acme.example", "Acme", "refused", first, browser)
 	with.add(true, false, 1, time.Now().Add(time.Hour), picture.Bytes(), []keyporter.ID{})
 	with.add(keyporter.UserToken, keyporter.OrganizationToken, keyporter.FlagAPI, keyporter.NoApps)
+	with.add(control.HandOver{TokenID: shared.ID, Login: "ada@acme.example"})
 	with.add(control.NewToken{OwnerID: root.ID, Name: "New"}, []control.ImportedToken{}, control.ImportOptions{})
 	with.add(control.NewUser{OrganizationID: acme, Login: "new@acme.example", Password: keyportertest.Password})
 	with.add(control.UserList{OrganizationID: acme}, control.UserRoles{UserID: d.ada.ID}, role)

@@ -84,34 +84,54 @@ func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, 
 	return all[0], nil
 }
 
+// HandOver is the input of Control.HandOver.
+type HandOver struct {
+	TokenID   keyporter.ID
+	Login     string // of the new owner
+	NewSecret bool   // in place of the one that the old owner may know
+}
+
 // HandOver gives an organization token a new owner, for example when the current one is
-// leaving: a user of the same organization who is active and holds api.use. Secret, switch
-// and expiry stay as they are. The previous owner can no longer manage it.
-func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, id keyporter.ID, login string) (keyporter.Token, error) {
-	var t keyporter.Token
-	err := c.db.Do(ctx, func(tx *store.Tx) (err error) {
-		if t, err = manageable(ctx, tx, actor, id); err != nil {
+// leaving: a user of the same organization who is active and holds api.use. Switch and expiry
+// stay as they are, and the secret, too, so that programs keep working; calls with it are in
+// the new owner's name, whoever makes them. With a new secret, which is returned, those who know the old
+// one can't. The previous owner can no longer manage the token. It takes a fresh sign-in.
+func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t keyporter.Token, secret keyporter.Secret, err error) {
+	if _, err := c.OrganizationToken(ctx, actor, in.TokenID); err != nil {
+		return t, secret, err
+	}
+	if err := c.mustBeFresh(actor); err != nil {
+		return t, secret, err
+	}
+	if in.NewSecret {
+		secret = keyporter.NewSecret(keyporter.SecretOrganizationToken)
+	}
+	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
+		if t, err = manageable(ctx, tx, actor, in.TokenID); err != nil {
 			return err
-		}
-		if t.Kind != keyporter.OrganizationToken {
-			return notFound("organization token")
 		}
 		if err := mayManageAll(ctx, tx, actor, t.OrganizationID); err != nil {
 			return err
 		}
-		to, err := newOwner(ctx, tx, t.OrganizationID, login)
+		to, err := newOwner(ctx, tx, t.OrganizationID, in.Login)
 		if err != nil {
 			return err
 		}
 		e := c.tokenEvent(keyporter.EventTokenHandOver, actor, t, "name", t.Name)
-		e.Detail["from"], e.Detail["to"] = string(t.OwnerID), to.Login
+		e.Detail["from"], e.Detail["to"], e.Detail["secret"] = string(t.OwnerID), to.Login, "kept"
 		t.OwnerID = to.UserID
-		if err := tx.SetTokenOwner(ctx, id, to.UserID); err != nil {
+		if err := tx.SetTokenOwner(ctx, t.ID, to.UserID); err != nil {
 			return newOwnerHasName(err)
+		}
+		if in.NewSecret {
+			t.First, t.Last, e.Detail["secret"] = secret.First(), secret.Last(), "new"
+			if err := tx.ReplaceSecret(ctx, t, secret.Hash(), c.now()); err != nil {
+				return err
+			}
 		}
 		return tx.InsertEvent(ctx, e)
 	})
-	return t, err
+	return t, secret, err
 }
 
 // newOwner returns the user to whom a token can be handed over.

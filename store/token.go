@@ -19,13 +19,7 @@ func (tx *Tx) InsertToken(ctx context.Context, t keyporter.Token, hash keyporter
 	if err != nil {
 		return fmt.Errorf("insert token: %w", explain(err))
 	}
-	_, err = tx.exec(ctx, `
-		INSERT INTO token_secrets (hash, token_id, first, last, created_at)
-		VALUES ($1, $2, $3, $4, $5)`, hash[:], t.ID, t.First, t.Last, millis(t.CreatedAt))
-	if err != nil {
-		return fmt.Errorf("insert secret of token: %w", explain(err))
-	}
-	return nil
+	return tx.insertSecret(ctx, t, hash, t.CreatedAt)
 }
 
 // ImportToken writes a token like InsertToken. If the owner already has a token with this name,
@@ -98,13 +92,40 @@ func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
 	if err := tx.forgetUses(ctx, id); err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, `
-		INSERT INTO deleted_secrets (hash)
-		SELECT hash FROM token_secrets WHERE token_id = $1
-		ON CONFLICT DO NOTHING`, id); err != nil {
-		return explain(err)
+	if err := tx.recordDeletedSecrets(ctx, id); err != nil {
+		return err
 	}
 	return tx.execOrNotFound(ctx, `DELETE FROM tokens WHERE id = $1`, id)
+}
+
+// ReplaceSecret gives a token a new secret, of which t has the characters, in place of those it has.
+// Only a record remains that these were deleted.
+func (tx *Tx) ReplaceSecret(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash, now time.Time) error {
+	if err := tx.recordDeletedSecrets(ctx, t.ID); err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `DELETE FROM token_secrets WHERE token_id = $1`, t.ID); err != nil {
+		return explain(err)
+	}
+	return tx.insertSecret(ctx, t, hash, now)
+}
+
+func (tx *Tx) recordDeletedSecrets(ctx context.Context, token keyporter.ID) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO deleted_secrets (hash)
+		SELECT hash FROM token_secrets WHERE token_id = $1
+		ON CONFLICT DO NOTHING`, token)
+	return explain(err)
+}
+
+func (tx *Tx) insertSecret(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash, now time.Time) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO token_secrets (hash, token_id, first, last, created_at)
+		VALUES ($1, $2, $3, $4, $5)`, hash[:], t.ID, t.First, t.Last, millis(now))
+	if err != nil {
+		return fmt.Errorf("insert secret of token: %w", explain(err))
+	}
+	return nil
 }
 
 // selectToken selects tokens with the characters of their newest secret.

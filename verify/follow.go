@@ -15,6 +15,8 @@ func (c *Checker) Changed(change store.Change) {
 	case keyporter.EventTokenCreate, keyporter.EventTokenImport, keyporter.EventAccessTokenCreate:
 		c.learn(change)
 		return
+	case keyporter.EventTokenHandOver:
+		c.learn(change) // it may have a new secret
 	}
 	if d, ok := touched(change); ok {
 		c.drop(d)
