@@ -95,7 +95,11 @@ func TestACommitThatWaitsForAStandbyEnds(t *testing.T) {
 
 	server.Set(t, "synchronous_standby_names", "gone")
 	db.SetStepTime(time.Second)
-	err := rename(t.Context(), db, token, "After")
+	var err error
+	keyportertest.Eventually(t, "the server waits for the standby", func() bool {
+		err = rename(t.Context(), db, token, "After")
+		return err != nil // it may take the server a moment to read the setting
+	})
 	if !keyporter.IsUncertain(err) || !strings.HasSuffix(keyporter.MessageOf(err), keyporter.MayHaveChanged) {
 		t.Errorf("without a standby, a change says %v", err)
 	}

@@ -64,7 +64,7 @@ func uncertain(cause error) error {
 
 // stepTime is how long each step of a change may take: waiting in line, beginning, a statement, the
 // commit. It is no limit for the whole, because an import has a hundred thousand of them.
-const stepTime = 10 * time.Second
+const stepTime = 20 * time.Second
 
 // errLate is the cause when a step has taken too long.
 var errLate = errors.New("a step of the change took too long")
