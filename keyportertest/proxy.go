@@ -32,22 +32,20 @@ func Example(t testing.TB, path, keyporter, api string) string {
 	return strings.NewReplacer(exampleKeyporter, keyporter, exampleAPI, api).Replace(string(text))
 }
 
-// cacheLine is what an example needs outside of its server block.
-var cacheLine = regexp.MustCompile(`(?m)^# +(proxy_cache_path )\S+(.*;)$`)
+// cachePath is where an example keeps its cache.
+var cachePath = regexp.MustCompile(`(proxy_cache_path )\S+`)
 
-// StartNginx runs nginx with this server block until the test ends, and returns its address.
-func StartNginx(t testing.TB, server string) (address string) {
+// StartNginx runs nginx with a file for its http block until the test ends. The file's server is at
+// port 8000, which it replaces with the address it returns.
+func StartNginx(t testing.TB, file string) (address string) {
 	t.Helper()
 	address = FreeAddress(t)
 	dir := t.TempDir()
-	outside := ""
-	if m := cacheLine.FindStringSubmatch(server); m != nil {
-		outside = m[1] + filepath.Join(dir, "cache") + m[2]
-	}
+	file = cachePath.ReplaceAllString(file, "${1}"+filepath.Join(dir, "cache"))
 	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr; worker_processes 1;
 		events { worker_connections 256; }
 		http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
-		%[3]s server { listen %[2]s; %[4]s } }`, dir, address, outside, server)
+		%[2]s }`, dir, strings.Replace(file, "listen 8000;", "listen "+address+";", 1))
 	path := filepath.Join(dir, "nginx.conf")
 	write(t, path, conf)
 	startProxy(t, address, os.Interrupt, find("nginx"), "-p", dir, "-c", path)

@@ -31,6 +31,8 @@ type options struct {
 	benchTime  time.Duration // of each measurement without a network
 	gogc       string        // of every program measured
 	profile    string        // folder for profiles of Keyporter
+	fronts     string        // with, without, or only the proxies that ask
+	root       string        // folder of the repository
 }
 
 func main() {
@@ -48,6 +50,8 @@ func main() {
 	flag.DurationVar(&o.benchTime, "bench-time", time.Second, "time of one measurement without network")
 	flag.StringVar(&o.gogc, "gogc", "100", "GOGC of all programs")
 	flag.StringVar(&o.profile, "profile", "", "`folder` to write processor profiles of Keyporter to")
+	flag.StringVar(&o.fronts, "fronts", "with", "whether nginx, Caddy, and Traefik are measured with the recipes: with, without, only")
+	flag.StringVar(&o.root, "root", ".", "`folder` of the repository, which has the recipes")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -80,9 +84,14 @@ func bench(ctx context.Context, o options, out io.Writer) error {
 	if err := r.start(database, secrets); err != nil {
 		return err
 	}
-	if err := r.measure(ctx); err != nil {
-		return err
+	if o.fronts != "only" {
+		if err := r.measure(ctx); err != nil {
+			return err
+		}
+		r.report(out)
 	}
-	r.report(out)
-	return nil
+	if o.fronts == "without" {
+		return nil
+	}
+	return r.compareFronts(ctx, out)
 }

@@ -23,6 +23,7 @@ type run struct {
 
 	children  []*child
 	keyporter *child
+	upstream  *child     // the API behind the proxies
 	api       *child     // with the middleware
 	programs  []*program // a, b, c, u, d, e, m, i, t
 	known     []string
@@ -54,15 +55,14 @@ func (r *run) start(database string, secrets []string) error {
 	if err != nil {
 		return err
 	}
-	upstream, err := start(upstreamProgram)
+	if r.upstream, err = start(upstreamProgram); err != nil {
+		return err
+	}
+	proxy, err := start(proxyProgram, r.upstream.addr)
 	if err != nil {
 		return err
 	}
-	proxy, err := start(proxyProgram, upstream.addr)
-	if err != nil {
-		return err
-	}
-	if r.keyporter, err = start(keyporterProgram, database, upstream.addr); err != nil {
+	if r.keyporter, err = start(keyporterProgram, database, r.upstream.addr); err != nil {
 		return err
 	}
 	if r.api, err = start(middlewareProgram, r.keyporter.addr); err != nil {

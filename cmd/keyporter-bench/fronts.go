@@ -1,0 +1,244 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// front is somebody's proxy, twice: with our recipe in front of Keyporter, and with as little as it takes to
+// ask a program that always says yes. All of them call the same API.
+type front struct {
+	name         string
+	recipe, base load
+	ratios       []float64
+	rates        [2][]float64
+	cpus         [2][]int // the processes that take part
+	cpu          [2]time.Duration
+	calls        [2]int
+}
+
+// The addresses in the recipes, and the configurations that ask a program that does nothing. 1 is that
+// program, 2 the API.
+const (
+	recipeKeyporter = "127.0.0.1:8080"
+	recipeAPI       = "127.0.0.1:9000"
+
+	bareNginx = `upstream asked { server %[1]s; keepalive 64; }
+upstream api { server %[2]s; keepalive 64; }
+server {
+    listen 8000;
+    location / { auth_request /asked; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://api$request_uri; }
+    location = /asked { internal; proxy_pass http://asked; proxy_pass_request_body off; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Content-Length ""; }
+}`
+	bareCaddy = ":8000 {\n\tforward_auth %[1]s {\n\t\turi /\n\t}\n\treverse_proxy %[2]s\n}\n"
+
+	bareTraefik = `http:
+  routers: {api: {rule: PathPrefix("/"), service: api, middlewares: [asked]}}
+  middlewares: {asked: {forwardAuth: {address: "http://%[1]s/"}}}
+  services: {api: {loadBalancer: {servers: [{url: "http://%[2]s"}]}}}
+`
+)
+
+// compareFronts measures the proxies in pairs, and prints what is left of each with the recipe.
+func (r *run) compareFronts(ctx context.Context, out io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "keyporter-bench-")
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var running []*exec.Cmd
+	defer func() {
+		stop()
+		for _, cmd := range running {
+			_ = cmd.Wait()
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	var fronts []*front
+	for _, kind := range []kind{
+		{"nginx", "examples/nginx/keyporter.conf", bareNginx, startNginx},
+		{"Caddy", "examples/caddy/Caddyfile", bareCaddy, startCaddy},
+		{"Traefik", "examples/traefik/dynamic.yaml", bareTraefik, r.startTraefik},
+	} {
+		f, started, err := r.startPair(ctx, dir, kind)
+		running = append(running, started...)
+		if err != nil {
+			return fmt.Errorf("start %s: %w", kind.name, err)
+		}
+		fronts = append(fronts, f)
+	}
+	return r.runFronts(ctx, fronts, out)
+}
+
+// kind is a kind of proxy, with the path of our recipe, and the least that it needs to ask.
+type kind struct {
+	name, recipe, bare string
+	start              func(ctx context.Context, at place, text string) (*exec.Cmd, error)
+}
+
+// startPair starts a proxy twice. It also returns what it started if it fails.
+func (r *run) startPair(ctx context.Context, dir string, kind kind) (f *front, started []*exec.Cmd, err error) {
+	text, err := os.ReadFile(filepath.Join(r.root, kind.recipe))
+	if err != nil {
+		return nil, nil, fmt.Errorf("run this in the repository: %w", err)
+	}
+	f = &front{name: kind.name}
+	for i, one := range []struct {
+		text  string
+		asked *child
+		load  *load
+	}{
+		{strings.NewReplacer(recipeKeyporter, r.keyporter.addr, recipeAPI, r.upstream.addr).Replace(string(text)), r.keyporter, &f.recipe},
+		{fmt.Sprintf(kind.bare, r.programs[0].child.addr, r.upstream.addr), r.programs[0].child, &f.base},
+	} {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, started, err
+		}
+		at := place{filepath.Join(dir, fmt.Sprint(kind.name, i)), address}
+		if err := os.Mkdir(at.dir, 0o700); err != nil {
+			return nil, started, err
+		}
+		cmd, err := kind.start(ctx, at, one.text)
+		if cmd != nil {
+			started = append(started, cmd)
+		}
+		if err != nil {
+			return nil, started, err
+		}
+		f.cpus[i] = []int{cmd.Process.Pid, one.asked.cmd.Process.Pid, r.upstream.cmd.Process.Pid}
+		*one.load = load{addr: address, requests: requestTexts(call, r.known), status: http.StatusOK, conns: r.conns}
+	}
+	return f, started, nil
+}
+
+// runFronts interleaves the rounds.
+func (r *run) runFronts(ctx context.Context, fronts []*front, out io.Writer) error {
+	for _, f := range fronts {
+		for _, l := range []*load{&f.recipe, &f.base} {
+			for asked := 0; asked < len(l.requests); { // each token once
+				got, err := l.run(r.slot, 0)
+				if err != nil {
+					return fmt.Errorf("%s: %w", f.name, err)
+				}
+				asked += got.count
+			}
+		}
+	}
+	for round := range r.rounds {
+		for _, f := range fronts {
+			if err := f.run(round, r.slot); err != nil {
+				return errors.Join(err, ctx.Err())
+			}
+		}
+	}
+	fmt.Fprintf(out, "\nProxies that ask, %d rounds; wanted: at least 0.9\n", r.rounds)
+	for _, f := range fronts {
+		fmt.Fprintf(out, "%-8s with the recipe %6.0f/s, asking an empty handler %6.0f/s: %.2f (%.2f to %.2f); processor time a call %v and %v\n", f.name, median(f.rates[0]), median(f.rates[1]),
+			median(f.ratios), slices.Min(f.ratios), slices.Max(f.ratios),
+			(f.cpu[0] / time.Duration(max(f.calls[0], 1))).Round(time.Microsecond), (f.cpu[1] / time.Duration(max(f.calls[1], 1))).Round(time.Microsecond))
+	}
+	return nil
+}
+
+// run measures both, in an order that changes from round to round.
+func (f *front) run(round int, slot time.Duration) error {
+	var rates [2]float64
+	for i := range 2 {
+		which := (i + round) % 2
+		before := processTime(f.cpus[which])
+		got, err := []*load{&f.recipe, &f.base}[which].run(slot, 0)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		rates[which] = got.rate()
+		f.cpu[which] += processTime(f.cpus[which]) - before
+		f.calls[which] += got.count
+	}
+	f.ratios = append(f.ratios, rates[0]/rates[1])
+	f.rates[0], f.rates[1] = append(f.rates[0], rates[0]), append(f.rates[1], rates[1])
+	return nil
+}
+
+// processTime returns how much processor time processes have used, see proc_pid_stat(5). It doesn't depend on what
+// else runs on the machine as much as a rate does.
+func processTime(pids []int) (sum time.Duration) {
+	const tick = 10 * time.Millisecond
+	for _, pid := range pids {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // 0 if it has ended
+		_, after, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(after); len(fields) > 12 {
+			user, _ := strconv.Atoi(fields[11])
+			system, _ := strconv.Atoi(fields[12])
+			sum += time.Duration(user+system) * tick
+		}
+	}
+	return sum
+}
+
+// place is where a proxy has its files, and listens.
+type place struct{ dir, address string }
+
+func startNginx(ctx context.Context, at place, text string) (*exec.Cmd, error) {
+	text = fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/log; worker_processes 1; events { worker_connections 1024; }
+http { access_log off; client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
+keepalive_requests 1000000; %[2]s }`, at.dir, strings.Replace(text, "listen 8000;", "listen "+at.address+";", 1))
+	return startFront(ctx, at, text, "/usr/sbin/nginx", "-p", at.dir, "-c", at.config())
+}
+
+func startCaddy(ctx context.Context, at place, text string) (*exec.Cmd, error) {
+	_, port, _ := net.SplitHostPort(at.address)
+	text = "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\tgrace_period 1s\n\tstorage file_system " + at.dir + "\n}\n" + strings.Replace(text, ":8000 {", ":"+port+" {", 1)
+	return startFront(ctx, at, text, "caddy", "run", "--adapter", "caddyfile", "--config", at.config())
+}
+
+// startTraefik starts what tools/traefik builds for the tests.
+func (r *run) startTraefik(ctx context.Context, at place, text string) (*exec.Cmd, error) {
+	return startFront(ctx, at, text, filepath.Join(r.root, ".cache/traefik/traefik"), at.address, at.config())
+}
+
+// config is the path of the configuration. Traefik goes by the end of its name.
+func (p place) config() string { return filepath.Join(p.dir, "config.yaml") }
+
+// startFront starts a proxy with a configuration, and waits until it listens.
+func startFront(ctx context.Context, at place, text, program string, args ...string) (*exec.Cmd, error) {
+	if err := os.WriteFile(at.config(), []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), "HOME="+at.dir, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := startOnLastingThread(cmd); err != nil {
+		return nil, err
+	}
+	for range 100 {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", at.address)
+		if err == nil {
+			return cmd, conn.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return cmd, fmt.Errorf("%s doesn't listen", program)
+}
+
+func freeAddress() (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
