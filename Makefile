@@ -32,8 +32,9 @@ test: ## everything that CI runs; installs what is missing
 CHECKS := fmt-check lint prose vuln
 check: $(CHECKS) ## everything that runs no code: format, lint, prose, known vulnerabilities
 
-bench: ## measure what the check, the proxy, introspection and the token endpoint cost
+bench: ## measure what the check, the proxy, introspection, the token endpoint, and pages cost
 	go run ./cmd/keyporter-bench
+	PAGES_USERS=100000 go test -count=1 -v -run TestPagesOfALargeOrganization ./console
 
 fuzz: ## run each fuzz target for FUZZTIME, one after the other
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2,f[i]; n=0}' | \

@@ -8,17 +8,15 @@ import (
 	"github.com/keyporter/keyporter/control"
 )
 
-// maxShown is how many users or tokens a preview names. It only counts the rest.
+// maxShown is how many tokens a preview names. It only counts the rest.
 const maxShown = 50
 
 // impactPart is the preview of a change.
 type impactPart struct {
 	control.Impact        // without the rows beyond maxShown
 	Error          string // why the change would be refused
-	Losing         int    // users who lose something
-	Gaining        int    // users who gain something
 	Stopping       int    // tokens that stop working
-	MoreUsers      int    // not shown; may be negative
+	MoreUsers      int    // not shown
 	MoreTokens     int
 	Silencing      int // organization tokens and the users they can no longer act for
 	MoreSilenced   int
@@ -37,17 +35,7 @@ func (c *console) previewOf(i control.Impact, err error) (*impactPart, error) {
 		}
 		return p, other
 	}
-	for _, u := range i.Users {
-		if len(u.Loses) > 0 {
-			p.Losing++
-		}
-		if len(u.Gains) > 0 {
-			p.Gaining++
-		}
-	}
-	if p.MoreUsers = len(i.Users) - maxShown; p.MoreUsers > 0 {
-		p.Users = i.Users[:maxShown]
-	}
+	p.MoreUsers = i.Changing - len(i.Users)
 	if p.MoreTokens = len(i.Tokens) - maxShown; p.MoreTokens > 0 {
 		p.Tokens = i.Tokens[:maxShown]
 	}

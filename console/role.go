@@ -20,7 +20,7 @@ type rolesPage struct {
 }
 
 func (c *console) listRoles(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	roles, err := c.Control.Roles(r.Context(), actor, actor.User.OrganizationID)
+	roles, err := c.Control.RolesWithHolders(r.Context(), actor, actor.User.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -139,13 +139,10 @@ func (c *console) showRolePage(w http.ResponseWriter, r *http.Request, actor key
 
 // rolePage loads the page of a stored role.
 func (c *console) rolePage(r *http.Request, actor keyporter.Actor) (p rolePage, err error) {
-	if p.RoleWithHolders, err = c.Control.Role(r.Context(), actor, id(r)); err != nil {
+	if p.RoleWithHolders, p.SomeHolders, err = c.Control.HoldersOf(r.Context(), actor, id(r), keyporter.ID(r.URL.Query().Get("after"))); err != nil {
 		return p, err
 	}
 	p.Typed, p.Choices = p.Name, choices(p.Effects)
-	if p.SomeHolders, err = c.Control.HoldersOf(r.Context(), actor, p.ID, keyporter.ID(r.URL.Query().Get("after"))); err != nil {
-		return p, err
-	}
 	if len(p.SomeHolders) == control.MaxPage {
 		p.More = p.SomeHolders[len(p.SomeHolders)-1].ID
 	}
@@ -264,16 +261,22 @@ func (p *rolePage) showConflict(wanted keyporter.Role) {
 
 func (c *console) previewRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	role := roleForm(r)
+	i, refused := c.Control.PreviewRole(r.Context(), actor, role)
+	if refused == nil && wantsFragment(r) {
+		impact, err := c.previewOf(i, nil)
+		if err != nil {
+			return err
+		}
+		return c.render(w, http.StatusOK, "role", "impact", impact)
+	}
 	p, err := c.rolePage(r, actor)
 	if err != nil {
 		return err
 	}
-	i, err := c.Control.PreviewRole(r.Context(), actor, role)
-	if err != nil && !p.CanEdit {
-		return err
+	if refused != nil && !p.CanEdit {
+		return refused
 	}
-	p.Impact, err = c.previewOf(i, err)
-	if err != nil {
+	if p.Impact, err = c.previewOf(i, refused); err != nil {
 		return err
 	}
 	if wantsFragment(r) {

@@ -46,18 +46,8 @@ func (c *console) signInSettings(r *http.Request, actor keyporter.Actor) (p sign
 		return p, err
 	}
 	p = signInSettingsPage{Organization: o.Organization, Provider: s.Provider, Passwords: s.Passwords, Callback: c.address(r) + callbackPath}
-	p.Roles, err = c.roleChoices(r, actor, o.ID)
+	p.Roles, err = c.Control.Roles(r.Context(), actor, o.ID)
 	return p, err
-}
-
-// roleChoices returns the roles that new users of an organization can get.
-func (c *console) roleChoices(r *http.Request, actor keyporter.Actor, organization keyporter.ID) ([]keyporter.Role, error) {
-	summaries, err := c.Control.Roles(r.Context(), actor, organization)
-	roles := make([]keyporter.Role, len(summaries))
-	for i := range summaries {
-		roles[i] = summaries[i].Role
-	}
-	return roles, err
 }
 
 func (c *console) askSignIn(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, code int, p signInSettingsPage) error {

@@ -27,7 +27,7 @@ type userRow struct {
 }
 
 // userRows returns rows for users.
-func userRows(users []keyporter.User, roles []control.RoleWithHolders, actor keyporter.Actor) []userRow {
+func userRows(users []keyporter.User, roles []keyporter.Role, actor keyporter.Actor) []userRow {
 	names := map[keyporter.ID]string{}
 	for _, r := range roles {
 		names[r.ID] = r.Name
@@ -112,10 +112,10 @@ type roleChoice struct {
 	Chosen bool
 }
 
-func roleChoices(roles []control.RoleWithHolders, chosen []keyporter.ID) []roleChoice {
+func roleChoices(roles []keyporter.Role, chosen []keyporter.ID) []roleChoice {
 	all := make([]roleChoice, len(roles))
 	for i, r := range roles {
-		all[i] = roleChoice{Role: r.Role, Chosen: slices.Contains(chosen, r.ID)}
+		all[i] = roleChoice{Role: r, Chosen: slices.Contains(chosen, r.ID)}
 	}
 	return all
 }
@@ -291,7 +291,7 @@ func (c *console) askDisableUser(w http.ResponseWriter, r *http.Request, actor k
 	if other != nil {
 		return other
 	}
-	i.Users = nil // the text says that the user loses everything
+	i.Users, i.Losing, i.Gaining, i.Changing = nil, 0, 0, 0 // the text says that the user loses everything
 	p := confirmPage{
 		Heading: "Switch off " + u.Login + "?", Action: "/users/" + string(u.ID) + "/disable", Submit: "Switch off", Back: "/users/" + string(u.ID),
 		Texts: []string{"They are signed out right away and can’t sign in, and their tokens stop working. Nothing is deleted: switch the user on again to bring everything back."},

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -13,12 +12,19 @@ import (
 
 // Impact is what a change would do, shown before it is made.
 type Impact struct {
-	Users  []UserImpact  // users who lose or gain something, by login name
-	Tokens []TokenImpact // tokens that work now, were used recently, and would stop; by owner and age
+	Users   []UserImpact  // users who lose or gain something, by login name: the first MaxImpact of them
+	Losing  int           // users who lose something
+	Gaining int           // users who gain something
+	Tokens  []TokenImpact // tokens that work now, were used recently, and would stop; by owner and age
 	// Organization tokens that would keep working, but no longer act for a user they
 	// recently acted for.
 	Silenced []SilencedToken
+
+	Changing int // users who lose or gain something
 }
+
+// MaxImpact is how many users an Impact names.
+const MaxImpact = 50
 
 // SilencedToken is an organization token that would no longer act for a user.
 type SilencedToken = store.ActingToken
@@ -40,42 +46,97 @@ type TokenImpact struct {
 const RecentUse = 30 * 24 * time.Hour
 
 // impact works out the consequences of a plan.
-func (c *Control) impact(ctx context.Context, p plan) (Impact, error) {
-	var impact Impact
-	stopped := map[keyporter.ID]bool{} // by ID: users who would lose api.use
+func (c *Control) impact(ctx context.Context, p plan) (i Impact, err error) {
+	if i, err = c.usersChanged(ctx, p); err != nil {
+		return i, err
+	}
+	if i.Tokens, err = c.stopped(ctx, p); err != nil {
+		return i, err
+	}
+	i.Silenced, err = c.silenced(ctx, p)
+	return i, err
+}
+
+// usersChanged counts the users who lose or gain something, and names the first of them.
+func (c *Control) usersChanged(ctx context.Context, p plan) (i Impact, err error) {
+	var sets []store.RoleSet
 	for _, h := range p.holders {
-		u := UserImpact{User: h.User, Loses: h.loses(), Gains: h.gains()}
-		stopped[h.ID] = slices.Contains(u.Loses, keyporter.PermissionUseAPI)
-		if len(u.Loses)+len(u.Gains) > 0 {
-			impact.Users = append(impact.Users, u)
+		loses, gains := h.loses(), h.gains()
+		if len(loses)+len(gains) == 0 {
+			continue
+		}
+		n, _ := h.users()
+		i.Changing += n
+		if len(loses) > 0 {
+			i.Losing += n
+		}
+		if len(gains) > 0 {
+			i.Gaining += n
+		}
+		if h.set == nil {
+			i.Users = append(i.Users, UserImpact{User: h.User, Loses: loses, Gains: gains})
+		} else {
+			sets = append(sets, *h.set)
 		}
 	}
-	slices.SortFunc(impact.Users, func(a, b UserImpact) int { return cmp.Compare(names.Key(a.Login), names.Key(b.Login)) })
+	if len(sets) == 0 {
+		return i, nil
+	}
+	users, err := c.db.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID, RoleSets: sets, Limit: MaxImpact})
+	for _, u := range users {
+		if at := p.holder(u.ID, u.RoleIDs); at != nil {
+			i.Users = append(i.Users, UserImpact{User: u, Loses: at.loses(), Gains: at.gains()})
+		}
+	}
+	return i, err
+}
+
+// holder returns what the plan does to a user with these roles; nil: nothing.
+func (p *plan) holder(id keyporter.ID, roles []keyporter.ID) *holder {
+	for i := range p.holders {
+		if h := &p.holders[i]; h.is(id, roles) {
+			return h
+		}
+	}
+	return nil
+}
+
+// stops reports whether a user with these roles would lose api.use.
+func (p *plan) stops(id keyporter.ID, roles []keyporter.ID) bool {
+	h := p.holder(id, roles)
+	return h != nil && h.stops()
+}
+
+func (h *holder) stops() bool { return slices.Contains(h.loses(), keyporter.PermissionUseAPI) }
+
+// stopped returns the tokens that work now, were used recently, and would stop, because their owner would
+// lose api.use.
+func (c *Control) stopped(ctx context.Context, p plan) ([]TokenImpact, error) {
+	if !slices.ContainsFunc(p.holders, func(h holder) bool { return h.stops() }) {
+		return nil, nil
+	}
 	uses := store.Uses{OrganizationID: p.organization.ID}
 	if len(p.holders) == 1 {
 		uses.OwnerID = p.holders[0].ID
 	}
 	tokens, err := c.workingTokens(ctx, p.organization, uses)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := c.db.UsersByID(ctx, idsOf(tokens, func(t store.UsedToken) keyporter.ID { return t.OwnerID }))
+	var all []TokenImpact
 	for _, t := range tokens {
-		if stopped[t.OwnerID] {
-			impact.Tokens = append(impact.Tokens, TokenImpact(t))
+		if p.stops(t.OwnerID, owners[t.OwnerID].RoleIDs) {
+			all = append(all, TokenImpact(t))
 		}
 	}
-	if err == nil {
-		impact.Silenced, err = c.silenced(ctx, p, stopped)
-	}
-	return impact, err
+	return all, err
 }
 
-// silenced returns the tokens that keep working but would no longer act for the users in
-// stopped.
-func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID]bool) ([]SilencedToken, error) {
+// silenced returns the tokens that keep working but would no longer act for users who lose api.use.
+func (c *Control) silenced(ctx context.Context, p plan) ([]SilencedToken, error) {
 	o := p.organization
-	named := map[string]bool{}
-	for _, h := range p.holders {
-		named[h.Login] = stopped[h.ID] && h.Active
-	}
-	if !o.Active || !o.Has(keyporter.FlagAPI) || !o.Has(keyporter.FlagOrganizationAPIToken) {
+	if !o.Active || !o.Has(keyporter.FlagAPI) || !o.Has(keyporter.FlagOrganizationAPIToken) || !slices.ContainsFunc(p.holders, func(h holder) bool { return h.stops() }) {
 		return nil, nil
 	}
 	now := c.now()
@@ -83,9 +144,16 @@ func (c *Control) silenced(ctx context.Context, p plan, stopped map[keyporter.ID
 	if err != nil {
 		return nil, err
 	}
+	logins := make([]string, len(all))
+	for i, s := range all {
+		logins[i] = s.ActedFor
+	}
+	slices.Sort(logins)
+	users, err := c.db.UsersByLogin(ctx, slices.Compact(logins))
 	return slices.DeleteFunc(all, func(s SilencedToken) bool {
-		return !named[s.ActedFor] || stopped[s.OwnerID] || !p.roles.grant(s.OwnerRoleIDs, keyporter.PermissionUseAPI)
-	}), nil
+		u := users[names.Key(s.ActedFor)]
+		return !u.Active || !p.stops(u.ID, u.RoleIDs) || p.stops(s.OwnerID, s.OwnerRoleIDs) || !p.roles.grant(s.OwnerRoleIDs, keyporter.PermissionUseAPI)
+	}), err
 }
 
 // workingTokens returns the tokens that were used recently and that nothing keeps from

@@ -16,6 +16,7 @@ type reader interface {
 	TokenByID(context.Context, keyporter.ID) (keyporter.Token, error)
 	UserByID(context.Context, keyporter.ID) (keyporter.User, error)
 	UsersOf(context.Context, store.UserList) ([]keyporter.User, error)
+	RoleSets(context.Context, keyporter.ID) ([]store.RoleSet, error)
 	RoleByID(context.Context, keyporter.ID) (keyporter.Role, error)
 	RolesIn(context.Context, keyporter.ID) ([]keyporter.Role, error)
 	RolesByID(context.Context, []keyporter.ID) ([]keyporter.Role, error)

@@ -157,16 +157,15 @@ func (c *Control) tokensInUse(ctx context.Context, actor keyporter.Actor, id key
 	if err != nil {
 		return nil, err
 	}
-	users, err := c.db.UsersOf(ctx, store.UserList{OrganizationID: id})
+	sets, err := c.db.RoleSets(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	p := plan{organization: o.Organization, roles: roles}
-	for _, u := range users {
-		p.holders = append(p.holders, holder{User: u, before: p.roles.existing(u.RoleIDs)})
+	for _, s := range sets {
+		p.holders = append(p.holders, holder{set: &s, before: p.roles.existing(s.RoleIDs)})
 	}
-	impact, err := c.impact(ctx, p)
-	return impact.Tokens, err
+	return c.stopped(ctx, p)
 }
 
 // OrganizationByName returns an organization of the instance.

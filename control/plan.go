@@ -15,14 +15,53 @@ import (
 type plan struct {
 	organization keyporter.Organization
 	authority    authority
-	roles        roles // of the organization, as they are now
+	roles        roles           // of the organization, as they are now
+	sets         []store.RoleSet // of its users; nil: not read yet
 	holders      []holder
 }
 
-// holder is a user affected by the change, with their roles before and after.
+// holder is a user affected by the change, or all users with the same roles, with their roles before and
+// after.
 type holder struct {
-	keyporter.User
-	before, after []keyporter.Role
+	keyporter.User                // zero if it is a set
+	set            *store.RoleSet // nil: it is one user
+	before, after  []keyporter.Role
+}
+
+// one returns a user as a holder.
+func one(u keyporter.User, before []keyporter.Role) holder {
+	return holder{User: u, before: before, after: before}
+}
+
+// users returns how many users it is, and how many of them are active.
+func (h *holder) users() (all, active int) {
+	switch {
+	case h.set != nil:
+		return h.set.Users, h.set.Active
+	case h.Active:
+		return 1, 1
+	}
+	return 1, 0
+}
+
+// is reports whether it is the user with this ID and these roles, or one of them.
+func (h *holder) is(id keyporter.ID, roles []keyporter.ID) bool {
+	if h.set == nil {
+		return h.ID == id
+	}
+	return slices.Equal(h.set.RoleIDs, roles)
+}
+
+// login returns the login name of the user, or of the first of them.
+func (h *holder) login(ctx context.Context, q reader, organization keyporter.ID) (string, error) {
+	if h.set == nil {
+		return h.Login, nil
+	}
+	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleSets: []store.RoleSet{*h.set}, Limit: 1})
+	if err != nil || len(users) == 0 {
+		return "", err
+	}
+	return users[0].Login, nil
 }
 
 func (h *holder) loses() []keyporter.Permission {
@@ -100,11 +139,18 @@ func (all roles) grant(ids []keyporter.ID, p keyporter.Permission) bool {
 	return keyporter.Resolve(all.existing(ids), p).Held()
 }
 
+func (p *plan) roleSets(ctx context.Context, q reader) (_ []store.RoleSet, err error) {
+	if p.sets == nil {
+		p.sets, err = q.RoleSets(ctx, p.organization.ID)
+	}
+	return p.sets, err
+}
+
 // replace gives every holder of a role another one instead, or none if by is nil.
 func (p *plan) replace(ctx context.Context, q reader, role keyporter.ID, by *keyporter.Role) error {
-	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID, RoleID: role})
-	for _, u := range users {
-		h := holder{User: u, before: p.roles.existing(u.RoleIDs)}
+	sets, err := p.roleSets(ctx, q)
+	for _, s := range setsWith(sets, role) {
+		h := holder{set: &s, before: p.roles.existing(s.RoleIDs)}
 		for _, r := range h.before {
 			switch {
 			case r.ID != role:
@@ -127,14 +173,20 @@ func (p *plan) check(ctx context.Context, q reader) error {
 		return nil
 	}
 	for _, h := range p.holders {
-		if more := p.authority.cannotGive(h.gains()); len(more) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", h.Login, named(more)))
-		}
 		// A role affects everyone who holds it: otherwise anyone who makes roles could strip
 		// administrators through a role they hold.
-		if more := p.authority.cannotGive(keyporter.Held(h.before)); len(more) > 0 && len(h.loses()) > 0 {
-			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only someone who has them can do that.", h.Login, named(more)))
+		gives, takes := p.authority.cannotGive(h.gains()), p.authority.cannotGive(keyporter.Held(h.before))
+		if len(gives) == 0 && (len(takes) == 0 || len(h.loses()) == 0) {
+			continue
 		}
+		login, err := h.login(ctx, q, p.organization.ID)
+		if err != nil {
+			return err
+		}
+		if len(gives) > 0 {
+			return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would give %s permissions that you don’t have yourself: %s.", login, named(gives)))
+		}
+		return keyporter.Refuse(keyporter.Forbidden, fmt.Sprintf("This would take permissions from %s, who has others that you don’t have: %s. Only someone who has them can do that.", login, named(takes)))
 	}
 	return p.keepsAdministrator(ctx, q)
 }
@@ -145,27 +197,30 @@ func administers(roles []keyporter.Role) bool {
 }
 
 func (p *plan) keepsAdministrator(ctx context.Context, q reader) error {
-	touched, removes := map[keyporter.ID]*holder{}, false
-	for i := range p.holders {
-		h := &p.holders[i]
-		touched[h.ID] = h
-		removes = removes || h.Active && administers(h.before) && !administers(h.after)
+	removes, administrators := 0, 0 // of those affected
+	for _, h := range p.holders {
+		_, active := h.users()
+		if administers(h.before) && !administers(h.after) {
+			removes += active
+		}
+		if administers(h.after) && !administers(h.before) {
+			administrators += active
+		}
 	}
-	if !removes {
+	if removes == 0 {
 		return nil
 	}
-	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: p.organization.ID})
+	sets, err := p.roleSets(ctx, q)
 	if err != nil {
 		return err
 	}
-	for _, u := range users {
-		roles := p.roles.existing(u.RoleIDs)
-		if h := touched[u.ID]; h != nil {
-			roles = h.after
+	for _, s := range sets {
+		if administers(p.roles.existing(s.RoleIDs)) {
+			administrators += s.Active
 		}
-		if u.Active && administers(roles) {
-			return nil
-		}
+	}
+	if administrators > removes {
+		return nil
 	}
 	return keyporter.Refuse(keyporter.Conflict, fmt.Sprintf(
 		"After this, nobody could manage the users and roles of %s. Let someone else do that first, for example with the role “Administrator”.", p.organization.Name))

@@ -48,9 +48,9 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	return p, nil
 }
 
-// UserList selects users of an organization.
+// UserList selects users.
 type UserList struct {
-	OrganizationID keyporter.ID
+	OrganizationID keyporter.ID // empty: of the whole instance, for Users only
 	Match          string       // part of the login name; empty: all
 	After          keyporter.ID // the last user of the previous page; empty: from the first
 }
@@ -60,6 +60,10 @@ func (c *Control) UsersOf(ctx context.Context, actor keyporter.Actor, l UserList
 	if _, err := may(ctx, c.db, actor, l.OrganizationID, keyporter.PermissionManageUsers); err != nil {
 		return nil, err
 	}
+	return c.users(ctx, l)
+}
+
+func (c *Control) users(ctx context.Context, l UserList) ([]keyporter.User, error) {
 	match := text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)
 	return c.db.UsersOf(ctx, store.UserList{OrganizationID: l.OrganizationID, Match: match, After: l.After, Limit: MaxPage})
 }
@@ -73,11 +77,10 @@ func (c *Control) UserByLogin(ctx context.Context, actor keyporter.Actor, login 
 	return u, missing(err, "user")
 }
 
-// Users returns the users of the instance, oldest first: a page of up to MaxPage after the
-// user after.
-func (c *Control) Users(ctx context.Context, actor keyporter.Actor, after keyporter.ID) ([]keyporter.User, error) {
+// Users returns users of the instance by login name, a page of up to MaxPage.
+func (c *Control) Users(ctx context.Context, actor keyporter.Actor, l UserList) ([]keyporter.User, error) {
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
-	return c.db.Users(ctx, after, MaxPage)
+	return c.users(ctx, l)
 }

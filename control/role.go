@@ -21,20 +21,44 @@ type RoleWithHolders struct {
 
 // Roles returns the roles that users of an organization can have: the predefined ones, then
 // its own by name. People who give roles and people who make them may see them.
-func (c *Control) Roles(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) ([]RoleWithHolders, error) {
+func (c *Control) Roles(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) ([]keyporter.Role, error) {
 	if _, err := may(ctx, c.db, actor, organization, keyporter.PermissionManageRoles, keyporter.PermissionManageUsers); err != nil {
 		return nil, err
 	}
 	custom, err := c.db.RolesIn(ctx, organization)
+	return append(keyporter.PredefinedRoles(), custom...), err
+}
+
+// RolesWithHolders returns the same roles, and how many users hold each.
+func (c *Control) RolesWithHolders(ctx context.Context, actor keyporter.Actor, organization keyporter.ID) ([]RoleWithHolders, error) {
+	roles, err := c.Roles(ctx, actor, organization)
 	if err != nil {
 		return nil, err
 	}
-	counts, err := c.db.HolderCounts(ctx, organization)
-	roles := make([]RoleWithHolders, 0, len(custom))
-	for _, r := range append(keyporter.PredefinedRoles(), custom...) {
-		roles = append(roles, RoleWithHolders{Role: r, Holders: counts[r.ID]})
+	sets, err := c.db.RoleSets(ctx, organization)
+	all := make([]RoleWithHolders, len(roles))
+	for i, r := range roles {
+		all[i] = RoleWithHolders{Role: r, Holders: holders(setsWith(sets, r.ID))}
 	}
-	return roles, err
+	return all, err
+}
+
+// setsWith returns the sets that have a role.
+func setsWith(sets []store.RoleSet, role keyporter.ID) []store.RoleSet {
+	with := []store.RoleSet{}
+	for _, s := range sets {
+		if s.Has(role) {
+			with = append(with, s)
+		}
+	}
+	return with
+}
+
+func holders(sets []store.RoleSet) (n int) {
+	for _, s := range sets {
+		n += s.Users
+	}
+	return n
 }
 
 // Role returns a predefined role, or one of the organization's own. The holders of a
@@ -44,18 +68,24 @@ func (c *Control) Role(ctx context.Context, actor keyporter.Actor, id keyporter.
 	if err != nil {
 		return RoleWithHolders{}, err
 	}
-	counts, err := c.db.HolderCounts(ctx, organization)
-	return RoleWithHolders{Role: role, Holders: counts[id]}, err
+	sets, err := c.db.RoleSets(ctx, organization)
+	return RoleWithHolders{Role: role, Holders: holders(setsWith(sets, id))}, err
 }
 
-// HoldersOf returns the users who hold a role, by login name: a page of up to MaxPage after
+// HoldersOf returns a role and the users who hold it, by login name: a page of up to MaxPage after
 // the user after.
-func (c *Control) HoldersOf(ctx context.Context, actor keyporter.Actor, role, after keyporter.ID) ([]keyporter.User, error) {
-	_, organization, err := c.role(ctx, actor, role)
+func (c *Control) HoldersOf(ctx context.Context, actor keyporter.Actor, id, after keyporter.ID) (RoleWithHolders, []keyporter.User, error) {
+	role, organization, err := c.role(ctx, actor, id)
 	if err != nil {
-		return nil, err
+		return RoleWithHolders{}, nil, err
 	}
-	return c.db.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleID: role, After: after, Limit: MaxPage})
+	sets, err := c.db.RoleSets(ctx, organization)
+	if err != nil {
+		return RoleWithHolders{}, nil, err
+	}
+	sets = setsWith(sets, id)
+	users, err := c.db.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleSets: sets, After: after, Limit: MaxPage})
+	return RoleWithHolders{Role: role, Holders: holders(sets)}, users, err
 }
 
 // role returns a role that the actor may see, and the organization in which they see it.
@@ -146,7 +176,7 @@ func (c *Control) DeleteRole(ctx context.Context, actor keyporter.Actor, id keyp
 		if err := c.mustBeFreshFor(actor, &p); err != nil {
 			return err
 		}
-		if err := tx.DeleteRole(ctx, id, version); err != nil {
+		if err := tx.DeleteRole(ctx, before, version); err != nil {
 			return roleFault(err)
 		}
 		return tx.InsertEvent(ctx, c.roleEvent(keyporter.EventRoleDelete, actor, before, before))

@@ -89,7 +89,7 @@ func TestRoleLifecycle(t *testing.T) {
 		if err != nil || seen.Holders != 1 || !maps.Equal(seen.Effects, made.Effects) || seen.Version != 1 {
 			t.Errorf("%+v, %v", seen, err)
 		}
-		holders, err := w.Control.HoldersOf(ctx, admin, made.ID, "")
+		_, holders, err := w.Control.HoldersOf(ctx, admin, made.ID, "")
 		if err != nil || len(holders) != 1 || holders[0].ID != w.ada.ID {
 			t.Errorf("held by %+v, %v", holders, err)
 		}

@@ -57,7 +57,7 @@ func (c *Control) mayCreateUser(ctx context.Context, q reader, actor keyporter.A
 	if err != nil {
 		return err
 	}
-	p.holders = []holder{{User: keyporter.User{Login: in.Login}, after: roles}}
+	p.holders = []holder{{User: keyporter.User{Login: in.Login, Active: true}, after: roles}}
 	if err := p.check(ctx, q); err != nil {
 		return err
 	}
@@ -241,10 +241,9 @@ func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.
 	if err != nil {
 		return p, missing(err, "user")
 	}
-	h := holder{User: u, before: p.roles.existing(u.RoleIDs)}
-	h.after = h.before
-	p.holders = []holder{h}
-	return p, p.authority.mayChange(u, h.before)
+	before := p.roles.existing(u.RoleIDs)
+	p.holders = []holder{one(u, before)}
+	return p, p.authority.mayChange(u, before)
 }
 
 // changeUser makes one change to a user the actor may change, and keeps others from changing

@@ -79,3 +79,9 @@ func (tx *Tx) ForgetOpener(ctx context.Context, hash keyporter.SecretHash) error
 func (db *DB) Int(ctx context.Context, query string, args ...any) (int, error) {
 	return one(ctx, db.q, scanInt, query, args...)
 }
+
+// Exec runs a statement.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
+	_, err := tx.exec(ctx, query, args...)
+	return err
+}

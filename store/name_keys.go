@@ -44,7 +44,7 @@ func (db *DB) renewNameKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return db.renewRoleSets(ctx) // the same of what a user's roles are found by
 }
 
 func (db *DB) renew(ctx context.Context, tx *Tx, n named) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -47,11 +48,24 @@ func (tx *Tx) UpdateRole(ctx context.Context, r keyporter.Role) error {
 
 // DeleteRole takes a role from its holders and deletes it. If the role is no longer at version,
 // the error is NotFound.
-func (tx *Tx) DeleteRole(ctx context.Context, id keyporter.ID, version int) error {
-	if err := tx.execOrNotFound(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, id, version); err != nil {
+func (tx *Tx) DeleteRole(ctx context.Context, r keyporter.Role, version int) error {
+	if err := tx.execOrNotFound(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, r.ID, version); err != nil {
 		return fmt.Errorf("delete role: %w", err)
 	}
-	_, err := tx.exec(ctx, `DELETE FROM user_roles WHERE role_id = $1`, id)
+	sets, err := tx.RoleSets(ctx, r.OrganizationID)
+	if err != nil {
+		return err
+	}
+	for _, s := range sets {
+		if !s.Has(r.ID) {
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(s.RoleIDs), func(id keyporter.ID) bool { return id == r.ID })
+		if _, err := tx.exec(ctx, `UPDATE users SET role_ids = $3 WHERE organization_id = $1 AND role_ids = $2`, r.OrganizationID, joinIDs(s.RoleIDs), joinIDs(others)); err != nil {
+			return explain(err)
+		}
+	}
+	_, err = tx.exec(ctx, `DELETE FROM user_roles WHERE role_id = $1`, r.ID)
 	return explain(err)
 }
 
@@ -137,30 +151,6 @@ func (q queries) addEffects(ctx context.Context, roles []keyporter.Role, conditi
 		}
 	}
 	return nil
-}
-
-// HolderCounts returns how many users of an organization hold each role. Roles without holders
-// aren't in the map.
-func (q queries) HolderCounts(ctx context.Context, organization keyporter.ID) (map[keyporter.ID]int, error) {
-	type row struct {
-		role keyporter.ID
-		n    int
-	}
-	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.role, &r.n) }
-	all, err := list(ctx, q.q, scan, `
-		SELECT ur.role_id, count(*)
-		FROM users u JOIN user_roles ur ON ur.user_id = u.id
-		WHERE u.organization_id = $1
-		GROUP BY ur.role_id
-		ORDER BY ur.role_id`, organization)
-	if err != nil {
-		return nil, fmt.Errorf("count holders of roles: %w", err)
-	}
-	counts := make(map[keyporter.ID]int, len(all))
-	for _, r := range all {
-		counts[r.role] = r.n
-	}
-	return counts, nil
 }
 
 func scanRole(row scanner) (r keyporter.Role, err error) {

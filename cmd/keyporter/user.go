@@ -137,20 +137,81 @@ func (o *owner) userRoles() *cobra.Command {
 }
 
 func (o *owner) userList() *cobra.Command {
-	return o.command("list", "List the users of the instance", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
-		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "LOGIN\tACTIVE\tOPERATOR\tROLES\tCREATED")
-		err := pages(func(after keyporter.ID) ([]keyporter.User, error) {
-			return o.Users(cmd.Context(), keyporter.Command(), after)
-		}, func(u keyporter.User) keyporter.ID {
-			fmt.Fprintf(w, "%s\t%t\t%t\t%s\t%s\n", u.Login, u.Active, u.Operator, strings.Join(ids(u.RoleIDs), ", "), when(u.CreatedAt))
-			return u.ID
-		})
+	var l userListing
+	cmd := o.command("list", "List users by login name", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		list, err := l.read(cmd.Context(), o)
 		if err != nil {
 			return err
 		}
-		return w.Flush()
+		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "LOGIN\tACTIVE\tOPERATOR\tROLES\tCREATED")
+		last, printed := "", 0
+		for l.limit == 0 || printed < l.limit {
+			users, err := o.Users(cmd.Context(), keyporter.Command(), list)
+			if err != nil {
+				return err
+			}
+			for _, u := range users {
+				if l.limit > 0 && printed == l.limit {
+					break
+				}
+				fmt.Fprintf(w, "%s\t%t\t%t\t%s\t%s\n", u.Login, u.Active, u.Operator, strings.Join(ids(u.RoleIDs), ", "), when(u.CreatedAt))
+				list.After, last, printed = u.ID, u.Login, printed+1
+			}
+			if len(users) < control.MaxPage {
+				break
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		return l.more(cmd, o, list, last)
 	})
+	cmd.Flags().StringVar(&l.organization, "organization", "", "only users of the organization with this `name`")
+	cmd.Flags().StringVar(&l.search, "search", "", "only users with this `text` in their login name")
+	cmd.Flags().IntVar(&l.limit, "limit", 100, "list at most this `number` of users; 0: all")
+	cmd.Flags().StringVar(&l.after, "after", "", "continue after the user with this `login`")
+	return cmd
+}
+
+// userListing is what user list is asked for.
+type userListing struct {
+	organization, search, after string
+	limit                       int
+}
+
+func (l *userListing) read(ctx context.Context, o *owner) (control.UserList, error) {
+	list := control.UserList{Match: l.search}
+	if l.limit < 0 {
+		return list, fmt.Errorf("--limit must be 0 or more")
+	}
+	if l.organization != "" {
+		org, err := o.OrganizationByName(ctx, keyporter.Command(), l.organization)
+		if err != nil {
+			return list, err
+		}
+		list.OrganizationID = org.ID
+	}
+	if l.after != "" {
+		u, err := o.UserByLogin(ctx, keyporter.Command(), l.after)
+		if err != nil {
+			return list, err
+		}
+		list.After = u.ID
+	}
+	return list, nil
+}
+
+// more says how to continue if there are more users after the last one, where it doesn't get into what scripts read.
+func (l *userListing) more(cmd *cobra.Command, o *owner, list control.UserList, last string) error {
+	if last == "" {
+		return nil
+	}
+	users, err := o.Users(cmd.Context(), keyporter.Command(), list)
+	if err == nil && len(users) > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "There are more users. Continue with --after %s, or list all with --limit 0.\n", last)
+	}
+	return err
 }
 
 func ids(all []keyporter.ID) []string {

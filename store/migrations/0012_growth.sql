@@ -22,3 +22,9 @@ ALTER TABLE kept_refusals RENAME TO credential_refusals;
 CREATE INDEX credential_refusals_request ON credential_refusals (request_id);
 CREATE INDEX credential_refusals_credential ON credential_refusals (credential_id, id);
 CREATE INDEX credential_refusals_organization ON credential_refusals (organization_id, id);
+
+-- The roles of a user as one text: their IDs in order, separated by spaces. Users with the same roles are
+-- counted and found by it, however many there are. What someone may do is up to user_roles.
+ALTER TABLE users ADD COLUMN role_ids TEXT NOT NULL DEFAULT '';
+UPDATE users SET role_ids = coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '');
+CREATE INDEX users_role_ids ON users (organization_id, role_ids, active);

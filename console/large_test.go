@@ -1,0 +1,74 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestPagesOfALargeOrganization checks what pages say about everyone in an organization. PAGES_USERS=100000 makes
+// it that large, and with -v it prints the median time of each page; make bench does so.
+func TestPagesOfALargeOrganization(t *testing.T) {
+	t.Parallel()
+	users, _ := strconv.Atoi(os.Getenv("PAGES_USERS"))
+	rounds := 15
+	if users == 0 {
+		users, rounds = 1200, 1
+	}
+	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
+		s := newCrowd(t, address)
+		keyportertest.Crowd(t, address, s.olivia.OrganizationID, s.role.ID, users)
+		last := fmt.Sprintf("user%d@crowd.example", 1000000+users-1)
+		user, err := s.Control.UserByLogin(t.Context(), keyporter.Command(), last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyportertest.Token(t, s.Control, user, "Export")
+		beforeLast, err := s.Control.UserByLogin(t.Context(), keyporter.Command(), fmt.Sprintf("user%d@crowd.example", 1000000+users-2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := s.signIn(t, s.olivia)
+		role, all := "/roles/"+string(s.role.ID), console.Count(users)
+		for _, p := range []struct{ name, path, has string }{
+			{"users", "/users", "user1000000@crowd.example"},
+			{"users, a search", "/users?q=" + strconv.Itoa(1000000+users-1), last},
+			{"users, last page", "/users?after=" + string(beforeLast.ID), last},
+			{"user", "/users/" + string(user.ID), last},
+			{"tokens of a user", "/users/" + string(user.ID) + "/tokens", "Export"},
+			{"switching a user off", "/users/" + string(user.ID) + "/disable", last},
+			{"roles", "/roles", all},
+			{"role", role, all},
+			{"role, last page", role + "?after=" + string(beforeLast.ID), last},
+			{"predefined role", "/roles/" + string(keyporter.RoleAPIUser), console.Count(users - users/10 + 1)},
+			{"deleting a role", role + "/delete", "<strong>" + console.Count(users/10) + "</strong> users lose"},
+			{"role preview", "", "<strong>" + console.Count(users/10) + "</strong> users lose"},
+		} {
+			var times []time.Duration
+			for range rounds {
+				start := time.Now()
+				var a answer
+				if p.path != "" {
+					a = v.get(p.path)
+				} else {
+					a = v.post(role+"/preview", "name", s.role.Name, "version", strconv.Itoa(s.role.Version))
+				}
+				times = append(times, time.Since(start))
+				if a.want(t, http.StatusOK); !strings.Contains(a.body, p.has) {
+					t.Fatalf("%s lacks %q:\n%s", p.name, p.has, a.body)
+				}
+			}
+			slices.Sort(times)
+			t.Logf("%-22s %6.1f ms", p.name, times[len(times)/2].Seconds()*1000)
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// RoleSet is a set of roles, and how many users of an organization hold exactly these. Questions about
+// everyone in an organization are answered for each of its few sets instead of for each user.
+type RoleSet struct {
+	RoleIDs []keyporter.ID // sorted
+	Users   int
+	Active  int // of them
+}
+
+// Has reports whether the role is in the set.
+func (s RoleSet) Has(role keyporter.ID) bool { return slices.Contains(s.RoleIDs, role) }
+
+// RoleSets returns the sets of roles that the users of an organization hold.
+func (q queries) RoleSets(ctx context.Context, organization keyporter.ID) ([]RoleSet, error) {
+	type row struct {
+		ids    string
+		active bool
+		n      int
+	}
+	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.ids, &r.active, &r.n) }
+	rows, err := list(ctx, q.q, scan, `
+		SELECT role_ids, active, count(*) FROM users WHERE organization_id = $1 GROUP BY role_ids, active ORDER BY role_ids, active`, organization)
+	if err != nil {
+		return nil, fmt.Errorf("count users by their roles: %w", err)
+	}
+	var sets []RoleSet
+	for i, r := range rows {
+		if i == 0 || rows[i-1].ids != r.ids {
+			sets = append(sets, RoleSet{RoleIDs: splitIDs(r.ids)})
+		}
+		s := &sets[len(sets)-1]
+		if s.Users += r.n; r.active {
+			s.Active += r.n
+		}
+	}
+	return sets, nil
+}
+
+// joinIDs returns what splitIDs splits.
+func joinIDs(ids []keyporter.ID) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, " ")
+}
+
+// renewRoleSets stores the roles of users whom an earlier release has given others since the column
+// exists.
+func (db *DB) renewRoleSets(ctx context.Context) error {
+	const roles = `coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '')`
+	stale, err := one(ctx, db.q, scanInt, `SELECT count(*) FROM users WHERE role_ids <> `+roles)
+	if err != nil || stale == 0 {
+		return explain(err)
+	}
+	return db.Do(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, `UPDATE users SET role_ids = `+roles+` WHERE role_ids <> `+roles)
+		return err
+	})
+}
