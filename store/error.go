@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -42,8 +43,10 @@ func explainChild(err error) error {
 }
 
 const (
-	gone    = "The database can't be reached."
-	noFile  = "The database file can't be opened. Does its folder exist, and is it writable?"
+	gone   = "The database can't be reached."
+	noFile = "The database file can't be opened. Does its folder exist, and is it writable?"
+	noTLS  = "The database's server doesn't offer TLS, and Keyporter sends no password to another machine without it. " +
+		"Switch TLS on in PostgreSQL (ssl=on). If the network can be trusted, add sslmode=disable to the address."
 	notOurs = "This database has another program's tables. Choose another one, and Keyporter will create it."
 )
 
@@ -62,6 +65,12 @@ func classify(err error) (keyporter.Kind, string) {
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return classifyPostgres(e)
+	}
+	if strings.Contains(err.Error(), "server refused TLS connection") { // pgconn has no name for it
+		return keyporter.Conflict, noTLS
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return keyporter.Conflict, "The certificate of the database's server can't be verified. Add the certificate of its authority to the address with sslrootcert, or set sslmode."
 	}
 	_, network := errors.AsType[net.Error](err)
 	_, connect := errors.AsType[*pgconn.ConnectError](err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,13 +19,9 @@ type pools struct {
 }
 
 func (db *DB) openPostgres(ctx context.Context, url string) error {
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := parsePostgres(url)
 	if err != nil {
-		return fmt.Errorf("the address of the database can't be read") //nolint:err113 // the cause may quote the password
-	}
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "keyporter"
+		return err
 	}
 	if err := refuseSharedConnections(ctx, &cfg.ConnConfig.Config); err != nil {
 		return err
