@@ -35,7 +35,7 @@ type Config struct {
 	Database string `yaml:"database"`
 	// TLSCertificate is the path of a PEM file with the certificate and its chain. It requires tls_key, and turns plain HTTP off.
 	TLSCertificate string `yaml:"tls_certificate"`
-	// TLSKey is the path of a PEM file with the certificate's private key.
+	// TLSKey is the path of a PEM file with the certificate's private key. Who may read it is as with key_file.
 	TLSKey string `yaml:"tls_key"`
 	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, which can ask at /verify, and whose X-Forwarded-…, X-Original-…, and Forwarded (RFC 7239) headers are believed: where a client is, whether it uses HTTPS, and the host name that it uses. They must set or strip these headers, or append to them. Lists are read from the end, as far as trusted proxies wrote them. If a proxy sends both X-Forwarded-For and Forwarded and they disagree, neither is believed. Default: 127.0.0.1 and ::1. "none" trusts nobody.
 	TrustedProxies []string `yaml:"trusted_proxies"`
@@ -47,7 +47,7 @@ type Config struct {
 	LogLevel string `yaml:"log_level"`
 	// LogFormat is the form of a log line: text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
-	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
+	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Only Keyporter's user may read it; its group may, too, if the file belongs to another user, as mounted secrets do. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
 	KeyFile string `yaml:"key_file"`
 	// StopSeconds is how long stopping may take, from the signal to the end of the program. Calls that run then have all of it but the last two seconds, or the last quarter if that is less, to end. Default: 15.
 	StopSeconds int `yaml:"stop_seconds"`
@@ -67,6 +67,8 @@ type Config struct {
 	APIs []verify.API `yaml:"apis"`
 	// Gateways are the proxies or middlewares in front of an API that ask by introspection. Each has its own secret. They can be set only in the file. With PostgreSQL they need key_file, like apps.
 	Gateways []Gateway `yaml:"gateways"`
+
+	file string // that it was read from
 }
 
 // reserved returns the first segments of the paths that Keyporter serves itself.
@@ -149,6 +151,9 @@ func (c Config) Logger() *slog.Logger {
 func (c Config) tls() (*tls.Config, error) {
 	if c.TLSCertificate == "" {
 		return nil, nil //nolint:nilnil // plain HTTP
+	}
+	if err := mustBePrivate("tls_key", c.TLSKey); err != nil {
+		return nil, err
 	}
 	cert, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
 	if err != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,9 +14,10 @@ import (
 )
 
 // Sealer returns a sealer with the keys in key_file. With SQLite, a missing file is created
-// next to the database. With PostgreSQL it isn't, because all nodes need the same one. Without
-// key_file, Sealer then returns nil, and apps can't connect.
-func (c Config) Sealer() (*seal.Sealer, error) {
+// next to the database, unless the database has something that only the missing key opens. With
+// PostgreSQL it isn't, because all nodes need the same one. Without key_file, Sealer then returns nil,
+// and apps can't connect.
+func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) {
 	c = c.withDefaults()
 	path := c.KeyFile
 	if path == "" {
@@ -23,9 +25,12 @@ func (c Config) Sealer() (*seal.Sealer, error) {
 			return nil, nil //nolint:nilnil // there is none
 		}
 		path = c.Database + ".key"
-		if err := makeKey(path); err != nil {
+		if err := makeKey(ctx, db, path); err != nil {
 			return nil, err
 		}
+	}
+	if err := mustBePrivate("key_file", path); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
 	if err != nil {
@@ -39,7 +44,17 @@ func (c Config) Sealer() (*seal.Sealer, error) {
 }
 
 // makeKey creates a file with a new key, unless the file exists.
-func makeKey(path string) error {
+func makeKey(ctx context.Context, db *store.DB, path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	sealed, err := db.SigningKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("look for signing keys: %w", err)
+	}
+	if len(sealed) > 0 { // a new key beside them would only look like the right one
+		return fmt.Errorf("key_file: %s is missing, and this database was encrypted with it; restore it, or see “If the key is lost” in docs/explanation/security.md", path)
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // next to the operator's database
 	if errors.Is(err, fs.ErrExist) {
 		return nil

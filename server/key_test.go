@@ -1,18 +1,28 @@
 package server
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/store"
 )
 
 func TestTheKeyNextToTheDatabase(t *testing.T) {
 	t.Parallel()
-	c := Config{Database: filepath.Join(t.TempDir(), "keyporter.db")}
-	first, err := c.Sealer()
+	c := Config{Database: keyportertest.SQLite(t)}
+	db, err := store.Open(t.Context(), c.Database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	first, err := c.Sealer(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,26 +31,39 @@ func TestTheKeyNextToTheDatabase(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	again, err := c.Sealer()
+	again, err := c.Sealer(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if plain, err := again.Open("a", sealed); err != nil || string(plain) != "x" {
 		t.Errorf("the second start uses a different key: %v", err)
 	}
-	if s, err := (Config{Database: "postgres://x/y"}).Sealer(); s != nil || err != nil {
+	if s, err := (Config{Database: "postgres://x/y"}).Sealer(t.Context(), db); s != nil || err != nil {
 		t.Errorf("with PostgreSQL, a key was created: %v", err)
+	}
+	sealing := func(tx *store.Tx) error {
+		_, err := tx.InsertSigningKey(t.Context(), store.SigningKey{ID: "k", Algorithm: "RS256", Key: sealed, CreatedAt: time.Now()})
+		return err
+	}
+	if err := errors.Join(db.Do(t.Context(), sealing), os.Remove(c.Database+".key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Sealer(t.Context(), db); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("the key is lost: %v", err)
+	}
+	if _, err := os.Stat(c.Database + ".key"); err == nil {
+		t.Error("a new key is where the lost one was")
 	}
 	for _, bad := range []string{"", "# nothing\n", "AAAA\n", "not base64 at all, and much too long to be a key\n"} {
 		path := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (Config{KeyFile: path}).Sealer(); err == nil || strings.Contains(err.Error(), "much too long") {
+		if _, err := (Config{KeyFile: path}).Sealer(t.Context(), db); err == nil || strings.Contains(err.Error(), "much too long") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	if _, err := (Config{KeyFile: "/does/not/exist"}).Sealer(); err == nil {
+	if _, err := (Config{KeyFile: "/does/not/exist"}).Sealer(t.Context(), db); err == nil {
 		t.Error("a missing file is no error")
 	}
 }

@@ -28,7 +28,9 @@ type Setting struct {
 func Settings() []Setting {
 	var all []Setting
 	for f := range reflect.TypeFor[Config]().Fields() {
-		if key := f.Tag.Get("yaml"); f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Int || f.Type == reflect.TypeFor[[]string]() {
+		if key := f.Tag.Get("yaml"); key == "" {
+			continue
+		} else if f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Int || f.Type == reflect.TypeFor[[]string]() {
 			all = append(all, Setting{Key: key, Flag: strings.ReplaceAll(key, "_", "-"), Env: "KEYPORTER_" + strings.ToUpper(key)})
 		}
 	}
@@ -41,6 +43,7 @@ func Load(path string, getenv func(string) string, flags map[string]string) (Con
 	var c Config
 	var faults []error
 	if path != "" {
+		c.file = path
 		faults = append(faults, c.read(path))
 	}
 	for _, s := range Settings() {

@@ -70,9 +70,10 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 		return nil, err
 	}
 	s := &Server{log: log, stop: newStop(cfg), failed: make(chan error, 2), cancel: func() {}}
-	if s.db, err = store.Open(ctx, cfg.Database, log); err != nil {
+	if s.db, err = openDatabase(ctx, cfg.Database, log, databaseTime); err != nil {
 		return nil, err
 	}
+	cfg.warnOfExposed(log)
 	if err := s.start(ctx, cfg, tlsConfig, now); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
@@ -111,7 +112,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	for _, note := range s.Checker.Notes() {
 		s.log.Warn("check the routes: " + note)
 	}
-	sealer, err := cfg.Sealer()
+	sealer, err := cfg.Sealer(ctx, s.db)
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,11 @@ const (
 	notOurs = "This database has another program's tables. Choose another one, and Keyporter will create it."
 )
 
+// IsUnreachable reports whether the database's server can't be reached, or is just starting.
+func IsUnreachable(err error) bool {
+	return keyporter.KindOf(err) == keyporter.Unavailable && keyporter.MessageOf(err) == gone
+}
+
 // cantOpen explains an operating system error about the database file, which would otherwise
 // look like a network error.
 func cantOpen(err error) error {
@@ -97,7 +102,7 @@ func classifySQLite(e *sqlite.Error) (keyporter.Kind, string) {
 	case sqlitelib.SQLITE_CANTOPEN:
 		return keyporter.Unavailable, noFile
 	case sqlitelib.SQLITE_IOERR:
-		return keyporter.Unavailable, "The database's disk reports an error."
+		return keyporter.Unavailable, "The database's disk is full or broken."
 	case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
 		return keyporter.Unavailable, "The database file is damaged or isn't a Keyporter database."
 	}
