@@ -171,6 +171,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	if res, _ := actFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusOK {
 		t.Errorf("handed over, the call got %d", res.StatusCode)
 	}
+	secret = handedOverAgain(t, b, info, secret, find5)
 	b.Click("[title=Delete]")
 	b.Wait("document.querySelector('dialog[open] .clients')")
 	says(t, b, "dialog", "archiver 1.4", "It acted for", "grace@acme.example")
@@ -180,4 +181,24 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	if res, _ := actFor(t, info, secret, "grace@acme.example", find5); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("deleted, the call got %d", res.StatusCode)
 	}
+}
+
+// handedOverAgain hands the token over with a new secret, which it returns.
+func handedOverAgain(t *testing.T, b *browser.Browser, info demoInfo, old, path string) string {
+	t.Helper()
+	b.Click("[title='Hand over']")
+	b.Wait("document.activeElement.id === 'login'")
+	b.Click("dialog [name=secret]")
+	b.Look("hand-over-new-secret")
+	b.Fill("#login", "grace@acme.example"+kb.Enter)
+	b.Wait("document.querySelector('.token .secret input')")
+	b.Look("handed-over-new-secret")
+	secret := browser.Eval[string](b, "document.querySelector('.token .secret input').value")
+	if res, _ := actFor(t, info, old, "grace@acme.example", path); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("handed over with a new secret, a call with the old one got %d", res.StatusCode)
+	}
+	if res, _ := actFor(t, info, secret, "grace@acme.example", path); res.StatusCode != http.StatusOK {
+		t.Errorf("a call with the new secret got %d", res.StatusCode)
+	}
+	return secret
 }
