@@ -29,7 +29,7 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// EnvoyListen is the address and port for Envoy's external authorization over gRPC, with the same certificate as the pages, if there is one. Only trusted_proxies can ask. Default: none.
 	EnvoyListen string `yaml:"envoy_listen"`
-	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, the beginning of links, and where an API is called if its resource says nothing else. With https, cookies are Secure and browsers are told to use nothing but HTTPS, whatever a proxy says. Default: in pages, the address of the request; for apps, the one that listen names.
+	// Address is where people and apps reach Keyporter, such as https://keys.example.com: the issuer that apps know, the beginning of links, and where an API is called if its resource says nothing else. With https, cookies are Secure and browsers use nothing but HTTPS, whatever a proxy says. Default: in pages, the address of the request; for apps, the one that listen names.
 	Address string `yaml:"address"`
 	// Database is the path of an SQLite file, created if it is missing, or the address of a PostgreSQL database: postgres://user@host/name, with the settings that PostgreSQL's own clients know. Connections to another machine use TLS, and the server must prove its name, as with sslmode=verify-full, unless sslmode says something else in the address, in PGSSLMODE, or in a service file. Leave the password to PGPASSWORD or ~/.pgpass: everyone on the machine can read flags. Default: keyporter.db.
 	Database string `yaml:"database"`

@@ -91,9 +91,12 @@ func FuzzSpelling(f *testing.F) {
 	f.Add([]byte("\x10\x00\x05\x01\xff\x01\x00\x01\x06\xff"), "/a/b/b", uint64(8)) // routes that overlap
 	f.Fuzz(func(t *testing.T, config []byte, raw string, how uint64) {
 		path, ok := readPath(raw)
+		if !ok {
+			return
+		}
 		c := checkerOf(t, config)
 		g := c.match("GET", "", path).exact
-		if !ok || g == nil || g.Public {
+		if g == nil || g.Public {
 			return
 		}
 		other := respell(path, how)

@@ -223,15 +223,16 @@ func TestTheDoctorPrintsNoControlCharacters(t *testing.T) {
 // TestTheDoctorLooksForCatchAlls expects a fault if calls to an API's proxy by another API's name
 // are checked against the other's routes.
 func TestTheDoctorLooksForCatchAlls(t *testing.T) {
-	e := newExamined(t, "127.0.0.1")
+	localhost := func(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
+	e := newExamined(t, "localhost") // 127.0.0.1 is Keyporter's own
 	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, e.api)
-	out, err := e.examine(t, keyportertest.StartNginx(t, text))
+	out, err := e.examine(t, localhost(keyportertest.StartNginx(t, text)))
 	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "for any host name") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	for _, change := range [][2]string{{"Host              $host;", "Host 127.0.0.1;"}, {"location / {", "if ($host != 127.0.0.1) { return 444; }\nlocation / {"}} {
+	for _, change := range [][2]string{{"Host              $host;", "Host localhost;"}, {"location / {", "if ($host != localhost) { return 444; }\nlocation / {"}} {
 		named := strings.Replace(text, change[0], change[1], 1)
-		if out, err := e.examine(t, keyportertest.StartNginx(t, named)); err != nil || named == text {
+		if out, err := e.examine(t, localhost(keyportertest.StartNginx(t, named))); err != nil || named == text {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}
