@@ -1,7 +1,6 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +57,7 @@ func (c *Control) ImportTokens(ctx context.Context, actor keyporter.Actor, token
 	}
 	var done Import
 	err := c.db.Do(ctx, func(tx *store.Tx) error {
-		i := importing{Control: c, tx: tx, actor: actor, options: o, owners: map[string]keyporter.User{}, seen: map[keyporter.SecretHash]int{}, deleted: map[keyporter.SecretHash]bool{}}
+		i := importing{Control: c, tx: tx, actor: actor, options: o, owners: map[string]keyporter.User{}, seen: map[keyporter.SecretHash]int{}}
 		if err := i.takeAll(ctx, tokens); err != nil {
 			return err
 		}
@@ -84,15 +83,17 @@ type importing struct {
 	owners  map[string]keyporter.User    // by folded login; without an ID: no such user
 	seen    map[keyporter.SecretHash]int // line numbers by secret
 	deleted map[keyporter.SecretHash]bool
+	written []keyporter.SecretHash
 }
 
 func (i *importing) takeAll(ctx context.Context, tokens []ImportedToken) error {
-	deleted, err := i.tx.DeletedSecrets(ctx)
-	if err != nil {
-		return err
+	hashes := make([]keyporter.SecretHash, len(tokens))
+	for n, t := range tokens {
+		hashes[n] = t.Secret.Hash
 	}
-	for _, hash := range deleted {
-		i.deleted[hash] = true
+	var err error
+	if i.deleted, err = i.tx.DeletedSecrets(ctx, hashes); err != nil {
+		return err
 	}
 	for n := range tokens {
 		if err := i.take(ctx, &tokens[n]); err != nil {
@@ -101,10 +102,11 @@ func (i *importing) takeAll(ctx context.Context, tokens []ImportedToken) error {
 	}
 	// Someone may have deleted a token since its secret was looked up. That deletion is
 	// committed, or else the secret couldn't have been written again.
-	if revived, err := i.tx.CountRevived(ctx); err != nil || revived > 0 {
-		return cmp.Or(err, keyporter.Refuse(keyporter.Conflict, "A token was deleted in the meantime. Import the file again."))
+	revived, err := i.tx.DeletedSecrets(ctx, i.written)
+	if err == nil && len(revived) > 0 {
+		err = keyporter.Refuse(keyporter.Conflict, "A token was deleted in the meantime. Import the file again.")
 	}
-	return nil
+	return err
 }
 
 func (i *importing) take(ctx context.Context, in *ImportedToken) error {
@@ -150,6 +152,7 @@ func (i *importing) insert(ctx context.Context, in *ImportedToken) (why string, 
 	if err := i.checkExpiry(in.ExpiresAt); err != nil {
 		return err.Error(), nil //nolint:nilerr // a fault of the line
 	}
+	i.written = append(i.written, in.Secret.Hash)
 	i.New++
 	if t.Enabled {
 		i.Enabled++

@@ -74,7 +74,7 @@ func (tx *Tx) SetAppBarred(ctx context.Context, id keyporter.ID, barred bool) er
 // DeleteApp deletes an app with all its connections, grants and tokens.
 func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
 	for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
-		_, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id = $1 OR credential_id IN (SELECT id FROM connections WHERE app_id = $1)`, id)
+		_, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT id FROM connections WHERE app_id = $1)`, id)
 		if err != nil {
 			return explain(err)
 		}

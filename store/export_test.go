@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -40,34 +39,6 @@ func (tx *Tx) LimitPages(ctx context.Context) error {
 
 // SetStepTime sets how long a step of a change may take.
 func (db *DB) SetStepTime(d time.Duration) { db.stepTime = d }
-
-// Explain has SQLite say how it would run each of the reads that f makes.
-func (db *DB) Explain(f func()) (plans map[string][]string) {
-	plans = map[string][]string{}
-	reads := db.q
-	defer func() { db.q = reads }()
-	db.q = explained{reads, plans}
-	f()
-	return plans
-}
-
-type explained struct {
-	querier
-	plans map[string][]string
-}
-
-func (e explained) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	scan := func(s scanner) (detail string, err error) {
-		var id, parent, unused int
-		return detail, s.Scan(&id, &parent, &unused, &detail)
-	}
-	plan, err := list(ctx, e.querier, scan, `EXPLAIN QUERY PLAN `+query, args...)
-	if err != nil {
-		return nil, err
-	}
-	e.plans[query] = plan
-	return e.querier.QueryContext(ctx, query, args...)
-}
 
 // ForgetOpener makes a session look as if an earlier release had opened it.
 func (tx *Tx) ForgetOpener(ctx context.Context, hash keyporter.SecretHash) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -44,15 +45,25 @@ func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter
 	return err == nil && n > 0, explain(err)
 }
 
-// DeletedSecrets returns the hashes of the secrets of deleted tokens.
-func (q queries) DeletedSecrets(ctx context.Context) ([]keyporter.SecretHash, error) {
-	return list(ctx, q.q, scanHash, `SELECT hash FROM deleted_secrets ORDER BY hash`)
-}
-
-// CountRevived returns how many secrets exist although they were deleted. It is 0 unless one was
-// deleted while it was being imported.
-func (q queries) CountRevived(ctx context.Context) (int, error) {
-	return one(ctx, q.q, scanInt, `SELECT count(*) FROM token_secrets s JOIN deleted_secrets d ON d.hash = s.hash`)
+// DeletedSecrets returns those of the hashes that are of secrets of deleted tokens.
+func (q queries) DeletedSecrets(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]bool, error) {
+	const atOnce = 512
+	deleted := map[keyporter.SecretHash]bool{}
+	for some := range slices.Chunk(hashes, atOnce) {
+		values := make([][]byte, len(some))
+		for i := range some {
+			values[i] = some[i][:]
+		}
+		marks, args := placeholders(values)
+		found, err := list(ctx, q.q, scanHash, `SELECT hash FROM deleted_secrets WHERE hash IN `+marks+` ORDER BY hash`, args...)
+		if err != nil {
+			return nil, fmt.Errorf("find deleted secrets: %w", err)
+		}
+		for _, hash := range found {
+			deleted[hash] = true
+		}
+	}
+	return deleted, nil
 }
 
 // CountTokens returns how many tokens a user has, and makes other transactions that count them

@@ -28,3 +28,13 @@ CREATE INDEX credential_refusals_organization ON credential_refusals (organizati
 ALTER TABLE users ADD COLUMN role_ids TEXT NOT NULL DEFAULT '';
 UPDATE users SET role_ids = coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '');
 CREATE INDEX users_role_ids ON users (organization_id, role_ids, active);
+
+-- What is listed, and what is deleted now and then because it has expired.
+CREATE INDEX tokens_kind ON tokens (organization_id, kind, id);
+CREATE INDEX users_operator ON users (id) WHERE operator;
+CREATE INDEX attempts_next ON attempts (next_at);
+CREATE INDEX grants_code_expires ON grants (code_expires_at) WHERE code IS NOT NULL AND code_used_at = 0;
+CREATE INDEX apps_quarantined ON apps (created_at) WHERE dynamic AND state = 'quarantined';
+CREATE INDEX tokens_of_organizations ON tokens (organization_id, id) WHERE kind = 'organization';
+CREATE INDEX deliveries_app ON deliveries (app_id);
+CREATE INDEX organization_apps_app ON organization_apps (app_id);
