@@ -94,7 +94,7 @@ func (c *Control) Prune(ctx context.Context, actor keyporter.Actor) error {
 	if err := mustBeTrusted(actor); err != nil {
 		return err
 	}
-	return c.db.Do(ctx, func(tx *store.Tx) error { return tx.Prune(ctx, c.now()) })
+	return c.db.Prune(ctx, c.now())
 }
 
 // event fills in what all events have.

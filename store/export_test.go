@@ -56,3 +56,6 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
 	_, err := tx.exec(ctx, query, args...)
 	return err
 }
+
+// PruneRows is how many rows are deleted at once.
+const PruneRows = pruneRows

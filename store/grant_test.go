@@ -133,7 +133,7 @@ func TestAnAuthorizationIsAnsweredAndUsedOnce(t *testing.T) {
 		if err := use(); err != nil || keyporter.KindOf(use()) != keyporter.NotFound {
 			t.Errorf("used once: %v", err)
 		}
-		do(t, db, func(tx *store.Tx) error { return tx.Prune(ctx, noon.Add(2*time.Hour)) })
+		prune(t, db, noon.Add(2*time.Hour))
 		if _, err := db.AuthorizationByID(ctx, id); keyporter.KindOf(err) != keyporter.NotFound {
 			t.Errorf("after its end: %v", err)
 		}

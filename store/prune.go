@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -15,33 +17,54 @@ const keepQuarantined = 30 * 24 * time.Hour
 // has expired instead of that it is unknown.
 const keepExpired = 24 * time.Hour
 
+// pruneRows is how many rows one transaction deletes: the writer of SQLite is free again after some
+// milliseconds, and nobody waits for longer.
+const pruneRows = 500
+
 // Prune deletes what has expired: sessions, attempts, links, old counts, and the codes and tokens
-// of apps.
-func (tx *Tx) Prune(ctx context.Context, now time.Time) error {
-	for _, p := range []struct {
-		query  string
-		before time.Time
-	}{
-		{`DELETE FROM sessions WHERE expires_at <= $1`, now},
-		{`DELETE FROM setup_links WHERE expires_at <= $1`, now},
-		{`DELETE FROM attempts WHERE next_at <= $1`, now},
-		{`DELETE FROM guesses WHERE last_at <= $1`, now.Add(-keepGuesses)},
-		{`DELETE FROM credential_hours WHERE hour < $1`, now.Add(-keepHours)},
-		{`DELETE FROM authorizations WHERE expires_at <= $1`, now},
-		{`DELETE FROM proofs WHERE expires_at <= $1`, now},
-		{`DELETE FROM access_tokens WHERE expires_at <= $1`, now.Add(-keepExpired)},
-		{`DELETE FROM refresh_tokens WHERE expires_at <= $1`, now},
-		// Delete a grant once it has no tokens left and can't get any more.
-		{`DELETE FROM grants
-			WHERE ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
-				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
-				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, now.Add(-keepExpired)},
-		{`DELETE FROM apps WHERE dynamic AND state = 'quarantined' AND created_at <= $1`, now.Add(-keepQuarantined)},
-		{`DELETE FROM grants WHERE code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1`, now},
-	} {
-		if _, err := tx.exec(ctx, p.query, millis(p.before)); err != nil {
-			return explain(err)
+// of apps. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
+func (db *DB) Prune(ctx context.Context, now time.Time) error {
+	for _, e := range expiring(now) {
+		for n := int64(pruneRows); n == pruneRows; {
+			err := db.Do(ctx, func(tx *Tx) (err error) {
+				n, err = tx.exec(ctx, e.deletion(), millis(e.before), pruneRows)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("delete what has expired from %s: %w", e.table, err)
+			}
 		}
 	}
 	return nil
+}
+
+// expiry is what has expired in a table.
+type expiry struct {
+	table, key, expired, order string
+	before                     time.Time
+}
+
+func (e expiry) deletion() string {
+	return `DELETE FROM ` + e.table + ` WHERE ` + e.key + ` IN
+		(SELECT ` + strings.Trim(e.key, "()") + ` FROM ` + e.table + ` WHERE ` + e.expired + ` ORDER BY ` + e.order + ` LIMIT $2)`
+}
+
+func expiring(now time.Time) []expiry {
+	return []expiry{
+		{"sessions", "hash", "expires_at <= $1", "expires_at", now},
+		{"setup_links", "hash", "expires_at <= $1", "expires_at", now},
+		{"attempts", "what", "next_at <= $1", "next_at", now},
+		{"guesses", "what", "last_at <= $1", "last_at", now.Add(-keepGuesses)},
+		{"credential_hours", "(credential_id, hour)", "hour < $1", "hour", now.Add(-keepHours)},
+		{"authorizations", "id", "expires_at <= $1", "expires_at", now},
+		{"proofs", "hash", "expires_at <= $1", "expires_at", now},
+		{"access_tokens", "hash", "expires_at <= $1", "expires_at", now.Add(-keepExpired)},
+		{"refresh_tokens", "hash", "expires_at <= $1", "expires_at", now},
+		// Delete a grant once it has no tokens left and can't get any more.
+		{"grants", "id", `ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
+				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
+				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, "ends_at", now.Add(-keepExpired)},
+		{"apps", "id", "dynamic AND state = 'quarantined' AND created_at <= $1", "created_at", now.Add(-keepQuarantined)},
+		{"grants", "id", "code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1", "code_expires_at", now},
+	}
 }

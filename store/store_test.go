@@ -301,7 +301,7 @@ func TestUsesAddUp(t *testing.T) {
 		if err != nil || len(use.Clients) != store.MaxClients+1 {
 			t.Errorf("%d clients are kept, %v", len(use.Clients), err)
 		}
-		do(t, db, func(tx *store.Tx) error { return tx.Prune(t.Context(), noon.Add(40*24*time.Hour)) })
+		prune(t, db, noon.Add(40*24*time.Hour))
 		if use, err := db.UseOf(t.Context(), token.ID, noon); err != nil || use.Allowed != 0 {
 			t.Errorf("after pruning %d calls, %v", use.Allowed, err)
 		}

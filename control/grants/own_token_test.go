@@ -60,8 +60,7 @@ func TestAnAppsOwnGrants(t *testing.T) {
 				t.Error("a grant in use was replaced")
 			}
 		}
-		err := n.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.Prune(t.Context(), n.Clock.Now()) })
-		if err != nil {
+		if err := n.DB.Prune(t.Context(), n.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := n.DB.GrantByID(t.Context(), bound.ID); keyporter.KindOf(err) != keyporter.NotFound {
