@@ -152,12 +152,12 @@ func (c Config) tls() (*tls.Config, error) {
 	if c.TLSCertificate == "" {
 		return nil, nil //nolint:nilnil // plain HTTP
 	}
-	if err := mustBePrivate("tls_key", c.TLSKey); err != nil {
-		return nil, err
-	}
 	cert, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate: %w", err)
+	}
+	if err := mustBePrivate("tls_key", c.TLSKey); err != nil {
+		return nil, err
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
