@@ -41,7 +41,10 @@ the configuration file, and nothing is counted.
   keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, on behalf of the user who connected it
   keyporter explain --request REQUEST-ID     a refused call
   keyporter explain --secret < file          the token itself, on standard input
-  keyporter explain --path /Api/v6/envelope/1     which routes a call fits, and what it needs; without a database`
+  keyporter explain --path /Api/v6/envelope/1     which routes a call fits, and what it needs; without a database
+
+It exits with 0 if the call would be allowed, 3 if it is refused, and 1 if that can't be
+said.`
 	x.add(cmd, "database")
 	flags := cmd.Flags()
 	flags.StringVar(&x.request, "request", "", "request `ID` of a refused call")
@@ -152,8 +155,8 @@ func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explan
 		_, err := fmt.Fprintln(out, "\nThe call would be allowed.")
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\nThe call would be refused: %s\n", got.Reason)
-	return err
+	fmt.Fprintf(out, "\nThe call would be refused: %s\n", got.Reason)
+	return errRefused
 }
 
 // refusal prints a refused call as it was kept.
@@ -184,8 +187,8 @@ func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 			fmt.Fprintf(out, "%-11s %s\n", f[0], f[1])
 		}
 	}
-	_, err = fmt.Fprintf(out, "\n%-8s %s\n         %s\n\nThe call was refused: %s\n", outcome(keyporter.Failed), call.Reason.Rule(), call.Cause, call.Reason)
-	return err
+	fmt.Fprintf(out, "\n%-8s %s\n         %s\n\nThe call was refused: %s\n", outcome(keyporter.Failed), call.Reason.Rule(), call.Cause, call.Reason)
+	return errRefused
 }
 
 func outcome(o keyporter.Outcome) string {

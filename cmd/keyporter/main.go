@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -14,9 +15,31 @@ import (
 
 func main() {
 	if err := newProgram().ExecuteContext(untilSignal(context.Background())); err != nil {
-		fmt.Fprintln(os.Stderr, "keyporter:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// Exit codes beside 0. Scripts can rely on them.
+const (
+	exitError   = 1
+	exitRefused = 3 // “keyporter explain” works, and the call would be refused
+)
+
+// These errors end a command that has already said everything.
+var (
+	errRefused = errors.New("the call is refused")
+	errLogged  = errors.New("the error is in the log")
+)
+
+// exitCode returns the exit code for the error of a command, and prints the error.
+func exitCode(err error) int {
+	if errors.Is(err, errRefused) {
+		return exitRefused
+	}
+	if !errors.Is(err, errLogged) {
+		fmt.Fprintln(os.Stderr, "keyporter:", err)
+	}
+	return exitError
 }
 
 func newProgram() *cobra.Command {

@@ -18,19 +18,19 @@ func organizationCommand() *cobra.Command {
 	o.add(cmd, "database")
 	cmd.AddCommand(
 		o.organizationList(),
-		o.changing("grant ORGANIZATION FEATURE", "Grant a feature, such as OrganizationApiToken (Organization tokens)", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.command("grant ORGANIZATION FEATURE", "Grant a feature, such as OrganizationApiToken (Organization tokens)", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return o.changeFlag(cmd, args, o.GrantFlag, "granted to")
 		}),
-		o.changing("withdraw ORGANIZATION FEATURE", "Withdraw a feature", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.command("withdraw ORGANIZATION FEATURE", "Withdraw a feature", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return o.changeFlag(cmd, args, o.WithdrawFlag, "withdrawn from")
 		}),
-		o.changing("enable ORGANIZATION", "Lift a suspension", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("enable ORGANIZATION", "Lift a suspension", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.EnableOrganization, "enabled")
 		}),
-		o.changing("disable ORGANIZATION", "Suspend an organization: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("disable ORGANIZATION", "Suspend an organization: nobody signs in and no token works", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.DisableOrganization, "disabled")
 		}),
-		o.changing("passwords ORGANIZATION", "Allow passwords again, when the identity provider can't be reached", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("passwords ORGANIZATION", "Allow passwords again, when the identity provider can't be reached", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeOrganization(cmd, args[0], o.allowPasswords, "allows passwords")
 		}),
 	)

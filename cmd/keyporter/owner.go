@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,6 @@ type owner struct {
 
 	db     *store.DB
 	config server.Config
-	sqlite bool
 }
 
 // command returns a command whose run function gets an open Control.
@@ -33,26 +31,13 @@ func (o *owner) command(use, short string, args cobra.PositionalArgs, run func(c
 	}}
 }
 
-// changing is command for one that makes a change. When it returns, a Keyporter running on the same
-// SQLite file has seen the change.
-func (o *owner) changing(use, short string, args cobra.PositionalArgs, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
-	return o.command(use, short, args, func(cmd *cobra.Command, args []string) error {
-		err := run(cmd, args)
-		if err == nil && o.sqlite {
-			time.Sleep(5 * store.WatchInterval)
-		}
-		return err
-	})
-}
-
 func (o *owner) open(cmd *cobra.Command, run func() error) error {
 	cfg, err := o.load(cmd)
 	if err != nil {
 		return err
 	}
 	cfg.Database = database(cfg)
-	o.sqlite = !store.IsPostgres(cfg.Database)
-	if _, err := os.Stat(cfg.Database); o.sqlite && err != nil {
+	if _, err := os.Stat(cfg.Database); !store.IsPostgres(cfg.Database) && err != nil {
 		return fmt.Errorf("there is no database at %s; create it with “keyporter serve” or “keyporter migrate”, or choose another one with --database", cfg.Database)
 	}
 	db, err := store.OpenMigrated(cmd.Context(), cfg.Database, slog.New(slog.DiscardHandler))

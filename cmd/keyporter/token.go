@@ -16,23 +16,23 @@ func tokenCommand() *cobra.Command {
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.tokenAdd(), o.tokenList(), o.tokenImport(),
-		o.changing("enable ID", "Switch a token on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("enable ID", "Switch a token on", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return printToken(cmd, "on")(o.EnableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
-		o.changing("disable ID", "Switch a token off", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("disable ID", "Switch a token off", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return printToken(cmd, "off")(o.DisableToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0])))
 		}),
-		o.changing("rename ID NAME", "Rename a token", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.command("rename ID NAME", "Rename a token", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			return printToken(cmd, "renamed")(o.RenameToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), args[1]))
 		}),
-		o.changing("expire ID WHEN", "Set when a token expires: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+		o.command("expire ID WHEN", "Set when a token expires: 2027-01-31, 2027-01-31T12:00:00Z, or never", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 			at, err := parseExpiry(args[1])
 			if err != nil {
 				return err
 			}
 			return printToken(cmd, "changed")(o.SetTokenExpiry(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), at))
 		}),
-		o.changing("delete ID", "Delete a token for good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("delete ID", "Delete a token for good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			err := o.DeleteToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]))
 			return printToken(cmd, "deleted")(keyporter.Token{ID: keyporter.ID(args[0])}, err)
 		}),
@@ -52,7 +52,7 @@ func printToken(cmd *cobra.Command, what string) func(keyporter.Token, error) er
 func (o *owner) tokenAdd() *cobra.Command {
 	var expires string
 	var enable, organization bool
-	cmd := o.changing("add LOGIN NAME", "Add a token for a user and print its secret, once", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
+	cmd := o.command("add LOGIN NAME", "Add a token for a user and print its secret, once", cobra.ExactArgs(2), func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		at, err := parseExpiry(expires)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 func (o *owner) tokenImport() *cobra.Command {
 	var format, organization string
 	var in control.ImportOptions
-	cmd := o.changing("import FILE", "Import tokens from another system, so that programs that use them keep working", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.command("import FILE", "Import tokens from another system, so that programs that use them keep working", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		if organization != "" {
 			org, err := o.OrganizationByName(cmd.Context(), keyporter.Command(), organization)
 			if err != nil {

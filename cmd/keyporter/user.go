@@ -19,17 +19,17 @@ func userCommand() *cobra.Command {
 	o := &owner{}
 	o.add(cmd, "database")
 	cmd.AddCommand(o.userAdd(), o.userList(), o.userPassword(),
-		o.changing("enable LOGIN", "Switch a user on: they can sign in and their tokens work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("enable LOGIN", "Switch a user on: they can sign in and their tokens work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.EnableUser, "enabled")
 		}),
-		o.changing("disable LOGIN", "Switch a user off: they can't sign in and their tokens don't work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("disable LOGIN", "Switch a user off: they can't sign in and their tokens don't work", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.DisableUser, "disabled")
 		}),
 		o.userRoles(),
-		o.changing("appoint LOGIN", "Make a user an operator of the instance", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("appoint LOGIN", "Make a user an operator of the instance", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.AppointOperator, "is now an operator")
 		}),
-		o.changing("dismiss LOGIN", "Remove an operator", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("dismiss LOGIN", "Remove an operator", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			return o.changeUser(cmd, args[0], o.DismissOperator, "is no longer an operator")
 		}),
 	)
@@ -51,7 +51,7 @@ func (o *owner) userAdd() *cobra.Command {
 	var organization string
 	var roles []string
 	var operator, stdin bool
-	cmd := o.changing("add LOGIN", "Add a user; without --password-stdin, a password is generated and printed", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.command("add LOGIN", "Add a user; without --password-stdin, a password is generated and printed", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 		org, err := o.organization(ctx, organization)
 		if err != nil {
@@ -108,7 +108,7 @@ func password(cmd *cobra.Command, stdin bool) (text string, made bool, err error
 
 func (o *owner) userPassword() *cobra.Command {
 	var stdin bool
-	cmd := o.changing("password LOGIN", "Set a user's password and end their sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+	cmd := o.command("password LOGIN", "Set a user's password and end their sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func (o *owner) userPassword() *cobra.Command {
 }
 
 func (o *owner) userRoles() *cobra.Command {
-	return o.changing("roles LOGIN [ROLE...]", "Set a user's roles to exactly these", cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
+	return o.command("roles LOGIN [ROLE...]", "Set a user's roles to exactly these", cobra.MinimumNArgs(1), func(cmd *cobra.Command, args []string) error {
 		user, err := o.UserByLogin(cmd.Context(), keyporter.Command(), args[0])
 		if err != nil {
 			return err
