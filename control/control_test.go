@@ -402,11 +402,29 @@ func TestBadUsers(t *testing.T) {
 func TestSetupCreatesOneOperator(t *testing.T) {
 	t.Parallel()
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
-		c := keyportertest.NewNode(t, url).Control
-		first, err := c.SetupCode(t.Context(), keyporter.System())
-		if err != nil {
-			t.Fatal(err)
+		nodes := []*keyportertest.Node{keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)}
+		c := nodes[0].Control
+		var links, late atomic.Int32
+		var first string
+		var starts sync.WaitGroup
+		for i := range 8 { // nodes that start at once
+			starts.Go(func() {
+				code, err := nodes[i%2].Control.SetupCode(context.WithoutCancel(t.Context()), keyporter.System())
+				switch {
+				case err == nil:
+					first = code
+					links.Add(1)
+				case keyporter.KindOf(err) == keyporter.TooMany:
+					late.Add(1)
+				}
+			})
 		}
+		starts.Wait()
+		if links.Load() != 1 || late.Load() != 7 {
+			t.Fatalf("8 starts got %d links, and %d were late", links.Load(), late.Load())
+		}
+		wantKind(t, c.SetupOpen(t.Context(), keyportertest.Nobody(), first), noError)
+		nodes[0].Clock.Advance(time.Minute)
 		code, err := c.SetupCode(t.Context(), keyporter.System())
 		if err != nil || code == first {
 			t.Fatal(err)

@@ -11,14 +11,21 @@ import (
 
 const setupLifetime = 24 * time.Hour
 
+// setupEvery is the time between two setup links. Nodes that start at once must not end each other's.
+const setupEvery = time.Minute
+
 // SetupCode returns the code of a new one-time link with which the first operator creates
 // their account, and ends the previous link. It is for Keyporter itself and the owner of the
-// machine. Once there is an operator, it returns an empty code.
+// machine. Once there is an operator, it returns an empty code. Within a minute of the previous link,
+// the error is TooMany.
 func (c *Control) SetupCode(ctx context.Context, actor keyporter.Actor) (code string, err error) {
 	if err := mustBeTrusted(actor); err != nil {
 		return "", err
 	}
 	if has, err := c.db.HasOperator(ctx); has || err != nil {
+		return "", err
+	}
+	if err := c.db.Attempt(ctx, c.now(), store.Attempt{What: "setup link", Limit: store.Limit{Burst: 1, Every: setupEvery}}); err != nil {
 		return "", err
 	}
 	code = rand.Text() + rand.Text()

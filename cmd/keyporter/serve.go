@@ -4,12 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/server"
 )
 
@@ -28,7 +25,12 @@ operator create an account. Every setting is described in docs/reference/configu
 			if err != nil {
 				return err
 			}
-			return serve(cmd, cfg)
+			err = serve(cmd, cfg)
+			if err != nil && cfg.LogFormat == "json" {
+				cfg.Logger().Error("Keyporter stopped", "error", err)
+				return errLogged
+			}
+			return err
 		},
 	}
 	s.add(cmd)
@@ -42,16 +44,7 @@ func serve(cmd *cobra.Command, cfg server.Config) error {
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	out := cmd.OutOrStdout()
-	fmt.Fprintln(out, "Keyporter is ready at", srv.URL())
-	code, err := srv.Control.SetupCode(ctx, keyporter.Command())
-	if err == nil && code != "" {
-		base := strings.TrimSuffix(cfg.Address, "/")
-		if base == "" {
-			base = srv.URL()
-		}
-		fmt.Fprintf(out, "\nThis Keyporter has no operator yet. Create the operator's account here; the link works once, until tomorrow:\n\n  %s/setup/%s\n\n", base, code)
-	}
+	err = announce(cmd, cfg, srv)
 	if err == nil {
 		err = wait(ctx, srv)
 	}
