@@ -89,6 +89,16 @@ func TestStrangersCannotLockAPersonOut(t *testing.T) {
 		for _, stranger := range []string{graces, "", "x", strings.ToUpper(adas), adas[:len(adas)-4], strings.Repeat("A", 1<<16)} {
 			try(with(stranger), keyporter.TooMany)
 		}
+		vera := keyporter.User{ID: keyporter.NewID(w.Clock.Now()), OrganizationID: w.ada.OrganizationID, Login: "vera@acme.example", Active: true}
+		w.Insert(t, vera)
+		p := w.provider(t, nil)
+		w.Vouch(t, p, "vera", vera)
+		cookie, err := w.byProvider(t, p, "vera", vera.Login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		veras := w.remembers(t, cookie, "") // who has no password, like a login that doesn't exist
+		try(control.SignIn{Login: "other@acme.example", Password: "a wrong password", Browser: veras}, keyporter.TooMany)
 		for range 3 {
 			try(with(adas), noError)
 			lock()
@@ -275,4 +285,21 @@ func TestHashesWaitInABoundedQueue(t *testing.T) {
 	if in != 1 || wrong != 9 || left != 8 || control.WaitingHashes(w.Control) != 0 {
 		t.Errorf("%d got in, %d entered a wrong password, %d left", in, wrong, left)
 	}
+}
+
+// TestSignInsAtAProviderAreLimitedByNetwork has strangers begin sign-ins with someone's address.
+func TestSignInsAtAProviderAreLimitedByNetwork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	w.provider(t, nil)
+	begin := func(address string) error {
+		_, _, err := w.Control.BeginProviderSignIn(t.Context(), keyporter.Actor{Address: address}, control.ProviderSignIn{Login: w.ada.Login})
+		return err
+	}
+	for range 50 {
+		wantKind(t, begin("198.51.100.1"), noError)
+	}
+	wantKind(t, begin("198.51.100.1"), keyporter.TooMany)
+	wantKind(t, begin("198.51.100.2"), noError)
 }

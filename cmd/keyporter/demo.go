@@ -98,9 +98,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		info.File, err = d.writeConfig(cfg)
 	}
 	if err == nil {
-		err = d.print(out, info)
-	}
-	if err == nil {
+		d.print(out, info)
 		err = wait(ctx, d.srv)
 	}
 	return finish(ctx, d.srv, err)
@@ -268,22 +266,19 @@ func roleNames(u control.NewUser) (names []string) {
 	return names
 }
 
-func (d *demo) print(out io.Writer, info demoInfo) error {
+// print says how to try the demo. It is no error if nobody reads that anymore.
+func (d *demo) print(out io.Writer, info demoInfo) {
 	if d.json {
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
-		return e.Encode(info)
+		_ = e.Encode(info)
+		return
 	}
 	fmt.Fprintf(out, "Keyporter is ready at %s\n\nSign in as\n\n", info.URL)
 	for _, u := range info.Users {
 		fmt.Fprintf(out, "  %-22s %s   %s\n", u.Login, u.Password, strings.Join(u.Roles, ", "))
 	}
-	_, err := fmt.Fprintf(out, "\nor list Ada's envelopes with a token that is switched on:\n\n  %s\n\n", info.Curl)
-	if err == nil {
-		_, err = fmt.Fprintf(out, "Connect an example app at %s\n\n", info.App)
-	}
-	if err == nil {
-		_, err = fmt.Fprintf(out, "To use the user, token, organization, and explain commands on it, add\n\n  --config %s\n\nPress Ctrl-C to stop.\n", info.File)
-	}
-	return err
+	fmt.Fprintf(out, "\nor list Ada's envelopes with a token that is switched on:\n\n  %s\n\n", info.Curl)
+	fmt.Fprintf(out, "Connect an example app at %s\n\n", info.App)
+	fmt.Fprintf(out, "To use the user, token, organization, and explain commands on it, add\n\n  --config %s\n\nPress Ctrl-C to stop.\n", info.File)
 }

@@ -222,13 +222,13 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 			_, tokens, err := n.Control.TokensOf(t.Context(), keyporter.Command(), token.OwnerID, keyporter.UserToken, "")
 			return err == nil && tokens[0].Use.Allowed == 4
 		})
-		if _, err := io.Copy(io.Discard, watched.Body); err != nil {
-			t.Errorf("the stream of changes was broken off: %v", err)
-		}
 		select {
-		case <-p.ended:
+		case <-silent:
 			t.Error("the counts were written at the end, or calls weren't allowed to finish")
 		default:
+		}
+		if _, err := io.Copy(io.Discard, watched.Body); err != nil {
+			t.Errorf("the stream of changes was broken off: %v", err)
 		}
 		if status := p.status(t); status != 0 {
 			t.Errorf("the exit status is %d", status)
