@@ -76,8 +76,8 @@ func TestFilesWithSecretsArePrivate(t *testing.T) {
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Count(log.String(), "level=WARN"); got != len(want) {
-			t.Errorf("%d warnings, want %q:\n%s", got, want, log.String())
+		if warned := strings.Contains(log.String(), "isn't private"); warned != (len(want) > 0) {
+			t.Errorf("warned %v, want %q:\n%s", warned, want, log.String())
 		}
 		for _, w := range want {
 			if !strings.Contains(log.String(), w) {
@@ -92,10 +92,7 @@ func TestFilesWithSecretsArePrivate(t *testing.T) {
 	if err := os.Chmod(database, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	for _, side := range []string{"-wal", "-shm"} { // SQLite gives them the database's mode
-		_ = os.Remove(database + side)
-	}
-	start("", fmt.Sprintf("path=%s mode=0640", database), database+"-wal", database+"-shm")
+	start("", fmt.Sprintf("path=%s mode=0640", database))
 }
 
 func TestAPasswordInAConfigurationOthersReadIsReported(t *testing.T) {

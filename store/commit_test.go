@@ -96,9 +96,9 @@ func TestACommitThatWaitsForAStandbyEnds(t *testing.T) {
 	server.Set(t, "synchronous_standby_names", "gone")
 	db.SetStepTime(time.Second)
 	var err error
-	keyportertest.Eventually(t, "the server waits for the standby", func() bool {
+	keyportertest.Eventually(t, "the server waits for its standby", func() bool { // it takes a moment to notice the setting
 		err = rename(t.Context(), db, token, "After")
-		return err != nil // it may take the server a moment to read the setting
+		return err != nil
 	})
 	if !keyporter.IsUncertain(err) || !strings.HasSuffix(keyporter.MessageOf(err), keyporter.MayHaveChanged) {
 		t.Errorf("without a standby, a change says %v", err)
