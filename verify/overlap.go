@@ -105,9 +105,10 @@ func (r *Route) where(of *API) string {
 
 // isRival reports whether s, a later route, has to be asked as well when r matches a call: s asks
 // something that r doesn't, and a server could take a path of r for one of s. But if all paths of r
-// are also paths of s, r is an exception that somebody wanted.
+// are also paths of s, r is an exception that somebody wanted. With the same pattern, such as for other
+// methods, no spelling fits one better than the other.
 func (r *Route) isRival(s *Route) bool {
-	return !r.asksAsMuchAs(s) && r.meets(s, true) &&
+	return !r.asksAsMuchAs(s) && r.meets(s, true) && !slices.Equal(r.segments, s.segments) &&
 		(!covers(unslashed(s.segments), unslashed(r.segments)) || covers(unslashed(r.segments), unslashed(s.segments)))
 }
 

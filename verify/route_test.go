@@ -160,6 +160,7 @@ func TestRoutesOfAllAPIsAreCompared(t *testing.T) {
 		"an exception is open":              {[]API{api("a", "", Route{Path: "/a/x", Public: true}, Route{Path: "/a/{rest...}"})}, ""},
 		"an exception is closed":            {[]API{api("a", "", Route{Path: "/a/x", Scope: "x"}, Route{Path: "/a/{rest...}"})}, ""},
 		"only the final slash differs":      {[]API{api("a", "", Route{Path: "/a/", Public: true}, Route{Path: "/a"})}, "note: "},
+		"only the method differs":           {[]API{api("a", "", Route{Path: "/a/{x}", Methods: []string{"GET"}, Scope: "read"}, Route{Path: "/a/{x}", Scope: "write"})}, ""},
 		"it asks the same":                  {[]API{api("a", "", Route{Path: "/a/"}, Route{Path: "/a"})}, ""},
 		"other methods":                     {[]API{api("a", "", Route{Path: "/a/{x}/list", Methods: []string{"GET"}, Public: true}, Route{Path: "/a/admin/{rest...}", Methods: []string{"POST"}})}, ""},
 		"an unregistered method":            {[]API{api("a", "", Route{Path: "/a", Methods: []string{"PURGE"}})}, "note: API \"a\": routes[0] has the method PURGE"},
