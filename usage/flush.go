@@ -104,7 +104,9 @@ func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err e
 		done, err = u.moving.move(ctx) // not earlier: whatever the database waited for, pages didn't
 		return err
 	})
-	if err == nil {
+	// If nobody knows whether it was committed, it is lost at worst. Each further try would add it again, for
+	// as long as the database doesn't confirm anything.
+	if err == nil || keyporter.IsUncertain(err) {
 		u.written(all)
 	}
 	return n, err
