@@ -34,6 +34,7 @@ check: $(CHECKS) ## everything that runs no code: format, lint, prose, known vul
 
 bench: ## measure what the check, the proxy, introspection, the token endpoint, and pages cost
 	go run ./cmd/keyporter-bench
+	go test -count=1 -v -run TestHowLongADisableTakes ./verify
 	PAGES_USERS=100000 go test -count=1 -v -run TestPagesOfALargeOrganization ./console
 
 fuzz: ## run each fuzz target for FUZZTIME, one after the other

@@ -4,14 +4,20 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
-// WatchInterval is how often Keyporter checks an SQLite file for changes by other processes,
-// such as the command line.
-const WatchInterval = 10 * time.Millisecond
+// How often Keyporter asks whether another process, such as the command line, has changed an SQLite file.
+const (
+	WatchInterval = 10 * time.Millisecond  // while the file is being written, or if the system doesn't say that it is
+	watchFor      = 300 * time.Millisecond // after the file was written: a commit shows when the disk has it
+	watchIdle     = time.Second            // otherwise; on network file systems, nobody says that the file is written
+)
 
-// listenSQLite polls PRAGMA data_version, which changes when another connection has committed. It uses
+// listenSQLite asks PRAGMA data_version, which changes when another connection has committed. It uses
 // the connection that writes, before those who wait for it. Our other connections don't write, so a
 // change must come from another process.
 func (db *DB) listenSQLite(ctx context.Context) {
@@ -20,10 +26,15 @@ func (db *DB) listenSQLite(ctx context.Context) {
 		db.log.Error("the database file is gone", "error", err)
 		return
 	}
+	idle := watchIdle
+	written, err := watchFile(ctx, db.path)
+	if err != nil {
+		db.log.Warn("can't watch the database file; asking for changes all the time instead", "error", err)
+		idle = WatchInterval
+	}
 	var version int64
-	tick := time.NewTicker(WatchInterval)
-	defer tick.Stop()
-	for n := 0; ; n++ {
+	var writtenAt time.Time
+	for {
 		asked := time.Now()
 		if v, err := db.dataVersion(ctx); err == nil {
 			if v != version {
@@ -32,15 +43,66 @@ func (db *DB) listenSQLite(ctx context.Context) {
 			}
 			db.heard(asked)
 		}
-		if n%10 == 0 && db.replaced(before) {
+		if db.replaced(before) {
 			return
+		}
+		wait := idle
+		if time.Since(writtenAt) < watchFor {
+			wait = WatchInterval
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(wait):
+		case <-written:
+			writtenAt = time.Now()
 		}
 	}
+}
+
+// watchFile returns a channel that receives a value soon after the database file or its log was written, made,
+// or removed. It watches the folder, because the log comes and goes.
+func watchFile(ctx context.Context, path string) (<-chan struct{}, error) {
+	path, err := filepath.EvalSymlinks(path) // SQLite's log is beside the file itself
+	if err != nil {
+		return nil, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Add(filepath.Dir(path)); err != nil {
+		_ = w.Close()
+		return nil, err
+	}
+	written := make(chan struct{}, 1)
+	go func() {
+		defer func() { _ = w.Close() }()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case e := <-w.Events:
+				if e.Name != path && e.Name != path+"-wal" {
+					continue
+				}
+			case <-w.Errors: // more was written than it can tell
+			}
+			select {
+			case written <- struct{}{}:
+			default:
+			}
+			select { // a long change writes the log thousands of times
+			case <-time.After(WatchInterval / 2):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return written, nil
 }
 
 func (db *DB) dataVersion(ctx context.Context) (v int64, err error) {

@@ -21,13 +21,13 @@ func TestMain(m *testing.M) {
 func TestARunPrintsEverything(t *testing.T) {
 	var out strings.Builder
 	ms := time.Millisecond
-	o := options{tokens: 300, used: 100, conns: 4, rounds: 1, slot: 20 * ms, openRounds: 1, openSlot: 20 * ms, benchTime: ms, gogc: "100", profile: t.TempDir(), fronts: "with", root: "../.."}
+	o := options{tokens: 300, used: 100, conns: 4, rounds: 1, slot: 20 * ms, openRounds: 1, openSlot: 20 * ms, benchTime: ms, idle: ms, gogc: "100", profile: t.TempDir(), fronts: "with", root: "../.."}
 	if err := bench(t.Context(), o, &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"300 tokens stored", "GOGC=100", "\na  net/http", "\nb  ", "\nc  /verify", "\nd  httputil", "\ne  Keyporter", "\nm  an API", "\ni  introspection", "\nt  token endpoint", "\nc/a", "\nc/b", "\ne/d", "\nm/a", "\ni/a", "\nt/a", "statements a token",
-		"INCONCLUSIVE", "\nnginx    with the recipe", "\nCaddy    with", "\nTraefik  with", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 lookups when 100 tokens", " in the rounds: 0 lookups",
+		"INCONCLUSIVE", "\nnginx    with the recipe", "\nCaddy    with", "\nTraefik  with", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 lookups when 100 tokens", " in the rounds: 0 lookups", "\nidle for 1ms",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

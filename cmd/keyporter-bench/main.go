@@ -29,6 +29,7 @@ type options struct {
 	openRounds int
 	openSlot   time.Duration
 	benchTime  time.Duration // of each measurement without a network
+	idle       time.Duration // without any calls
 	gogc       string        // of every program measured
 	profile    string        // folder for profiles of Keyporter
 	fronts     string        // with, without, or only the proxies that ask
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.openRounds, "open-rounds", 4, "rounds at half of the load, in which the time of an answer is measured")
 	flag.DurationVar(&o.openSlot, "open-slot", 1500*time.Millisecond, "time of one program in such a round")
 	flag.DurationVar(&o.benchTime, "bench-time", time.Second, "time of one measurement without network")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "time without calls, in which Keyporter's processor time is measured")
 	flag.StringVar(&o.gogc, "gogc", "100", "GOGC of all programs")
 	flag.StringVar(&o.profile, "profile", "", "`folder` to write processor profiles of Keyporter to")
 	flag.StringVar(&o.fronts, "fronts", "with", "whether nginx, Caddy, and Traefik are measured with the recipes: with, without, only")
@@ -89,6 +91,9 @@ func bench(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 		r.report(out)
+		if err := r.reportIdle(ctx, out); err != nil {
+			return err
+		}
 	}
 	if o.fronts == "without" {
 		return nil
