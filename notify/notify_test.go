@@ -2,10 +2,12 @@ package notify_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,6 +22,7 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/notify"
+	"github.com/keyporter/keyporter/store"
 )
 
 func TestMain(m *testing.M) { keyportertest.Main(m) }
@@ -206,6 +209,63 @@ func TestASilentWebhookIsGivenUp(t *testing.T) {
 	if got := p.calls(); got != 8 {
 		t.Errorf("the publisher was called %d times", got)
 	}
+}
+
+// TestASlowReceiverHoldsUpNobodyElse has one publisher answer nothing while another gets more webhooks than
+// are sent at once, from two nodes.
+func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newWorld(t, url)
+		ctx, p := t.Context(), newPublisher(t)
+		silence := make(chan struct{})
+		p.Config.Handler = silentAt("/silent", silence, p.Config.Handler)
+		silent, busy := d.App(t, keyporter.App{Name: "Silent", Webhook: p.URL + "/silent"}), d.App(t, keyporter.App{Name: "Busy", Webhook: p.URL + "/busy"})
+		const webhooks = 50
+		must(t, d.DB.Do(ctx, func(tx *store.Tx) error {
+			for i := range webhooks {
+				for _, app := range []keyporter.App{silent, busy} {
+					if err := notify.ConnectionEnded(ctx, tx, app, keyporter.Connection{ID: keyporter.ID(fmt.Sprint(i)), UserID: d.ada.ID}, d.Clock.Now()); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}))
+		for _, app := range []keyporter.App{silent, busy} {
+			if _, err := d.Control.SetWebhookSecret(ctx, keyporter.Command(), app.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		running, stop := context.WithCancel(ctx)
+		var senders sync.WaitGroup
+		for range 2 {
+			sender := p.sender(t, d.Node, nil)
+			senders.Go(func() { sender.Run(running) })
+		}
+		keyportertest.Eventually(t, "the other receiver has everything", func() bool { return p.calls() >= webhooks })
+		due, err := d.DB.DueDeliveries(ctx, busy.ID, d.Clock.Now(), webhooks)
+		if err != nil || p.calls() != webhooks {
+			t.Errorf("%d calls, %d still due, %v", p.calls(), len(due), err)
+		}
+		if due, err = d.DB.DueDeliveries(ctx, silent.ID, d.Clock.Now(), 2*webhooks); err != nil || len(due) < webhooks-4*8 {
+			t.Errorf("the silent receiver was called for all but %d, %v", len(due), err)
+		}
+		stop()
+		close(silence)
+		senders.Wait()
+	})
+}
+
+// silentAt answers calls of a path only when the silence ends.
+func silentAt(path string, silence <-chan struct{}, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == path {
+			<-silence
+			return
+		}
+		others.ServeHTTP(w, r)
+	})
 }
 
 // TestWebhooksOnlyReachPublicAddresses has a publisher choose addresses that only we can reach.

@@ -30,8 +30,26 @@ func (tx *Tx) InsertDelivery(ctx context.Context, d Delivery) error {
 	return nil
 }
 
-// DueDeliveries returns the deliveries that are due at now, longest due first.
-func (q queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error) {
+// DueReceivers returns the apps that have deliveries due at now. It looks at each app in the outbox once,
+// however many deliveries the app has.
+func (q queries) DueReceivers(ctx context.Context, now time.Time) ([]keyporter.ID, error) {
+	all, err := list(ctx, q.q, scanString[keyporter.ID], `
+		WITH RECURSIVE receivers (app_id) AS (
+			SELECT min(app_id) FROM deliveries
+			UNION ALL
+			SELECT (SELECT min(d.app_id) FROM deliveries d WHERE d.app_id > receivers.app_id) FROM receivers WHERE app_id IS NOT NULL
+		)
+		SELECT app_id FROM receivers
+		WHERE app_id IS NOT NULL AND EXISTS (SELECT 1 FROM deliveries d WHERE d.app_id = receivers.app_id AND d.next_at <= $1)
+		ORDER BY app_id`, millis(now))
+	if err != nil {
+		return nil, fmt.Errorf("list receivers of webhooks: %w", err)
+	}
+	return all, nil
+}
+
+// DueDeliveries returns the deliveries to an app that are due at now, longest due first.
+func (q queries) DueDeliveries(ctx context.Context, app keyporter.ID, now time.Time, limit int) ([]Delivery, error) {
 	scan := func(row scanner) (d Delivery, err error) {
 		var created int64
 		err = row.Scan(&d.ID, &d.AppID, &d.Body, &d.Attempts, &created, &d.To, &d.Secret)
@@ -41,7 +59,7 @@ func (q queries) DueDeliveries(ctx context.Context, now time.Time, limit int) ([
 	all, err := list(ctx, q.q, scan, `
 		SELECT d.id, d.app_id, d.body, d.attempts, d.created_at, a.webhook, a.webhook_secret
 		FROM deliveries d JOIN apps a ON a.id = d.app_id
-		WHERE d.next_at <= $1 ORDER BY d.next_at, d.id LIMIT $2`, millis(now), limit)
+		WHERE d.app_id = $1 AND d.next_at <= $2 ORDER BY d.next_at, d.id LIMIT $3`, app, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}

@@ -36,5 +36,5 @@ CREATE INDEX attempts_next ON attempts (next_at);
 CREATE INDEX grants_code_expires ON grants (code_expires_at) WHERE code IS NOT NULL AND code_used_at = 0;
 CREATE INDEX apps_quarantined ON apps (created_at) WHERE dynamic AND state = 'quarantined';
 CREATE INDEX tokens_of_organizations ON tokens (organization_id, id) WHERE kind = 'organization';
-CREATE INDEX deliveries_app ON deliveries (app_id);
+CREATE INDEX deliveries_app ON deliveries (app_id, next_at, id);
 CREATE INDEX organization_apps_app ON organization_apps (app_id);
