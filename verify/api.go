@@ -222,7 +222,7 @@ func (r *Route) compile() (faults []error) {
 	if r.Versions != "" && !slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
 		faults = append(faults, errors.New("versions need a {version} in the path"))
 	}
-	faults = append(faults, r.compileWho()...)
+	faults = append(faults, r.compileAccess()...)
 	if r.accepts(keyporter.CredentialOrganizationToken) && !r.SOAP && (r.first < 1 || r.last < 1 || r.last > maxOrganizationTokenVersion) {
 		faults = append(faults, errors.New("organization tokens work only for versions within 1-5 and for soap"))
 	}
@@ -239,6 +239,36 @@ func (r *Route) compile() (faults []error) {
 	case RefuseProblem, RefuseEmpty, RefuseError:
 	default:
 		faults = append(faults, fmt.Errorf("%q isn't a form of refusals", r.Refusals))
+	}
+	return faults
+}
+
+// compileAccess checks the settings of a route that say who may call it, and how.
+func (r *Route) compileAccess() (faults []error) {
+	r.Methods = slices.Clone(r.Methods)
+	for i, name := range r.Methods {
+		method, err := parseMethod(name)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		r.Methods[i] = method
+	}
+	if r.Public && len(r.Credentials) > 0 {
+		faults = append(faults, errors.New("public and credentials contradict each other"))
+	}
+	if len(r.Credentials) == 0 && !r.Public {
+		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
+	}
+	for _, k := range r.Credentials {
+		if !slices.Contains(allKinds, k) {
+			faults = append(faults, fmt.Errorf("%q isn't a kind of credential", k))
+		}
+	}
+	if r.Scope != "" && !r.accepts(keyporter.CredentialAccessToken) && !r.accepts(keyporter.CredentialAppToken) {
+		faults = append(faults, errors.New("a scope applies to access tokens, and this route accepts none"))
+	}
+	if !validScope(r.Scope) {
+		faults = append(faults, fmt.Errorf("scope %q is not one word", r.Scope))
 	}
 	return faults
 }

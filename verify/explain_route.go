@@ -17,7 +17,7 @@ type Routing struct {
 
 // Fit is a route that a call fits.
 type Fit struct {
-	How   string // exactly, loosely, or tightly
+	How   string // exactly, usually, or possibly
 	Route string // where the route is, and its pattern
 	Asks  string
 	Count bool // what it asks counts for the call
@@ -62,7 +62,7 @@ func ExplainRoute(apis []API, req *Request) (Routing, error) {
 }
 
 // String names the fit.
-func (f fit) String() string { return [...]string{"not", "tightly", "loosely", "exactly"}[f] }
+func (f fit) String() string { return [...]string{"not", "possibly", "usually", "exactly"}[f] }
 
 // asks says what the route asks of a call.
 func (r *Route) asks() string {

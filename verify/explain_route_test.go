@@ -11,7 +11,7 @@ func TestExplainingARoute(t *testing.T) {
 		{Path: "/shop/admin", Scope: "admin"}, {Path: "/shop/health", Methods: []string{"GET"}, Public: true}, {Path: "/shop/{rest...}", Scope: "read"},
 	}}}
 	for _, tt := range []struct{ method, path, fits, needs string }{
-		{"GET", "/shop/admin/", "loosely routes[0] true, exactly routes[2] true", "with access tokens, the scope read and admin."},
+		{"GET", "/shop/admin/", "usually routes[0] true, exactly routes[2] true", "with access tokens, the scope read and admin."},
 		{"HEAD", "/shop/health", "exactly routes[1] true, exactly routes[2] false", "The call needs no credential."},
 		{"HEAD", "/shop/Health", "exactly routes[2] true", "user token, access token; with access tokens, the scope read."},
 		{"GET", "/shop//x", "", "The path is ambiguous."},

@@ -14,12 +14,12 @@ type fit uint8
 
 const (
 	unfit fit = iota
-	// tightly means that only some servers would take the path for one of this route: those that
+	// possibly means that only some servers take the path for one of this route: those that
 	// ignore a segment's extension, its final dots and blanks, or how its letters are encoded. Such a
 	// fit doesn't make a call one of this route. It only adds what the route asks.
-	tightly
-	// loosely means that most servers would: letter case or a final slash is different.
-	loosely
+	possibly
+	// usually means that most servers do: letter case or a final slash is different.
+	usually
 	// exactly means that the path is what the pattern says.
 	exactly
 )
@@ -48,7 +48,7 @@ func (r *Route) matchMethod(method string) (how fit) {
 		case m == method, m == "GET" && method == "HEAD":
 			return exactly
 		case strings.EqualFold(m, method), m == "GET" && strings.EqualFold(method, "HEAD"):
-			how = loosely
+			how = usually
 		}
 	}
 	return how
@@ -63,7 +63,7 @@ func (r *Route) matchPath(path string) (v int, how fit) {
 			return v, how
 		case more:
 		case s.isSlash() && i == len(r.segments)-1:
-			return v, min(how, loosely)
+			return v, min(how, usually)
 		default:
 			return 0, unfit
 		}
@@ -90,9 +90,9 @@ func (r *Route) matchPath(path string) (v int, how fit) {
 	case !more:
 		return v, how
 	case left == "":
-		return v, min(how, loosely)
+		return v, min(how, usually)
 	case r.isFile():
-		return v, tightly // some servers run /x.php for /x.php/y
+		return v, possibly // some servers run /x.php for /x.php/y
 	}
 	return 0, unfit
 }
@@ -109,7 +109,7 @@ func (r *Route) isFile() bool {
 func (r *Route) matchVersion(part string, last bool) (v int, how fit) {
 	v, how = parseVersion(part)
 	if how == unfit {
-		v, how = parseVersionTightly(trim(part), last)
+		v, how = parsePossibleVersion(trim(part), last)
 	}
 	if v < r.first || r.last != 0 && v > r.last {
 		return 0, unfit
@@ -130,13 +130,13 @@ func parseVersion(s string) (v int, how fit) {
 		v = v*10 + int(c-'0')
 	}
 	if s[0] == 'V' {
-		return v, loosely
+		return v, usually
 	}
 	return v, exactly
 }
 
-// parseVersionTightly also reads v04, v4.00, and, in the last segment, v4.json.
-func parseVersionTightly(s string, last bool) (v int, how fit) {
+// parsePossibleVersion also reads v04, v4.00, and, in the last segment, v4.json.
+func parsePossibleVersion(s string, last bool) (v int, how fit) {
 	if s == "" || s[0]|0x20 != 'v' {
 		return 0, unfit
 	}
@@ -145,7 +145,7 @@ func parseVersionTightly(s string, last bool) (v int, how fit) {
 		return 0, unfit
 	}
 	if v, how = parseVersion("v" + strings.TrimLeft(digits, "0")); how != unfit {
-		how = tightly
+		how = possibly
 	}
 	return v, how
 }
@@ -157,7 +157,7 @@ func (s segment) matchLiteral(part string, last bool) fit {
 	case want == "":
 		return unfit
 	case equalFoldASCII(part, want):
-		return loosely
+		return usually
 	case len(part) <= len(want) && isASCII(part) && isASCII(want):
 		return unfit // it is shorter than the literal, or another word of its length
 	}
@@ -169,7 +169,7 @@ func (s segment) matchLiteral(part string, last bool) fit {
 		part = part[:len(want)]
 	}
 	if equalFoldASCII(part, want) {
-		return tightly
+		return possibly
 	}
 	return unfit
 }

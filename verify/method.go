@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,34 +52,4 @@ func isTypo(a, b string) bool {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
-}
-
-// compileWho checks the settings of a route that say who may call it, and how.
-func (r *Route) compileWho() (faults []error) {
-	r.Methods = slices.Clone(r.Methods)
-	for i, name := range r.Methods {
-		method, err := parseMethod(name)
-		if err != nil {
-			faults = append(faults, err)
-		}
-		r.Methods[i] = method
-	}
-	if r.Public && len(r.Credentials) > 0 {
-		faults = append(faults, errors.New("public and credentials contradict each other"))
-	}
-	if len(r.Credentials) == 0 && !r.Public {
-		r.Credentials = []keyporter.CredentialKind{keyporter.CredentialUserToken, keyporter.CredentialAccessToken}
-	}
-	for _, k := range r.Credentials {
-		if !slices.Contains(allKinds, k) {
-			faults = append(faults, fmt.Errorf("%q isn't a kind of credential", k))
-		}
-	}
-	if r.Scope != "" && !r.accepts(keyporter.CredentialAccessToken) && !r.accepts(keyporter.CredentialAppToken) {
-		faults = append(faults, errors.New("a scope applies to access tokens, and this route accepts none"))
-	}
-	if !validScope(r.Scope) {
-		faults = append(faults, fmt.Errorf("scope %q is not one word", r.Scope))
-	}
-	return faults
 }

@@ -190,7 +190,7 @@ func (s segment) meets(t segment, tolerant bool) bool {
 	case t.kind == anything:
 		return !s.isSlash()
 	case t.kind == version:
-		_, how := parseVersionTightly(trim(s.literal), true)
+		_, how := parsePossibleVersion(trim(s.literal), true)
 		return how != unfit
 	case !tolerant:
 		return s.literal == t.literal

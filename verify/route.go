@@ -36,17 +36,17 @@ func (c *Checker) meant(req *Request) *Route {
 	if m.exact != nil {
 		return m.exact
 	}
-	return m.loose
+	return m.usual
 }
 
 // matched are the routes that a call fits, as far as they can decide about it.
 type matched struct {
-	// first is the first route that the call fits at all, loose the first one that it fits at least
-	// loosely, and exact the first one that it fits exactly. Each of them can be nil, and what comes
+	// first is the first route that the call fits at all, usual the first one that it fits at least
+	// usually, and exact the first one that it fits exactly. Each of them can be nil, and what comes
 	// after exact doesn't matter.
-	first, loose, exact *Route
+	first, usual, exact *Route
 
-	version int // according to exact, or to loose if that is nil
+	version int // according to exact, or to usual if that is nil
 }
 
 // match stops at the first exact fit, which nearly always is the first of all.
@@ -64,8 +64,8 @@ func (c *Checker) match(method, host, path string) (m matched) {
 			if m.first == nil {
 				m.first = r
 			}
-			if how >= loosely && m.loose == nil {
-				m.loose, m.version = r, v
+			if how >= usually && m.usual == nil {
+				m.usual, m.version = r, v
 			}
 			if how == exactly {
 				m.exact, m.version = r, v
@@ -81,7 +81,7 @@ func (c *Checker) match(method, host, path string) (m matched) {
 func (m *matched) decide(req *Request, path string) (*Route, int, keyporter.Reason) {
 	decides := m.exact
 	if decides == nil {
-		decides = m.loose
+		decides = m.usual
 	}
 	switch {
 	case decides == nil:
@@ -106,8 +106,8 @@ func (m *matched) others(req *Request, path string) []*Route {
 		}
 	}
 	add(m.first)
-	add(m.loose)
-	for _, r := range []*Route{m.first, m.loose, m.exact} {
+	add(m.usual)
+	for _, r := range []*Route{m.first, m.usual, m.exact} {
 		if r == nil {
 			continue
 		}
@@ -115,7 +115,7 @@ func (m *matched) others(req *Request, path string) []*Route {
 			if !rival.api.HasHost(req.Host) {
 				continue
 			}
-			if _, how := rival.match(req.Method, path); how == tightly || how == loosely {
+			if _, how := rival.match(req.Method, path); how == possibly || how == usually {
 				add(rival)
 			}
 		}

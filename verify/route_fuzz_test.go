@@ -39,9 +39,9 @@ func FuzzRoute(f *testing.F) {
 			r := &apis[0].Routes[i]
 			v, how := r.match("GET", path)
 			exact, w := expressionMatch(r, path, expressionOf(r.Path))
-			loose, lw := expressionMatch(r, path, looseExpressionOf(r.Path))
-			if (how == exactly) != exact || (how >= loosely) != loose || exact && v != w || loose && v != lw {
-				t.Errorf("%q and %s: %v, version %d; the expressions say %v, %d, and %v, %d", path, r.Path, how, v, exact, w, loose, lw)
+			usual, uw := expressionMatch(r, path, usualExpressionOf(r.Path))
+			if (how == exactly) != exact || (how >= usually) != usual || exact && v != w || usual && v != uw {
+				t.Errorf("%q and %s: %v, version %d; the expressions say %v, %d, and %v, %d", path, r.Path, how, v, exact, w, usual, uw)
 			}
 		}
 	})
@@ -59,8 +59,8 @@ func expressionMatch(r *Route, path, expression string) (bool, int) {
 // expressionOf returns a regular expression that matches what a pattern does.
 func expressionOf(pattern string) string { return `(?s)\A` + bareExpressionOf(pattern) + `\z` }
 
-// looseExpressionOf ignores letter case and a final slash.
-func looseExpressionOf(pattern string) string {
+// usualExpressionOf ignores letter case and a final slash.
+func usualExpressionOf(pattern string) string {
 	return `(?is)\A` + bareExpressionOf(strings.TrimSuffix(pattern, "/")) + `/?\z`
 }
 
@@ -110,7 +110,7 @@ func FuzzSpelling(f *testing.F) {
 		}
 		_, fits := g.match("GET", other)
 		earlier := m.exact != nil && m.exact.index < g.index && fits == exactly
-		for _, r := range []*Route{m.first, m.loose, m.exact} {
+		for _, r := range []*Route{m.first, m.usual, m.exact} {
 			earlier = earlier || r != nil && covers(unslashed(g.segments), unslashed(r.segments)) && !covers(unslashed(r.segments), unslashed(g.segments))
 		}
 		if !earlier {
