@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -17,7 +18,8 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 	own := func(h http.Handler) http.Handler { return withDeadline(pageTimeout, web.SecurityHeaders(h)) }
 	pages, health := own(pages), own(http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		call := foldSlashes(proxies.WithHost(r))
+		page := proxies.WithHost(r)
+		call := foldSlashes(page)
 		asks := s.gateway.Asks(r)
 		switch {
 		case asks && s.Checker.OwnsHost(call.Host) && s.gateway.IsQuestion(r):
@@ -31,17 +33,18 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 		case s.gateway.Claims(call):
 			s.gateway.ServeHTTP(w, call)
 		case r.URL.Path == "/healthz":
-			health.ServeHTTP(w, call)
+			health.ServeHTTP(w, page)
 		default:
-			pages.ServeHTTP(w, withPath(call, r.URL))
+			pages.ServeHTTP(w, page)
 		}
 	})
 }
 
 // foldSlashes returns a request without empty segments in its path. Calls are checked and passed on
-// that way, so that the API gets the path that was checked. An encoded slash isn't touched.
+// that way, so that the API gets the path that was checked. An encoded slash isn't touched, nor is anything else
+// of the address as it was sent.
 func foldSlashes(r *http.Request) *http.Request {
-	sent := r.URL.EscapedPath()
+	sent := web.SentPath(r)
 	folded := verify.FoldSlashes(sent)
 	if folded == sent {
 		return r
@@ -50,17 +53,9 @@ func foldSlashes(r *http.Request) *http.Request {
 	if err != nil {
 		return r
 	}
-	u := *r.URL
+	other, u := *r, *r.URL
 	u.Path, u.RawPath = path, folded
-	return withPath(r, &u)
-}
-
-// withPath returns the request with another URL.
-func withPath(r *http.Request, u *url.URL) *http.Request {
-	if r.URL == u {
-		return r
-	}
-	other := *r
-	other.URL = u
+	address, _, _ := strings.Cut(r.RequestURI, "?")
+	other.URL, other.RequestURI = &u, strings.TrimSuffix(address, sent)+folded+r.RequestURI[len(address):]
 	return &other
 }

@@ -72,6 +72,8 @@ func TestTheProxyFoldsEmptySegments(t *testing.T) {
 		body   string
 	}{
 		{"//Api//v5///open//x//?q=//a", 200, "API: /Api/v5/open/x/?q=//a for own.example"},
+		{"http://own.example//Api/v5//open/x?a=//b", 200, "API: /Api/v5/open/x?a=//b for own.example"},
+		{"http://own.example//healthz", 404, ""},
 		{"//Api/v5/open/a%20b", 200, "API: /Api/v5/open/a%20b for own.example"},
 		{"/Api/v5/open/a%28b//c(d)", 200, "API: /Api/v5/open/a%28b/c(d) for own.example"},
 		{"/Api//v5/secret", 401, ""},
