@@ -150,3 +150,24 @@ func TestTheDatabaseFileIsPrivate(t *testing.T) {
 		t.Errorf("the folder has the mode %v, %v", info.Mode(), err)
 	}
 }
+
+// TestAnHTTPSAddressInCapitalsIsHTTPS expects cookies to be Secure however the scheme is written.
+func TestAnHTTPSAddressInCapitalsIsHTTPS(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{"HTTPS://keys.example": "max-age=", "https://keys.example": "max-age=", "http://keys.example": ""} {
+		s, err := server.Start(t.Context(), server.Config{Listen: "127.0.0.1:0", Address: address, Database: filepath.Join(t.TempDir(), "keyporter.db")}, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Stop(t.Context()) })
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/sign-in", nil)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := res.Header.Get("Strict-Transport-Security"); (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: Strict-Transport-Security is %q", address, got)
+		}
+	}
+}

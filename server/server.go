@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -123,7 +124,11 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	if err != nil {
 		return err
 	}
-	proxies.HTTPS = strings.HasPrefix(cfg.Address, "https://")
+	address, err := url.Parse(cfg.Address)
+	if err != nil {
+		return err
+	}
+	proxies.HTTPS = address.Scheme == "https" // also of HTTPS://
 	sunset, err := cfg.sunset()
 	if err != nil {
 		return err
