@@ -106,13 +106,12 @@ func (s *scanner) write(p []byte) error {
 
 // plainText returns the number of bytes before the first that has a meaning in text.
 func plainText(p []byte) int {
-	n := len(p)
-	for _, c := range []byte("<&]") {
-		if i := bytes.IndexByte(p[:n], c); i >= 0 {
-			n = i
+	for i, c := range p {
+		if c == '<' || c == '&' || c == ']' {
+			return i
 		}
 	}
-	return n
+	return len(p)
 }
 
 // close ends the message. Its error says if the message is incomplete.
