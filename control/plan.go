@@ -52,14 +52,15 @@ func (h *holder) is(id keyporter.ID, roles []keyporter.ID) bool {
 	return slices.Equal(h.set.RoleIDs, roles)
 }
 
-// login returns the login name of the user, or of the first of them.
+// login returns the login name of the user, or of the first of them. If users aren't found by their
+// roles, see store.Tx.RoleSets, it doesn't matter who it is.
 func (h *holder) login(ctx context.Context, q reader, organization keyporter.ID) (string, error) {
 	if h.set == nil {
 		return h.Login, nil
 	}
 	users, err := q.UsersOf(ctx, store.UserList{OrganizationID: organization, RoleSets: []store.RoleSet{*h.set}, Limit: 1})
 	if err != nil || len(users) == 0 {
-		return "", err
+		return "a user", err
 	}
 	return users[0].Login, nil
 }

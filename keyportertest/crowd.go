@@ -14,6 +14,21 @@ import (
 // minutes.
 func Crowd(t testing.TB, url string, organization, role keyporter.ID, n int) {
 	t.Helper()
+	const crowd = `FROM users WHERE login_key LIKE 'user%@crowd.example'`
+	Exec(t, url,
+		fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1000000 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO users (id, organization_id, login, login_key, password_hash, operator, active, created_at, role_ids)
+			SELECT 'u' || CAST(i AS TEXT), '%s', 'user' || CAST(i AS TEXT) || '@crowd.example', 'user' || CAST(i AS TEXT) || '@crowd.example', '', FALSE, TRUE, 1,
+				CASE WHEN i %% 10 = 0 THEN '%s' ELSE '%s api_user' END
+			FROM n`, 1000000+n-1, organization, role, role),
+		fmt.Sprintf(`INSERT INTO user_roles (user_id, role_id) SELECT id, '%s' `, role)+crowd,
+		`INSERT INTO user_roles (user_id, role_id) SELECT id, 'api_user' `+crowd+` AND role_ids LIKE '%api_user'`,
+		`ANALYZE`)
+}
+
+// Exec runs statements on the database at url, as another program would.
+func Exec(t testing.TB, url string, queries ...string) {
+	t.Helper()
 	driver := "sqlite"
 	if store.IsPostgres(url) {
 		driver = "pgx"
@@ -23,17 +38,7 @@ func Crowd(t testing.TB, url string, organization, role keyporter.ID, n int) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	const crowd = `FROM users WHERE login_key LIKE 'user%@crowd.example'`
-	for _, query := range []string{
-		fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1000000 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-			INSERT INTO users (id, organization_id, login, login_key, password_hash, operator, active, created_at, role_ids)
-			SELECT 'u' || CAST(i AS TEXT), '%s', 'user' || CAST(i AS TEXT) || '@crowd.example', 'user' || CAST(i AS TEXT) || '@crowd.example', '', FALSE, TRUE, 1,
-				CASE WHEN i %% 10 = 0 THEN '%s' ELSE '%s api_user' END
-			FROM n`, 1000000+n-1, organization, role, role),
-		fmt.Sprintf(`INSERT INTO user_roles (user_id, role_id) SELECT id, '%s' `, role) + crowd,
-		`INSERT INTO user_roles (user_id, role_id) SELECT id, 'api_user' ` + crowd + ` AND role_ids LIKE '%api_user'`,
-		`ANALYZE`,
-	} {
+	for _, query := range queries {
 		if _, err := db.ExecContext(t.Context(), query); err != nil {
 			t.Fatal(err)
 		}

@@ -96,6 +96,8 @@ func parameters(text string) (n int) {
 // small reports whether a statement may scan a table.
 func small(text, table string) bool {
 	if slices.Contains([]string{
+		"schema_range",       // one row
+		"goose_db_version",   // one for a migration
 		"setup_links",        // the first operator's
 		"signing_keys",       // two at a time
 		"identity_providers", // one for an organization; counted at the start
@@ -105,7 +107,7 @@ func small(text, table string) bool {
 	for _, whole := range []string{
 		"SELECT hash FROM token_secrets UNION ALL SELECT hash FROM access_tokens", // at the start: see verify.known
 		// An operator's lists, in the order of an index until the page is full.
-		"FROM organizations WHERE name_key LIKE", "FROM apps a WHERE ($1 OR",
+		"FROM organizations WHERE name_key LIKE", "(SELECT 1 FROM organizations LIMIT $1)", "FROM apps a WHERE ($1 OR",
 	} {
 		if strings.Contains(strings.Join(strings.Fields(text), " "), whole) {
 			return true

@@ -52,7 +52,7 @@ func (tx *Tx) DeleteRole(ctx context.Context, r keyporter.Role, version int) err
 	if err := tx.execOrNotFound(ctx, `DELETE FROM roles WHERE id = $1 AND version = $2`, r.ID, version); err != nil {
 		return fmt.Errorf("delete role: %w", err)
 	}
-	sets, err := tx.RoleSets(ctx, r.OrganizationID)
+	sets, err := tx.queries.RoleSets(ctx, r.OrganizationID) // as they are stored, because that is what changes here
 	if err != nil {
 		return err
 	}

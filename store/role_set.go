@@ -20,16 +20,33 @@ type RoleSet struct {
 // Has reports whether the role is in the set.
 func (s RoleSet) Has(role keyporter.ID) bool { return slices.Contains(s.RoleIDs, role) }
 
-// RoleSets returns the sets of roles that the users of an organization hold.
+// heldRoles is what users.role_ids should be. The release before, which may be running or have run on
+// this database, writes only user_roles.
+const heldRoles = `coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '')`
+
+// RoleSets returns the sets of roles that the users of an organization hold. It takes the same time however
+// many users there are, and may be an hour behind the release before: see Tx.RoleSets.
 func (q queries) RoleSets(ctx context.Context, organization keyporter.ID) ([]RoleSet, error) {
+	return q.roleSets(ctx, `
+		SELECT role_ids, active, count(*) FROM users WHERE organization_id = $1 GROUP BY role_ids, active ORDER BY role_ids, active`, organization)
+}
+
+// RoleSets returns the sets of roles that the users of an organization hold, by the roles themselves:
+// whether a change is allowed may depend on it.
+func (tx *Tx) RoleSets(ctx context.Context, organization keyporter.ID) ([]RoleSet, error) {
+	return tx.roleSets(ctx, `
+		SELECT held, active, count(*) FROM (SELECT `+heldRoles+` AS held, active FROM users WHERE organization_id = $1) AS u
+		GROUP BY held, active ORDER BY held, active`, organization)
+}
+
+func (q queries) roleSets(ctx context.Context, query string, organization keyporter.ID) ([]RoleSet, error) {
 	type row struct {
 		ids    string
 		active bool
 		n      int
 	}
 	scan := func(s scanner) (r row, err error) { return r, s.Scan(&r.ids, &r.active, &r.n) }
-	rows, err := list(ctx, q.q, scan, `
-		SELECT role_ids, active, count(*) FROM users WHERE organization_id = $1 GROUP BY role_ids, active ORDER BY role_ids, active`, organization)
+	rows, err := list(ctx, q.q, scan, query, organization)
 	if err != nil {
 		return nil, fmt.Errorf("count users by their roles: %w", err)
 	}
@@ -56,16 +73,20 @@ func joinIDs(ids []keyporter.ID) string {
 	return strings.Join(texts, " ")
 }
 
-// renewRoleSets stores the roles of users whom an earlier release has given others since the column
-// exists.
+// renewRoleSets stores the roles of users whom the release before has given others.
 func (db *DB) renewRoleSets(ctx context.Context) error {
-	const roles = `coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '')`
-	stale, err := one(ctx, db.q, scanInt, `SELECT count(*) FROM users WHERE role_ids <> `+roles)
-	if err != nil || stale == 0 {
-		return explain(err)
+	stale, err := list(ctx, db.q, scanString[keyporter.ID], `SELECT id FROM users WHERE role_ids <> `+heldRoles)
+	for some := range slices.Chunk(stale, pruneRows) {
+		if err == nil {
+			marks, args := placeholders(some)
+			err = db.Do(ctx, func(tx *Tx) error {
+				_, err := tx.exec(ctx, `UPDATE users SET role_ids = `+heldRoles+` WHERE id IN `+marks, args...)
+				return err
+			})
+		}
 	}
-	return db.Do(ctx, func(tx *Tx) error {
-		_, err := tx.exec(ctx, `UPDATE users SET role_ids = `+roles+` WHERE role_ids <> `+roles)
-		return err
-	})
+	if err != nil {
+		return fmt.Errorf("renew the roles that users are found by: %w", explain(err))
+	}
+	return nil
 }
