@@ -127,8 +127,18 @@ func (r *Route) accepts(kind keyporter.CredentialKind) bool {
 
 // segment is one part of a pattern: a literal, or one of the placeholders.
 type segment struct {
-	literal string
-	kind    segmentKind
+	kind        segmentKind
+	literal     string
+	bare        string // the literal without what some servers ignore
+	clarity     fit    // of a literal that is a version: how well it fits {version}
+	first, last int    // versions, if it is {version} or such a literal; last 0 is no end
+}
+
+func newLiteral(text string) segment {
+	s := segment{literal: text, bare: bare(text)}
+	s.first, s.clarity = readVersion(text, false)
+	s.last = s.first
+	return s
 }
 
 type segmentKind uint8
@@ -219,6 +229,11 @@ func (r *Route) compile() (faults []error) {
 	if r.first, r.last, err = parseVersions(r.Versions); err != nil {
 		faults = append(faults, err)
 	}
+	for i := range r.segments {
+		if s := &r.segments[i]; s.kind == version {
+			s.first, s.last = r.first, r.last
+		}
+	}
 	if r.Versions != "" && !slices.ContainsFunc(r.segments, func(s segment) bool { return s.kind == version }) {
 		faults = append(faults, errors.New("versions need a {version} in the path"))
 	}
@@ -297,7 +312,7 @@ func parsePattern(pattern string) ([]segment, error) {
 		name, closed := strings.CutSuffix(name, "}")
 		switch {
 		case !isVar && !strings.ContainsAny(p, "{}"):
-			segments = append(segments, segment{literal: p})
+			segments = append(segments, newLiteral(p))
 		case !isVar || !closed || strings.ContainsAny(name, "{}"):
 			return nil, fmt.Errorf("path %q: a placeholder must be a whole segment", pattern)
 		case name == "version":

@@ -15,8 +15,8 @@ type fit uint8
 const (
 	unfit fit = iota
 	// possibly means that only some servers take the path for one of this route: those that
-	// ignore a segment's extension, its final dots and blanks, or how its letters are encoded. Such a
-	// fit doesn't make a call one of this route. It only adds what the route asks.
+	// ignore a segment's extension, final dots, blanks around it, the stream of a file, or how its
+	// characters are encoded. Such a fit doesn't make a call one of this route. It only adds what the route asks.
 	possibly
 	// usually means that most servers do: letter case or a final slash is different.
 	usually
@@ -57,7 +57,8 @@ func (r *Route) matchMethod(method string) (how fit) {
 func (r *Route) matchPath(path string) (v int, how fit) {
 	left, more := path[1:], true
 	how = exactly
-	for i, s := range r.segments {
+	for i := range r.segments {
+		s := &r.segments[i]
 		switch {
 		case s.kind == rest:
 			return v, how
@@ -69,18 +70,9 @@ func (r *Route) matchPath(path string) (v int, how fit) {
 		}
 		var part string
 		part, left, more = cutSegment(left)
-		f := exactly
-		switch last := left == ""; s.kind {
-		case version:
-			v, f = r.matchVersion(part, last)
-		case anything:
-			if part == "" {
-				f = unfit
-			}
-		default:
-			if part != s.literal {
-				f = s.matchLiteral(part, last)
-			}
+		n, f := s.match(part, left == "")
+		if s.kind == version {
+			v = n
 		}
 		if how = min(how, f); how == unfit {
 			return 0, unfit
@@ -98,21 +90,38 @@ func (r *Route) matchPath(path string) (v int, how fit) {
 }
 
 // isSlash reports whether the segment is nothing but the slash before it.
-func (s segment) isSlash() bool { return s.kind == literal && s.literal == "" }
+func (s *segment) isSlash() bool { return s.kind == literal && s.literal == "" }
 
 // isFile reports whether the pattern ends with the name of a file.
 func (r *Route) isFile() bool {
-	s := r.segments[len(r.segments)-1]
+	s := &r.segments[len(r.segments)-1]
 	return s.kind == literal && strings.Contains(s.literal, ".")
 }
 
-func (r *Route) matchVersion(part string, last bool) (v int, how fit) {
-	v, how = parseVersion(part)
-	if how == unfit {
-		v, how = parsePossibleVersion(trim(part), last)
+// match returns how well a segment of a path fits, and the version that it is, if that matters. last is
+// whether no other segment follows.
+func (s *segment) match(part string, last bool) (v int, how fit) {
+	switch {
+	case s.kind == anything && part != "", s.kind == literal && part == s.literal:
+		return 0, exactly
+	case s.kind == version || s.kind == literal && s.first != 0:
+		if v, how = readVersion(part, last); v < s.first || s.last != 0 && v > s.last {
+			return 0, unfit
+		}
+		if s.kind == literal { // v4.0 for v4
+			how = min(how, usually, s.clarity)
+		}
+		return v, how
+	case s.kind == literal:
+		return 0, s.matchLiteral(part, last)
 	}
-	if v < r.first || r.last != 0 && v > r.last {
-		return 0, unfit
+	return 0, unfit
+}
+
+// readVersion reads whatever some servers take for a version, and says how many do.
+func readVersion(part string, last bool) (v int, how fit) {
+	if v, how = parseVersion(part); how == unfit {
+		v, how = parsePossibleVersion(bare(part), last)
 	}
 	return v, how
 }
@@ -144,40 +153,57 @@ func parsePossibleVersion(s string, last bool) (v int, how fit) {
 	if !last && strings.Trim(extension, "0.") != "" {
 		return 0, unfit
 	}
-	if v, how = parseVersion("v" + strings.TrimLeft(digits, "0")); how != unfit {
+	if v, how = parseVersion("v" + strings.TrimLeft(strings.TrimRight(digits, " "), "0")); how != unfit {
 		how = possibly
 	}
 	return v, how
 }
 
-// matchLiteral is for a segment that isn't the literal itself. last is whether no other follows.
-func (s segment) matchLiteral(part string, last bool) fit {
-	want := s.literal
+// matchLiteral is for a segment that isn't the literal itself.
+func (s *segment) matchLiteral(part string, last bool) fit {
 	switch {
-	case want == "":
+	case s.literal == "":
 		return unfit
-	case equalFoldASCII(part, want):
+	case equalFoldASCII(part, s.literal):
 		return usually
-	case len(part) <= len(want) && isASCII(part) && isASCII(want):
-		return unfit // it is shorter than the literal, or another word of its length
 	}
-	part = trim(part)
-	if !isASCII(part) || !isASCII(want) {
-		part, want = names.Key(part), names.Key(want)
-	}
-	if last && len(part) > len(want) && part[len(want)] == '.' {
-		part = part[:len(want)]
-	}
-	if equalFoldASCII(part, want) {
-		return possibly
+	part = bare(part)
+	if n := len(s.bare); n > 0 && len(part) >= n && equalFoldASCII(part[:n], s.bare) {
+		more := strings.TrimLeft(part[n:], " ")
+		if more == "" || last && more[0] == '.' {
+			return possibly
+		}
 	}
 	return unfit
 }
 
-// trim removes what some servers remove from a segment: blanks around it, and final dots.
-func trim(part string) string {
-	part = strings.TrimLeftFunc(part, unicode.IsSpace)
-	return strings.TrimRightFunc(part, func(c rune) bool { return c == '.' || unicode.IsSpace(c) })
+// bare returns a segment without what some servers ignore: how its characters are encoded, blanks around
+// it, final dots, and what names a stream of a file on Windows.
+func bare(part string) string {
+	if !isASCII(part) {
+		part = strings.Map(digit, names.Key(part))
+	}
+	for i := range len(part) {
+		// x:, x::$DATA, and x:$I30:$INDEX_ALLOCATION are x, but x:y is something else.
+		if part[i] == ':' && (i+1 == len(part) || part[i+1] == ':' || part[i+1] == '$') {
+			part = part[:i]
+			break
+		}
+	}
+	return strings.TrimRight(strings.TrimLeft(part, " "), ". ")
+}
+
+// digit returns a decimal digit of any script as one of ASCII, as parsers of numbers read it. Unicode has
+// the ten of each script in a row.
+func digit(r rune) rune {
+	if !unicode.IsDigit(r) {
+		return r
+	}
+	n := rune(0)
+	for unicode.IsDigit(r - n - 1) {
+		n++
+	}
+	return '0' + n%10
 }
 
 func isASCII(s string) bool {

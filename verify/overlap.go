@@ -108,14 +108,14 @@ func (r *Route) where(of *API) string {
 // are also paths of s, r is an exception that somebody wanted. With the same pattern, such as for other
 // methods, no spelling fits one better than the other.
 func (r *Route) isRival(s *Route) bool {
-	return !r.asksAsMuchAs(s) && r.meets(s, true) && !slices.Equal(r.segments, s.segments) &&
-		(!covers(unslashed(s.segments), unslashed(r.segments)) || covers(unslashed(r.segments), unslashed(s.segments)))
+	return !r.asksAsMuchAs(s) && r.meets(s, true) && !r.samePattern(s) &&
+		(!s.covers(r) || r.covers(s))
 }
 
 // note says what isn't obvious about r and its rival s.
 func (r *Route) note(s *Route) []string {
 	switch {
-	case covers(unslashed(r.segments), unslashed(s.segments)) && covers(unslashed(s.segments), unslashed(r.segments)):
+	case r.covers(s) && s.covers(r):
 		return []string{fmt.Sprintf("%s (%s) and %s (%s) are the same to many servers, so their calls need what both ask", s.where(nil), s.Path, r.where(s.api), r.Path)}
 	case !r.meets(s, false):
 		return nil
@@ -127,24 +127,51 @@ func (r *Route) note(s *Route) []string {
 // says, such as that its path is public, would silently have no effect.
 func (r *Route) hides(s *Route) bool {
 	other := func(m string) bool { return r.matchMethod(m) != exactly }
-	return covers(r.segments, s.segments) && r.first <= s.first && (r.last == 0 || s.last != 0 && s.last <= r.last) &&
-		(len(r.Methods) == 0 || len(s.Methods) > 0 && !slices.ContainsFunc(s.Methods, other))
+	least := usually
+	if r.Public {
+		least = exactly
+	}
+	return covers(r.segments, s.segments, least) && (len(r.Methods) == 0 || len(s.Methods) > 0 && !slices.ContainsFunc(s.Methods, other))
 }
 
-// covers reports whether the pattern a matches every path that b matches, if letter case is ignored.
-func covers(a, b []segment) bool {
-	for i, s := range a {
-		switch {
+// covers reports whether every path that b matches fits a, at least as well as least says.
+func covers(a, b []segment, least fit) bool {
+	for i := range a {
+		switch s := &a[i]; {
 		case s.kind == rest:
 			return true
-		case i >= len(b) || b[i].kind == rest:
-			return false
-		case s.kind == anything && !b[i].isSlash():
-		case s.kind != b[i].kind || !equalFoldASCII(s.literal, b[i].literal):
+		case i >= len(b) || b[i].kind == rest || !s.covers(&b[i], least):
 			return false
 		}
 	}
 	return len(a) > 0 && len(a) == len(b)
+}
+
+func (s *segment) covers(t *segment, least fit) bool {
+	switch {
+	case t.kind == literal:
+		_, how := s.match(t.literal, false)
+		return how >= least || s.isSlash() && t.isSlash()
+	case t.kind == version && s.kind == version:
+		return s.first <= t.first && (s.last == 0 || t.last != 0 && t.last <= s.last)
+	}
+	return s.kind == anything
+}
+
+// covers reports whether all paths of s are usually taken for some of r, whatever the versions are.
+func (r *Route) covers(s *Route) bool {
+	a, b := slices.Clone(unslashed(r.segments)), unslashed(s.segments)
+	for i := range a {
+		if a[i].kind == version {
+			a[i].first, a[i].last = 0, 0
+		}
+	}
+	return covers(a, b, usually)
+}
+
+// samePattern reports whether r and s differ at most in the names of their placeholders and in their versions.
+func (r *Route) samePattern(s *Route) bool {
+	return slices.EqualFunc(r.segments, s.segments, func(a, b segment) bool { return a.kind == b.kind && a.literal == b.literal })
 }
 
 // unslashed returns a pattern without its final slash.
@@ -160,7 +187,7 @@ func (r *Route) meets(s *Route, tolerant bool) bool {
 	methods := len(r.Methods) == 0 || len(s.Methods) == 0 ||
 		slices.ContainsFunc(r.Methods, func(m string) bool { return s.matchMethod(m) != unfit }) ||
 		slices.ContainsFunc(s.Methods, func(m string) bool { return r.matchMethod(m) != unfit })
-	if !methods || s.last != 0 && r.first > s.last || r.last != 0 && s.first > r.last {
+	if !methods {
 		return false
 	}
 	a, b := r.segments, s.segments
@@ -168,7 +195,7 @@ func (r *Route) meets(s *Route, tolerant bool) bool {
 		if a[i].kind == rest || b[i].kind == rest {
 			return true
 		}
-		if !a[i].meets(b[i], tolerant) {
+		if !a[i].meets(&b[i], tolerant) {
 			return false
 		}
 	}
@@ -180,22 +207,27 @@ func (r *Route) meets(s *Route, tolerant bool) bool {
 }
 
 // meets reports whether a segment of a path can match both.
-func (s segment) meets(t segment, tolerant bool) bool {
+func (s *segment) meets(t *segment, tolerant bool) bool {
 	if s.kind != literal {
 		s, t = t, s
 	}
+	least := exactly
+	if tolerant {
+		least = possibly
+	}
+	fits := func(s, t *segment) bool {
+		_, how := s.match(t.literal, true)
+		return how >= least
+	}
 	switch {
+	case s.kind == version && t.kind == version:
+		return (s.last == 0 || t.first <= s.last) && (t.last == 0 || s.first <= t.last)
 	case s.kind != literal:
 		return true
-	case t.kind == anything:
-		return !s.isSlash()
-	case t.kind == version:
-		_, how := parsePossibleVersion(trim(s.literal), true)
-		return how != unfit
-	case !tolerant:
-		return s.literal == t.literal
+	case t.kind != literal:
+		return fits(t, s)
 	}
-	return equalFoldASCII(s.literal, t.literal) || s.matchLiteral(t.literal, true) != unfit || t.matchLiteral(s.literal, true) != unfit
+	return s.literal == t.literal || fits(s, t) || fits(t, s)
 }
 
 // sharesHosts reports whether a call can be for both APIs.

@@ -5,12 +5,14 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/keyporter/keyporter/names"
 )
 
 // readPath returns the path that routes are matched against: decoded, with letter case
 // as sent. It refuses any path that some server on the way could read differently:
-// encoded or doubled separators, dot segments, path parameters, escapes within escapes,
-// control characters, and non-ASCII letters that fold into ASCII. Every server reads the
+// encoded or doubled separators, segments of dots and blanks, path parameters, escapes within
+// escapes, control characters, and other characters that become one of these or an ASCII letter. Every server reads the
 // rest the same way, so the route that Keyporter checks is the route the API serves.
 func readPath(raw string) (path string, ok bool) {
 	if raw == "" || raw[0] != '/' {
@@ -30,17 +32,36 @@ func readPath(raw string) (path string, ok bool) {
 	if !utf8.ValidString(path) { // some servers read an overlong dot as a dot
 		return "", false
 	}
+	ascii := true
 	for i := 0; i < len(path); i++ {
 		switch c := path[i]; {
 		case c < ' ' || c == 0x7f || c == '\\' || c == ';' || c == '#' || c == '?':
 			return "", false
 		case c == '/' && !segmentOK(path[i+1:]):
 			return "", false
-		case c >= utf8.RuneSelf && foldsIntoASCII(path[i:]):
-			return "", false
+		case c >= utf8.RuneSelf:
+			if ascii = false; foldsIntoASCII(path[i:]) {
+				return "", false
+			}
 		}
 	}
-	return path, true
+	return path, ascii || compatible(path)
+}
+
+// compatible reports whether a path has the same segments to a server that reads all characters in their
+// compatibility form (NFKC): a full-width slash becomes a slash, and two full-width dots a dot segment.
+func compatible(path string) bool {
+	key := strings.ReplaceAll(names.Key(path), "\u2800", "") // an empty Braille cell shows nothing, either
+	if strings.Count(key, "/") != strings.Count(path, "/") || strings.ContainsAny(key, "\\;%?#") {
+		return false
+	}
+	for i := range len(key) {
+		if key[i] == '/' && !segmentOK(key[i+1:]) {
+			return false
+		}
+	}
+	// An invisible last segment isn't there in the key, and a final slash is fine.
+	return !strings.HasSuffix(key, "/") || strings.HasSuffix(path, "/")
 }
 
 // FoldSlashes returns a percent-encoded path without empty segments, as if each run of slashes was
@@ -86,7 +107,7 @@ func foldsIntoASCII(text string) bool {
 	return r >= utf8.RuneSelf && (unicode.ToLower(r) < utf8.RuneSelf || unicode.ToUpper(r) < utf8.RuneSelf)
 }
 
-// segmentOK reports whether rest begins with a segment that isn't made of dots, and isn't
+// segmentOK reports whether rest begins with a segment that isn't made of dots and blanks, and isn't
 // empty unless it ends the path.
 func segmentOK(rest string) bool {
 	end := strings.IndexByte(rest, '/')
@@ -97,5 +118,5 @@ func segmentOK(rest string) bool {
 		end = len(rest)
 	}
 	segment := rest[:end]
-	return segment == "" || strings.Trim(segment, ".") != ""
+	return segment == "" || strings.Trim(segment, ". ") != ""
 }

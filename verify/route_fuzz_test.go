@@ -89,6 +89,11 @@ func FuzzSpelling(f *testing.F) {
 	f.Add([]byte("\x10\x00\x01\xff\x01\x00\x05\xff"), "/a/b", uint64(4))           // public, and letter case
 	f.Add([]byte("\x08\x05\x07\xff\x01\x00\xff"), "/a", uint64(1))                 // an earlier {x}/
 	f.Add([]byte("\x10\x00\x05\x01\xff\x01\x00\x01\x06\xff"), "/a/b/b", uint64(8)) // routes that overlap
+	for i := range respellings() {
+		f.Add([]byte("\x08\x00\x01\xff\x01\x00\x06\xff"), "/a/b", uint64(i+len(respellings()))<<56)        // /a/b, then /a/{rest...}
+		f.Add([]byte("\x08\x00\x08\x01\xff\x01\x00\x06\xff"), "/a/v4/b", uint64(i+len(respellings()))<<56) // a literal that is a version
+		f.Add([]byte("\x08\x00\x04\x03\xff\x01\x00\x06\xff"), "/a/v4/a.b", uint64(i+len(respellings()))<<56+1)
+	}
 	f.Fuzz(func(t *testing.T, config []byte, raw string, how uint64) {
 		path, ok := readPath(raw)
 		if !ok {
@@ -111,7 +116,7 @@ func FuzzSpelling(f *testing.F) {
 		_, fits := g.match("GET", other)
 		earlier := m.exact != nil && m.exact.index < g.index && fits == exactly
 		for _, r := range []*Route{m.first, m.usual, m.exact} {
-			earlier = earlier || r != nil && covers(unslashed(g.segments), unslashed(r.segments)) && !covers(unslashed(r.segments), unslashed(g.segments))
+			earlier = earlier || r != nil && g.covers(r) && !r.covers(g)
 		}
 		if !earlier {
 			t.Errorf("%q is decided by %q (scope %q), and %q by %q (scope %q)", path, g.Path, g.Scope, other, got.Path, got.Scope)
@@ -144,19 +149,51 @@ func checkerOf(t *testing.T, config []byte) *Checker {
 	return checker(t, API{Name: "a", Routes: routes})
 }
 
-// respell changes letter case where how has a bit, and the final slash by its first bit.
+// respell changes letter case where how has a bit, the final slash by its first bit, and what one of
+// respellings says by its last byte.
 func respell(path string, how uint64) string {
 	b := []byte(path)
 	for i, c := range b {
-		if how>>(1+i%63)&1 != 0 && (c|0x20 >= 'a' && c|0x20 <= 'z') {
+		if how>>(1+i%55)&1 != 0 && (c|0x20 >= 'a' && c|0x20 <= 'z') {
 			b[i] ^= 0x20
 		}
 	}
-	if how&1 == 0 || len(b) == 1 {
-		return string(b)
+	path = string(b)
+	if all := respellings(); how>>56 != 0 {
+		path = "/" + strings.NewReplacer(all[how>>56%uint64(len(all))]...).Replace(strings.TrimSuffix(path[1:], "/")+"/")
 	}
-	if b[len(b)-1] == '/' {
-		return string(b[:len(b)-1])
+	if how&1 == 0 || len(path) == 1 {
+		return path
 	}
-	return string(b) + "/"
+	if without, ok := strings.CutSuffix(path, "/"); ok {
+		return without
+	}
+	return path + "/"
+}
+
+// respellings are other ways to write paths of the words that checkerOf uses: what to replace by what.
+func respellings() [][]string {
+	return [][]string{
+		{"v4", "v4.0"},
+		{"v4.0", "v4"},
+		{"v4", "v04"},
+		{"4", "\uff14"},
+		{"4", "\u0664"},
+		{"v", "\uff56"},
+		{"a", "\uff41"},
+		{".", "\uff0e"},
+		{"/", " /"},
+		{"/", "./"},
+		{"/", " . /"},
+		{"/", "\u00a0/"},
+		{"/", "\u200b/"},
+		{"/", ":/"},
+		{"/", "::$DATA/"},
+		{"/", "\uff0e/"},
+		{"/", "/ /"},
+		{"/", "/.. /"},
+		{"/", "/\u2025/"},
+		{"/", "\uff0f"},
+		{"/", "/\u200b/"},
+	}
 }

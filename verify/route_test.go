@@ -29,6 +29,38 @@ func TestNoSpellingOfAPathNeedsLess(t *testing.T) {
 			/shop/admin%C2%A0 read admin
 			/shop/%EF%BD%81dmin read admin
 			/shop/ad%E2%80%8Bmin read admin
+			/shop/admin%20.json read admin
+			/shop/admin%20.%20. read admin
+			/shop/admin: read admin
+			/shop/admin::$DATA read admin
+			/shop/admin.json::$DATA read admin
+			/shop/ADMIN:$I30:$INDEX_ALLOCATION/ read admin
+			/shop/admin%E2%80%8B%EF%BC%8Ejson read admin
+			/shop/%C2%A0admin%EF%BC%8E read admin
+			/shop/admin%20 read admin
+			/shop/%EF%BD%81dmin%EF%BC%9A:$DATA read admin
+			/shop/admin:x read
+			/shop/admin/%20 400
+			/shop/%20/admin 400
+			/shop/admin/%C2%A0 400
+			/shop/admin/%E2%80%8B 400
+			/shop/admin/%E2%80%8B/ 400
+			/shop/%E2%A0%80/admin 400
+			/shop/x/..%20/admin 400
+			/shop/x/%20../admin 400
+			/shop/.%20/admin 400
+			/shop/.%E2%80%8B/admin 400
+			/shop/x/%EF%BC%8E%EF%BC%8E/admin 400
+			/shop/x/%E2%80%A5/admin 400
+			/shop/x%EF%BC%8Fadmin 400
+			/shop/admin%EF%BC%8F 400
+			/shop/x%EF%BC%BCadmin 400
+			/shop/admin%CD%BEx 400
+			/shop/admin%EF%BC%9Bx 400
+			/shop/admin%EF%BC%9Fx 400
+			/shop/admin%EF%BC%83x 400
+			/shop/%EF%BC%8561dmin 400
+			/shop/%E2%84%80 400
 			/shop/administrator read
 			/shop/admin-x read
 			/shop/admin/x read
@@ -80,8 +112,27 @@ func TestNoSpellingOfAPathNeedsLess(t *testing.T) {
 			/Api/v04/x new old
 			/Api/v4.00/x new old
 			/Api/v4./x new old
+			/Api/v%EF%BC%94/x new old
+			/Api/v%D9%A4/x new old
+			/Api/%EF%BD%964/x new old
+			/Api/v4::$DATA/x new old
+			/Api/v%D9%A5/x new
 			/Api/v4.1/x new
 			/Api/v5/x new`},
+		{[]Route{{Path: "/Api/v4/admin", Scope: "admin"}, {Path: "/Api/{version}/{rest...}", Scope: "read"}, {Path: "/{rest...}", Scope: "any"}}, `
+			/Api/v4/admin admin
+			/Api/v4.0/admin read admin
+			/Api/V4/admin any admin
+			/Api/v04/admin any admin
+			/Api/v%EF%BC%94/admin any admin
+			/Api/v5/admin read
+			/Api/v4.1/admin any
+			/Api/v44/admin read`},
+		{[]Route{{Path: "/Api/{version}/{rest...}", Scope: "read"}, {Path: "/v4.0", Public: true}, {Path: "/v4", Public: true}, {Path: "/{version}"}}, `
+			/v4 public
+			/v4.0 public
+			/V4 -
+			/v5 -`},
 	} {
 		c := checker(t, API{Name: "a", Routes: tt.routes})
 		for line := range strings.SplitSeq(strings.TrimSpace(tt.calls), "\n") {
