@@ -145,6 +145,8 @@ type story struct {
 // cause says why a rule refused.
 func (s *story) cause(r keyporter.Rule, reason keyporter.Reason) (string, []keyporter.Ref) {
 	switch reason {
+	case keyporter.ReasonMethod:
+		return "No API can be called with this method: CONNECT would open a tunnel, and TRACE and TRACK would show headers that Keyporter adds.", nil
 	case keyporter.ReasonNoRoute:
 		return "No API here has this path with this method and version.", nil
 	case keyporter.ReasonUnavailable:

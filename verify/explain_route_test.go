@@ -14,6 +14,8 @@ func TestExplainingARoute(t *testing.T) {
 		{"GET", "/shop/admin/", "usually routes[0] true, exactly routes[2] true", "with access tokens, the scope read and admin."},
 		{"HEAD", "/shop/health", "exactly routes[1] true, exactly routes[2] false", "The call needs no credential."},
 		{"HEAD", "/shop/Health", "exactly routes[2] true", "user token, access token; with access tokens, the scope read."},
+		{"TRACE", "/shop/x", "exactly routes[2] true", "No API can be called with this method"},
+		{"connect", "/other", "", "No API can be called with this method"},
 		{"GET", "/shop//x", "", "The path is ambiguous."},
 		{"GET", "/other", "", "No API here has this path"},
 	} {

@@ -11,20 +11,22 @@ import (
 func (c *Checker) place(k *call, d *Decision) {
 	d.Route, d.Version, k.match = c.route(&k.req)
 	k.route, k.version = d.Route, d.Version
-	if keyporter.IsRefusedMethod(k.req.Method) {
-		k.match = keyporter.ReasonMethod
-	}
 }
 
-// route returns the route of a call and the version in its path, or why there is none. With
-// ReasonBadPath, the route is the one that the call seems to be meant for.
-func (c *Checker) route(req *Request) (*Route, int, keyporter.Reason) {
-	path, ok := readPath(req.Path)
-	if !ok {
-		return c.meant(req), 0, keyporter.ReasonBadPath
+// route returns the route of a call and the version in its path, or why the call can't be made. With
+// ReasonBadPath, the route is the one that the call seems to be meant for, and with ReasonMethod, the one
+// that has the path, if any.
+func (c *Checker) route(req *Request) (r *Route, v int, reason keyporter.Reason) {
+	if path, ok := readPath(req.Path); ok {
+		m := c.match(req.Method, req.Host, path)
+		r, v, reason = m.decide(req, path)
+	} else {
+		r, reason = c.meant(req), keyporter.ReasonBadPath
 	}
-	m := c.match(req.Method, req.Host, path)
-	return m.decide(req, path)
+	if keyporter.IsRefusedMethod(req.Method) {
+		reason = keyporter.ReasonMethod
+	}
+	return r, v, reason
 }
 
 func (c *Checker) meant(req *Request) *Route {
@@ -126,8 +128,8 @@ func (m *matched) others(req *Request, path string) []*Route {
 // OnRoute reports whether Keyporter decides about a call to this path. If it doesn't, the API
 // decides itself, by introspection.
 func (c *Checker) OnRoute(method, host, path string) bool {
-	_, _, reason := c.route(&Request{Method: method, Host: host, Path: path})
-	return reason == keyporter.Allowed
+	r, _, reason := c.route(&Request{Method: method, Host: host, Path: path})
+	return reason == keyporter.Allowed || reason == keyporter.ReasonMethod && r != nil
 }
 
 // SOAPRoute returns the route of a call if it is a route of a SOAP API, and nil otherwise. A

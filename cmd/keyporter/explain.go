@@ -115,7 +115,8 @@ func (x *explain) route(cmd *cobra.Command) error {
 	}
 	fmt.Fprintf(out, "\n%s\n", got.Needs)
 	if got.Reason != keyporter.Allowed {
-		return fmt.Errorf("the call would be refused: %s", got.Reason)
+		fmt.Fprintf(out, "The call would be refused: %s\n", got.Reason)
+		return errRefused
 	}
 	return nil
 }
