@@ -294,10 +294,11 @@ func validScope(s string) bool {
 }
 
 // validResource requires an absolute URI without a fragment (RFC 8707 §2), under which clients
-// can find the description of the API (RFC 9728 §3.1), and which can be quoted in a challenge.
+// can find the description of the API (RFC 9728 §3.1), and which can be quoted in a challenge. A zone
+// of an IPv6 address means something on one machine only.
 func validResource(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery &&
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && ValidPort(u) && !strings.Contains(u.Host, "%") && u.User == nil && u.RawQuery == "" && !u.ForceQuery &&
 		!strings.Contains(s, "#") && validScope(s) && u.String() == s
 }
 
@@ -341,8 +342,8 @@ func parseVersions(s string) (first, last int, err error) {
 			last, err = strconv.Atoi(to)
 		}
 	}
-	if err != nil || first < 1 || last != 0 && last < first {
-		return 0, 0, fmt.Errorf("versions %q must look like 4, 1-5, or 6-", s)
+	if err != nil || first < 1 || max(first, last) > maxVersion || last != 0 && last < first {
+		return 0, 0, fmt.Errorf("versions %q must look like 4, 1-5, or 6-, and be at most %d", s, maxVersion)
 	}
 	return first, last, nil
 }

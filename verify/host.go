@@ -21,7 +21,7 @@ func ValidPort(u *url.URL) bool {
 // those of ASCII as A-labels (RFC 5890), such as xn--bcher-kva.example for bücher.example.
 func ParseHost(name string) (string, error) {
 	if address, ok := strings.CutPrefix(name, "["); ok {
-		if ip, err := netip.ParseAddr(strings.TrimSuffix(address, "]")); err == nil && ip.Is6() && strings.HasSuffix(address, "]") {
+		if ip, err := netip.ParseAddr(strings.TrimSuffix(address, "]")); err == nil && ip.Is6() && ip.Zone() == "" && strings.HasSuffix(address, "]") {
 			return "[" + ip.String() + "]", nil
 		}
 	}
@@ -29,7 +29,7 @@ func ParseHost(name string) (string, error) {
 	if isASCII(name) && !strings.Contains(strings.ToLower(name), "xn--") {
 		host, err = strings.ToLower(strings.TrimSuffix(name, ".")), nil // some networks have names with an underscore
 	}
-	if err != nil || host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
+	if err != nil || strings.Contains("."+host+".", "..") || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
 		return "", fmt.Errorf("%q must be a host name such as api.example.com, without a scheme, port, or wildcard", name)
 	}
 	return host, nil

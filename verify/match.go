@@ -144,6 +144,9 @@ func parseVersion(s string) (v int, how fit) {
 	return v, exactly
 }
 
+// maxVersion is the last version that parseVersion reads.
+const maxVersion = 999
+
 // parsePossibleVersion also reads v04, v4.00, and, in the last segment, v4.json.
 func parsePossibleVersion(s string, last bool) (v int, how fit) {
 	if s == "" || s[0]|0x20 != 'v' {
