@@ -18,7 +18,11 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 	own := func(h http.Handler) http.Handler { return withDeadline(pageTimeout, web.SecurityHeaders(h)) }
 	pages, health := own(pages), own(http.HandlerFunc(s.health))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page := proxies.WithHost(r)
+		page, ok := proxies.WithHost(r)
+		if !ok {
+			refuseHosts(w, r)
+			return
+		}
 		call := foldSlashes(page)
 		asks := s.gateway.Asks(r)
 		switch {
@@ -37,6 +41,15 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 		default:
 			pages.ServeHTTP(w, page)
 		}
+	})
+}
+
+// refuseHosts answers a request of which nobody knows for which host it is.
+func refuseHosts(w http.ResponseWriter, r *http.Request) {
+	web.LimitBodyTime(w, r)
+	web.WriteProblem(w, web.Problem{
+		Status: http.StatusBadRequest, RequestID: web.NewRequestID(),
+		Detail: "X-Forwarded-Host and Forwarded disagree about the host, or name none. The proxy must set X-Forwarded-Host itself, and strip Forwarded.",
 	})
 }
 

@@ -128,3 +128,19 @@ func TestWhatBelongsToAnAPIsHostIsTheAPIs(t *testing.T) {
 		t.Errorf("a stranger's X-Forwarded-Host counts: %d %s", status, body)
 	}
 }
+
+// TestNobodyTakesBackWhatTheProxySays has a client add its own headers to those that a trusted proxy sets.
+func TestNobodyTakesBackWhatTheProxySays(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	for _, path := range []string{"/verify/envoy/Api/v5/open/x", "/verify", "/verify/nginx", "/healthz", "/sign-in", "/x", "/Api/v5/open/x", "/Soap.asmx?WSDL", "/.well-known/oauth-protected-resource", "/oauth2/token"} {
+		for _, headers := range []string{
+			"X-Forwarded-Host: api.example\r\nForwarded: host=evil", "X-Forwarded-Host: api.example\r\nForwarded: host=127.0.0.1:8080", "X-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.9;host=api.example",
+			"X-Forwarded-Host: api.example@x", "X-Forwarded-Host: 127.0.0.1:8080\r\nForwarded: host=api.example",
+		} {
+			if status, body := send(t, s, path, "127.0.0.1:8080\r\n"+headers, "X-Forwarded-Uri: /Api/v5/open/x"); status != 400 || strings.HasPrefix(body, "API") {
+				t.Errorf("%s with %q: %d %s", path, headers, status, body)
+			}
+		}
+	}
+}

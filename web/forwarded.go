@@ -12,6 +12,7 @@ type origin struct {
 	addr  string // of the client
 	proto string // http or https, that the client used
 	host  string // that the client named
+	rival string // the host in Forwarded, beside X-Forwarded-…
 }
 
 // origin reads X-Forwarded-For, -Proto, and -Host, or else Forwarded (RFC 7239). Each proxy appends to these
@@ -19,7 +20,8 @@ type origin struct {
 // address of the proxy that the request comes from.
 //
 // A proxy that writes one kind of header often passes on what the client sent in the other. Where both say
-// something and disagree, nothing is believed.
+// something and disagree, neither is believed: the address is then the last proxy's, and the scheme unknown. About
+// hosts, see WithHost.
 func (p Proxies) origin(h http.Header, last string) origin {
 	forwarded := h["Forwarded"]
 	chain, protos, hosts := h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Host"]
@@ -29,20 +31,18 @@ func (p Proxies) origin(h http.Header, last string) origin {
 		return o
 	}
 	addr, hops := p.forwardedFor(chain, last)
-	o := origin{addr, entry(protos, hops), entry(hosts, hops)}
+	o := origin{addr: addr, proto: entry(protos, hops), host: entry(hosts, hops)}
 	if len(forwarded) == 0 {
 		return o
 	}
 	other := p.standard(forwarded, last)
 	if other.addr != "" && other.addr != o.addr {
-		o.addr = ""
+		o.addr = last
 	}
 	if other.proto != "" && !strings.EqualFold(other.proto, o.proto) {
 		o.proto = ""
 	}
-	if other.host != "" && !strings.EqualFold(other.host, o.host) {
-		o.host = ""
-	}
+	o.rival = other.host
 	return o
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -60,8 +61,8 @@ func peer(r *http.Request) (netip.Addr, bool) {
 
 // ClientAddr returns the client's address: that of the connection or, if that is a trusted
 // proxy, the last one in X-Forwarded-For or Forwarded that isn't a trusted proxy. The client may have
-// made up everything before that one. It is "" if the connection has no valid address, or the two
-// headers disagree.
+// made up everything before that one. If the two headers disagree, it is the proxy's. It is "" if the connection
+// has no valid address.
 func (p Proxies) ClientAddr(r *http.Request) string {
 	addr, _ := p.Client(r)
 	return addr
@@ -81,18 +82,23 @@ func (p Proxies) Client(r *http.Request) (addr string, fromProxy bool) {
 }
 
 // WithHost returns the request with the host name that the client used, if a trusted proxy says that it
-// was another one.
-func (p Proxies) WithHost(r *http.Request) *http.Request {
+// was another one. It returns false if that can't be known, because X-Forwarded-Host and Forwarded disagree, or name
+// no host. Such a request must be refused: whoever can take back what the proxy says would otherwise choose the door.
+func (p Proxies) WithHost(r *http.Request) (*http.Request, bool) {
 	if len(r.Header["X-Forwarded-Host"]) == 0 && len(r.Header["Forwarded"]) == 0 || !p.trusts(r) {
-		return r
+		return r, true
 	}
-	host := p.origin(r.Header, "").host
-	if host == "" || host == r.Host || strings.ContainsFunc(host, notInHosts) {
-		return r
+	o := p.origin(r.Header, "")
+	host := cmp.Or(o.host, r.Host)
+	if o.rival != "" && !strings.EqualFold(o.rival, host) || strings.ContainsFunc(o.host, notInHosts) {
+		return nil, false
+	}
+	if host == r.Host {
+		return r, true
 	}
 	other := *r
 	other.Host = host
-	return &other
+	return &other, true
 }
 
 // notInHosts reports whether a character can't be in a host name and its port.
