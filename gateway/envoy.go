@@ -36,6 +36,9 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 			return errNoURI
 		}
 		req.Method, req.Host = r.Method, r.Host
+		if web.HasBlank(rest) {
+			return web.ErrBlank
+		}
 		req.Path, _, _ = strings.Cut(rest, "?")
 		return nil
 	})
@@ -44,7 +47,7 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 
 // overrideHeaders are the usual spellings of the headers that make some servers use another path
 // or method than the one that was checked. Over HTTP, Envoy doesn't send them to Keyporter.
-var overrideHeaders = []string{"X-Original-Url", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+var overrideHeaders = []string{"X-Original-Url", "X-Rewrite-Url", "X-Override-Url", "X-Waws-Unencoded-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
 // toRemove lists the headers Envoy must remove from an allowed call: credentials, headers that
 // only Keyporter may set, and headers that no API should trust. Envoy removes headers after it

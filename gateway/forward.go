@@ -133,6 +133,8 @@ func forwarded(r *http.Request, req *verify.Request) error {
 		return errTwoValues
 	case uri.value == "":
 		return errNoURI
+	case web.HasBlank(uri.value):
+		return web.ErrBlank
 	}
 	req.Path, _, _ = strings.Cut(uri.value, "?")
 	req.Method, req.Host = method.value, host.value

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/keyporter/keyporter"
@@ -37,9 +38,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		},
 		Response: func(h http.Header) { g.notices.AddTo(h, &d) },
-		Refuse: func(w http.ResponseWriter, status int, _ error) {
+		Refuse: func(w http.ResponseWriter, status int, err error) {
 			detail := "The API can't be reached right now."
-			if status == http.StatusBadRequest {
+			if why, ok := errors.AsType[web.Unsendable](err); ok {
+				detail = why.Error()
+			} else if status == http.StatusBadRequest {
 				detail = "The body of the request ended early or can't be read."
 			}
 			write(w, d.Route.Refusals, web.Problem{Status: status, Detail: detail, RequestID: id})

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +73,7 @@ func TestAnAnswerBeginsBeforeTheBodyEnds(t *testing.T) {
 // API doesn't read, with a request in what is left.
 func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 	t.Parallel()
-	const smuggled = "GET /Api/v4/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	const smuggled = "GET /Api/v4/version?smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	const later = "[later]" // the rest follows when the API has answered
 	reads := func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 	ignores := func(rw http.ResponseWriter, _ *http.Request) {
@@ -103,7 +105,7 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.URL.Path, "smuggled") {
+				if strings.Contains(r.RequestURI, "smuggled") {
 					t.Error("the rest of the body became a request")
 				}
 				c.api(rw, r)
@@ -117,7 +119,7 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 				_, _ = io.WriteString(conn, part)
 			}
 			answers, err := io.ReadAll(conn)
-			if strings.Count(string(answers), "HTTP/1.1 ") > 1 && !strings.HasPrefix(string(answers), "HTTP/1.1 100 ") {
+			if strings.Count(string(answers), "HTTP/1.1 ")-strings.Count(string(answers), "HTTP/1.1 100 ") > 1 {
 				t.Errorf("more than one answer: %v\n%s", err, answers)
 			}
 			t.Logf("%.40q", answers)
@@ -206,5 +208,104 @@ func TestACutAnswerIsSeen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAnAnswerBeforeAnExpectedBody has a client wait for 100 before it sends a body, and an API that begins
+// its answer before it reads one.
+func TestAnAnswerBeforeAnExpectedBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		flow := http.NewResponseController(rw)
+		_ = flow.EnableFullDuplex()
+		_, _ = io.WriteString(rw, "early, "+r.Header.Get("Expect"))
+		_ = flow.Flush()
+		_, _ = io.Copy(rw, r.Body)
+	})
+	conn := w.connect(t)
+	fmt.Fprintf(conn, "POST /Api/v6/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nApiToken: %s\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", w.secret)
+	in := bufio.NewReader(conn)
+	if line, err := in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	_, _ = io.WriteString(conn, "hi")
+	if rest, err := io.ReadAll(in); err != nil || !strings.Contains(string(rest), "early, ") || !strings.Contains(string(rest), "hi") {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// TestAWebSocketHasNoBody expects a request that could end in the middle of a tunnel to be refused, and one
+// that asks for something else to be passed on.
+func TestAWebSocketHasNoBody(t *testing.T) {
+	t.Parallel()
+	calls := make(chan string, 9)
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		calls <- r.RequestURI
+		if conn, _, err := http.NewResponseController(rw).Hijack(); r.Header.Get("Upgrade") != "" && err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			_ = conn.Close()
+		}
+	})
+	for name, c := range map[string][2]string{
+		"unfinished": {"websocket", "Content-Length: 10\r\n\r\n012345"},
+		"complete":   {"WebSocket", "Content-Length: 2\r\n\r\nhi"},
+		"chunks":     {"websocket", "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"},
+	} {
+		conn := w.connect(t)
+		fmt.Fprintf(conn, "GET /other/x HTTP/1.1\r\nHost: x\r\nApiToken: %s\r\nConnection: keep-alive, upgrade\r\nUpgrade: %s\r\n%s", w.secret, c[0], c[1])
+		_ = conn.CloseWrite()
+		if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 400 ") || !strings.Contains(string(got), "WebSocket") || len(calls) > 0 {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// hidden is a response of a server that doesn't let the forwarder at its connection.
+type hidden struct{ http.ResponseWriter }
+
+// TestAConnectionThatCantBeEndedIsNotUsedAgain expects the forwarder not to rely on what a server doesn't do for it.
+func TestAConnectionThatCantBeEndedIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "no") })
+	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.door.ServeHTTP(hidden{rw}, r) }))
+	t.Cleanup(front.Close)
+	w.url = front.URL
+	for _, path := range []string{"/Api/v6/x", "/down/x"} {
+		res := w.raw(t, "POST "+path+" HTTP/1.1\nHost: x\nApiToken: "+w.secret+"\nContent-Length: 2\n\nhi")
+		if !res.Close {
+			t.Errorf("%s: the connection stays: %s", path, res.Status)
+		}
+	}
+}
+
+// TestARawBlankReachesNoAPI sends addresses over HTTP/2 that would end a request line early.
+func TestARawBlankReachesNoAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, "passed") }, "127.0.0.1")
+	front := httptest.NewUnstartedServer(w.door)
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	for address, want := range map[string]int{
+		"/other/x HTTP/1.0": 400, "/other/a b": 400, "/other/x?q= HTTP/1.0": 400, "/other/x?a b": 400, "/Api/v4/version?a b": 400, "/other/x?a%20b": 200,
+		"/verify/envoy/Api/v4/version?a b": 400, "/verify/envoy/other/a b": 400, "/verify/envoy/Api/v4/version": 200,
+	} {
+		path, query, has := strings.Cut(address, "?")
+		r := (&http.Request{
+			Method: http.MethodGet, Host: "x", Header: http.Header{"Apitoken": {w.secret}},
+			URL: &url.URL{Scheme: "https", Host: strings.TrimPrefix(front.URL, "https://"), Opaque: path, RawQuery: query, ForceQuery: has},
+		}).WithContext(t.Context())
+		res, err := front.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := body(t, res); res.StatusCode != want || want == 400 && got != "" && !strings.Contains(got, "encoded") {
+			t.Errorf("%q over %s: %d %s", address, res.Proto, res.StatusCode, got)
+		}
+	}
+	for _, uri := range []string{"/other/a b", "/other/x?a b", "/other/a\tb"} {
+		if res := w.get(t, "/verify", "ApiToken: "+w.secret, "X-Forwarded-Uri: "+uri); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("/verify about %q: %d", uri, res.StatusCode)
+		}
 	}
 }

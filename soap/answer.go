@@ -46,6 +46,9 @@ func refuseMessage(w http.ResponseWriter, r *http.Request, m *message, err error
 	if why, ok := errors.AsType[malformed](err); ok {
 		text = why.Error()
 	}
+	if why, ok := errors.AsType[web.Unsendable](err); ok {
+		text = why.Error()
+	}
 	if why, ok := errors.AsType[unsupported](err); ok {
 		status, text = http.StatusUnsupportedMediaType, why.Error()
 	}

@@ -50,6 +50,10 @@ func (m *message) withoutCredential(r *http.Request) *http.Request {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(m.head[:m.from]), bytes.NewReader(m.head[m.until:]), &rest{body: r.Body, scanner: m.scanner, over: m.whole}), r.Body}
+	if len(r.Header["Expect"]) > 0 { // the head has been read, so it has been answered
+		out.Header = r.Header.Clone()
+		out.Header.Del("Expect")
+	}
 	if out.ContentLength > 0 {
 		out.ContentLength -= m.until - m.from
 	}

@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/keyporter/keyporter"
 )
@@ -46,20 +49,55 @@ type Call struct {
 	Request func(http.Header)
 	// Response finishes the headers of the API's response.
 	Response func(http.Header)
-	// Refuse answers for the API: with 400 if the client's body broke off or can't be read, which
-	// err describes, and with 502 or 504 if the API didn't answer.
+	// Refuse answers for the API: with 400 if the call can't be passed on (Unsendable), or the client's body
+	// broke off or can't be read, which err describes, and with 502 or 504 if the API didn't answer.
 	Refuse func(w http.ResponseWriter, status int, err error)
+}
+
+// Unsendable says why a call can't be passed on.
+type Unsendable string
+
+func (u Unsendable) Error() string { return string(u) }
+
+// ErrBlank is about an address with a raw blank or control character. HTTP/2 and the headers of proxies can
+// have one. In a request line, the address would end there.
+const ErrBlank = Unsendable("The path or the query has a blank or a control character that isn't encoded.")
+
+// HasBlank reports whether a path or query, as it was sent, has a raw blank or control character.
+func HasBlank(address string) bool {
+	return strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c == 0x7f })
+}
+
+// check returns why the call can't be passed on, or nil.
+func (c *Call) check(r *http.Request) error {
+	switch {
+	case HasBlank(c.Path) || HasBlank(r.URL.RawQuery):
+		return ErrBlank
+	case r.ContentLength != 0 && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && httpguts.HeaderValuesContainsToken(r.Header["Connection"], "Upgrade"):
+		return Unsendable("A request for a WebSocket can't have a body.") // whose end could be anything
+	}
+	return nil
 }
 
 // Forward sends a call to the API, and the API's answer to the client. If the answer breaks off, it
 // panics with http.ErrAbortHandler, so that the client can't take a part for the whole.
 func (f *Forwarder) Forward(w http.ResponseWriter, r *http.Request, c *Call) {
+	if err := c.check(r); err != nil {
+		LimitBodyTime(w, r)
+		c.Refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	answer := &reply{ResponseWriter: w, call: c, strict: w.Header()[strictTransport]}
 	// Otherwise, the server would close the body when the answer begins. The transport may be about to
 	// look for the body's end, would take that for a fault, and would break off the answer.
-	_ = http.NewResponseController(w).EnableFullDuplex() // an error means it's always on, as with HTTP/2
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		answer.last = r.ProtoMajor == 1 // nor can the upload then do its part
+	}
+	if r.ContentLength != 0 && r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "" {
+		w.WriteHeader(http.StatusContinue) // an API may begin its answer before it reads the body, and wait for it then
+	}
 	body := newUpload(w, r)
 	defer body.end()
-	answer := &reply{ResponseWriter: w, call: c, strict: w.Header()[strictTransport]}
 	proxy := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			RewriteRequest(p, f.proxies, c.Target, c.Path, c.RequestID)
@@ -90,7 +128,9 @@ func (f *Forwarder) modify(w *reply, r *http.Request, res *http.Response, body *
 		w.Header()["Content-Type"] = nil // otherwise, the server would guess one
 	}
 	cleanTrailer(res.Trailer)
-	if res.StatusCode != http.StatusSwitchingProtocols {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		body.switched = true
+	} else {
 		res.Body = &download{res.Body, res, func(err error) {
 			if r.Context().Err() == nil && body.failure() == nil {
 				f.log.Warn("the API broke off its answer", "api", w.call.API, "request_id", w.call.RequestID, "error", err)
@@ -129,6 +169,7 @@ type reply struct {
 
 	call   *Call
 	strict []string // Strict-Transport-Security, if Keyporter says so
+	last   bool     // on its connection
 }
 
 // Unwrap is for http.ResponseController.
@@ -140,6 +181,8 @@ func (w *reply) WriteHeader(status int) {
 		h := w.Header()
 		CleanResponse(w, h, w.call.SharesOrigin)
 		w.restore()
+	} else if w.last {
+		w.Header().Set("Connection", "close")
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

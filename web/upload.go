@@ -17,6 +17,7 @@ type upload struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	answered bool // the handler has answered, and doesn't panic
+	switched bool // the connection isn't the server's any more
 
 	reading sync.Mutex
 	ended   atomic.Pointer[error]
@@ -76,7 +77,7 @@ func (u *upload) failure() error {
 // end ends the upload, once there is an answer or never will be one. The server may only wait for the
 // next request on the connection if this one has ended for certain.
 func (u *upload) end() {
-	if ended := u.ended.Load(); u.r.ProtoMajor > 1 || ended != nil && errors.Is(*ended, io.EOF) {
+	if ended := u.ended.Load(); u.switched || u.r.ProtoMajor > 1 || ended != nil && errors.Is(*ended, io.EOF) {
 		return
 	}
 	conn := http.NewResponseController(u.w)
@@ -88,7 +89,7 @@ func (u *upload) end() {
 	}
 	// Mostly, the end is on its way. The client has the answer, even though not yet its end.
 	_, _ = conn.Flush(), conn.SetReadDeadline(time.Now().Add(leftTime))
-	if u.failure() == nil && u.r.Header.Get("Expect") == "" {
+	if u.failure() == nil {
 		_, _ = io.CopyN(io.Discard, u, maxLeft)
 	}
 	u.reading.Lock()
@@ -104,6 +105,9 @@ func (u *upload) end() {
 // headers are on their way. With HTTP/2, only the call ends.
 func (u *upload) closeAfterAnswer() {
 	w := u.w
+	if u.r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // if it isn't too late for that
+	}
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {

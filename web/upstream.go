@@ -43,6 +43,7 @@ func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, 
 	}
 	onlyWebsocket(h)
 	removeOwnCookies(h)
+	delete(h, "Expect") // it has been answered
 	p.Out.Trailer = nil // some servers turn trailers into headers
 	if fromProxy {
 		h["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
@@ -72,7 +73,7 @@ func MustStrip(name string, fromProxy bool) bool {
 	var buf [32]byte
 	plain := keyporter.PlainHeader(buf[:0], name)
 	switch string(plain) {
-	case "xrewriteurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
+	case "xrewriteurl", "xoverrideurl", "xwawsunencodedurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
 		return true
 	case "proxy": // CGI turns it into HTTP_PROXY, by which libraries pick a proxy
 		return true
@@ -92,7 +93,9 @@ func saysWhereFrom(plain string) bool {
 	switch plain {
 	case "xrealip", "xclientip", "xclusterclientip", "xremoteip", "xremoteaddr", "xproxyuserip", "clientip", "remoteaddr", "wlproxyclientip", "proxyclientip",
 		"forwardedfor", "trueclientip", "cfconnectingip", "cfconnectingipv6", "cfpseudoipv4", "fastlyclientip", "flyclientip", "doconnectingip", "incapclientip",
-		"xsucuriclientip", "xnfclientconnectionip", "xappengineuserip", "xazureclientip", "xazuresocketip", "cloudfrontvieweraddress", "alicdnrealip":
+		"xsucuriclientip", "xnfclientconnectionip", "xappengineuserip", "xazureclientip", "xazuresocketip", "cloudfrontvieweraddress", "alicdnrealip",
+		"cdnrealip", "xoriginatingip", "xvercelforwardedfor", "xappengineremoteaddr", "xcustomipauthorization",
+		"frontendhttps", "xscheme", "xurlscheme", "xhost", "xhttphostoverride":
 		return true
 	}
 	return strings.HasPrefix(plain, "xforwarded") || strings.HasPrefix(plain, "xenvoy")
@@ -171,13 +174,12 @@ func LimitBodyTime(w http.ResponseWriter, r *http.Request) {
 // NewTransport returns the transport through which a door reaches APIs.
 func NewTransport() *http.Transport {
 	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		IdleConnTimeout:       90 * time.Second,
-		MaxIdleConnsPerHost:   512,
-		DisableCompression:    true, // the client gets exactly what the API sends
-		ForceAttemptHTTP2:     true,
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 5 * time.Second,
+		IdleConnTimeout:     90 * time.Second,
+		MaxIdleConnsPerHost: 512,
+		DisableCompression:  true, // the client gets exactly what the API sends
+		ForceAttemptHTTP2:   true,
 	}
 }
 
