@@ -18,17 +18,20 @@ const (
 	envoyPath  = verifyPath + "/envoy" // followed by the path of the call
 )
 
+// questionHeader marks the questions of Envoy over HTTP, which are otherwise like calls.
+const questionHeader = keyporter.OwnHeaderPrefix + "Question"
+
 // Asks reports whether a request is a proxy's question, which belongs to Verify.
 func (g *Gateway) Asks(r *http.Request) bool {
 	return r.URL.Path == verifyPath || r.URL.Path == nginxPath || strings.HasPrefix(r.URL.Path, envoyPath+"/")
 }
 
-// IsQuestion reports whether a request that Asks accepts describes a call in its headers, and comes from
-// a trusted proxy.
+// IsQuestion reports whether a request that Asks accepts describes a call in its headers, or says that it is
+// a question, and comes from a trusted proxy.
 func (g *Gateway) IsQuestion(r *http.Request) bool {
 	_, fromProxy := g.proxies.Client(r)
 	described := func(name string) bool { return len(r.Header[name]) > 0 }
-	return fromProxy && slices.ContainsFunc([]string{"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url"}, described)
+	return fromProxy && slices.ContainsFunc([]string{"X-Forwarded-Uri", "X-Original-Uri", "X-Original-Url", questionHeader}, described)
 }
 
 // RefuseQuestion refuses to answer about an API that the gateway itself passes calls to. Such a question must not be

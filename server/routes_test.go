@@ -116,6 +116,9 @@ func TestWhatBelongsToAnAPIsHostIsTheAPIs(t *testing.T) {
 		if status, body := send(t, s, "/verify", host, "X-Forwarded-Uri: /secret"); status != 403 || !strings.Contains(body, "remove upstream") {
 			t.Errorf("%s: a question is answered with %d %s", host, status, body)
 		}
+		if status, body := send(t, s, "/verify/envoy/admin", host, "X-Keyporter-Question: 1"); status != 403 || !strings.Contains(body, "remove upstream") {
+			t.Errorf("%s: Envoy's question is answered with %d %s", host, status, body)
+		}
 	}
 	if status, body := send(t, s, "/verify", "asked.example", "X-Forwarded-Uri: /x"); status != 200 || body != "" {
 		t.Errorf("a proxy that asks by the name of its API gets %d %s", status, body)
