@@ -3,6 +3,7 @@
 package examples_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
@@ -254,6 +256,32 @@ func TestWhoMayAsk(t *testing.T) {
 		t.Logf("GET /verify with %s: %d %s", r.name, got.status, got.body)
 		if got.status != r.status {
 			t.Errorf("%s: %d", r.name, got.status)
+		}
+	}
+}
+
+// TestKeyporterSeesWhereTheClientIs has a client claim another address and host beside those that each proxy says.
+func TestKeyporterSeesWhereTheClientIs(t *testing.T) {
+	w := newWorld(t)
+	for _, f := range w.fronts(t) {
+		for _, header := range []string{"X: y", "Forwarded: for=203.0.113.9;host=evil.example;proto=https", "X-Forwarded-For: 203.0.113.9", "X-Real-Ip: 203.0.113.9"} {
+			conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(t.Context(), "tcp", f.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = fmt.Fprintf(conn, "GET /shop/1 HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\nApiToken: %s\r\n%s\r\n\r\n", w.disabled, header)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			_ = conn.Close()
+			if err != nil || res.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("%s with %s: %v, %v", f.name, header, res, err)
+			}
+			keyportertest.Eventually(t, "the refusal is kept", func() bool {
+				call, _, err := w.Control.Refusal(t.Context(), keyporter.Command(), res.Header.Get("X-Keyporter-Request-Id"))
+				if err == nil && call.Address != "127.0.0.2" {
+					t.Errorf("%s with %s: Keyporter sees %q", f.name, header, call.Address)
+				}
+				return err == nil
+			})
 		}
 	}
 }
