@@ -57,6 +57,20 @@ const (
 	EventSessionDelete       EventName = "session.delete"
 )
 
+// TakesPower reports whether such a change can take power away from someone. Nobody may keep a person from
+// these changes by making many others in their name.
+func (n EventName) TakesPower() bool {
+	switch n {
+	case EventOrganizationDisable, EventFlagWithdraw, EventUserDisable, EventUserPassword, EventUserLock, EventUserDismiss,
+		EventRoleDelete, EventTokenDisable, EventTokenDelete, EventAppSuspend, EventAppDelete, EventAppSecretDelete,
+		EventConnectionScopes, // the other way, an app has to ask for each scope
+		EventConnectionDelete, EventConnectionReplay, EventGrantRevoke, EventAccessTokenDelete, EventProviderDelete,
+		EventPasswordsOff, EventSessionDelete:
+		return true
+	}
+	return false
+}
+
 // Event is one change of state, written in the transaction that made it. It outlives the
 // things it describes, and holds neither secrets nor hashes of secrets.
 type Event struct {

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -26,11 +24,12 @@ func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
 	return err
 }
 
-// isLimited reports whether changes of this name are limited. Those that take power away aren't: nobody
-// may keep a person from them by making many others in their name. There can't be more of them than
-// of the changes that they undo. Sessions have limits of their own.
+// isLimited reports whether changes of this name are limited. What Keyporter does on its own account for
+// someone who signs in or whose app asks for a token must not fail, and has limits of its own.
 func isLimited(name keyporter.EventName) bool {
-	noun, verb, _ := strings.Cut(string(name), ".")
-	return noun != "session" && noun != "access_token" && noun != "grant" &&
-		!slices.Contains([]string{"disable", "delete", "secret_delete", "suspend", "dismiss", "withdraw", "passwords_off", "password", "lock", "unlock", "replay"}, verb)
+	switch name {
+	case keyporter.EventSessionCreate, keyporter.EventAccessTokenCreate, keyporter.EventUserUnlock:
+		return false
+	}
+	return !name.TakesPower()
 }
