@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/keyporter/keyporter/seal"
@@ -55,19 +56,29 @@ func makeKey(ctx context.Context, db *store.DB, path string) error {
 	if len(sealed) > 0 { // a new key beside them would only look like the right one
 		return fmt.Errorf("key_file: %s is missing, and this database was encrypted with it; restore it, or see “If the key is lost” in docs/explanation/security.md", path)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // next to the operator's database
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	if err := writeKey(path); err != nil && !errors.Is(err, fs.ErrExist) { // another program may have been first
 		return fmt.Errorf("create a key_file: %w", err)
 	}
+	return nil
+}
+
+// writeKey writes a new key to a file that doesn't exist. On a full disk there is no file afterward: every
+// later start would take one without a key for the right one.
+func writeKey(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
 	key := seal.NewKey()
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key[:]) + "\n")
 	if err == nil {
 		err = f.Sync() // from now on, this key is the only one that opens what is sealed
 	}
-	return errors.Join(err, f.Close())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path) // fails if the file exists
 }
 
 // parseKeys reads keys in base64, one per line. It skips empty lines and comments (#). Its

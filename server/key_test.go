@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -30,6 +31,12 @@ func TestTheKeyNextToTheDatabase(t *testing.T) {
 	info, err := os.Stat(c.Database + ".key")
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
+	}
+	if all, err := filepath.Glob(c.Database + ".key*"); err != nil || len(all) != 1 {
+		t.Errorf("%q, %v", all, err)
+	}
+	if err := writeKey(c.Database + ".key"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a key in place of another: %v", err)
 	}
 	again, err := c.Sealer(t.Context(), db)
 	if err != nil {
