@@ -51,6 +51,13 @@ func (s *Server) EnvoyAddress() string {
 	return s.envoy.listener.Addr().String()
 }
 
+// close closes the listener of a server that never served.
+func (e *envoy) close() {
+	if e != nil {
+		_ = e.listener.Close()
+	}
+}
+
 // stop lets the checks in progress finish, for as long as ctx allows.
 func (e *envoy) stop(ctx context.Context) {
 	if e == nil {

@@ -26,4 +26,6 @@ func (*Server) serveEnvoy() {}
 // EnvoyAddress returns "".
 func (*Server) EnvoyAddress() string { return "" }
 
+func (*envoy) close() {}
+
 func (*envoy) stop(context.Context) {}

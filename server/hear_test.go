@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -25,15 +26,18 @@ func TestAServerThatHearsNothingDoesNotStart(t *testing.T) {
 		}
 		defer func() { _ = db.Close() }()
 		s := &Server{db: db}
-		deaf, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
-		if err := s.hears(deaf); keyporter.KindOf(err) != keyporter.Conflict {
+		if err := s.hears(t.Context(), 20*time.Millisecond); keyporter.KindOf(err) != keyporter.Conflict {
 			t.Errorf("deaf: %v", err)
+		}
+		told, tell := context.WithCancel(t.Context())
+		tell()
+		if err := s.hears(told, time.Minute); !errors.Is(err, context.Canceled) {
+			t.Errorf("told to stop: %v", err)
 		}
 		listening, stop := context.WithCancel(t.Context())
 		defer stop()
 		go db.Listen(listening)
-		if err := s.hears(t.Context()); err != nil {
+		if err := s.hears(t.Context(), hearTime); err != nil {
 			t.Errorf("it listens: %v", err)
 		}
 	})

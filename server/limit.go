@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,11 +10,26 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
 )
 
 // pageTimeout is how long a browser may take to send a form and to read the response, both of
 // which are small. Calls to APIs have no such limit, because their bodies may be large.
 const pageTimeout = 30 * time.Second
+
+// answerTime is how long a page may take to find out what to say. A change may have several slow steps, and
+// then the commit isn't answered: people must read that it may have been made, and not that the
+// connection was reset.
+const answerTime = pageTimeout - store.LookTime - 2*time.Second
+
+// inTime ends the context of a request after answerTime.
+func inTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
 
 // withDeadline cuts off clients that send or read so slowly that they hold a connection longer
 // than limit.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -31,6 +32,31 @@ func TestAPanicIsAnErrorInTheLog(t *testing.T) {
 		if got := logged.String(); strings.Count(got, want) != 1 {
 			t.Errorf("%q isn't once in the log:\n%s", want, got)
 		}
+	}
+}
+
+// TestAnAnswerComesBeforeTheDeadline has a page whose change hangs until its context ends, and is looked up after that.
+func TestAnAnswerComesBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	left := map[string]time.Duration{}
+	door := func(name string) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if end, ok := r.Context().Deadline(); ok {
+				left[name] = time.Until(end)
+			}
+		})
+	}
+	h := doors(door("apps"), door("asks"), door("pages"))
+	for _, path := range []string{"/tokens", "/oauth2/token", "/oauth2/introspect", "/oauth2/introspect/changes"} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, nil))
+	}
+	for _, name := range []string{"pages", "apps"} {
+		if left[name] <= 0 || left[name]+store.LookTime >= pageTimeout {
+			t.Errorf("%s: %v are left for an answer", name, left[name])
+		}
+	}
+	if at, ok := left["asks"]; ok {
+		t.Errorf("a stream ends after %v", at)
 	}
 }
 

@@ -91,9 +91,10 @@ func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, n
 		return errors.Join(err, listener.Close())
 	}
 	s.startJobs()
-	if err := s.hears(ctx); err != nil {
+	if err := s.hears(ctx, hearTime); err != nil {
 		s.cancel()
 		s.jobs.Wait()
+		s.envoy.close()
 		return errors.Join(err, listener.Close())
 	}
 	go s.serve(listener)
@@ -169,8 +170,13 @@ func (s *Server) opens(ctx context.Context) error {
 	return nil
 }
 
-// doors sends introspection and OAuth requests to their doors, and all others to the pages.
+// doors sends introspection and OAuth requests to their doors, and all others to the pages. Only
+// introspection has streams, which take as long as they like.
 func doors(apps, asks, pages http.Handler) http.Handler {
+	pages = inTime(pages)
+	if apps != nil {
+		apps = inTime(apps)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case asks != nil && introspection.Serves(r.URL.Path):
@@ -233,12 +239,14 @@ func (s *Server) startJobs() {
 const hearTime = 15 * time.Second
 
 // hears waits for that proof. Without it, the node would ask the database on each call for good.
-func (s *Server) hears(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, hearTime)
-	defer cancel()
+func (s *Server) hears(ctx context.Context, within time.Duration) error {
+	late := time.NewTimer(within)
+	defer late.Stop()
 	for !s.db.Hears() {
 		select {
-		case <-ctx.Done():
+		case <-ctx.Done(): // the process is told to stop
+			return ctx.Err()
+		case <-late.C:
 			return keyporter.Refuse(keyporter.Conflict, "Keyporter doesn't hear its own heartbeat through the database, so it wouldn't hear changes from other nodes either. "+
 				"If a connection pooler is in front of PostgreSQL, use the address of PostgreSQL itself.")
 		case <-time.After(5 * time.Millisecond):

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-// lookTime is how long Keyporter tries to find out what became of a change whose commit wasn't answered.
-const lookTime = 3 * time.Second
+// LookTime is how long Keyporter tries to find out what became of a change whose commit wasn't answered.
+const LookTime = 3 * time.Second
 
 // postgresTx is a transaction on a connection of its own. It knows its ID, which is what one has to
 // ask for when the answer to COMMIT is lost.
@@ -79,7 +79,7 @@ func (t *postgresTx) Commit() error {
 // lookUp returns nil if the transaction is committed after all, lost if it isn't, and an uncertain
 // error if that can't be found out in time. Its server may still be waiting for a standby.
 func (t *postgresTx) lookUp(lost error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), lookTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), LookTime)
 	defer cancel()
 	for {
 		switch status, err := t.look(ctx, t.id, t.server); {
@@ -95,7 +95,7 @@ func (t *postgresTx) lookUp(lost error) error {
 		select {
 		case <-ctx.Done():
 			return uncertain(lost)
-		case <-time.After(lookTime / 30):
+		case <-time.After(LookTime / 30):
 		}
 	}
 }
