@@ -18,10 +18,10 @@ type joinPage struct {
 
 func (c *console) join(w http.ResponseWriter, r *http.Request) error {
 	sealed, p := web.SignIn(r, c.Proxies), joinPage{Next: localPath(r.PostFormValue("next"))}
-	cookie, err := c.Control.JoinByPassword(r.Context(), c.nobody(r), control.Join{Sealed: sealed, Password: r.PostFormValue("password"), Browser: web.Browser(r, c.Proxies)})
+	session, err := c.Control.JoinByPassword(r.Context(), c.nobody(r), control.Join{Sealed: sealed, Password: r.PostFormValue("password"), Browser: web.Browser(r, c.Proxies)})
 	if err == nil {
 		web.SetSignIn(w, r, c.Proxies, "")
-		if err := c.replaceSession(w, r, cookie); err != nil {
+		if err := c.replaceSession(w, r, session); err != nil {
 			return err
 		}
 		return redirect(p.Next)(w, r)

@@ -175,7 +175,8 @@ func (c *console) providerCallback(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
-	cookie, err := c.Control.SignInByProvider(r.Context(), c.nobody(r), identity)
+	identity.Browser = web.Browser(r, c.Proxies)
+	session, err := c.Control.SignInByProvider(r.Context(), c.nobody(r), identity)
 	if needed, ok := errors.AsType[*control.PasswordNeeded](err); ok {
 		web.SetSignIn(w, r, c.Proxies, needed.Sealed)
 		return c.show(w, r, http.StatusOK, "join", layout{Title: "Sign in", Page: joinPage{Login: needed.Login, Next: pending.Next}})
@@ -183,7 +184,7 @@ func (c *console) providerCallback(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
-	if err := c.replaceSession(w, r, cookie); err != nil {
+	if err := c.replaceSession(w, r, session); err != nil {
 		return err
 	}
 	return redirect(pending.Next)(w, r)

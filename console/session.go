@@ -51,13 +51,13 @@ func (c *console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
-	cookie, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{
+	session, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{
 		Login: strings.TrimSpace(r.PostFormValue("login")), Password: r.PostFormValue("password"), Browser: web.Browser(r, c.Proxies),
 	})
 	if err != nil {
 		return c.signInAgain(w, r, err)
 	}
-	if err := c.replaceSession(w, r, cookie); err != nil {
+	if err := c.replaceSession(w, r, session); err != nil {
 		return err
 	}
 	return redirect(localPath(r.PostFormValue("next")))(w, r)
@@ -88,22 +88,14 @@ func confirmFirst(next string) string {
 
 // replaceSession sets the cookie of a new session, ends the previous one, and has the browser remember
 // who signed in.
-func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, cookie string) error {
+func (c *console) replaceSession(w http.ResponseWriter, r *http.Request, session control.SignedIn) error {
 	if actor, err := c.session(r); err == nil {
 		if err := c.Control.SignOut(r.Context(), actor, web.Session(r, c.Proxies)); err != nil {
 			return err
 		}
 	}
-	actor, err := c.Control.Session(r.Context(), c.nobody(r), cookie)
-	if err != nil {
-		return err
-	}
-	known, err := c.Control.Remember(r.Context(), actor, web.Browser(r, c.Proxies))
-	if err != nil {
-		return err
-	}
-	web.SetBrowser(w, r, c.Proxies, known, control.BrowserLifetime)
-	web.SetSession(w, r, c.Proxies, cookie)
+	web.SetBrowser(w, r, c.Proxies, session.Browser, control.BrowserLifetime)
+	web.SetSession(w, r, c.Proxies, session.Cookie)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/web"
 )
 
 // setupPage is the content of the page that the one-time setup link opens.
@@ -40,11 +41,11 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
 		p.Errors = fields
 		return c.showSetupPage(w, r, status(err), p)
 	}
-	cookie, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{Login: p.Login, Password: password})
+	session, err := c.Control.SignIn(r.Context(), c.nobody(r), control.SignIn{Login: p.Login, Password: password, Browser: web.Browser(r, c.Proxies)})
 	if err != nil {
 		return err
 	}
-	if err := c.replaceSession(w, r, cookie); err != nil {
+	if err := c.replaceSession(w, r, session); err != nil {
 		return err
 	}
 	return redirect("/tokens")(w, r)

@@ -21,11 +21,11 @@ func TestNoSessionOutlivesAPasswordChange(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range cap(cookies) {
 			all.Go(func() {
-				cookie, err := w.Control.SignIn(t.Context(), keyporter.Actor{Address: fmt.Sprintf("192.0.2.%d", i)}, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+				session, err := w.Control.SignIn(t.Context(), keyporter.Actor{Address: fmt.Sprintf("192.0.2.%d", i)}, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 				if err != nil && keyporter.KindOf(err) != keyporter.Unauthorized {
 					t.Error(err)
 				}
-				cookies <- cookie
+				cookies <- session.Cookie
 			})
 		}
 		opened := []string{<-cookies} // by now, the others have read the old hash and wait for a CPU to compare it

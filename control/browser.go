@@ -36,19 +36,10 @@ func passwordMark(hash string) []byte {
 	return sum[:8]
 }
 
-// Remember returns what the actor's browser keeps, in place of known, to be known as one that the actor
-// has signed in with. Call it after each sign-in.
-func (c *Control) Remember(ctx context.Context, actor keyporter.Actor, known string) (string, error) {
-	user, err := signedIn(ctx, c.db, actor)
-	if err != nil {
-		return "", err
-	}
-	hash, err := c.db.PasswordHash(ctx, user.ID)
-	if err != nil {
-		return "", err
-	}
-	all := slices.DeleteFunc(c.openBrowser(known), func(r remembered) bool { return r.UserID == user.ID })
-	all = slices.Insert(all, 0, remembered{ID: rand.Text(), UserID: user.ID, Mark: passwordMark(hash), At: c.now()})
+// remember returns what the user's browser keeps, in place of what it kept.
+func (c *Control) remember(user knownUser) (string, error) {
+	all := slices.DeleteFunc(c.openBrowser(user.browser), func(r remembered) bool { return r.UserID == user.ID })
+	all = slices.Insert(all, 0, remembered{ID: rand.Text(), UserID: user.ID, Mark: passwordMark(user.hash), At: c.now()})
 	plain, err := json.Marshal(all[:min(len(all), maxRemembered)])
 	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(browserPurpose, plain)), err
 }

@@ -77,16 +77,16 @@ func TestThereIsANumberBeyondWhichThereAreNoMore(t *testing.T) {
 			wantKind(t, adds[what](keyporter.Command()), noError)
 		}
 
-		cookies := make([]string, 5)
-		for i := range cookies {
+		sessions := make([]control.SignedIn, 5)
+		for i := range sessions {
 			var err error
-			if cookies[i], err = c.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.grace.Login, Password: keyportertest.Password}); err != nil {
+			if sessions[i], err = c.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.grace.Login, Password: keyportertest.Password}); err != nil {
 				t.Fatal(err)
 			}
 			w.Clock.Advance(time.Second)
 		}
-		for i, cookie := range cookies {
-			if _, err := c.Session(ctx, keyportertest.Nobody(), cookie); (err == nil) != (i >= 2) {
+		for i, session := range sessions {
+			if _, err := c.Session(ctx, keyportertest.Nobody(), session.Cookie); (err == nil) != (i >= 2) {
 				t.Errorf("session %d of 5: %v", i, err)
 			}
 		}

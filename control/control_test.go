@@ -275,11 +275,11 @@ func TestSessions(t *testing.T) {
 		browser := keyporter.Actor{Address: "192.0.2.1", Agent: "\xffbrowser"}
 		enter := func() string {
 			t.Helper()
-			cookie, err := w.Control.SignIn(t.Context(), browser, in)
+			session, err := w.Control.SignIn(t.Context(), browser, in)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return cookie
+			return session.Cookie
 		}
 		valid := func(cookie string) bool {
 			t.Helper()

@@ -16,23 +16,11 @@ import (
 // enters signs in, and returns what the browser remembers then.
 func (w *world) enters(t *testing.T, in control.SignIn) (browser string) {
 	t.Helper()
-	cookie, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), in)
+	session, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.remembers(t, cookie, in.Browser)
-}
-
-func (w *world) remembers(t *testing.T, cookie, known string) (browser string) {
-	t.Helper()
-	actor, err := w.Control.Session(t.Context(), keyportertest.Nobody(), cookie)
-	if err == nil {
-		browser, err = w.Control.Remember(t.Context(), actor, known)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return browser
+	return session.Browser
 }
 
 // guess enters a wrong password as often as it may, in many networks.
@@ -93,11 +81,11 @@ func TestStrangersCannotLockAPersonOut(t *testing.T) {
 		w.Insert(t, vera)
 		p := w.provider(t, nil)
 		w.Vouch(t, p, "vera", vera)
-		cookie, err := w.byProvider(t, p, "vera", vera.Login)
+		session, err := w.Control.SignInByProvider(t.Context(), keyportertest.Nobody(), control.Identity{Provider: p, Subject: "vera", Email: vera.Login, Verified: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		veras := w.remembers(t, cookie, "") // who has no password, like a login that doesn't exist
+		veras := session.Browser // who has no password, like a login that doesn't exist
 		try(control.SignIn{Login: "other@acme.example", Password: "a wrong password", Browser: veras}, keyporter.TooMany)
 		for range 3 {
 			try(with(adas), noError)

@@ -66,21 +66,21 @@ type Join struct {
 }
 
 // JoinByPassword connects an account to the identity at the provider for someone who comes from
-// there and also knows the account's password, and returns the cookie of a new session. It counts
+// there and also knows the account's password. It counts
 // as an attempt to sign in. It also works where passwords alone let nobody in.
-func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, join Join) (cookie string, err error) {
+func (c *Control) JoinByPassword(ctx context.Context, actor keyporter.Actor, join Join) (SignedIn, error) {
 	in, err := c.openJoin(join.Sealed)
 	if err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
-	user, hash, err := c.checkPasswordOf(ctx, actor, SignIn{Login: in.Email, Password: join.Password, Browser: join.Browser})
+	user, _, err := c.checkPasswordOf(ctx, actor, SignIn{Login: in.Email, Password: join.Password, Browser: join.Browser})
 	if err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
-	in.joins, in.password = user.ID, hash
-	cookie, err = c.SignInByProvider(ctx, actor, in)
+	in.joins, in.password, in.Browser = user.ID, user.hash, join.Browser
+	session, err := c.SignInByProvider(ctx, actor, in)
 	if _, ok := errors.AsType[*PasswordNeeded](err); ok { // it has changed in the meantime
 		err = wrongPassword()
 	}
-	return cookie, err
+	return session, err
 }

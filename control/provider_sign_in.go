@@ -48,6 +48,7 @@ type Identity struct {
 	Provider keyporter.IdentityProvider // as it was at the time
 	Subject  string
 	Email    string
+	Browser  string    `json:"-"` // as in SignIn
 	Verified bool      // the provider vouches for the address
 	ProvedAt time.Time // when they last proved to the provider who they are; zero: unknown
 
@@ -56,11 +57,11 @@ type Identity struct {
 }
 
 // SignInByProvider opens a session for someone who signed in at their organization's
-// provider, and returns the session's cookie. First-time users are recognized by their
+// provider. First-time users are recognized by their
 // address, or become users of the organization if the provider is set to create them. If the
 // account with the address has a password, the error is a *PasswordNeeded; if it has none but
 // power over others, the error is Forbidden.
-func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (cookie string, err error) {
+func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, in Identity) (SignedIn, error) {
 	user, err := c.db.UserByIdentity(ctx, in.Provider, in.Subject)
 	if keyporter.KindOf(err) == keyporter.NotFound {
 		user, err = c.firstSignIn(ctx, in)
@@ -72,20 +73,20 @@ func (c *Control) SignInByProvider(ctx context.Context, actor keyporter.Actor, i
 		}
 	}
 	if err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
 	if user.OrganizationID != in.Provider.OrganizationID || in.joins != "" && in.joins != user.ID {
-		return "", notLetIn()
+		return SignedIn{}, notLetIn()
 	}
 	if err := mayEnter(ctx, c.db, user); err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
 	hash, err := c.db.PasswordHash(ctx, user.ID)
 	if err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
 	by := store.Opener{ProviderID: in.Provider.ID, Issuer: in.Provider.Issuer, ClientID: in.Provider.ClientID}
-	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: in.ProvedAt, by: by})
+	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: in.ProvedAt, by: by, browser: in.Browser})
 }
 
 func notLetIn() error {

@@ -22,48 +22,53 @@ const (
 type SignIn struct {
 	Login    string
 	Password string
-	Browser  string // what Remember returned for this browser; anything else doesn't count
+	Browser  string // what this browser kept of SignedIn.Browser; anything else doesn't count
 }
 
-// SignIn opens a session for anyone who knows the password, and returns the session's
-// cookie. A wrong login, a wrong password and a user without a password all get the same
+// SignedIn is a new session.
+type SignedIn struct {
+	Cookie  string // of the session
+	Browser string // what the browser keeps for BrowserLifetime, in place of what it kept, to be known as this person's
+}
+
+// SignIn opens a session for anyone who knows the password. A wrong login, a wrong password and a user without a password all get the same
 // error.
-func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (cookie string, err error) {
-	user, hash, err := c.checkPasswordOf(ctx, actor, in)
+func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) (SignedIn, error) {
+	user, who, err := c.checkPasswordOf(ctx, actor, in)
 	if err != nil {
-		return "", err
+		return SignedIn{}, err
 	}
-	if err := mayEnter(ctx, c.db, user); err != nil {
-		return "", err
+	if err := mayEnter(ctx, c.db, user.User); err != nil {
+		return SignedIn{}, err
 	}
-	if err := c.letsPasswordsIn(ctx, user); err != nil {
-		return "", err
+	if err := c.letsPasswordsIn(ctx, user.User); err != nil {
+		return SignedIn{}, err
 	}
-	if hash, err = c.renewPassword(ctx, waiter{actor: actor}, knownUser{User: user, hash: hash}, in.Password); err != nil {
-		return "", err
+	if user.hash, err = c.renewPassword(ctx, who, user, in.Password); err != nil {
+		return SignedIn{}, err
 	}
-	return c.openSession(ctx, actor, knownUser{User: user, hash: hash, provedAt: c.now()})
+	return c.openSession(ctx, actor, user)
 }
 
-// checkPasswordOf returns the user with this login and the hash of their password, if the password is
-// right. It counts as a guess until a session is opened.
-func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, in SignIn) (user keyporter.User, hash string, err error) {
-	browser, err := c.knownBrowser(ctx, in)
-	if err != nil {
-		return user, "", err
+// checkPasswordOf returns the user with this login, if the password is right, and who they are in the
+// queue for hashes. It counts as a guess until a session is opened.
+func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, in SignIn) (user knownUser, who waiter, err error) {
+	who.actor, user.browser = actor, in.Browser
+	if who.browser, err = c.knownBrowser(ctx, in); err != nil {
+		return user, who, err
 	}
-	if err := c.countGuess(ctx, actor, in.Login, browser); err != nil {
-		return user, "", err
+	if err := c.countGuess(ctx, actor, in.Login, who.browser); err != nil {
+		return user, who, err
 	}
-	user, hash, err = c.userWithPassword(ctx, in.Login)
-	if err != nil {
-		return user, "", err
+	if user.User, user.hash, err = c.userWithPassword(ctx, in.Login); err != nil {
+		return user, who, err
 	}
-	match, err := c.passwordMatches(ctx, waiter{actor, browser}, in.Password, hash)
+	match, err := c.passwordMatches(ctx, who, in.Password, user.hash)
 	if err == nil && !match {
 		err = wrongPassword()
 	}
-	return user, hash, err
+	user.provedAt = c.now()
+	return user, who, err
 }
 
 // userWithPassword returns the user with this login and the hash of their password, both empty if there
@@ -105,13 +110,18 @@ type knownUser struct {
 	hash     string    // of the password at that time, if they have one
 	provedAt time.Time // zero: nobody knows when
 	by       store.Opener
+	browser  string // what their browser kept
 }
 
 // openSession opens a session for the user, in the actor's browser.
-func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user knownUser) (cookie string, err error) {
-	cookie = rand.Text() + rand.Text() // 260 bits
+func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user knownUser) (SignedIn, error) {
+	cookie := rand.Text() + rand.Text() // 260 bits
 	now := c.now()
 	actor = keyporter.Session(user.User, user.provedAt).From(actor)
+	browser, err := c.remember(user)
+	if err != nil {
+		return SignedIn{}, err
+	}
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		// Comparing a password takes long enough for it to be changed meanwhile, which ends
 		// only the sessions that exist by then.
@@ -136,7 +146,7 @@ func (c *Control) openSession(ctx context.Context, actor keyporter.Actor, user k
 		}
 		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionCreate, actor, user.User))
 	})
-	return cookie, err
+	return SignedIn{cookie, browser}, err
 }
 
 // mayEnter requires user and organization to be active.

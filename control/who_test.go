@@ -33,7 +33,8 @@ func (w *world) provider(t *testing.T, change func(*keyporter.IdentityProvider))
 // byProvider signs somebody in at a provider.
 func (w *world) byProvider(t *testing.T, p keyporter.IdentityProvider, subject, email string) (cookie string, err error) {
 	t.Helper()
-	return w.Control.SignInByProvider(t.Context(), keyportertest.Nobody(), control.Identity{Provider: p, Subject: subject, Email: email, Verified: true, ProvedAt: w.Clock.Now()})
+	session, err := w.Control.SignInByProvider(t.Context(), keyportertest.Nobody(), control.Identity{Provider: p, Subject: subject, Email: email, Verified: true, ProvedAt: w.Clock.Now()})
+	return session.Cookie, err
 }
 
 // TestASessionEndsWithWhatOpenedIt has someone keep a session after the way they signed in was closed.
@@ -58,13 +59,13 @@ func TestASessionEndsWithWhatOpenedIt(t *testing.T) {
 		atProvider := fromProvider()
 
 		w.provider(t, func(p *keyporter.IdentityProvider) { p.Name, p.RoleID = "Another name", "" })
-		wantKind(t, session(byPassword), noError)
+		wantKind(t, session(byPassword.Cookie), noError)
 		wantKind(t, session(atProvider), noError)
 		wantKind(t, w.Control.SetPasswords(ctx, command, acme, false), noError)
-		wantKind(t, session(byPassword), keyporter.Unauthorized)
+		wantKind(t, session(byPassword.Cookie), keyporter.Unauthorized)
 		wantKind(t, session(atProvider), noError)
 		wantKind(t, w.Control.SetPasswords(ctx, command, acme, true), noError)
-		wantKind(t, session(byPassword), keyporter.Unauthorized) // it doesn't come back
+		wantKind(t, session(byPassword.Cookie), keyporter.Unauthorized) // it doesn't come back
 
 		for what, change := range map[string]func(*keyporter.IdentityProvider){
 			"issuer":    func(p *keyporter.IdentityProvider) { p.Issuer += "/other" },
@@ -328,8 +329,8 @@ func TestAFirstSignInJoinsNoAccountOfOthers(t *testing.T) {
 		_, err = w.byProvider(t, other, "5", "victim@acme.example")
 		wantKind(t, err, noError)
 		wantKind(t, w.Control.SetPasswords(ctx, keyporter.Command(), w.ada.OrganizationID, true), noError)
-		cookie, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), control.Join{Sealed: sealed, Password: keyportertest.Password})
-		if cookie != "" {
+		joined, err := w.Control.JoinByPassword(ctx, keyportertest.Nobody(), control.Join{Sealed: sealed, Password: keyportertest.Password})
+		if joined.Cookie != "" {
 			t.Errorf("a sign-in at the issuer before opened a session, %v", err)
 		}
 		p = w.provider(t, nil)

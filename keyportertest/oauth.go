@@ -112,14 +112,14 @@ type Person struct {
 // SignIn returns a person who has just signed in.
 func (s *AuthServer) SignIn(t testing.TB, u keyporter.User) *Person {
 	t.Helper()
-	cookie, err := s.Control.SignIn(t.Context(), Nobody(), control.SignIn{Login: u.Login, Password: Password})
+	session, err := s.Control.SignIn(t.Context(), Nobody(), control.SignIn{Login: u.Login, Password: Password})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := s.Stranger(t)
 	at, _ := url.Parse(s.URL)
-	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: cookie, Path: "/"}}) //nolint:gosec // the browser of a test
-	if p.Actor, err = s.Control.Session(t.Context(), Nobody(), cookie); err != nil {
+	p.Jar.SetCookies(at, []*http.Cookie{{Name: "keyporter-session", Value: session.Cookie, Path: "/"}}) //nolint:gosec // the browser of a test
+	if p.Actor, err = s.Control.Session(t.Context(), Nobody(), session.Cookie); err != nil {
 		t.Fatal(err)
 	}
 	return p
