@@ -171,12 +171,16 @@ func scanAccess(row scanner) (c Credential, err error) {
 	return c, err
 }
 
-// SecretHashesOf returns the hashes of the secrets of an API token or access token.
-func (q queries) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyporter.SecretHash, error) {
+// SecretHashesOf returns the hashes of the secrets of API tokens and access tokens.
+func (q queries) SecretHashesOf(ctx context.Context, tokens ...keyporter.ID) ([]keyporter.SecretHash, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	marks, args := placeholders(tokens)
 	return list(ctx, q.q, scanHash, `
-		SELECT hash FROM token_secrets WHERE token_id = $1
-		UNION ALL SELECT hash FROM access_tokens WHERE id = $1
-		ORDER BY hash`, token)
+		SELECT hash FROM token_secrets WHERE token_id IN `+marks+`
+		UNION ALL SELECT hash FROM access_tokens WHERE id IN `+marks+`
+		ORDER BY hash`, args...)
 }
 
 // EachSecretHash calls f with the hash of every secret that a call can carry.

@@ -23,7 +23,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 		return fmt.Errorf("write the detail of %s: %w", e.Name, err)
 	}
 	c := Change{
-		Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
+		EventID: e.ID, Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
 	}
 	query, args := insertEvent, []any{
 		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID, e.AppID, e.ConnectionID,
@@ -34,9 +34,6 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	}
 	if _, err := tx.exec(ctx, query, args...); err != nil {
 		return fmt.Errorf("insert event: %w", err)
-	}
-	if tx.many() {
-		return nil // followers start again from nothing, and need no list
 	}
 	c.Secret = tx.issued[e.TokenID]
 	tx.news = append(tx.news, c)
@@ -77,6 +74,7 @@ func scanEvent(row scanner) (e keyporter.Event, err error) {
 
 // Change is an Event in the form followers see: what changed, but not how.
 type Change struct {
+	EventID        keyporter.ID
 	Name           keyporter.EventName
 	OrganizationID keyporter.ID
 	UserID         keyporter.ID
@@ -89,9 +87,9 @@ type Change struct {
 
 // Follower keeps a copy of some state and must hear when that is out of date.
 type Follower interface {
-	// Changed reports one change. For changes made through this DB, it is called before Do
-	// returns. It must not block for long.
-	Changed(Change)
+	// Changed reports changes, a page of them at a time. For changes made through this DB, it is called before
+	// Do returns. It must not block for long.
+	Changed(...Change)
 	// Reset reports that anything may have changed.
 	Reset()
 }
@@ -103,16 +101,19 @@ func (db *DB) Follow(f Follower) {
 	db.followers = append(db.followers, f)
 }
 
-// manyChanges is how many changes of one transaction followers hear about one by one. If there
-// are more, it is less work to reset them.
+// manyChanges is how many changes of one transaction other nodes hear about one by one. If there
+// are more, they read the others in the log of events.
 const manyChanges = 100
 
 func (tx *Tx) many() bool { return len(tx.news) > manyChanges }
 
+// changesPage is how many changes followers hear about at once.
+const changesPage = 1000
+
 func (db *DB) notify(news []Change) {
-	for _, f := range db.all() {
-		for _, c := range news {
-			f.Changed(c)
+	for page := range slices.Chunk(news, changesPage) {
+		for _, f := range db.all() {
+			f.Changed(page...)
 		}
 	}
 }

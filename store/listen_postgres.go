@@ -15,7 +15,7 @@ import (
 
 // channel is the notification channel. A payload has these words, separated by spaces: the
 // sender's node, and then the name and IDs of a Change, or "beat" and the time it was sent, or
-// "many".
+// "many" and the IDs of the first and the last event.
 const channel = "keyporter"
 
 const (
@@ -40,8 +40,9 @@ func (db *DB) notifyMany(ctx context.Context, tx *Tx) error {
 	if tx.node == "" || !tx.many() {
 		return nil
 	}
-	// Other nodes reset their followers. Nodes of an older release do so, too.
-	if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, tx.node+" many"); err != nil {
+	// Nodes of an older release reset their followers.
+	first, last := spanOf(tx.news)
+	if _, err := tx.exec(ctx, `SELECT pg_notify($1, $2)`, channel, fmt.Sprintf("%s many %s %s", tx.node, first, last)); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
 	return nil
@@ -100,7 +101,7 @@ func (db *DB) listenOnce(ctx context.Context, connected func()) error {
 		if err != nil {
 			return fmt.Errorf("wait for notifications: %w", err)
 		}
-		if sent, ok := db.hear(n.Payload); ok {
+		if sent, ok := db.hear(ctx, n.Payload); ok {
 			last = sent
 			db.heard(sent)
 		}
@@ -142,7 +143,7 @@ func (db *DB) beat(ctx context.Context) {
 }
 
 // hear processes one payload. For this node's own heartbeat, it returns the time it was sent.
-func (db *DB) hear(payload string) (sent time.Time, beat bool) {
+func (db *DB) hear(ctx context.Context, payload string) (sent time.Time, beat bool) {
 	f := strings.Split(payload, " ")
 	switch {
 	case len(f) == 3 && f[1] == beatName:
@@ -155,9 +156,13 @@ func (db *DB) hear(payload string) (sent time.Time, beat bool) {
 		db.notify([]Change{{
 			Name: keyporter.EventName(f[1]), OrganizationID: id(f[2]), UserID: id(f[3]), TokenID: id(f[4]), AppID: id(f[5]), ConnectionID: id(f[6]),
 		}})
+	case len(f) == 4 && f[1] == "many":
+		db.orReset(db.notifyLogged(ctx, keyporter.ID(f[2]), keyporter.ID(f[3])))
+	case len(f) == 2 && f[1] == "many": // from a node of an older release
+		db.reset()
 	default:
 		// A newer node may send payloads that this one doesn't know.
-		db.reset()
+		db.orReset(db.notifyRecent(ctx))
 	}
 	return time.Time{}, false
 }

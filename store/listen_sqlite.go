@@ -32,15 +32,19 @@ func (db *DB) listenSQLite(ctx context.Context) {
 		db.log.Warn("can't watch the database file; asking for changes all the time instead", "error", err)
 		idle = WatchInterval
 	}
-	var version int64
+	var version, row int64
 	var writtenAt time.Time
 	for {
 		asked := time.Now()
-		if v, err := db.dataVersion(ctx); err == nil {
-			if v != version {
-				version = v
+		latest, errRow := db.latestEvent(ctx) // before the version, so that no other process wrote it if that is the same
+		if v, err := db.dataVersion(ctx); err == nil && errRow == nil {
+			switch {
+			case version == 0:
 				db.reset()
+			case v != version:
+				latest = db.notifySince(ctx, row)
 			}
+			version, row = v, latest
 			db.heard(asked)
 		}
 		if db.replaced(before) {
@@ -89,7 +93,8 @@ func watchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 				if e.Name != path && e.Name != path+"-wal" {
 					continue
 				}
-			case <-w.Errors: // more was written than it can tell
+			case err := <-w.Errors:
+				_ = err // more was written than it can tell
 			}
 			select {
 			case written <- struct{}{}:
@@ -131,4 +136,33 @@ func (db *DB) replaced(before os.FileInfo) bool {
 		db.log.Error("close the database", "error", fmt.Errorf("after its file was gone: %w", err))
 	}
 	return true
+}
+
+// latestEvent returns the row of the latest event. SQLite numbers rows in the order of commits.
+func (db *DB) latestEvent(ctx context.Context) (int64, error) {
+	n, err := one(ctx, db.lookup, scanInt, `SELECT coalesce(max(rowid), 0) FROM events`)
+	return int64(n), err
+}
+
+// notifySince reports the events after a row to the followers, and returns the row of the last of them. Whatever changed
+// without an event, such as by hand, may be anything.
+func (db *DB) notifySince(ctx context.Context, row int64) int64 {
+	first := row
+	for {
+		var changes []Change
+		_, err := list(ctx, db.lookup, func(s scanner) (struct{}, error) {
+			c, err := scanChange(alsoScans{s, &row})
+			changes = append(changes, c)
+			return struct{}{}, err
+		}, `SELECT id, name, organization_id, user_id, token_id, app_id, connection_id, rowid
+			FROM events WHERE rowid > $1 ORDER BY rowid LIMIT $2`, row, changesPage)
+		if err != nil || row == first {
+			db.reset()
+			return row
+		}
+		db.notify(changes)
+		if len(changes) < changesPage {
+			return row
+		}
+	}
 }

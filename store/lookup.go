@@ -27,8 +27,8 @@ func (db *DB) StandingByLogin(ctx context.Context, organization keyporter.ID, lo
 }
 
 // SecretHashesOf is queries.SecretHashesOf on these connections.
-func (db *DB) SecretHashesOf(ctx context.Context, token keyporter.ID) ([]keyporter.SecretHash, error) {
-	return db.lookups.SecretHashesOf(ctx, token)
+func (db *DB) SecretHashesOf(ctx context.Context, tokens ...keyporter.ID) ([]keyporter.SecretHash, error) {
+	return db.lookups.SecretHashesOf(ctx, tokens...)
 }
 
 // EachSecretHash is queries.EachSecretHash on these connections.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -75,8 +76,8 @@ func anything(ctx context.Context, t reflect.Type, depth int) reflect.Value {
 	case t.Kind() == reflect.Func:
 		v.Set(reflect.MakeFunc(t, func([]reflect.Value) []reflect.Value {
 			var out []reflect.Value
-			for i := range t.NumOut() {
-				out = append(out, reflect.Zero(t.Out(i)))
+			for o := range t.Outs() {
+				out = append(out, reflect.Zero(o))
 			}
 			return out
 		}))
@@ -123,14 +124,16 @@ func (db *DB) Lines(ctx context.Context, query string, args ...any) ([]string, e
 	columns, err := rows.Columns()
 	var all []string
 	for rows.Next() {
+		var last sql.NullString
 		values := make([]any, len(columns))
 		for i := range values {
 			values[i] = new(sql.NullString)
 		}
+		values[len(values)-1] = &last
 		if err := rows.Scan(values...); err != nil {
 			return nil, err
 		}
-		all = append(all, values[len(values)-1].(*sql.NullString).String)
+		all = append(all, last.String)
 	}
-	return all, err
+	return all, errors.Join(err, rows.Err())
 }

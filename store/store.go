@@ -163,11 +163,7 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) (err error) {
 		return err
 	}
 	// Followers hear about it even if the commit failed: it may have happened all the same.
-	if tx.many() {
-		defer db.reset()
-	} else {
-		defer db.notify(tx.news)
-	}
+	defer db.notify(tx.news)
 	steps.next()
 	if err := t.Commit(); err != nil {
 		if keyporter.IsUncertain(err) {

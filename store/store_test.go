@@ -470,5 +470,7 @@ func TestAFullDiskIsUnavailable(t *testing.T) {
 // follower counts the calls it gets.
 type follower struct{ changes, resets atomic.Int32 }
 
-func (f *follower) Changed(store.Change) { f.changes.Add(1) }
-func (f *follower) Reset()               { f.resets.Add(1) }
+func (f *follower) Changed(all ...store.Change) {
+	f.changes.Add(int32(len(all)))
+}
+func (f *follower) Reset() { f.resets.Add(1) }

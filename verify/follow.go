@@ -9,18 +9,24 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Changed drops what a change touches. See store.Follower.
-func (c *Checker) Changed(change store.Change) {
-	switch change.Name {
-	case keyporter.EventTokenCreate, keyporter.EventTokenImport, keyporter.EventAccessTokenCreate:
-		c.learn(change)
-		return
-	case keyporter.EventTokenHandOver:
-		c.learn(change) // it may have a new secret
+// Changed drops what the changes touch. See store.Follower.
+func (c *Checker) Changed(changes ...store.Change) {
+	c.learn(changes)
+	dropped := map[Drop]bool{} // many changes of one transaction often touch the same
+	for _, change := range changes {
+		if issues(change.Name) {
+			continue
+		}
+		if d, ok := touched(change); ok && !dropped[d] {
+			dropped[d] = true
+			c.drop(d)
+		}
 	}
-	if d, ok := touched(change); ok {
-		c.drop(d)
-	}
+}
+
+// issues reports whether an event is about a new token, of which no answer can be out of date.
+func issues(name keyporter.EventName) bool {
+	return name == keyporter.EventTokenCreate || name == keyporter.EventTokenImport || name == keyporter.EventAccessTokenCreate
 }
 
 // touched returns what a change affects; ok is false if that is nothing. The cache and those
@@ -46,7 +52,7 @@ func touched(change store.Change) (d Drop, ok bool) {
 		}
 		return Drop{Organization: change.OrganizationID, AccessTokens: change.Name == keyporter.EventOrganizationApps}, true
 	}
-	return Drop{}, true
+	return Drop{}, true // another release knows what it is about
 }
 
 // touchedAccess is touched for changes about access tokens. A change that doesn't say what it
@@ -65,15 +71,24 @@ func touchedAccess(noun string, change store.Change) (d Drop, ok bool) {
 	return Drop{App: change.AppID}, true
 }
 
-// learn adds the secrets of a new token to those known.
-func (c *Checker) learn(change store.Change) {
-	if change.Secret != nil {
-		c.known.add([]keyporter.SecretHash{*change.Secret})
+// learn adds the secrets of new tokens to those known. What another release calls its events isn't known, so that any
+// that has a token may have given it a secret.
+func (c *Checker) learn(changes []store.Change) {
+	var tokens []keyporter.ID
+	for _, change := range changes {
+		switch {
+		case change.Secret != nil:
+			c.known.add([]keyporter.SecretHash{*change.Secret})
+		case change.TokenID != "" && !keepsSecrets(change.Name):
+			tokens = append(tokens, change.TokenID)
+		}
+	}
+	if len(tokens) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), store.Silence)
 	defer cancel()
-	hashes, err := c.db.SecretHashesOf(ctx, change.TokenID)
+	hashes, err := c.db.SecretHashesOf(ctx, tokens...)
 	if err != nil {
 		c.known.reset() // until all are read again, the database answers
 		return
@@ -81,8 +96,21 @@ func (c *Checker) learn(change store.Change) {
 	c.known.add(hashes)
 }
 
+// keepsSecrets reports whether an event certainly gives a token no new secret.
+func keepsSecrets(name keyporter.EventName) bool {
+	switch name {
+	case keyporter.EventTokenRename, keyporter.EventTokenEnable, keyporter.EventTokenDisable, keyporter.EventTokenExpiry,
+		keyporter.EventTokenDelete, keyporter.EventAccessTokenDelete:
+		return true
+	}
+	return false
+}
+
 // Reset drops everything. See store.Follower.
-func (c *Checker) Reset() { c.drop(Drop{}) }
+func (c *Checker) Reset() {
+	c.drop(Drop{})
+	c.known.reset()
+}
 
 // Complete reports whether the Checker knows every issued secret, and so refuses all others
 // without asking the database.

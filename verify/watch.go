@@ -38,7 +38,6 @@ func (c *Checker) drop(d Drop) {
 	switch {
 	case d == Drop{}:
 		c.cache.dropIf(func(*entry) bool { return true })
-		c.known.reset()
 	case d.Credential != "":
 		c.cache.dropToken(d.Credential)
 	default:

@@ -1,0 +1,87 @@
+package verify_test
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
+)
+
+// TestAnImportEmptiesNoCache imports many tokens on one node. It and another node must learn their secrets, and keep
+// what they know about others.
+func TestAnImportEmptiesNoCache(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		here, there := keyportertest.NewNode(t, url), keyportertest.NewNode(t, url)
+		ada := keyportertest.User(t, here.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		_, mine := keyportertest.Token(t, here.Control, ada, "Mine")
+		nodes := []*keyportertest.Node{here, there}
+		for _, n := range nodes {
+			keyportertest.Eventually(t, "it is allowed", func() bool { return ask(n, mine.Reveal()).Allowed })
+		}
+		beat(t, there, ada)
+		before := []int{here.Checker.Refills(), there.Checker.Refills()}
+		secrets := make([]string, 300)
+		for i := range secrets {
+			secrets[i] = rand.Text()
+		}
+		keyportertest.ImportTokens(t, here.Control, ada, keyporter.UserToken, secrets...)
+		for i, n := range nodes {
+			keyportertest.Eventually(t, "the node knows the last of them", func() bool { return ask(n, secrets[299]).Allowed })
+			if n.Checker.Refills() != before[i] || !n.Checker.Complete() {
+				t.Errorf("node %d reads every hash again", i)
+			}
+			lookups := n.Checker.Lookups()
+			if mustReason(t, ask(n, mine.Reveal()), keyporter.Allowed); n.Checker.Lookups() != lookups {
+				t.Errorf("node %d has forgotten another token", i)
+			}
+			for _, s := range secrets {
+				mustReason(t, ask(n, s), keyporter.Allowed)
+			}
+		}
+	})
+}
+
+// beat waits until a node has heard of everything so far.
+func beat(t *testing.T, n *keyportertest.Node, u keyporter.User) {
+	t.Helper()
+	_, secret := keyportertest.Token(t, n.Control, u, rand.Text())
+	keyportertest.Eventually(t, "it is allowed", func() bool { return ask(n, secret.Reveal()).Allowed })
+}
+
+// TestAnUnknownNoticeEmptiesNoCache has a node hear something that it doesn't understand. It must find out
+// what changed: here, a token was disabled, of which the usual notification was lost.
+func TestAnUnknownNoticeEmptiesNoCache(t *testing.T) {
+	t.Parallel()
+	url := postgres.New(t)
+	n := keyportertest.NewNode(t, url)
+	ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	_, mine := keyportertest.Token(t, n.Control, ada, "Mine")
+	other, theirs := keyportertest.Token(t, n.Control, ada, "Other")
+	mustReason(t, ask(n, mine.Reveal()), keyporter.Allowed)
+	mustReason(t, ask(n, theirs.Reveal()), keyporter.Allowed)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	before := n.Checker.Refills()
+	for _, query := range []string{
+		`UPDATE tokens SET enabled = FALSE WHERE id = '` + string(other.ID) + `'`,
+		`INSERT INTO events (id, at, name, organization_id, user_id, token_id, actor_kind, actor_id, actor_login, actor_address, request_id, detail)
+			VALUES ('` + string(keyporter.NewID(n.Clock.Now())) + `', 1, 'token.disable', '` + string(ada.OrganizationID) + `', '', '` + string(other.ID) + `', '', '', '', '', '', '{}')`,
+		`NOTIFY keyporter, 'another-node in words of the next release'`,
+	} {
+		if _, err := conn.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keyportertest.Eventually(t, "it is refused", func() bool { return ask(n, theirs.Reveal()).Reason == keyporter.ReasonDisabled })
+	if n.Checker.Refills() != before || !n.Checker.Complete() {
+		t.Error("the node reads every hash again")
+	}
+}
