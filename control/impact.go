@@ -123,14 +123,19 @@ func (c *Control) stopped(ctx context.Context, p plan) ([]TokenImpact, error) {
 	if err != nil {
 		return nil, err
 	}
-	owners, err := c.db.UsersByID(ctx, idsOf(tokens, func(t store.UsedToken) keyporter.ID { return t.OwnerID }))
 	var all []TokenImpact
-	for _, t := range tokens {
-		if p.stops(t.OwnerID, owners[t.OwnerID].RoleIDs) {
-			all = append(all, TokenImpact(t))
+	for page := range slices.Chunk(tokens, 1000) {
+		owners, err := c.db.UsersByID(ctx, idsOf(page, func(t store.UsedToken) keyporter.ID { return t.OwnerID }))
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page {
+			if p.stops(t.OwnerID, owners[t.OwnerID].RoleIDs) {
+				all = append(all, TokenImpact(t))
+			}
 		}
 	}
-	return all, err
+	return all, nil
 }
 
 // silenced returns the tokens that keep working but would no longer act for users who lose api.use.

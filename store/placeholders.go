@@ -24,6 +24,9 @@ func placeholders[T any](values []T, others ...any) (marks string, args []any) {
 	return b.String() + ")", args
 }
 
+// maxListed is how many values a list in a statement has: databases limit them.
+const maxListed = 4096
+
 // maxValues is how many rows go into one statement.
 const maxValues = 64
 

@@ -47,9 +47,8 @@ func (tx *Tx) ImportToken(ctx context.Context, t keyporter.Token, hash keyporter
 
 // DeletedSecrets returns those of the hashes that are of secrets of deleted tokens.
 func (q queries) DeletedSecrets(ctx context.Context, hashes []keyporter.SecretHash) (map[keyporter.SecretHash]bool, error) {
-	const atOnce = 512
 	deleted := map[keyporter.SecretHash]bool{}
-	for some := range slices.Chunk(hashes, atOnce) {
+	for some := range slices.Chunk(hashes, maxListed) {
 		values := make([][]byte, len(some))
 		for i := range some {
 			values[i] = some[i][:]

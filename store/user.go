@@ -161,7 +161,7 @@ func (q queries) UsersOf(ctx context.Context, l UserList) ([]keyporter.User, err
 // UsersByLogin returns the users with these login names, by names.Key of them.
 func (q queries) UsersByLogin(ctx context.Context, logins []string) (map[string]keyporter.User, error) {
 	all := map[string]keyporter.User{}
-	for some := range slices.Chunk(logins, maxValues) {
+	for some := range slices.Chunk(logins, maxListed) {
 		keys := make([]string, len(some))
 		for i, l := range some {
 			keys[i] = names.Key(l)
