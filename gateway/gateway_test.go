@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,14 +34,32 @@ type world struct {
 	ada    keyporter.User
 	token  keyporter.Token
 	secret string
-	log    bytes.Buffer
+	log    *logged
+}
+
+// logged is what the gateway has logged, from whichever goroutine.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // newWorld starts the gateway. It has the routes of the example API, and one under /other that
 // responds with problem documents. Without an API of the test's, there is a RawAPI.
 func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	t.Helper()
-	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t))}
+	w := &world{Node: keyportertest.NewNode(t, keyportertest.Database(t)), log: &logged{}}
 	upstream := httptest.NewServer(api)
 	t.Cleanup(upstream.Close)
 	if api == nil {
@@ -61,7 +79,7 @@ func newWorld(t *testing.T, api http.HandlerFunc, trusted ...string) *world {
 	}
 	g := gateway.New(gateway.Config{
 		Checker: checker, Proxies: proxies, Sunset: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC), Issuer: "https://keys.example",
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 	w.door = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
@@ -328,7 +346,7 @@ func TestAClientThatGoesAwayEndsTheCall(t *testing.T) {
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}
-	if w.log.Len() > 0 {
+	if w.log.String() != "" {
 		t.Errorf("logged: %s", w.log.String())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,7 @@ func TestAListCanBeOneText(t *testing.T) {
 		return cfg
 	}
 	text, list := read(func(words string) string { return words }), read(func(words string) string { return "[" + words + "]" })
-	if !reflect.DeepEqual(text, list) || len(text.APIs[0].Routes[0].Credentials) != 2 {
+	if !reflect.DeepEqual(text.APIs, list.APIs) || !slices.Equal(text.TrustedProxies, list.TrustedProxies) || len(text.TrustedProxies) != 2 || len(text.APIs[0].Routes[0].Credentials) != 2 {
 		t.Errorf("%+v, want %+v", text, list)
 	}
 }
