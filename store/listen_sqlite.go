@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,19 +33,11 @@ func (db *DB) listenSQLite(ctx context.Context) {
 		db.log.Warn("can't watch the database file; asking for changes all the time instead", "error", err)
 		idle = WatchInterval
 	}
-	var version, row int64
+	var seen seenInFile
 	var writtenAt time.Time
 	for {
 		asked := time.Now()
-		latest, errRow := db.latestEvent(ctx) // before the version, so that no other process wrote it if that is the same
-		if v, err := db.dataVersion(ctx); err == nil && errRow == nil {
-			switch {
-			case version == 0:
-				db.reset()
-			case v != version:
-				latest = db.notifySince(ctx, row)
-			}
-			version, row = v, latest
+		if err := db.lookIntoFile(ctx, &seen); err == nil {
 			db.heard(asked)
 		}
 		if db.replaced(before) {
@@ -63,6 +56,75 @@ func (db *DB) listenSQLite(ctx context.Context) {
 		}
 	}
 }
+
+// seenInFile is what the followers have heard of.
+type seenInFile struct {
+	version    int64 // data_version; 0: none
+	row        int64 // of the latest event; SQLite numbers rows in the order of commits
+	statements int64 // that this process had run by then
+}
+
+// lookIntoFile reports to the followers what another process has changed.
+func (db *DB) lookIntoFile(ctx context.Context, seen *seenInFile) error {
+	ctx, cancel := context.WithTimeout(ctx, Silence)
+	defer cancel()
+	leave, err := db.line.wait(ctx, true)
+	if err != nil {
+		return err
+	}
+	statements := db.statements.Load()
+	now, changes, err := db.changedInFile(ctx, *seen)
+	leave()
+	if err != nil {
+		return err
+	}
+	switch {
+	case now.version == seen.version: // nobody else has
+	case len(changes) == 0: // by hand, or this is the first look: it may be anything
+		db.reset()
+	default:
+		db.notify(changes)
+	}
+	now.statements = statements
+	*seen = now
+	return nil
+}
+
+// changedInFile returns what is in the file now and, if another process has changed it, the events since. All of it
+// is read from one snapshot: events that are there already when their version isn't would be missed later.
+func (db *DB) changedInFile(ctx context.Context, seen seenInFile) (now seenInFile, changes []Change, err error) {
+	now = seen
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return now, nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if now.version, err = one(ctx, conn, scanInt64, `PRAGMA data_version`); err != nil || now.version == seen.version && db.statements.Load() == seen.statements {
+		return now, nil, err
+	}
+	if _, err := conn.ExecContext(ctx, `BEGIN DEFERRED`); err != nil {
+		return now, nil, err
+	}
+	defer func() {
+		_, end := conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
+		err = errors.Join(err, end)
+	}()
+	if now.row, err = one(ctx, conn, scanInt64, `SELECT coalesce(max(rowid), 0) FROM events`); err != nil {
+		return now, nil, err
+	}
+	if now.version, err = one(ctx, conn, scanInt64, `PRAGMA data_version`); err != nil || now.version == seen.version || seen.version == 0 {
+		return now, nil, err
+	}
+	changes, err = list(ctx, conn, scanChange, `
+		SELECT id, name, organization_id, user_id, token_id, app_id, connection_id FROM events WHERE rowid > $1 ORDER BY rowid LIMIT $2`, seen.row, maxChanges+1)
+	if len(changes) > maxChanges {
+		changes = nil // forget everything, which is less work
+	}
+	return now, changes, err
+}
+
+// maxChanges is how many changes of other processes are read.
+const maxChanges = 200_000
 
 // watchFile returns a channel that receives a value soon after the database file or its log was written, made,
 // or removed. It watches the folder, because the log comes and goes.
@@ -110,18 +172,6 @@ func watchFile(ctx context.Context, path string) (<-chan struct{}, error) {
 	return written, nil
 }
 
-func (db *DB) dataVersion(ctx context.Context) (v int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, Silence)
-	defer cancel()
-	leave, err := db.line.wait(ctx, true)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	err = db.write.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&v)
-	return v, err
-}
-
 // replaced closes the database if its file was removed or replaced. Otherwise we would keep
 // reading and writing a file that nobody else sees.
 func (db *DB) replaced(before os.FileInfo) bool {
@@ -136,33 +186,4 @@ func (db *DB) replaced(before os.FileInfo) bool {
 		db.log.Error("close the database", "error", fmt.Errorf("after its file was gone: %w", err))
 	}
 	return true
-}
-
-// latestEvent returns the row of the latest event. SQLite numbers rows in the order of commits.
-func (db *DB) latestEvent(ctx context.Context) (int64, error) {
-	n, err := one(ctx, db.lookup, scanInt, `SELECT coalesce(max(rowid), 0) FROM events`)
-	return int64(n), err
-}
-
-// notifySince reports the events after a row to the followers, and returns the row of the last of them. Whatever changed
-// without an event, such as by hand, may be anything.
-func (db *DB) notifySince(ctx context.Context, row int64) int64 {
-	first := row
-	for {
-		var changes []Change
-		_, err := list(ctx, db.lookup, func(s scanner) (struct{}, error) {
-			c, err := scanChange(alsoScans{s, &row})
-			changes = append(changes, c)
-			return struct{}{}, err
-		}, `SELECT id, name, organization_id, user_id, token_id, app_id, connection_id, rowid
-			FROM events WHERE rowid > $1 ORDER BY rowid LIMIT $2`, row, changesPage)
-		if err != nil || row == first {
-			db.reset()
-			return row
-		}
-		db.notify(changes)
-		if len(changes) < changesPage {
-			return row
-		}
-	}
 }
