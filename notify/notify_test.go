@@ -55,7 +55,7 @@ func newPublisher(t *testing.T) *publisher {
 // client returns a client that calls any address and trusts the publisher's certificate.
 func (p *publisher) client() *http.Client {
 	c := notify.GuardedClient(func(netip.Addr) bool { return true })
-	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig //nolint:errcheck // both are *http.Transport
+	c.Transport.(*http.Transport).TLSClientConfig = p.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:errcheck // both are *http.Transport
 	return c
 }
 
