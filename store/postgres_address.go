@@ -1,10 +1,12 @@
 package store
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ func parsePostgres(address string) (*pgxpool.Config, error) {
 		cfg, err = pgxpool.ParseConfig(address + join + "sslmode=verify-full")
 	}
 	if err != nil {
-		return nil, errors.New("the address of the database can't be read") // the cause may quote the password
+		return nil, errors.New("the address of the database can't be read, or a file that it names (sslrootcert, service file) is missing") // the cause may quote the password
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
@@ -41,30 +43,24 @@ func saysTLS(address string, cfg *pgconn.Config) bool {
 	if query.Get("service") == "" && os.Getenv("PGSERVICE") == "" {
 		return false
 	}
-	// A mode in the service file shows in the result, unless it is the default.
-	if cfg.TLSConfig == nil || !cfg.TLSConfig.InsecureSkipVerify || cfg.TLSConfig.VerifyPeerCertificate != nil {
-		return true
-	}
-	for _, f := range cfg.Fallbacks {
-		if f.TLSConfig == nil && f.Host == cfg.Host && f.Port == cfg.Port {
-			return false
+	// A mode in the service file shows in how another machine is tried, unless it is the default (prefer): with TLS
+	// first, and then without.
+	var ways []*tls.Config
+	for _, f := range append([]*pgconn.FallbackConfig{{Host: cfg.Host, Port: cfg.Port, TLSConfig: cfg.TLSConfig}}, cfg.Fallbacks...) {
+		if !isLocalHost(f.Host) {
+			ways = append(ways, f.TLSConfig)
 		}
 	}
-	return true
+	return len(ways) > 0 && (ways[0] == nil || !slices.Contains(ways, nil))
 }
 
 // isLocal reports whether all hosts of an address are on this machine.
 func isLocal(cfg *pgconn.Config) bool {
-	hosts := []string{cfg.Host}
-	for _, f := range cfg.Fallbacks {
-		hosts = append(hosts, f.Host)
-	}
-	for _, h := range hosts {
-		network, _ := pgconn.NetworkAddress(h, cfg.Port)
-		ip := net.ParseIP(h)
-		if network != "unix" && !strings.EqualFold(h, "localhost") && (ip == nil || !ip.IsLoopback()) {
-			return false
-		}
-	}
-	return true
+	return isLocalHost(cfg.Host) && !slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool { return !isLocalHost(f.Host) })
+}
+
+func isLocalHost(host string) bool {
+	network, _ := pgconn.NetworkAddress(host, 0)
+	ip := net.ParseIP(host)
+	return network == "unix" || strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

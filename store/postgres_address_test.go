@@ -107,10 +107,17 @@ func TestAServiceFileMaySayTheMode(t *testing.T) {
 	t.Parallel()
 	database := postgres.New(t)
 	name := strings.TrimPrefix(strings.Split(database, "?")[0], "postgres://postgres@/")
-	for line, opens := range map[string]bool{"": false, "sslmode=disable": true, "sslmode=require": false} {
+	for lines, opens := range map[string]bool{
+		"host=0.0.0.0\nport=PORT":                                              false,
+		"host=0.0.0.0\nport=PORT\nsslmode=disable":                             true,
+		"host=0.0.0.0\nport=PORT\nsslmode=require":                             false,
+		"host=/nowhere,0.0.0.0\nport=5432,PORT":                                false, // a socket, which has no TLS, is tried first
+		"host=/nowhere,0.0.0.0\nport=5432,PORT\nsslmode=allow":                 true,
+		"host=/nowhere,127.0.0.1,0.0.0.0\nport=5432,1,PORT\nconnect_timeout=3": false,
+	} {
 		o := overhear(t, database)
 		file := filepath.Join(t.TempDir(), "services")
-		if err := os.WriteFile(file, []byte("[keys]\nhost=0.0.0.0\nport="+o.port+"\n"+line+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte("[keys]\n"+strings.ReplaceAll(lines, "PORT", o.port)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		db, err := store.Open(t.Context(), "postgres://postgres@/"+name+"?service=keys&servicefile="+url.QueryEscape(file), slog.New(slog.DiscardHandler))
@@ -118,7 +125,12 @@ func TestAServiceFileMaySayTheMode(t *testing.T) {
 			_ = db.Close()
 		}
 		if (err == nil) != opens {
-			t.Errorf("%q: %v", line, err)
+			t.Errorf("%q: %v", lines, err)
 		}
+		o.mu.Lock()
+		if sent := strings.Contains(o.sent.String(), "user\x00postgres"); sent != opens {
+			t.Errorf("%q: sent in the clear: %v", lines, sent)
+		}
+		o.mu.Unlock()
 	}
 }
