@@ -81,10 +81,11 @@ func (t *postgresTx) Commit() error {
 func (t *postgresTx) lookUp(lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), LookTime)
 	defer cancel()
-	for {
+	var unseen error                         // why the last look saw nothing
+	for wait := LookTime / 30; ; wait *= 2 { // a server that recovers has enough to do
 		switch status, err := t.look(ctx, t.id, t.server); {
 		case err != nil && ctx.Err() == nil:
-			lost = errors.Join(lost, err)
+			unseen = err
 		case status == "committed":
 			return nil
 		case status == "aborted":
@@ -94,8 +95,8 @@ func (t *postgresTx) lookUp(lost error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return uncertain(lost)
-		case <-time.After(LookTime / 30):
+			return uncertain(errors.Join(lost, unseen))
+		case <-time.After(wait):
 		}
 	}
 }

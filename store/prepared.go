@@ -5,7 +5,16 @@ import (
 	"database/sql"
 )
 
-// preparedTx is a transaction that prepares a statement when it runs for the second time. A batch
+// preparing returns a session that prepares what runs again. pgx does that by itself, and statements that
+// are prepared on a connection of its pool would stay there.
+func (db *DB) preparing(s session) querier {
+	if db.pools != nil {
+		return s
+	}
+	return preparedTx{s, map[string]*sql.Stmt{}}
+}
+
+// preparedTx is a transaction of SQLite that prepares a statement when it runs for the second time. A batch
 // of counts runs the same statements thousands of times, and SQLite takes twice as long to parse
 // one as to run it. The statements are closed when the transaction ends.
 type preparedTx struct {

@@ -152,7 +152,7 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) (err error) {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = t.Rollback() }() // does nothing after Commit
-	tx := &Tx{queries: queries{db.counted(preparedTx{stepping{t, steps}, map[string]*sql.Stmt{}})}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
+	tx := &Tx{queries: queries{db.counted(db.preparing(stepping{t, steps}))}, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &db.limits}
 	if db.pools != nil {
 		tx.node = db.name()
 	}
