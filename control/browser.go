@@ -56,18 +56,18 @@ func (c *Control) openBrowser(known string) (all []remembered) {
 	return slices.DeleteFunc(all, func(r remembered) bool { return c.now().Sub(r.At) >= BrowserLifetime })
 }
 
-// knownBrowser returns the ID of the browser if the user with the login has signed in with it before,
-// and not set a password since. It asks the database only for a browser that remembers someone.
-func (c *Control) knownBrowser(ctx context.Context, in SignIn) (id string, err error) {
+// knownBrowser returns what the browser remembers of the user with the login, if they have signed in with
+// it before and not set a password since. It asks the database only for a browser that remembers someone.
+func (c *Control) knownBrowser(ctx context.Context, in SignIn) (remembered, error) {
 	all := c.openBrowser(in.Browser)
 	if len(all) == 0 {
-		return "", nil
+		return remembered{}, nil
 	}
 	user, hash, err := c.userWithPassword(ctx, in.Login)
 	for _, r := range all {
 		if r.UserID == user.ID && string(r.Mark) == string(passwordMark(hash)) {
-			return r.ID, err
+			return r, err
 		}
 	}
-	return "", err
+	return remembered{}, err
 }

@@ -200,6 +200,7 @@ func TestHashesWaitInABoundedQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, keyportertest.Database(t))
 	browser := w.enters(t, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+	another := w.enters(t, control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 	free := control.OccupyHashing(w.Control)
 	results := make(chan error, 100)
 	started := 0
@@ -255,8 +256,14 @@ func TestHashesWaitInABoundedQueue(t *testing.T) {
 	refused("the next stranger", true)
 	start(t.Context(), "198.51.100.99", control.SignIn{Login: w.ada.Login, Password: keyportertest.Password, Browser: browser})
 	refused("someone who has signed in before", false)
+	for range 3 {
+		start(t.Context(), "198.51.100.99", control.SignIn{Login: w.ada.Login, Password: "a wrong password", Browser: another})
+	}
+	refused("the same person, four times in all", false)
+	start(t.Context(), "198.51.100.99", control.SignIn{Login: w.ada.Login, Password: "a wrong password", Browser: another})
+	refused("the same person once more", true)
 	leave()
-	keyportertest.Eventually(t, "whoever is gone waits no longer", func() bool { return control.WaitingHashes(w.Control) == 9 })
+	keyportertest.Eventually(t, "whoever is gone waits no longer", func() bool { return control.WaitingHashes(w.Control) == 12 })
 	start(t.Context(), "198.51.100.99", login(99))
 	free()
 	var in, wrong, left int
@@ -270,7 +277,7 @@ func TestHashesWaitInABoundedQueue(t *testing.T) {
 			left++
 		}
 	}
-	if in != 1 || wrong != 9 || left != 8 || control.WaitingHashes(w.Control) != 0 {
+	if in != 1 || wrong != 12 || left != 8 || control.WaitingHashes(w.Control) != 0 {
 		t.Errorf("%d got in, %d entered a wrong password, %d left", in, wrong, left)
 	}
 }

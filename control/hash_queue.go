@@ -10,11 +10,11 @@ import (
 	"github.com/keyporter/keyporter"
 )
 
-// At most this many password hashes wait for their turn: those of people who have proved before who
-// they are, those of strangers, and, of either, those from one place. They wait for less than a second.
+// How many password hashes may wait for their turn. The last one waits for less than a second.
 const (
-	maxWaiting      = 16
-	maxWaitingAlone = 8
+	maxWaiting        = 16 // of strangers and, apart from them, of people who have proved before who they are
+	maxWaitingNetwork = 8  // of strangers from one network
+	maxWaitingUser    = 4  // of one person
 )
 
 // hashQueue lets password hashes take turns, so that a rush of sign-ins neither uses up the memory
@@ -22,9 +22,9 @@ const (
 type hashQueue struct {
 	running chan struct{}
 
-	mu      sync.Mutex
-	waiting map[string]int // by place
-	known   int            // of these, the ones of people who have proved who they are
+	mu               sync.Mutex
+	waiting          map[string]int // by place
+	known, strangers int            // those of people who have proved before who they are, and the others
 }
 
 func newHashQueue() *hashQueue {
@@ -33,8 +33,8 @@ func newHashQueue() *hashQueue {
 
 // waiter is whose password is hashed.
 type waiter struct {
-	actor   keyporter.Actor
-	browser string // ID of a browser that they have signed in with before; may be empty
+	actor keyporter.Actor
+	user  keyporter.ID // who has signed in before with the browser they use; may be empty
 }
 
 // place returns where the waiter comes from, and whether they have proved before who they are.
@@ -44,8 +44,8 @@ func (w waiter) place() (place string, known bool) {
 		return "machine", true
 	case w.actor.User.ID != "":
 		return "user " + string(w.actor.User.ID), true
-	case w.browser != "":
-		return "browser " + w.browser, true
+	case w.user != "":
+		return "user " + string(w.user), true
 	}
 	return "address " + keyporter.Network(w.actor.Address), false
 }
@@ -74,17 +74,15 @@ func (q *hashQueue) wait(ctx context.Context, who waiter) (done func(), err erro
 func (q *hashQueue) enter(place string, known bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	all := 0
-	for _, n := range q.waiting { // at most 32
-		all += n
+	lane, atPlace := &q.strangers, maxWaitingNetwork
+	if known {
+		lane, atPlace = &q.known, maxWaitingUser
 	}
-	if n := q.waiting[place]; n >= maxWaitingAlone || known && q.known >= maxWaiting || !known && all-q.known >= maxWaiting {
+	if *lane >= maxWaiting || q.waiting[place] >= atPlace {
 		return false
 	}
+	*lane++
 	q.waiting[place]++
-	if known {
-		q.known++
-	}
 	return true
 }
 
@@ -96,5 +94,7 @@ func (q *hashQueue) leave(place string, known bool) {
 	}
 	if known {
 		q.known--
+	} else {
+		q.strangers--
 	}
 }

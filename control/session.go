@@ -53,11 +53,12 @@ func (c *Control) SignIn(ctx context.Context, actor keyporter.Actor, in SignIn) 
 // checkPasswordOf returns the user with this login, if the password is right, and who they are in the
 // queue for hashes. It counts as a guess until a session is opened.
 func (c *Control) checkPasswordOf(ctx context.Context, actor keyporter.Actor, in SignIn) (user knownUser, who waiter, err error) {
-	who.actor, user.browser = actor, in.Browser
-	if who.browser, err = c.knownBrowser(ctx, in); err != nil {
+	known, err := c.knownBrowser(ctx, in)
+	if err != nil {
 		return user, who, err
 	}
-	if err := c.countGuess(ctx, actor, in.Login, who.browser); err != nil {
+	who, user.browser = waiter{actor, known.UserID}, in.Browser
+	if err := c.countGuess(ctx, actor, in.Login, known.ID); err != nil {
 		return user, who, err
 	}
 	if user.User, user.hash, err = c.userWithPassword(ctx, in.Login); err != nil {
