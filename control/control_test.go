@@ -299,6 +299,10 @@ func TestSessions(t *testing.T) {
 		if err := w.Control.SignOut(t.Context(), keyportertest.Session(w.ada), cookie); err != nil || valid(cookie) || !valid(other) {
 			t.Errorf("after signing out: %v, valid %v, the other browser's %v", err, valid(cookie), valid(other))
 		}
+		before := events(t, w, w.ada.OrganizationID)
+		if err := w.Control.SignOut(t.Context(), keyportertest.Session(w.ada), cookie); err != nil || events(t, w, w.ada.OrganizationID) != before {
+			t.Errorf("signing out of a session that has ended: %v, or it left an event", err)
+		}
 		if err := w.Control.DisableUser(t.Context(), keyporter.Command(), w.ada.ID); err != nil || valid(other) {
 			t.Errorf("a user who was switched off: %v, valid %v", err, valid(other))
 		}

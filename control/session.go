@@ -206,7 +206,8 @@ func (c *Control) SignOut(ctx context.Context, actor keyporter.Actor, cookie str
 		return err
 	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
-		if err := tx.DeleteSession(ctx, keyporter.HashSecret(cookie)); err != nil {
+		ended, err := tx.DeleteSession(ctx, keyporter.HashSecret(cookie))
+		if err != nil || !ended {
 			return err
 		}
 		return tx.InsertEvent(ctx, c.userEvent(keyporter.EventSessionDelete, actor, actor.User))

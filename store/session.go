@@ -79,10 +79,10 @@ func (tx *Tx) TouchSession(ctx context.Context, hash keyporter.SecretHash, at ti
 	return explain(err)
 }
 
-// DeleteSession ends a session. It is no error if the session has already ended.
-func (tx *Tx) DeleteSession(ctx context.Context, hash keyporter.SecretHash) error {
-	_, err := tx.exec(ctx, `DELETE FROM sessions WHERE hash = $1`, hash[:])
-	return explain(err)
+// DeleteSession ends a session, and reports whether there was one.
+func (tx *Tx) DeleteSession(ctx context.Context, hash keyporter.SecretHash) (ended bool, err error) {
+	n, err := tx.exec(ctx, `DELETE FROM sessions WHERE hash = $1`, hash[:])
+	return n > 0, explain(err)
 }
 
 // DeleteSessionsOf ends every session of a user.
