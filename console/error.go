@@ -38,7 +38,7 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
-		if isPassing(err) {
+		if isTemporary(err) {
 			message += " Nothing has changed. " + setRetryAfter(w, err)
 			break
 		}
@@ -124,8 +124,8 @@ func headings() map[int]string {
 	}
 }
 
-// isPassing reports whether it helps to try again after a time that err knows.
-func isPassing(err error) bool {
+// isTemporary reports whether err says when to try again.
+func isTemporary(err error) bool {
 	e, ok := errors.AsType[*keyporter.Error](err)
 	return ok && e.RetryAfter > 0
 }

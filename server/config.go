@@ -47,7 +47,7 @@ type Config struct {
 	LogLevel string `yaml:"log_level"`
 	// LogFormat is the form of a log line: text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
-	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Only Keyporter's user may read it; its group may, too, if the file belongs to another user, as mounted secrets do. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default, and apps can't connect without one.
+	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Only Keyporter's user may read it; its group may, too, if the file belongs to another user, as mounted secrets do. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default; without one, apps can't connect, and browsers in which people have signed in are forgotten at each restart and on other nodes.
 	KeyFile string `yaml:"key_file"`
 	// StopSeconds is how long stopping may take, from the signal to the end of the program. Calls that run then have all of it but the last two seconds, or the last quarter if that is less, to end. Default: 15.
 	StopSeconds int `yaml:"stop_seconds"`
