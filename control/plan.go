@@ -28,8 +28,8 @@ type holder struct {
 	before, after  []keyporter.Role
 }
 
-// one returns a user as a holder.
-func one(u keyporter.User, before []keyporter.Role) holder {
+// unchanged returns a user whose roles stay as they are.
+func unchanged(u keyporter.User, before []keyporter.Role) holder {
 	return holder{User: u, before: before, after: before}
 }
 
@@ -69,6 +69,10 @@ func (h *holder) loses() []keyporter.Permission {
 	return without(keyporter.Held(h.before), keyporter.Held(h.after))
 }
 
+func (h *holder) gains() []keyporter.Permission {
+	return without(keyporter.Held(h.after), keyporter.Held(h.before))
+}
+
 // mustBeFreshFor requires that the actor has just proved who they are if the change gives anyone power
 // over others.
 func (c *Control) mustBeFreshFor(actor keyporter.Actor, p *plan) error {
@@ -78,10 +82,6 @@ func (c *Control) mustBeFreshFor(actor keyporter.Actor, p *plan) error {
 		}
 	}
 	return nil
-}
-
-func (h *holder) gains() []keyporter.Permission {
-	return without(keyporter.Held(h.after), keyporter.Held(h.before))
 }
 
 // newPlan begins the plan of a change that requires permission p.

@@ -242,7 +242,7 @@ func planFor(ctx context.Context, q reader, actor keyporter.Actor, id keyporter.
 		return p, missing(err, "user")
 	}
 	before := p.roles.existing(u.RoleIDs)
-	p.holders = []holder{one(u, before)}
+	p.holders = []holder{unchanged(u, before)}
 	return p, p.authority.mayChange(u, before)
 }
 

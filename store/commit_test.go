@@ -79,7 +79,7 @@ func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 	}
 }
 
-// TestACommitThatWaitsForAStandbyEnds has a server whose standby is gone: COMMIT waits for ever.
+// TestACommitThatWaitsForAStandbyEnds has a server whose standby is gone: COMMIT waits forever.
 func TestACommitThatWaitsForAStandbyEnds(t *testing.T) {
 	t.Parallel()
 	server := postgres.Start(t, "max_wal_senders=2", "wal_level=replica", "synchronous_commit=on")

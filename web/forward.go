@@ -44,8 +44,7 @@ type Call struct {
 	RequestID    string
 	SharesOrigin bool // with the console
 
-	// Request finishes the headers of the request, which has nothing from the client in it any more
-	// that an API must not believe.
+	// Request finishes the headers of the request. What an API must not believe has been removed.
 	Request func(http.Header)
 	// Response finishes the headers of the API's response.
 	Response func(http.Header)
