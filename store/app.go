@@ -73,13 +73,14 @@ func (tx *Tx) SetAppBarred(ctx context.Context, id keyporter.ID, barred bool) er
 
 // DeleteApp deletes an app with all its connections, grants and tokens.
 func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
-	for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
-		_, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT id FROM connections WHERE app_id = $1)`, id)
-		if err != nil {
-			return explain(err)
-		}
+	connections, err := list(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM connections WHERE app_id = $1 ORDER BY id`, id)
+	if err == nil {
+		err = tx.execOrNotFound(ctx, `DELETE FROM apps WHERE id = $1`, id)
 	}
-	return tx.execOrNotFound(ctx, `DELETE FROM apps WHERE id = $1`, id)
+	if err == nil {
+		err = tx.forgetUses(ctx, append(connections, id)...)
+	}
+	return err
 }
 
 // AppByID returns an app.

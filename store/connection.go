@@ -35,10 +35,10 @@ func (tx *Tx) SetConnectionReplayed(ctx context.Context, id keyporter.ID, at tim
 
 // DeleteConnection deletes a connection with its codes, its tokens and its counts.
 func (tx *Tx) DeleteConnection(ctx context.Context, id keyporter.ID) error {
-	if err := tx.forgetUses(ctx, id); err != nil {
+	if err := tx.execOrNotFound(ctx, `DELETE FROM connections WHERE id = $1`, id); err != nil {
 		return err
 	}
-	return tx.execOrNotFound(ctx, `DELETE FROM connections WHERE id = $1`, id)
+	return tx.forgetUses(ctx, id)
 }
 
 // ConnectionByID returns a connection.

@@ -13,12 +13,12 @@ import (
 // are neither among the latest of their credential nor among the latest of their organization.
 // It drops refusals of credentials that have been deleted since.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	if err := tx.insertRefusals(ctx, calls); err != nil {
-		return fmt.Errorf("insert refusals: %w", explain(err))
+	calls, organizations, err := hold(ctx, tx, calls, func(c keyporter.RefusedCall) keyporter.ID { return c.CredentialID })
+	if err != nil {
+		return fmt.Errorf("insert refusals: %w", err)
 	}
-	organizations := map[keyporter.ID]keyporter.ID{}
-	for _, c := range calls {
-		organizations[c.CredentialID] = c.OrganizationID
+	if err := tx.insertRefusals(ctx, calls, organizations); err != nil {
+		return fmt.Errorf("insert refusals: %w", explain(err))
 	}
 	for _, credential := range slices.Sorted(maps.Keys(organizations)) { // in order, as in AddUses
 		_, err := tx.exec(ctx, `
@@ -34,23 +34,20 @@ func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) er
 	return nil
 }
 
-func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	types := []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
+func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall, organizations map[keyporter.ID]keyporter.ID) error {
+	types := []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
 	return eachValues(calls, types, func(c keyporter.RefusedCall) []any {
 		return []any{
 			c.CredentialID, keyporter.NewID(c.At), c.RequestID, millis(c.At),
-			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent,
+			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent, organizations[c.CredentialID],
 		}
 	}, func(values string, args []any) error {
 		_, err := tx.exec(ctx, `
 			INSERT INTO credential_refusals (credential_id, id, request_id, at,
 				reason, cause, method, path, version, login_name, address, agent, organization_id)
-			SELECT column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, organization
-			FROM (SELECT v.*, coalesce(
-					(SELECT organization_id FROM tokens WHERE id = column2), (SELECT organization_id FROM connections WHERE id = column2),
-					(SELECT coalesce(organization_id, '') FROM apps WHERE id = column2)) AS organization
-				FROM (VALUES `+values+`) v) w
-			WHERE organization IS NOT NULL
+			SELECT column2, column3, column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, column14
+			FROM (VALUES `+values+`) v
+			WHERE column2 IS NOT NULL
 			ORDER BY column1`, args...)
 		return err
 	})

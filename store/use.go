@@ -31,12 +31,51 @@ const (
 // of tokens, connections and apps that have been deleted since. New clients get the places that are
 // left in the order of uses.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
+	uses, _, err := hold(ctx, tx, uses, func(u Use) keyporter.ID { return u.CredentialID })
+	if err != nil {
+		return fmt.Errorf("add uses: %w", err)
+	}
 	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins} {
 		if err := add(ctx, uses); err != nil {
 			return fmt.Errorf("add uses: %w", explain(err))
 		}
 	}
 	return nil
+}
+
+// hold keeps the credentials of rows from being deleted until the transaction ends. It returns the rows whose
+// credentials still exist, and the organizations of those.
+func hold[T any](ctx context.Context, tx *Tx, rows []T, of func(T) keyporter.ID) (_ []T, organizations map[keyporter.ID]keyporter.ID, err error) {
+	ids := map[keyporter.ID]bool{}
+	for _, r := range rows {
+		ids[of(r)] = true
+	}
+	lock := ""
+	if tx.node != "" { // SQLite has one writer
+		lock = ` FOR KEY SHARE`
+	}
+	organizations = map[keyporter.ID]keyporter.ID{}
+	for _, table := range []string{"apps", "connections", "tokens"} { // an app before what is deleted with it
+		for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), maxListed) {
+			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+lock, some)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, f := range found {
+				organizations[f.credential] = f.value
+			}
+		}
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r T) bool {
+		_, exists := organizations[of(r)]
+		return !exists
+	})
+	return rows, organizations, nil
+}
+
+func scanHeld(row scanner) (h counts[keyporter.ID], err error) {
+	err = row.Scan(&h.credential, &h.value)
+	return h, err
 }
 
 func (tx *Tx) addHours(ctx context.Context, uses []Use) error {
@@ -50,17 +89,13 @@ func (tx *Tx) addHours(ctx context.Context, uses []Use) error {
 			INSERT INTO credential_hours (credential_id, hour, allowed, refused)
 			SELECT column2, column3, column4, column5
 			FROM (VALUES `+values+`) v
-			WHERE `+credentialExists+`
+			WHERE column2 IS NOT NULL
 			ORDER BY column1
 			ON CONFLICT (credential_id, hour) DO UPDATE
 			SET allowed = credential_hours.allowed + excluded.allowed, refused = credential_hours.refused + excluded.refused`, args...)
 		return err
 	})
 }
-
-// credentialExists is true of the rows of eachValues whose column2 is the ID of something that calls are counted for.
-const credentialExists = `coalesce((SELECT id FROM tokens WHERE id = column2), (SELECT id FROM connections WHERE id = column2),
-				(SELECT id FROM apps WHERE id = column2)) IS NOT NULL`
 
 // addClients is called after addHours, whose locks keep other transactions from giving the same places to other
 // clients. At the turn of an hour, a few more may be kept.
@@ -77,7 +112,7 @@ func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
 			INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused)
 			SELECT column2, column3, column4, column5, column6, column7, column8
 			FROM (VALUES `+values+`) v
-			WHERE `+credentialExists+`
+			WHERE column2 IS NOT NULL
 			ORDER BY column1
 			ON CONFLICT (credential_id, agent) DO UPDATE
 			SET address = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.address ELSE excluded.address END,
@@ -307,15 +342,15 @@ func scanClientUse(row scanner) (c counts[keyporter.ClientUse], err error) {
 	return c, err
 }
 
-// forgetUses deletes the counts of a credential that is about to be deleted.
-func (tx *Tx) forgetUses(ctx context.Context, credential keyporter.ID) error {
-	for _, query := range []string{
-		`DELETE FROM credential_hours WHERE credential_id = $1`,
-		`DELETE FROM credential_clients WHERE credential_id = $1`,
-		`DELETE FROM credential_refusals WHERE credential_id = $1`,
-	} {
-		if _, err := tx.exec(ctx, query, credential); err != nil {
-			return explain(err)
+// forgetUses deletes the counts of credentials that the transaction has just deleted. It comes after their
+// deletion, which waits for whoever holds them.
+func (tx *Tx) forgetUses(ctx context.Context, credentials ...keyporter.ID) error {
+	for some := range slices.Chunk(credentials, maxListed) {
+		for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
+			marks, args := placeholders(some)
+			if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id IN `+marks, args...); err != nil {
+				return explain(err)
+			}
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 	"github.com/keyporter/keyporter/store"
 )
@@ -84,4 +87,54 @@ func deadlocks(t *testing.T, url string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestNoCountsOutliveTheirCredential has counts written while what they count is deleted, in both orders.
+func TestNoCountsOutliveTheirCredential(t *testing.T) {
+	t.Parallel()
+	url := postgres.New(t)
+	here, there := open(t, url), open(t, url)
+	conn := connected(t, here)
+	deletions := []struct {
+		what   keyporter.ID
+		delete func(*store.Tx) error
+	}{
+		{"token", func(tx *store.Tx) error { return tx.DeleteToken(t.Context(), "token") }},
+		{conn.ID, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID) }},
+		{conn.AppID, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) }},
+	}
+	for _, d := range deletions {
+		count := func(tx *store.Tx) error {
+			return errors.Join(
+				tx.AddUses(t.Context(), []store.Use{{CredentialID: d.what, ClientUse: keyporter.ClientUse{Agent: "curl/8", LastAt: noon, Allowed: 1}}}),
+				tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{CredentialID: d.what, At: noon}}))
+		}
+		for i, order := range [][2]func(*store.Tx) error{{count, d.delete}, {d.delete, count}} {
+			name := []string{"counted first", "deleted first"}[i]
+			undo := errors.New("undo")
+			second := make(chan error, 1)
+			err := here.Do(t.Context(), func(tx *store.Tx) error {
+				if err := order[0](tx); err != nil {
+					return err
+				}
+				go func() {
+					second <- there.Do(t.Context(), func(tx *store.Tx) error {
+						err := order[1](tx)
+						if use, _ := tx.UseOf(t.Context(), d.what, noon); err == nil && len(use.Clients) > 0 {
+							t.Errorf("%s, %s: %d calls remain", d.what, name, use.Allowed)
+						}
+						return cmp.Or(err, undo)
+					})
+				}()
+				keyportertest.Eventually(t, "the second waits for the first", func() bool {
+					n, err := here.Int(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`)
+					return err == nil && n > 0
+				})
+				return nil
+			})
+			if err2 := <-second; err != nil || !errors.Is(err2, undo) {
+				t.Errorf("%s, %s: %v, %v", d.what, name, err, err2)
+			}
+		}
+	}
 }
