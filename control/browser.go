@@ -30,9 +30,11 @@ type remembered struct {
 	At     time.Time
 }
 
-// passwordMark stands for a stored hash. The browser carries it sealed.
+// passwordMark stands for a password: it is made of the salt of its hash, which is kept when the hash is
+// renewed. The browser carries it sealed.
 func passwordMark(hash string) []byte {
-	sum := sha256.Sum256([]byte(hash))
+	h, _ := parseHash(hash)
+	sum := sha256.Sum256(h.salt)
 	return sum[:8]
 }
 

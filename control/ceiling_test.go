@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -135,4 +136,37 @@ func TestChangesAreLimited(t *testing.T) {
 		wantKind(t, err, noError)
 		wantKind(t, w.Control.DeleteToken(ctx, keyportertest.Session(w.ada), token.ID), noError)
 	})
+}
+
+// TestSignInsAndPasswordsAreLimited makes too many of each, and none keeps a person from another.
+func TestSignInsAndPasswordsAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	ctx, browser := t.Context(), ""
+	many := func(f func() error) (done int, err error) {
+		for ; err == nil && done < 200; done++ {
+			err = f()
+		}
+		return done - 1, err
+	}
+	n, err := many(func() error {
+		in, err := w.Control.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password, Browser: browser})
+		browser = cmp.Or(in.Browser, browser)
+		return err
+	})
+	if wantKind(t, err, keyporter.TooMany); n != 120 || !strings.Contains(err.Error(), "signed in too often") {
+		t.Errorf("%d sign-ins: %v", n, err)
+	}
+	w.Clock.Advance(time.Second)
+	if _, err := w.Control.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password, Browser: browser}); err != nil {
+		t.Errorf("after a while: %v", err)
+	}
+	n, err = many(func() error {
+		return w.Control.SetPassword(ctx, keyporter.Session(w.admin, w.Clock.Now()), w.ada.ID, "another long password")
+	})
+	if wantKind(t, err, keyporter.TooMany); n != 120 {
+		t.Errorf("%d passwords: %v", n, err)
+	}
+	wantKind(t, w.Control.DisableUser(ctx, keyporter.Session(w.admin, w.Clock.Now()), w.ada.ID), noError)
 }

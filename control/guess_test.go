@@ -195,6 +195,27 @@ func TestGuessingFromAKnownBrowserEnds(t *testing.T) {
 	}
 }
 
+// TestAnotherCostKeepsBrowsersKnown has strangers use up what a login has, after the cost of a hash was
+// changed and the person has signed in with one of their browsers.
+func TestAnotherCostKeepsBrowsersKnown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	w.Clock.Stop()
+	in := control.SignIn{Login: w.ada.Login, Password: keyportertest.Password}
+	laptop, phone := in, in
+	laptop.Browser, phone.Browser = w.enters(t, in), w.enters(t, in)
+	w.Control = control.New(w.DB, control.Options{Now: w.Clock.Now, Sealer: keyportertest.Sealer(t), PasswordCost: control.PasswordCost{Memory: 16, Passes: 1}})
+	w.enters(t, laptop)
+	wantKind(t, w.guess(t, w.ada.Login, "", 101), keyporter.Forbidden)
+	w.enters(t, phone)
+	if err := w.Control.SetPassword(t.Context(), keyporter.Session(w.admin, w.Clock.Now()), w.ada.ID, keyportertest.Password); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, w.guess(t, w.ada.Login, "", 101), keyporter.Forbidden)
+	_, err := w.Control.SignIn(t.Context(), keyportertest.Nobody(), phone)
+	wantKind(t, err, keyporter.Forbidden)
+}
+
 // TestHashesWaitInABoundedQueue has no hash run until the end.
 func TestHashesWaitInABoundedQueue(t *testing.T) {
 	t.Parallel()

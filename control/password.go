@@ -61,10 +61,19 @@ type argonHash struct {
 	salt, key []byte
 }
 
-// hashPassword returns the argon2id hash of a password in PHC string form.
+// hashPassword returns the argon2id hash of a new password in PHC string form.
 func (c *Control) hashPassword(ctx context.Context, who waiter, password string) (string, error) {
-	h := argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: make([]byte, argonSalt), key: make([]byte, argonKey)}
-	_, _ = rand.Read(h.salt) // never fails, see crypto/rand
+	return c.hashWithSalt(ctx, who, password, newSalt())
+}
+
+func newSalt() []byte {
+	salt := make([]byte, argonSalt)
+	_, _ = rand.Read(salt) // never fails, see crypto/rand
+	return salt
+}
+
+func (c *Control) hashWithSalt(ctx context.Context, who waiter, password string, salt []byte) (string, error) {
+	h := argonHash{PasswordCost: c.passwordCost, lanes: argonLanes, salt: salt, key: make([]byte, argonKey)}
 	key, err := c.argon(ctx, who, password, h)
 	b64 := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.Memory, h.Passes, h.lanes, b64(h.salt), b64(key)), err
@@ -85,14 +94,18 @@ func (c *Control) passwordMatches(ctx context.Context, who waiter, password, has
 }
 
 // renewPassword stores a hash with today's parameters in place of one with others, for someone who
-// has just entered the password, and returns the hash that is stored then.
+// has just entered the password, and returns the hash that is stored then. It keeps the salt, which
+// stands for the password in browsers that the user has signed in with.
 func (c *Control) renewPassword(ctx context.Context, who waiter, user knownUser, password string) (string, error) {
 	hash := user.hash
 	h, _ := parseHash(hash)
 	if h.PasswordCost == c.passwordCost && h.lanes == argonLanes && len(h.salt) == argonSalt && len(h.key) == argonKey {
 		return hash, nil
 	}
-	renewed, err := c.hashPassword(ctx, who, password)
+	if len(h.salt) != argonSalt {
+		h.salt = newSalt()
+	}
+	renewed, err := c.hashWithSalt(ctx, who, password, h.salt)
 	if keyporter.KindOf(err) == keyporter.Unavailable { // too many are waiting; the next sign-in will do
 		return hash, nil
 	}

@@ -14,22 +14,32 @@ func ChangeLimit() Limit { return Limit{Burst: 120, Every: time.Second} }
 // countChange counts a change. If there are too many, the error is TooMany, and the transaction that
 // makes the change must end with it.
 func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
-	if e.Actor.Trusted() || e.Actor.User.ID == "" || !isLimited(e.Name) {
+	what, tooOften := limitOf(e.Name)
+	if what == "" || e.Actor.Trusted() || e.Actor.User.ID == "" {
 		return nil
 	}
-	err := tx.attempt(ctx, Attempt{What: "changes of " + string(e.Actor.User.ID), Limit: ChangeLimit()}, e.At)
+	err := tx.attempt(ctx, Attempt{What: what + " of " + string(e.Actor.User.ID), Limit: ChangeLimit()}, e.At)
 	if tooMany, ok := err.(*keyporter.Error); ok && tooMany.Kind == keyporter.TooMany { //nolint:errorlint // attempt doesn't wrap it
-		tooMany.Message = "You have made too many changes in a short time."
+		tooMany.Message = tooOften
 	}
 	return err
 }
 
-// isLimited reports whether changes of this name are limited. What Keyporter does on its own account for
-// someone who signs in or whose app asks for a token must not fail, and has limits of its own.
-func isLimited(name keyporter.EventName) bool {
+// limitOf returns what changes of this name count as, and what to say when there are too many; empty: they
+// aren't limited. Sign-ins count apart from changes, which others may make in the user's name, and so do passwords, which
+// take a sign-in. What Keyporter does on its own account for someone whose app asks for a token must not
+// fail, and has limits of its own.
+func limitOf(name keyporter.EventName) (what, tooOften string) {
 	switch name {
-	case keyporter.EventSessionCreate, keyporter.EventAccessTokenCreate, keyporter.EventUserUnlock:
-		return false
+	case keyporter.EventSessionCreate:
+		return "sign-ins", "You have signed in too often in a short time."
+	case keyporter.EventUserPassword:
+		return "passwords", "You have set too many passwords in a short time."
+	case keyporter.EventAccessTokenCreate, keyporter.EventUserUnlock:
+		return "", ""
 	}
-	return !name.TakesPower()
+	if name.TakesPower() {
+		return "", ""
+	}
+	return "changes", "You have made too many changes in a short time."
 }
