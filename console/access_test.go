@@ -268,7 +268,7 @@ func (w *visitors) try(t *testing.T, r rule, v *visitor, want string) {
 		path = strings.ReplaceAll(path, "{request}", w.refused(t, fresh))
 	}
 	path = strings.NewReplacer("{flag}", string(keyporter.FlagOrganizationAPIToken), "{code}", fresh, "{$}", "").Replace(path)
-	before := w.events(t)
+	before := w.lastEvent(t)
 	var a answer
 	if method == http.MethodGet {
 		a = v.get(path + "?" + query)
@@ -293,8 +293,8 @@ func (w *visitors) try(t *testing.T, r rule, v *visitor, want string) {
 	if got != want {
 		t.Errorf("%s, want %s (%s)", got, want, a.location)
 	}
-	if n := w.events(t) - before; n != 0 && (a.status >= 400 || got == "in") {
-		t.Errorf("refused with %s, but caused %d events", got, n)
+	if w.lastEvent(t) != before && (a.status >= 400 || got == "in") {
+		t.Errorf("refused with %s, but caused an event", got)
 	}
 }
 
@@ -371,12 +371,12 @@ func (w *visitors) dropRole(id keyporter.ID) {
 	}
 }
 
-// events returns the number of Acme's events so far.
-func (w *visitors) events(t *testing.T) int {
+// lastEvent returns the ID of Acme's latest event.
+func (w *visitors) lastEvent(t *testing.T) keyporter.ID {
 	t.Helper()
-	all, err := w.DB.Events(t.Context(), w.acme, "", 100_000)
+	all, err := w.DB.Events(t.Context(), w.acme, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(all)
+	return all[0].ID
 }
