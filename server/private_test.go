@@ -1,3 +1,5 @@
+//go:build unix
+
 package server
 
 import (
@@ -40,8 +42,16 @@ func TestWhoReadsAKey(t *testing.T) {
 			t.Fatal("this system has no owners of files")
 		}
 		owner := int(stat.Uid)
-		if own, foreign := whoReads(info, owner) == "", whoReads(info, owner+1) == ""; own != private.own || foreign != private.foreign {
-			t.Errorf("%04o: private %v, and %v if it belongs to another user", mode, own, foreign)
+		own, foreign := refuseExposed("key_file", path, info, owner), refuseExposed("key_file", path, info, owner+1)
+		if (own == nil) != private.own || (foreign == nil) != private.foreign {
+			t.Errorf("%04o: %v, and if it belongs to another user: %v", mode, own, foreign)
+		}
+		// What they suggest must be accepted: no group may read the user's own file, and only a group can read another user's.
+		if own != nil && (!strings.Contains(own.Error(), "“chmod 600 "+path) || !strings.Contains(own.Error(), "mode 0400") || strings.Contains(own.Error(), "0440")) {
+			t.Errorf("%04o: %v", mode, own)
+		}
+		if foreign != nil && (!strings.Contains(foreign.Error(), fmt.Sprintf("“chown %d %s && chmod 600 %s”", owner+1, path, path)) || !strings.Contains(foreign.Error(), "mode 0440") || strings.Contains(foreign.Error(), "0400")) {
+			t.Errorf("%04o of another user: %v", mode, foreign)
 		}
 		_, err = Config{KeyFile: path}.Sealer(t.Context(), nil)
 		if (err == nil) != private.own || err != nil && !strings.Contains(err.Error(), "chmod 600 "+path) {
@@ -95,11 +105,60 @@ func TestFilesWithSecretsArePrivate(t *testing.T) {
 	start("", fmt.Sprintf("path=%s mode=0640", database))
 }
 
+// TestADatabaseBehindALinkIsPrivate has SQLite's files beside the file that a link leads to. Whoever can replace the
+// link, or that file, can replace the database.
+func TestADatabaseBehindALinkIsPrivate(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, files, alias := filepath.Join(dir, "links"), filepath.Join(dir, "files"), filepath.Join(dir, "alias")
+	link, file := filepath.Join(links, "keyporter.db"), filepath.Join(files, "real.db")
+	for _, err := range []error{os.Mkdir(links, 0o700), os.Mkdir(files, 0o700), os.Symlink(file, link), os.Symlink(files, alias)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func(path string) string {
+		t.Helper()
+		var log bytes.Buffer
+		s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Database: path}, slog.New(slog.NewTextHandler(&log, nil)), nil)
+		if err == nil {
+			err = s.Stop(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return log.String()
+	}
+	if log := start(link); strings.Contains(log, "isn't private") {
+		t.Errorf("everything is private:\n%s", log)
+	}
+	for _, err := range []error{os.Rename(link+".key", file+".key"), os.Symlink(file+".key", link+".key"), os.Chmod(file, 0o640), os.Chmod(links, 0o777), os.Chmod(files, 0o777)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exposed := []string{file, file + "-wal", file + "-shm", files}
+	for path, exposed := range map[string][]string{link: append(exposed, links), filepath.Join(alias, "real.db"): exposed} {
+		log := start(path)
+		for _, e := range exposed {
+			if !strings.Contains(log, " path="+e+" ") {
+				t.Errorf("%s: no warning of %s:\n%s", path, e, log)
+			}
+		}
+		if n := strings.Count(log, "isn't private"); n != len(exposed) {
+			t.Errorf("%s: %d warnings, want %d:\n%s", path, n, len(exposed), log)
+		}
+	}
+}
+
 func TestAPasswordInAConfigurationOthersReadIsReported(t *testing.T) {
 	t.Parallel()
 	for database, has := range map[string]bool{
 		"postgres://keyporter:secretword@db.example.com/x": true, "postgres://db.example.com/x?user=a&password=secretword": true,
-		"postgres://keyporter@db.example.com/x": false, "postgres:///x": false,
+		"postgres://keyporter@db.example.com/x": false, "postgres:///x": false, "100%.db": false,
 	} {
 		path := filepath.Join(t.TempDir(), "keyporter.yaml")
 		if err := os.WriteFile(path, []byte("database: "+database+"\n"), 0o600); err != nil {
