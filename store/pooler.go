@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/keyporter/keyporter"
 )
@@ -15,30 +17,42 @@ import (
 const sharedConnections = "A connection pooler is in front of PostgreSQL, and it doesn't give a client one connection for its whole session. " +
 	"Keyporter couldn't hear changes from other nodes. In PgBouncer, set pool_mode=session for this database, or use the address of PostgreSQL itself."
 
-// refuseSharedConnections returns an error if a pooler is in between that pools by transaction or by
+const tooFewConnections = "The connection pooler in front of PostgreSQL has too few connections for Keyporter: a node holds up to %d of them. " +
+	"In PgBouncer, set default_pool_size, or pool_size for this database, to at least %[1]d for each node, and max_client_conn and PostgreSQL's max_connections accordingly. " +
+	"To hold fewer, set pool_max_conns in the address of the database: with n of them, a node holds 2n+2."
+
+// poolerTime is how long a pooler may take to give a node its connections.
+const poolerTime = 10 * time.Second
+
+// checkPooler reports whether a pooler is in between. It returns an error if that pools by transaction or by
 // statement. It must run before anything listens, because PgBouncer 1.18 crashes when a notification
 // comes for a client that has left.
-func refuseSharedConnections(ctx context.Context, cfg *pgconn.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+func checkPooler(ctx context.Context, cfg *pgxpool.Config) (pooled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, poolerTime)
 	defer cancel()
-	var conns [2]*pgconn.PgConn
-	for i := range conns {
-		c, err := pgconn.ConnectConfig(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = c.Close(ctx) }()
-		conns[i] = c
-		pid, err := backendOf(ctx, c)
-		if err == nil && pid == c.PID() {
-			return nil // what we talk to is the server itself
-		}
-		if err != nil {
-			return err
-		}
+	first, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
+	if err != nil {
+		return false, err
 	}
-	// Each asks in turn. When they share connections, one gets that of the other, or a different one each
-	// time. Others who use the pooler at the same time may hide it in some rounds.
+	defer func() { _ = first.Close(ctx) }()
+	pid, err := backendOf(ctx, first)
+	if err != nil || pid == first.PID() {
+		return false, err // what we talk to is the server itself
+	}
+	second, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
+	if err == nil {
+		defer func() { _ = second.Close(ctx) }()
+		_, err = backendOf(ctx, second)
+	}
+	if err != nil {
+		return true, explainTooFew(err, cfg)
+	}
+	return true, refuseSharedConnections(ctx, first, second)
+}
+
+// refuseSharedConnections has each of two connections ask in turn. When they share connections, one gets that
+// of the other, or a different one each time. Others who use the pooler at the same time may hide it in some rounds.
+func refuseSharedConnections(ctx context.Context, conns ...*pgconn.PgConn) error {
 	var before [2]uint32
 	for round := range 10 {
 		var now [2]uint32
@@ -54,6 +68,41 @@ func refuseSharedConnections(ctx context.Context, cfg *pgconn.Config) error {
 		before = now
 	}
 	return nil
+}
+
+// fill opens all connections that a node may hold, if they come from a pooler. Otherwise one that has fewer would
+// show under load, when one pool waits for connections that idle in another. They stay open for a while.
+func (p *pools) fill(ctx context.Context) error {
+	if p == nil || !p.pooled {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, poolerTime)
+	defer cancel()
+	for _, pool := range []*pgxpool.Pool{p.main, p.lookups, p.beats} {
+		for range pool.Config().MaxConns {
+			conn, err := pool.Acquire(ctx)
+			if err != nil {
+				return explainTooFew(err, p.main.Config())
+			}
+			defer conn.Release()
+		}
+	}
+	listening, err := pgx.ConnectConfig(ctx, p.main.Config().ConnConfig)
+	if err == nil {
+		defer func() { _ = listening.Close(ctx) }()
+		err = listening.Ping(ctx)
+	}
+	return explainTooFew(err, p.main.Config())
+}
+
+// explainTooFew explains that a pooler gave no connection beside those that it had given.
+func explainTooFew(err error, cfg *pgxpool.Config) error {
+	pg, _ := errors.AsType[*pgconn.PgError](err)
+	late := pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded)
+	if !late && (pg == nil || pg.Code != "08P01" && pg.Code != "53300") { // PgBouncer's query_wait_timeout and max_client_conn; PostgreSQL's max_connections
+		return err
+	}
+	return &keyporter.Error{Kind: keyporter.Conflict, Message: fmt.Sprintf(tooFewConnections, 2*cfg.MaxConns+2), Err: err}
 }
 
 // backendOf returns the process in the server that answers. It prepares no statement, which a pooler

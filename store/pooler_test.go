@@ -36,7 +36,7 @@ func TestAPoolerMustPoolBySession(t *testing.T) {
 	t.Run("session", func(t *testing.T) {
 		t.Parallel()
 		url := postgres.New(t)
-		db, other := open(t, postgres.Bouncer(t, url, "session")), open(t, url)
+		db, other := open(t, postgres.Bouncer(t, url, "session", "default_pool_size = 6")+"&pool_max_conns=2"), open(t, url)
 		_, token, _ := acme(t, db)
 		heard := &follower{}
 		db.Follow(heard)
@@ -52,6 +52,47 @@ func TestAPoolerMustPoolBySession(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	for size, open := range map[string]func(*testing.T, string) error{
+		"default_pool_size = 1\nquery_wait_timeout = 1": openCommand,
+		"default_pool_size = 5":                         openNode,
+		"max_client_conn = 5":                           openNode,
+	} {
+		t.Run("session, "+size, func(t *testing.T) {
+			t.Parallel()
+			err := open(t, postgres.Bouncer(t, postgres.New(t), "session", size)+"&pool_max_conns=2")
+			if keyporter.KindOf(err) != keyporter.Conflict || !strings.Contains(keyporter.MessageOf(err), "default_pool_size") || !strings.Contains(keyporter.MessageOf(err), " 6 ") {
+				t.Errorf("Open = %v", err)
+			}
+		})
+	}
+	t.Run("session, for commands only", func(t *testing.T) {
+		t.Parallel()
+		url := postgres.Bouncer(t, postgres.New(t), "session", "default_pool_size = 2") + "&pool_max_conns=2"
+		for _, open := range []func(*testing.T, string) error{migrate, openCommand} {
+			if err := open(t, url); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func openNode(t *testing.T, url string) error {
+	return closed(store.Open(t.Context(), url, slog.New(slog.DiscardHandler)))
+}
+
+func openCommand(t *testing.T, url string) error {
+	return closed(store.OpenMigrated(t.Context(), url, slog.New(slog.DiscardHandler)))
+}
+
+func migrate(t *testing.T, url string) error {
+	return store.Migrate(t.Context(), url, slog.New(slog.DiscardHandler))
+}
+
+func closed(db *store.DB, err error) error {
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 // others has other programs use the pooler until the test ends.

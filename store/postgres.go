@@ -13,6 +13,7 @@ import (
 // pools are the connections to PostgreSQL. However many requests wait to change something, the node
 // must answer calls and know that it hears the others. One more connection listens.
 type pools struct {
+	pooled  bool // a pooler is in between
 	main    *pgxpool.Pool
 	lookups *pgxpool.Pool // as many again, for the queries of checks
 	beats   *pgxpool.Pool // one, for heartbeats
@@ -23,11 +24,12 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseSharedConnections(ctx, &cfg.ConnConfig.Config); err != nil {
+	pooled, err := checkPooler(ctx, cfg)
+	if err != nil {
 		return err
 	}
 	cfg.AfterConnect = endForgotten
-	p := &pools{}
+	p := &pools{pooled: pooled}
 	if p.main, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		return err
 	}

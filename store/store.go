@@ -49,8 +49,23 @@ type DB struct {
 // Open opens the database at url and brings its schema up to date. The url is the path of an
 // SQLite file, created if it is missing, or postgres://user@host/name with the settings that
 // PostgreSQL's own clients know. A newer release may have made the schema, if this one can run on it.
+// A pooler in between must have the connections that a node needs.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
-	return openWith(ctx, url, log, (*DB).migrate)
+	return openWith(ctx, url, log, func(db *DB, ctx context.Context) error {
+		if err := db.pools.fill(ctx); err != nil {
+			return err
+		}
+		return db.migrate(ctx)
+	})
+}
+
+// Migrate brings the schema of the database at url up to date, beside nodes that may be using it.
+func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	db, err := openWith(ctx, url, log, (*DB).migrate)
+	if err != nil {
+		return err
+	}
+	return db.Close()
 }
 
 // OpenMigrated is Open for a database that another program may be using: it doesn't change the schema,

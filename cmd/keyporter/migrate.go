@@ -25,11 +25,7 @@ the release before keeps running meanwhile, and can start again afterward.`,
 			if err != nil {
 				return err
 			}
-			db, err := store.Open(cmd.Context(), database(cfg), slog.New(slog.NewTextHandler(os.Stderr, nil)))
-			if err != nil {
-				return err
-			}
-			if err := db.Close(); err != nil {
+			if err := store.Migrate(cmd.Context(), database(cfg), slog.New(slog.NewTextHandler(os.Stderr, nil))); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "The database is up to date.")

@@ -8,14 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
 // Bouncer starts PgBouncer in front of the database at address until the test ends, and returns the
-// address of the database through it. The mode is session, transaction, or statement.
-func Bouncer(t testing.TB, address, mode string) string {
+// address of the database through it. The mode is session, transaction, or statement. More settings are
+// lines of its configuration.
+func Bouncer(t testing.TB, address, mode string, more ...string) string {
 	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
@@ -23,7 +25,7 @@ func Bouncer(t testing.TB, address, mode string) string {
 	}
 	dir := socketFolder(t)
 	query := u.Query()
-	ini := fmt.Sprintf("[databases]\n* = host=%s user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = %s\nauth_type = any\npool_mode = %s\n", query.Get("host"), dir, mode)
+	ini := fmt.Sprintf("[databases]\n* = host=%s user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = %s\nauth_type = any\npool_mode = %s\n%s\n", query.Get("host"), dir, mode, strings.Join(more, "\n"))
 	path := filepath.Join(dir, "pgbouncer.ini")
 	if err := os.WriteFile(path, []byte(ini), 0o644); err != nil { //nolint:gosec // another user has to read it
 		t.Fatal(err)
