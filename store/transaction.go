@@ -56,8 +56,8 @@ func (t sqliteTx) Commit() error {
 // uncertain is the error of a change that may have been committed.
 func uncertain(cause error) error {
 	message := "The database didn't confirm the change."
-	if _, why := classify(cause); why != "" && why != gone {
-		message = why
+	if why := classify(cause); why != nil && !IsUnreachable(why) {
+		message = keyporter.MessageOf(why)
 	}
 	return &keyporter.Error{Kind: keyporter.Unavailable, Uncertain: true, Message: message + " " + keyporter.MayHaveChanged, Err: cause}
 }
