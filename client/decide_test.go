@@ -18,13 +18,13 @@ import (
 // line returns a network connection to Keyporter that a test can cut.
 func (w *world) line(t testing.TB) *keyportertest.Line {
 	t.Helper()
-	return keyportertest.NewLine(t, "tcp", strings.TrimPrefix(w.URL, "http://"))
+	return keyportertest.NewLine(t, w.URL)
 }
 
 // decide returns an API whose middleware is in the mode Decide and reaches Keyporter over l.
 func (w *world) decide(t testing.TB, l *keyportertest.Line, configure ...func(*client.Config)) http.Handler {
 	t.Helper()
-	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = "http://"+l.Address, client.Decide })...)
+	c := w.client(t, append(configure, func(cfg *client.Config) { cfg.Address, cfg.Mode = l.URL, client.Decide })...)
 	return c.Handler(client.Rules{Version: 5, Scope: "file.read", Credentials: []string{"user_token", "organization_token", "access_token", "app_token"}}, echo)
 }
 
@@ -173,7 +173,7 @@ func TestASlowClockDoesNotExtendTokens(t *testing.T) {
 		},
 	})
 	t.Cleanup(keys.Close)
-	api := w.decide(t, keyportertest.NewLine(t, "tcp", strings.TrimPrefix(keys.URL, "http://")))
+	api := w.decide(t, keyportertest.NewLine(t, keys.URL))
 	w.eventuallyKept(t, api, "ApiToken", w.secret.Reveal()) // the stream is up, so the next decision is kept soon enough
 	secret := w.expiring(t, left)
 	w.eventuallyKept(t, api, "ApiToken", secret.Reveal())

@@ -99,15 +99,15 @@ func TestPagesWithoutADatabase(t *testing.T) {
 // TestAPageSaysThatAChangeMayHaveBeenMade breaks the connection to PostgreSQL when it has committed, so
 // that Keyporter can't look.
 func TestAPageSaysThatAChangeMayHaveBeenMade(t *testing.T) {
-	relay := postgres.NewRelay(t, postgres.New(t))
-	s := newSiteOn(t, relay.URL)
+	line := keyportertest.NewLine(t, postgres.New(t))
+	s := newSiteOn(t, line.URL)
 	_, v := s.ada(t)
-	relay.OnCommit(postgres.Unheard, true)
+	line.OnCommit(keyportertest.Unheard, true)
 	a := v.post("/tokens", "name", "Export")
 	a.want(t, 503, keyporter.MayHaveChanged)
 	if strings.Contains(a.body, "Nothing has changed") {
 		t.Errorf("the page says both:\n%s", a.body)
 	}
-	relay.OnCommit(postgres.Answered, false)
+	line.Mend()
 	keyportertest.Eventually(t, "the token is there", func() bool { return strings.Contains(v.get("/tokens").body, "Export") })
 }

@@ -47,7 +47,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Stop(t.Context()) })
-	w.keyporter = keyportertest.NewLine(t, "tcp", strings.TrimPrefix(w.URL(), "http://"))
+	w.keyporter = keyportertest.NewLine(t, w.URL())
 	w.ada = keyportertest.User(t, w.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	_, secret := keyportertest.Token(t, w.Control, w.ada, "Export")
 	_, company := keyportertest.OrganizationToken(t, w.Control, w.ada, "Company")

@@ -1,37 +1,74 @@
 package keyportertest
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
-// Line is a network connection to a server that a test can disturb.
+// Line is a network connection to a server that a test can listen to and disturb.
 type Line struct {
-	Address string       // host and port of this end
-	Carried atomic.Int64 // bytes sent to the server
+	Address string // host and port of this end
+	URL     string // of the server, over this line
 
-	network, to string
-
-	mu    sync.Mutex
-	down  bool
-	muted bool
-	open  map[net.Conn]bool // both ends of each connection; true: what is sent is lost
+	mu     sync.Mutex
+	sent   strings.Builder // to the server
+	open   map[net.Conn]fate
+	down   bool
+	muted  bool
+	next   Commit
+	after  bool          // next, the line goes down
+	mended chan struct{} // closed by Mend
 }
 
-// NewLine returns a line to a server at an address of a network, tcp or unix.
-func NewLine(t testing.TB, network, to string) *Line {
+// fate is what happens to what one end of a connection sends.
+type fate int
+
+const (
+	carried fate = iota
+	lost
+	breaking // it is lost, and the connection breaks
+)
+
+// Commit is what happens to a COMMIT that a client sends to PostgreSQL.
+type Commit int
+
+// What can happen to a COMMIT.
+const (
+	Answered Commit = iota // nothing out of the ordinary
+	Lost                   // the connection breaks before the server gets it
+	Unheard                // the connection breaks when the server answers
+	Silent                 // the server's answer never comes
+	Late                   // the server gets it when the line is mended, and its answer never comes
+)
+
+// NewLine returns a line to the server at a URL: http, or that of a PostgreSQL database.
+func NewLine(t testing.TB, to string) *Line {
 	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Line{Address: listener.Addr().String(), network: network, to: to, open: map[net.Conn]bool{}}
+	network, address, query := "tcp", u.Host, u.Query()
+	if folder := query.Get("host"); folder != "" {
+		network, address = "unix", filepath.Join(folder, ".s.PGSQL.5432")
+		query.Del("host")
+	}
+	u.Host, u.RawQuery = listener.Addr().String(), query.Encode()
+	l := &Line{Address: u.Host, URL: u.String(), open: map[net.Conn]fate{}, mended: make(chan struct{})}
 	t.Cleanup(func() {
 		_ = listener.Close()
+		l.Mend()
 		l.Down()
 	})
 	go func() {
@@ -40,14 +77,14 @@ func NewLine(t testing.TB, network, to string) *Line {
 			if err != nil {
 				return
 			}
-			go l.connect(in)
+			go l.connect(in, network, address)
 		}
 	}()
 	return l
 }
 
-func (l *Line) connect(in net.Conn) {
-	out, err := (&net.Dialer{}).DialContext(context.Background(), l.network, l.to)
+func (l *Line) connect(in net.Conn, network, address string) {
+	out, err := (&net.Dialer{}).DialContext(context.Background(), network, address)
 	if err != nil {
 		_ = in.Close()
 		return
@@ -58,13 +95,16 @@ func (l *Line) connect(in net.Conn) {
 		_, _ = in.Close(), out.Close()
 		return
 	}
-	l.open[in], l.open[out] = l.muted, l.muted
+	l.open[in], l.open[out] = carried, carried
+	if l.muted {
+		l.open[in], l.open[out] = lost, lost
+	}
 	l.mu.Unlock()
-	go l.carry(out, in, &l.Carried)
-	l.carry(in, out, new(atomic.Int64))
+	go l.carry(out, in, func(sent []byte) bool { return l.arrives(sent, out) })
+	l.carry(in, out, func([]byte) bool { return true })
 }
 
-func (l *Line) carry(to, from net.Conn, count *atomic.Int64) {
+func (l *Line) carry(to, from net.Conn, arrives func(sent []byte) bool) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		l.mu.Lock()
@@ -74,21 +114,63 @@ func (l *Line) carry(to, from net.Conn, count *atomic.Int64) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if l.swallows(from) {
+		switch l.fate(from) {
+		case carried:
+		case lost:
 			_, _ = io.Copy(io.Discard, from)
 			return
+		case breaking:
+			return
 		}
-		count.Add(int64(n))
+		if !arrives(buf[:n]) {
+			return
+		}
 		if _, failed := to.Write(buf[:n]); failed != nil || err != nil {
 			return
 		}
 	}
 }
 
-func (l *Line) swallows(conn net.Conn) bool {
+func (l *Line) fate(conn net.Conn) fate {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.open[conn]
+}
+
+// arrives reports whether the server is to get what was sent. If that has the COMMIT that OnCommit is
+// about, it decides the fate of the answer, too.
+func (l *Line) arrives(sent []byte, server net.Conn) bool {
+	l.mu.Lock()
+	l.sent.Write(sent)
+	if l.next == Answered || !bytes.Contains(sent, []byte("COMMIT\x00")) {
+		l.mu.Unlock()
+		return true
+	}
+	commit, mended := l.next, l.mended
+	l.next, l.down = Answered, l.down || l.after
+	l.open[server] = lost
+	if commit == Unheard {
+		l.open[server] = breaking
+	}
+	l.mu.Unlock()
+	if commit == Late {
+		<-mended
+	}
+	return commit != Lost
+}
+
+// Sent returns all that was sent to the server.
+func (l *Line) Sent() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sent.String()
+}
+
+// OnCommit says what happens to the next COMMIT. With down, no new connection works after it.
+func (l *Line) OnCommit(next Commit, down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next, l.after = next, down
 }
 
 // Cut breaks all connections. New ones work.
@@ -115,7 +197,7 @@ func (l *Line) Stall() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for conn := range l.open {
-		l.open[conn] = true
+		l.open[conn] = lost
 	}
 }
 
@@ -131,5 +213,6 @@ func (l *Line) Mute() {
 func (l *Line) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.down, l.muted = false, false
+	close(l.mended)
+	l.down, l.muted, l.next, l.mended = false, false, Answered, make(chan struct{})
 }

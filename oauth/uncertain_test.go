@@ -14,20 +14,20 @@ import (
 // Keyporter can't look.
 func TestAnAppLearnsThatAGrantMayBeUsedUp(t *testing.T) {
 	t.Parallel()
-	relay := postgres.NewRelay(t, postgres.New(t))
-	w := newWorld(t, relay.URL)
+	line := keyportertest.NewLine(t, postgres.New(t))
+	w := newWorld(t, line.URL)
 	v := keyportertest.Verifier()
 	code, refresh := redemption(w.code("public", v), v), refreshing(w.tokens().Text("refresh_token"))
 
-	relay.OnCommit(postgres.Unheard, true)
+	line.OnCommit(keyportertest.Unheard, true)
 	a := w.Post(t, "/oauth2/token", code)
 	if a.Status != http.StatusInternalServerError || a.Text("error") != "server_error" || !strings.HasPrefix(a.Text("error_description"), keyporter.MayHaveChanged) {
 		t.Errorf("a code whose use is uncertain: %v", a)
 	}
-	relay.OnCommit(postgres.Answered, false)
+	line.Mend()
 
 	// If it can look, it gives the tokens that it has committed.
-	relay.OnCommit(postgres.Unheard, false)
+	line.OnCommit(keyportertest.Unheard, false)
 	if a := w.Post(t, "/oauth2/token", refresh); a.Status != http.StatusOK || !w.works(a.Text("access_token")) {
 		t.Errorf("a refresh token whose commit was looked up: %v", a)
 	}

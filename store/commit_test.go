@@ -22,39 +22,53 @@ func rename(ctx context.Context, db *store.DB, token keyporter.Token, name strin
 	})
 }
 
+// distant is a database at the end of a line, and the same database without one.
+type distant struct {
+	*keyportertest.Line
+
+	db, direct *store.DB
+	token      keyporter.Token
+	heard      *follower // of changes by db
+}
+
+func newDistant(t *testing.T, stepTime time.Duration) distant {
+	t.Helper()
+	url := postgres.New(t)
+	d := distant{Line: keyportertest.NewLine(t, url), direct: open(t, url), heard: &follower{}}
+	_, d.token, _ = acme(t, d.direct)
+	d.db = open(t, d.URL)
+	d.db.Follow(d.heard)
+	d.db.SetStepTime(stepTime)
+	return d
+}
+
 // TestACommitWithoutAnAnswerIsLookedUp breaks connections to PostgreSQL while they commit.
 func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 	t.Parallel()
 	const changed, unchanged, unsure = "changed", "unchanged", "unsure"
 	for _, c := range []struct {
 		what    string
-		commit  postgres.Commit
+		commit  keyportertest.Commit
 		cut     bool // no new connections, so that Keyporter can't look
 		want    string
 		changed bool // in truth
 	}{
-		{"the answer is lost", postgres.Unheard, false, changed, true},
-		{"the answer never comes", postgres.Silent, false, changed, true},
-		{"the commit is lost", postgres.Lost, false, unchanged, false},
-		{"the answer and the server are lost", postgres.Unheard, true, unsure, true},
-		{"the commit and the server are lost", postgres.Lost, true, unsure, false},
+		{"the answer is lost", keyportertest.Unheard, false, changed, true},
+		{"the answer never comes", keyportertest.Silent, false, changed, true},
+		{"the commit is lost", keyportertest.Lost, false, unchanged, false},
+		{"the answer and the server are lost", keyportertest.Unheard, true, unsure, true},
+		{"the commit and the server are lost", keyportertest.Lost, true, unsure, false},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			url := postgres.New(t)
-			relay := postgres.NewRelay(t, url)
-			db, direct := open(t, relay.URL), open(t, url)
-			_, token, _ := acme(t, direct)
-			heard := &follower{}
-			db.Follow(heard)
-			db.SetStepTime(2 * time.Second)
-			if err := rename(t.Context(), db, token, "Before"); err != nil {
+			d := newDistant(t, 2*time.Second)
+			if err := rename(t.Context(), d.db, d.token, "Before"); err != nil {
 				t.Fatal(err)
 			}
-			heard.changes.Store(0)
+			d.heard.changes.Store(0)
 
-			relay.OnCommit(c.commit, c.cut)
-			err := rename(t.Context(), db, token, "After")
+			d.OnCommit(c.commit, c.cut)
+			err := rename(t.Context(), d.db, d.token, "After")
 			got := map[bool]string{true: changed, false: unchanged}[err == nil]
 			if keyporter.IsUncertain(err) {
 				got = unsure
@@ -65,14 +79,14 @@ func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 			if err != nil && keyporter.KindOf(err) != keyporter.Unavailable || strings.Contains(keyporter.MessageOf(err), keyporter.MayHaveChanged) != (c.want == unsure) {
 				t.Errorf("the error is %v", err)
 			}
-			if heard.changes.Load() != 1 {
-				t.Errorf("followers heard of %d changes", heard.changes.Load())
+			if n := d.heard.changes.Load(); n != 1 {
+				t.Errorf("followers heard of %d changes", n)
 			}
-			if now, err := direct.TokenByID(t.Context(), token.ID); err != nil || (now.Name == "After") != c.changed {
+			if now, err := d.direct.TokenByID(t.Context(), d.token.ID); err != nil || (now.Name == "After") != c.changed {
 				t.Errorf("the token is now %q, %v", now.Name, err)
 			}
-			relay.OnCommit(postgres.Answered, false)
-			if err := rename(t.Context(), db, token, "Later"); err != nil {
+			d.Mend()
+			if err := rename(t.Context(), d.db, d.token, "Later"); err != nil {
 				t.Errorf("the next change: %v", err)
 			}
 		})
@@ -116,28 +130,22 @@ func TestACommitThatWaitsForAStandbyEnds(t *testing.T) {
 // outcome wasn't known, and before it was committed.
 func TestAChangeThatCommitsLaterIsHeard(t *testing.T) {
 	t.Parallel()
-	url := postgres.New(t)
-	relay := postgres.NewRelay(t, url)
-	db, direct := open(t, relay.URL), open(t, url)
-	_, token, _ := acme(t, direct)
-	heard := &follower{}
-	db.Follow(heard)
-	db.SetStepTime(500 * time.Millisecond)
+	d := newDistant(t, 500*time.Millisecond)
 	listening, stop := context.WithCancel(t.Context())
 	defer stop()
-	go db.Listen(listening)
-	keyportertest.Eventually(t, "it hears", db.Hears)
+	go d.db.Listen(listening)
+	keyportertest.Eventually(t, "it hears", d.db.Hears)
 
-	relay.OnCommit(postgres.Late, true)
-	if err := rename(t.Context(), db, token, "After"); !keyporter.IsUncertain(err) {
+	d.OnCommit(keyportertest.Late, true)
+	if err := rename(t.Context(), d.db, d.token, "After"); !keyporter.IsUncertain(err) {
 		t.Errorf("the change says %v", err)
 	}
-	if now, err := direct.TokenByID(t.Context(), token.ID); err != nil || now.Name == "After" {
+	if now, err := d.direct.TokenByID(t.Context(), d.token.ID); err != nil || now.Name == "After" {
 		t.Errorf("the token is already %q, %v", now.Name, err)
 	}
-	before := heard.changes.Load()
-	relay.OnCommit(postgres.Answered, false) // lets the commit through
-	keyportertest.Eventually(t, "it is heard when it is committed", func() bool { return heard.changes.Load() > before || heard.resets.Load() > 1 })
+	before := d.heard.changes.Load()
+	d.Mend() // lets the commit through
+	keyportertest.Eventually(t, "it is heard when it is committed", func() bool { return d.heard.changes.Load() > before || d.heard.resets.Load() > 1 })
 }
 
 // TestEveryStepOfAChangeHasADeadline has another transaction hold the row.

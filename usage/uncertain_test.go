@@ -4,22 +4,23 @@ import (
 	"testing"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 // TestCountsAreNotWrittenAgainAfterAnUncertainCommit has the database commit a flush, and nobody hear of it.
 func TestCountsAreNotWrittenAgainAfterAnUncertainCommit(t *testing.T) {
 	t.Parallel()
-	relay := postgres.NewRelay(t, postgres.New(t))
-	w := newWorld(t, relay.URL)
+	line := keyportertest.NewLine(t, postgres.New(t))
+	w := newWorld(t, line.URL)
 	for i := range 10 {
 		w.call(w.ofUser, i, 1)
 	}
-	relay.OnCommit(postgres.Unheard, true)
+	line.OnCommit(keyportertest.Unheard, true)
 	if err := w.counts.Flush(t.Context()); !keyporter.IsUncertain(err) {
 		t.Errorf("the flush says %v", err)
 	}
-	relay.OnCommit(postgres.Answered, false)
+	line.Mend()
 	if err := w.counts.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/keyportertest/postgres"
@@ -133,21 +131,16 @@ func TestAQueryThatIsOvertaken(t *testing.T) {
 }
 
 // distant returns a node that reaches its database over a line, and one that is next to it.
-func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line, s *postgres.Server) {
+func distant(t *testing.T) (far, near *keyportertest.Node, w *keyportertest.Line) {
 	t.Helper()
-	s = postgres.Start(t)
-	url := s.Empty(t)
-	cfg, err := pgx.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w = keyportertest.NewLine(t, "unix", s.Socket())
-	return keyportertest.NewNode(t, fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", w.Address, cfg.Database)), keyportertest.NewNode(t, url), w, s
+	url := postgres.New(t)
+	w = keyportertest.NewLine(t, url)
+	return keyportertest.NewNode(t, w.URL), keyportertest.NewNode(t, url), w
 }
 
 func TestReconnectingMissesNothing(t *testing.T) {
 	t.Parallel()
-	far, near, w, _ := distant(t)
+	far, near, w := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
@@ -169,7 +162,7 @@ func TestReconnectingMissesNothing(t *testing.T) {
 // network that drops packets.
 func TestASilentConnectionIsNotTrusted(t *testing.T) {
 	t.Parallel()
-	far, near, w, _ := distant(t)
+	far, near, w := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	token, secret := keyportertest.Token(t, near.Control, ada, "Export")
 	keyportertest.Eventually(t, "allowed", func() bool { return ask(far, secret.Reveal()).Allowed })
@@ -191,7 +184,7 @@ func TestASilentConnectionIsNotTrusted(t *testing.T) {
 // Each caller must get a decision, and they must not pile up.
 func TestASilentDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
-	far, near, w, _ := distant(t)
+	far, near, w := distant(t)
 	ada := keyportertest.User(t, near.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	secrets := make([]string, 16)
 	for i := range secrets {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,8 +18,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
@@ -320,15 +317,9 @@ func TestStoppingWithoutADatabase(t *testing.T) {
 	})
 	t.Run("a silent PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		server := postgres.Start(t)
-		near := server.Empty(t)
-		cfg, err := pgx.ParseConfig(near)
-		if err != nil {
-			t.Fatal(err)
-		}
-		line := keyportertest.NewLine(t, "unix", server.Socket())
-		far := fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", line.Address, cfg.Database)
-		stopsInTime(t, keyportertest.NewNode(t, near), map[string]any{"database": far}, func(stopped func()) {
+		near := postgres.New(t)
+		line := keyportertest.NewLine(t, near)
+		stopsInTime(t, keyportertest.NewNode(t, near), map[string]any{"database": line.URL}, func(stopped func()) {
 			line.Mute()
 			stopped()
 		})

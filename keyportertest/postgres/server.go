@@ -147,9 +147,6 @@ func (s *Server) URL(database string) string {
 	return "postgres://postgres@/" + database + "?sslmode=disable&host=" + url.QueryEscape(s.dir)
 }
 
-// Socket returns the path of the server's socket.
-func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
-
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // unprivileged returns the user who runs the server, or nil for our own: PostgreSQL refuses to run
