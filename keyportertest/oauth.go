@@ -29,12 +29,14 @@ import (
 // Sealer returns the sealer that every node in tests uses.
 func Sealer(t testing.TB) *seal.Sealer {
 	t.Helper()
-	s, err := seal.New(sha256.Sum256([]byte("keyportertest")))
+	s, err := seal.New(sealKey())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+func sealKey() seal.Key { return sha256.Sum256([]byte("keyportertest")) }
 
 // Resource is the resource identifier of an API in tests.
 const Resource = "https://api.example/esign"

@@ -1,39 +1,28 @@
 package keyportertest
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // Program is the real program, running with HTTPS on this machine, and a node on the same database,
 // with which a test does what an operator does.
 type Program struct {
 	*Node
+	*Process
 
-	URL         string
 	Certificate string // path of the PEM file its clients must trust, as it trusts the servers that use it
 	Key         string // path of the key
-}
-
-// ProgramConfig is what tests can change about a Program.
-type ProgramConfig struct {
-	Address string           // host and port; empty: a free one
-	APIs    []map[string]any // as in the configuration file
 }
 
 // These are built once for all tests of a package.
@@ -100,32 +89,17 @@ func removeProgram() {
 	})
 }
 
-// StartProgram starts Keyporter, and stops it when the test ends. The package must run its tests
-// with Main.
-func StartProgram(t testing.TB, cfg ProgramConfig) *Program {
+// StartProgram starts Keyporter with these settings, as in the configuration file, on an empty
+// database. The package must run its tests with Main.
+func StartProgram(t testing.TB, settings map[string]any) *Program {
 	t.Helper()
-	binary := Binary(t)
-	dir := t.TempDir()
-	certificate, key := Certificate(t, dir)
-	if cfg.Address == "" {
-		cfg.Address = "127.0.0.1:0"
-	}
-	seal := sha256.Sum256([]byte("keyportertest")) // see Sealer
-	write(t, filepath.Join(dir, "keys"), base64.StdEncoding.EncodeToString(seal[:]))
-	database := filepath.Join(dir, "keyporter.db")
-	text, err := json.Marshal(map[string]any{ // which is also YAML
-		"listen": cfg.Address, "database": database, "key_file": filepath.Join(dir, "keys"), "tls_certificate": certificate, "tls_key": key,
-		"app_registration": "quarantine", "scopes": scopesInFile(), "apis": cfg.APIs,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "keyporter.yaml"), string(text))
-	cmd := exec.Command(binary, "serve", "--config", filepath.Join(dir, "keyporter.yaml"))
+	database := EmptySQLite(t)
+	certificate, key := Certificate(t, t.TempDir())
+	all := map[string]any{"database": database, "tls_certificate": certificate, "tls_key": key, "app_registration": "quarantine", "scopes": scopesInFile()}
+	maps.Copy(all, settings)
+	cmd := exec.Command(Binary(t))
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+certificate) // for the identity providers of its users
-	p := &Program{Certificate: certificate, Key: key, URL: StartServer(t, cmd)}
-	p.Node = NewNode(t, database)
-	return p
+	return &Program{Process: Serve(t, cmd, all), Node: NewNode(t, database), Certificate: certificate, Key: key}
 }
 
 func scopesInFile() (all []map[string]string) {
@@ -133,44 +107,6 @@ func scopesInFile() (all []map[string]string) {
 		all = append(all, map[string]string{"name": s.Name, "means": s.Means})
 	}
 	return all
-}
-
-// StartServer runs a program until the test ends, and returns the address it says it is ready at.
-func StartServer(t testing.TB, cmd *exec.Cmd) (address string) {
-	t.Helper()
-	address, _ = RunServer(t, cmd)
-	return address
-}
-
-// RunServer is StartServer with a function that stops the program before the test ends.
-func RunServer(t testing.TB, cmd *exec.Cmd) (address string, stop func()) {
-	t.Helper()
-	if cmd.Stderr == nil {
-		cmd.Stderr = t.Output()
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-		defer late.Stop()
-		_ = cmd.Wait()
-	})
-	t.Cleanup(stop)
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if _, at, ok := strings.Cut(lines.Text(), "ready at "); ok {
-			go func() { _, _ = io.Copy(io.Discard, out) }()
-			return at, stop
-		}
-	}
-	t.Fatal("the program ended before it was ready")
-	return "", nil
 }
 
 // FreeAddress returns a host and port of this machine that nothing listens on. Another program may

@@ -2,7 +2,6 @@ package keyportertest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"os"
@@ -48,7 +47,7 @@ func StartNginx(t testing.TB, file string) (address string) {
 		%[2]s }`, dir, strings.Replace(file, "listen 8000;", "listen "+address+";", 1))
 	path := filepath.Join(dir, "nginx.conf")
 	write(t, path, conf)
-	startProxy(t, address, os.Interrupt, find("nginx"), "-p", dir, "-c", path)
+	startProxy(t, address, find("nginx"), "-p", dir, "-c", path)
 	return address
 }
 
@@ -59,10 +58,10 @@ func StartCaddy(t testing.TB, caddyfile string) (address string) {
 	address = FreeAddress(t)
 	dir := t.TempDir()
 	_, port, _ := net.SplitHostPort(address)
-	head := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\tgrace_period 1s\n\tstorage file_system %s\n}\n", dir)
+	head := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n\tstorage file_system %s\n}\n", dir)
 	path := filepath.Join(dir, "Caddyfile")
 	write(t, path, head+strings.Replace(caddyfile, ":8000 {", ":"+port+" {", 1))
-	startProxy(t, address, os.Interrupt, find("caddy"), "run", "--adapter", "caddyfile", "--config", path)
+	startProxy(t, address, find("caddy"), "run", "--adapter", "caddyfile", "--config", path)
 	return address
 }
 
@@ -73,37 +72,16 @@ func StartTraefik(t testing.TB, dynamic string) (address string) {
 	address = FreeAddress(t)
 	path := filepath.Join(t.TempDir(), "dynamic.yaml")
 	write(t, path, dynamic)
-	startProxy(t, address, os.Interrupt, Cached(t, "traefik/traefik"), address, path)
+	startProxy(t, address, Cached(t, "traefik/traefik"), address, path)
 	return address
 }
 
-// startProxy starts a program, waits until it listens, and arranges for it to end with the test.
-func startProxy(t testing.TB, address string, stop os.Signal, program string, args ...string) {
+// startProxy runs a program until the test ends, and returns when it listens.
+func startProxy(t testing.TB, address, program string, args ...string) {
 	t.Helper()
-	var out bytes.Buffer
-	// Don't use the test's context: it ends before the program is asked to stop, and if killed, the
-	// program could leave children behind.
-	cmd := exec.CommandContext(context.Background(), program, args...)
-	cmd.Stderr = &out
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=") // Caddy saves its configuration there
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", program, err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(stop)
-		if err := <-ended; t.Failed() {
-			t.Log(program, err, out.String())
-		}
-	})
-	Eventually(t, program+" answers", func() bool {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("%s ended: %v\n%s", program, err, out.String())
-		default:
-		}
+	start(t, cmd).await(t, "listening", func() bool {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()

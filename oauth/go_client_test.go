@@ -30,7 +30,7 @@ type goClient struct {
 
 func newGoClient(t *testing.T) *goClient {
 	t.Helper()
-	p := keyportertest.StartProgram(t, keyportertest.ProgramConfig{})
+	p := keyportertest.StartProgram(t, nil)
 	c := &goClient{Program: p}
 	trust := keyportertest.Trust(t, p.Certificate)
 	c.ctx = oidc.ClientContext(t.Context(), &http.Client{Transport: &http.Transport{TLSClientConfig: trust}, Timeout: 20 * time.Second})

@@ -52,10 +52,10 @@ func TestTheReleaseBeforeRunsOnThisSchema(t *testing.T) {
 	older, newer := keyportertest.OlderBinary(t), keyportertest.Binary(t)
 	keyportertest.EachEmptyDatabase(t, func(t *testing.T, url string) {
 		u := upgrade{t, url}
-		serve := func(program string) (string, func()) {
-			return keyportertest.RunServer(t, u.command(program, "serve"))
+		serve := func(program string) *keyportertest.Process {
+			return keyportertest.Run(t, u.command(program, "serve"))
 		}
-		before, stop := serve(older)
+		before := serve(older)
 		u.run(older, "", "user", "add", "ada@acme.example", "--organization", "Acme", "--operator")
 
 		// A command of the new release leaves the database to the old one.
@@ -64,14 +64,13 @@ func TestTheReleaseBeforeRunsOnThisSchema(t *testing.T) {
 
 		// The new one brings it up to date while the old one runs, which then starts again.
 		u.run(newer, "", "migrate")
-		u.healthy(before)
+		u.healthy(before.URL)
 		u.run(older, "", "user", "add", "grace@acme.example", "--organization", "Acme")
-		after, stopAfter := serve(newer)
-		stop()
-		before, _ = serve(older)
-		u.healthy(before)
-		u.healthy(after)
-		stopAfter()
+		after := serve(newer)
+		before.Stop(t)
+		u.healthy(serve(older).URL)
+		u.healthy(after.URL)
+		after.Stop(t)
 		u.run(older, "", "token", "add", "ada@acme.example", "Old")
 		if list := u.run(newer, "", "token", "list", "ada@acme.example") + u.run(newer, "", "user", "list"); !strings.Contains(list, "Old") || !strings.Contains(list, "grace@acme.example") {
 			t.Errorf("the new release sees\n%s", list)

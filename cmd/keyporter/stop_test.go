@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -24,104 +20,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
-// process is the program, serving in a process of its own.
-type process struct {
-	*exec.Cmd
-
-	URL   string
-	out   *os.File // what it prints
-	log   string   // path of what it logs
-	ended chan struct{}
-}
-
-// startProcess runs the program until the test ends, and returns when it is ready. If piped, it logs
-// to where it prints.
-func startProcess(t *testing.T, piped bool, args ...string) *process {
-	t.Helper()
-	p := &process{Cmd: exec.Command("keyporter", args...), log: filepath.Join(t.TempDir(), "log"), ended: make(chan struct{})}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(p.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.out, p.Stdout, p.Stderr = r, w, log
-	if piped {
-		p.Stderr = w
-	}
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = w.Close(), log.Close()
-	go func() {
-		_ = p.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		_ = p.Process.Kill()
-		<-p.ended
-		_ = r.Close()
-		if t.Failed() {
-			t.Log(p.logged())
-		}
-	})
-	for lines := bufio.NewScanner(r); p.URL == ""; {
-		if !lines.Scan() {
-			t.Fatal("the program ended before it was ready: " + p.logged())
-		}
-		_, p.URL, _ = strings.Cut(lines.Text(), "ready at ")
-	}
-	return p
-}
-
-// serveWith runs the program with these settings.
-func serveWith(t *testing.T, settings map[string]any) *process {
-	t.Helper()
-	settings["listen"] = "127.0.0.1:0"
-	key := sha256.Sum256([]byte("keyportertest")) // see keyportertest.Sealer
-	settings["key_file"] = writeFile(t, "keys", base64.StdEncoding.EncodeToString(key[:]))
-	text, err := json.Marshal(settings) // which is also YAML
-	if err != nil {
-		t.Fatal(err)
-	}
-	return startProcess(t, false, "serve", "--config", writeFile(t, "keyporter.yaml", string(text)))
-}
-
-func writeFile(t *testing.T, name, text string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func (p *process) logged() string {
-	text, _ := os.ReadFile(p.log)
-	return string(text)
-}
-
-func (p *process) signal(t *testing.T, s os.Signal) {
-	t.Helper()
-	if err := p.Process.Signal(s); err != nil {
-		t.Error(err)
-	}
-}
-
-// status waits for the end of the program and returns its exit status.
-func (p *process) status(t *testing.T) int {
-	t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(time.Minute):
-		t.Fatal("the program doesn't end")
-	}
-	return p.ProcessState.ExitCode()
-}
-
-func (p *process) get(t *testing.T, path string, headers ...string) (*http.Response, error) {
+func get(t *testing.T, p *keyportertest.Process, path string, headers ...string) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.URL+path, nil)
 	if err != nil {
@@ -178,30 +77,30 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 		hash := gateway.Hash()
 		apis, calls := slowAPI(t, nil)
 		envoy := keyportertest.FreeAddress(t)
-		p := serveWith(t, map[string]any{
+		p := keyportertest.Serve(t, exec.Command("keyporter"), map[string]any{
 			"database": database, "stop_seconds": 4, "apis": apis, "envoy_listen": envoy,
 			"gateways": []map[string]any{{"name": "in front", "secret_sha256": hex.EncodeToString(hash[:])}},
 		})
-		res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal())
+		res, err := get(t, p, "/shop/quick", "ApiToken", secret.Reveal())
 		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatal(res, err)
 		}
 		<-calls
-		watched, err := p.get(t, "/oauth2/introspect/changes", "Authorization", "Bearer "+gateway.Reveal())
+		watched, err := get(t, p, "/oauth2/introspect/changes", "Authorization", "Bearer "+gateway.Reveal())
 		if err != nil || watched.StatusCode != http.StatusOK {
 			t.Fatal(watched, err)
 		}
-		stream, err := p.get(t, "/shop/stream", "ApiToken", secret.Reveal())
+		stream, err := get(t, p, "/shop/stream", "ApiToken", secret.Reveal())
 		if err != nil {
 			t.Fatal(err)
 		}
-		socket, err := p.get(t, "/shop/socket", "ApiToken", secret.Reveal(), "Connection", "Upgrade", "Upgrade", "websocket")
+		socket, err := get(t, p, "/shop/socket", "ApiToken", secret.Reveal(), "Connection", "Upgrade", "Upgrade", "websocket")
 		if err != nil || socket.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatal(socket, err)
 		}
 		silent := make(chan struct{})
 		go func() {
-			res, err := p.get(t, "/shop/silent", "ApiToken", secret.Reveal())
+			res, err := get(t, p, "/shop/silent", "ApiToken", secret.Reveal())
 			if err == nil {
 				t.Errorf("a call that was never answered got %s", res.Status)
 			}
@@ -217,7 +116,7 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 		}
 
 		begun := time.Now()
-		p.signal(t, syscall.SIGTERM)
+		p.Signal(t, syscall.SIGTERM)
 		keyportertest.Eventually(t, "the counts are written", func() bool {
 			_, tokens, err := n.Control.TokensOf(t.Context(), keyporter.Command(), token.OwnerID, keyporter.UserToken, "")
 			return err == nil && tokens[0].Use.Allowed == 4
@@ -230,7 +129,7 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 		if _, err := io.Copy(io.Discard, watched.Body); err != nil {
 			t.Errorf("the stream of changes was broken off: %v", err)
 		}
-		if status := p.status(t); status != 0 {
+		if status := p.Status(t); status != 0 {
 			t.Errorf("the exit status is %d", status)
 		}
 		if took := time.Since(begun); took > 4*time.Second+grace {
@@ -240,7 +139,7 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 			t.Error("a stream that was cut off looks complete")
 		}
 		<-silent
-		log := p.logged()
+		log := p.Output()
 		if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "ended the calls that were still running") || !strings.Contains(log, "calls=3") || strings.Contains(log, "level=ERROR") {
 			t.Error("the log doesn't just say that three calls were ended")
 		}
@@ -255,33 +154,33 @@ func TestStoppingLetsCallsFinish(t *testing.T) {
 	_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
 	release := make(chan struct{})
 	apis, calls := slowAPI(t, release)
-	p := serveWith(t, map[string]any{"database": database, "stop_seconds": 60, "stop_delay_seconds": 1, "apis": apis})
+	p := keyportertest.Serve(t, exec.Command("keyporter"), map[string]any{"database": database, "stop_seconds": 60, "stop_delay_seconds": 1, "apis": apis})
 	finished := make(chan *http.Response, 1)
 	go func() {
-		res, err := p.get(t, "/shop/wait", "ApiToken", secret.Reveal())
+		res, err := get(t, p, "/shop/wait", "ApiToken", secret.Reveal())
 		if err != nil {
 			t.Errorf("a call was cut off: %v", err)
 		}
 		finished <- res
 	}()
 	<-calls
-	p.signal(t, os.Interrupt)
+	p.Signal(t, os.Interrupt)
 	keyportertest.Eventually(t, "/healthz says that it stops", func() bool {
-		res, err := p.get(t, "/healthz")
+		res, err := get(t, p, "/healthz")
 		return err == nil && res.StatusCode == http.StatusServiceUnavailable && res.Close
 	})
-	if res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK || !res.Close {
+	if res, err := get(t, p, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK || !res.Close {
 		t.Errorf("during the delay, a call gets %v, %v", res, err)
 	}
 	keyportertest.Eventually(t, "it doesn't listen anymore", func() bool {
-		_, err := p.get(t, "/healthz")
+		_, err := get(t, p, "/healthz")
 		return err != nil
 	})
 	close(release)
 	if res := <-finished; res == nil || res.StatusCode != http.StatusOK || !res.Close {
 		t.Errorf("the last call got %v", res)
 	}
-	if status := p.status(t); status != 0 || strings.Contains(p.logged(), "level=WARN") {
+	if status := p.Status(t); status != 0 || strings.Contains(p.Output(), "level=WARN") {
 		t.Errorf("the exit status is %d", status)
 	}
 }
@@ -294,14 +193,13 @@ func TestStoppingWithoutADatabase(t *testing.T) {
 		_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
 		apis, _ := slowAPI(t, nil)
 		settings["stop_seconds"], settings["apis"] = 2, apis
-		p := serveWith(t, settings)
-		if res, err := p.get(t, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK {
+		p := keyportertest.Serve(t, exec.Command("keyporter"), settings)
+		if res, err := get(t, p, "/shop/quick", "ApiToken", secret.Reveal()); err != nil || res.StatusCode != http.StatusOK {
 			t.Fatal(res, err)
 		}
 		breakIt(func() {
 			begun := time.Now()
-			p.signal(t, syscall.SIGTERM)
-			if status := p.status(t); status != 0 || !strings.Contains(p.logged(), "can't write the counts") {
+			if status := p.Stop(t); status != 0 || !strings.Contains(p.Output(), "can't write the counts") {
 				t.Errorf("the exit status is %d", status)
 			}
 			if took := time.Since(begun); took > 2*time.Second+grace {
@@ -336,13 +234,13 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 			n := keyportertest.NewNode(t, path)
 			_, secret := keyportertest.Token(t, n.Control, keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "Export")
 			apis, calls := slowAPI(t, nil)
-			p := serveWith(t, map[string]any{"database": path, "stop_seconds": 3600, "apis": apis})
-			go func() { _, _ = p.get(t, "/shop/silent", "ApiToken", secret.Reveal()) }()
+			p := keyportertest.Serve(t, exec.Command("keyporter"), map[string]any{"database": path, "stop_seconds": 3600, "apis": apis})
+			go func() { _, _ = get(t, p, "/shop/silent", "ApiToken", secret.Reveal()) }()
 			<-calls
-			p.signal(t, syscall.SIGTERM)
-			keyportertest.Eventually(t, "stopping has begun", func() bool { return strings.Contains(p.logged(), "stopping") })
-			p.signal(t, second)
-			if status := p.status(t); status != 128+int(second) {
+			p.Signal(t, syscall.SIGTERM)
+			keyportertest.Eventually(t, "stopping has begun", func() bool { return strings.Contains(p.Output(), "stopping") })
+			p.Signal(t, second)
+			if status := p.Status(t); status != 128+int(second) {
 				t.Errorf("the exit status is %d", status)
 			}
 		})
@@ -352,16 +250,15 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 // TestNothingButSignalsToStopEndsTheProgram closes its terminal, so to speak.
 func TestNothingButSignalsToStopEndsTheProgram(t *testing.T) {
 	t.Parallel()
-	answers := func(t *testing.T, p *process) {
+	answers := func(t *testing.T, p *keyportertest.Process) {
 		t.Helper()
-		if res, err := p.get(t, "/healthz"); err != nil || res.StatusCode != http.StatusOK {
+		if res, err := get(t, p, "/healthz"); err != nil || res.StatusCode != http.StatusOK {
 			t.Errorf("/healthz: %v, %v", res, err)
 		}
 	}
-	stops := func(t *testing.T, p *process) {
+	stops := func(t *testing.T, p *keyportertest.Process) {
 		t.Helper()
-		p.signal(t, syscall.SIGTERM)
-		if status := p.status(t); status != 0 {
+		if status := p.Stop(t); status != 0 {
 			t.Errorf("the exit status is %d", status)
 		}
 	}
@@ -370,22 +267,26 @@ func TestNothingButSignalsToStopEndsTheProgram(t *testing.T) {
 		"demo":  {"demo", "--listen", "127.0.0.1:0", "--data"},
 	}
 	for name, args := range commands {
+		run := func(t *testing.T) *keyportertest.Process {
+			t.Helper()
+			return keyportertest.Run(t, exec.Command("keyporter", append(args, filepath.Join(t.TempDir(), "data"))...))
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startProcess(t, false, append(args, filepath.Join(t.TempDir(), "data"))...)
-			p.signal(t, syscall.SIGHUP)
-			keyportertest.Eventually(t, "it says that SIGHUP changes nothing", func() bool { return strings.Contains(p.logged(), "SIGHUP changes nothing") })
+			p := run(t)
+			p.Signal(t, syscall.SIGHUP)
+			keyportertest.Eventually(t, "it says that SIGHUP changes nothing", func() bool { return strings.Contains(p.Output(), "SIGHUP changes nothing") })
 			answers(t, p)
 			stops(t, p)
-			if log := p.logged(); strings.Count(log, "SIGHUP") != 1 {
+			if log := p.Output(); strings.Count(log, "SIGHUP") != 1 {
 				t.Error(log)
 			}
 		})
 		t.Run(name+" with nobody who reads", func(t *testing.T) {
 			t.Parallel()
-			p := startProcess(t, true, append(args, filepath.Join(t.TempDir(), "data"))...)
-			_ = p.out.Close()
-			p.signal(t, syscall.SIGHUP) // a line that nobody reads
+			p := run(t)
+			p.StopReading()
+			p.Signal(t, syscall.SIGHUP) // a line that nobody reads
 			answers(t, p)
 			stops(t, p)
 		})

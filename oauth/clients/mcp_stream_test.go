@@ -49,7 +49,7 @@ func (w withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestMCPElicitation has a tool ask its user something, many times. The call, its stream, and the answer
 // to the question share connections. KEYPORTER_STREAMS=1000 asks more often than usual.
 func TestMCPElicitation(t *testing.T) {
-	k := keyportertest.StartProgram(t, keyportertest.ProgramConfig{APIs: []map[string]any{{
+	k := keyportertest.StartProgram(t, map[string]any{"apis": []map[string]any{{
 		"name": "mcp", "upstream": askingServer(t), "routes": []map[string]any{{"path": "/mcp", "credentials": []string{"user_token"}}},
 	}}})
 	_, secret := keyportertest.Token(t, k.Control, keyportertest.User(t, k.Control, "Acme", login, keyporter.RoleAPIUser), "Assistant")

@@ -87,7 +87,7 @@ func newMCPClient(t *testing.T) (c *mcpClient, endpoint string) {
 	t.Helper()
 	address := keyportertest.FreeAddress(t)
 	endpoint = "https://" + address + "/mcp"
-	k := keyportertest.StartProgram(t, keyportertest.ProgramConfig{Address: address, APIs: []map[string]any{{
+	k := keyportertest.StartProgram(t, map[string]any{"listen": address, "apis": []map[string]any{{
 		"name": "mcp", "upstream": mcpServer(t), "resource": endpoint,
 		"routes": []map[string]any{{"path": "/mcp", "scope": "envelope.read", "credentials": []string{"access_token"}}},
 	}}})

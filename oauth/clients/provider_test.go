@@ -72,7 +72,7 @@ func publicKeys(k jose.JSONWebKey) jose.JSONWebKeySet {
 
 func newKeyporter(t *testing.T) *provider {
 	t.Helper()
-	k := keyportertest.StartProgram(t, keyportertest.ProgramConfig{})
+	k := keyportertest.StartProgram(t, nil)
 	keyportertest.User(t, k.Control, "Acme", login, keyporter.RoleAPIUser)
 	p := &provider{issuer: k.URL, certificate: k.Certificate, node: k.Node, key: newKey(t)}
 	p.web = k.App(t, keyporter.App{Name: "Web", RedirectURIs: []string{callback}, OwnTokens: true}).ID
@@ -114,7 +114,7 @@ func startOracle(t *testing.T, certificate, key string, apps []map[string]any) (
 	cmd := exec.Command("node", "oracle.mjs")
 	cmd.Dir = scriptFolder(t)
 	cmd.Env = append(os.Environ(), "CERTIFICATE="+certificate, "CERTIFICATE_KEY="+key, "CLIENTS="+asJSON(t, apps), "NODE_NO_WARNINGS=1")
-	return keyportertest.StartServer(t, cmd)
+	return keyportertest.Run(t, cmd).URL
 }
 
 // scripts returns the files to run.

@@ -22,7 +22,7 @@ type acme struct {
 
 func newAcme(t *testing.T) *acme {
 	t.Helper()
-	a := &acme{Program: keyportertest.StartProgram(t, keyportertest.ProgramConfig{}), t: t}
+	a := &acme{Program: keyportertest.StartProgram(t, nil), t: t}
 	a.id = keyportertest.User(t, a.Control, "Acme", login, keyporter.RoleAPIUser).OrganizationID
 	a.provider = startOracle(t, a.Certificate, a.Key, []map[string]any{{
 		"client_id": "keyporter", "client_secret": "very-secret", "redirect_uris": []string{a.URL + "/sign-in/callback"}, "grant_types": []string{"authorization_code"},
