@@ -225,24 +225,35 @@ func TestReadingCountsWritesNothing(t *testing.T) {
 	})
 }
 
+// hold counts a call with the user's token in a transaction that keeps its row until release.
+func (w *world) hold(t *testing.T) (release func()) {
+	t.Helper()
+	held, end := make(chan struct{}), make(chan struct{})
+	var holder sync.WaitGroup
+	holder.Go(func() {
+		_ = w.DB.Do(t.Context(), func(tx *store.Tx) error {
+			err := tx.AddUses(t.Context(), []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}})
+			close(held)
+			<-end
+			return err
+		})
+	})
+	<-held
+	return func() {
+		close(end)
+		holder.Wait()
+	}
+}
+
 // TestAPageIsShownWhileCountsCantBeWritten asks for pages while the counts wait for someone else's transaction.
 func TestAPageIsShownWhileCountsCantBeWritten(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
-		locked, release := make(chan struct{}), make(chan struct{})
-		var jobs sync.WaitGroup
-		jobs.Go(func() {
-			_ = w.DB.Do(t.Context(), func(tx *store.Tx) error {
-				err := tx.AddUses(t.Context(), []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}})
-				close(locked)
-				<-release
-				return err
-			})
-		})
-		<-locked
+		release := w.hold(t)
 		w.call(w.ofUser, 0, 1)
 		statements := w.DB.Statements()
-		jobs.Go(func() { w.flush(t) })
+		var flush sync.WaitGroup
+		flush.Go(func() { w.flush(t) })
 		if strings.HasPrefix(url, "postgres") { // SQLite doesn't let the step begin
 			keyportertest.Eventually(t, "a step waits", func() bool { return w.DB.Statements() >= statements+3 })
 		}
@@ -251,8 +262,8 @@ func TestAPageIsShownWhileCountsCantBeWritten(t *testing.T) {
 				t.Errorf("%d calls, %v", use.Allowed, err)
 			}
 		}
-		close(release)
-		jobs.Wait()
+		release()
+		flush.Wait()
 		if use, err := w.counts.Of(t.Context(), w.user.ID); err != nil || use.Allowed != 2 {
 			t.Errorf("%d calls, %v", use.Allowed, err)
 		}
@@ -265,17 +276,7 @@ func TestAStepThatFailsHoldsUpNoOther(t *testing.T) {
 	w := newWorld(t, postgres.New(t))
 	w.Clock.Advance(time.Second)
 	other, _ := keyportertest.Token(t, w.Control, w.ada, "Other") // counted after the first one, which is older
-	locked, release := make(chan struct{}), make(chan struct{})
-	var jobs sync.WaitGroup
-	jobs.Go(func() {
-		_ = w.DB.Do(t.Context(), func(tx *store.Tx) error {
-			err := tx.AddUses(t.Context(), []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}})
-			close(locked)
-			<-release
-			return err
-		})
-	})
-	<-locked
+	release := w.hold(t)
 	for i := range 4 * usage.StepRows { // a step of its own, before the other token's
 		w.call(w.ofUser, i, usage.StepRows)
 	}
@@ -287,8 +288,7 @@ func TestAStepThatFailsHoldsUpNoOther(t *testing.T) {
 	if use, err := w.DB.UseOf(t.Context(), other.ID, w.Clock.Now()); err != nil || use.Allowed != 1 {
 		t.Errorf("%d calls with the other token, %v", use.Allowed, err)
 	}
-	close(release)
-	jobs.Wait()
+	release()
 	w.flush(t)
 	if use, err := w.DB.UseOf(t.Context(), w.user.ID, w.Clock.Now()); err != nil || use.Allowed+use.Refused != 4*usage.StepRows+1 {
 		t.Errorf("%d calls, %d of them refused, %v", use.Allowed, use.Refused, err)
