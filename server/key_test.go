@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,6 +73,29 @@ func TestTheKeyNextToTheDatabase(t *testing.T) {
 	}
 	if _, err := (Config{KeyFile: "/does/not/exist"}).Sealer(t.Context(), db); err == nil {
 		t.Error("a missing file is no error")
+	}
+}
+
+// TestAFullDiskLeavesNoKeyFile has a limit on the size of files stand for the disk. The limit is the
+// process's, so no other test runs beside this one.
+func TestAFullDiskLeavesNoKeyFile(t *testing.T) {
+	folder := t.TempDir()
+	var usual syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8, Max: usual.Max}); err != nil {
+		t.Fatal(err)
+	}
+	full := writeKey(filepath.Join(folder, "key"))
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &usual); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(full, syscall.EFBIG) {
+		t.Errorf("on a full disk: %v", full)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v, %v", left, err)
 	}
 }
 
