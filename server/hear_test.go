@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,32 @@ func TestAServerThatHearsNothingDoesNotStart(t *testing.T) {
 			t.Errorf("it listens: %v", err)
 		}
 	})
+}
+
+// TestAStartThatHearsNothingClosesItsListeners is told to stop while it waits to hear itself.
+func TestAStartThatHearsNothingClosesItsListeners(t *testing.T) {
+	t.Parallel()
+	line := keyportertest.NewLine(t, postgres.New(t))
+	log := slog.New(slog.DiscardHandler)
+	db, err := store.Open(t.Context(), line.URL, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	line.Down()
+	cfg := Config{Listen: "127.0.0.1:0", EnvoyListen: "127.0.0.1:0", Database: line.URL}.withDefaults()
+	s := &Server{db: db, log: log, stop: newStop(cfg)}
+	told, tell := context.WithCancel(t.Context())
+	tell()
+	if err := s.start(told, cfg, nil, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("start = %v", err)
+	}
+	for name, address := range map[string]string{"calls": s.addr.String(), "Envoy": s.EnvoyAddress()} {
+		if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address); err == nil {
+			_ = conn.Close()
+			t.Errorf("it still listens for %s", name)
+		}
+	}
 }
 
 // TestStartRefusesAPoolerThatSharesConnections starts Keyporter as an operator would.
