@@ -30,6 +30,19 @@ func WaitingHashes(c *Control) (n int) {
 	return n
 }
 
+// CrowdHashing lets no more strangers wait for a hash until free is called. Those who wait already keep
+// their places.
+func CrowdHashing(c *Control) (free func()) {
+	c.hashes.mu.Lock()
+	defer c.hashes.mu.Unlock()
+	c.hashes.strangers += maxWaiting
+	return func() {
+		c.hashes.mu.Lock()
+		defer c.hashes.mu.Unlock()
+		c.hashes.strangers -= maxWaiting
+	}
+}
+
 // ReadsHash reports whether a password can be compared with a hash, and what that would take.
 func ReadsHash(hash string) (cost PasswordCost, ok bool) {
 	h, ok := parseHash(hash)

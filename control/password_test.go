@@ -112,6 +112,36 @@ func TestHashesWithOtherParametersAreRenewed(t *testing.T) {
 	})
 }
 
+// TestAHashIsRenewedWhenThereIsTime has the queue for hashes fill up while a password is compared.
+func TestAHashIsRenewedWhenThereIsTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keyportertest.Database(t))
+	now := control.New(w.DB, control.Options{Now: w.Clock.Now, PasswordCost: control.PasswordCost{Memory: 16, Passes: 1}})
+	signIn := func() error {
+		_, err := now.SignIn(t.Context(), keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
+		return err
+	}
+	cost := func() string {
+		hash, err := w.DB.PasswordHash(t.Context(), w.ada.ID)
+		wantKind(t, err, noError)
+		return strings.Split(hash, "$")[3]
+	}
+	run, signedIn := control.OccupyHashing(now), make(chan error)
+	go func() { signedIn <- signIn() }()
+	keyportertest.Eventually(t, "the password waits to be compared", func() bool { return control.WaitingHashes(now) == 1 })
+	leave := control.CrowdHashing(now)
+	run()
+	wantKind(t, <-signedIn, noError)
+	if got := cost(); got != "m=8,t=1,p=1" {
+		t.Errorf("while too many wait, the hash becomes %s", got)
+	}
+	leave()
+	wantKind(t, signIn(), noError)
+	if got := cost(); got != "m=16,t=1,p=1" {
+		t.Errorf("at the next sign-in, the hash is %s", got)
+	}
+}
+
 // FuzzPasswordHash requires a hash that is compared to take no more than the limits, whatever the
 // database has.
 func FuzzPasswordHash(f *testing.F) {
