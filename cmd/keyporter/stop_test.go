@@ -33,30 +33,34 @@ func get(t *testing.T, p *keyportertest.Process, path string, headers ...string)
 }
 
 // slowAPI is an API whose answers end when the test does: at /shop/silent, not even the beginning
-// arrives. At /shop/wait, it answers once the channel is closed.
+// arrives. At /shop/wait, it answers once the channel is closed. The websocket at /shop/busy never stops
+// sending.
 func slowAPI(t *testing.T, release <-chan struct{}) (apis []map[string]any, calls chan string) {
 	t.Helper()
 	calls = make(chan string, 10)
 	end := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/shop/stream":
-			_, _ = io.WriteString(w, "first\n")
-			_ = http.NewResponseController(w).Flush()
-		case "/shop/socket":
-			w.Header().Set("Connection", "Upgrade")
-			w.Header().Set("Upgrade", "websocket")
-			w.WriteHeader(http.StatusSwitchingProtocols)
-			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-				defer func() { _ = conn.Close() }()
-			}
-		}
 		calls <- r.URL.Path
 		switch r.URL.Path {
 		case "/shop/wait":
 			<-release
-		case "/shop/silent", "/shop/stream", "/shop/socket":
+		case "/shop/silent":
 			<-end
+		case "/shop/stream":
+			_, _ = io.WriteString(w, "first\n")
+			_ = http.NewResponseController(w).Flush()
+			<-end
+		case "/shop/socket", "/shop/busy":
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", "websocket")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			for err == nil && r.URL.Path == "/shop/busy" {
+				_, err = conn.Write(make([]byte, 64<<10))
+				time.Sleep(time.Millisecond)
+			}
+			<-end
+			_ = conn.Close()
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -94,9 +98,16 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		socket, err := get(t, p, "/shop/socket", "ApiToken", secret.Reveal(), "Connection", "Upgrade", "Upgrade", "websocket")
-		if err != nil || socket.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatal(socket, err)
+		ends := make(chan error, 2)
+		for _, path := range []string{"/shop/socket", "/shop/busy"} {
+			socket, err := get(t, p, path, "ApiToken", secret.Reveal(), "Connection", "Upgrade", "Upgrade", "websocket")
+			if err != nil || socket.StatusCode != http.StatusSwitchingProtocols {
+				t.Fatal(socket, err)
+			}
+			go func() {
+				_, err := io.Copy(io.Discard, socket.Body)
+				ends <- err
+			}()
 		}
 		silent := make(chan struct{})
 		go func() {
@@ -106,7 +117,7 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 			}
 			close(silent)
 		}()
-		for range 3 {
+		for range 4 {
 			<-calls
 		}
 		if conn, err := net.Dial("tcp", envoy); err != nil { // and says nothing
@@ -119,7 +130,7 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 		p.Signal(t, syscall.SIGTERM)
 		keyportertest.Eventually(t, "the counts are written", func() bool {
 			_, tokens, err := n.Control.TokensOf(t.Context(), keyporter.Command(), token.OwnerID, keyporter.UserToken, "")
-			return err == nil && tokens[0].Use.Allowed == 4
+			return err == nil && tokens[0].Use.Allowed == 5
 		})
 		select {
 		case <-silent:
@@ -139,9 +150,14 @@ func TestStoppingEndsEverythingInTime(t *testing.T) {
 			t.Error("a stream that was cut off looks complete")
 		}
 		<-silent
+		for range 2 {
+			if err := <-ends; err != nil {
+				t.Errorf("a websocket ended with %v", err)
+			}
+		}
 		log := p.Output()
-		if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "ended the calls that were still running") || !strings.Contains(log, "calls=3") || strings.Contains(log, "level=ERROR") {
-			t.Error("the log doesn't just say that three calls were ended")
+		if strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "ended the calls that were still running") || !strings.Contains(log, "calls=4") || strings.Contains(log, "level=ERROR") {
+			t.Error("the log doesn't just say that four calls were ended")
 		}
 	})
 }
