@@ -52,12 +52,15 @@ func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 		cut     bool // no new connections, so that Keyporter can't look
 		want    string
 		changed bool // in truth
+		late    bool // the caller's time is up when the server has committed
 	}{
-		{"the answer is lost", keyportertest.Unheard, false, changed, true},
-		{"the answer never comes", keyportertest.Silent, false, changed, true},
-		{"the commit is lost", keyportertest.Lost, false, unchanged, false},
-		{"the answer and the server are lost", keyportertest.Unheard, true, unsure, true},
-		{"the commit and the server are lost", keyportertest.Lost, true, unsure, false},
+		{"the answer is lost", keyportertest.Unheard, false, changed, true, false},
+		{"the answer never comes", keyportertest.Silent, false, changed, true, false},
+		{"the commit is lost", keyportertest.Lost, false, unchanged, false, false},
+		{"the answer and the server are lost", keyportertest.Unheard, true, unsure, true, false},
+		{"the commit and the server are lost", keyportertest.Lost, true, unsure, false, false},
+		{"the answer doesn't come in the caller's time", keyportertest.Silent, false, changed, true, true},
+		{"the answer doesn't come in the caller's time, and the server is lost", keyportertest.Silent, true, unsure, true, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +71,18 @@ func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 			d.heard.changes.Store(0)
 
 			d.OnCommit(c.commit, c.cut)
-			err := rename(t.Context(), d.db, d.token, "After")
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			ended := make(chan error, 1)
+			go func() { ended <- rename(ctx, d.db, d.token, "After") }()
+			if c.late {
+				keyportertest.Eventually(t, "the server has committed", func() bool {
+					now, err := d.direct.TokenByID(t.Context(), d.token.ID)
+					return err == nil && now.Name == "After"
+				})
+				end()
+			}
+			err := <-ended
 			got := map[bool]string{true: changed, false: unchanged}[err == nil]
 			if keyporter.IsUncertain(err) {
 				got = unsure
@@ -159,9 +173,13 @@ func TestEveryStepOfAChangeHasADeadline(t *testing.T) {
 			if err := tx.RenameToken(t.Context(), token.ID, "Held"); err != nil {
 				return err
 			}
-			err := rename(t.Context(), db, token, "After")
-			if keyporter.KindOf(err) != keyporter.Unavailable || keyporter.IsUncertain(err) || keyporter.MessageOf(err) != "The database takes too long to answer." {
-				t.Errorf("the change says %v", err)
+			short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			for who, ctx := range map[string]context.Context{"the step": t.Context(), "the caller": short} {
+				err := rename(ctx, db, token, "After")
+				if keyporter.KindOf(err) != keyporter.Unavailable || keyporter.IsUncertain(err) || keyporter.MessageOf(err) != "The database takes too long to answer." {
+					t.Errorf("when %s has no more time, the change says %v", who, err)
+				}
 			}
 			return nil
 		})

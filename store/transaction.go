@@ -88,9 +88,12 @@ func inSteps(ctx context.Context, limit time.Duration) (_ *steps, end func()) {
 // next begins a step.
 func (s *steps) next() { s.timer.Reset(s.limit) }
 
-// explain says that a change failed because a step took too long, if that is why.
+// explain says that a change failed because a step took too long, or all of them together for the
+// caller, if that is why.
 func (s *steps) explain(err error) error {
-	if err == nil || !errors.Is(context.Cause(s.ctx), errLate) || keyporter.IsUncertain(err) {
+	why := context.Cause(s.ctx)
+	late := errors.Is(why, errLate) || errors.Is(why, context.DeadlineExceeded)
+	if err == nil || !late || keyporter.IsUncertain(err) {
 		return err
 	}
 	if kind := keyporter.KindOf(err); kind != keyporter.Unknown && kind != keyporter.Unavailable {
