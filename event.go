@@ -43,7 +43,8 @@ const (
 	EventAppPeople           EventName = "app.people"
 	EventOrganizationApps    EventName = "organization.apps" // the apps its users may connect
 	EventConnectionCreate    EventName = "connection.create"
-	EventConnectionScopes    EventName = "connection.scopes"
+	EventConnectionExtend    EventName = "connection.extend" // it has more scopes
+	EventConnectionScopes    EventName = "connection.scopes" // it has fewer
 	EventConnectionDelete    EventName = "connection.delete"
 	EventConnectionReplay    EventName = "connection.replay" // a used refresh token was presented again, which ended the tokens of its sign-in
 	EventGrantRevoke         EventName = "grant.revoke"
@@ -63,9 +64,8 @@ func (n EventName) TakesPower() bool {
 	switch n {
 	case EventOrganizationDisable, EventFlagWithdraw, EventUserDisable, EventUserPassword, EventUserLock, EventUserDismiss,
 		EventRoleDelete, EventTokenDisable, EventTokenDelete, EventAppSuspend, EventAppDelete, EventAppSecretDelete,
-		EventConnectionScopes, // the other way, an app has to ask for each scope
-		EventConnectionDelete, EventConnectionReplay, EventGrantRevoke, EventAccessTokenDelete, EventProviderDelete,
-		EventPasswordsOff, EventSessionDelete:
+		EventConnectionScopes, EventConnectionDelete, EventConnectionReplay, EventGrantRevoke, EventAccessTokenDelete,
+		EventProviderDelete, EventPasswordsOff, EventSessionDelete:
 		return true
 	}
 	return false

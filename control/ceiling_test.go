@@ -170,3 +170,35 @@ func TestSignInsAndPasswordsAreLimited(t *testing.T) {
 	}
 	wantKind(t, w.Control.DisableUser(ctx, keyporter.Session(w.admin, w.Clock.Now()), w.ada.ID), noError)
 }
+
+// TestScopesThatAConnectionGainsAreLimited adds a scope and removes it again as fast as possible.
+func TestScopesThatAConnectionGainsAreLimited(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		w.Clock.Stop()
+		ctx, ada := t.Context(), keyportertest.Session(w.ada)
+		app := w.App(t, keyporter.App{Scopes: keyportertest.Asks("envelope.read", "envelope.send")})
+		conn := w.Connect(t, w.ada, app, "envelope.read")
+		gain := func() error {
+			request, browser := w.Ask(t, app)
+			return w.Control.Connect(ctx, ada, control.ConnectApp{Request: request, Browser: browser})
+		}
+		for i := range 120 {
+			if err := gain(); err != nil {
+				t.Fatalf("scope %d: %v", i+1, err)
+			}
+			if err := w.Control.RemoveScope(ctx, ada, conn.ID, "envelope.send"); err != nil {
+				t.Fatalf("removal %d: %v", i+1, err)
+			}
+		}
+		wantKind(t, gain(), keyporter.TooMany)
+		if now := w.ConnectionOf(t, w.ada.ID, app.ID); len(now.Scopes) != 1 {
+			t.Errorf("a refused change was made: %v", now.Scopes)
+		}
+		wantKind(t, w.Control.Disconnect(ctx, ada, conn.ID), noError)
+		wantKind(t, gain(), keyporter.TooMany)
+		w.Clock.Advance(time.Second)
+		wantKind(t, gain(), noError)
+	})
+}

@@ -151,7 +151,7 @@ func (c *Control) extend(ctx context.Context, tx *store.Tx, actor keyporter.Acto
 	}
 	e := c.event(keyporter.EventConnectionCreate, actor)
 	if !isNew {
-		e.Name = keyporter.EventConnectionScopes
+		e.Name = keyporter.EventConnectionExtend
 	}
 	e.OrganizationID, e.UserID, e.AppID, e.ConnectionID = conn.OrganizationID, conn.UserID, conn.AppID, conn.ID
 	e.Detail = map[string]string{"app": app.Name, "scopes": strings.Join(all, " ")}
