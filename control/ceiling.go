@@ -9,12 +9,12 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Ceilings are numbers beyond which nobody but the owner of the machine can add more. MaxTokens and
-// MaxRoles are others. Zero means the default.
+// Ceilings are numbers beyond which there are no more, except from the command line, which can add
+// organizations and users. MaxTokens and MaxRoles are others. Zero means the default.
 type Ceilings struct {
 	Organizations int // 100,000
 	Users         int // of an organization: 200,000
-	Apps          int // of an organization, and of the instance: 500
+	Apps          int // of each organization, and of the instance: 500; those that registered themselves don't count
 	Sessions      int // of a user: 100; one more ends the oldest
 }
 
@@ -29,11 +29,12 @@ func (c *Control) checkUsers(ctx context.Context, tx *store.Tx, actor keyporter.
 	if actor.Kind != keyporter.ActorCommand {
 		full, err = tx.HasUsers(ctx, organization, c.ceilings.Users)
 	}
-	return ceiling("login", "users", c.ceilings.Users, full, err)
+	return ceiling("login", "The limit of %d users is reached. "+commandLineAddsMore, c.ceilings.Users, full, err)
 }
 
-// checkApps requires room for one more app in an organization, or in the instance if organization is
-// empty, and keeps others from adding one until the transaction ends.
+// checkApps requires room for one more app in an organization, and keeps others from adding one until the
+// transaction ends. If organization is empty, that is in the instance, which has no row to lock: operators
+// who add apps at the same time may get a few more in.
 func (c *Control) checkApps(ctx context.Context, tx *store.Tx, actor keyporter.Actor, organization keyporter.ID) error {
 	if actor.Trusted() {
 		return nil
@@ -44,20 +45,24 @@ func (c *Control) checkApps(ctx context.Context, tx *store.Tx, actor keyporter.A
 		}
 	}
 	full, err := tx.HasApps(ctx, organization, c.ceilings.Apps)
-	return ceiling("name", "apps", c.ceilings.Apps, full, err)
+	return ceiling("name", "The limit of %d apps is reached. Delete one that is no longer used.", c.ceilings.Apps, full, err)
 }
 
+// checkOrganizations requires room for one more organization, also without a row to lock.
 func (c *Control) checkOrganizations(ctx context.Context, tx *store.Tx, actor keyporter.Actor) error {
 	if actor.Trusted() {
 		return nil
 	}
 	full, err := tx.HasOrganizations(ctx, c.ceilings.Organizations)
-	return ceiling("organization", "organizations", c.ceilings.Organizations, full, err)
+	return ceiling("organization", "The limit of %d organizations is reached. "+commandLineAddsMore, c.ceilings.Organizations, full, err)
 }
 
-func ceiling(field, things string, n int, full bool, err error) error {
+const commandLineAddsMore = "The owner of the machine can add more from the command line."
+
+// ceiling returns an error about a field if there is no room. The message says how many n there can be.
+func ceiling(field, message string, n int, full bool, err error) error {
 	if err != nil || !full {
 		return err
 	}
-	return keyporter.ConflictField(field, fmt.Sprintf("The limit of %d %s is reached. The owner of the machine can add more from the command line.", n, things))
+	return keyporter.ConflictField(field, fmt.Sprintf(message, n))
 }
