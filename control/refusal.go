@@ -53,19 +53,13 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 // manage the credential or, if it is an app that acts for itself, see the app.
 func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID string) (keyporter.RefusedCall, Credential, error) {
 	r, err := c.usage.RefusalByRequestID(ctx, text(requestID, 100))
-	if keyporter.KindOf(err) == keyporter.NotFound {
-		return r, Credential{}, noRefusal()
+	var callers map[keyporter.ID]Credential
+	if err == nil {
+		callers, err = c.callers(ctx, actor, r.CredentialID)
 	}
-	if err != nil {
-		return r, Credential{}, err
-	}
-	callers, err := c.callers(ctx, actor, r.CredentialID)
 	t, ok := callers[r.CredentialID]
-	if err == nil && !ok {
-		err = notFound("refused call")
-	}
-	if keyporter.KindOf(hidden(err, "refused call")) == keyporter.NotFound {
-		err = noRefusal()
+	if err == nil && !ok || keyporter.KindOf(hidden(err, "refused call")) == keyporter.NotFound {
+		err = keyporter.Refuse(keyporter.NotFound, "There is no refused call with this request ID. Keyporter keeps the last 100 for each token, connection, app, and organization, and only calls with a valid token.")
 	}
 	if err != nil {
 		return keyporter.RefusedCall{}, Credential{}, err
@@ -73,8 +67,4 @@ func (c *Control) Refusal(ctx context.Context, actor keyporter.Actor, requestID 
 	d, err := c.discretion(ctx, actor)
 	r.Cause = d.cause(t, &r)
 	return r, t, err
-}
-
-func noRefusal() error {
-	return keyporter.Refuse(keyporter.NotFound, "There is no refused call with this request ID. Keyporter keeps the last 100 for each token, connection, app, and organization, and only calls with a valid token.")
 }
