@@ -76,12 +76,15 @@ func reserved() []string {
 	return slices.Concat(console.Segments(), oauth.Segments(), introspection.Segments(), []string{"verify", "healthz"})
 }
 
+// DefaultDatabase is the path of the database if the configuration names none.
+const DefaultDatabase = "keyporter.db"
+
 // withDefaults returns the configuration with defaults in place of zero values.
 func (c Config) withDefaults() Config {
 	for _, s := range []struct {
 		field *string
 		value string
-	}{{&c.Listen, "127.0.0.1:8080"}, {&c.Database, "keyporter.db"}, {&c.LogLevel, "info"}, {&c.LogFormat, "text"}, {&c.AppRegistration, registrationOff}} {
+	}{{&c.Listen, "127.0.0.1:8080"}, {&c.Database, DefaultDatabase}, {&c.LogLevel, "info"}, {&c.LogFormat, "text"}, {&c.AppRegistration, registrationOff}} {
 		if *s.field == "" {
 			*s.field = s.value
 		}

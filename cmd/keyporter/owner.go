@@ -51,7 +51,7 @@ func (o *owner) open(cmd *cobra.Command, run func() error) error {
 }
 
 // database returns the path or address of the database.
-func database(cfg server.Config) string { return cmp.Or(cfg.Database, "keyporter.db") }
+func database(cfg server.Config) string { return cmp.Or(cfg.Database, server.DefaultDatabase) }
 
 // pages calls page with the last ID of the previous page until a page isn't full. each prints one
 // item and returns its ID.
