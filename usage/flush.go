@@ -82,11 +82,11 @@ func (u *Usage) flushSteps(ctx context.Context, ids []keyporter.ID) (failed []ke
 func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, u.stepTimeout)
 	defer cancel()
-	var all []taken
+	var all []snapshot
 	for rows := 0; n < len(ids) && rows < stepRows; n++ {
-		for _, t := range u.lookAt(ids[n : n+1]) {
-			all = append(all, t)
-			rows += len(t.counts) + len(t.refused)
+		for _, s := range u.lookAt(ids[n : n+1]) {
+			all = append(all, s)
+			rows += len(s.counts) + len(s.refused)
 		}
 	}
 	uses, refusals := usesOf(all), refusalsOf(all)
@@ -113,9 +113,9 @@ func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err e
 }
 
 // usesOf returns the counts in the order in which they are added to those of earlier steps.
-func usesOf(all []taken) (uses []store.Use) {
-	for _, t := range all {
-		uses = append(uses, t.uses()...)
+func usesOf(all []snapshot) (uses []store.Use) {
+	for _, s := range all {
+		uses = append(uses, s.uses()...)
 	}
 	slices.SortStableFunc(uses, func(a, b store.Use) int {
 		return cmp.Or(cmp.Compare(a.CredentialID, b.CredentialID), cmp.Compare(a.Agent, b.Agent), a.LastAt.Compare(b.LastAt),
@@ -125,18 +125,18 @@ func usesOf(all []taken) (uses []store.Use) {
 }
 
 // refusalsOf returns the refused calls, oldest first.
-func refusalsOf(all []taken) (refusals []keyporter.RefusedCall) {
-	for _, t := range all {
-		refusals = append(refusals, t.refused...)
+func refusalsOf(all []snapshot) (refusals []keyporter.RefusedCall) {
+	for _, s := range all {
+		refusals = append(refusals, s.refused...)
 	}
 	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
 	return refusals
 }
 
 // written takes what was written out of memory.
-func (u *Usage) written(all []taken) {
-	for _, t := range all {
-		m := t.meter
+func (u *Usage) written(all []snapshot) {
+	for _, s := range all {
+		m := s.meter
 		u.mu.Lock()
 		others := slices.DeleteFunc(u.dirty[m.Of.ID], func(o *Meter) bool { return o == m })
 		if u.dirty[m.Of.ID] = others; len(others) == 0 {
@@ -144,7 +144,7 @@ func (u *Usage) written(all []taken) {
 		}
 		m.dirty.Store(false) // from here on, a call puts it on the list again
 		u.mu.Unlock()
-		if more := m.written(t); more {
+		if more := m.written(s); more {
 			u.mark(m)
 		}
 	}

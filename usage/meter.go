@@ -143,8 +143,8 @@ func newCaller(call *Call, agent string) *caller {
 	return &caller{agent: unique.Make(agent), address: unique.Make(cut(call.Address, maxAddress)), actedFor: call.ActedFor, api: call.API, version: call.Version}
 }
 
-// taken is what a meter had at some time.
-type taken struct {
+// snapshot is what a meter had at some time.
+type snapshot struct {
 	meter   *Meter
 	counts  []counted
 	refused []keyporter.RefusedCall
@@ -157,27 +157,27 @@ type counted struct {
 }
 
 // look returns what is in a meter.
-func (m *Meter) look() taken {
+func (m *Meter) look() snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := taken{meter: m, refused: slices.Clone(m.refused), kept: m.kept}
+	s := snapshot{meter: m, refused: slices.Clone(m.refused), kept: m.kept}
 	for _, c := range m.callers {
-		t.add(counted{c, c.allowed.Load(), c.refused.Load()})
+		s.add(counted{c, c.allowed.Load(), c.refused.Load()})
 	}
 	for _, c := range m.others {
-		t.add(counted{c, c.allowed.Load(), c.refused.Load()})
+		s.add(counted{c, c.allowed.Load(), c.refused.Load()})
 	}
-	return t
+	return s
 }
 
 // written takes what was written out of the meter, and forgets the callers without calls since the last
 // time. It reports whether anything came in meanwhile.
-func (m *Meter) written(t taken) (more bool) {
+func (m *Meter) written(s snapshot) (more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refused = slices.Delete(m.refused, 0, max(0, len(m.refused)-(m.kept-t.kept)))
+	m.refused = slices.Delete(m.refused, 0, max(0, len(m.refused)-(m.kept-s.kept)))
 	busy := map[*caller]bool{}
-	for _, n := range t.counts {
+	for _, n := range s.counts {
 		n.caller.allowed.Add(-n.allowed)
 		n.caller.refused.Add(-n.refused)
 		busy[n.caller] = true
@@ -215,16 +215,16 @@ func (m *Meter) restore(c *caller) {
 }
 
 // add adds the counts of a caller, if there are any.
-func (t *taken) add(n counted) {
+func (s *snapshot) add(n counted) {
 	if n.allowed+n.refused != 0 {
-		t.counts = append(t.counts, n)
+		s.counts = append(s.counts, n)
 	}
 }
 
-func (t *taken) uses() []store.Use {
-	uses := make([]store.Use, len(t.counts))
-	for i, n := range t.counts {
-		uses[i] = store.Use{CredentialID: t.meter.Of.ID, ActedFor: n.caller.actedFor, ClientUse: keyporter.ClientUse{
+func (s *snapshot) uses() []store.Use {
+	uses := make([]store.Use, len(s.counts))
+	for i, n := range s.counts {
+		uses[i] = store.Use{CredentialID: s.meter.Of.ID, ActedFor: n.caller.actedFor, ClientUse: keyporter.ClientUse{
 			Agent: text(n.caller.agent.Value()), Address: text(n.caller.address.Value()), Version: versionText(n.caller.api, n.caller.version),
 			LastAt: time.UnixMilli(n.caller.lastAt.Load()).UTC(), Allowed: int(n.allowed), Refused: int(n.refused),
 		}}

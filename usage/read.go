@@ -33,7 +33,7 @@ func (u *Usage) OfAll(ctx context.Context, credentials []keyporter.ID) (map[keyp
 }
 
 // lookAt returns what is in memory about these credentials.
-func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
+func (u *Usage) lookAt(credentials []keyporter.ID) []snapshot {
 	var meters []*Meter
 	u.mu.Lock()
 	for _, id := range credentials {
@@ -44,7 +44,7 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []taken {
 }
 
 // look returns what is in memory about the matching credentials, sorted by credential.
-func (u *Usage) look(of func(Credential) bool) []taken {
+func (u *Usage) look(of func(Credential) bool) []snapshot {
 	var meters []*Meter
 	u.mu.Lock()
 	for _, all := range u.dirty {
@@ -59,8 +59,8 @@ func (u *Usage) look(of func(Credential) bool) []taken {
 	return lookInto(meters)
 }
 
-func lookInto(meters []*Meter) []taken {
-	all := make([]taken, len(meters))
+func lookInto(meters []*Meter) []snapshot {
+	all := make([]snapshot, len(meters))
 	for i, m := range meters {
 		all[i] = m.look()
 	}
