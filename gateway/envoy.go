@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,20 +16,17 @@ const removeHeader = "X-Envoy-Auth-Headers-To-Remove"
 // askForEnvoy answers Envoy's ext_authz over HTTP. Envoy sends the call itself without its body,
 // and with a prefix before the path. Method and host are the call's own.
 func (g *Gateway) askForEnvoy(w http.ResponseWriter, r *http.Request) {
-	a, d := g.askEnvoy(r)
-	h := w.Header()
-	maps.Copy(h, a.Header())
-	if d != nil && d.Allowed {
-		h[removeHeader] = []string{strings.Join(toRemove(r.Header, d), ",")}
+	a := answer{header: w.Header()}
+	if d := g.askEnvoy(&a, r); d != nil && d.Allowed {
+		a.header[removeHeader] = []string{strings.Join(toRemove(r.Header, d), ",")}
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes())
 }
 
 // askEnvoy answers Envoy's question, whether it came over HTTP or gRPC.
-func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
-	var a answer
-	d := g.ask(&a, r, func(r *http.Request, req *verify.Request) error {
+func (g *Gateway) askEnvoy(a *answer, r *http.Request) *verify.Decision {
+	return g.ask(a, r, func(r *http.Request, req *verify.Request) error {
 		rest, ok := strings.CutPrefix(r.RequestURI, envoyPath) // as it was sent
 		if !ok {
 			return errNoURI
@@ -42,7 +38,6 @@ func (g *Gateway) askEnvoy(r *http.Request) (*answer, *verify.Decision) {
 		req.Path, _, _ = strings.Cut(rest, "?")
 		return nil
 	})
-	return &a, d
 }
 
 // overrideHeaders are the usual spellings of the headers that make some servers use another path

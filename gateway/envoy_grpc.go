@@ -68,11 +68,11 @@ func (s authorization) Check(ctx context.Context, in *authv3.CheckRequest) (out 
 		}
 	}()
 	r := requestOf(ctx, in.GetAttributes().GetRequest().GetHttp())
-	a, d := s.gateway.askEnvoy(r)
-	if d != nil && d.Allowed {
-		return allowed(r, a, d), nil
+	var a answer
+	if d := s.gateway.askEnvoy(&a, r); d != nil && d.Allowed {
+		return allowed(r, &a, d), nil
 	}
-	return denied(a), nil
+	return denied(&a), nil
 }
 
 func denied(a *answer) *authv3.CheckResponse {
