@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/keyportertest/postgres"
 )
 
 func TestOrganizationFormsWithoutJavaScript(t *testing.T) {
@@ -79,4 +80,20 @@ func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
 	if a := admin.get(path); !strings.HasPrefix(a.location, "/sign-in?") {
 		t.Errorf("handing over takes no fresh sign-in: %d %s", a.status, a.location)
 	}
+}
+
+// TestANewSecretIsShownWhateverHappensNext deletes a token right after it was handed over.
+func TestANewSecretIsShownWhateverHappensNext(t *testing.T) {
+	t.Parallel()
+	s := newSiteOn(t, postgres.New(t))
+	ada, _ := s.ada(t)
+	grace := keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+	token, _ := keyportertest.OrganizationToken(t, s.Control, ada, "Export")
+	admin := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	s.After(keyporter.EventTokenHandOver, func() {
+		if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Error(err)
+		}
+	})
+	admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", grace.Login)
 }

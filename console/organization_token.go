@@ -115,27 +115,24 @@ func (c *console) showHandOver(w http.ResponseWriter, r *http.Request, actor key
 }
 
 func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
+	before, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}
 	in := control.HandOver{TokenID: id(r), Login: r.PostFormValue("login"), NewSecret: r.PostFormValue("secret") != ""}
-	_, secret, err := c.Control.HandOver(r.Context(), actor, in)
+	t, secret, err := c.Control.HandOver(r.Context(), actor, in)
 	if err != nil {
-		f := handOverForm(t.Token)
+		f := handOverForm(before.Token)
 		f.Login, f.NewSecret = in.Login, in.NewSecret
 		return c.showFormAgain(w, r, actor, f, err)
 	}
-	if !in.NewSecret {
-		return c.changed(w, r, actor, nil)
-	}
-	row, err := c.row(r, actor)
-	if err != nil {
-		return err
-	}
+	row := ownedRow(t, c.Now())
 	row.Secret = secret.Reveal()
-	if wantsFragment(r) {
+	switch {
+	case wantsFragment(r):
 		return c.render(w, http.StatusOK, "tokens", "row", row)
+	case in.NewSecret:
+		return c.showOrganizationTokens(w, r, actor, &row)
 	}
-	return c.showOrganizationTokens(w, r, actor, &row)
+	return redirect(allOrganizationTokens)(w, r)
 }

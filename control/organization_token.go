@@ -96,8 +96,8 @@ type HandOver struct {
 // stay as they are, and the secret, too, so that programs keep working; calls with it are in
 // the new owner's name, whoever makes them. With a new secret, which is returned, those who know the old
 // one can't. The previous owner can no longer manage the token. It takes a fresh sign-in.
-func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t keyporter.Token, secret keyporter.Secret, err error) {
-	if _, err := c.OrganizationToken(ctx, actor, in.TokenID); err != nil {
+func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t OwnedToken, secret keyporter.Secret, err error) {
+	if t, err = c.OrganizationToken(ctx, actor, in.TokenID); err != nil {
 		return t, secret, err
 	}
 	if err := c.mustBeFresh(actor); err != nil {
@@ -107,25 +107,24 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 		secret = keyporter.NewSecret(keyporter.SecretOrganizationToken)
 	}
 	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
-		if t, err = manageable(ctx, tx, actor, in.TokenID); err != nil {
+		if t.Token, err = manageable(ctx, tx, actor, in.TokenID); err != nil {
 			return err
 		}
 		if err := mayManageAll(ctx, tx, actor, t.OrganizationID); err != nil {
 			return err
 		}
-		to, err := newOwner(ctx, tx, t.OrganizationID, in.Login)
-		if err != nil {
+		e := c.tokenEvent(keyporter.EventTokenHandOver, actor, t.Token, "name", t.Name)
+		e.Detail["from"], e.Detail["secret"] = string(t.OwnerID), "kept"
+		if t.Owner, err = newOwner(ctx, tx, t.OrganizationID, in.Login); err != nil {
 			return err
 		}
-		e := c.tokenEvent(keyporter.EventTokenHandOver, actor, t, "name", t.Name)
-		e.Detail["from"], e.Detail["to"], e.Detail["secret"] = string(t.OwnerID), to.Login, "kept"
-		t.OwnerID = to.UserID
-		if err := tx.SetTokenOwner(ctx, t.ID, to.UserID); err != nil {
+		t.OwnerID, t.OwnerAllowed, e.Detail["to"] = t.Owner.ID, true, t.Owner.Login
+		if err := tx.SetTokenOwner(ctx, t.ID, t.OwnerID); err != nil {
 			return newOwnerHasName(err)
 		}
 		if in.NewSecret {
 			t.First, t.Last, e.Detail["secret"] = secret.First(), secret.Last(), "new"
-			if err := tx.ReplaceSecret(ctx, t, secret.Hash(), c.now()); err != nil {
+			if err := tx.ReplaceSecret(ctx, t.Token, secret.Hash(), c.now()); err != nil {
 				return err
 			}
 		}
@@ -135,19 +134,19 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 }
 
 // newOwner returns the user to whom a token can be handed over.
-func newOwner(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (store.Standing, error) {
+func newOwner(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (u keyporter.User, err error) {
 	s, err := tx.StandingByLogin(ctx, organization, text(login, keyporter.MaxLoginLen))
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound:
-		return s, keyporter.InvalidField("login", "Nobody in your organization has this login name.")
+		return u, keyporter.InvalidField("login", "Nobody in your organization has this login name.")
 	case err != nil:
-		return s, err
+		return u, err
 	case !s.UserActive:
-		return s, keyporter.InvalidField("login", "This user is switched off. The token wouldn’t work with them as its owner.")
+		return u, keyporter.InvalidField("login", "This user is switched off. The token wouldn’t work with them as its owner.")
 	case s.Blocked || !s.Granted:
-		return s, keyporter.InvalidField("login", "This user can’t use the API. The token wouldn’t work with them as its owner.")
+		return u, keyporter.InvalidField("login", "This user can’t use the API. The token wouldn’t work with them as its owner.")
 	}
-	return s, nil
+	return tx.UserByID(ctx, s.UserID)
 }
 
 func newOwnerHasName(err error) error {

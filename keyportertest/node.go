@@ -97,6 +97,25 @@ func (n *Node) During(statements int, long, short func()) {
 	<-done
 }
 
+// After does something right after each event of this name was committed, before its change returns. On
+// SQLite, it can't make changes itself: they wait until this one returns.
+func (n *Node) After(name keyporter.EventName, f func()) { n.DB.Follow(after{name, f}) }
+
+type after struct {
+	name keyporter.EventName
+	f    func()
+}
+
+func (a after) Changed(changes ...store.Change) {
+	for _, c := range changes {
+		if c.Name == a.name {
+			a.f()
+		}
+	}
+}
+
+func (a after) Reset() {}
+
 // WhileWriting does something while a transaction has the database's writer, of which SQLite has one.
 // If it waits for the writer, the test fails.
 func (n *Node) WhileWriting(t testing.TB, f func()) {
