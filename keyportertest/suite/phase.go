@@ -79,7 +79,16 @@ func (r *report) phase(ctx context.Context, name string, cmd *exec.Cmd, read fun
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phases = append(r.phases, took{name, time.Since(began).Seconds()})
+	r.phases = append(r.phases, took{fmt.Sprintf("%s, %.0f s of a processor", name, processorTime(cmd)), time.Since(began).Seconds()})
+}
+
+// processorTime returns how much processor time a command and what it waited for have used, in seconds. On a
+// machine that is busy, it says more than how long they took.
+func processorTime(cmd *exec.Cmd) float64 {
+	if cmd.ProcessState == nil {
+		return 0 // it didn't start
+	}
+	return (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 }
 
 // endWith asks the command's group to end when ctx ends, and kills it if that takes too long. The
