@@ -11,14 +11,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/keyporter/keyporter/store"
 )
@@ -81,6 +80,13 @@ func Share() (variable string, stop func(), err error) {
 	return Variable + "=" + s.dir, s.remove, nil
 }
 
+// newClient returns a server with this folder, which needn't run yet.
+func newClient(dir string) (s *Server, err error) {
+	s = &Server{dir: dir}
+	s.admin, err = pgxpool.New(context.Background(), s.URL("postgres")+"&pool_max_conns=2")
+	return s, err
+}
+
 func sharedServer(t testing.TB) *Server {
 	t.Helper()
 	s, err := shared()
@@ -93,9 +99,11 @@ func sharedServer(t testing.TB) *Server {
 // find returns the server that was shared with this process, or starts one.
 func find() (*Server, error) {
 	if dir := os.Getenv(Variable); dir != "" {
-		s := &Server{dir: dir}
-		s.template = sync.OnceValue(func() error { return nil }) // Share created it
-		return s, nil
+		s, err := newClient(dir)
+		if err == nil {
+			s.template = func() error { return nil } // Share created it
+		}
+		return s, err
 	}
 	s, err := newServer()
 	if err == nil {
@@ -110,24 +118,8 @@ func (s *Server) New(t testing.TB) string {
 	if err := s.template(); err != nil {
 		t.Fatalf("make a database with the current schema: %v", err)
 	}
-	return s.create(t, "TEMPLATE "+template+s.strategy())
-}
-
-// strategy has PostgreSQL copy the template's files. What it does otherwise, since version 15,
-// is to write them to the log, which takes twice as much CPU.
-func (s *Server) strategy() string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	major, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), ".")
-	if n, err := strconv.Atoi(major); err != nil || n < 15 {
-		return ""
-	}
-	return " STRATEGY file_copy"
+	// Otherwise, PostgreSQL writes the copy to its log, which takes twice as much CPU.
+	return s.create(t, "TEMPLATE "+template+" STRATEGY file_copy")
 }
 
 // Empty returns the address of a new database with nothing in it.
@@ -166,12 +158,18 @@ func (s *Server) create(t testing.TB, options string) (url string) {
 	return s.URL(name)
 }
 
-func (s *Server) exec(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
-	if err != nil {
-		return err
+// exec runs a statement on a connection that is kept, because each costs the server a process.
+func (s *Server) exec(ctx context.Context, statement string) (err error) {
+	for range 2 { // the test may have restarted the server
+		var conn *pgxpool.Conn
+		if conn, err = s.admin.Acquire(ctx); err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, statement)
+		broken := conn.Conn().IsClosed()
+		if conn.Release(); !broken {
+			return err
+		}
 	}
-	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, statement)
 	return err
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Server is a PostgreSQL server on a Unix socket.
@@ -25,7 +26,8 @@ type Server struct {
 	lock     *os.File
 	cmd      *exec.Cmd
 	out      bytes.Buffer
-	more     []string     // settings beside the usual ones
+	more     []string // settings beside the usual ones
+	admin    *pgxpool.Pool
 	template func() error // creates the database called template, once
 }
 
@@ -40,11 +42,15 @@ func settings() []string {
 
 func newServer(more ...string) (*Server, error) {
 	removeAbandoned()
-	dir, err := os.MkdirTemp("", folderPrefix)
+	dir, err := os.MkdirTemp(memory(), folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, more: more}
+	s, err := newClient(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	s.more = more
 	s.template = sync.OnceValue(s.makeTemplate)
 	if err := s.init(); err != nil {
 		_ = os.RemoveAll(dir)
@@ -106,9 +112,9 @@ func (s *Server) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
-		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		err := s.admin.Ping(ctx)
 		if err == nil {
-			return conn.Close(ctx)
+			return nil
 		}
 		if ctx.Err() != nil {
 			s.Stop() // no more output will come
@@ -138,6 +144,7 @@ func (s *Server) Stop() {
 
 func (s *Server) remove() {
 	s.Stop()
+	s.admin.Close()
 	_ = os.RemoveAll(s.dir)
 	_ = s.lock.Close()
 }
