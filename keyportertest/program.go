@@ -64,7 +64,7 @@ func buildProgram(older bool) (path string, err error) {
 		return "", err
 	}
 	path = filepath.Join(dir, "keyporter")
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./cmd/keyporter")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-overlay", overlay, "-o", path, "./cmd/keyporter")
 	build.Dir, build.Stderr = root, os.Stderr
 	return path, build.Run()
 }

@@ -40,7 +40,7 @@ func makeTarget(name string) *exec.Cmd {
 func (r *report) tests(ctx context.Context, server, name string, args ...string) {
 	fmt.Println("==", name)
 	// Run more packages and more tests at once than there are processors, because many tests wait.
-	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-p=3", "-parallel=4", "-timeout=20m"}, args...)...))
+	cmd := ownGroup(exec.Command("go", append([]string{"test", "-json", "-count=1", "-p=3", "-parallel=4", "-timeout=20m", "-ldflags=-s -w"}, args...)...))
 	cmd.Env = append(os.Environ(), server)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
