@@ -34,7 +34,7 @@ func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationTok
 func newTokenForm(kind keyporter.TokenKind) form {
 	f := form{
 		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
-		DoneText: "Added. Copy it now. You won’t see it again.", AskName: true, AskExpires: true,
+		DoneText: "Added.", AskName: true, AskExpires: true,
 	}
 	if f.OfOrganization() {
 		f.Heading = "Add new Organization API Token"

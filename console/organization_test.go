@@ -72,7 +72,7 @@ func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
 	page := admin.get(path + "?list=all")
 	page.want(t, http.StatusOK, "Give it a new secret", "in the new owner’s name")
 	admin.submit(page, path+"?list=all", "login", "nobody@acme.example", "secret", "new").want(t, http.StatusUnprocessableEntity, "Nobody in your organization", "checked")
-	admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", grace.Login)
+	admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", "New secret of “<bdi>Export</bdi>”", "It works now", "Pass it on to <bdi>"+grace.Login)
 	if a := admin.get("/organization-tokens"); strings.Contains(a.body, "data-copy") || !strings.Contains(a.body, grace.Login) {
 		t.Error("the secret is shown again")
 	}
@@ -95,5 +95,5 @@ func TestANewSecretIsShownWhateverHappensNext(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", grace.Login)
+	admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", "New secret of “<bdi>Export</bdi>”", "It works now", "Pass it on to <bdi>"+grace.Login)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
-// TestChecksDoNotTrustWhatUsersAreFoundBy gives and takes roles as the release before does, which doesn't write
+// TestChecksDoNotTrustWhatUsersAreFoundBy gives and takes roles as the previous release does, which doesn't write
 // the column that users are found by.
 func TestChecksDoNotTrustWhatUsersAreFoundBy(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	return db.renewRoleSets(ctx) // the release before may still be running on other nodes
+	return db.renewRoleSets(ctx) // the previous release may still be running on other nodes
 }
 
 // expiry is what has expired in a table.

@@ -20,12 +20,12 @@ type RoleSet struct {
 // Has reports whether the role is in the set.
 func (s RoleSet) Has(role keyporter.ID) bool { return slices.Contains(s.RoleIDs, role) }
 
-// heldRoles is what users.role_ids should be. The release before, which may be running or have run on
+// heldRoles is what users.role_ids should be. The previous release, which may be running or have run on
 // this database, writes only user_roles.
 const heldRoles = `coalesce((SELECT string_agg(role_id, ' ' ORDER BY role_id) FROM user_roles WHERE user_id = users.id), '')`
 
 // RoleSets returns the sets of roles that the users of an organization hold. It takes the same time however
-// many users there are, and may be an hour behind the release before: see Tx.RoleSets.
+// many users there are, and may be an hour behind the previous release: see Tx.RoleSets.
 func (q queries) RoleSets(ctx context.Context, organization keyporter.ID) ([]RoleSet, error) {
 	return q.roleSets(ctx, `
 		SELECT role_ids, active, count(*) FROM users WHERE organization_id = $1 GROUP BY role_ids, active ORDER BY role_ids, active`, organization)
@@ -73,7 +73,7 @@ func joinIDs(ids []keyporter.ID) string {
 	return strings.Join(texts, " ")
 }
 
-// renewRoleSets stores the roles of users whom the release before has given others.
+// renewRoleSets stores the roles of users whom the previous release has given others.
 func (db *DB) renewRoleSets(ctx context.Context) error {
 	stale, err := list(ctx, db.q, scanString[keyporter.ID], `SELECT id FROM users WHERE role_ids <> `+heldRoles)
 	for some := range slices.Chunk(stale, pruneRows) {

@@ -46,7 +46,7 @@ func (u upgrade) healthy(address string) {
 	}
 }
 
-// TestTheReleaseBeforeRunsOnThisSchema upgrades while the release before runs, and goes back.
+// TestTheReleaseBeforeRunsOnThisSchema upgrades while the previous release runs, and goes back.
 func TestTheReleaseBeforeRunsOnThisSchema(t *testing.T) {
 	t.Parallel()
 	older, newer := keyportertest.OlderBinary(t), keyportertest.Binary(t)

@@ -257,9 +257,9 @@ func (s *story) loginPassed() (string, []keyporter.Ref) {
 	case login == "" && s.entry.Kind == keyporter.CredentialAppToken:
 		return "It has no login name: the app acts for itself.", nil
 	case login == "" && s.entry.Access != nil:
-		return fmt.Sprintf("The app acts for %s. No name is needed.", s.entry.Login), nil
+		return fmt.Sprintf("The app acts for %s. No login name is needed.", s.entry.Login), nil
 	case login == "":
-		return fmt.Sprintf("A user token acts for its owner, %s. No name is needed.", s.entry.Login), nil
+		return fmt.Sprintf("A user token acts for its owner, %s. No login name is needed.", s.entry.Login), nil
 	case s.named != nil && s.named.Login != login, s.named == nil && !s.ofOrganization() && s.entry.Login != login:
 		return fmt.Sprintf("It names “%s”. Letter case doesn’t matter.", login), nil
 	}

@@ -18,7 +18,7 @@ func migrateCommand() *cobra.Command {
 		Long: `Create the database's tables, or bring them up to date.
 
 “keyporter serve” does this when it starts. No other command does. A Keyporter of
-the release before keeps running meanwhile, and can start again afterward.`,
+the previous release keeps running meanwhile, and can start again afterward.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.load(cmd)

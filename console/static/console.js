@@ -80,7 +80,7 @@ function change({ status, body }, focus) {
   const row = body.querySelector(".token");
   if (status === 201) {
     document.getElementById(row.dataset.list).prepend(row);
-    row.querySelector("[data-copy]").focus();
+    focusSecret(row);
     return;
   }
   if (status === 204) {
@@ -90,10 +90,18 @@ function change({ status, body }, focus) {
     return;
   }
   const old = document.getElementById(row.id);
+  const isNew = row.querySelector(".secret");
   const secret = old.querySelector(".secret"); // it stays until the page is left
-  if (secret) row.append(secret);
+  if (secret && !isNew) row.append(secret);
   old.replaceWith(row);
-  row.querySelector(focus)?.focus();
+  if (isNew) focusSecret(row);
+  else row.querySelector(focus)?.focus();
+}
+
+// focusSecret shows a new secret where no message covers it.
+function focusSecret(row) {
+  row.querySelector("[data-copy]").focus();
+  row.querySelector(".secret").scrollIntoView({ block: "center" });
 }
 
 async function copy(button) {
@@ -131,6 +139,8 @@ document.addEventListener("change", (event) => {
   clearTimeout(settle);
   settle = setTimeout(() => preview(form), 150);
 });
+
+document.querySelector("[aria-invalid=true]")?.focus();
 
 // What the form before has done is said once, not again when the page is reloaded.
 if (location.search.includes("done=")) {
