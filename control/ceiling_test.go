@@ -168,6 +168,7 @@ func TestSignInsAndPasswordsAreLimited(t *testing.T) {
 	if wantKind(t, err, keyporter.TooMany); n != 120 {
 		t.Errorf("%d passwords: %v", n, err)
 	}
+	wantKind(t, w.Control.ChangePassword(ctx, keyporter.Session(w.admin, w.Clock.Now()), keyportertest.Password, "another long password"), noError)
 	wantKind(t, w.Control.DisableUser(ctx, keyporter.Session(w.admin, w.Clock.Now()), w.ada.ID), noError)
 }
 

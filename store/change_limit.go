@@ -14,7 +14,7 @@ func ChangeLimit() Limit { return Limit{Burst: 120, Every: time.Second} }
 // countChange counts a change. If there are too many, the error is TooMany, and the transaction that
 // makes the change must end with it.
 func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
-	what, tooOften := limitOf(e.Name)
+	what, tooOften := limitOf(e)
 	if what == "" || e.Actor.Trusted() || e.Actor.User.ID == "" {
 		return nil
 	}
@@ -25,20 +25,25 @@ func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
 	return err
 }
 
-// limitOf returns what changes of this name count as, and what to say when there are too many; empty: they
+const tooManyPasswords = "You have set too many passwords in a short time."
+
+// limitOf returns what a change counts as, and what to say when there are too many; empty: they
 // aren't limited. Sign-ins count apart from changes, which others may make in the user's name, and so do passwords, which
 // take a sign-in. What Keyporter does on its own account for someone whose app asks for a token must not
 // fail, and has limits of its own.
-func limitOf(name keyporter.EventName) (what, tooOften string) {
-	switch name {
+func limitOf(e keyporter.Event) (what, tooOften string) {
+	switch e.Name {
 	case keyporter.EventSessionCreate:
 		return "sign-ins", "You have signed in too often in a short time."
 	case keyporter.EventUserPassword:
-		return "passwords", "You have set too many passwords in a short time."
+		if e.UserID == e.Actor.User.ID { // takes the old one, which a thief of a session doesn't have
+			return "own passwords", tooManyPasswords
+		}
+		return "passwords", tooManyPasswords
 	case keyporter.EventAccessTokenCreate, keyporter.EventUserUnlock:
 		return "", ""
 	}
-	if name.TakesPower() {
+	if e.Name.TakesPower() {
 		return "", ""
 	}
 	return "changes", "You have made too many changes in a short time."

@@ -81,8 +81,8 @@ func (t *postgresTx) Commit() error {
 func (t *postgresTx) lookUp(lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), LookTime)
 	defer cancel()
-	var unseen error                         // why the last look saw nothing
-	for wait := LookTime / 30; ; wait *= 2 { // a server that recovers has enough to do
+	var unseen error                                              // why the last look saw nothing
+	for wait := LookTime / 30; ; wait = min(2*wait, LookTime/6) { // a server that recovers has enough to do
 		switch status, err := t.look(ctx, t.id, t.server); {
 		case err != nil && ctx.Err() == nil:
 			unseen = err

@@ -24,33 +24,31 @@ const tooFewConnections = "The connection pooler in front of PostgreSQL has too 
 // poolerTime is how long a pooler may take to give a node its connections.
 const poolerTime = 10 * time.Second
 
-// checkPooler finds out whether a pooler is in between. It returns an error if that pools by transaction or by
+// checkPooler reports whether a pooler is in between. It returns an error if that pools by transaction or by
 // statement. It must run before anything listens, because PgBouncer 1.18 crashes when a notification
-// comes for a client that has left.
-func (p *pools) checkPooler(ctx context.Context) error {
+// comes for a client that has left, and on connections of its own, because a setting of ours would stay on a
+// connection that others use.
+func checkPooler(ctx context.Context, cfg *pgxpool.Config) (pooled bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, poolerTime)
 	defer cancel()
-	conn, err := p.main.Acquire(ctx)
+	first, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer conn.Release()
-	first := conn.Conn().PgConn()
+	defer func() { _ = first.Close(ctx) }()
 	pid, err := backendOf(ctx, first)
 	if err != nil || pid == first.PID() {
-		return err // what we talk to is the server itself
+		return false, err // what we talk to is the server itself
 	}
-	p.pooled = true
-	cfg := p.main.Config()
 	second, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
 	if err == nil {
 		defer func() { _ = second.Close(ctx) }()
 		_, err = backendOf(ctx, second)
 	}
 	if err != nil {
-		return explainTooFew(err, cfg)
+		return true, explainTooFew(err, cfg)
 	}
-	return refuseSharedConnections(ctx, first, second)
+	return true, refuseSharedConnections(ctx, first, second)
 }
 
 // refuseSharedConnections has each of two connections ask in turn. When they share connections, one gets that

@@ -1,8 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +24,12 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	pooled, err := checkPooler(ctx, cfg)
+	if err != nil {
+		return err
+	}
 	cfg.AfterConnect = endForgotten
-	p := &pools{}
+	p := &pools{pooled: pooled}
 	if p.main, err = pgxpool.NewWithConfig(ctx, cfg.Copy()); err != nil {
 		return err
 	}
@@ -36,7 +40,7 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	}
 	cfg.MaxConns = 1
 	p.beats, err = pgxpool.NewWithConfig(ctx, cfg)
-	if err := cmp.Or(err, p.checkPooler(ctx)); err != nil {
+	if err := errors.Join(err, p.main.Ping(ctx)); err != nil {
 		p.close()
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 // encrypted, and the server proves its name: PostgreSQL's own clients would send the password in the clear
 // to any server that refuses TLS.
 func parsePostgres(address string) (*pgxpool.Config, error) {
+	if _, rest, _ := strings.Cut(address, "://"); strings.Contains(userInfo(rest), "?") {
+		return nil, errors.New("the address of the database has a ? in the user name or password; write it as %3F") // where the parameters begin is a matter of opinion
+	}
 	cfg, err := pgxpool.ParseConfig(address)
 	if err == nil && !saysTLS(address, &cfg.ConnConfig.Config) && !isLocal(&cfg.ConnConfig.Config) {
 		join := map[bool]string{true: "&", false: "?"}[strings.Contains(address, "?")]
@@ -33,14 +36,26 @@ func parsePostgres(address string) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
+// userInfo returns the user and the password in an address without its scheme, whatever they contain.
+func userInfo(rest string) string {
+	beforePath, _, _ := strings.Cut(rest, "/")
+	return beforePath[:strings.LastIndex(beforePath, "@")+1]
+}
+
 // saysTLS reports whether the address, a variable, or a service file says whether to use TLS.
 func saysTLS(address string, cfg *pgconn.Config) bool {
 	_, text, _ := strings.Cut(address, "?") // url.Parse can't read the ports of several hosts
 	query, _ := url.ParseQuery(text)
-	if query.Get("sslmode") != "" || query.Get("ssl") == "true" || os.Getenv("PGSSLMODE") != "" {
+	last := func(name string) string { // which pgx reads
+		if all := query[name]; len(all) > 0 {
+			return all[len(all)-1]
+		}
+		return ""
+	}
+	if last("sslmode") != "" || !query.Has("sslmode") && (last("ssl") == "true" || os.Getenv("PGSSLMODE") != "") {
 		return true
 	}
-	if query.Get("service") == "" && os.Getenv("PGSERVICE") == "" {
+	if last("service") == "" && os.Getenv("PGSERVICE") == "" {
 		return false
 	}
 	// A mode in the service file shows in how another machine is tried, unless it is the default (prefer): with TLS

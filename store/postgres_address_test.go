@@ -22,7 +22,7 @@ func TestNothingIsSentInTheClearUnasked(t *testing.T) {
 	database := postgres.New(t)
 	name := strings.TrimPrefix(strings.Split(database, "?")[0], "postgres://postgres@/")
 	for query, clear := range map[string]bool{
-		"": false, "?application_name=x": false, "?sslmode=": false, "?ssl=true": false, "?sslmode=verify-full": false, "?sslmode=require": false, "?target_session_attrs=any": false,
+		"": false, "?application_name=x": false, "?sslmode=": false, "?sslmode=verify-full&sslmode=": false, "?ssl=true": false, "?ssl=true&ssl=false": false, "?ssl=true&sslmode=": false, "?sslmode=verify-full": false, "?sslmode=require": false, "?target_session_attrs=any": false,
 		"?sslmode=disable": true, "?sslmode=prefer": true, "?application_name=x&sslmode=allow": true,
 	} {
 		for host, local := range map[string]bool{"0.0.0.0": false, "127.0.0.1:1,0.0.0.0": false, "localhost": true, "127.0.0.1": true} {
@@ -44,6 +44,16 @@ func TestNothingIsSentInTheClearUnasked(t *testing.T) {
 			if sent := strings.Contains(line.Sent(), "user\x00postgres"); sent != (clear || local) {
 				t.Errorf("%s%s: sent in the clear: %v", host, query, sent)
 			}
+		}
+	}
+}
+
+// TestAQuestionMarkInAPasswordIsRefused has addresses in which it is unclear where the parameters begin.
+func TestAQuestionMarkInAPasswordIsRefused(t *testing.T) {
+	for _, address := range []string{"postgres://keys:secret?word@0.0.0.0:1/keys", "postgres://keys:x?sslmode=disable@0.0.0.0:1/keys", "postgres://0.0.0.0?user=keys@acme"} {
+		_, err := store.Open(t.Context(), address, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), "%3F") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }
