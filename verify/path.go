@@ -11,8 +11,8 @@ import (
 
 // readPath returns the path that routes are matched against: decoded, with letter case
 // as sent. It refuses any path that some server on the way could read differently:
-// encoded or doubled separators, segments of dots and blanks, path parameters, escapes within
-// escapes, control characters, and other characters that become one of these or an ASCII letter. Every server reads the
+// encoded or doubled separators, segments of dots and blanks, path parameters, segments
+// that ASP.NET drops, escapes within escapes, control characters, and other characters that become one of these or an ASCII letter. Every server reads the
 // rest the same way, so the route that Keyporter checks is the route the API serves.
 func readPath(raw string) (path string, ok bool) {
 	if raw == "" || raw[0] != '/' {
@@ -107,8 +107,8 @@ func foldsIntoASCII(text string) bool {
 	return r >= utf8.RuneSelf && (unicode.ToLower(r) < utf8.RuneSelf || unicode.ToUpper(r) < utf8.RuneSelf)
 }
 
-// segmentOK reports whether rest begins with a segment that isn't made of dots and blanks, and isn't
-// empty unless it ends the path.
+// segmentOK reports whether rest begins with a segment that every server keeps: it isn't made of dots and blanks,
+// isn't for ASP.NET's sessions, and isn't empty unless it ends the path.
 func segmentOK(rest string) bool {
 	end := strings.IndexByte(rest, '/')
 	if end == 0 {
@@ -118,5 +118,11 @@ func segmentOK(rest string) bool {
 		end = len(rest)
 	}
 	segment := rest[:end]
-	return segment == "" || strings.Trim(segment, ". ") != ""
+	return segment == "" || strings.Trim(segment, ". ") != "" && !cookieless(segment)
+}
+
+// cookieless reports whether ASP.NET may take a segment for cookies in the path, such as (S(x)) or (A(x)S(y)), which it
+// drops before it looks for the page.
+func cookieless(segment string) bool {
+	return len(segment) > 4 && segment[0] == '(' && segment[2] == '(' && strings.HasSuffix(segment, "))")
 }

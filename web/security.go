@@ -32,3 +32,6 @@ func StrictTransport(p Proxies, next http.Handler) http.Handler {
 }
 
 const strictTransport = "Strict-Transport-Security"
+
+// clearSiteData is how a server has browsers forget cookies.
+const clearSiteData = "Clear-Site-Data"

@@ -136,6 +136,7 @@ func CleanResponse(w http.ResponseWriter, h http.Header, sharesOrigin bool) {
 		return
 	}
 	delete(h, strictTransport)
+	delete(h, clearSiteData)
 	// If the response is a page, its scripts must not act in the console.
 	h["Content-Security-Policy"] = append(h["Content-Security-Policy"], "sandbox")
 }
@@ -153,7 +154,7 @@ func cleanTrailer(trailer http.Header) {
 		switch {
 		case isOurs(name), !httpguts.ValidTrailerHeader(name):
 			delete(trailer, name)
-		case name == "Set-Cookie", name == strictTransport, name == "Content-Security-Policy":
+		case name == "Set-Cookie", name == clearSiteData, name == strictTransport, name == "Content-Security-Policy":
 			delete(trailer, name)
 		}
 	}
