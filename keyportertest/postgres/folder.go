@@ -18,7 +18,7 @@ const (
 func memory() string {
 	const folder, enough = "/dev/shm", 4 << 30
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(folder, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough { //nolint:gosec // it isn't negative
+	if err := syscall.Statfs(folder, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough {
 		return ""
 	}
 	return folder
