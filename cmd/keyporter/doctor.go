@@ -87,11 +87,11 @@ type doctor struct {
 	echo  *echo // nil: what the API receives isn't known
 }
 
-// fault is something wrong with the proxy, and what helps.
+// fault is something wrong with the proxy, the token, or the API, and what helps.
 type fault struct{ what, fix string }
 
-// errFaults is what the command returns if something is wrong.
-var errFaults = errors.New("something is wrong with the proxy")
+// errFaults is what the command returns if it has printed faults.
+var errFaults = errors.New("the doctor found faults")
 
 // examine runs all examinations and prints the outcome of each.
 func (d *doctor) examine(ctx context.Context, out io.Writer) error {
@@ -104,7 +104,7 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 		}
 		faults, err := x.look(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", x.name, err)
+			return err
 		}
 		if len(faults) == 0 {
 			fmt.Fprintf(out, "  ok  %s\n", x.name)

@@ -21,6 +21,7 @@ type examination struct {
 
 func (d *doctor) examinations() []examination {
 	return []examination{
+		{name: "the call needs a token", first: true, look: d.open},
 		{name: "a valid token gets through", first: true, look: d.goodToken},
 		{name: "without a valid token, the call is refused, and the client sees the refusal", look: d.refusals},
 		{name: "no other spelling of the path is open, nor any other method", look: d.paths},
@@ -35,6 +36,15 @@ func (d *doctor) examinations() []examination {
 
 func (d *doctor) withToken() string { return "ApiToken: " + d.token }
 
+// open calls without a token. Whatever gets through then says nothing about Keyporter.
+func (d *doctor) open(ctx context.Context) ([]fault, error) {
+	a, got, err := d.through(ctx, http.MethodGet, d.path)
+	if err != nil || !d.letThrough(a, got) {
+		return nil, err
+	}
+	return []fault{{"Anyone can call this path without a token.", "The proxy doesn't ask Keyporter, or the path is public: choose a guarded path."}}, nil
+}
+
 func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	a, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken())
 	switch {
@@ -45,7 +55,7 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		return []fault{{fmt.Sprintf("A call with the token gets %d.", a.status), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
-		return []fault{{fmt.Sprintf("A call with the token gets %d.", a.status), "The proxy can't reach Keyporter or the API, or isn't in trusted_proxies. Its log says which."}}, nil
+		return d.serverError(ctx, a.status)
 	case d.echo == nil && a.status >= http.StatusBadRequest:
 		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Choose a path that answers 200, so that it shows which calls get through. Or add --echo."}}, nil
 	case d.echo != nil && got == nil:
@@ -56,6 +66,23 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	return nil, nil
 }
 
+// serverError finds out whether the question to Keyporter failed or the API did: without a token, the
+// API isn't called.
+func (d *doctor) serverError(ctx context.Context, status int) ([]fault, error) {
+	without, _, err := d.through(ctx, http.MethodGet, d.path)
+	if err != nil {
+		return nil, err
+	}
+	f := fault{fmt.Sprintf("A call with the token gets %d.", status), "The proxy can't reach Keyporter, or isn't in trusted_proxies. Its log says which."}
+	if byKeyporter(without) {
+		f = fault{fmt.Sprintf("A call with the token gets %d: the proxy reaches Keyporter, but not the API, or the API fails.", status), "Start the API, or check the address to which the proxy passes calls (its upstream)."}
+		if d.echo != nil {
+			f.fix = "Use --echo with the address to which the proxy passes calls (its upstream)."
+		}
+	}
+	return []fault{f}, nil
+}
+
 // fixFor says what helps if Keyporter refuses the call that it should allow.
 func fixFor(a reply) string {
 	switch a.problem.Code {
@@ -63,8 +90,10 @@ func fixFor(a reply) string {
 		return "Make the proxy ask the way the example does: from an address in trusted_proxies, with the method and path of the call."
 	case string(keyporter.ReasonNoRoute):
 		return "Choose a path that is on a route in Keyporter's configuration, or add the route."
+	case string(keyporter.ReasonUnknown): // it belongs to nobody, so it isn't kept
+		return "Try another token."
 	}
-	return "Try another token or another path. `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
+	return "Try another token or another path. In ten seconds, `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
 }
 
 func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {

@@ -111,8 +111,12 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 			[]string{"The API gets X-Http-Method-Override"},
 		},
 		{
-			"nobody is asked", "nginx/keyporter.conf", "auth_request /keyporter;", "",
+			"the answer to the question is lost", "nginx/keyporter.conf", "proxy_set_header X-Keyporter-User            $keyporter_user;", "",
 			[]string{"The API doesn't learn who is calling"},
+		},
+		{
+			"nobody is asked", "nginx/keyporter.conf", "auth_request /keyporter;", "",
+			[]string{"Anyone can call this path without a token."},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,20 +146,30 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 // API that doesn't have the path.
 func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	e := newExamined(t)
-	api := httptest.NewServer(http.NotFoundHandler())
+	mux := http.NewServeMux()
+	mux.HandleFunc("/shop/public", func(http.ResponseWriter, *http.Request) {})
+	api := httptest.NewServer(mux)
 	t.Cleanup(api.Close)
-	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, strings.TrimPrefix(api.URL, "http://"))
+	example := func(keyporter, api string) string {
+		return keyportertest.Example(t, "../../examples/nginx/keyporter.conf", keyporter, api)
+	}
+	text := example(e.keyporter, strings.TrimPrefix(api.URL, "http://"))
 	good := keyportertest.StartNginx(t, text)
 	silent := keyportertest.StartNginx(t, strings.Replace(text, "proxy_set_header X-Original-Uri    $request_uri;", "", 1))
+	noAPI := keyportertest.StartNginx(t, example(e.keyporter, e.api)) // nobody listens there without an echo
+	nobody := keyportertest.StartNginx(t, example(e.api, e.api))
 	e.api = "" // without an echo
 	for _, c := range []struct{ name, proxy, path, token, says string }{
 		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy must send the path of the call"},
 		{"no route", good, "/nowhere", e.token, "Choose a path that is on a route"},
 		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid."},
+		{"an open path", good, "/shop/public", e.token, "Anyone can call this path without a token."},
+		{"the API doesn't run", noAPI, "/shop/orders", e.token, "gets 502: the proxy reaches Keyporter, but not the API"},
+		{"Keyporter doesn't run", nobody, "/shop/orders", e.token, "can't reach Keyporter, or isn't in trusted_proxies"},
 		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404."},
 	} {
 		e.token = c.token
-		if out, err := e.examine(t, c.proxy, "--url", "http://"+c.proxy+c.path); err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, c.says) {
+		if out, err := e.examine(t, c.proxy, "--url", "http://"+c.proxy+c.path); err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, c.says) || strings.Contains(out, "keyporter explain") {
 			t.Errorf("%s: %v\n%s", c.name, err, out)
 		}
 	}
@@ -169,12 +183,12 @@ func TestTheDoctorRefusesBadArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, args := range map[string][]string{
-		"there is no token":         {"--token-file", file},
-		"no such file":              {"--token-file", file + "x"},
-		"--url must look like":      {"--url", "http://127.0.0.1:1/"},
-		"connection refused":        {"--url", "http://127.0.0.1:1/shop/orders"},
-		"take the API's place":      {"--echo", e.keyporter},
-		"unknown command \"kpu_x\"": {"kpu_x"},
+		"there is no token":                         {"--token-file", file},
+		"no such file":                              {"--token-file", file + "x"},
+		"--url must look like":                      {"--url", "http://127.0.0.1:1/"},
+		"the proxy at 127.0.0.1:1 can't be reached": {"--url", "http://127.0.0.1:1/shop/orders"},
+		"take the API's place":                      {"--echo", e.keyporter},
+		"unknown command \"kpu_x\"":                 {"kpu_x"},
 	} {
 		if _, err := e.examine(t, "127.0.0.1:1", args...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: %v", args, err)

@@ -52,7 +52,7 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
 	}
 	if err != nil {
-		return reply{}, err
+		return reply{}, fmt.Errorf("the proxy at %s can't be reached: %w", p.address, err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(callTime))
@@ -60,12 +60,13 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	if !hasConnection(headers) {
 		head = append(head, "Connection: close")
 	}
-	if _, err := io.WriteString(conn, strings.Join(head, "\r\n")+"\r\n\r\n"); err != nil {
-		return reply{}, err
+	_, err = io.WriteString(conn, strings.Join(head, "\r\n")+"\r\n\r\n")
+	var res *http.Response
+	if err == nil {
+		res, err = http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	}
-	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		return reply{}, err
+		return reply{}, fmt.Errorf("the proxy at %s didn't answer %s %s: %w", p.address, method, path, err)
 	}
 	defer res.Body.Close()
 	a := reply{status: res.StatusCode, header: res.Header}
