@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -17,10 +18,10 @@ type Routing struct {
 
 // Fit is a route that a call fits.
 type Fit struct {
-	How   string // exactly, usually, or possibly
-	Route string // where the route is, and its pattern
-	Asks  string
-	Count bool // what it asks counts for the call
+	How     string // in words, as “keyporter explain” prints and describes them
+	Route   string // where the route is, and its pattern
+	Asks    string
+	Decides bool // the call needs what it asks
 }
 
 // ExplainRoute returns the routes that a call fits, in the order in which they are tried. From req, it
@@ -43,7 +44,7 @@ func ExplainRoute(apis []API, req *Request) (Routing, error) {
 		return x, nil
 	}
 	m := c.match(req.Method, req.Host, path)
-	counts := append(m.others(req, path), m.exact)
+	deciding := append(m.others(req, path), m.exact)
 	for _, a := range compiled {
 		for i := range a.Routes {
 			r := &a.Routes[i]
@@ -52,17 +53,17 @@ func ExplainRoute(apis []API, req *Request) (Routing, error) {
 				continue
 			}
 			f := Fit{How: how.String(), Route: fmt.Sprintf("%s (%s)", r.where(nil), r.Path), Asks: r.asks()}
-			for _, other := range counts {
-				f.Count = f.Count || other == r
-			}
+			f.Decides = slices.Contains(deciding, r)
 			x.Fits = append(x.Fits, f)
 		}
 	}
 	return x, nil
 }
 
-// String names the fit.
-func (f fit) String() string { return [...]string{"not", "possibly", "usually", "exactly"}[f] }
+// String says how a call fits.
+func (f fit) String() string {
+	return [...]string{"doesn't match", "matches on some servers only", "matches but for letter case, a final slash, or .0 after a version", "matches"}[f]
+}
 
 // asks says what the route asks of a call.
 func (r *Route) asks() string {

@@ -28,6 +28,9 @@ func explainCommand() *cobra.Command {
 	var x explain
 	cmd := &cobra.Command{Use: "explain [ID]", Short: "Show which rule refuses a token or a call, and why", Args: cobra.MaximumNArgs(1)}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := x.cutQuery(cmd.ErrOrStderr()); err != nil {
+			return err
+		}
 		if x.path != "" && len(args) == 0 && !x.secret && x.request == "" {
 			return x.route(cmd)
 		}
@@ -42,6 +45,17 @@ the configuration file, and nothing is counted.
   keyporter explain --request REQUEST-ID     a refused call
   keyporter explain --secret < file          the token itself, on standard input
   keyporter explain --path /Api/v6/envelope/1     which routes a call fits, and what it needs; without a database
+
+With just a --path, it lists the routes that match, in the order in which they are tried:
+
+  matches                  The call is what the route says.
+  matches but for …        Most servers take it for such a call: only letter case, a final
+                           slash, or .0 after a version is different.
+  matches on some servers only
+                           Some servers do: for example, they ignore an extension.
+  decides                  The call needs what the route asks. If several routes decide, it
+                           needs what all of them ask.
+  doesn't decide           An earlier route does.
 
 It exits with 0 if the call would be allowed, 3 if it is refused, and 1 if that can't be
 said.`
@@ -104,19 +118,31 @@ func (x *explain) route(cmd *cobra.Command) error {
 	}
 	out := cmd.OutOrStdout()
 	for _, f := range got.Fits {
-		counts := "doesn't count"
-		if f.Count {
-			counts = "counts"
+		decides := "doesn't decide"
+		if f.Decides {
+			decides = "decides"
 		}
-		fmt.Fprintf(out, "%-8s %s: %s\n         It asks for %s.\n", f.How, f.Route, counts, f.Asks)
+		fmt.Fprintf(out, "%s: %s; %s\n    It asks for %s.\n", f.Route, f.How, decides, f.Asks)
 	}
 	for _, note := range got.Notes {
-		fmt.Fprintf(out, "note     %s.\n", note)
+		fmt.Fprintf(out, "Note: %s.\n", note)
 	}
 	fmt.Fprintf(out, "\n%s\n", got.Needs)
 	if got.Reason != keyporter.Allowed {
 		fmt.Fprintf(out, "The call would be refused: %s\n", got.Reason)
 		return errRefused
+	}
+	return nil
+}
+
+// cutQuery leaves the query out of the path, and requires that it is a path.
+func (x *explain) cutQuery(note io.Writer) error {
+	path, query, found := strings.Cut(x.path, "?")
+	if x.path != "" && !strings.HasPrefix(path, "/") {
+		return errors.New("--path must begin with /, such as /shop/orders")
+	}
+	if x.path = path; found {
+		fmt.Fprintf(note, "Note: the query ?%s was left out, because no rule depends on it.\n", query)
 	}
 	return nil
 }
@@ -141,15 +167,15 @@ func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, req
 
 func (x *explain) print(ctx context.Context, out io.Writer, got keyporter.Explanation) error {
 	for _, s := range got.Steps {
-		fmt.Fprintf(out, "%-8s %s\n", outcome(s.Outcome), s.Rule)
+		fmt.Fprintf(out, "%-9s %s\n", outcome(s.Outcome), s.Rule)
 		if s.Cause != "" {
-			fmt.Fprintf(out, "         %s\n", s.Cause)
+			fmt.Fprintf(out, "          %s\n", s.Cause)
 		}
 	}
 	if got.Reason == keyporter.ReasonNamedUnknown {
 		// The machine's owner can see all organizations.
 		if u, err := x.UserByLogin(ctx, keyporter.Command(), x.login); err == nil {
-			fmt.Fprintf(out, "         %s is a user of another organization.\n", u.Login)
+			fmt.Fprintf(out, "          %s is a user of another organization.\n", u.Login)
 		}
 	}
 	if got.Allowed {
@@ -188,7 +214,7 @@ func (x *explain) refusal(ctx context.Context, out io.Writer) error {
 			fmt.Fprintf(out, "%-11s %s\n", f[0], f[1])
 		}
 	}
-	fmt.Fprintf(out, "\n%-8s %s\n         %s\n\nThe call was refused: %s\n", outcome(keyporter.Failed), call.Reason.Rule(), call.Cause, call.Reason)
+	fmt.Fprintf(out, "\n%-9s %s\n          %s\n\nThe call was refused: %s\n", outcome(keyporter.Failed), call.Reason.Rule(), call.Cause, call.Reason)
 	return errRefused
 }
 
