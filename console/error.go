@@ -138,7 +138,7 @@ func setRetryAfter(w http.ResponseWriter, err error) string {
 	}
 	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
 	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return "Try again in " + (time.Duration(seconds) * time.Second).String() + "."
+	return "Try again in " + span(time.Duration(seconds)*time.Second) + "."
 }
 
 // fieldErrors returns what is wrong with each field. If err isn't about fields, it returns err.

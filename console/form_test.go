@@ -70,7 +70,7 @@ func TestWrongPasswordsRevealNothingAndAreLimited(t *testing.T) {
 	for range 20 {
 		last = v.post("/sign-in", "login", ada.Login, "password", "wrong")
 	}
-	last.want(t, 429, "Too many attempts", "Try again in 30s")
+	last.want(t, 429, "Too many attempts", "Try again in 30 seconds.")
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password).want(t, 429)
 }
 

@@ -24,7 +24,7 @@ func TestABrowserThatSignedInBeforeIsNotLockedOut(t *testing.T) {
 	for range 10 {
 		guess(stranger).want(t, http.StatusUnauthorized, "The login name or password is wrong.")
 	}
-	guess(stranger).want(t, http.StatusTooManyRequests, "Try again in 30s.")
+	guess(stranger).want(t, http.StatusTooManyRequests, "Try again in 30 seconds.")
 	if a := v.submit(v.get("/sign-in"), "/sign-in", "login", ada.Login, "password", keyportertest.Password); a.location != "/tokens" {
 		t.Errorf("the person is locked out: %d %s", a.status, a.body)
 	}

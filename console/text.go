@@ -19,21 +19,33 @@ func ago(t, now time.Time) string {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return unitsAgo(int(d/time.Minute), "minute")
+		return units(int(d/time.Minute), "minute") + " ago"
 	case d < 24*time.Hour:
-		return unitsAgo(int(d/time.Hour), "hour")
+		return units(int(d/time.Hour), "hour") + " ago"
 	case d < 30*24*time.Hour:
-		return unitsAgo(int(d/(24*time.Hour)), "day")
+		return units(int(d/(24*time.Hour)), "day") + " ago"
 	default:
 		return "on " + day(t)
 	}
 }
 
-func unitsAgo(n int, unit string) string {
-	if n == 1 {
-		return "1 " + unit + " ago"
+// span says how long something takes, such as "20 seconds", and never less than it does.
+func span(d time.Duration) string {
+	unit, name := time.Second, "second"
+	switch {
+	case d > 2*time.Hour:
+		unit, name = time.Hour, "hour"
+	case d >= time.Minute:
+		unit, name = time.Minute, "minute"
 	}
-	return fmt.Sprintf("%d %ss ago", n, unit)
+	return units(int((d+unit-1)/unit), name)
+}
+
+func units(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 // when formats a time to the minute.

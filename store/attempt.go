@@ -77,7 +77,7 @@ func (tx *Tx) attempt(ctx context.Context, a Attempt, now time.Time) error {
 }
 
 func tooMany(wait time.Duration) error {
-	return &keyporter.Error{Kind: keyporter.TooMany, Message: "Too many attempts. Try again later.", RetryAfter: wait}
+	return &keyporter.Error{Kind: keyporter.TooMany, Message: "Too many attempts.", RetryAfter: wait}
 }
 
 // ForgetAttempts clears the count of what, for example after a success.
