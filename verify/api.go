@@ -26,6 +26,7 @@ type API struct {
 	// Routes are the parts of the API, tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
 
+	where   string // what errors call it
 	target  *url.URL
 	origins []string // where it is called: scheme, host, and port; none: unknown
 	any     Route    // for calls when only their API is known
@@ -163,18 +164,19 @@ func compile(apis []API) (out []*API, notes []string, err error) {
 	for i := range apis {
 		a := apis[i]
 		a.Routes = slices.Clone(a.Routes)
-		where := fmt.Sprintf("apis[%d]", i)
+		a.where = fmt.Sprintf("API %q", a.Name)
+		same := slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name })
+		if a.Name == "" || same { // its name doesn't say which API it is
+			a.where = fmt.Sprintf("apis[%d]", i)
+		}
 		if a.Name == "" {
-			faults = append(faults, fmt.Errorf("%s: name is missing", where))
-		} else {
-			where = fmt.Sprintf("API %q", a.Name)
+			faults = append(faults, fmt.Errorf("%s: name is missing", a.where))
+		} else if same {
+			faults = append(faults, fmt.Errorf("%s: another API has the name %q", a.where, a.Name))
 		}
-		faults = append(faults, a.compile(where)...)
-		if slices.ContainsFunc(out, func(b *API) bool { return b.Name == a.Name }) {
-			faults = append(faults, fmt.Errorf("%s: two have this name", where))
-		}
+		faults = append(faults, a.compile()...)
 		if a.Resource != "" && slices.ContainsFunc(out, func(b *API) bool { return keyporter.NormalAddress(b.Resource) == keyporter.NormalAddress(a.Resource) }) {
-			faults = append(faults, fmt.Errorf("%s: another API has this resource", where))
+			faults = append(faults, fmt.Errorf("%s: another API has this resource", a.where))
 		}
 		out = append(out, &a)
 	}
@@ -188,34 +190,34 @@ func compile(apis []API) (out []*API, notes []string, err error) {
 	return out, notes, errors.Join(append(faults, hidden...)...)
 }
 
-func (a *API) compile(where string) (faults []error) {
+func (a *API) compile() (faults []error) {
 	if a.Upstream != "" {
 		u, err := url.Parse(a.Upstream)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !ValidPort(u) || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			faults = append(faults, fmt.Errorf("%s: upstream must look like http://127.0.0.1:9090, without a path, query, or user", where))
+			faults = append(faults, fmt.Errorf("%s: upstream must look like http://127.0.0.1:9090, without a path, query, or user", a.where))
 		}
 		a.target = u
 	}
 	if a.Resource != "" && !validResource(a.Resource) {
-		faults = append(faults, fmt.Errorf("%s: resource must be an address such as https://api.example.com, without a query, fragment, or user", where))
+		faults = append(faults, fmt.Errorf("%s: resource must be an address such as https://api.example.com, without a query, fragment, or user", a.where))
 	}
 	if path, ok := readPath(a.Example); a.Example != "" && (!ok || path != a.Example) {
-		faults = append(faults, fmt.Errorf("%s: example must be a plain path such as /Api/v6/authorization/whoami", where))
+		faults = append(faults, fmt.Errorf("%s: example must be a plain path such as /Api/v6/authorization/whoami", a.where))
 	}
 	if len(a.Routes) == 0 && (a.Upstream != "" || len(a.Hosts) > 0 || a.Example != "") {
-		faults = append(faults, fmt.Errorf("%s: routes are missing", where))
+		faults = append(faults, fmt.Errorf("%s: routes are missing", a.where))
 	}
 	a.Hosts = slices.Clone(a.Hosts)
 	for i, h := range a.Hosts {
 		host, err := ParseHost(h)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: hosts: %w", where, err))
+			faults = append(faults, fmt.Errorf("%s: hosts: %w", a.where, err))
 		}
 		a.Hosts[i] = host
 	}
 	for i := range a.Routes {
 		for _, err := range a.Routes[i].compile() {
-			faults = append(faults, fmt.Errorf("%s: routes[%d]: %w", where, i, err))
+			faults = append(faults, fmt.Errorf("%s: routes[%d]: %w", a.where, i, err))
 		}
 	}
 	return faults
@@ -303,6 +305,9 @@ func validResource(s string) bool {
 }
 
 func parsePattern(pattern string) ([]segment, error) {
+	if !strings.HasPrefix(pattern, "/") {
+		return nil, fmt.Errorf("path %q must begin with /, as in /Api/{version}/{rest...}", pattern)
+	}
 	if path, ok := readPath(pattern); !ok || path != pattern {
 		return nil, fmt.Errorf("path %q must be a plain path such as /Api/{version}/{rest...}", pattern)
 	}

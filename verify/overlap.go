@@ -100,7 +100,7 @@ func (r *Route) where(of *API) string {
 	if r.api == of {
 		return fmt.Sprintf("routes[%d]", r.index)
 	}
-	return fmt.Sprintf("API %q: routes[%d]", r.api.Name, r.index)
+	return fmt.Sprintf("%s: routes[%d]", r.api.where, r.index)
 }
 
 // isRival reports whether s, a later route, has to be asked as well when r matches a call: s asks

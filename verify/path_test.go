@@ -132,6 +132,7 @@ func TestAllFaultsOfAPIsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, _, err := compile([]API{{Upstream: "ftp://x", Routes: []Route{
 		{Path: "api/{version}"},
+		{Path: "/api//x"},
 		{Path: "/a/{rest...}/b"},
 		{Path: "/a{x}"},
 		{Path: "/a", Versions: "1-5"},
@@ -146,8 +147,8 @@ func TestAllFaultsOfAPIsAreReportedAtOnce(t *testing.T) {
 		t.Fatal("no fault found")
 	}
 	for _, want := range []string{
-		"name is missing", "upstream must", "plain path", "last segment", "whole segment", "need a {version}", "must look like 4, 1-5, or 6-",
-		"contradict", "a soap path can't contain {version}", "soap can't be public", `"cookie" isn't a kind of credential`, `"html" isn't a form of refusals`, "routes are missing", "two have this name",
+		"apis[0]: name is missing", "upstream must", `routes[0]: path "api/{version}" must begin with /`, "plain path", "last segment", "whole segment", "need a {version}", "must look like 4, 1-5, or 6-",
+		"contradict", "a soap path can't contain {version}", "soap can't be public", `"cookie" isn't a kind of credential`, `"html" isn't a form of refusals`, "routes are missing", `apis[2]: another API has the name "b"`, `apis[2]: upstream`,
 		`"https://api.example.com" must be a host name`, `"api.example.com:8080" must be a host name`,
 	} {
 		if !strings.Contains(err.Error(), want) {
