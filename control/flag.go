@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -34,5 +35,9 @@ func (c *Control) changeFlag(ctx context.Context, actor keyporter.Actor, id keyp
 }
 
 func noFlag(f keyporter.Flag) error {
-	return keyporter.InvalidField("flag", "There is no feature “"+text(string(f), keyporter.MaxNameLen)+"”.")
+	all := make([]string, len(keyporter.Flags()))
+	for i, info := range keyporter.Flags() {
+		all[i] = string(info.Flag)
+	}
+	return keyporter.InvalidField("flag", "There is no feature “"+text(string(f), keyporter.MaxNameLen)+"”. The features are "+strings.Join(all, ", ")+".")
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -118,6 +119,9 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 		if t.Owner, err = newOwner(ctx, tx, t.OrganizationID, in.Login); err != nil {
 			return err
 		}
+		if t.Owner.ID == t.OwnerID {
+			return keyporter.InvalidField("login", "This user owns the token already.")
+		}
 		t.OwnerID, t.OwnerAllowed, e.Detail["to"] = t.Owner.ID, true, t.Owner.Login
 		if err := tx.SetTokenOwner(ctx, t.ID, t.OwnerID); err != nil {
 			return newOwnerHasName(err)
@@ -135,6 +139,9 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 
 // newOwner returns the user to whom a token can be handed over.
 func newOwner(ctx context.Context, tx *store.Tx, organization keyporter.ID, login string) (u keyporter.User, err error) {
+	if strings.TrimSpace(login) == "" {
+		return u, keyporter.InvalidField("login", "Enter a login name.")
+	}
 	s, err := tx.StandingByLogin(ctx, organization, text(login, keyporter.MaxLoginLen))
 	switch {
 	case keyporter.KindOf(err) == keyporter.NotFound:

@@ -55,7 +55,7 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 			return err
 		}
 		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
-			return nameTaken(err)
+			return nameTaken(err, actor, t)
 		}
 		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenCreate, actor, t, "name", t.Name))
 	})
@@ -103,7 +103,7 @@ func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id key
 		e := c.tokenEvent(keyporter.EventTokenRename, actor, *t, "name", name)
 		e.Detail["before"] = t.Name
 		t.Name = name
-		return e, nameTaken(tx.RenameToken(ctx, id, name))
+		return e, nameTaken(tx.RenameToken(ctx, id, name), actor, *t)
 	})
 }
 
@@ -216,10 +216,14 @@ func (c *Control) tokenEvent(name keyporter.EventName, actor keyporter.Actor, t 
 	return e
 }
 
-// nameTaken explains a conflict: which name is taken.
-func nameTaken(err error) error {
+// nameTaken explains a conflict: its owner has another token with the name.
+func nameTaken(err error, actor keyporter.Actor, t keyporter.Token) error {
 	if keyporter.KindOf(err) != keyporter.Conflict {
 		return err
 	}
-	return keyporter.ConflictField("name", "You already have a token with this name. Choose another name.")
+	who := "This user already has"
+	if actor.User.ID == t.OwnerID {
+		who = "You already have"
+	}
+	return keyporter.ConflictField("name", who+" a token with this name. Choose another name.")
 }

@@ -28,7 +28,7 @@ func listenForEnvoy(ctx context.Context, address string, g *gateway.Gateway, con
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for Envoy: %w", err)
+		return nil, cantListen(address, "envoy_listen", err)
 	}
 	var options []grpc.ServerOption
 	if config != nil {

@@ -30,6 +30,9 @@ func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) 
 			return nil, err
 		}
 	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key_file: %s is missing; restore it, or if there has never been one, create it with “(umask 077; openssl rand -base64 32 >%[1]s)”", path)
+	}
 	if err := mustBePrivate("key_file", path); err != nil {
 		return nil, err
 	}

@@ -38,13 +38,18 @@ func Settings() []Setting {
 }
 
 // Load reads the configuration from a file (none if path is empty), environment variables, and
-// flags by key, and validates it. It reports all errors at once.
+// flags by key, and validates it. It reports all errors together, but those in the form of the file
+// can hide others in its values.
 func Load(path string, getenv func(string) string, flags map[string]string) (Config, error) {
 	var c Config
 	var faults []error
 	if path != "" {
+		content, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+		if err != nil {
+			return Config{}, fmt.Errorf("the configuration can't be read: %w", err)
+		}
 		c.file = path
-		faults = append(faults, c.read(path))
+		faults = append(faults, c.read(path, content))
 	}
 	for _, s := range Settings() {
 		if v := getenv(s.Env); v != "" {
@@ -61,13 +66,9 @@ func Load(path string, getenv func(string) string, flags map[string]string) (Con
 	return c, nil
 }
 
-// read reads a file into c. It refuses unknown settings, because a misspelled one must not stay
+// read reads the content of a file into c. It refuses unknown settings, because a misspelled one must not stay
 // unset without anyone noticing.
-func (c *Config) read(path string) error {
-	content, err := os.ReadFile(path) //nolint:gosec // the operator's own path
-	if err != nil {
-		return err
-	}
+func (c *Config) read(path string, content []byte) error {
 	var faults []error
 	file, err := parser.ParseBytes(content, 0)
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -81,10 +82,19 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	return s, nil
 }
 
+// cantListen says what to do if an address, which this setting is for, can't be listened at.
+func cantListen(address, setting string, err error) error {
+	flag := "--" + strings.ReplaceAll(setting, "_", "-")
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("another program uses %s; choose another address with %s", address, flag)
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
 func (s *Server) start(ctx context.Context, cfg Config, tlsConfig *tls.Config, now func() time.Time) (err error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return cantListen(cfg.Listen, "listen", err)
 	}
 	s.addr, s.secure = listener.Addr(), tlsConfig != nil
 	if err := s.open(ctx, cfg, tlsConfig, now); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,26 @@ func newProgram() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), doctorCommand(), versionCommand())
+	nameArguments(root)
 	return root
+}
+
+// nameArguments has each command name its arguments if their number is wrong. Cobra only counts them.
+func nameArguments(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		nameArguments(sub)
+	}
+	_, arguments, _ := strings.Cut(cmd.Use, " ")
+	check := cmd.Args
+	if check == nil || arguments == "" || strings.HasPrefix(arguments, "-") {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if check(cmd, args) != nil {
+			return fmt.Errorf("usage: %s %s", cmd.CommandPath(), arguments)
+		}
+		return nil
+	}
 }
 
 // group returns a command that only has subcommands. A misspelled subcommand is an error: by
