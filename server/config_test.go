@@ -30,8 +30,8 @@ func TestTheConfigurationIsDocumented(t *testing.T) {
 Generated from the comments in server/config.go, server/gateway.go, and verify/api.go by `+"`make docs`"+`.
 
 Keyporter runs without any configuration. Put settings you want to change in a YAML file that you pass with `+"`keyporter serve --config FILE`"+`,
-in environment variables, or in flags. A flag beats a variable, and a variable beats the file. Unknown keys are refused, and all errors
-are reported at once.
+in environment variables, or in flags. A flag beats a variable, and a variable beats the file. Unknown keys are refused. Errors
+are reported together, except that an unknown key or a value of the wrong kind can hide errors in the values of its file.
 
 `)
 	fields(t, &doc, "config.go", "Config", func(key string) string {
