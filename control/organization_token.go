@@ -119,9 +119,6 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 		if t.Owner, err = newOwner(ctx, tx, t.OrganizationID, in.Login); err != nil {
 			return err
 		}
-		if t.Owner.ID == t.OwnerID {
-			return keyporter.InvalidField("login", "This user owns the token already.")
-		}
 		t.OwnerID, t.OwnerAllowed, e.Detail["to"] = t.Owner.ID, true, t.Owner.Login
 		if err := tx.SetTokenOwner(ctx, t.ID, t.OwnerID); err != nil {
 			return newOwnerHasName(err)

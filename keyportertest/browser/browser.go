@@ -79,7 +79,11 @@ func (b *Browser) do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
+	err := chromedp.Do(ctx, actions...)
+	for try := 1; try < 3 && err != nil && strings.Contains(err.Error(), "Could not find node"); try++ { // a page was being replaced; nothing was done
+		err = chromedp.Do(ctx, actions...)
+	}
+	if err != nil {
 		b.picture("failed")
 		b.t.Fatalf("%s: %v", what, err)
 	}
