@@ -27,7 +27,7 @@ func TestARunPrintsEverything(t *testing.T) {
 	}
 	for _, want := range []string{
 		"300 tokens stored", "GOGC=100", "\na  net/http", "\nb  ", "\nc  /verify", "\nd  httputil", "\ne  Keyporter", "\nm  an API", "\ni  introspection", "\nt  token endpoint", "\nc/a", "\nc/b", "\ne/d", "\nm/a", "\ni/a", "\nt/a", "statements a token",
-		"INCONCLUSIVE", "\nnginx    with the recipe", "\nCaddy    with", "\nTraefik  with", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 lookups when 100 tokens", " in the rounds: 0 lookups", "\nidle for 1ms",
+		"INCONCLUSIVE", "\nnginx    (1)", "\nCaddy    (1)", "\nTraefik  (1)", "a cached check", "an unknown token", "a decision in the middleware", "wanted of the middleware", "SQL statements: 100 lookups when 100 tokens", " in the rounds: 0 lookups", "\nidle for 1ms",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -19,16 +19,20 @@ import (
 	"time"
 )
 
-// front is somebody's proxy, twice: with our recipe in front of Keyporter, and with as little as it takes to
-// ask a program that always says yes. All of them call the same API.
+// front is somebody's proxy, started three times. All of them call the same API.
 type front struct {
-	name         string
-	recipe, base load
-	ratios       []float64
-	rates        [2][]float64
-	cpus         [2][]int // the processes that take part
-	cpu          [2]time.Duration
-	calls        [2]int
+	name string
+	ways [3]way
+}
+
+// way is how a proxy asks: by our recipe, Keyporter; by our recipe, a program that answers the same without
+// deciding anything; and with as little as it takes, a program that always says yes.
+type way struct {
+	load  load
+	pids  []int // the processes that take part
+	rates []float64
+	cpu   time.Duration
+	calls int
 }
 
 // The addresses in the recipes, and the configurations that ask a program that does nothing. 1 is that
@@ -53,7 +57,7 @@ server {
 `
 )
 
-// compareFronts measures the proxies in pairs, and prints what is left of each with the recipe.
+// compareFronts measures the proxies, and prints what is left of each with the recipe.
 func (r *run) compareFronts(ctx context.Context, out io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "keyporter-bench-")
 	if err != nil {
@@ -74,7 +78,7 @@ func (r *run) compareFronts(ctx context.Context, out io.Writer) (err error) {
 		{"Caddy", "examples/caddy/Caddyfile", bareCaddy, startCaddy},
 		{"Traefik", "examples/traefik/dynamic.yaml", bareTraefik, r.startTraefik},
 	} {
-		f, started, err := r.startPair(ctx, dir, kind)
+		f, started, err := r.startWays(ctx, dir, kind)
 		running = append(running, started...)
 		if err != nil {
 			return fmt.Errorf("start %s: %w", kind.name, err)
@@ -90,20 +94,23 @@ type kind struct {
 	start              func(ctx context.Context, at place, text string) (*exec.Cmd, error)
 }
 
-// startPair starts a proxy twice. It also returns what it started if it fails.
-func (r *run) startPair(ctx context.Context, dir string, kind kind) (f *front, started []*exec.Cmd, err error) {
+// startWays starts a proxy in all ways. It also returns what it started if it fails.
+func (r *run) startWays(ctx context.Context, dir string, kind kind) (f *front, started []*exec.Cmd, err error) {
 	text, err := os.ReadFile(filepath.Join(r.root, kind.recipe))
 	if err != nil {
 		return nil, nil, fmt.Errorf("run this in the repository: %w", err)
+	}
+	recipe := func(asked *child) string {
+		return strings.NewReplacer(recipeKeyporter, asked.addr, recipeAPI, r.upstream.addr).Replace(string(text))
 	}
 	f = &front{name: kind.name}
 	for i, one := range []struct {
 		text  string
 		asked *child
-		load  *load
 	}{
-		{strings.NewReplacer(recipeKeyporter, r.keyporter.addr, recipeAPI, r.upstream.addr).Replace(string(text)), r.keyporter, &f.recipe},
-		{fmt.Sprintf(kind.bare, r.programs[0].child.addr, r.upstream.addr), r.programs[0].child, &f.base},
+		{recipe(r.keyporter), r.keyporter},
+		{recipe(r.programs[1].child), r.programs[1].child},
+		{fmt.Sprintf(kind.bare, r.programs[0].child.addr, r.upstream.addr), r.programs[0].child},
 	} {
 		address, err := freeAddress()
 		if err != nil {
@@ -120,8 +127,8 @@ func (r *run) startPair(ctx context.Context, dir string, kind kind) (f *front, s
 		if err != nil {
 			return nil, started, err
 		}
-		f.cpus[i] = []int{cmd.Process.Pid, one.asked.cmd.Process.Pid, r.upstream.cmd.Process.Pid}
-		*one.load = load{addr: address, requests: requestTexts(call, r.known), status: http.StatusOK, conns: r.conns}
+		f.ways[i].pids = []int{cmd.Process.Pid, one.asked.cmd.Process.Pid, r.upstream.cmd.Process.Pid}
+		f.ways[i].load = load{addr: address, requests: requestTexts(call, r.known), status: http.StatusOK, conns: r.conns}
 	}
 	return f, started, nil
 }
@@ -129,7 +136,8 @@ func (r *run) startPair(ctx context.Context, dir string, kind kind) (f *front, s
 // runFronts interleaves the rounds.
 func (r *run) runFronts(ctx context.Context, fronts []*front, out io.Writer) error {
 	for _, f := range fronts {
-		for _, l := range []*load{&f.recipe, &f.base} {
+		for i := range f.ways {
+			l := &f.ways[i].load
 			for asked := 0; asked < len(l.requests); { // each token once
 				got, err := l.run(r.slot, 0)
 				if err != nil {
@@ -146,31 +154,41 @@ func (r *run) runFronts(ctx context.Context, fronts []*front, out io.Writer) err
 			}
 		}
 	}
-	fmt.Fprintf(out, "\nProxies that ask, %d rounds; wanted: at least 0.9\n", r.rounds)
+	fmt.Fprintf(out, "\nProxies that ask, %d rounds of three: (1) with the recipe; (2) with the recipe, asking a program that gives the same answer without a check; (3) with as little as it takes to ask an empty handler\n", r.rounds)
 	for _, f := range fronts {
-		fmt.Fprintf(out, "%-8s with the recipe %6.0f/s, asking an empty handler %6.0f/s: %.2f (%.2f to %.2f); processor time a call %v and %v\n", f.name, median(f.rates[0]), median(f.rates[1]),
-			median(f.ratios), slices.Min(f.ratios), slices.Max(f.ratios),
-			(f.cpu[0] / time.Duration(max(f.calls[0], 1))).Round(time.Microsecond), (f.cpu[1] / time.Duration(max(f.calls[1], 1))).Round(time.Microsecond))
+		recipe, same, empty := &f.ways[0], &f.ways[1], &f.ways[2]
+		fmt.Fprintf(out, "%-8s (1) %6.0f/s; of (2) %s, of (3) %s, wanted: at least 0.9; processor time of a call %v, %v, %v\n", f.name, median(recipe.rates), ratioOf(recipe, same), ratioOf(recipe, empty),
+			recipe.perCall(), same.perCall(), empty.perCall())
 	}
 	return nil
 }
 
-// run measures both, in an order that changes from round to round.
+// ratioOf compares two ways round by round.
+func ratioOf(a, b *way) string {
+	ratios := make([]float64, len(a.rates))
+	for i := range ratios {
+		ratios[i] = a.rates[i] / b.rates[i]
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", median(ratios), slices.Min(ratios), slices.Max(ratios))
+}
+
+func (w *way) perCall() time.Duration {
+	return (w.cpu / time.Duration(max(w.calls, 1))).Round(time.Microsecond)
+}
+
+// run measures all ways, in an order that changes from round to round.
 func (f *front) run(round int, slot time.Duration) error {
-	var rates [2]float64
-	for i := range 2 {
-		which := (i + round) % 2
-		before := processTime(f.cpus[which])
-		got, err := []*load{&f.recipe, &f.base}[which].run(slot, 0)
+	for i := range f.ways {
+		w := &f.ways[(i+round)%len(f.ways)]
+		before := processTime(w.pids)
+		got, err := w.load.run(slot, 0)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
-		rates[which] = got.rate()
-		f.cpu[which] += processTime(f.cpus[which]) - before
-		f.calls[which] += got.count
+		w.rates = append(w.rates, got.rate())
+		w.cpu += processTime(w.pids) - before
+		w.calls += got.count
 	}
-	f.ratios = append(f.ratios, rates[0]/rates[1])
-	f.rates[0], f.rates[1] = append(f.rates[0], rates[0]), append(f.rates[1], rates[1])
 	return nil
 }
 

@@ -13,7 +13,8 @@ import (
 // flushEvery is how often Keyporter writes its counts, see package verify.
 const flushEvery = 10 * time.Second
 
-const profileTime = 5 * time.Second
+// profileSlots is how many slots a profile takes.
+const profileSlots = 10
 
 // slot is what was measured about one program in one round.
 type slot struct {
@@ -203,7 +204,7 @@ func (r *run) writeProfiles() error {
 		if err := r.keyporter.ask(order{Do: "startProfile", Path: filepath.Join(r.profile, p.letter+".pprof")}, &none); err != nil {
 			return err
 		}
-		if _, err := p.load.run(profileTime, 0); err != nil {
+		if _, err := p.load.run(profileSlots*r.slot, 0); err != nil {
 			return err
 		}
 		if err := r.keyporter.ask(order{Do: "stopProfile"}, &none); err != nil {
