@@ -125,6 +125,14 @@ func KindOf(err error) Kind {
 	return Unknown
 }
 
+// RetryAfterOf returns how long to wait before another attempt if err says so, and otherwise 0.
+func RetryAfterOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
 // MessageOf returns the message for people in err, or "" if err isn't an *Error: the text of
 // other errors may reveal things that readers must not see.
 func MessageOf(err error) string {

@@ -1,13 +1,9 @@
 package console
 
 import (
-	"errors"
-	"math"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/web"
@@ -38,7 +34,7 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusTooManyRequests:
 		message += " " + setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
-		if isTemporary(err) {
+		if keyporter.RetryAfterOf(err) > 0 {
 			message += " Nothing has changed. " + setRetryAfter(w, err)
 			break
 		}
@@ -124,21 +120,9 @@ func headings() map[int]string {
 	}
 }
 
-// isTemporary reports whether err says when to try again.
-func isTemporary(err error) bool {
-	e, ok := errors.AsType[*keyporter.Error](err)
-	return ok && e.RetryAfter > 0
-}
-
 // setRetryAfter sets the header Retry-After and returns the same as a sentence.
 func setRetryAfter(w http.ResponseWriter, err error) string {
-	e, ok := errors.AsType[*keyporter.Error](err)
-	if !ok {
-		return ""
-	}
-	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
-	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	return "Try again in " + span(time.Duration(seconds)*time.Second) + "."
+	return "Try again in " + span(web.SetRetryAfter(w, keyporter.RetryAfterOf(err))) + "."
 }
 
 // fieldErrors returns what is wrong with each field. If err isn't about fields, it returns err.

@@ -102,7 +102,7 @@ func TestAPageSaysThatAChangeMayHaveBeenMade(t *testing.T) {
 	line := keyportertest.NewLine(t, postgres.New(t))
 	s := newSiteOn(t, line.URL)
 	_, v := s.ada(t)
-	line.OnCommit(keyportertest.Unheard, true)
+	line.OnCommit(keyportertest.CommitUnheard, true)
 	a := v.post("/tokens", "name", "Export")
 	a.want(t, 503, keyporter.MayHaveChanged)
 	if strings.Contains(a.body, "Nothing has changed") {

@@ -29,7 +29,7 @@ func (c *console) join(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case keyporter.KindOf(err) == keyporter.Unauthorized:
 		p.Error = keyporter.MessageOf(err)
-	case isTemporary(err):
+	case keyporter.RetryAfterOf(err) > 0:
 		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
 	default:
 		return c.signInAgain(w, r, err)

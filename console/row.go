@@ -13,7 +13,7 @@ import (
 type tokenRow struct {
 	control.TokenWithUse
 
-	Secret   string               // in plain text, only in the response that creates the token
+	Secret   string               // in plain text, only in the response to what made it
 	LastUse  *keyporter.ClientUse // nil: never used
 	ActedFor []actedFor
 	Chart    chart

@@ -70,7 +70,7 @@ func (c *console) signInAgain(w http.ResponseWriter, r *http.Request, err error)
 		return other
 	}
 	switch kind := keyporter.KindOf(err); {
-	case isTemporary(err):
+	case keyporter.RetryAfterOf(err) > 0:
 		p.Error = keyporter.MessageOf(err) + " " + setRetryAfter(w, err)
 	case kind == keyporter.Unauthorized || kind == keyporter.Forbidden || kind == keyporter.Invalid:
 		p.Error = keyporter.MessageOf(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// Ceilings are numbers beyond which there are no more, except from the command line, which can add
-// organizations and users. MaxTokens and MaxRoles are others. Zero means the default.
+// Ceilings limit how many there can be. The command line can exceed those of organizations and users.
+// MaxTokens and MaxRoles are others. Zero means the default.
 type Ceilings struct {
 	Organizations int // 100,000
 	Users         int // of an organization: 200,000
@@ -33,8 +33,8 @@ func (c *Control) checkUsers(ctx context.Context, tx *store.Tx, actor keyporter.
 }
 
 // checkApps requires room for one more app in an organization, and keeps others from adding one until the
-// transaction ends. If organization is empty, that is in the instance, which has no row to lock: operators
-// who add apps at the same time may get a few more in.
+// transaction ends. Without an organization, the limit is the instance's. There is no row to lock, so
+// operators who add apps at the same time may exceed it by a few.
 func (c *Control) checkApps(ctx context.Context, tx *store.Tx, actor keyporter.Actor, organization keyporter.ID) error {
 	if actor.Trusted() {
 		return nil

@@ -17,8 +17,8 @@ func TestASetupLinkIsNeitherLostNorUsedTwice(t *testing.T) {
 		commit keyportertest.Commit
 		again  keyporter.Kind
 	}{
-		"it was used": {keyportertest.Unheard, keyporter.NotFound},
-		"it wasn't":   {keyportertest.Lost, noError},
+		"it was used": {keyportertest.CommitUnheard, keyporter.NotFound},
+		"it wasn't":   {keyportertest.CommitLost, noError},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -17,14 +17,14 @@ type Line struct {
 	Address string // host and port of this end
 	URL     string // of the server, over this line
 
-	mu     sync.Mutex
-	sent   strings.Builder // to the server
-	open   map[net.Conn]fate
-	down   bool
-	muted  bool
-	next   Commit
-	after  bool          // next, the line goes down
-	mended chan struct{} // closed by Mend
+	mu        sync.Mutex
+	sent      strings.Builder // to the server
+	open      map[net.Conn]fate
+	down      bool
+	muted     bool
+	next      Commit
+	downAfter bool          // the next COMMIT
+	mended    chan struct{} // closed by Mend
 }
 
 // fate is what happens to what one end of a connection sends.
@@ -41,11 +41,11 @@ type Commit int
 
 // What can happen to a COMMIT.
 const (
-	Answered Commit = iota // nothing out of the ordinary
-	Lost                   // the connection breaks before the server gets it
-	Unheard                // the connection breaks when the server answers
-	Silent                 // the server's answer never comes
-	Late                   // the server gets it when the line is mended, and its answer never comes
+	CommitAnswered Commit = iota // nothing out of the ordinary
+	CommitLost                   // the connection breaks before the server gets it
+	CommitUnheard                // the connection breaks when the server answers
+	CommitSilent                 // the server's answer never comes
+	CommitLate                   // the server gets it when the line is mended, and its answer never comes
 )
 
 // NewLine returns a line to the server at a URL: http, or that of a PostgreSQL database.
@@ -142,21 +142,21 @@ func (l *Line) fate(conn net.Conn) fate {
 func (l *Line) arrives(sent []byte, server net.Conn) bool {
 	l.mu.Lock()
 	l.sent.Write(sent)
-	if l.next == Answered || !bytes.Contains(sent, []byte("COMMIT\x00")) {
+	if l.next == CommitAnswered || !bytes.Contains(sent, []byte("COMMIT\x00")) {
 		l.mu.Unlock()
 		return true
 	}
 	commit, mended := l.next, l.mended
-	l.next, l.down = Answered, l.down || l.after
+	l.next, l.down = CommitAnswered, l.down || l.downAfter
 	l.open[server] = lost
-	if commit == Unheard {
+	if commit == CommitUnheard {
 		l.open[server] = breaking
 	}
 	l.mu.Unlock()
-	if commit == Late {
+	if commit == CommitLate {
 		<-mended
 	}
-	return commit != Lost
+	return commit != CommitLost
 }
 
 // Sent returns all that was sent to the server.
@@ -170,7 +170,7 @@ func (l *Line) Sent() string {
 func (l *Line) OnCommit(next Commit, down bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.next, l.after = next, down
+	l.next, l.downAfter = next, down
 }
 
 // Cut breaks all connections. New ones work.
@@ -214,5 +214,5 @@ func (l *Line) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.mended)
-	l.down, l.muted, l.next, l.mended = false, false, Answered, make(chan struct{})
+	l.down, l.muted, l.next, l.mended = false, false, CommitAnswered, make(chan struct{})
 }

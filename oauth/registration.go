@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -54,11 +53,11 @@ func (s *server) register(w http.ResponseWriter, r *http.Request, from grants.Ca
 	}
 	app, err := s.registered(in)
 	if err != nil {
-		return s.registrationFault(w, err)
+		return s.registrationFault(err)
 	}
 	made, err := s.Grants.RegisterApp(r.Context(), from, app)
 	if err != nil {
-		return s.registrationFault(w, err)
+		return s.registrationFault(err)
 	}
 	out := s.metadataOf(made.App)
 	out.Token = made.Token
@@ -92,7 +91,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 	switch r.Method {
 	case http.MethodDelete:
 		if err := s.Grants.DeleteRegisteredApp(r.Context(), from, app); err != nil {
-			return s.registrationFault(w, err)
+			return s.registrationFault(err)
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -113,7 +112,7 @@ func (s *server) manage(w http.ResponseWriter, r *http.Request, from grants.Call
 			app, err = s.Grants.UpdateRegisteredApp(r.Context(), from, app, changed)
 		}
 		if err != nil {
-			return s.registrationFault(w, err)
+			return s.registrationFault(err)
 		}
 	}
 	web.WriteJSON(w, http.StatusOK, s.metadataOf(app))
@@ -290,12 +289,11 @@ func (s *server) sameMetadata(a, b keyporter.App) bool {
 }
 
 // registrationFault returns what is wrong with a registration (RFC 7591 §3.2.2).
-func (s *server) registrationFault(w http.ResponseWriter, err error) error {
+func (s *server) registrationFault(err error) error {
 	e, known := errors.AsType[*keyporter.Error](err)
 	switch {
 	case known && e.Kind == keyporter.TooMany:
-		w.Header().Set("Retry-After", strconv.Itoa(1+int(e.RetryAfter.Seconds())))
-		return web.OAuthError{Status: http.StatusTooManyRequests, Code: slowDown, Description: keyporter.MessageOf(err)}
+		return web.OAuthError{Status: http.StatusTooManyRequests, Code: slowDown, Description: keyporter.MessageOf(err), RetryAfter: e.RetryAfter}
 	case known && e.Kind == keyporter.Invalid:
 		return web.OAuthError{Code: metadataCode(e.Fields), Description: cmp.Or(described(e.Fields), keyporter.MessageOf(err))}
 	case known && e.Kind == keyporter.Forbidden: // RFC 7592 §2.2

@@ -24,8 +24,8 @@ func TestAnAppLearnsThatAGrantMayBeUsedUp(t *testing.T) {
 		commit keyportertest.Commit
 		again  int // status
 	}{
-		"the code was used": {keyportertest.Unheard, http.StatusBadRequest},
-		"it wasn't":         {keyportertest.Lost, http.StatusOK},
+		"the code was used": {keyportertest.CommitUnheard, http.StatusBadRequest},
+		"it wasn't":         {keyportertest.CommitLost, http.StatusOK},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -50,13 +50,13 @@ func TestAnAppLearnsThatAGrantMayBeUsedUp(t *testing.T) {
 		line := keyportertest.NewLine(t, postgres.New(t))
 		w := newWorld(t, line.URL)
 		refresh := refreshing(w.tokens().Text("refresh_token"))
-		line.OnCommit(keyportertest.Unheard, true)
+		line.OnCommit(keyportertest.CommitUnheard, true)
 		got := w.person.Authorize(t, request("public", keyportertest.Verifier()))
 		mayHaveChanged(t, got.Get("error"), got.Get("error_description"))
 		line.Mend()
 
 		// If it can look, it gives the tokens that it has committed.
-		line.OnCommit(keyportertest.Unheard, false)
+		line.OnCommit(keyportertest.CommitUnheard, false)
 		if a := w.Post(t, "/oauth2/token", refresh); a.Status != http.StatusOK || !w.works(a.Text("access_token")) {
 			t.Errorf("a refresh token whose commit was looked up: %v", a)
 		}

@@ -82,7 +82,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger, now func() time.Ti
 	return s, nil
 }
 
-// cantListen says what to do if an address, which this setting is for, can't be listened at.
+// cantListen says what to do if Keyporter can't listen on the address in a setting.
 func cantListen(address, setting string, err error) error {
 	flag := "--" + strings.ReplaceAll(setting, "_", "-")
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -28,8 +28,8 @@ func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
 const tooManyPasswords = "You have set too many passwords in a short time."
 
 // limitOf returns what a change counts as, and what to say when there are too many; empty: they
-// aren't limited. Sign-ins count apart from changes, which others may make in the user's name, and so do passwords, which
-// take a sign-in. What Keyporter does on its own account for someone whose app asks for a token must not
+// aren't limited. Sign-ins have a count of their own, because somebody with one of the user's credentials can use up
+// their changes. So do passwords. What Keyporter does on its own account for someone whose app asks for a token must not
 // fail, and has limits of its own.
 func limitOf(e keyporter.Event) (what, tooOften string) {
 	switch e.Name {

@@ -54,13 +54,13 @@ func TestACommitWithoutAnAnswerIsLookedUp(t *testing.T) {
 		changed bool // in truth
 		late    bool // the caller's time is up when the server has committed
 	}{
-		{"the answer is lost", keyportertest.Unheard, false, changed, true, false},
-		{"the answer never comes", keyportertest.Silent, false, changed, true, false},
-		{"the commit is lost", keyportertest.Lost, false, unchanged, false, false},
-		{"the answer and the server are lost", keyportertest.Unheard, true, unsure, true, false},
-		{"the commit and the server are lost", keyportertest.Lost, true, unsure, false, false},
-		{"the answer doesn't come in the caller's time", keyportertest.Silent, false, changed, true, true},
-		{"the answer doesn't come in the caller's time, and the server is lost", keyportertest.Silent, true, unsure, true, true},
+		{"the answer is lost", keyportertest.CommitUnheard, false, changed, true, false},
+		{"the answer never comes", keyportertest.CommitSilent, false, changed, true, false},
+		{"the commit is lost", keyportertest.CommitLost, false, unchanged, false, false},
+		{"the answer and the server are lost", keyportertest.CommitUnheard, true, unsure, true, false},
+		{"the commit and the server are lost", keyportertest.CommitLost, true, unsure, false, false},
+		{"the answer doesn't come in the caller's time", keyportertest.CommitSilent, false, changed, true, true},
+		{"the answer doesn't come in the caller's time, and the server is lost", keyportertest.CommitSilent, true, unsure, true, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestAChangeThatCommitsLaterIsHeard(t *testing.T) {
 	go d.db.Listen(listening)
 	keyportertest.Eventually(t, "it hears", d.db.Hears)
 
-	d.OnCommit(keyportertest.Late, true)
+	d.OnCommit(keyportertest.CommitLate, true)
 	if err := rename(t.Context(), d.db, d.token, "After"); !keyporter.IsUncertain(err) {
 		t.Errorf("the change says %v", err)
 	}

@@ -21,7 +21,9 @@ const tooFewConnections = "The connection pooler in front of PostgreSQL has too 
 	"In PgBouncer, set default_pool_size, or pool_size for this database, to at least %[1]d for each node, and max_client_conn and PostgreSQL's max_connections accordingly. " +
 	"To hold fewer, set pool_max_conns in the address of the database: with n of them, a node holds 2n+2."
 
-// poolerTime is how long a pooler may take to give a node its connections.
+const silent = "a connection was accepted, but a query on it wasn't answered; if there is a connection pooler, it can't reach PostgreSQL, or all its connections are taken (a node holds up to %d)"
+
+// poolerTime is how long a pooler may take to give a node a connection.
 const poolerTime = 10 * time.Second
 
 // checkPooler reports whether a pooler is in between. It returns an error if that pools by transaction or by
@@ -37,8 +39,11 @@ func checkPooler(ctx context.Context, cfg *pgxpool.Config) (pooled bool, err err
 	}
 	defer func() { _ = first.Close(ctx) }()
 	pid, err := backendOf(ctx, first)
-	if err != nil || pid == first.PID() {
-		return false, err // what we talk to is the server itself
+	if err != nil {
+		return false, fmt.Errorf(silent+": %w", 2*cfg.MaxConns+2, err)
+	}
+	if pid == first.PID() { // it is the server itself that we talk to
+		return false, nil
 	}
 	second, err := pgconn.ConnectConfig(ctx, &cfg.ConnConfig.Config)
 	if err == nil {
@@ -77,23 +82,29 @@ func (p *pools) fill(ctx context.Context) error {
 	if p == nil || !p.pooled {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, poolerTime)
-	defer cancel()
 	for _, pool := range []*pgxpool.Pool{p.main, p.lookups, p.beats} {
 		for range pool.Config().MaxConns {
-			conn, err := pool.Acquire(ctx)
+			conn, err := acquire(ctx, pool)
 			if err != nil {
 				return explainTooFew(err, p.main.Config())
 			}
 			defer conn.Release()
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, poolerTime)
+	defer cancel()
 	listening, err := pgx.ConnectConfig(ctx, p.main.Config().ConnConfig)
 	if err == nil {
 		defer func() { _ = listening.Close(ctx) }()
 		err = listening.Ping(ctx)
 	}
 	return explainTooFew(err, p.main.Config())
+}
+
+func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, poolerTime)
+	defer cancel()
+	return pool.Acquire(ctx)
 }
 
 // explainTooFew explains that a pooler gave no connection beside those that it had given.

@@ -65,6 +65,18 @@ func TestAPoolerMustPoolBySession(t *testing.T) {
 			}
 		})
 	}
+	t.Run("session, all taken by another node", func(t *testing.T) {
+		t.Parallel()
+		url := postgres.Bouncer(t, postgres.New(t), "session", "default_pool_size = 6") + "&pool_max_conns=2"
+		first := open(t, url)
+		listening, stop := context.WithCancel(t.Context())
+		defer stop()
+		go first.Listen(listening)
+		keyportertest.Eventually(t, "it hears", first.Hears)
+		if err := openNode(t, url); err == nil || !strings.Contains(err.Error(), "all its connections are taken (a node holds up to 6)") || !store.IsUnreachable(err) {
+			t.Errorf("Open = %v", err)
+		}
+	})
 	t.Run("session, for commands only", func(t *testing.T) {
 		t.Parallel()
 		url := postgres.Bouncer(t, postgres.New(t), "session", "default_pool_size = 2") + "&pool_max_conns=2"

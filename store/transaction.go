@@ -88,8 +88,7 @@ func inSteps(ctx context.Context, limit time.Duration) (_ *steps, end func()) {
 // next begins a step.
 func (s *steps) next() { s.timer.Reset(s.limit) }
 
-// explain says that a change failed because a step took too long, or all of them together for the
-// caller, if that is why.
+// explain replaces the error of a change that ran out of time: that of one of its steps, or the caller's.
 func (s *steps) explain(err error) error {
 	why := context.Cause(s.ctx)
 	late := errors.Is(why, errLate) || errors.Is(why, context.DeadlineExceeded)

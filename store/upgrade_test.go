@@ -46,8 +46,8 @@ func (u upgrade) healthy(address string) {
 	}
 }
 
-// TestTheReleaseBeforeRunsOnThisSchema upgrades while the previous release runs, and goes back.
-func TestTheReleaseBeforeRunsOnThisSchema(t *testing.T) {
+// TestThePreviousReleaseRunsOnThisSchema upgrades while the previous release runs, and goes back.
+func TestThePreviousReleaseRunsOnThisSchema(t *testing.T) {
 	t.Parallel()
 	older, newer := keyportertest.OlderBinary(t), keyportertest.Binary(t)
 	keyportertest.EachEmptyDatabase(t, func(t *testing.T, url string) {

@@ -16,7 +16,7 @@ func TestCountsAreNotWrittenAgainAfterAnUncertainCommit(t *testing.T) {
 	for i := range 10 {
 		w.call(w.ofUser, i, 1)
 	}
-	line.OnCommit(keyportertest.Unheard, true)
+	line.OnCommit(keyportertest.CommitUnheard, true)
 	if err := w.counts.Flush(t.Context()); !keyporter.IsUncertain(err) {
 		t.Errorf("the flush says %v", err)
 	}

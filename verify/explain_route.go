@@ -62,7 +62,7 @@ func ExplainRoute(apis []API, req *Request) (Routing, error) {
 
 // String says how a call fits.
 func (f fit) String() string {
-	return [...]string{"doesn't match", "matches on some servers only", "matches but for letter case, a final slash, or .0 after a version", "matches"}[f]
+	return [...]string{"doesn't match", "matches on some servers only", "matches except for letter case, a final slash, or .0 after a version", "matches"}[f]
 }
 
 // asks says what the route asks of a call.

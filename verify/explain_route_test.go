@@ -11,7 +11,7 @@ func TestExplainingARoute(t *testing.T) {
 		{Path: "/shop/admin", Scope: "admin"}, {Path: "/shop/health", Methods: []string{"GET"}, Public: true}, {Path: "/shop/{rest...}", Scope: "read"},
 	}}}
 	for _, tt := range []struct{ method, path, fits, needs string }{
-		{"GET", "/shop/admin/", "routes[0] matches but for letter case, a final slash, or .0 after a version, decides; routes[2] matches, decides", "with access tokens, the scope read and admin."},
+		{"GET", "/shop/admin/", "routes[0] matches except for letter case, a final slash, or .0 after a version, decides; routes[2] matches, decides", "with access tokens, the scope read and admin."},
 		{"HEAD", "/shop/health", "routes[1] matches, decides; routes[2] matches", "The call needs no credential."},
 		{"HEAD", "/shop/Health", "routes[2] matches, decides", "user token, access token; with access tokens, the scope read."},
 		{"TRACE", "/shop/x", "routes[2] matches, decides", "No API can be called with this method"},

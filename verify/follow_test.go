@@ -109,7 +109,7 @@ func TestAQueryThatIsOvertaken(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					default:
+					case <-time.After(100 * time.Microsecond): // in between, the others get the processors
 						fill()
 					}
 				}

@@ -52,6 +52,10 @@ func TestReadPath(t *testing.T) {
 		{"/Api/v4/adm%C4%B0n", ""},   // the I with a dot
 		{"/Api/v4/adm%C4%B1n", ""},   // the i without one
 		{"/Api/v4/...", ""},
+		{"/(S(x))/Api", ""}, // as ASP.NET keeps a session
+		{"/Api/%28S(x)%29", ""},
+		{"/(A(x)S(y))/Api", ""},
+		{"/(a)/f(x)/((x))", "/(a)/f(x)/((x))"},
 	} {
 		path, ok := readPath(c.raw)
 		if path != c.path && ok || ok != (c.path != "") {

@@ -1,12 +1,15 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -17,6 +20,8 @@ type OAuthError struct {
 	Code        string
 	Description string // for the program's developer
 	Scope       string // that the token needs, for the challenge; empty: the challenge names none
+
+	RetryAfter time.Duration // with 429 and 503; zero: five seconds
 }
 
 func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
@@ -43,7 +48,7 @@ func AsOAuthError(err error, log *slog.Logger, requestID string) OAuthError {
 		return e
 	}
 	if keyporter.KindOf(err) == keyporter.TooMany {
-		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: keyporter.MessageOf(err)}
+		return OAuthError{Status: http.StatusServiceUnavailable, Code: TemporarilyUnavailable, Description: keyporter.MessageOf(err), RetryAfter: keyporter.RetryAfterOf(err)}
 	}
 	log.Error("unforeseen", "request_id", requestID, "error", err)
 	if keyporter.IsUncertain(err) { // a program that only tries again may use up what works once
@@ -85,14 +90,21 @@ func (e OAuthError) Plain() string {
 // realm is what challenges call this server.
 const realm = `realm="Keyporter"`
 
+// SetRetryAfter has a program wait before it tries again, for wait rounded up to whole seconds, and returns those.
+func SetRetryAfter(w http.ResponseWriter, wait time.Duration) time.Duration {
+	seconds := max(1, int(math.Ceil(wait.Seconds())))
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	return time.Duration(seconds) * time.Second
+}
+
 // WriteOAuthError answers an app with an error (RFC 6749 §5.2).
 func WriteOAuthError(w http.ResponseWriter, r *http.Request, e OAuthError) {
 	status, h := e.StatusCode(), w.Header()
 	if e.Code == InvalidClient && r.Header.Get("Authorization") != "" {
 		h.Set("WWW-Authenticate", "Basic "+realm)
 	}
-	if status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", strconv.Itoa(5))
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		SetRetryAfter(w, cmp.Or(e.RetryAfter, 5*time.Second))
 	}
 	WriteJSON(w, status, map[string]string{"error": e.Code, "error_description": e.Plain()})
 }

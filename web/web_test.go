@@ -153,6 +153,13 @@ func TestRequestIDsDiffer(t *testing.T) {
 	}
 }
 
+// retryAfter returns when a program that gets e is to try again.
+func retryAfter(t *testing.T, e web.OAuthError) string {
+	rec := httptest.NewRecorder()
+	web.WriteOAuthError(rec, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), e)
+	return rec.Header().Get("Retry-After")
+}
+
 // TestOnlyClientAuthenticationIsInvalidClient has the same error come from elsewhere, where it
 // is a fault of ours, and nothing of it gets out.
 func TestOnlyClientAuthenticationIsInvalidClient(t *testing.T) {
@@ -168,6 +175,9 @@ func TestOnlyClientAuthenticationIsInvalidClient(t *testing.T) {
 	got := as(fmt.Errorf("elsewhere: %w", err))
 	if got.Code != "server_error" || got.StatusCode() != http.StatusInternalServerError || got.Description != "Request r1." || !strings.Contains(log.String(), "Who is it?") {
 		t.Errorf("from elsewhere: %+v, %s", got, &log)
+	}
+	if got := as(&keyporter.Error{Kind: keyporter.TooMany, Message: "Too many attempts.", RetryAfter: 90*time.Second - 1}); got.Code != "temporarily_unavailable" || retryAfter(t, got) != "90" {
+		t.Errorf("too many attempts: %+v", got)
 	}
 	if other := errors.New("x"); web.AsClientError(other) != other || web.AsClientError(nil) != nil { //nolint:errorlint // the same one
 		t.Error("another error becomes one of the app's")

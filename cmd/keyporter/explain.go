@@ -49,10 +49,9 @@ the configuration file, and nothing is counted.
 With just a --path, it lists the routes that match, in the order in which they are tried:
 
   matches                  The call is what the route says.
-  matches but for …        Most servers take it for such a call: only letter case, a final
-                           slash, or .0 after a version is different.
+  matches except for …     Most servers would treat the call as one to this route.
   matches on some servers only
-                           Some servers do: for example, they ignore an extension.
+                           Some would, such as those that ignore a file extension.
   decides                  The call needs what the route asks. If several routes decide, it
                            needs what all of them ask.
   doesn't decide           An earlier route does.

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,17 +10,18 @@ import (
 const (
 	folderPrefix = "keyporter-postgres-"
 	lockName     = "lock"
+	sharedMemory = "/dev/shm"
 )
 
 // memory returns a folder in memory where there is room for the databases of many tests, and otherwise "", for
 // os.TempDir: to create and delete a database there takes half as much CPU.
 func memory() string {
-	const folder, enough = "/dev/shm", 4 << 30
+	const enough = 4 << 30
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(folder, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough {
+	if err := syscall.Statfs(sharedMemory, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < enough {
 		return ""
 	}
-	return folder
+	return sharedMemory
 }
 
 // socketFolder returns a folder for sockets that the test removes.
@@ -58,7 +58,11 @@ func lock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|
 
 // removeAbandoned deletes the folders of processes that were killed before they could do so.
 func removeAbandoned() {
-	locks, _ := filepath.Glob(filepath.Join(cmp.Or(memory(), os.TempDir()), folderPrefix+"*", lockName))
+	var locks []string
+	for _, dir := range []string{sharedMemory, os.TempDir()} {
+		found, _ := filepath.Glob(filepath.Join(dir, folderPrefix+"*", lockName))
+		locks = append(locks, found...)
+	}
 	for _, path := range locks {
 		f, err := os.Open(path)
 		if err != nil {

@@ -53,8 +53,8 @@ func newServer(more ...string) (*Server, error) {
 	s.more = more
 	s.template = sync.OnceValue(s.makeTemplate)
 	if err := s.init(); err != nil {
-		_ = os.RemoveAll(dir)
-		return nil, err
+		s.admin.Close()
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return s, nil
 }

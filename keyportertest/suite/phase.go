@@ -79,7 +79,7 @@ func (r *report) phase(ctx context.Context, name string, cmd *exec.Cmd, read fun
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phases = append(r.phases, took{fmt.Sprintf("%s, %.0f s of a processor", name, processorTime(cmd)), time.Since(began).Seconds()})
+	r.phases = append(r.phases, took{fmt.Sprintf("%s (%.0f s CPU)", name, processorTime(cmd)), time.Since(began).Seconds()})
 }
 
 // processorTime returns how much processor time a command and what it waited for have used, in seconds. On a

@@ -1,5 +1,5 @@
 -- Rules for every migration: one text for SQLite and PostgreSQL; forward only; works
--- under the release before it. Times are Unix milliseconds, 0 is never. A name_key or
+-- under the previous release. Times are Unix milliseconds, 0 is never. A name_key or
 -- login_key is the name that keyporter.Fold returns. Flags, permissions and predefined
 -- roles are closed lists in code and have no tables.
 

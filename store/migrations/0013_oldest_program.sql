@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- The oldest schema whose program may still run on this database. A migration that breaks older
--- programs raises it, but never past the schema of the release before.
+-- programs raises it, but never past the schema of the previous release.
 CREATE TABLE schema_range (
     oldest BIGINT NOT NULL
 );
