@@ -1,5 +1,5 @@
-// Suite is make test. It runs the make targets in its arguments, then all tests of the module, with
-// one PostgreSQL server for all packages, and then runs the tests in which goroutines share memory
+// Suite is make test. It runs all tests of the module, with one PostgreSQL server for all packages, and
+// beside them the make targets in its arguments. Then it runs the tests in which goroutines share memory
 // again, with the race detector. It prints the tables that tests measure, where the time went, and
 // at the end everything that failed.
 package main
@@ -32,22 +32,22 @@ func run(ctx context.Context, targets []string) error {
 		return err
 	}
 	r := report{began: time.Now(), measured: map[string]bool{}}
-	if r.target(ctx, "needs"); len(r.failures) > 0 {
+	if r.needs(ctx); len(r.failures) > 0 {
 		return errors.New("the tests can't begin without what they need")
-	}
-	for _, name := range targets {
-		r.target(ctx, name)
 	}
 	server, end, err := postgres.Share()
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	defer end()
+	var beside sync.WaitGroup // many tests mostly wait
+	beside.Go(func() {
+		for _, name := range append(targets, "clients") {
+			r.target(ctx, name)
+		}
+	})
 	r.tests(ctx, server, "all tests", "./verify", "./cmd/keyporter", "./console", "./...") // those that take longest first
-	var beside sync.WaitGroup                                                              // clients mostly wait
-	beside.Go(func() { r.targetBeside(ctx, "clients") })
-	r.tests(ctx, server, "with the race detector, whole packages", append([]string{"-race"}, wholePackages()...)...)
-	r.tests(ctx, server, "with the race detector, where goroutines meet", racing.arguments()...)
+	r.tests(ctx, server, "with the race detector", racing.arguments()...)
 	beside.Wait()
 	r.print()
 	switch {
@@ -59,11 +59,14 @@ func run(ctx context.Context, targets []string) error {
 	return nil
 }
 
-// wholePackages returns the packages of which every test runs with the race detector, because
-// goroutines of the product share memory in them.
+// wholePackages returns the packages of which every test runs with the race detector, except for
+// notRacing, because goroutines of the product share memory in them.
 func wholePackages() []string {
 	return []string{"./verify", "./client", "./gateway", "./introspection", "./notify", "./server", "./soap", "./usage"}
 }
+
+// notRacing returns tests that take long and do one thing after the other.
+func notRacing() []string { return []string{"TestABlockNeverAllowsMore"} }
 
 // chosenTests returns the tests that run with the race detector in packages whose tests take
 // long, by folder. Two stories of the whole program are enough: the others go through the same

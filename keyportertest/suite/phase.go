@@ -10,20 +10,15 @@ import (
 	"time"
 )
 
-// target runs a target of make.
-func (r *report) target(ctx context.Context, name string) {
-	cmd := makeTarget(name)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	if name == "needs" {
-		cmd.Stdin = os.Stdin // sudo may ask for a password
-		r.phase(ctx, name, cmd, nil)
-		return
-	}
-	r.phase(ctx, name, ownGroup(cmd), nil)
+// needs installs what the tests need.
+func (r *report) needs(ctx context.Context) {
+	cmd := makeTarget("needs")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // sudo may ask for a password
+	r.phase(ctx, "needs", cmd, nil)
 }
 
-// targetBeside runs a make target while other phases run, and prints its output when it ends.
-func (r *report) targetBeside(ctx context.Context, name string) {
+// target runs a target of make, and prints its output when it ends, because others print meanwhile.
+func (r *report) target(ctx context.Context, name string) {
 	var out bytes.Buffer
 	cmd := ownGroup(makeTarget(name))
 	cmd.Stdout, cmd.Stderr = &out, &out

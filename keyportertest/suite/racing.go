@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -28,7 +27,7 @@ func (r racing) arguments() []string {
 }
 
 // racingTests finds the tests of the module that start goroutines, directly or through a function
-// in their package's tests, except in wholePackages, and adds chosenTests.
+// in their package's tests, and adds those of wholePackages and chosenTests.
 func racingTests(root string) (racing, error) {
 	found := racing{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -43,18 +42,23 @@ func racingTests(root string) (racing, error) {
 		if chosen := chosenTests()[folder]; chosen != nil {
 			tests = chosen
 		}
+		if slices.Contains(wholePackages(), folder) {
+			tests = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(notRacing(), name) })
+		}
 		for _, name := range tests {
 			if !slices.Contains(all, name) {
 				return fmt.Errorf("%s has no test %s to run with the race detector", folder, name)
 			}
 		}
-		if len(tests) > 0 && !slices.Contains(wholePackages(), folder) {
+		if len(tests) > 0 {
 			found[folder] = tests
 		}
 		return err
 	})
-	if err == nil && len(found) == 0 {
-		err = errors.New("no test starts goroutines")
+	for _, folder := range append(wholePackages(), slices.Collect(maps.Keys(chosenTests()))...) {
+		if err == nil && len(found[folder]) == 0 {
+			err = fmt.Errorf("%s has no tests to run with the race detector", folder)
+		}
 	}
 	return found, err
 }
