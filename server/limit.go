@@ -41,6 +41,19 @@ func withDeadline(limit time.Duration, next http.Handler) http.Handler {
 	})
 }
 
+// closeUnclear has the connection close after the answer to a request whose end someone in front of us
+// may see elsewhere (RFC 9112 §6.1). Otherwise, what they take for its body could become the next request, of
+// another client of theirs. That is so if a request in chunks also has a length, and if one of HTTP/1.0 comes in chunks. net/http
+// answers both, but removes the headers that would show it. So it is done for all requests in chunks, and all of HTTP/1.0.
+func closeUnclear(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // logPanics logs a panic as an error of Keyporter's. The server would log it as one of the
 // clients' mistakes. It then breaks the connection, because half of the response may have
 // been sent.

@@ -20,6 +20,9 @@ import (
 func routed(t *testing.T, proxies ...string) *server.Server {
 	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/hint") {
+			w.WriteHeader(http.StatusEarlyHints)
+		}
 		_, _ = fmt.Fprintf(w, "API: %s for %s", r.RequestURI, r.Header.Get("X-Forwarded-Host"))
 	}))
 	t.Cleanup(api.Close)

@@ -211,7 +211,7 @@ func example(apis []verify.API) string {
 
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.stop.count(logPanics(s.log, h)),
+		Handler:           closeUnclear(s.stop.count(logPanics(s.log, h))),
 		BaseContext:       func(net.Listener) context.Context { return s.stop.calls },
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -86,11 +86,11 @@ func (f *Forwarder) Forward(w http.ResponseWriter, r *http.Request, c *Call) {
 		c.Refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	answer := &reply{ResponseWriter: w, call: c, strict: w.Header()[strictTransport]}
+	answer := &reply{ResponseWriter: w, call: c, strict: w.Header()[strictTransport], last: w.Header().Get("Connection") == "close", old: !r.ProtoAtLeast(1, 1)}
 	// Otherwise, the server would close the body when the answer begins. The transport may be about to
 	// look for the body's end, would take that for a fault, and would break off the answer.
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
-		answer.last = r.ProtoMajor == 1 // nor can the upload then do its part
+		answer.last = answer.last || r.ProtoMajor == 1 // nor can the upload then do its part
 	}
 	if r.ContentLength != 0 && r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") != "" {
 		w.WriteHeader(http.StatusContinue) // an API may begin its answer before it reads the body, and wait for it then
@@ -169,6 +169,7 @@ type reply struct {
 	call   *Call
 	strict []string // Strict-Transport-Security, if Keyporter says so
 	last   bool     // on its connection
+	old    bool     // for a client that knows no informational responses (HTTP/1.0, RFC 9110 §15.2)
 }
 
 // Unwrap is for http.ResponseController.
@@ -177,6 +178,9 @@ func (w *reply) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // WriteHeader sends the status. The headers of an informational response come straight from the API.
 func (w *reply) WriteHeader(status int) {
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		if w.old {
+			return
+		}
 		h := w.Header()
 		CleanResponse(w, h, w.call.SharesOrigin)
 		w.restore()

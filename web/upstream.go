@@ -41,7 +41,7 @@ func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, 
 			delete(h, name)
 		}
 	}
-	onlyWebsocket(h)
+	onlyWebsocket(p.In, h)
 	removeOwnCookies(h)
 	delete(h, "Expect") // it has been answered
 	p.Out.Trailer = nil // some servers turn trailers into headers
@@ -103,8 +103,8 @@ func saysWhereFrom(plain string) bool {
 
 // onlyWebsocket strips every other upgrade the client asks for. With h2c, an API would accept
 // more calls through the same connection, and nobody would check them.
-func onlyWebsocket(h http.Header) {
-	if !strings.EqualFold(h.Get("Upgrade"), "websocket") {
+func onlyWebsocket(in *http.Request, h http.Header) {
+	if !strings.EqualFold(h.Get("Upgrade"), "websocket") || !in.ProtoAtLeast(1, 1) { // RFC 9110 §7.8: HTTP/1.0 can't
 		h.Del("Upgrade")
 		h.Del("Connection")
 	}
