@@ -23,7 +23,7 @@ func TestNothingFollowsAnUnclearEnd(t *testing.T) {
 		"both in HTTP/1.0":       "HTTP/1.0\r\nHost: own.example\r\nConnection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		"an upgrade in HTTP/1.0": "HTTP/1.0\r\nHost: own.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	} {
-		for _, path := range []string{"/Api/v5/open/x", "/Api/v5/open/hint", "/Api/v5/secret", "/Soap.asmx", "/verify", "/verify/nginx", "/verify/envoy/x", "/healthz", "/sign-in", "/nowhere", "/oauth2/token", "/oauth2/introspect"} {
+		for _, path := range []string{"/Api/v5/open/x", "/Api/v5/open/hint", "/Api/v5/secret", "/Soap.asmx", "/verify", "/verify/nginx", "/verify/envoy/x", "/healthz", "/sign-in", "/nowhere", "/oauth2/token", "/oauth2/introspect", "*"} {
 			t.Run(name+" "+path, func(t *testing.T) {
 				t.Parallel()
 				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
@@ -32,7 +32,11 @@ func TestNothingFollowsAnUnclearEnd(t *testing.T) {
 				}
 				defer func() { _ = conn.Close() }()
 				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-				_, _ = fmt.Fprintf(conn, "POST %s %s%s", path, request, next)
+				method := "POST"
+				if path == "*" {
+					method = "OPTIONS"
+				}
+				_, _ = fmt.Fprintf(conn, "%s %s %s%s", method, path, request, next)
 				text, err := io.ReadAll(conn)
 				answers := strings.ReplaceAll(string(text), "HTTP/1.1 103 ", "")
 				if n := strings.Count(answers, "HTTP/1."); err != nil || n != 1 || !strings.Contains(answers, "\r\nConnection: close\r\n") {

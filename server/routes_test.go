@@ -45,12 +45,17 @@ func routed(t *testing.T, proxies ...string) *server.Server {
 // send sends a request line and headers as they are, and returns the status and the body.
 func send(t *testing.T, s *server.Server, path, host string, headers ...string) (status int, body string) {
 	t.Helper()
+	return sendLine(t, s, "GET "+path, host, headers...)
+}
+
+func sendLine(t *testing.T, s *server.Server, line, host string, headers ...string) (status int, body string) {
+	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", path, host)
+	_, _ = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", line, host)
 	for _, h := range headers {
 		_, _ = fmt.Fprintf(conn, "%s\r\n", h)
 	}
@@ -132,6 +137,20 @@ func TestWhatBelongsToAnAPIsHostIsTheAPIs(t *testing.T) {
 	}
 	if status, body := send(t, stranger, "/sign-in", "own.example\r\nX-Forwarded-Host: api.example"); status != 200 || strings.HasPrefix(body, "API") {
 		t.Errorf("a stranger's X-Forwarded-Host counts: %d %s", status, body)
+	}
+}
+
+// TestTheServerItselfIsNoPath asks for the options of the server (RFC 9110 §9.3.7), at the pages and at an API.
+// net/http would answer with 200 by itself.
+func TestTheServerItselfIsNoPath(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	for _, host := range []string{"own.example", "api.example", "asked.example"} {
+		for _, method := range []string{"OPTIONS", "GET", "POST", "PRI"} {
+			if status, body := sendLine(t, s, method+" *", host); status < 400 || status > 404 || strings.HasPrefix(body, "API") {
+				t.Errorf("%s * for %s: %d %s", method, host, status, body)
+			}
+		}
 	}
 }
 

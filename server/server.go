@@ -217,6 +217,8 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // mostly clients' mistakes
+
+		DisableGeneralOptionsHandler: true, // it answers OPTIONS * with 200 without asking anyone
 	}
 }
 
