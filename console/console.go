@@ -44,7 +44,11 @@ type Pages struct {
 	http.Handler
 
 	console *console
+	mux     *http.ServeMux
 }
+
+// Has reports whether there is a page at the path of a request, for whichever method.
+func (p *Pages) Has(r *http.Request) bool { return len(methods(p.mux, r)) > 0 }
 
 // New returns the pages. It includes the protection against forms from other sites, so that
 // callers can't forget it.
@@ -60,7 +64,7 @@ func New(cfg Config) *Pages {
 	}
 	mux.Handle("GET "+staticPath, c.static)
 	nothing := c.handler(func(w http.ResponseWriter, r *http.Request) error { return c.noRoute(w, r, mux) })
-	return &Pages{console: c, Handler: c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return &Pages{console: c, mux: mux, Handler: c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
 			nothing.ServeHTTP(w, r)
 			return
@@ -69,17 +73,22 @@ func New(cfg Config) *Pages {
 	}))}
 }
 
-// noRoute answers requests without a route, with 405 if the path has one for another method, and
-// 404 otherwise.
-func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) error {
-	var allowed []string
+// methods returns the methods for which there is a page at the path of a request.
+func methods(mux *http.ServeMux, r *http.Request) (all []string) {
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		other := r.WithContext(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "" {
-			allowed = append(allowed, method)
+			all = append(all, method)
 		}
 	}
+	return all
+}
+
+// noRoute answers requests without a route, with 405 if the path has one for another method, and
+// 404 otherwise.
+func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) error {
+	allowed := methods(mux, r)
 	if len(allowed) == 0 {
 		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
 	}

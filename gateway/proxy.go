@@ -5,12 +5,25 @@ import (
 	"net/http"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
 
 // Claims reports whether a call is for one of the APIs and not for the pages on the same listener:
 // its host belongs to an API, or its path starts like a route.
 func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host, r.URL.Path) }
+
+// RefuseUnclaimed refuses a call that nobody claims, as ServeHTTP refuses one without a route.
+func (g *Gateway) RefuseUnclaimed(w http.ResponseWriter, r *http.Request) {
+	d := verify.Decision{Decision: keyporter.Decision{Reason: keyporter.ReasonNoRoute}}
+	if keyporter.IsRefusedMethod(r.Method) {
+		d.Reason = keyporter.ReasonMethod
+	}
+	id := web.NewRequestID()
+	w.Header()[keyporter.HeaderRequestID] = []string{id}
+	web.LimitBodyTime(w, r)
+	g.refuse(w, &d, id)
+}
 
 // ServeHTTP checks a call and, if it is allowed, forwards it to the API with the identity headers.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
 )
@@ -41,6 +42,18 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 		default:
 			pages.ServeHTTP(w, page)
 		}
+	})
+}
+
+// orRefused sends requests to the pages. If there is no page at a path, and the client isn't a browser that
+// shows one, the answer is what a program expects for a path that no API has.
+func (s *Server) orRefused(pages *console.Pages) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if web.PrefersHTML(r) || pages.Has(r) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		s.gateway.RefuseUnclaimed(w, r)
 	})
 }
 

@@ -154,6 +154,32 @@ func TestTheServerItselfIsNoPath(t *testing.T) {
 	}
 }
 
+// TestNoPageIsAProblemForPrograms expects a path that neither an API nor a page has to be refused in the gateway's form,
+// unless a person looks for a page.
+func TestNoPageIsAProblemForPrograms(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, path := range []string{"/nowhere", "/nowhere/else?x=1", "//healthz", "/tokens/x/y/z/nowhere", "/verify2", "/Soap%2f.asmx", "/%00"} {
+		for header, problem := range map[string]bool{"X: y": true, "Accept: */*": true, "ApiToken: kpu_x\r\nAccept: application/json": true, "Authorization: Bearer x": true, browser: false, "ApiToken: x\r\n" + browser: false} {
+			for _, method := range []string{"GET", "POST"} {
+				status, body := sendLine(t, s, method+" "+path, "own.example", header)
+				if status != 404 || problem != strings.HasPrefix(body, `{"title":"Not Found","status":404,`) || problem != strings.Contains(body, `"code":"path.unknown"`) || problem == strings.Contains(body, "<html") {
+					t.Errorf("%s %s with %s: %d %s", method, path, header, status, body)
+				}
+			}
+		}
+	}
+	for path, want := range map[string]int{"/sign-in": 200, "/": 303, "/tokens": 303} {
+		if status, body := send(t, s, path, "own.example"); status != want || strings.Contains(body, "path.unknown") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, body := sendLine(t, s, "TRACE /nowhere", "own.example"); status != 501 {
+		t.Errorf("TRACE: %d %s", status, body)
+	}
+}
+
 // TestNobodyTakesBackWhatTheProxySays has a client add its own headers to those that a trusted proxy sets.
 func TestNobodyTakesBackWhatTheProxySays(t *testing.T) {
 	t.Parallel()

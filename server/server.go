@@ -153,7 +153,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 			return err
 		}
 	}
-	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(proxies, web.WithRequestID(doors(apps, asks, pages)))))
+	s.http = s.httpServer(web.StrictTransport(proxies, s.routes(proxies, web.WithRequestID(doors(apps, asks, s.orRefused(pages))))))
 	s.http.TLSConfig = tlsConfig
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stop.streams) }))
 	s.envoy, err = listenForEnvoy(ctx, cfg.EnvoyListen, s.gateway, tlsConfig)
