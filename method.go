@@ -9,3 +9,12 @@ import "strings"
 func IsRefusedMethod(method string) bool {
 	return strings.EqualFold(method, "CONNECT") || strings.EqualFold(method, "TRACE") || strings.EqualFold(method, "TRACK")
 }
+
+// OverrideHeaderNames returns the usual names of the headers with which some servers let a client override the path
+// or method that was checked. No API may get them from a client.
+func OverrideHeaderNames() []string {
+	return []string{
+		"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Rewrite-Url", "X-Override-Url", "X-Waws-Unencoded-Url",
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Override-Method",
+	}
+}

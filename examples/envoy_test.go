@@ -74,7 +74,7 @@ func TestEnvoyOverGRPC(t *testing.T) {
 			t.Errorf("%v doesn't replace what the client sent", h)
 		}
 	}
-	for _, name := range []string{"apitoken", "authorization", "organizationkey", "userloginname", "dpop", "x_keyporter_login", "x-keyporter-actor", "x.keyporter.scopes", "x-keyporter-app", "x-original-url"} {
+	for _, name := range []string{"apitoken", "authorization", "organizationkey", "userloginname", "dpop", "x_keyporter_login", "x-keyporter-actor", "x.keyporter.scopes", "x-keyporter-app", "x-original-url", "x-override-method"} {
 		if !slices.Contains(ok.GetHeadersToRemove(), name) {
 			t.Errorf("%s isn't removed: %v", name, ok.GetHeadersToRemove())
 		}
@@ -149,7 +149,7 @@ func TestEnvoyOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s", c.line, got.status, got.body)
 		}
 		remove := got.header.Get("X-Envoy-Auth-Headers-To-Remove")
-		if strings.HasSuffix(c.line, "q=1") && (got.header.Get("X-Keyporter-User") != string(w.ada.ID) || !strings.Contains(remove, "apitoken") || !strings.Contains(remove, "x_keyporter_login") || !strings.Contains(remove, "x-http-method-override") || strings.Contains(remove, "x-keyporter-user")) {
+		if strings.HasSuffix(c.line, "q=1") && (got.header.Get("X-Keyporter-User") != string(w.ada.ID) || !strings.Contains(remove, "apitoken") || !strings.Contains(remove, "x_keyporter_login") || !strings.Contains(remove, "x-override-method") || strings.Contains(remove, "x-keyporter-user")) {
 			t.Errorf("%s: %v", c.line, got.header)
 		}
 	}

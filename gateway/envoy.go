@@ -40,19 +40,16 @@ func (g *Gateway) askEnvoy(a *answer, r *http.Request) *verify.Decision {
 	})
 }
 
-// overrideHeaders are the usual spellings of the headers that make some servers use another path
-// or method than the one that was checked. Over HTTP, Envoy doesn't send them to Keyporter.
-var overrideHeaders = []string{"X-Original-Url", "X-Rewrite-Url", "X-Override-Url", "X-Waws-Unencoded-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
-
 // toRemove lists the headers Envoy must remove from an allowed call: credentials, headers that
 // only Keyporter may set, and headers that no API should trust. Envoy removes headers after it
-// has set others, so the list leaves out those that the answer sets.
+// has set others, so the list leaves out those that the answer sets. Over HTTP, Envoy sends only few headers
+// to Keyporter, so the list has all that could be there.
 func toRemove(sent http.Header, d *verify.Decision) []string {
 	set := map[string]bool{strings.ToLower(keyporter.HeaderRequestID): true}
 	for _, header := range d.Identity() {
 		set[strings.ToLower(header.Name)] = true
 	}
-	names := slices.Concat(keyporter.CredentialHeaderNames(), overrideHeaders)
+	names := slices.Concat(keyporter.CredentialHeaderNames(), keyporter.OverrideHeaderNames())
 	for _, header := range new(keyporter.Principal).Identity() {
 		names = append(names, header.Name)
 	}

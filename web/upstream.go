@@ -65,26 +65,29 @@ func RewriteRequest(p *httputil.ProxyRequest, proxies Proxies, target *url.URL, 
 // MustStrip reports whether a header from a client must not reach an API: Keyporter's own;
 // those with which some servers let a client override the path or method that was checked, or
 // their own settings; and, unless they come from a trusted proxy, those that say where a call came
-// from. It catches all spellings, see keyporter.IsOwnHeader. The name must be in canonical form.
+// from. Servers that turn headers into variables (CGI, WSGI) can't tell Content_Length from Content-Length. So any
+// name with something other than letters, digits, and hyphens could be another one, and is stripped.
 func MustStrip(name string, fromProxy bool) bool {
-	if keyporter.IsOwnHeader(name) {
+	unusual := func(c rune) bool {
+		return c != '-' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9')
+	}
+	if keyporter.IsOwnHeader(name) || strings.ContainsFunc(name, unusual) {
 		return true
 	}
 	var buf [32]byte
-	plain := keyporter.PlainHeader(buf[:0], name)
-	switch string(plain) {
-	case "xrewriteurl", "xoverrideurl", "xwawsunencodedurl", "xhttpmethod", "xhttpmethodoverride", "xmethodoverride":
-		return true
-	case "proxy": // CGI turns it into HTTP_PROXY, by which libraries pick a proxy
+	plain := string(keyporter.PlainHeader(buf[:0], name))
+	return plain == "proxy" || // CGI turns it into HTTP_PROXY, by which libraries pick a proxy
+		overrides(plain) || !fromProxy && saysWhereFrom(plain)
+}
+
+// overrides reports whether a header, given as keyporter.PlainHeader returns it, overrides the path or method.
+func overrides(plain string) bool {
+	has := func(part string) bool { return strings.Contains(plain, part) }
+	switch {
+	case strings.HasPrefix(plain, "xoriginal"), strings.HasPrefix(plain, "xrewrite"), strings.HasPrefix(plain, "xhttpmethod"), plain == "xwawsunencodedurl":
 		return true
 	}
-	if saysWhereFrom(string(plain)) { // a proxy replaces what its clients send in the usual spelling only
-		usual := func(c rune) bool {
-			return c == '-' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		}
-		return !fromProxy || strings.TrimFunc(name, usual) != ""
-	}
-	return strings.HasPrefix(string(plain), "xoriginal")
+	return has("override") && (has("method") || has("verb") || has("url") || has("uri") || has("path"))
 }
 
 // saysWhereFrom reports whether a header, given as keyporter.PlainHeader returns it, is one in

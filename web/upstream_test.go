@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/web"
 )
 
@@ -18,9 +19,17 @@ func TestHeadersOfStrangers(t *testing.T) {
 			t.Errorf("%s isn't for proxies alone", name)
 		}
 	}
-	for _, name := range []string{"X-Override-Url", "X-Waws-Unencoded-Url", "X_override_url"} {
+	for _, name := range append(keyporter.OverrideHeaderNames(),
+		"X_override_url", "Method-Override", "X-Verb-Override", "X-Http-Override-Method", "X-Original-Anything", "X-Override-Path", "X-Rewrite-Uri",
+		"Content_length", "Transfer_encoding", "X_forwarded_for", "Host_", "If_none_match", "X-Some_thing", "X.some.thing", "Some~thing",
+	) {
 		if !web.MustStrip(name, true) {
 			t.Errorf("%s passes", name)
+		}
+	}
+	for _, name := range []string{"X-Custom", "X-Payment-Method", "X-Overrides", "Access-Control-Request-Method", "X-Http-2", "Etag", "X-Origin", "Sec-Websocket-Key"} {
+		if web.MustStrip(name, false) {
+			t.Errorf("%s doesn't pass", name)
 		}
 	}
 }

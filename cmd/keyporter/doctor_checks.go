@@ -244,7 +244,7 @@ func (d *doctor) forgedIdentity(ctx context.Context) (faults []fault, err error)
 // checked, and asks to upgrade to a protocol in which nobody would check further calls.
 func (d *doctor) misleading(ctx context.Context) (faults []fault, err error) {
 	mark := "doctor-" + strings.ToLower(rand.Text())
-	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"} {
+	for _, name := range keyporter.OverrideHeaderNames() {
 		_, got, err := d.through(ctx, http.MethodGet, d.path, d.withToken(), name+": "+mark)
 		if err != nil {
 			return nil, err
