@@ -139,6 +139,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	if err != nil {
 		return err
 	}
+	proxies = proxies.Report(s.log)
 	proxies.HTTPS = address.Scheme == "https" // also of HTTPS://
 	sunset, err := cfg.sunset()
 	if err != nil {

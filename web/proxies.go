@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -12,7 +13,8 @@ import (
 // X-Original-… headers from anyone else are ignored, because anyone can write them. The zero
 // value trusts nobody.
 type Proxies struct {
-	prefixes []netip.Prefix
+	prefixes  []netip.Prefix
+	strangers *strangers // nil: nothing is reported
 
 	// HTTPS says that people reach Keyporter by HTTPS, whatever the proxies say.
 	HTTPS bool
@@ -36,6 +38,13 @@ func ParseProxies(addresses []string) (Proxies, error) {
 		p.prefixes = append(p.prefixes, prefix.Masked())
 	}
 	return p, nil
+}
+
+// Report returns proxies that log who poses as a proxy and isn't trusted: in all doors together, once for each of the
+// first few addresses.
+func (p Proxies) Report(log *slog.Logger) Proxies {
+	p.strangers = &strangers{log: log}
+	return p
 }
 
 func (p Proxies) contains(a netip.Addr) bool {
@@ -77,6 +86,8 @@ func (p Proxies) Client(r *http.Request) (addr string, fromProxy bool) {
 	}
 	if addr, fromProxy = addrString(r, a), p.contains(a); fromProxy {
 		addr = p.origin(r.Header, addr).addr
+	} else {
+		p.strangers.see(a, r.Header)
 	}
 	return addr, fromProxy
 }

@@ -1,0 +1,34 @@
+package web_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keyporter/keyporter/web"
+)
+
+// TestStrangersDoNotFillTheLog has many addresses pose as proxies at once.
+func TestStrangersDoNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	proxies, err := web.ParseProxies([]string{"192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies = proxies.Report(slog.New(slog.NewTextHandler(&out, nil)))
+	var all sync.WaitGroup
+	for i := range 300 {
+		all.Go(func() {
+			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 100)}), uint16(i+1))
+			proxies.Client(&http.Request{RemoteAddr: from.String(), Header: http.Header{"X-Forwarded-For": {"203.0.113.7"}}})
+		})
+	}
+	all.Wait()
+	if got := out.String(); strings.Count(got, "trusted_proxies") != 10 || strings.Count(got, "last_report=true") != 1 {
+		t.Errorf("the log says %s", got)
+	}
+}
