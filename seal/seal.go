@@ -12,6 +12,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 )
 
@@ -67,6 +68,15 @@ func (s *Sealer) Derive(purpose, text string) [sha256.Size]byte {
 	mac := hmac.New(sha256.New, s.key(0, "derive "+purpose))
 	mac.Write([]byte(text))
 	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// Fingerprints returns what tells the keys apart, and reveals nothing of them, in the order of the keys.
+func (s *Sealer) Fingerprints() []string {
+	all := make([]string, len(s.keys))
+	for i := range s.keys {
+		all[i] = hex.EncodeToString(s.key(i, "fingerprint"))
+	}
+	return all
 }
 
 func (s *Sealer) key(i int, purpose string) []byte {

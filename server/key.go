@@ -15,7 +15,7 @@ import (
 )
 
 // Sealer returns a sealer with the keys in key_file. With SQLite, a missing file is created
-// next to the database, unless the database has something that only the missing key opens. With
+// next to the database, unless the database knows the missing key. With
 // PostgreSQL it isn't, because all nodes need the same one. Without key_file, Sealer then returns nil,
 // and apps can't connect.
 func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) {
@@ -52,11 +52,11 @@ func makeKey(ctx context.Context, db *store.DB, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	sealed, err := db.SigningKeys(ctx)
+	lost, err := db.HasKey(ctx)
 	if err != nil {
-		return fmt.Errorf("look for signing keys: %w", err)
+		return err
 	}
-	if len(sealed) > 0 { // a new key beside them would only look like the right one
+	if lost { // a new key would only look like the right one
 		return fmt.Errorf("key_file: %s is missing, and this database was encrypted with it; restore it, or see “If the key is lost” in docs/explanation/security.md", path)
 	}
 	if err := writeKey(path); err != nil && !errors.Is(err, fs.ErrExist) { // another program may have been first

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/store"
 )
@@ -113,4 +115,107 @@ func TestErrorsInSettingsForApps(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+}
+
+// TestADatabaseKnowsItsKey starts Keyporter with keys that nothing was sealed with.
+func TestADatabaseKnowsItsKey(t *testing.T) {
+	t.Parallel()
+	const a, b = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		c := Config{Listen: "127.0.0.1:0", Database: url, KeyFile: filepath.Join(t.TempDir(), "keys")}
+		for i, try := range []struct {
+			keys []string
+			fits bool
+		}{
+			{[]string{a}, true},
+			{[]string{b}, false},
+			{[]string{a}, true},    // the wrong one changed nothing
+			{[]string{a, b}, true}, // b is added on each node
+			{[]string{b, a}, true}, // and then seals
+			{[]string{a}, false},   // which doesn't open what b has sealed
+			{[]string{a, b}, true}, // another node still seals with a
+			{[]string{b, a}, true}, //
+			{[]string{b}, true},    // a is given up
+			{[]string{a}, false},   //
+		} {
+			if err := os.WriteFile(c.KeyFile, []byte(strings.Join(try.keys, "\n")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := startAndStop(t, c); (err == nil) != try.fits || err != nil && !strings.Contains(err.Error(), "restore the right one") {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	})
+}
+
+// TestALostKeyIsNotReplaced loses the key of a database that only knows which browsers it has seen, and then
+// gives it up as the documentation says.
+func TestALostKeyIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	c := Config{Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t)}
+	key := c.Database + ".key"
+	if err := errors.Join(startAndStop(t, c), os.Remove(key)); err != nil {
+		t.Fatal(err)
+	}
+	if err := startAndStop(t, c); err == nil || !strings.Contains(err.Error(), key+" is missing") {
+		t.Errorf("the key is lost: %v", err)
+	}
+	if _, err := os.Stat(key); err == nil {
+		t.Error("a new key is where the lost one was")
+	}
+	page, err := os.ReadFile("../docs/explanation/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "## If the key is lost")
+	_, rest, _ = strings.Cut(rest, "```sql\n")
+	recipe, _, _ := strings.Cut(rest, "```")
+	if out, err := exec.CommandContext(t.Context(), "sqlite3", c.Database, recipe).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := startAndStop(t, c); err != nil {
+		t.Errorf("the key was given up: %v", err)
+	}
+}
+
+// TestAWrongKeyIsNotTheFirst starts on a database of a release that didn't keep which key it has, with a wrong one first.
+func TestAWrongKeyIsNotTheFirst(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		right, wrong := filepath.Join(t.TempDir(), "right"), filepath.Join(t.TempDir(), "wrong")
+		c := Config{Listen: "127.0.0.1:0", Database: url, KeyFile: right}
+		db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if err := errors.Join(writeKey(right), writeKey(wrong)); err != nil {
+			t.Fatal(err)
+		}
+		sealer, err := c.Sealer(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := grants.New(db, grants.Options{Now: time.Now, Sealer: sealer}).AddSigningKey(t.Context(), grants.SigningKey{ID: "k", Algorithm: "RS256", CreatedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		for _, try := range []struct {
+			file string
+			fits bool
+		}{{wrong, false}, {right, true}, {wrong, false}} {
+			c.KeyFile = try.file
+			if err := startAndStop(t, c); (err == nil) != try.fits {
+				t.Errorf("%s: %v", try.file, err)
+			}
+		}
+	})
+}
+
+func startAndStop(t *testing.T, c Config) error {
+	t.Helper()
+	s, err := Start(t.Context(), c, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return err
+	}
+	return s.Stop(t.Context())
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/keyporter/keyporter/introspection"
 	"github.com/keyporter/keyporter/notify"
 	"github.com/keyporter/keyporter/oauth"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/soap"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/usage"
@@ -150,7 +151,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Now: now})
 	apps, asks := s.doorsForApps(cfg, sealer, proxies, issuer, pages)
 	if sealer != nil {
-		if err := s.opens(ctx); err != nil {
+		if err := s.knowsKey(ctx, sealer); err != nil {
 			return err
 		}
 	}
@@ -171,14 +172,19 @@ func (s *Server) calledAt(cfg Config, issuer string) string {
 	return issuer
 }
 
-// opens returns an error if the sealed data in the database doesn't open with the key. Otherwise
-// apps and sign-ins through identity providers would fail one by one, and nobody would think
-// of the key.
-func (s *Server) opens(ctx context.Context) error {
+// knowsKey returns an error if the key isn't the one that this database knows, or what is sealed in the database
+// doesn't open with it. Otherwise apps and sign-ins through identity providers would fail one by one, and nobody
+// would think of the key. A key becomes known only after it has opened what there is.
+func (s *Server) knowsKey(ctx context.Context, sealer *seal.Sealer) error {
+	const mismatch = "key_file doesn't match this database; restore the right one, or see “If the key is lost” in docs/explanation/security.md"
 	if _, err := s.grants.SigningKeys(ctx); err != nil {
-		return fmt.Errorf("key_file doesn't match this database; restore the right one, or see “If the key is lost” in docs/explanation/security.md: %w", err)
+		return fmt.Errorf(mismatch+": %w", err)
 	}
-	return nil
+	known, err := s.db.KeepKey(ctx, sealer.Fingerprints())
+	if err == nil && !known {
+		err = errors.New(mismatch)
+	}
+	return err
 }
 
 // doors sends introspection and OAuth requests to their doors, and all others to the pages. Only
