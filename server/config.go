@@ -35,7 +35,7 @@ type Config struct {
 	Database string `yaml:"database"`
 	// TLSCertificate is the path of a PEM file with the certificate and its chain. It requires tls_key, and turns plain HTTP off.
 	TLSCertificate string `yaml:"tls_certificate"`
-	// TLSKey is the path of a PEM file with the certificate's private key. Who may read it is as with key_file.
+	// TLSKey is the path of a PEM file with the certificate's private key. Who may read and replace it is as with key_file.
 	TLSKey string `yaml:"tls_key"`
 	// TrustedProxies are the addresses or networks of proxies in front of Keyporter, which can ask at /verify, and whose X-Forwarded-…, X-Original-…, and Forwarded (RFC 7239) headers are believed: where a client is, whether it uses HTTPS, and the host name that it uses. They must set or strip these headers, or append to them. Lists are read from the end, as far as trusted proxies wrote them. If a proxy sends both X-Forwarded-For and Forwarded and they disagree, neither is believed. Default: 127.0.0.1 and ::1. "none" trusts nobody.
 	TrustedProxies []string `yaml:"trusted_proxies"`
@@ -47,7 +47,7 @@ type Config struct {
 	LogLevel string `yaml:"log_level"`
 	// LogFormat is the form of a log line: text or json. Default: text.
 	LogFormat string `yaml:"log_format"`
-	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Only Keyporter's user may read it; its group may, too, if the file belongs to another user, as mounted secrets do. Default: the path of the SQLite database plus .key, created if it is missing. With PostgreSQL there is no default; without one, apps can't connect, and browsers in which people have signed in are forgotten at each restart and on other nodes.
+	// KeyFile is the path of a file with the keys that encrypt what the database must not reveal: 32 bytes in base64, one per line, as printed by `openssl rand -base64 32`. The first key encrypts; all of them decrypt. All nodes need the same file, and a backup of the database is worth little without it. Only Keyporter's user may read it; its group may, too, if the file belongs to root, as mounted secrets do. The file and each link to it must belong to Keyporter's user or to root, and nobody else may write to a folder on the way, unless it is sticky, like /tmp. Default: the path of the SQLite database, where a link to it leads, plus .key, created if it is missing. With PostgreSQL there is no default; without one, apps can't connect, and browsers in which people have signed in are forgotten at each restart and on other nodes.
 	KeyFile string `yaml:"key_file"`
 	// StopSeconds is how long stopping may take, from the signal to the end of the program. Calls that run then have all of it but the last two seconds, or the last quarter if that is less, to end. Default: 15.
 	StopSeconds int `yaml:"stop_seconds"`

@@ -25,7 +25,7 @@ func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) 
 		if store.IsPostgres(c.Database) {
 			return nil, nil //nolint:nilnil // there is none
 		}
-		path = c.Database + ".key"
+		path = besideDatabase(c.Database)
 		if err := makeKey(ctx, db, path); err != nil {
 			return nil, err
 		}
@@ -45,6 +45,19 @@ func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) 
 		return nil, fmt.Errorf("key_file %s: %w", path, err)
 	}
 	return seal.New(keys...)
+}
+
+// besideDatabase returns where the key of an SQLite database is: beside the file that a link leads to, like SQLite's
+// own files, unless there is one beside the link, where earlier releases made it.
+func besideDatabase(path string) string {
+	const suffix = ".key"
+	if _, err := os.Lstat(path + suffix); err == nil {
+		return path + suffix
+	}
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		path = file
+	}
+	return path + suffix
 }
 
 // makeKey creates a file with a new key, unless the file exists.

@@ -211,6 +211,24 @@ func TestAWrongKeyIsNotTheFirst(t *testing.T) {
 	})
 }
 
+// TestTheKeyOfADatabaseBehindALink is beside the file, unless there is one beside the link.
+func TestTheKeyOfADatabaseBehindALink(t *testing.T) {
+	t.Parallel()
+	file, link := keyportertest.SQLite(t), filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Listen: "127.0.0.1:0", Database: link}
+	for _, err := range []error{startAndStop(t, c), os.Rename(file+".key", link+".key"), startAndStop(t, c)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(file + ".key"); err == nil {
+		t.Error("there are two keys")
+	}
+}
+
 func startAndStop(t *testing.T, c Config) error {
 	t.Helper()
 	s, err := Start(t.Context(), c, slog.New(slog.DiscardHandler), nil)

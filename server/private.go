@@ -3,12 +3,15 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/keyporter/keyporter/store"
@@ -22,91 +25,190 @@ const (
 	othersWrite fs.FileMode = 0o002
 )
 
-// mustBePrivate returns an error if anyone but Keyporter's user can read a file with a key. A group may, if
-// the file belongs to another user: secrets that Kubernetes or Docker mounts belong to root, and a
-// group is how Keyporter gets to read them.
-func mustBePrivate(setting, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", setting, err)
-	}
-	return refuseExposed(setting, path, info, os.Geteuid())
+// found is a file with a secret, or a folder or a link on the way to it.
+type found struct {
+	path         string
+	mode         fs.FileMode
+	owner, group int
 }
 
-func refuseExposed(setting, path string, info fs.FileInfo, user int) error {
-	readers := whoReads(info, user)
-	if readers == "" {
-		return nil
-	}
-	mounted := "0400 (in Kubernetes, without fsGroup)" // fsGroup would let a group read it
-	if ownerOf(info) != user {
-		mounted = "0440 and a group of Keyporter's user (in Kubernetes, fsGroup)"
-	}
-	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”, or, if it is mounted as a secret, with the mode %s", setting, path, readers, remedy(path, info, user), mounted)
+// identity is whom Keyporter runs as.
+type identity struct {
+	user   int
+	groups []int
 }
 
-// whoReads says who but the user with this ID can read or change a file that should be private, or "".
-func whoReads(info fs.FileInfo, user int) string {
-	switch mode := info.Mode().Perm(); {
-	case mode&others != 0:
+func ownIdentity() identity {
+	groups, _ := os.Getgroups() // without them, a mounted folder may count as exposed
+	return identity{os.Geteuid(), append(groups, os.Getegid())}
+}
+
+// exposed says who else can read or change a file, or can change what a link or a folder leads to, or "".
+//
+// Files and links must belong to Keyporter's user or to root. A folder may belong to somebody else, such as one that
+// is mounted in a container: what they can put there is theirs, and is refused.
+func (i identity) exposed(f found) (to string) {
+	foreign := f.owner != i.user && f.owner != 0
+	switch folder := f.mode.IsDir(); {
+	case foreign && !folder:
+		return fmt.Sprintf("the user with the ID %d", f.owner)
+	case f.mode&fs.ModeSymlink != 0, folder && f.mode&fs.ModeSticky != 0:
+		return "" // a link has no mode, and in a sticky folder, others can't replace what isn't theirs
+	case folder && f.mode&othersWrite != 0, !folder && f.mode&others != 0:
 		return "everyone on this machine"
-	case mode&groupWrites != 0, mode&groupReads != 0 && ownerOf(info) == user:
+	case folder && f.mode&groupWrites != 0 && !i.ownGroup(f),
+		!folder && (f.mode&groupWrites != 0 || f.mode&groupReads != 0 && f.owner == i.user):
+		// A group may read a file of root's: Kubernetes and Docker mount secrets like that.
 		return "its group"
 	}
 	return ""
 }
 
-// remedy returns the command after which only the user with this ID can read the file.
-func remedy(path string, info fs.FileInfo, user int) string {
-	command := "chmod 600 " + path
-	if ownerOf(info) != user {
-		command = fmt.Sprintf("chown %d %s && %s", user, path, command)
+// ownGroup reports whether a group that can write to a folder has nobody else in it: many systems give each user a
+// group of the same number, and Kubernetes mounts volumes that belong to root and to a group of Keyporter's (fsGroup).
+func (i identity) ownGroup(f found) bool {
+	return f.group == f.owner || f.owner == 0 && slices.Contains(i.groups, f.group)
+}
+
+// remedy returns the command after which nobody else can change it, and, if it is a file, read it.
+func (i identity) remedy(f found) string {
+	switch {
+	case f.mode&fs.ModeSymlink != 0:
+		return fmt.Sprintf("chown -h %d %s", i.user, f.path)
+	case f.mode.IsDir() && f.mode&groupWrites != 0 && !i.ownGroup(f):
+		return "chmod go-w " + f.path
+	case f.mode.IsDir():
+		return "chmod o-w " + f.path
+	case f.owner != i.user:
+		return fmt.Sprintf("chown %d %s && chmod 600 %[2]s", i.user, f.path)
 	}
-	return command
+	return "chmod 600 " + f.path
 }
 
-func ownerOf(info fs.FileInfo) int {
-	return int(info.Sys().(*syscall.Stat_t).Uid) //nolint:errcheck // os.Stat returns nothing else on Unix
+// refuse returns an error about a file with a key, or about what leads to it, unless it is private.
+func (i identity) refuse(setting, path string, f found) error {
+	to := i.exposed(f)
+	if to == "" {
+		return nil
+	}
+	if kind := map[fs.FileMode]string{fs.ModeDir: "folder", fs.ModeSymlink: "link"}[f.mode.Type()]; kind != "" {
+		return fmt.Errorf("%s: %s can be replaced by %s, because of the %s %s; make that private with “%s”", setting, path, to, kind, f.path, i.remedy(f))
+	}
+	mounted := "0400 (in Kubernetes, without fsGroup)" // fsGroup would let a group read it
+	if f.owner != i.user {
+		mounted = "0440, root as its owner, and a group of Keyporter's user (in Kubernetes, fsGroup)"
+	}
+	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”, or, if it is mounted as a secret, with the mode %s", setting, f.path, to, i.remedy(f), mounted)
 }
 
-// warnOfExposed logs which files with secrets others can read: the database with the hashes of
+// mustBePrivate returns an error if anyone but root and Keyporter's user can read a file with a key, or replace it.
+func mustBePrivate(setting, path string) error {
+	way, err := wayTo(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", setting, err)
+	}
+	for _, f := range way {
+		if err := ownIdentity().refuse(setting, path, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxLinks is how many links a path can lead through, as on Linux.
+const maxLinks = 40
+
+// wayTo returns the folders and links that a path leads through, from the root on, and the file at its end. It
+// follows links as the system does, one at a time.
+func wayTo(path string) (way []found, err error) {
+	root, err := find("/", os.Lstat)
+	if err != nil {
+		return nil, err
+	}
+	rest := path
+	if !filepath.IsAbs(path) {
+		folder, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		rest = folder + "/" + path // not cleaned: in link/.., the end is the parent of where the link leads
+	}
+	way = append(way, root)
+	for at, links := "/", 0; rest != ""; {
+		var name string
+		if name, rest, _ = strings.Cut(rest, "/"); name == ".." {
+			at = filepath.Dir(at)
+			continue
+		}
+		f, err := find(filepath.Join(at, name), os.Lstat)
+		if err != nil {
+			return nil, err
+		}
+		if f.path != at {
+			way = append(way, f)
+		}
+		if f.mode&fs.ModeSymlink == 0 {
+			at = f.path
+			continue
+		}
+		if strings.HasPrefix(f.path, "/proc/") { // leads to what is open, whatever it says: /dev/stdin
+			f, err := find(path, os.Stat)
+			return append(way, f), err
+		}
+		target, err := os.Readlink(f.path)
+		if links++; err == nil && links > maxLinks {
+			err = &fs.PathError{Op: "follow the links of", Path: path, Err: syscall.ELOOP}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if filepath.IsAbs(target) {
+			at = "/"
+		}
+		rest = target + "/" + rest
+	}
+	return way, nil
+}
+
+func find(path string, stat func(string) (fs.FileInfo, error)) (found, error) {
+	info, err := stat(path)
+	if err != nil {
+		return found{}, err
+	}
+	system, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return found{}, errors.New("the system doesn't say whose " + path + " is")
+	}
+	return found{path, info.Mode(), int(system.Uid), int(system.Gid)}, nil
+}
+
+// warnOfExposed logs which files with secrets others can read or replace: the database with the hashes of
 // passwords, and the configuration if it has the database's password in it.
 func (c Config) warnOfExposed(log *slog.Logger) {
 	if !store.IsPostgres(c.Database) {
-		warnOfDatabase(log, c.Database)
+		warnOf(log, c.Database, "-wal", "-shm")
 	} else if c.file != "" && c.hasPassword() {
-		warnOfFile(log, c.file)
+		warnOf(log, c.file)
 	}
 }
 
-// warnOfDatabase looks at the files of SQLite, which are where a link leads. The link can be replaced, too.
-func warnOfDatabase(log *slog.Logger, path string) {
-	file, err := filepath.EvalSymlinks(path)
+// warnOf logs what is exposed of a file, of the way to it, and of the files that SQLite keeps beside it.
+func warnOf(log *slog.Logger, path string, beside ...string) {
+	way, err := wayTo(path)
 	if err != nil {
 		return // it was just removed
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		warnOfFile(log, file+suffix)
+	file := way[len(way)-1].path
+	for _, suffix := range beside {
+		if f, err := find(file+suffix, os.Lstat); err == nil {
+			way = append(way, f)
+		}
 	}
-	warnOfFolder(log, filepath.Dir(file))
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil && folder != filepath.Dir(file) {
-		warnOfFolder(log, folder)
-	}
-}
-
-func warnOfFile(log *slog.Logger, path string) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return // it may not be there
-	}
-	if readers := whoReads(info, os.Geteuid()); readers != "" {
-		log.Warn("a file with secrets isn't private", "path", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()), "open_to", readers, "do", remedy(path, info, os.Geteuid()))
-	}
-}
-
-func warnOfFolder(log *slog.Logger, path string) {
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0 {
-		log.Warn("everyone on this machine can replace the database, because its folder isn't private", "path", path, "do", "chmod o-w "+path)
+	i := ownIdentity()
+	for _, f := range way {
+		if to := i.exposed(f); to != "" {
+			log.Warn("a file with secrets isn't private, or can be replaced", "path", f.path, "mode", fmt.Sprintf("%04o", f.mode.Perm()), "open_to", to, "do", i.remedy(f))
+		}
 	}
 }
 

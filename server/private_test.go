@@ -5,6 +5,7 @@ package server
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -33,27 +34,24 @@ func TestWhoReadsAKey(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stat, ok := info.Sys().(*syscall.Stat_t)
-		if !ok {
-			t.Fatal("this system has no owners of files")
-		}
-		owner := int(stat.Uid)
-		own, foreign := refuseExposed("key_file", path, info, owner), refuseExposed("key_file", path, info, owner+1)
+		f := found{path, mode, 100, 100}
+		own, foreign := identity{user: 100}.refuse("key_file", path, f), identity{user: 101}.refuse("key_file", path, found{path, mode, 0, 100})
 		if (own == nil) != private.own || (foreign == nil) != private.foreign {
-			t.Errorf("%04o: %v, and if it belongs to another user: %v", mode, own, foreign)
+			t.Errorf("%04o: %v, and if it belongs to root: %v", mode, own, foreign)
 		}
-		// What they suggest must be accepted: no group may read the user's own file, and only a group can read another user's.
+		// What they suggest must be accepted: no group may read the user's own file, and only a group can read root's.
 		if own != nil && (!strings.Contains(own.Error(), "“chmod 600 "+path) || !strings.Contains(own.Error(), "mode 0400") || strings.Contains(own.Error(), "0440")) {
 			t.Errorf("%04o: %v", mode, own)
 		}
-		if foreign != nil && (!strings.Contains(foreign.Error(), fmt.Sprintf("“chown %d %s && chmod 600 %s”", owner+1, path, path)) || !strings.Contains(foreign.Error(), "mode 0440") || strings.Contains(foreign.Error(), "0400")) {
-			t.Errorf("%04o of another user: %v", mode, foreign)
+		if foreign != nil && (!strings.Contains(foreign.Error(), fmt.Sprintf("“chown 101 %s && chmod 600 %[1]s”", path)) || !strings.Contains(foreign.Error(), "mode 0440") || strings.Contains(foreign.Error(), "0400")) {
+			t.Errorf("%04o of root: %v", mode, foreign)
 		}
-		_, err = Config{KeyFile: path}.Sealer(t.Context(), nil)
+		for _, user := range []int{0, 101} {
+			if err := (identity{user: user}).refuse("key_file", path, f); err == nil {
+				t.Errorf("%04o: the user %d takes the file of the user 100", mode, user)
+			}
+		}
+		_, err := Config{KeyFile: path}.Sealer(t.Context(), nil)
 		if (err == nil) != private.own || err != nil && !strings.Contains(err.Error(), "chmod 600 "+path) {
 			t.Errorf("key_file with %04o: %v", mode, err)
 		}
@@ -63,6 +61,102 @@ func TestWhoReadsAKey(t *testing.T) {
 		if _, err := (Config{TLSCertificate: certificate, TLSKey: tlsKey}).tls(); (err == nil) != private.own {
 			t.Errorf("tls_key with %04o: %v", mode, err)
 		}
+	}
+}
+
+// TestWhoReplacesAKey has links and folders on the way to a key. Those of Kubernetes are as it mounts them.
+func TestWhoReplacesAKey(t *testing.T) {
+	t.Parallel()
+	const folder, link = fs.ModeDir, fs.ModeSymlink
+	for what, try := range map[string]struct {
+		found
+		user    int
+		private bool
+	}{
+		"own folder":                       {found{"x", folder | 0o755, 100, 100}, 100, true},
+		"of a user with their own group":   {found{"x", folder | 0o775, 100, 100}, 100, true},
+		"of a user with a group of others": {found{"x", folder | 0o775, 100, 50}, 100, false},
+		"everyone's":                       {found{"x", folder | 0o777, 0, 0}, 100, false},
+		"/tmp":                             {found{"x", folder | fs.ModeSticky | 0o777, 0, 0}, 100, true},
+		"a group's, as on Debian":          {found{"x", folder | 0o775, 0, 50}, 100, false},
+		"volume with fsGroup":              {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000}, 100, true},
+		"… as root":                        {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000}, 0, true},
+		"mounted secret":                   {found{"x", folder | fs.ModeSticky | fs.ModeSetgid | 0o777, 0, 2000}, 100, true},
+		"mounted from the host":            {found{"x", folder | 0o755, 1000, 1000}, 0, true},
+		"own link":                         {found{"x", link | 0o777, 100, 100}, 100, true},
+		"root's link":                      {found{"x", link | 0o777, 0, 0}, 100, true},
+		"somebody's link":                  {found{"x", link | 0o777, 1000, 1000}, 100, false},
+		"somebody's link, as root":         {found{"x", link | 0o777, 1000, 1000}, 0, false},
+	} {
+		err := identity{try.user, []int{2000}}.refuse("key_file", "/x/key", try.found)
+		if (err == nil) != try.private || err != nil && !strings.Contains(err.Error(), "/x/key can be replaced by") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestTheWayToAKeyIsPrivate has one link or folder on the way exposed, each in its turn.
+func TestTheWayToAKeyIsPrivate(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(parts ...string) string { return strings.Join(append([]string{dir}, parts...), "/") }
+	for _, err := range []error{
+		os.MkdirAll(at("files", "deep"), 0o700), os.Mkdir(at("links"), 0o700), writeKey(at("files", "key")),
+		os.Symlink(at("links", "second"), at("first")), os.Symlink("../files/deep/../key", at("links", "second")),
+		os.Symlink(at("files", "deep"), at("folder")), os.Symlink("loop", at("loop")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	certificate, tlsKey := keyportertest.Certificate(t, at("files"))
+	for _, path := range []string{at("files", "key"), at("first"), at("folder", "..", "key")} {
+		for _, mode := range []fs.FileMode{0o700, 0o755, 0o777, fs.ModeSticky | 0o777} {
+			for _, folder := range []string{"files", "links", "files/deep"} {
+				passed := map[string]bool{"files": true, "links": path == at("first"), "files/deep": path != at("files", "key")}[folder]
+				if err := os.Chmod(at(folder), mode); err != nil {
+					t.Fatal(err)
+				}
+				_, err := Config{KeyFile: path}.Sealer(t.Context(), nil)
+				if refused := passed && mode == 0o777; (err != nil) != refused || err != nil && !strings.Contains(err.Error(), "“chmod o-w "+at(folder)+"”") {
+					t.Errorf("%s with %s of %v: %v", path, folder, mode, err)
+				}
+				if folder == "files" {
+					_, err := Config{TLSCertificate: certificate, TLSKey: tlsKey}.tls()
+					if (err != nil) != (mode == 0o777) {
+						t.Errorf("tls_key in a folder of %v: %v", mode, err)
+					}
+				}
+				if err := os.Chmod(at(folder), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if err := mustBePrivate("key_file", at("loop")); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("a loop of links: %v", err)
+	}
+}
+
+// TestAKeyFromAnotherProgram has the key come through a pipe, as a shell passes what a program prints.
+func TestAKeyFromAnotherProgram(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	if _, err := w.WriteString(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (Config{KeyFile: fmt.Sprintf("/dev/fd/%d", r.Fd())}).Sealer(t.Context(), nil); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -114,8 +208,8 @@ func TestADatabaseBehindALinkIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	links, files, alias := filepath.Join(dir, "links"), filepath.Join(dir, "files"), filepath.Join(dir, "alias")
-	link, file := filepath.Join(links, "keyporter.db"), filepath.Join(files, "real.db")
-	for _, err := range []error{os.Mkdir(links, 0o700), os.Mkdir(files, 0o700), os.Symlink(file, link), os.Symlink(files, alias)} {
+	link, file, key := filepath.Join(links, "keyporter.db"), filepath.Join(files, "real.db"), filepath.Join(dir, "key")
+	for _, err := range []error{writeKey(key), os.Mkdir(links, 0o700), os.Mkdir(files, 0o700), os.Symlink(file, link), os.Symlink(files, alias)} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +217,7 @@ func TestADatabaseBehindALinkIsPrivate(t *testing.T) {
 	start := func(path string) string {
 		t.Helper()
 		var log bytes.Buffer
-		s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Database: path}, slog.New(slog.NewTextHandler(&log, nil)), nil)
+		s, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Database: path, KeyFile: key}, slog.New(slog.NewTextHandler(&log, nil)), nil)
 		if err == nil {
 			err = s.Stop(t.Context())
 		}
@@ -135,7 +229,7 @@ func TestADatabaseBehindALinkIsPrivate(t *testing.T) {
 	if log := start(link); strings.Contains(log, "isn't private") {
 		t.Errorf("everything is private:\n%s", log)
 	}
-	for _, err := range []error{os.Rename(link+".key", file+".key"), os.Symlink(file+".key", link+".key"), os.Chmod(file, 0o640), os.Chmod(links, 0o777), os.Chmod(files, 0o777)} {
+	for _, err := range []error{os.Chmod(file, 0o640), os.Chmod(links, 0o777), os.Chmod(files, 0o777)} {
 		if err != nil {
 			t.Fatal(err)
 		}
