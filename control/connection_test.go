@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/store"
 )
@@ -162,6 +163,34 @@ func TestWhichAppsAnOrganizationAllows(t *testing.T) {
 		p, err = d.Control.AppPolicy(ctx, admin)
 		if err != nil || p.Policy != keyporter.NoApps || !slices.Equal(p.Listed, []keyporter.ID{instance.ID}) {
 			t.Errorf("%+v, %v", p, err)
+		}
+	})
+}
+
+// TestSimultaneousFirstConsentsAddUp has a user allow one app different scopes at the same time, before they have
+// any connection with it that could be locked.
+func TestSimultaneousFirstConsentsAddUp(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		d := newDevelopers(t, url)
+		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+		for range 3 {
+			app := d.AppWith(t, names...)
+			var all sync.WaitGroup
+			for _, s := range names {
+				request, browser := d.Ask(t, app, func(a *keyportertest.Authorization) { a.Asked.Scopes = []string{s} })
+				all.Go(func() {
+					in := control.ConnectApp{Request: request, Browser: browser}
+					if err := d.Control.Connect(t.Context(), keyportertest.Session(d.ada), in); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			got := d.ConnectionOf(t, d.ada.ID, app.ID).Scopes
+			if slices.Sort(got); !slices.Equal(got, names) {
+				t.Errorf("they add up to %v", got)
+			}
 		}
 	})
 }
