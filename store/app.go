@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -71,16 +72,31 @@ func (tx *Tx) SetAppBarred(ctx context.Context, id keyporter.ID, barred bool) er
 	return tx.execOrNotFound(ctx, `UPDATE apps SET barred = $2 WHERE id = $1`, id, barred)
 }
 
-// DeleteApp deletes an app with all its connections, grants and tokens.
+// DeleteApp deletes an app with all its connections, grants, tokens and counts.
 func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
-	connections, err := list(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM connections WHERE app_id = $1 ORDER BY id`, id)
-	if err == nil {
-		err = tx.execOrNotFound(ctx, `DELETE FROM apps WHERE id = $1`, id)
-	}
-	if err == nil {
-		err = tx.forgetUses(ctx, append(connections, id)...)
+	n, err := tx.deleteApps(ctx, `SELECT id FROM apps WHERE id = $1`, id)
+	if err == nil && n == 0 {
+		err = explain(sql.ErrNoRows)
 	}
 	return err
+}
+
+// deleteApps deletes the apps that a query finds, with all that DeleteApp deletes, and returns how many. It locks
+// them before it looks for their connections: from then on, nobody can connect them.
+func (tx *Tx) deleteApps(ctx context.Context, query string, args ...any) (n int, err error) {
+	apps, err := list(ctx, tx.q, scanString[keyporter.ID], query+tx.lock("UPDATE"), args...)
+	if err != nil || len(apps) == 0 {
+		return 0, err
+	}
+	connections, err := listByID(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM connections WHERE app_id IN ($ids) ORDER BY id`, apps)
+	if err != nil {
+		return 0, err
+	}
+	marks, ids := placeholders(apps)
+	if _, err := tx.exec(ctx, `DELETE FROM apps WHERE id IN `+marks, ids...); err != nil {
+		return 0, explain(err)
+	}
+	return len(apps), tx.forgetUses(ctx, append(connections, apps...)...)
 }
 
 // AppByID returns an app.

@@ -21,8 +21,8 @@ const keepExpired = 24 * time.Hour
 // milliseconds, and nobody waits for longer.
 const pruneRows = 500
 
-// Prune deletes what has expired: sessions, attempts, links, old counts, and the codes and tokens
-// of apps. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
+// Prune deletes what has expired: sessions, attempts, links, old counts, the codes and tokens of apps, and
+// apps that nobody approved. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, e := range expiring(now) {
 		for n := int64(pruneRows); n == pruneRows; {
@@ -35,7 +35,26 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
+	if err := db.pruneApps(ctx, now); err != nil {
+		return fmt.Errorf("delete apps that nobody approved: %w", err)
+	}
 	return db.renewRoleSets(ctx) // the previous release may still be running on other nodes
+}
+
+const selectQuarantined = `SELECT id FROM apps WHERE dynamic AND state = 'quarantined' AND created_at <= $1 ORDER BY created_at, id LIMIT $2`
+
+// pruneApps deletes apps that have waited too long for approval. Some have been used, and have changed since.
+func (db *DB) pruneApps(ctx context.Context, now time.Time) error {
+	for n := pruneRows; n == pruneRows; {
+		err := db.Do(ctx, func(tx *Tx) (err error) {
+			n, err = tx.deleteApps(ctx, selectQuarantined, millis(now.Add(-keepQuarantined)), pruneRows)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expiry is what has expired in a table.
@@ -64,7 +83,6 @@ func expiring(now time.Time) []expiry {
 		{"grants", "id", `ends_at <= $1 AND code_expires_at <= $1 AND device_expires_at <= $1 AND created_at <= $1
 				AND NOT EXISTS (SELECT 1 FROM access_tokens t WHERE t.grant_id = grants.id)
 				AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = grants.id)`, "ends_at", now.Add(-keepExpired)},
-		{"apps", "id", "dynamic AND state = 'quarantined' AND created_at <= $1", "created_at", now.Add(-keepQuarantined)},
 		{"grants", "id", "code IS NOT NULL AND code_used_at = 0 AND code_expires_at <= $1", "code_expires_at", now},
 	}
 }

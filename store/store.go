@@ -189,6 +189,14 @@ func (db *DB) do(ctx context.Context, f func(*Tx) error) (err error) {
 	return nil
 }
 
+// lock returns what makes a SELECT lock its rows until the transaction ends, with a strength such as KEY SHARE.
+func (tx *Tx) lock(strength string) string {
+	if tx.node == "" { // SQLite has one writer
+		return ""
+	}
+	return ` FOR ` + strength
+}
+
 // exec runs one statement and returns how many rows it touched.
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := tx.q.ExecContext(ctx, query, args...)

@@ -50,14 +50,10 @@ func hold[T any](ctx context.Context, tx *Tx, rows []T, of func(T) keyporter.ID)
 	for _, r := range rows {
 		ids[of(r)] = true
 	}
-	lock := ""
-	if tx.node != "" { // SQLite has one writer
-		lock = ` FOR KEY SHARE`
-	}
 	organizations = map[keyporter.ID]keyporter.ID{}
 	for _, table := range []string{"apps", "connections", "tokens"} { // an app before what is deleted with it
 		for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), maxListed) {
-			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+lock, some)
+			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+tx.lock("KEY SHARE"), some)
 			if err != nil {
 				return nil, nil, err
 			}

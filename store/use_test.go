@@ -104,11 +104,7 @@ func TestNoCountsOutliveTheirCredential(t *testing.T) {
 		{conn.AppID, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) }},
 	}
 	for _, d := range deletions {
-		count := func(tx *store.Tx) error {
-			return errors.Join(
-				tx.AddUses(t.Context(), []store.Use{{CredentialID: d.what, ClientUse: keyporter.ClientUse{Agent: "curl/8", LastAt: noon, Allowed: 1}}}),
-				tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{CredentialID: d.what, At: noon}}))
-		}
+		count := func(tx *store.Tx) error { return countOnce(t, tx, d.what) }
 		for i, order := range [][2]func(*store.Tx) error{{count, d.delete}, {d.delete, count}} {
 			name := []string{"counted first", "deleted first"}[i]
 			undo := errors.New("undo")
@@ -135,6 +131,83 @@ func TestNoCountsOutliveTheirCredential(t *testing.T) {
 			if err2 := <-second; err != nil || !errors.Is(err2, undo) {
 				t.Errorf("%s, %s: %v, %v", d.what, name, err, err2)
 			}
+		}
+	}
+}
+
+// TestNoCountsOutliveAConnectionMadeMeanwhile deletes an app while someone connects it, which the deletion can't see yet.
+func TestNoCountsOutliveAConnectionMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		here, there := open(t, url), open(t, url)
+		conn := connected(t, here)
+		do(t, here, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID) })
+		deleted := make(chan error, 1)
+		do(t, here, func(tx *store.Tx) error {
+			if _, err := tx.PutConnection(t.Context(), conn); err != nil {
+				return err
+			}
+			go func() {
+				deleted <- there.Do(t.Context(), func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) })
+			}()
+			if store.IsPostgres(url) { // SQLite has one writer
+				keyportertest.Eventually(t, "the deletion waits for the connection", func() bool {
+					n, err := here.Int(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`)
+					return err == nil && n > 0
+				})
+			}
+			return countOnce(t, tx, conn.ID)
+		})
+		if err := <-deleted; err != nil {
+			t.Error(err)
+		}
+		nothingCounted(t, here)
+	})
+}
+
+// TestNoCountsOutliveAnAppThatNobodyApproved has an app that changed its registration wait for approval again, until
+// it is deleted with its connections.
+func TestNoCountsOutliveAnAppThatNobodyApproved(t *testing.T) {
+	t.Parallel()
+	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		conn := connected(t, db)
+		do(t, db, func(tx *store.Tx) error {
+			return errors.Join(countOnce(t, tx, conn.ID), countOnce(t, tx, conn.AppID),
+				tx.Exec(t.Context(), `UPDATE apps SET dynamic = TRUE, state = 'quarantined' WHERE id = $1`, conn.AppID))
+		})
+		app, err := db.AppByID(t.Context(), conn.AppID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Prune(t.Context(), app.CreatedAt.AddDate(0, 0, 29)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.AppByID(t.Context(), conn.AppID); err != nil {
+			t.Errorf("it waits for 30 days: %v", err)
+		}
+		if err := db.Prune(t.Context(), app.CreatedAt.AddDate(0, 0, 31)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.AppByID(t.Context(), conn.AppID); keyporter.KindOf(err) != keyporter.NotFound {
+			t.Errorf("it still waits: %v", err)
+		}
+		nothingCounted(t, db)
+	})
+}
+
+func countOnce(t *testing.T, tx *store.Tx, credential keyporter.ID) error {
+	t.Helper()
+	return errors.Join(
+		tx.AddUses(t.Context(), []store.Use{{CredentialID: credential, ClientUse: keyporter.ClientUse{Agent: "curl/8", LastAt: noon, Allowed: 1}}}),
+		tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{CredentialID: credential, At: noon}}))
+}
+
+func nothingCounted(t *testing.T, db *store.DB) {
+	t.Helper()
+	for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
+		if n, err := db.Int(t.Context(), `SELECT count(*) FROM `+table); n != 0 || err != nil {
+			t.Errorf("%d rows remain in %s, %v", n, table, err)
 		}
 	}
 }
