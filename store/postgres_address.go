@@ -22,9 +22,8 @@ func parsePostgres(address string) (*pgxpool.Config, error) {
 		return nil, errors.New("the address of the database has a ? in the user name or password; write it as %3F") // where the parameters begin is a matter of opinion
 	}
 	cfg, err := pgxpool.ParseConfig(address)
-	if err == nil && !saysTLS(address, &cfg.ConnConfig.Config) && !isLocal(&cfg.ConnConfig.Config) {
-		join := map[bool]string{true: "&", false: "?"}[strings.Contains(address, "?")]
-		cfg, err = pgxpool.ParseConfig(address + join + "sslmode=verify-full")
+	if err == nil && !saysTLS(address) && !isLocal(&cfg.ConnConfig.Config) {
+		cfg, err = pgxpool.ParseConfig(with(address, "sslmode=verify-full"))
 	}
 	if err != nil {
 		return nil, errors.New("the address of the database can't be read, or a file that it names (sslrootcert, service file) is missing") // the cause may quote the password
@@ -42,8 +41,14 @@ func userInfo(rest string) string {
 	return beforePath[:strings.LastIndex(beforePath, "@")+1]
 }
 
+// with returns the address with one more setting, which beats all others of its name.
+func with(address, setting string) string {
+	join := map[bool]string{true: "&", false: "?"}[strings.Contains(address, "?")]
+	return address + join + setting
+}
+
 // saysTLS reports whether the address, a variable, or a service file says whether to use TLS.
-func saysTLS(address string, cfg *pgconn.Config) bool {
+func saysTLS(address string) bool {
 	_, text, _ := strings.Cut(address, "?") // url.Parse can't read the ports of several hosts
 	query, _ := url.ParseQuery(text)
 	last := func(name string) string { // which pgx reads
@@ -59,7 +64,12 @@ func saysTLS(address string, cfg *pgconn.Config) bool {
 		return false
 	}
 	// A mode in the service file shows in how another machine is tried, unless it is the default (prefer): with TLS
-	// first, and then without.
+	// first, and then without. If TLS is direct, which it may be without any mode, it is never without.
+	pool, err := pgxpool.ParseConfig(with(address, "sslnegotiation=postgres"))
+	if err != nil {
+		return false
+	}
+	cfg := pool.ConnConfig
 	var ways []*tls.Config
 	for _, f := range append([]*pgconn.FallbackConfig{{Host: cfg.Host, Port: cfg.Port, TLSConfig: cfg.TLSConfig}}, cfg.Fallbacks...) {
 		if !isLocalHost(f.Host) {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/url"
@@ -86,6 +87,61 @@ func TestAServiceFileMaySayTheMode(t *testing.T) {
 		}
 		if sent := strings.Contains(line.Sent(), "user\x00postgres"); sent != opens {
 			t.Errorf("%q: sent in the clear: %v", lines, sent)
+		}
+	}
+}
+
+// TestDirectTLSSaysNoMode has an impostor with a certificate of its own wait for what is sent to it. TLS without a
+// question first (sslnegotiation=direct) says that there is TLS, and not that any certificate will do.
+func TestDirectTLSSaysNoMode(t *testing.T) {
+	t.Parallel()
+	certificate, key := keyportertest.Certificate(t, t.TempDir())
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines, trusts := range map[string]bool{
+		"sslnegotiation=direct":                                                  false,
+		"sslnegotiation=direct\nsslrootcert=" + certificate:                      false, // is verify-ca to pgx: any name
+		"sslnegotiation=direct\nsslmode=require":                                 true,
+		"sslnegotiation=direct\nsslmode=verify-full\nsslrootcert=" + certificate: false,
+		"application_name=x":                                                     false, // and direct in the address
+	} {
+		impostor, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"postgresql"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string)
+		go func() {
+			all := ""
+			for {
+				c, err := impostor.Accept()
+				if err != nil {
+					got <- all
+					return
+				}
+				first := make([]byte, 1024)
+				n, _ := c.Read(first)
+				all += string(first[:n])
+				_ = c.Close()
+			}
+		}()
+		_, port, _ := net.SplitHostPort(impostor.Addr().String())
+		file := filepath.Join(t.TempDir(), "services")
+		if err := os.WriteFile(file, []byte("[keys]\nhost=0.0.0.0\nport="+port+"\n"+lines+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		query := "service=keys&servicefile=" + url.QueryEscape(file)
+		if !strings.Contains(lines, "direct") {
+			query = "sslnegotiation=direct&" + query
+		}
+		if db, err := store.Open(t.Context(), "postgres://postgres@/keys?"+query, slog.New(slog.DiscardHandler)); err == nil {
+			_ = db.Close()
+			t.Errorf("%q: the impostor has a database", lines)
+		}
+		_ = impostor.Close()
+		if sent := strings.Contains(<-got, "user\x00postgres"); sent != trusts {
+			t.Errorf("%q: sent to the impostor: %v", lines, sent)
 		}
 	}
 }
