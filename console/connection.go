@@ -99,20 +99,12 @@ func (c *console) listConnections(w http.ResponseWriter, r *http.Request, actor 
 	return c.show(w, r, http.StatusOK, "connections", l)
 }
 
-// connectionsOf returns the path of the list that a request about a connection came from.
-func connectionsOf(r *http.Request) string {
-	if r.FormValue("list") == "all" {
-		return allConnections
-	}
-	return "/tokens"
-}
-
 func connectionPath(conn control.ConnectionWithUse, verb string, r *http.Request, query ...string) string {
 	q := url.Values{}
 	if len(query) > 0 {
 		q.Set("scope", query[0])
 	}
-	if connectionsOf(r) == allConnections {
+	if listOf(r) == allConnections {
 		q.Set("list", "all")
 	}
 	return (&url.URL{Path: "/connections/" + string(conn.Connection.ID) + "/" + verb, RawQuery: q.Encode()}).String()
@@ -124,7 +116,7 @@ func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor k
 		return err
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: connectionsOf(r),
+		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: listOf(r),
 		Texts: disconnectTexts(conn, actor),
 	})
 }
@@ -149,7 +141,7 @@ func (c *console) disconnect(w http.ResponseWriter, r *http.Request, actor keypo
 	if err := c.Control.Disconnect(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, connectionsOf(r), "disconnected")
+	return finish(w, r, listOf(r), "disconnected")
 }
 
 func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -165,7 +157,7 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 		return redirect(connectionPath(conn, "disconnect", r))(w, r)
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: connectionsOf(r),
+		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: listOf(r),
 		Texts: []string{
 			"It can no longer " + c.scopeMeans(scope) + ".",
 			"This takes effect on the next call. The app keeps everything else, and it can ask for this again.",
@@ -177,5 +169,5 @@ func (c *console) removeScope(w http.ResponseWriter, r *http.Request, actor keyp
 	if err := c.Control.RemoveScope(r.Context(), actor, id(r), r.FormValue("scope")); err != nil {
 		return err
 	}
-	return finish(w, r, connectionsOf(r), "taken")
+	return finish(w, r, listOf(r), "taken")
 }

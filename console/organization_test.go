@@ -73,6 +73,7 @@ func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
 	page.want(t, http.StatusOK, "Give it a new secret", "in the new owner’s name")
 	admin.submit(page, path+"?list=all", "login", "nobody@acme.example", "secret", "new").want(t, http.StatusUnprocessableEntity, "Nobody in your organization", "checked")
 	admin.submit(page, path+"?list=all", "login", " ").want(t, http.StatusUnprocessableEntity, "Enter a login name.")
+	admin.submit(page, path+"?list=all", "login", ada.Login, "secret", "").want(t, http.StatusUnprocessableEntity, "already belongs to this user")
 	admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", "New secret of “<bdi>Export</bdi>”", "The old one never works again", "Pass it on to <bdi>"+grace.Login)
 	if a := admin.get("/organization-tokens"); strings.Contains(a.body, "data-copy") || !strings.Contains(a.body, grace.Login) {
 		t.Error("the secret is shown again")

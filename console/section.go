@@ -73,7 +73,7 @@ type sectionLink struct {
 
 // navigation returns the links in the header for a user with these powers.
 func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
-	here := sectionOf(r.URL.Path)
+	here := sectionFor(r)
 	for _, s := range sections() {
 		path := s.entry(p)
 		if path == "" {
@@ -100,6 +100,15 @@ func sectionOf(path string) section {
 		}
 	}
 	return all[0]
+}
+
+// sectionFor returns the section that a request belongs to: what is done with a token or a connection, to that of the
+// list it is in.
+func sectionFor(r *http.Request) section {
+	if r.PathValue("id") != "" && slices.Contains([]string{"tokens", "connections"}, firstSegment(r.URL.Path)) {
+		return sectionOf(listOf(r))
+	}
+	return sectionOf(r.URL.Path)
 }
 
 func firstSegment(path string) string {
@@ -134,7 +143,7 @@ func returnTo(r *http.Request) string {
 	case slices.Contains([]string{"webhook", "password", "appoint", "dismiss", "sign-in", "delete"}, path.Base(r.URL.Path)), first == "roles" && path.Dir(r.URL.Path) == "/roles":
 		return localPath(r.URL.Path)
 	}
-	return "/" + sectionOf(r.URL.Path).segments[0]
+	return "/" + sectionFor(r).segments[0]
 }
 
 // doneField is the query parameter that selects the message on the page after a form. It can only

@@ -134,3 +134,36 @@ func TestEveryPageBelongsToASectionOrIsOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestAFormBelongsToTheListItWasOpenedFrom looks at the header and at where a sign-in leads to.
+func TestAFormBelongsToTheListItWasOpenedFrom(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	own, _ := keyportertest.Token(t, s.Control, ada, "Own")
+	shared, _ := keyportertest.OrganizationToken(t, s.Control, ada, "Export")
+	conn := s.Connect(t, ada, s.App(t, keyporter.App{}))
+	v := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	for path, section := range map[string]string{
+		"/tokens/" + string(shared.ID) + "/hand-over?list=all":         "Organization tokens",
+		"/tokens/" + string(shared.ID) + "/rename?list=all":            "Organization tokens",
+		"/tokens/" + string(shared.ID) + "/explain?list=all":           "Organization tokens",
+		"/tokens/" + string(own.ID) + "/delete?list=" + string(ada.ID): "Users",
+		"/tokens/" + string(own.ID) + "/delete":                        "Tokens",
+		"/connections/" + string(conn.ID) + "/disconnect?list=all":     "Apps",
+		"/tokens?list=all": "Tokens",
+	} {
+		page := v.get(path)
+		page.want(t, http.StatusOK, `">`+section+"</a>")
+		for _, item := range strings.Split(page.body, "<li>")[1:] {
+			link, _, _ := strings.Cut(item, "</a>")
+			if current := strings.Contains(link, "aria-current"); current != strings.HasSuffix(link, ">"+section) && strings.HasPrefix(link, "<a ") {
+				t.Errorf("%s: is current: %v: %s", path, current, link)
+			}
+		}
+	}
+	nobody := s.nobody(t)
+	for list, next := range map[string]string{"": "tokens", "?list=all": "organization-tokens", "?list=" + string(ada.ID): "users"} {
+		nobody.post("/tokens/x/rename"+list).wantRedirect(t, "/sign-in?again=1&ended=1&next=%2F"+next)
+	}
+}

@@ -167,9 +167,11 @@ func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) 
 	return row, err
 }
 
-// listOf returns the path of the list that a request about a token came from.
+// listOf returns the path of the list that a request about a token or a connection came from.
 func listOf(r *http.Request) string {
 	switch list := r.FormValue("list"); {
+	case list == "all" && firstSegment(r.URL.Path) == "connections":
+		return allConnections
 	case list == "all":
 		return allOrganizationTokens
 	case list != "" && strings.Trim(list, "0123456789abcdefghijklmnopqrstuvwxyz") == "":

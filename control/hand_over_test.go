@@ -27,10 +27,15 @@ func TestHandingOverATokenWithItsSecretOrANewOne(t *testing.T) {
 		_, _, err = w.Control.HandOver(ctx, keyportertest.Session(w.ada), control.HandOver{TokenID: token.ID, Login: w.grace.Login, NewSecret: true})
 		wantKind(t, err, keyporter.Forbidden)
 
+		_, _, err = w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.ada.Login})
+		wantKind(t, err, keyporter.Invalid) // nothing would change
+
 		got, secret, err := w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.grace.Login})
 		if err != nil || secret != (keyporter.Secret{}) || got.OwnerID != w.grace.ID || got.Owner.Login != w.grace.Login || !got.OwnerAllowed || !allowed(w.Node, old) {
 			t.Errorf("kept: %v, %v", got, err)
 		}
+		_, _, err = w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.grace.Login})
+		wantKind(t, err, keyporter.Invalid)
 		got, secret, err = w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.ada.Login, NewSecret: true})
 		if err != nil || got.First != secret.First() || got.Last != secret.Last() || !got.Enabled {
 			t.Errorf("new: %v, %v", got, err)

@@ -96,7 +96,8 @@ type HandOver struct {
 // leaving: a user of the same organization who is active and holds api.use. Switch and expiry
 // stay as they are, and the secret, too, so that programs keep working; calls with it are in
 // the new owner's name, whoever makes them. With a new secret, which is returned, those who know the old
-// one can't. The previous owner can no longer manage the token. It takes a fresh sign-in.
+// one can't; its owner can stay the same then. The previous owner can no longer manage the token. It takes a
+// fresh sign-in.
 func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t OwnedToken, secret keyporter.Secret, err error) {
 	if t, err = c.OrganizationToken(ctx, actor, in.TokenID); err != nil {
 		return t, secret, err
@@ -118,6 +119,9 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 		e.Detail["from"], e.Detail["secret"] = string(t.OwnerID), "kept"
 		if t.Owner, err = newOwner(ctx, tx, t.OrganizationID, in.Login); err != nil {
 			return err
+		}
+		if t.Owner.ID == t.OwnerID && !in.NewSecret {
+			return keyporter.InvalidField("login", "The token already belongs to this user. Enter somebody else’s login name, or give it a new secret.")
 		}
 		t.OwnerID, t.OwnerAllowed, e.Detail["to"] = t.Owner.ID, true, t.Owner.Login
 		if err := tx.SetTokenOwner(ctx, t.ID, t.OwnerID); err != nil {
