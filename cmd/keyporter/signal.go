@@ -7,10 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // stopSignals are the signals that ask the program to stop.
 func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
+
+// together is how far apart signals may arrive that are one request to stop: a terminal and a process manager may
+// both send one, and Ctrl-C is easily pressed twice.
+const together = time.Second
 
 // untilSignal returns a context that ends when the program should stop. A second signal ends the
 // program at once, with the status that a shell would report. The end of a terminal never does
@@ -21,9 +26,7 @@ func untilSignal(ctx context.Context) context.Context {
 	signals := make(chan os.Signal, 2) // both, should they arrive together
 	signal.Notify(signals, stopSignals()...)
 	go func() {
-		<-signals
-		stop()
-		second := <-signals
+		second := secondSignal(signals, stop, time.Now)
 		fmt.Fprintf(os.Stderr, "keyporter: stopped at once by a second signal (%s)\n", second)
 		status := 1
 		if n, ok := second.(syscall.Signal); ok {
@@ -32,6 +35,18 @@ func untilSignal(ctx context.Context) context.Context {
 		os.Exit(status)
 	}()
 	return ctx
+}
+
+// secondSignal calls stop after the first signal, and returns the next one that doesn't come together with it.
+func secondSignal(signals <-chan os.Signal, stop func(), now func() time.Time) os.Signal {
+	<-signals
+	first := now()
+	stop()
+	for {
+		if s := <-signals; now().Sub(first) >= together {
+			return s
+		}
+	}
 }
 
 // serveOn keeps a program that serves running when its terminal or whoever reads its output is

@@ -255,11 +255,49 @@ func TestASecondSignalEndsTheProgramAtOnce(t *testing.T) {
 			<-calls
 			p.Signal(t, syscall.SIGTERM)
 			keyportertest.Eventually(t, "stopping has begun", func() bool { return strings.Contains(p.Output(), "stopping") })
+			time.Sleep(together)
 			p.Signal(t, second)
 			if status := p.Status(t); status != 128+int(second) {
 				t.Errorf("the exit status is %d", status)
 			}
 		})
+	}
+}
+
+// TestSignalsThatComeTogetherAreOne freezes the program until both signals wait for it, as a terminal and a process
+// manager may send them.
+func TestSignalsThatComeTogetherAreOne(t *testing.T) {
+	t.Parallel()
+	p := keyportertest.Serve(t, exec.Command("keyporter"), map[string]any{"database": keyportertest.SQLite(t), "stop_delay_seconds": 1})
+	for _, s := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGCONT} {
+		p.Signal(t, s)
+	}
+	if status := p.Status(t); status != 0 {
+		t.Errorf("the exit status is %d", status)
+	}
+}
+
+// TestTheSecondSignal has each signal arrive at a time of the test's.
+func TestTheSecondSignal(t *testing.T) {
+	t.Parallel()
+	signals, times, second := make(chan os.Signal), make(chan time.Time), make(chan os.Signal, 1)
+	stopped := false
+	go func() {
+		second <- secondSignal(signals, func() { stopped = true }, func() time.Time { return <-times })
+	}()
+	for _, arrival := range []struct {
+		signal os.Signal
+		after  time.Duration
+	}{{syscall.SIGTERM, 0}, {syscall.SIGINT, 0}, {syscall.SIGTERM, together - 1}, {syscall.SIGINT, together}} {
+		select {
+		case s := <-second:
+			t.Fatalf("%s came with the first", s)
+		case signals <- arrival.signal:
+			times <- time.Unix(0, 0).Add(arrival.after)
+		}
+	}
+	if s := <-second; s != syscall.SIGINT || !stopped {
+		t.Errorf("the second is %s; stopped by the first: %v", s, stopped)
 	}
 }
 
