@@ -39,8 +39,13 @@ func (d *doctor) withToken() string { return "ApiToken: " + d.token }
 // open calls without a token. Whatever gets through then says nothing about Keyporter.
 func (d *doctor) open(ctx context.Context) ([]fault, error) {
 	a, got, err := d.through(ctx, http.MethodGet, d.path)
-	if err != nil || !d.letThrough(a, got) {
+	switch {
+	case err != nil:
 		return nil, err
+	case d.echo == nil && a.redirects():
+		return []fault{{fmt.Sprintf("A call without a token gets %s.", a), "If the proxy redirects, use the address that it redirects to. If the API does, anyone can call this path without a token: --echo shows which."}}, nil
+	case !d.letThrough(a, got):
+		return nil, nil
 	}
 	return []fault{{"Anyone can call this path without a token.", "The proxy doesn't ask Keyporter, or the path is public: choose a guarded path."}}, nil
 }
@@ -52,8 +57,10 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 		return nil, err
 	case a.problem.RequestID != "":
 		return []fault{{fmt.Sprintf("A call with the token is refused (%d): %s", a.status, a.problem.Detail), fixFor(a)}}, nil
+	case got == nil && a.redirects():
+		return []fault{{fmt.Sprintf("A call with the token gets %s.", a), "If the proxy redirects, use the address that it redirects to. If the API does, choose a path that answers 200."}}, nil
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return []fault{{fmt.Sprintf("A call with the token gets %d.", a.status), "Try another token or another path."}}, nil
+		return []fault{{fmt.Sprintf("A call with the token gets %s.", a), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
 		return d.serverError(ctx, a.status)
 	case d.echo == nil && a.status >= http.StatusBadRequest:
@@ -115,7 +122,7 @@ func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
 		case a.status >= http.StatusInternalServerError:
 			bad(true, fmt.Sprintf("A call with %s gets %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example.")
 		default:
-			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s gets %d, although Keyporter said 401.", what, a.status), "Make the proxy pass on the refusal's status.")
+			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s gets %s, although Keyporter said 401.", what, a), "Make the proxy pass on the refusal's status.")
 			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, which tells clients what is needed.", "Make the proxy pass on that header.")
 			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has one of the proxy's pages in place of Keyporter's answer.", "Make the proxy pass on the refusal's body.")
 		}
@@ -145,13 +152,18 @@ func (d *doctor) paths(ctx context.Context) (faults []fault, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if d.letThrough(a, got) && a.status != http.StatusMovedPermanently && a.status != http.StatusPermanentRedirect {
+		if d.letThrough(a, got) {
 			faults = append(faults, fault{fmt.Sprintf("%s %s reaches the API without a token.", c[0], c[1]), "Make the proxy ask about every path and method, not just those that match a pattern. Configure public paths in Keyporter instead."})
-		} else if d.echo == nil && c[1] == d.path && c[0] != "FOO" && !byKeyporter(a) {
-			faults = append(faults, fault{fmt.Sprintf("%s %s gets %d without a token, and not from Keyporter. If that was the API, it is open.", c[0], c[1], a.status), "Make the proxy ask about every method. If the proxy itself refuses this one, --echo shows it."})
+		} else if d.echo == nil && !byKeyporter(a) && (c[1] == d.path && c[0] != "FOO" || a.redirects() && !normalizes(a)) {
+			faults = append(faults, fault{fmt.Sprintf("Without a token, %s %s gets %s, and not from Keyporter. If that was the API, it is open.", c[0], c[1], a), "Make the proxy ask about every path and method. If the proxy itself answers this one, --echo shows it."})
 		}
 	}
 	return faults, nil
+}
+
+// normalizes reports whether a response is one in which proxies and servers correct the spelling of a path.
+func normalizes(a reply) bool {
+	return a.status == http.StatusMovedPermanently || a.status == http.StatusPermanentRedirect
 }
 
 // byKeyporter reports whether a response answers a call that Keyporter was asked about.
@@ -170,7 +182,7 @@ func (d *doctor) forgedPath(ctx context.Context) (faults []fault, err error) {
 		}
 		if !d.letThrough(a, got) {
 			name, _, _ := strings.Cut(header, ":")
-			faults = append(faults, fault{fmt.Sprintf("The client's own %s reaches Keyporter, so the client can claim to call a path other than the real one. The call was answered %d.", name, a.status), "Make the proxy set this header itself when it asks, or strip it."})
+			faults = append(faults, fault{fmt.Sprintf("The client's own %s reaches Keyporter, so the client can claim to call a path other than the real one. The call gets %s.", name, a), "Make the proxy set this header itself when it asks, or strip it."})
 		}
 	}
 	return faults, nil
@@ -208,7 +220,7 @@ func (d *doctor) cache(ctx context.Context) (faults []fault, err error) {
 			if err != nil {
 				return nil, err
 			}
-			f := fault{fmt.Sprintf("The proxy answers %s with the answer to another call: %d.", c.what, a.status), "Its cache key must include every header that can carry a credential, the method, the host, and the path: see examples/nginx/keyporter-cached.conf."}
+			f := fault{fmt.Sprintf("The proxy answers %s with the answer to another call: %s.", c.what, a), "Its cache key must include every header that can carry a credential, the method, the host, and the path: see examples/nginx/keyporter-cached.conf."}
 			if d.letThrough(a, got) != c.allowed && !slices.Contains(faults, f) {
 				faults = append(faults, f)
 			}

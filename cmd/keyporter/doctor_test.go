@@ -175,6 +175,42 @@ func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	}
 }
 
+// TestTheDoctorSaysWhatARedirectIs has the proxy redirect all calls, or the API those that get through to it.
+func TestTheDoctorSaysWhatARedirectIs(t *testing.T) {
+	e := newExamined(t)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/shop/works" || r.Method == http.MethodPut {
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}
+	}))
+	t.Cleanup(api.Close)
+	text := keyportertest.Example(t, "../../examples/nginx/keyporter.conf", e.keyporter, strings.TrimPrefix(api.URL, "http://"))
+	guards := keyportertest.StartNginx(t, text)
+	redirects := keyportertest.StartNginx(t, strings.Replace(text, "location / {", "location / {\nreturn 301 https://shop.example$request_uri;", 1))
+	leaks := keyportertest.StartNginx(t, strings.Replace(text, "location / {", "location @open { proxy_pass "+api.URL+"; }\nlocation / { error_page 418 = @open; if ($request_method = PUT) { return 418; }", 1))
+	for _, c := range []struct {
+		name, proxy, path, echo string
+		says                    []string
+	}{
+		{"the proxy", redirects, "/shop/orders", "", []string{`A call without a token gets 301, a redirect to "https://shop.example/shop/orders".`, "use the address that it redirects to", "--echo shows which"}},
+		{"the proxy, with an echo", redirects, "/shop/orders", e.api, []string{`A call with the token gets 301, a redirect to "https://shop.example/shop/orders".`, "use the address that it redirects to"}},
+		{"the API", guards, "/shop/orders", "", []string{`A call with the token gets 302, a redirect to "/login".`, "choose a path that answers 200"}},
+		{"the API, asked by nobody", guards, "/shop/public", "", []string{`A call without a token gets 302, a redirect to "/login".`}},
+		{"the API, by one method", leaks, "/shop/works", "", []string{`Without a token, PUT /shop/works gets 302, a redirect to "/login", and not from Keyporter. If that was the API, it is open.`}},
+	} {
+		e.api = c.echo
+		out, err := e.examine(t, c.proxy, "--url", "http://"+c.proxy+c.path)
+		if err == nil || strings.Count(out, "!!") != 1 {
+			t.Errorf("%s: %v\n%s", c.name, err, out)
+		}
+		for _, says := range c.says {
+			if !strings.Contains(out, says) {
+				t.Errorf("%s: no %q in\n%s", c.name, says, out)
+			}
+		}
+	}
+}
+
 // TestTheDoctorRefusesBadArguments gives it arguments that it can't work with.
 func TestTheDoctorRefusesBadArguments(t *testing.T) {
 	e := newExamined(t)
@@ -213,7 +249,7 @@ func TestTheDoctorKnowsWhoRefuses(t *testing.T) {
 	}
 	open := "location @open { proxy_pass " + api.URL + "; }\nlocation / { error_page 418 = @open; if ($request_method = POST) { return 418; }"
 	out, err := e.examine(t, keyportertest.StartNginx(t, strings.Replace(text, "location / {", open, 1)))
-	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "POST /shop/orders gets 422 without a token, and not from Keyporter") {
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "Without a token, POST /shop/orders gets 422, and not from Keyporter") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

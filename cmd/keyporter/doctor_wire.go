@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -148,10 +149,22 @@ func (d *doctor) through(ctx context.Context, method, path string, headers ...st
 	return a, came[0], nil
 }
 
-// letThrough reports whether a call reached the API.
+// letThrough reports whether a call reached the API. Without an echo, nobody knows whether a redirect came from it.
 func (d *doctor) letThrough(a reply, got *http.Request) bool {
 	if d.echo != nil {
 		return got != nil
 	}
-	return a.status < http.StatusBadRequest
+	return a.status < http.StatusBadRequest && !a.redirects()
+}
+
+func (a reply) redirects() bool {
+	return a.status >= http.StatusMultipleChoices && a.status < http.StatusBadRequest && a.status != http.StatusNotModified
+}
+
+// String returns the status, and where a redirect leads.
+func (a reply) String() string {
+	if a.redirects() {
+		return fmt.Sprintf("%d, a redirect to %q", a.status, a.header.Get("Location"))
+	}
+	return strconv.Itoa(a.status)
 }
