@@ -17,13 +17,13 @@ import (
 // Sealer returns a sealer with the keys in key_file. With SQLite, a missing file is created
 // next to the database, unless the database knows the missing key. With
 // PostgreSQL it isn't, because all nodes need the same one. Without key_file, Sealer then returns nil,
-// and apps can't connect.
+// and apps can't connect, unless the database knows a key: then the node must have it, too.
 func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) {
 	c = c.withDefaults()
 	path := c.KeyFile
 	if path == "" {
 		if store.IsPostgres(c.Database) {
-			return nil, nil //nolint:nilnil // there is none
+			return nil, mustHaveNoKey(ctx, db, "it isn't set")
 		}
 		path = besideDatabase(c.Database)
 		if err := makeKey(ctx, db, path); err != nil {
@@ -60,17 +60,22 @@ func besideDatabase(path string) string {
 	return path + suffix
 }
 
+// mustHaveNoKey returns an error if the database was encrypted with a key.
+func mustHaveNoKey(ctx context.Context, db *store.DB, problem string) error {
+	has, err := db.HasKey(ctx)
+	if err == nil && has {
+		err = fmt.Errorf("key_file: %s, and this database was encrypted with a key; restore or name the file with that key, or see “If the key is lost” in docs/explanation/security.md", problem)
+	}
+	return err
+}
+
 // makeKey creates a file with a new key, unless the file exists.
 func makeKey(ctx context.Context, db *store.DB, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	lost, err := db.HasKey(ctx)
-	if err != nil {
+	if err := mustHaveNoKey(ctx, db, path+" is missing"); err != nil { // a new key would only look like the right one
 		return err
-	}
-	if lost { // a new key would only look like the right one
-		return fmt.Errorf("key_file: %s is missing, and this database was encrypted with it; restore it, or see “If the key is lost” in docs/explanation/security.md", path)
 	}
 	if err := writeKey(path); err != nil && !errors.Is(err, fs.ErrExist) { // another program may have been first
 		return fmt.Errorf("create a key_file: %w", err)

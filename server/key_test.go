@@ -145,6 +145,10 @@ func TestADatabaseKnowsItsKey(t *testing.T) {
 				t.Errorf("%d: %v", i, err)
 			}
 		}
+		c.KeyFile = ""
+		if err := startAndStop(t, c); err == nil || !strings.Contains(err.Error(), "If the key is lost") {
+			t.Errorf("without a key: %v", err)
+		}
 	})
 }
 
