@@ -52,7 +52,7 @@ GET /tokens/{id}/explain                         in  | 404 200 404 200 404 404
 GET /tokens/{id}/hand-over                       in  | 404 404 404 404 404 404
 POST /tokens/{id}/hand-over                      in  | 404 404 404 404 404 404
 GET /tokens/{id}/hand-over?kind=organization     in  | 404 403 404 200 404 404
-POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
+POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 200 404 404
 
 GET /organization-tokens                             in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
