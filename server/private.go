@@ -98,7 +98,7 @@ func (i identity) refuse(setting, path string, f found) error {
 	if f.owner != i.user {
 		mounted = "0440, root as its owner, and a group of Keyporter's user (in Kubernetes, fsGroup)"
 	}
-	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”, or, if it is mounted as a secret, with the mode %s", setting, f.path, to, i.remedy(f), mounted)
+	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”. If it is a mounted secret, it needs the mode %s", setting, f.path, to, i.remedy(f), mounted)
 }
 
 // mustBePrivate returns an error if anyone but root and Keyporter's user can read a file with a key, or replace it.
