@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -47,8 +48,10 @@ type Pages struct {
 	mux     *http.ServeMux
 }
 
-// Has reports whether there is a page at the path of a request, for whichever method.
-func (p *Pages) Has(r *http.Request) bool { return len(methods(p.mux, r)) > 0 }
+// Has reports whether there is a page at the path of a request as it was sent, for whichever method.
+func (p *Pages) Has(r *http.Request) bool {
+	return path.Clean(r.URL.Path) == r.URL.Path && len(methods(p.mux, r)) > 0
+}
 
 // New returns the pages. It includes the protection against forms from other sites, so that
 // callers can't forget it.

@@ -77,7 +77,7 @@ func forged(more ...string) []string {
 		more = append(more, name+": evil")
 	}
 	return append([]string{
-		"Content_Length: evil", "Transfer_Encoding: evil", "X_Forwarded_For: evil", "Some_Header: evil", "X_Override_Method: evil",
+		"Content_Length: evil", "Content.Length: evil", "Transfer_Encoding: evil", "X_Forwarded_For: evil", "Some_Header: evil", "X_Override_Method: evil",
 		"X-Keyporter-User: evil", "x-keyporter-login: evil", "X-KEYPORTER-ACTOR: evil", "X-Keyporter-App: evil", "X-Keyporter-Scopes: evil", "X-Keyporter-Organization: evil",
 		"X_Keyporter_User: evil", "X-Keyporter_Login: evil", "x_keyporter-actor: evil", "X.Keyporter.Scopes: evil", "X-Keyporter-Credential-Kind: evil", "X-Keyporter-Credential: evil",
 		"X-Keyporter-User: evil\nX-Keyporter-User: evil", "X-Keyporter-Request-Id: evil", "Connection: X-Keyporter-User, x-keyporter-login",

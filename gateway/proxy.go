@@ -13,7 +13,8 @@ import (
 // its host belongs to an API, or its path starts like a route.
 func (g *Gateway) Claims(r *http.Request) bool { return g.checker.Claims(r.Host, r.URL.Path) }
 
-// RefuseUnclaimed refuses a call that nobody claims, as ServeHTTP refuses one without a route.
+// RefuseUnclaimed refuses a call that nobody claims, or that is made by a method that every door refuses, as ServeHTTP
+// refuses one without a route.
 func (g *Gateway) RefuseUnclaimed(w http.ResponseWriter, r *http.Request) {
 	d := verify.Decision{Decision: keyporter.Decision{Reason: keyporter.ReasonNoRoute}}
 	if keyporter.IsRefusedMethod(r.Method) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/verify"
 	"github.com/keyporter/keyporter/web"
@@ -37,6 +38,8 @@ func (s *Server) routes(proxies web.Proxies, pages http.Handler) http.Handler {
 			s.soap.ServeHTTP(w, call)
 		case s.gateway.Claims(call):
 			s.gateway.ServeHTTP(w, call)
+		case keyporter.IsRefusedMethod(r.Method):
+			s.gateway.RefuseUnclaimed(w, r)
 		case r.URL.Path == "/healthz":
 			health.ServeHTTP(w, page)
 		default:

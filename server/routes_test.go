@@ -175,8 +175,21 @@ func TestNoPageIsAProblemForPrograms(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if status, body := sendLine(t, s, "TRACE /nowhere", "own.example"); status != 501 {
-		t.Errorf("TRACE: %d %s", status, body)
+	if status, body := sendLine(t, s, "OPTIONS //", "own.example"); status != 404 || !strings.Contains(body, "path.unknown") {
+		t.Errorf("OPTIONS //: %d %s", status, body)
+	}
+}
+
+// TestNoDoorTakesARefusedMethod calls every door, as programs and as browsers do.
+func TestNoDoorTakesARefusedMethod(t *testing.T) {
+	t.Parallel()
+	s := routed(t)
+	for _, line := range []string{"CONNECT own.example:443", "TRACE /nowhere", "TRACE /healthz", "TRACK /healthz", "TRACE /sign-in", "TRACK /", "TRACE /oauth2/token", "trace /oauth2/introspect", "TRACE /static/console.css", "TRACE /Api/v5/open/x", "TRACE /Soap.asmx"} {
+		for _, header := range []string{"X: y", "Accept: text/html"} {
+			if status, body := sendLine(t, s, line, "own.example", header); status != 501 {
+				t.Errorf("%s with %s: %d %s", line, header, status, body)
+			}
+		}
 	}
 }
 

@@ -96,7 +96,11 @@ func (p Proxies) Client(r *http.Request) (addr string, fromProxy bool) {
 // was another one. It returns false if that can't be known, because X-Forwarded-Host and Forwarded disagree, or name
 // no host. Such a request must be refused: whoever can take back what the proxy says would otherwise choose the door.
 func (p Proxies) WithHost(r *http.Request) (*http.Request, bool) {
-	if len(r.Header["X-Forwarded-Host"]) == 0 && len(r.Header["Forwarded"]) == 0 || !p.trusts(r) {
+	if len(r.Header["X-Forwarded-Host"]) == 0 && len(r.Header["Forwarded"]) == 0 {
+		return r, true
+	}
+	if a, ok := peer(r); !ok || !p.contains(a) {
+		p.strangers.see(a, r.Header)
 		return r, true
 	}
 	o := p.origin(r.Header, "")

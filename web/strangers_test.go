@@ -12,6 +12,16 @@ import (
 )
 
 // TestStrangersDoNotFillTheLog has many addresses pose as proxies at once.
+func TestAStrangerWhoNamesAHostIsReported(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	proxies := web.Proxies{}.Report(slog.New(slog.NewTextHandler(&out, nil)))
+	r := &http.Request{RemoteAddr: "10.0.0.1:1", Host: "own.example", Header: http.Header{"X-Forwarded-Host": {"api.example"}}}
+	if got, ok := proxies.WithHost(r); !ok || got.Host != "own.example" || strings.Count(out.String(), "trusted_proxies") != 1 {
+		t.Errorf("%q, %v; the log says %s", got.Host, ok, &out)
+	}
+}
+
 func TestStrangersDoNotFillTheLog(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
