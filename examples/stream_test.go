@@ -13,6 +13,7 @@ import (
 func TestNoProxyCutsAStream(t *testing.T) {
 	w := newWorld(t)
 	w.api.Config.Handler = http.HandlerFunc(keyportertest.Events)
+	body := strings.Repeat("x", 6000) + keyportertest.EndOfCall + strings.Repeat("x", 6000)
 	for _, f := range w.fronts(t) {
 		if f.name == "Caddy" || f.name == "Traefik" {
 			continue // they cut about one in 3,000 themselves, see docs/how-to/proxies.md
@@ -20,7 +21,6 @@ func TestNoProxyCutsAStream(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 			defer client.CloseIdleConnections()
-			body := strings.Repeat("x", 6000) + keyportertest.EndOfCall + strings.Repeat("x", 6000)
 			keyportertest.CountCutStreams(t, client, body, func() *http.Request {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+f.address+"/shop/mcp", nil)
 				if err != nil {
@@ -29,6 +29,12 @@ func TestNoProxyCutsAStream(t *testing.T) {
 				r.Header.Set("Apitoken", w.secret)
 				return r
 			})
+		})
+	}
+	for _, file := range nginxExamples() {
+		t.Run(file+" over HTTP/2", func(t *testing.T) {
+			f := secureNginx(t, w, file)
+			keyportertest.CountCutStreams(t, f.client, body, func() *http.Request { return f.request(t, http.MethodPost, "/shop/mcp") })
 		})
 	}
 }
