@@ -96,7 +96,7 @@ func (c *Control) providerSecret(ctx context.Context, tx *store.Tx, p keyporter.
 }
 
 func providerSecretOf(organization keyporter.ID) string {
-	return "identity provider of " + string(organization)
+	return store.ForProvider + string(organization)
 }
 
 // checkNewUserRole requires the role of new users to be one that the organization has.

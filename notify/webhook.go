@@ -27,7 +27,7 @@ const (
 	postTimeout  = 15 * time.Second
 )
 
-func secretPurpose(app keyporter.ID) string { return "webhook " + string(app) }
+func secretPurpose(app keyporter.ID) string { return store.ForWebhook + string(app) }
 
 // NewWebhookSecret makes the secret that signs an app's webhooks. It returns the secret for the
 // app's publisher, and sealed bytes for the database.

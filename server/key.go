@@ -69,6 +69,22 @@ func mustHaveNoKey(ctx context.Context, db *store.DB, problem string) error {
 	return err
 }
 
+// canBeFirst returns an error if the database doesn't know its key yet, has something sealed, and none of it opens.
+// One thing that opens is enough: the rest may be left over from a key that was lost.
+func canBeFirst(ctx context.Context, db *store.DB, sealer *seal.Sealer) error {
+	known, err := db.KnownKey(ctx)
+	if err != nil || known != "" {
+		return err
+	}
+	all, err := db.Sealed(ctx)
+	for _, s := range all {
+		if _, err = sealer.Open(s.Purpose, s.Bytes); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // makeKey creates a file with a new key, unless the file exists.
 func makeKey(ctx context.Context, db *store.DB, path string) error {
 	if _, err := os.Stat(path); err == nil {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,8 +12,10 @@ import (
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/control/grants"
 	"github.com/keyporter/keyporter/keyportertest"
+	"github.com/keyporter/keyporter/seal"
 	"github.com/keyporter/keyporter/store"
 )
 
@@ -167,6 +168,15 @@ func TestALostKeyIsNotReplaced(t *testing.T) {
 	if _, err := os.Stat(key); err == nil {
 		t.Error("a new key is where the lost one was")
 	}
+	keyportertest.Exec(t, c.Database, givingUpTheKey(t)...)
+	if err := startAndStop(t, c); err != nil {
+		t.Errorf("the key was given up: %v", err)
+	}
+}
+
+// givingUpTheKey returns the statements that the documentation has for a lost key.
+func givingUpTheKey(t *testing.T) []string {
+	t.Helper()
 	page, err := os.ReadFile("../docs/explanation/security.md")
 	if err != nil {
 		t.Fatal(err)
@@ -174,45 +184,107 @@ func TestALostKeyIsNotReplaced(t *testing.T) {
 	_, rest, _ := strings.Cut(string(page), "## If the key is lost")
 	_, rest, _ = strings.Cut(rest, "```sql\n")
 	recipe, _, _ := strings.Cut(rest, "```")
-	if out, err := exec.CommandContext(t.Context(), "sqlite3", c.Database, recipe).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if err := startAndStop(t, c); err != nil {
-		t.Errorf("the key was given up: %v", err)
+	return strings.Split(strings.TrimSpace(recipe), "\n")
+}
+
+// sealing returns what a release with this key has sealed in its database, by what it is.
+func sealing(t *testing.T, db *store.DB, sealer *seal.Sealer) map[string]func() error {
+	t.Helper()
+	g := grants.New(db, grants.Options{Now: time.Now, Sealer: sealer})
+	c := control.New(db, control.Options{Sealer: sealer, Scopes: keyportertest.Scopes(), Grants: g})
+	node := &keyportertest.Node{Control: c, DB: db}
+	return map[string]func() error{
+		"signing key": func() error {
+			return g.AddSigningKey(t.Context(), grants.SigningKey{ID: "k", Algorithm: "RS256", CreatedAt: time.Now()})
+		},
+		"webhook": func() error {
+			app := node.App(t, keyporter.App{Webhook: "https://app.example/hook"})
+			_, err := c.SetWebhookSecret(t.Context(), keyporter.Command(), app.ID)
+			return err
+		},
+		"provider": func() error {
+			org, err := c.CreateOrganization(t.Context(), keyporter.Command(), "Acme")
+			if err != nil {
+				return err
+			}
+			_, err = c.SetIdentityProvider(t.Context(), keyporter.Command(), keyporter.IdentityProvider{
+				OrganizationID: org.ID, Name: "Acme login", Issuer: "https://login.acme.example", ClientID: "keyporter", Domains: []string{"acme.example"},
+			}, "very secret")
+			return err
+		},
+		"grant": func() error {
+			app := node.App(t, keyporter.App{Name: "With a grant"})
+			_, err := g.CreateGrant(t.Context(), keyporter.Grant{ID: keyporter.NewID(time.Now()), AppID: app.ID, Request: []byte("{}")}, grants.Code{})
+			return err
+		},
 	}
 }
 
-// TestAWrongKeyIsNotTheFirst starts on a database of a release that didn't keep which key it has, with a wrong one first.
+// TestAWrongKeyIsNotTheFirst starts on a database of a release that didn't keep which key it has, with none and a wrong one first.
 func TestAWrongKeyIsNotTheFirst(t *testing.T) {
 	t.Parallel()
-	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
-		right, wrong := filepath.Join(t.TempDir(), "right"), filepath.Join(t.TempDir(), "wrong")
-		c := Config{Listen: "127.0.0.1:0", Database: url, KeyFile: right}
-		db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = db.Close() }()
-		if err := errors.Join(writeKey(right), writeKey(wrong)); err != nil {
-			t.Fatal(err)
-		}
-		sealer, err := c.Sealer(t.Context(), db)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := grants.New(db, grants.Options{Now: time.Now, Sealer: sealer}).AddSigningKey(t.Context(), grants.SigningKey{ID: "k", Algorithm: "RS256", CreatedAt: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
-		for _, try := range []struct {
-			file string
-			fits bool
-		}{{wrong, false}, {right, true}, {wrong, false}} {
-			c.KeyFile = try.file
-			if err := startAndStop(t, c); (err == nil) != try.fits {
-				t.Errorf("%s: %v", try.file, err)
-			}
-		}
-	})
+	for _, what := range []string{"signing key", "webhook", "provider", "grant"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+				dir := t.TempDir()
+				right, wrong, both := filepath.Join(dir, "right"), filepath.Join(dir, "wrong"), filepath.Join(dir, "both")
+				db, err := store.Open(t.Context(), url, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = db.Close() }()
+				if err := errors.Join(writeKey(right), writeKey(wrong), writeKey(both)); err != nil {
+					t.Fatal(err)
+				}
+				c := Config{Listen: "127.0.0.1:0", Database: url, KeyFile: right}
+				sealer, err := c.Sealer(t.Context(), db)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(sealing(t, db, sealer)[what](), appendFile(both, right)); err != nil {
+					t.Fatal(err)
+				}
+				for _, try := range []struct {
+					file string
+					fits bool
+				}{{"", false}, {wrong, false}, {both, true}, {wrong, false}} { // the key was replaced before
+					c.KeyFile = try.file
+					if err := startAndStop(t, c); (err == nil) != try.fits || err != nil && !strings.Contains(err.Error(), "If the key is lost") {
+						t.Errorf("%q: %v", try.file, err)
+					}
+				}
+				keyportertest.Exec(t, url, givingUpTheKey(t)...)
+				if err := startAndStop(t, c); err != nil {
+					t.Errorf("the key was given up: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatALostKeySealedIsNoReasonToRefuseTheKey has a webhook's secret that was left over when an earlier key was lost.
+func TestWhatALostKeySealedIsNoReasonToRefuseTheKey(t *testing.T) {
+	t.Parallel()
+	c := Config{Listen: "127.0.0.1:0", Database: keyportertest.SQLite(t)}
+	db, err := store.Open(t.Context(), c.Database, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	sealer, err := c.Sealer(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(sealing(t, db, seal.Temporary())["webhook"](), sealing(t, db, sealer)["provider"](), startAndStop(t, c)); err != nil {
+		t.Error(err)
+	}
+}
+
+func appendFile(to, from string) error {
+	before, err := os.ReadFile(to)
+	more, err2 := os.ReadFile(from)
+	return errors.Join(err, err2, os.WriteFile(to, append(before, more...), 0o600))
 }
 
 // TestTheKeyOfADatabaseBehindALink is beside the file, unless there is one beside the link.

@@ -180,8 +180,11 @@ func (s *Server) knowsKey(ctx context.Context, sealer *seal.Sealer) error {
 	if _, err := s.grants.SigningKeys(ctx); err != nil {
 		return fmt.Errorf(mismatch+": %w", err)
 	}
-	known, err := s.db.KeepKey(ctx, sealer.Fingerprints())
-	if err == nil && !known {
+	if err := canBeFirst(ctx, s.db, sealer); err != nil {
+		return fmt.Errorf(mismatch+": %w", err)
+	}
+	kept, err := s.db.KeepKey(ctx, sealer.Fingerprints())
+	if err == nil && !kept {
 		err = errors.New(mismatch)
 	}
 	return err

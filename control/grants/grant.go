@@ -16,7 +16,7 @@ const codeAgain = time.Second
 // CodeLifetime is how long an authorization code works.
 const CodeLifetime = time.Minute
 
-func grantPurpose(id keyporter.ID) string { return "grant " + string(id) }
+func grantPurpose(id keyporter.ID) string { return store.ForGrant + string(id) }
 
 // Code redeems a grant: it is an authorization code or a device code.
 type Code struct{ Authorization, Device string }

@@ -15,7 +15,7 @@ type SigningKey struct {
 	CreatedAt time.Time
 }
 
-func signingPurpose(id string) string { return "signing key " + id }
+func signingPurpose(id string) string { return store.ForSigningKey + id }
 
 // SigningKeys returns all signing keys, the oldest first.
 func (g *Grants) SigningKeys(ctx context.Context) ([]SigningKey, error) {
