@@ -155,12 +155,17 @@ func (c Config) tls() (*tls.Config, error) {
 	if c.TLSCertificate == "" {
 		return nil, nil //nolint:nilnil // plain HTTP
 	}
-	cert, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
+	chain, err := os.ReadFile(c.TLSCertificate)
 	if err != nil {
 		return nil, fmt.Errorf("load the certificate: %w", err)
 	}
-	if err := mustBePrivate("tls_key", c.TLSKey); err != nil {
+	key, err := readPrivate("tls_key", c.TLSKey)
+	if err != nil {
 		return nil, err
+	}
+	cert, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return nil, fmt.Errorf("load the certificate: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
 }

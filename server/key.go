@@ -33,12 +33,9 @@ func (c Config) Sealer(ctx context.Context, db *store.DB) (*seal.Sealer, error) 
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("key_file: %s is missing; restore it, or if there has never been one, create it with “(umask 077; openssl rand -base64 32 >%[1]s)”", path)
 	}
-	if err := mustBePrivate("key_file", path); err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	text, err := readPrivate("key_file", path)
 	if err != nil {
-		return nil, fmt.Errorf("read key_file: %w", err)
+		return nil, err
 	}
 	keys, err := parseKeys(string(text))
 	if err != nil {

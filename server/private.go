@@ -5,6 +5,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -30,6 +31,7 @@ type found struct {
 	path         string
 	mode         fs.FileMode
 	owner, group int
+	info         fs.FileInfo
 }
 
 // identity is whom Keyporter runs as.
@@ -101,18 +103,49 @@ func (i identity) refuse(setting, path string, f found) error {
 	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”. If it is a mounted secret, it needs the mode %s", setting, f.path, to, i.remedy(f), mounted)
 }
 
-// mustBePrivate returns an error if anyone but root and Keyporter's user can read a file with a key, or replace it.
-func mustBePrivate(setting, path string) error {
+// readPrivate reads a file with a key. It returns an error if anyone but root and Keyporter's user can read the
+// file, or replace it.
+func readPrivate(setting, path string) ([]byte, error) {
+	f, err := findPrivate(setting, path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := f.open()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", setting, err)
+	}
+	text, err := io.ReadAll(file)
+	return text, errors.Join(err, file.Close())
+}
+
+// findPrivate finds the file that a path leads to, and returns an error as readPrivate does.
+func findPrivate(setting, path string) (f found, err error) {
 	way, err := wayTo(path)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", setting, err)
+		return f, fmt.Errorf("read %s: %w", setting, err)
 	}
-	for _, f := range way {
+	for _, f = range way {
 		if err := ownIdentity().refuse(setting, path, f); err != nil {
-			return err
+			return f, err
 		}
 	}
-	return nil
+	return f, nil
+}
+
+// open opens what was found, or nothing: whoever owns a folder can put another file there at any time.
+func (f found) open() (*os.File, error) {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, err
+	}
+	now, err := find(f.path, func(string) (fs.FileInfo, error) { return file.Stat() })
+	if err == nil && (!os.SameFile(now.info, f.info) || now.mode != f.mode || now.owner != f.owner || now.group != f.group) {
+		err = errors.New(f.path + " was replaced or changed in the meantime")
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // maxLinks is how many links a path can lead through, as on Linux.
@@ -179,7 +212,7 @@ func find(path string, stat func(string) (fs.FileInfo, error)) (found, error) {
 	if !ok {
 		return found{}, errors.New("the system doesn't say whose " + path + " is")
 	}
-	return found{path, info.Mode(), int(system.Uid), int(system.Gid)}, nil
+	return found{path, info.Mode(), int(system.Uid), int(system.Gid), info}, nil
 }
 
 // warnOfExposed logs which files with secrets others can read or replace: the database with the hashes of

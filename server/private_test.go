@@ -34,8 +34,8 @@ func TestWhoReadsAKey(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		f := found{path, mode, 100, 100}
-		own, foreign := identity{user: 100}.refuse("key_file", path, f), identity{user: 101}.refuse("key_file", path, found{path, mode, 0, 100})
+		f := found{path, mode, 100, 100, nil}
+		own, foreign := identity{user: 100}.refuse("key_file", path, f), identity{user: 101}.refuse("key_file", path, found{path, mode, 0, 100, nil})
 		if (own == nil) != private.own || (foreign == nil) != private.foreign {
 			t.Errorf("%04o: %v, and if it belongs to root: %v", mode, own, foreign)
 		}
@@ -73,20 +73,20 @@ func TestWhoReplacesAKey(t *testing.T) {
 		user    int
 		private bool
 	}{
-		"own folder":                       {found{"x", folder | 0o755, 100, 100}, 100, true},
-		"of a user with their own group":   {found{"x", folder | 0o775, 100, 100}, 100, true},
-		"of a user with a group of others": {found{"x", folder | 0o775, 100, 50}, 100, false},
-		"everyone's":                       {found{"x", folder | 0o777, 0, 0}, 100, false},
-		"/tmp":                             {found{"x", folder | fs.ModeSticky | 0o777, 0, 0}, 100, true},
-		"a group's, as on Debian":          {found{"x", folder | 0o775, 0, 50}, 100, false},
-		"volume with fsGroup":              {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000}, 100, true},
-		"… as root":                        {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000}, 0, true},
-		"mounted secret":                   {found{"x", folder | fs.ModeSticky | fs.ModeSetgid | 0o777, 0, 2000}, 100, true},
-		"mounted from the host":            {found{"x", folder | 0o755, 1000, 1000}, 0, true},
-		"own link":                         {found{"x", link | 0o777, 100, 100}, 100, true},
-		"root's link":                      {found{"x", link | 0o777, 0, 0}, 100, true},
-		"somebody's link":                  {found{"x", link | 0o777, 1000, 1000}, 100, false},
-		"somebody's link, as root":         {found{"x", link | 0o777, 1000, 1000}, 0, false},
+		"own folder":                       {found{"x", folder | 0o755, 100, 100, nil}, 100, true},
+		"of a user with their own group":   {found{"x", folder | 0o775, 100, 100, nil}, 100, true},
+		"of a user with a group of others": {found{"x", folder | 0o775, 100, 50, nil}, 100, false},
+		"everyone's":                       {found{"x", folder | 0o777, 0, 0, nil}, 100, false},
+		"/tmp":                             {found{"x", folder | fs.ModeSticky | 0o777, 0, 0, nil}, 100, true},
+		"a group's, as on Debian":          {found{"x", folder | 0o775, 0, 50, nil}, 100, false},
+		"volume with fsGroup":              {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000, nil}, 100, true},
+		"… as root":                        {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000, nil}, 0, true},
+		"mounted secret":                   {found{"x", folder | fs.ModeSticky | fs.ModeSetgid | 0o777, 0, 2000, nil}, 100, true},
+		"mounted from the host":            {found{"x", folder | 0o755, 1000, 1000, nil}, 0, true},
+		"own link":                         {found{"x", link | 0o777, 100, 100, nil}, 100, true},
+		"root's link":                      {found{"x", link | 0o777, 0, 0, nil}, 100, true},
+		"somebody's link":                  {found{"x", link | 0o777, 1000, 1000, nil}, 100, false},
+		"somebody's link, as root":         {found{"x", link | 0o777, 1000, 1000, nil}, 0, false},
 	} {
 		err := identity{try.user, []int{2000}}.refuse("key_file", "/x/key", try.found)
 		if (err == nil) != try.private || err != nil && !strings.Contains(err.Error(), "/x/key can be replaced by") {
@@ -136,8 +136,34 @@ func TestTheWayToAKeyIsPrivate(t *testing.T) {
 			}
 		}
 	}
-	if err := mustBePrivate("key_file", at("loop")); !errors.Is(err, syscall.ELOOP) {
+	if _, err := readPrivate("key_file", at("loop")); !errors.Is(err, syscall.ELOOP) {
 		t.Errorf("a loop of links: %v", err)
+	}
+}
+
+// TestAKeyThatIsReplacedMeanwhileIsNotRead replaces a key after it was found private, and before it is opened.
+func TestAKeyThatIsReplacedMeanwhileIsNotRead(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(key, other string) error{
+		"":                 func(string, string) error { return nil },
+		"by another file":  func(key, other string) error { return os.Rename(other, key) },
+		"by a link":        func(key, other string) error { return errors.Join(os.Remove(key), os.Symlink(other, key)) },
+		"by what all read": func(key, _ string) error { return os.Chmod(key, 0o644) },
+	} {
+		dir := t.TempDir()
+		key, other := filepath.Join(dir, "key"), filepath.Join(dir, "other")
+		if err := errors.Join(writeKey(key), writeKey(other)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := findPrivate("key_file", key)
+		if err := errors.Join(err, change(key, other)); err != nil {
+			t.Fatal(err)
+		}
+		file, err := f.open()
+		if (err == nil) != (what == "") || err != nil && !strings.Contains(err.Error(), key+" was replaced or changed") {
+			t.Errorf("replaced %s: %v", what, err)
+		}
+		_ = file.Close() // even if there is none
 	}
 }
 
