@@ -67,9 +67,14 @@ func (i identity) exposed(f found) (to string) {
 }
 
 // ownGroup reports whether a group that can write to a folder has nobody else in it: many systems give each user a
-// group of the same number, and Kubernetes mounts volumes that belong to root and to a group of Keyporter's (fsGroup).
+// group of the same number, and Kubernetes gives volumes, and what Keyporter made in them, to one of its groups (fsGroup).
 func (i identity) ownGroup(f found) bool {
-	return f.group == f.owner || f.owner == 0 && slices.Contains(i.groups, f.group)
+	return f.group == f.owner || (f.owner == 0 || f.owner == i.user) && slices.Contains(i.groups, f.group)
+}
+
+// mayTakeBack reports whether a key that Keyporter made is open to one of its own groups, and to nobody else.
+func (i identity) mayTakeBack(f found) bool {
+	return f.mode.IsRegular() && f.owner == i.user && f.mode&others == 0 && f.mode&(groupReads|groupWrites) != 0 && slices.Contains(i.groups, f.group)
 }
 
 // remedy returns the command after which nobody else can change it, and, if it is a file, read it.
@@ -99,6 +104,9 @@ func (i identity) refuse(setting, path string, f found) error {
 	mounted := "0400 (in Kubernetes, without fsGroup)" // fsGroup would let a group read it
 	if f.owner != i.user {
 		mounted = "0440, root as its owner, and a group of Keyporter's user (in Kubernetes, fsGroup)"
+	}
+	if i.mayTakeBack(f) {
+		mounted += ". If it is on a volume with fsGroup, set fsGroupChangePolicy: OnRootMismatch, too"
 	}
 	return fmt.Errorf("%s: %s can be read or changed by %s; make it private with “%s”. If it is a mounted secret, it needs the mode %s", setting, f.path, to, i.remedy(f), mounted)
 }
@@ -146,6 +154,30 @@ func (f found) open() (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// takeKeyBack makes the key private that Keyporter made beside an SQLite database. With fsGroup, Kubernetes opens all
+// files of a volume to the group, at each mount.
+func (c Config) takeKeyBack(log *slog.Logger) error {
+	if c.KeyFile != "" || store.IsPostgres(c.Database) {
+		return nil
+	}
+	way, err := wayTo(besideDatabase(c.Database))
+	if err != nil {
+		return nil //nolint:nilerr // there is none yet
+	}
+	f := way[len(way)-1]
+	if !ownIdentity().mayTakeBack(f) {
+		return nil
+	}
+	file, err := f.open()
+	if err != nil {
+		return fmt.Errorf("make the key private: %w", err)
+	}
+	if err = errors.Join(file.Chmod(0o600), file.Close()); err == nil {
+		log.Warn("made the key private again", "path", f.path, "mode", fmt.Sprintf("%04o", f.mode.Perm()), "open_to", "its group")
+	}
+	return err
 }
 
 // maxLinks is how many links a path can lead through, as on Linux.

@@ -81,6 +81,7 @@ func TestWhoReplacesAKey(t *testing.T) {
 		"a group's, as on Debian":          {found{"x", folder | 0o775, 0, 50, nil}, 100, false},
 		"volume with fsGroup":              {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000, nil}, 100, true},
 		"… as root":                        {found{"x", folder | fs.ModeSetgid | 0o775, 0, 2000, nil}, 0, true},
+		"made in a volume with fsGroup":    {found{"x", folder | fs.ModeSetgid | 0o770, 100, 2000, nil}, 100, true},
 		"mounted secret":                   {found{"x", folder | fs.ModeSticky | fs.ModeSetgid | 0o777, 0, 2000, nil}, 100, true},
 		"mounted from the host":            {found{"x", folder | 0o755, 1000, 1000, nil}, 0, true},
 		"own link":                         {found{"x", link | 0o777, 100, 100, nil}, 100, true},
@@ -164,6 +165,60 @@ func TestAKeyThatIsReplacedMeanwhileIsNotRead(t *testing.T) {
 			t.Errorf("replaced %s: %v", what, err)
 		}
 		_ = file.Close() // even if there is none
+	}
+}
+
+// TestAVolumeThatIsMountedAgain has Kubernetes open an SQLite database, its key, and their folder to the group of a
+// volume, as it does with fsGroup at each mount. The group is one of Keyporter's.
+func TestAVolumeThatIsMountedAgain(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	c := Config{Listen: "127.0.0.1:0", Database: filepath.Join(dir, "keyporter.db")}
+	key := c.Database + ".key"
+	mount := func() error {
+		return errors.Join(os.Chown(key, -1, os.Getegid()), os.Chmod(c.Database, 0o660), os.Chmod(key, 0o660), os.Chmod(dir, fs.ModeSetgid|0o770))
+	}
+	if err := errors.Join(startAndStop(t, c), mount()); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s, err := Start(t.Context(), c, slog.New(slog.NewTextHandler(&log, nil)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(log.String(), "path="+key+" mode=0660") {
+		t.Errorf("%v, %v\n%s", info, err, log.String())
+	}
+	if err := mount(); err != nil {
+		t.Fatal(err)
+	}
+	c.KeyFile = key // then it is the operator's
+	if err := startAndStop(t, c); err == nil || !strings.Contains(err.Error(), "fsGroupChangePolicy: OnRootMismatch") {
+		t.Errorf("key_file: %v", err)
+	}
+}
+
+// TestWhichKeysAreTakenBack has keys that a group can read or write.
+func TestWhichKeysAreTakenBack(t *testing.T) {
+	t.Parallel()
+	for what, try := range map[string]struct {
+		found
+		taken bool
+	}{
+		"on a volume with fsGroup": {found{"x", 0o660, 100, 2000, nil}, true},
+		"private":                  {found{"x", 0o600, 100, 2000, nil}, false},
+		"of other people's group":  {found{"x", 0o660, 100, 50, nil}, false},
+		"everyone's":               {found{"x", 0o664, 100, 2000, nil}, false},
+		"root's":                   {found{"x", 0o440, 0, 2000, nil}, false},
+		"somebody's":               {found{"x", 0o660, 1000, 2000, nil}, false},
+		"a pipe":                   {found{"x", fs.ModeNamedPipe | 0o660, 100, 2000, nil}, false},
+	} {
+		if taken := (identity{100, []int{2000}}).mayTakeBack(try.found); taken != try.taken {
+			t.Errorf("%s: %v", what, taken)
+		}
 	}
 }
 

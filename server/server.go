@@ -125,6 +125,9 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	for _, note := range s.Checker.Notes() {
 		s.log.Warn("check the routes: " + note)
 	}
+	if err := cfg.takeKeyBack(s.log); err != nil {
+		return err
+	}
 	sealer, err := cfg.Sealer(ctx, s.db)
 	if err != nil {
 		return err
