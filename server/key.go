@@ -129,7 +129,7 @@ func parseKeys(text string) (keys []seal.Key, err error) {
 		keys = append(keys, seal.Key(key))
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("it contains no key")
+		return nil, errors.New("it contains no key; restore it")
 	}
 	return keys, nil
 }

@@ -179,7 +179,7 @@ func (s *Server) calledAt(cfg Config, issuer string) string {
 // doesn't open with it. Otherwise apps and sign-ins through identity providers would fail one by one, and nobody
 // would think of the key. A key becomes known only after it has opened what there is.
 func (s *Server) knowsKey(ctx context.Context, sealer *seal.Sealer) error {
-	const mismatch = "key_file doesn't match this database; restore the right one, or see “If the key is lost” in docs/explanation/security.md"
+	const mismatch = "key_file doesn't match this database; restore the right one (if you have replaced it, put it back below the new one), or see “If the key is lost” in docs/explanation/security.md"
 	if _, err := s.grants.SigningKeys(ctx); err != nil {
 		return fmt.Errorf(mismatch+": %w", err)
 	}
