@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -285,8 +286,17 @@ func (c *console) sameOrigin(next http.Handler) http.Handler {
 		// The error is for addresses with a path, which the configuration rejects.
 		_ = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
-	guard.SetDenyHandler(c.handler(func(http.ResponseWriter, *http.Request) error {
-		return keyporter.Refuse(keyporter.Forbidden, "This form came from another site. Nothing has changed.")
+	var once sync.Once // anyone can send such forms, and must not be able to fill the log
+	guard.SetDenyHandler(c.handler(func(_ http.ResponseWriter, r *http.Request) error {
+		const refused = "This form came from another site. Nothing has changed."
+		if r.Header.Get("Sec-Fetch-Site") != "" {
+			return keyporter.Refuse(keyporter.Forbidden, refused) // the browser itself says so
+		}
+		once.Do(func() {
+			c.Log.Warn("refused a form from another origin; if it is Keyporter's own, have the proxy pass on the host with its port, or set address; this is logged once",
+				"origin", r.Header.Get("Origin"), "own_origin", c.address(r))
+		})
+		return keyporter.Refuse(keyporter.Forbidden, refused+" If a proxy is in front of Keyporter, it must pass on the host with its port, or “address” must be set.")
 	}))
 	return guard.Handler(next)
 }

@@ -1,7 +1,9 @@
 package console_test
 
 import (
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,25 @@ func TestFormsFromOtherSitesChangeNothing(t *testing.T) {
 	v.get("/tokens").want(t, 200, "Export") // still signed in
 	if got := s.tokensOf(t, ada); len(got) != 1 || got[0] != token {
 		t.Errorf("ada's tokens are %+v", got)
+	}
+}
+
+// TestAProxyThatLosesThePort has the browser name another port than the proxy: the page says what to do, and the
+// log has both, once.
+func TestAProxyThatLosesThePort(t *testing.T) {
+	var log strings.Builder
+	pages := console.New(console.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 2 {
+		r := httptest.NewRequest(http.MethodPost, "http://keys.example.com/sign-in", nil)
+		r.Header.Set("Origin", "http://keys.example.com:8443")
+		w := httptest.NewRecorder()
+		pages.ServeHTTP(w, r)
+		if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "it must pass on the host with its port") {
+			t.Errorf("%d\n%s", w.Code, w.Body)
+		}
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "origin=http://keys.example.com:8443 own_origin=http://keys.example.com\n") {
+		t.Errorf("the log: %s", got)
 	}
 }
 
