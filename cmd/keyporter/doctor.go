@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -84,11 +85,21 @@ type doctor struct {
 	proxy proxy
 	path  string // of the guarded API, as sent
 	token string
-	echo  *echo // nil: what the API receives isn't known
+	echo  *echo    // nil: what the API receives isn't known
+	bare  struct { // the call without a token: what the client gets, and what the API received
+		reply
+
+		got *http.Request
+	}
 }
 
 // fault is something wrong with the proxy, the token, or the API, and what helps.
 type fault struct{ what, fix string }
+
+// unchecked is why an examination says nothing either way.
+type unchecked string
+
+func (u unchecked) Error() string { return string(u) }
 
 // errFaults is what the command returns if it has printed faults.
 var errFaults = errors.New("the doctor found faults")
@@ -103,6 +114,10 @@ func (d *doctor) examine(ctx context.Context, out io.Writer) error {
 			continue
 		}
 		faults, err := x.look(ctx)
+		if why, ok := errors.AsType[unchecked](err); ok {
+			fmt.Fprintf(out, "  ?   %s: not checked; %s\n", x.name, why)
+			continue // another examination finds out what is wrong
+		}
 		if err != nil {
 			return err
 		}

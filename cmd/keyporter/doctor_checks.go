@@ -39,13 +39,18 @@ func (d *doctor) withToken() string { return "ApiToken: " + d.token }
 // open calls without a token. Whatever gets through then says nothing about Keyporter.
 func (d *doctor) open(ctx context.Context) ([]fault, error) {
 	a, got, err := d.through(ctx, http.MethodGet, d.path)
+	d.bare.reply, d.bare.got = a, got
 	switch {
 	case err != nil:
 		return nil, err
+	case a.wantsTLS:
+		return []fault{{"This port speaks HTTPS.", "Use https://."}}, nil
 	case d.echo == nil && a.redirects():
 		return []fault{{fmt.Sprintf("A call without a token gets %s.", a), "If the proxy redirects, use the address that it redirects to. If the API does, anyone can call this path without a token: --echo shows which."}}, nil
-	case !d.letThrough(a, got):
+	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		return nil, nil
+	case !d.letThrough(a, got):
+		return nil, unchecked("a call without one gets " + a.String())
 	}
 	return []fault{{"Anyone can call this path without a token.", "The proxy doesn't ask Keyporter, or the path is public: choose a guarded path."}}, nil
 }
@@ -62,7 +67,7 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		return []fault{{fmt.Sprintf("A call with the token gets %s.", a), "Try another token or another path."}}, nil
 	case a.status >= http.StatusInternalServerError:
-		return d.serverError(ctx, a.status)
+		return []fault{d.serverError(a.status)}, nil
 	case d.echo == nil && a.status >= http.StatusBadRequest:
 		return []fault{{fmt.Sprintf("The API answers %d.", a.status), "Choose a path that answers 200, so that it shows which calls get through. Or add --echo."}}, nil
 	case d.echo != nil && got == nil:
@@ -73,21 +78,16 @@ func (d *doctor) goodToken(ctx context.Context) ([]fault, error) {
 	return nil, nil
 }
 
-// serverError finds out whether the question to Keyporter failed or the API did: without a token, the
-// API isn't called.
-func (d *doctor) serverError(ctx context.Context, status int) ([]fault, error) {
-	without, _, err := d.through(ctx, http.MethodGet, d.path)
-	if err != nil {
-		return nil, err
-	}
-	f := fault{fmt.Sprintf("A call with the token gets %d.", status), "The proxy can't reach Keyporter, or isn't in trusted_proxies. Its log says which."}
-	if byKeyporter(without) {
+// serverError says whether the question to Keyporter failed or the API did: without a token, the API isn't called.
+func (d *doctor) serverError(status int) fault {
+	f := fault{fmt.Sprintf("A call with the token gets %d.", status), "The proxy can't reach Keyporter. Look at the proxy's error log."}
+	if byKeyporter(d.bare.reply) {
 		f = fault{fmt.Sprintf("A call with the token gets %d: the proxy reaches Keyporter, but not the API, or the API fails.", status), "Start the API, or check the address to which the proxy passes calls (its upstream)."}
 		if d.echo != nil {
 			f.fix = "Use --echo with the address to which the proxy passes calls (its upstream)."
 		}
 	}
-	return []fault{f}, nil
+	return f
 }
 
 // fixFor says what helps if Keyporter refuses the call that it should allow.
@@ -103,31 +103,38 @@ func fixFor(a reply) string {
 	return "Try another token or another path. In ten seconds, `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
 }
 
-func (d *doctor) refusals(ctx context.Context) (faults []fault, err error) {
-	for what, headers := range map[string][]string{
-		"no token": nil, "a token with a typo": {d.withToken() + "x"}, "a made-up token": {"Authorization: Bearer " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal()},
+func (d *doctor) refusals(ctx context.Context) ([]fault, error) {
+	faults := d.refusal("no token", d.bare.reply, d.bare.got)
+	for what, header := range map[string]string{
+		"a token with a typo": d.withToken() + "x", "a made-up token": "Authorization: Bearer " + keyporter.NewSecret(keyporter.SecretUserToken).Reveal(),
 	} {
-		a, got, err := d.through(ctx, http.MethodGet, d.path, headers...)
+		a, got, err := d.through(ctx, http.MethodGet, d.path, header)
 		if err != nil {
 			return nil, err
 		}
-		bad := func(wrong bool, what, fix string) {
-			if wrong {
-				faults = append(faults, fault{what, fix})
-			}
-		}
-		switch {
-		case d.letThrough(a, got):
-			bad(true, "A call with "+what+" reaches the API.", "The proxy must ask Keyporter about this path before it passes a call on, and treat every answer except 200 as a refusal.")
-		case a.status >= http.StatusInternalServerError:
-			bad(true, fmt.Sprintf("A call with %s gets %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example.")
-		default:
-			bad(a.status != http.StatusUnauthorized, fmt.Sprintf("A call with %s gets %s, although Keyporter said 401.", what, a), "Make the proxy pass on the refusal's status.")
-			bad(a.header.Get("WWW-Authenticate") == "", "A refusal ("+what+") comes without WWW-Authenticate, which tells clients what is needed.", "Make the proxy pass on that header.")
-			bad(strings.HasPrefix(a.header.Get("Content-Type"), "text/html"), "A refusal ("+what+") has one of the proxy's pages in place of Keyporter's answer.", "Make the proxy pass on the refusal's body.")
-		}
+		faults = append(faults, d.refusal(what, a, got)...)
 	}
 	return faults, nil
+}
+
+// refusal says what is wrong with the answer to a call that Keyporter refuses.
+func (d *doctor) refusal(what string, a reply, got *http.Request) (faults []fault) {
+	if d.letThrough(a, got) {
+		return []fault{{"A call with " + what + " reaches the API.", "The proxy must ask Keyporter about this path before it passes a call on, and treat every answer except 200 as a refusal."}}
+	}
+	if a.status >= http.StatusInternalServerError {
+		return []fault{{fmt.Sprintf("A call with %s gets %d: the proxy mistakes Keyporter's refusal for an error.", what, a.status), "nginx must ask at /verify/nginx and have error_page 403 and 500, as in the example."}}
+	}
+	if a.status != http.StatusUnauthorized {
+		faults = append(faults, fault{fmt.Sprintf("A call with %s gets %s, although Keyporter said 401.", what, a), "Make the proxy pass on the refusal's status."})
+	}
+	if a.header.Get("WWW-Authenticate") == "" {
+		faults = append(faults, fault{"A refusal (" + what + ") comes without WWW-Authenticate, which tells clients what is needed.", "Make the proxy pass on that header."})
+	}
+	if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+		faults = append(faults, fault{"A refusal (" + what + ") has one of the proxy's pages in place of Keyporter's answer.", "Make the proxy pass on the refusal's body."})
+	}
+	return faults
 }
 
 // spellings returns other spellings of the path, and some that lead away from it and back.

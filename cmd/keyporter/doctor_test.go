@@ -159,19 +159,40 @@ func TestTheDoctorSaysWhyNothingGetsThrough(t *testing.T) {
 	noAPI := keyportertest.StartNginx(t, example(e.keyporter, e.api)) // nobody listens there without an echo
 	nobody := keyportertest.StartNginx(t, example(e.api, e.api))
 	e.api = "" // without an echo
-	for _, c := range []struct{ name, proxy, path, token, says string }{
-		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy must send the path of the call"},
-		{"no route", good, "/nowhere", e.token, "Choose a path that is on a route"},
-		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid."},
-		{"an open path", good, "/shop/public", e.token, "Anyone can call this path without a token."},
-		{"the API doesn't run", noAPI, "/shop/orders", e.token, "gets 502: the proxy reaches Keyporter, but not the API"},
-		{"Keyporter doesn't run", nobody, "/shop/orders", e.token, "can't reach Keyporter, or isn't in trusted_proxies"},
-		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404."},
+	for _, c := range []struct {
+		name, proxy, path, token, says string
+		unchecked                      bool
+	}{
+		{"the proxy doesn't say which path", silent, "/shop/orders", e.token, "(400): the proxy must send the path of the call", true},
+		{"no route", good, "/nowhere", e.token, "Choose a path that is on a route", true},
+		{"an unknown token", good, "/shop/orders", keyporter.NewSecret(keyporter.SecretUserToken).Reveal(), "(401): The token is not valid.", false},
+		{"an open path", good, "/shop/public", e.token, "Anyone can call this path without a token.", false},
+		{"the API doesn't run", noAPI, "/shop/orders", e.token, "gets 502: the proxy reaches Keyporter, but not the API", false},
+		{"Keyporter doesn't run", nobody, "/shop/orders", e.token, "The proxy can't reach Keyporter. Look at the proxy's error log.", true},
+		{"no such path of the API", good, "/shop/orders", e.token, "The API answers 404.", false},
 	} {
 		e.token = c.token
 		if out, err := e.examine(t, c.proxy, "--url", "http://"+c.proxy+c.path); err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, c.says) || strings.Contains(out, "keyporter explain") {
 			t.Errorf("%s: %v\n%s", c.name, err, out)
+		} else if c.unchecked != strings.Contains(out, "  ?   the call needs a token: not checked; a call without one gets ") || c.unchecked && strings.Contains(out, "ok  the call needs") {
+			t.Errorf("%s: it says of a call without a token\n%s", c.name, out)
 		}
+	}
+}
+
+// TestTheDoctorKnowsHTTPS calls a port for HTTPS without it, and one with a certificate from an unknown authority.
+func TestTheDoctorKnowsHTTPS(t *testing.T) {
+	e := newExamined(t)
+	api := httptest.NewUnstartedServer(http.NotFoundHandler())
+	api.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) // of failed handshakes
+	api.StartTLS()
+	t.Cleanup(api.Close)
+	out, err := e.examine(t, api.Listener.Addr().String())
+	if err == nil || strings.Count(out, "!!") != 1 || !strings.Contains(out, "This port speaks HTTPS.\n      Use https://.") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := e.examine(t, "", "--url", api.URL+"/shop/orders"); err == nil || !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

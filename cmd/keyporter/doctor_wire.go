@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,9 +28,10 @@ type proxy struct {
 
 // reply is a response as a client gets it.
 type reply struct {
-	status  int
-	header  http.Header
-	problem problem // if the response is one of Keyporter's
+	status   int
+	header   http.Header
+	problem  problem // if the response is one of Keyporter's
+	wantsTLS bool    // the call should have been encrypted
 }
 
 // problem is Keyporter's response to a refused call (RFC 9457).
@@ -52,6 +55,9 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
 	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return reply{}, fmt.Errorf("the certificate of the proxy at %s is from an authority that this machine doesn't know; if it is yours, name a file with the authority's certificate in SSL_CERT_FILE: %w", p.address, err)
+	}
 	if err != nil {
 		return reply{}, fmt.Errorf("the proxy at %s can't be reached: %w", p.address, err)
 	}
@@ -73,12 +79,20 @@ func (p proxy) call(ctx context.Context, method, path string, headers ...string)
 	a := reply{status: res.StatusCode, header: res.Header}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
 		_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&a.problem) // it stays empty if the body isn't a problem
+	} else if a.status == http.StatusBadRequest && !p.tls {
+		a.wantsTLS = asksForTLS(res.Body)
 	}
 	odd := strings.ContainsFunc(a.problem.Detail+a.problem.RequestID, unicode.IsControl) // what a server sends must not be able to clear a screen
 	if odd || a.problem.RequestID != a.header.Get("X-Keyporter-Request-Id") {
 		a.problem = problem{} // from the API itself
 	}
 	return a, nil
+}
+
+// asksForTLS reports whether a response is what nginx or Go says to plain HTTP on a port for HTTPS.
+func asksForTLS(body io.Reader) bool {
+	text, _ := io.ReadAll(io.LimitReader(body, 4<<10)) // what came is enough
+	return bytes.Contains(text, []byte("The plain HTTP request was sent to HTTPS port")) || bytes.Contains(text, []byte("Client sent an HTTP request to an HTTPS server"))
 }
 
 func hasConnection(headers []string) bool {
