@@ -38,10 +38,19 @@ func (g *Gateway) IsQuestion(r *http.Request) bool {
 // taken for a call to the API, which might say 200.
 func (g *Gateway) RefuseQuestion(w http.ResponseWriter, r *http.Request) {
 	web.LimitBodyTime(w, r)
-	web.WriteProblem(w, web.Problem{
-		Status: http.StatusForbidden, RequestID: web.NewRequestID(),
-		Detail: "This host is of an API with an upstream, so Keyporter passes its calls on. If another proxy does that and asks here, remove upstream from the API.",
-	})
+	refuse := func(w http.ResponseWriter) {
+		id := web.NewRequestID()
+		w.Header()[keyporter.HeaderRequestID] = []string{id}
+		web.WriteProblem(w, web.Problem{
+			Status: http.StatusForbidden, RequestID: id,
+			Detail: "This host is of an API with an upstream, so Keyporter passes its calls on. If another proxy does that and asks here, remove upstream from the API.",
+		})
+	}
+	if r.URL.Path == nginxPath {
+		answerNginx(w, refuse)
+		return
+	}
+	refuse(w)
 }
 
 // Verify answers a proxy's question about one of its calls. Caddy (forward_auth), Traefik

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/server"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -50,7 +51,12 @@ func send(t *testing.T, s *server.Server, path, host string, headers ...string) 
 
 func sendLine(t *testing.T, s *server.Server, line, host string, headers ...string) (status int, body string) {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "http://"))
+	return sendTo(t, strings.TrimPrefix(s.URL(), "http://"), line, host, headers...)
+}
+
+func sendTo(t *testing.T, address, line, host string, headers ...string) (status int, body string) {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,6 +133,10 @@ func TestWhatBelongsToAnAPIsHostIsTheAPIs(t *testing.T) {
 		if status, body := send(t, s, "/verify/envoy/admin", host, "X-Keyporter-Question: 1"); status != 403 || !strings.Contains(body, "remove upstream") {
 			t.Errorf("%s: Envoy's question is answered with %d %s", host, status, body)
 		}
+	}
+	proxy := keyportertest.StartNginx(t, keyportertest.Example(t, "../examples/nginx/keyporter.conf", strings.TrimPrefix(s.URL(), "http://"), "127.0.0.1:1"))
+	if status, body := sendTo(t, proxy, "GET /secret", "api.example"); status != 403 || !strings.Contains(body, "remove upstream") {
+		t.Errorf("the client of an nginx that asks gets %d %s", status, body)
 	}
 	if status, body := send(t, s, "/verify", "asked.example", "X-Forwarded-Uri: /x"); status != 200 || body != "" {
 		t.Errorf("a proxy that asks by the name of its API gets %d %s", status, body)
