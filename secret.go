@@ -152,6 +152,12 @@ func ParseSecret(text string) (SecretKind, bool) {
 	return SecretKind(text[:secretPrefixLen]), string(sum[:]) == text[SecretLen-secretChecksumLen:]
 }
 
+// LooksLikeSecret reports whether text begins like a secret and is too long for an ID or a word: a whole secret, or one
+// that was mistyped or cut off. Whoever wrote it meant a secret, so don't repeat it.
+func LooksLikeSecret(text string) bool {
+	return len(text) > secretPrefixLen+8 && hasOwnPrefix(text)
+}
+
 // secretChecksum is the CRC-32 of text as six base62 digits, most significant first.
 func secretChecksum(text string) (sum [secretChecksumLen]byte) {
 	// crc32.ChecksumIEEE does the same, but would copy text to the heap.

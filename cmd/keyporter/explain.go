@@ -31,7 +31,10 @@ func explainCommand() *cobra.Command {
 		if err := x.cutQuery(cmd.ErrOrStderr()); err != nil {
 			return err
 		}
-		if x.path != "" && len(args) == 0 && !x.secret && x.request == "" {
+		if err := x.sensible(cmd, args); err != nil {
+			return err
+		}
+		if len(args) == 0 && !x.secret && x.request == "" {
 			return x.route(cmd)
 		}
 		return x.open(cmd, func() error { return x.run(cmd, args) })
@@ -43,7 +46,7 @@ the configuration file, and nothing is counted.
   keyporter explain TOKEN-ID --path /Api/v5/envelope/1 --login grace@acme.example
   keyporter explain CONNECTION-ID --path /Api/v6/envelope/1      an app, on behalf of the user who connected it
   keyporter explain --request REQUEST-ID     a refused call
-  keyporter explain --secret < file          the token itself, on standard input
+  keyporter explain --secret --path /Api/v6/envelope/1 < file     the token itself, on standard input
   keyporter explain --path /Api/v6/envelope/1     which routes a call fits, and what it needs; without a database
 
 With just a --path, it lists the routes that match, in the order in which they are tried:
@@ -57,7 +60,7 @@ With just a --path, it lists the routes that match, in the order in which they a
   doesn't decide           An earlier route does.
 
 It exits with 0 if the call would be allowed, 3 if it is refused, and 1 if that can't be
-said.`
+said. With just a --path, 0 means that a route takes the call, whatever it needs.`
 	x.add(cmd, "database")
 	flags := cmd.Flags()
 	flags.StringVar(&x.request, "request", "", "request `ID` of a refused call")
@@ -66,8 +69,33 @@ said.`
 	flags.StringVar(&x.path, "path", "", "`path` of the call; without one, rules that depend on the path are skipped")
 	flags.StringVar(&x.host, "host", "", "`host` name of the call")
 	flags.StringVar(&x.login, "login", "", "login `name` in the call, with an organization token")
-	cmd.MarkFlagsMutuallyExclusive("request", "secret")
 	return cmd
+}
+
+// sensible refuses what would be ignored.
+func (x *explain) sensible(cmd *cobra.Command, args []string) error {
+	of := 0
+	for _, given := range []bool{len(args) > 0, x.request != "", x.secret} {
+		if given {
+			of++
+		}
+	}
+	changed := cmd.Flags().Changed
+	switch {
+	case of > 1:
+		return errors.New("give one of these: the ID of a token or a connection, --request, or --secret")
+	case x.request != "" && (changed("path") || changed("login") || changed("method") || changed("host")):
+		return errors.New("--request is about a call that was made: leave out --path, --login, --method, and --host")
+	case of == 0 && x.path == "":
+		return errors.New("give the ID of a token or a connection, a call with --request, the token itself with --secret, or just a --path")
+	case of == 0 && x.login != "":
+		return errors.New("which routes a call fits doesn't depend on the --login: leave it out, or say which token it is")
+	case x.secret && x.path == "":
+		return errors.New("with --secret, add the --path of the call")
+	case x.path == "" && (changed("method") || changed("host")):
+		return errors.New("--method and --host say nothing without a --path")
+	}
+	return nil
 }
 
 func (x *explain) run(cmd *cobra.Command, args []string) error {
@@ -86,13 +114,10 @@ func (x *explain) run(cmd *cobra.Command, args []string) error {
 		return x.refusal(ctx, out)
 	case x.secret:
 		return x.bySecret(ctx, cmd.InOrStdin(), out, req)
-	case len(args) == 0:
-		return errors.New("give the ID of a token or a connection, a call with --request, the token itself with --secret, or just a --path")
 	}
-	id := keyporter.ID(args[0])
-	got, err := x.Explain(ctx, keyporter.Command(), id, req)
+	got, err := x.Explain(ctx, keyporter.Command(), keyporter.ID(args[0]), req)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return fmt.Errorf("no token or connection has the ID %s", id)
+		return errors.New("no token or connection has this ID") // which may be an imported token
 	}
 	if err != nil {
 		return err
@@ -152,9 +177,6 @@ func (x *explain) bySecret(ctx context.Context, in io.Reader, out io.Writer, req
 	line, err := bufio.NewReader(io.LimitReader(in, 1<<16)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the token: %w", err)
-	}
-	if req.Path == "" {
-		return errors.New("with --secret, add the --path of the call")
 	}
 	req.APIToken = []string{strings.TrimSpace(line)}
 	got, err := x.ExplainCall(ctx, keyporter.Command(), req)

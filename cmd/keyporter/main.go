@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/server"
 )
 
@@ -52,25 +54,33 @@ func newProgram() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), tokenCommand(), userCommand(), organizationCommand(), gatewayCommand(), explainCommand(), doctorCommand(), versionCommand())
-	nameArguments(root)
+	checkArguments(root)
 	return root
 }
 
-// nameArguments has each command name its arguments if their number is wrong. Cobra only counts them.
-func nameArguments(cmd *cobra.Command) {
+// errSecret says nothing that was given, because that may be in a log next.
+var errSecret = errors.New("this is a token, not its ID; “keyporter explain --secret” takes a token, on standard input")
+
+// checkArguments has each command refuse secrets, which its errors would repeat, and name its arguments if
+// their number is wrong. Cobra only counts them.
+func checkArguments(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
-		nameArguments(sub)
+		checkArguments(sub)
 	}
-	_, arguments, _ := strings.Cut(cmd.Use, " ")
 	check := cmd.Args
-	if check == nil || arguments == "" || strings.HasPrefix(arguments, "-") {
+	if check == nil {
 		return
 	}
+	_, arguments, _ := strings.Cut(cmd.Use, " ")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if check(cmd, args) != nil {
+		if slices.ContainsFunc(args, keyporter.LooksLikeSecret) {
+			return errSecret
+		}
+		err := check(cmd, args)
+		if err != nil && arguments != "" && !strings.HasPrefix(arguments, "-") {
 			return fmt.Errorf("usage: %s %s", cmd.CommandPath(), arguments)
 		}
-		return nil
+		return err
 	}
 }
 
