@@ -64,8 +64,17 @@ func TestTheBackupRecipe(t *testing.T) {
 	}
 	add("Before")
 	backUp, _ := backupRecipe(t, running, backups)
+	elsewhere, _ := backupRecipe(t, t.TempDir(), backups)
+	if err := exec.CommandContext(t.Context(), "bash", "-euc", elsewhere).Run(); err == nil {
+		t.Error("the recipe backs up a database that doesn't exist")
+	}
 	follow(t, backUp)
-	backup := filepath.Join(backups, "keyporter.db")
+	follow(t, backUp) // the next night
+	made, err := filepath.Glob(filepath.Join(backups, "*"))
+	if err != nil || len(made) == 0 {
+		t.Fatalf("the backups: %v, %v", made, err)
+	}
+	backup := made[len(made)-1]
 	if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v, %v", info, err)
 	}
@@ -81,7 +90,7 @@ func TestTheBackupRecipe(t *testing.T) {
 		}
 	}
 	_, restore := backupRecipe(t, crashed, backups)
-	follow(t, restore)
+	follow(t, strings.ReplaceAll(restore, filepath.Join(backups, "keyporter-2027-01-31.db"), backup))
 	path := filepath.Join(crashed, "keyporter.db")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the restored database: %v, %v", info, err)
@@ -92,8 +101,5 @@ func TestTheBackupRecipe(t *testing.T) {
 	}
 	if _, err := restored.OrganizationByName(t.Context(), "After"); keyporter.KindOf(err) != keyporter.NotFound {
 		t.Errorf("what came after the backup: %v", err)
-	}
-	if err := exec.CommandContext(t.Context(), "bash", "-euc", backUp).Run(); err == nil {
-		t.Error("the recipe overwrites the backup")
 	}
 }
