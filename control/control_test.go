@@ -454,6 +454,9 @@ func TestSetupCreatesOneOperator(t *testing.T) {
 		if made.Load() != 1 {
 			t.Errorf("one link created %d operators", made.Load())
 		}
+		if err := c.SetupOpen(t.Context(), keyportertest.Nobody(), code); !strings.Contains(keyporter.MessageOf(err), "there is an operator already. Sign in.") {
+			t.Errorf("the link then says: %v", err)
+		}
 		if again, err := c.SetupCode(t.Context(), keyporter.System()); again != "" || err != nil {
 			t.Errorf("there is already an operator, but also the link %q, %v", again, err)
 		}

@@ -48,7 +48,7 @@ type Setup struct {
 func (c *Control) SetupOpen(ctx context.Context, _ keyporter.Actor, code string) error {
 	ok, err := c.db.HasSetupLink(ctx, keyporter.HashSecret(code), c.now())
 	if err == nil && !ok {
-		err = setupEnded()
+		err = setupEnded(c.db.HasOperator(ctx))
 	}
 	return err
 }
@@ -75,7 +75,7 @@ func (c *Control) Setup(ctx context.Context, actor keyporter.Actor, in Setup) (k
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
 		err := tx.UseSetupLink(ctx, keyporter.HashSecret(in.Code), c.now())
 		if keyporter.KindOf(err) == keyporter.NotFound {
-			return setupEnded()
+			return setupEnded(tx.HasOperator(ctx))
 		}
 		if err != nil {
 			return err
@@ -88,6 +88,12 @@ func (c *Control) Setup(ctx context.Context, actor keyporter.Actor, in Setup) (k
 	return user, err
 }
 
-func setupEnded() error {
-	return keyporter.Refuse(keyporter.NotFound, "This link has been used or has expired. As long as there is no operator, restart Keyporter to get a new one.")
+func setupEnded(hasOperator bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case hasOperator:
+		return keyporter.Refuse(keyporter.NotFound, "This link no longer works: there is an operator already. Sign in.")
+	}
+	return keyporter.Refuse(keyporter.NotFound, "This link has been replaced or has expired. Restart Keyporter to get a new one.")
 }
