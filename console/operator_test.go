@@ -33,3 +33,17 @@ func TestOperatorsMakeAndRemoveOperators(t *testing.T) {
 	operator.post(page+"/dismiss").wantRedirect(t, page+"?done=dismissed")
 	her.get("/organizations").want(t, http.StatusForbidden)
 }
+
+// TestAnOperatorLearnsWhereToGrantAFeature opens the page of tokens without the feature Organization tokens.
+func TestAnOperatorLearnsWhereToGrantAFeature(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{keyporter.RoleAdministrator}); err != nil {
+		t.Fatal(err)
+	}
+	v.get("/tokens").want(t, 200, "Only the operator of this Keyporter can grant it.", "Until that changes, you can’t add organization tokens.")
+	if err := s.Control.AppointOperator(t.Context(), keyporter.Command(), ada.ID); err != nil {
+		t.Fatal(err)
+	}
+	v.get("/tokens").want(t, 200, "You can grant it under “Features of Acme”.", "/organizations/"+string(ada.OrganizationID))
+}

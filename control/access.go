@@ -29,7 +29,11 @@ func (c *Control) TokenAccess(ctx context.Context, actor keyporter.Actor, kind k
 	}
 	for _, f := range flagsOf(kind) {
 		if !org.Has(f) {
-			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: "Features of " + org.Name}}, Why: fmt.Sprintf("%s doesn’t have the feature “%s” (%s). Only the operator of this Keyporter can grant it.", org.Name, f.Name(), f)}, nil
+			page, help := "Features of "+org.Name, "Only the operator of this Keyporter can grant it."
+			if user.Operator {
+				help = "You can grant it under “" + page + "”."
+			}
+			return Access{About: []keyporter.Ref{{Noun: "flag", ID: keyporter.ID(f), Name: page}}, Why: fmt.Sprintf("%s doesn’t have the feature “%s” (%s). %s", org.Name, f.Name(), f, help)}, nil
 		}
 	}
 	roles, err := c.db.RolesByID(ctx, user.RoleIDs)
