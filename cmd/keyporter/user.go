@@ -61,13 +61,14 @@ func (o *owner) userAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = o.CreateUser(ctx, keyporter.Command(), control.NewUser{
+		user, err := o.CreateUser(ctx, keyporter.Command(), control.NewUser{
 			OrganizationID: org.ID, Login: args[0], Password: password, Operator: operator, RoleIDs: roleIDs(roles),
 		})
-		if err == nil && made {
-			fmt.Fprintln(cmd.OutOrStdout(), password)
+		if err != nil {
+			return err
 		}
-		return err
+		printPassword(cmd, fmt.Sprintf("User %s of %s was added.", user.Login, org.Name), password, made)
+		return nil
 	})
 	cmd.Flags().StringVar(&organization, "organization", "", "`name` of the organization, created if it doesn't exist")
 	cmd.Flags().StringSliceVar(&roles, "role", []string{string(keyporter.RoleAPIUser)}, "administrator, api_user, developer, auditor, or member; repeatable")
@@ -106,6 +107,15 @@ func password(cmd *cobra.Command, stdin bool) (text string, made bool, err error
 	return strings.TrimRight(line, "\r\n"), false, nil
 }
 
+// printPassword says what was done, where it doesn't get into what scripts read, and prints the password if it was made here.
+func printPassword(cmd *cobra.Command, done, password string, made bool) {
+	if made {
+		fmt.Fprintln(cmd.OutOrStdout(), password)
+		done += " The password, above, won't be shown again."
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), done)
+}
+
 func (o *owner) userPassword() *cobra.Command {
 	var stdin bool
 	cmd := o.command("password LOGIN", "Set a user's password and end their sessions", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
@@ -117,10 +127,11 @@ func (o *owner) userPassword() *cobra.Command {
 		if err == nil {
 			err = o.SetPassword(cmd.Context(), keyporter.Command(), user.ID, password)
 		}
-		if err == nil && made {
-			fmt.Fprintln(cmd.OutOrStdout(), password)
+		if err != nil {
+			return err
 		}
-		return err
+		printPassword(cmd, fmt.Sprintf("The password of %s was changed.", user.Login), password, made)
+		return nil
 	})
 	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from the first line of standard input")
 	return cmd
