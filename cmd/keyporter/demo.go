@@ -280,5 +280,9 @@ func (d *demo) print(out io.Writer, info demoInfo) {
 	}
 	fmt.Fprintf(out, "\nor list Ada's envelopes with a token that is switched on:\n\n  %s\n\n", info.Curl)
 	fmt.Fprintf(out, "Connect an example app at %s\n\n", info.App)
-	fmt.Fprintf(out, "To use the user, token, organization, and explain commands on it, add\n\n  --config %s\n\nPress Ctrl-C to stop.\n", info.File)
+	program, err := os.Executable()
+	if err != nil {
+		program = "keyporter"
+	}
+	fmt.Fprintf(out, "The user, token, organization, and explain commands work on it, such as\n\n  %s token list ada@acme.example --config %s\n\nPress Ctrl-C to stop.\n", program, info.File)
 }

@@ -70,3 +70,16 @@ func TestMakeRunLeavesGRPCOut(t *testing.T) {
 		t.Errorf("with envoy_listen, it says %v: %s", err, out)
 	}
 }
+
+// TestTheDemoPrintsAWholeCommand expects a command that works as it is, in any folder.
+func TestTheDemoPrintsAWholeCommand(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	(&demo{}).print(&out, demoInfo{File: "/tmp/demo/keyporter.yaml"})
+	if want := "\n  " + program + " token list ada@acme.example --config /tmp/demo/keyporter.yaml\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out.String())
+	}
+}
