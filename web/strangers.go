@@ -43,6 +43,9 @@ func (s *strangers) report(a netip.Addr, header string) {
 	}
 	s.reported = append(s.reported, a)
 	s.full.Store(len(s.reported) == maxStrangers)
-	s.log.Warn("ignored what a proxy would say about a request, because its address isn't in trusted_proxies; if it is your proxy, add it there",
-		"peer", a, "header", header, "last_report", s.full.Load())
+	attributes := []any{"peer", a, "header", header}
+	if s.full.Load() {
+		attributes = append(attributes, "last_report", true)
+	}
+	s.log.Warn("ignored what a proxy would say about a request, because its address isn't in trusted_proxies; if it is your proxy, add it there", attributes...)
 }
