@@ -30,7 +30,7 @@ func announce(cmd *cobra.Command, cfg server.Config, srv *server.Server) error {
 		return err
 	}
 	link := cmp.Or(strings.TrimSuffix(cfg.Address, "/"), srv.URL()) + "/setup/" + code
-	say("This Keyporter has no operator yet. Create the operator's account here; the link works once, until tomorrow:", "setup", link)
+	say("This Keyporter has no operator yet. Create the operator's account here; the link works once, within 24 hours:", "setup", link)
 	return nil
 }
 
