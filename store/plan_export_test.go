@@ -20,7 +20,7 @@ func Texts(ctx context.Context, db *DB) []string {
 	for _, of := range []any{q, &Tx{queries: q, issued: map[keyporter.ID]*keyporter.SecretHash{}, limits: &reachedLimits{}}, &DB{queries: q, lookups: q, write: db.write, read: db.read, lookup: db.lookup, log: db.log, pools: db.pools, line: db.line}} {
 		v := reflect.ValueOf(of)
 		for m, f := range v.Methods() {
-			if !slices.Contains([]string{"Close", "Do", "Listen", "Follow", "Prune", "Attempt", "AttemptThen", "UseProof", "Explain", "Lines", "Int", "Exec", "LimitPages"}, m.Name) && m.Type.NumIn() > 1 {
+			if !slices.Contains([]string{"Close", "Do", "Listen", "Follow", "Prune", "Attempt", "AttemptThen", "UseProof", "KeepKey", "Explain", "Lines", "Int", "Exec", "LimitPages"}, m.Name) && m.Type.NumIn() > 1 {
 				callWithAnything(ctx, f)
 			}
 		}

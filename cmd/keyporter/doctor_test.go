@@ -99,8 +99,8 @@ func TestTheDoctorFindsFaults(t *testing.T) {
 			[]string{"The client's own X-Forwarded-Uri reaches Keyporter"},
 		},
 		{
-			"Caddy, a forged header arrives", "caddy/Caddyfile", "request_header -*Keyporter*", "request_header -X-Keyporter-User",
-			[]string{"A client that sends X.Keyporter.Scopes is believed"},
+			"Caddy, a forged header arrives", "caddy/Caddyfile", "request_header -*Override*", "request_header -X-Override-Method",
+			[]string{"The API gets X-Method-Override"},
 		},
 		{
 			"Caddy, a tunnel is opened", "caddy/Caddyfile", "request_header @no-websocket -Upgrade", "",
