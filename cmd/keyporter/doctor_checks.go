@@ -100,7 +100,7 @@ func fixFor(a reply) string {
 	case string(keyporter.ReasonUnknown): // it belongs to nobody, so it isn't kept
 		return "Try another token."
 	}
-	return "Try another token or another path. In ten seconds, `keyporter explain --request " + a.problem.RequestID + "` says which rule it was."
+	return "Try another token or another path. Wait ten seconds, then run `keyporter explain --request " + a.problem.RequestID + "`: it says which rule it was."
 }
 
 func (d *doctor) refusals(ctx context.Context) ([]fault, error) {
