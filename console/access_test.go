@@ -39,7 +39,7 @@ POST /setup/{code}                               404 | 404 404 404 404 404 404
 
 GET /tokens                                      in  | 200 200 200 200 200 200
 GET /tokens/new                                  in  | 403 200 403 200 200 403
-POST /tokens                                     in  | 403 201 403 201 201 403
+POST /tokens                                     in  | 403 ok  403 ok  ok  403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/rename                          in  | 404 200 404 200 404 404
@@ -52,7 +52,7 @@ GET /tokens/{id}/explain                         in  | 404 200 404 200 404 404
 GET /tokens/{id}/hand-over                       in  | 404 404 404 404 404 404
 POST /tokens/{id}/hand-over                      in  | 404 404 404 404 404 404
 GET /tokens/{id}/hand-over?kind=organization     in  | 404 403 404 200 404 404
-POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 200 404 404
+POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
 
 GET /organization-tokens                             in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
@@ -118,11 +118,11 @@ POST /apps/{id}/image                            in  | 404 404 404 422 404 422
 POST /apps/{id}/image/remove                     in  | 404 404 404 ok  404 ok
 POST /apps/{id}/people                           in  | 404 404 404 ok  404 ok
 GET /apps/{id}/secrets/new                       in  | 404 404 404 200 404 200
-POST /apps/{id}/secrets                          in  | 404 404 404 201 404 201
+POST /apps/{id}/secrets                          in  | 404 404 404 ok  404 ok 
 GET /apps/{id}/secrets/{secret}/delete           in  | 404 404 404 200 404 200
 POST /apps/{id}/secrets/{secret}/delete          in  | 404 404 404 ok  404 ok
 GET /apps/{id}/webhook                           in  | 404 404 404 200 404 200
-POST /apps/{id}/webhook                          in  | 404 404 404 201 404 201
+POST /apps/{id}/webhook                          in  | 404 404 404 ok  404 ok 
 POST /apps/{id}/approve                          in  | 403 403 403 403 403 ok
 GET /apps/{id}/suspend                           in  | 404 404 404 200 404 200
 POST /apps/{id}/suspend                          in  | 404 404 404 ok  404 ok
@@ -130,6 +130,7 @@ POST /apps/{id}/resume                           in  | 404 404 404 ok  404 ok
 GET /apps/{id}/delete                            in  | 404 404 404 200 404 200
 POST /apps/{id}/delete                           in  | 404 404 404 ok  404 ok
 
+GET /connections                                 in  | 200 200 200 200 200 200
 GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /connections/{id}/disconnect                 in  | 404 200 404 200 404 404
 POST /connections/{id}/disconnect                in  | 404 ok  404 ok  404 404

@@ -207,8 +207,16 @@ func (c *console) showApp(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err != nil {
 		return err
 	}
+	if of, secret := c.revealed(w, r, actor); of == webhookSecretOf(p.ID) {
+		p.WebhookSecret = secret
+	} else if secret != "" {
+		p.Secret, p.SecretID = secret, keyporter.ID(of)
+	}
 	return c.showAppPage(w, r, actor, http.StatusOK, p)
 }
+
+// webhookSecretOf names the secret of an app's webhook, apart from those of the app.
+func webhookSecretOf(app keyporter.ID) string { return "webhook-" + string(app) }
 
 // appPage loads the page of a stored app.
 func (c *console) appPage(r *http.Request, actor keyporter.Actor) (p appPage, err error) {

@@ -95,12 +95,7 @@ func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	p, err := c.appPage(r, actor)
-	if err != nil {
-		return err
-	}
-	p.Secret, p.SecretID = secret.Reveal(), s.ID
-	return c.showAppPage(w, r, actor, http.StatusCreated, p)
+	return c.reveal(w, r, actor, appPath(id(r)), string(s.ID), secret.Reveal())
 }
 
 // showWebhookSecret asks whether to create a secret for the webhook.
@@ -123,12 +118,7 @@ func (c *console) setWebhookSecret(w http.ResponseWriter, r *http.Request, actor
 	if err != nil {
 		return err
 	}
-	p, err := c.appPage(r, actor)
-	if err != nil {
-		return err
-	}
-	p.WebhookSecret = secret
-	return c.showAppPage(w, r, actor, http.StatusCreated, p)
+	return c.reveal(w, r, actor, appPath(id(r)), webhookSecretOf(id(r)), secret)
 }
 
 func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

@@ -48,13 +48,14 @@ func TestManagingAnAppWithoutJavaScript(t *testing.T) {
 			t.Fatalf("%+v, %v", all, err)
 		}
 		page = v.submit(v.follow(page, path+"/secrets/new"), path+"/secrets")
-		page.want(t, 201, "You won’t see it again")
+		page = v.get(page.location)
+		page.want(t, 200, "the only time you see")
 		secret := appSecrets.FindString(page.body)
 		if _, itsOwn, err := s.DB.AppWithSecret(t.Context(), all[0].ID, keyporter.HashSecret(secret)); err != nil || !itsOwn {
 			t.Errorf("%q isn't a secret of the app, %v", secret, err)
 		}
 		v.get(path).wantNot(t, secret)
-		v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201)
+		v.submit(v.get(path+"/secrets/new"), path+"/secrets").wantRedirect(t, path+"?new=")
 		v.get(path).wantNot(t, "/secrets/new")
 		v.post(path+"/secrets").want(t, 409, "An app can have only two secrets")
 
@@ -89,8 +90,8 @@ func TestAppSecretsRequireAFreshSignIn(t *testing.T) {
 	page := v.get(v.get(path + "/secrets/new").location)
 	page.want(t, 200, "Confirm it’s you")
 	v.submit(page, "/sign-in", "password", keyportertest.Password).wantRedirect(t, path+"/secrets/new")
-	v.submit(v.get(path+"/secrets/new"), path+"/secrets").want(t, 201, "kpc_")
-	v.submit(v.get(path+"/webhook"), path+"/webhook").want(t, 201, "whsec_", "You won’t see it again")
+	v.get(v.submit(v.get(path+"/secrets/new"), path+"/secrets").location).want(t, 200, "kpc_")
+	v.get(v.submit(v.get(path+"/webhook"), path+"/webhook").location).want(t, 200, "whsec_", "the only time you see")
 	v.get(path).wantNot(t, "whsec_")
 }
 
@@ -186,18 +187,18 @@ func (s *site) user(t *testing.T, login string) keyporter.ID {
 func TestAppsAndConnectionsWithoutJavaScript(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
-	v.get("/tokens").want(t, 200, "Apps and Connections", "No apps connected")
+	v.get("/connections").want(t, 200, "Apps and Connections", "No app acts as you")
 	app := s.App(t, keyporter.App{Name: "<i>DMS</i>"})
 	conn := s.Connect(t, ada, app)
 	path := "/connections/" + string(conn.ID)
-	page := v.get("/tokens") // it is listed even without a valid token
+	page := v.get("/connections") // it is listed even without a valid token
 	page.want(t, 200, "&lt;i&gt;DMS&lt;/i&gt;", "by <bdi>Tagworks Ltd</bdi>", "from 192.0.2.44", "Never used", "send envelopes")
-	v.submit(v.follow(page, path+"/remove?scope=envelope.send"), path+"/remove?scope=envelope.send").wantRedirect(t, "/tokens?done=taken")
-	page = v.get("/tokens")
+	v.submit(v.follow(page, path+"/remove?scope=envelope.send"), path+"/remove?scope=envelope.send").wantRedirect(t, "/connections?done=taken")
+	page = v.get("/connections")
 	page.wantNot(t, "send envelopes")
 	v.get(path+"/remove?scope=envelope.send").want(t, 404)
 	v.follow(page, path+"/remove?scope=envelope.read").wantRedirect(t, path+"/disconnect")
-	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").wantRedirect(t, "/tokens?done=disconnected")
-	v.get("/tokens").want(t, 200, "No apps connected")
+	v.submit(v.follow(page, path+"/disconnect"), path+"/disconnect").wantRedirect(t, "/connections?done=disconnected")
+	v.get("/connections").want(t, 200, "No app acts as you")
 	v.post(path+"/disconnect").want(t, 404)
 }

@@ -1,44 +1,41 @@
 package console
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/keyporter/keyporter"
 )
 
-// chart is a small line chart of the calls in the last seven days.
+// chart is a small bar chart of the calls in the last seven days.
 type chart struct {
-	Line string // points of an SVG polyline
-	Area string // points of an SVG polygon, which fills the area below the line
+	Bars []bar
 	Text string // the totals in words
 }
 
+// bar is a rectangle of an SVG.
+type bar struct {
+	X, Y, Width, Height int
+	Empty               bool // nothing was counted; it is a line at the bottom
+}
+
+// The size of a bar chart in pixels.
 const (
-	chartWidth  = 112 // pixels
-	chartHeight = 26  // pixels
-	chartHours  = 6   // hours per point
+	chartHeight = 20
+	barWidth    = 8
+	barStep     = 9
 )
 
 func chartOf(use keyporter.TokenUse) chart {
-	n := len(use.Hours) / chartHours
-	sums, top := make([]int, n), 1
+	const day = 24
+	sums, top := make([]int, len(use.Hours)/day), 1
 	for i, calls := range use.Hours {
-		sums[i/chartHours] += calls
-		top = max(top, sums[i/chartHours])
+		sums[i/day] += calls
+		top = max(top, sums[i/day])
 	}
-	var line strings.Builder
-	for i, s := range sums {
-		x := 1 + float64(i)*(chartWidth-2)/float64(n-1)
-		y := chartHeight - 1.5 - float64(s)*(chartHeight-4)/float64(top)
-		fmt.Fprintf(&line, "%.1f,%.1f ", x, y)
+	c := chart{Text: callsText(use)}
+	for i, n := range sums {
+		height := max(1, (n*chartHeight+top/2)/top)
+		c.Bars = append(c.Bars, bar{X: i * barStep, Y: chartHeight - height, Width: barWidth, Height: height, Empty: n == 0})
 	}
-	points := strings.TrimSpace(line.String())
-	return chart{
-		Line: points,
-		Area: fmt.Sprintf("1,%d %s %d,%d", chartHeight, points, chartWidth-1, chartHeight),
-		Text: callsText(use),
-	}
+	return c
 }
 
 func callsText(use keyporter.TokenUse) string {

@@ -29,14 +29,6 @@ func (c connectionRow) Query() string {
 	return ""
 }
 
-// connectionSection is the section Apps and Connections on the page of tokens.
-type connectionSection struct {
-	Rows   []connectionRow
-	Access control.Access
-	Older  keyporter.ID // ID of the last row if there may be more; otherwise empty
-	Newer  bool         // this isn't the first page
-}
-
 func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
 	row := connectionRow{ConnectionWithUse: conn, Chart: chartOf(conn.Use), Now: c.Now()}
 	if last, ok := conn.Use.Last(); ok {
@@ -52,45 +44,61 @@ func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
 	return row
 }
 
-func (c *console) connectionSection(r *http.Request, actor keyporter.Actor) (s connectionSection, err error) {
-	before := keyporter.ID(r.URL.Query().Get("before-connection"))
-	s.Newer = before != ""
-	all, err := c.Control.Connections(r.Context(), actor, before)
-	for _, conn := range all {
-		s.Rows = append(s.Rows, c.connectionRow(conn))
-	}
-	if len(all) == control.MaxPage {
-		s.Older = all[len(all)-1].Connection.ID
-	}
-	return s, err
-}
-
-// connectionsPage is the content of the list of an organization's connections.
+// connectionsPage is the content of a list of connections: the reader's, or their organization's.
 type connectionsPage struct {
+	All          bool // of the organization
+	Path         string
 	Rows         []connectionRow
+	Access       control.Access // only for the reader's
+	Links        []link         // to whatever keeps the apps from working
 	Organization string
-	Older        keyporter.ID
-	Newer        bool
+	Older        keyporter.ID // ID of the last row if there may be more; otherwise empty
+	Newer        bool         // this isn't the first page
 }
 
-const allConnections = "/apps/connections"
+// The paths of the lists of connections.
+const (
+	ownConnections = "/connections"
+	allConnections = "/apps/connections"
+)
+
+func (c *console) listOwnConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	before := keyporter.ID(r.URL.Query().Get("before"))
+	all, err := c.Control.Connections(r.Context(), actor, before)
+	if err != nil {
+		return err
+	}
+	p := connectionsPage{Path: ownConnections, Newer: before != ""}
+	if p.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
+		return err
+	}
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	p.Links = links(p.Access.About, powers, actor.User.OrganizationID)
+	return c.showConnections(w, r, actor, p, all)
+}
 
 func (c *console) listConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	before := keyporter.ID(r.URL.Query().Get("before"))
-	p := connectionsPage{Newer: before != ""}
 	all, err := c.Control.OrganizationConnections(r.Context(), actor, before)
 	if err != nil {
 		return err
 	}
+	return c.showConnections(w, r, actor, connectionsPage{All: true, Path: allConnections, Newer: before != ""}, all)
+}
+
+func (c *console) showConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p connectionsPage, all []control.ConnectionWithUse) error {
 	for _, conn := range all {
 		row := c.connectionRow(conn)
-		row.All = true
+		row.All = p.All
 		p.Rows = append(p.Rows, row)
 	}
 	if len(all) == control.MaxPage {
 		p.Older = all[len(all)-1].Connection.ID
 	}
-	l, err := c.layoutFor(r, actor, "Connections", p)
+	l, err := c.layoutFor(r, actor, "Apps and Connections", p)
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ func New(cfg Config) *Pages {
 		mux.Handle(pattern, c.handler(h))
 	}
 	mux.Handle("GET "+staticPath, c.static)
+	mux.Handle("GET /favicon.ico", c.static)
 	nothing := c.handler(func(w http.ResponseWriter, r *http.Request) error { return c.noRoute(w, r, mux) })
 	return &Pages{console: c, mux: mux, Handler: c.sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
@@ -133,24 +134,31 @@ func (c *console) openRoutes() map[string]handler {
 	}
 }
 
-// tokenRoutes are the routes of the reader's own tokens and connections.
+// tokenRoutes are the routes of the reader's own tokens.
 func (c *console) tokenRoutes() map[string]page {
 	return map[string]page{
-		"GET /tokens":                       c.listTokens,
-		"GET /tokens/new":                   c.newToken,
-		"POST /tokens":                      c.createToken,
-		"POST /tokens/{id}/enable":          c.enableToken,
-		"POST /tokens/{id}/disable":         c.disableToken,
-		"GET /tokens/{id}/rename":           c.showRename,
-		"POST /tokens/{id}/rename":          c.renameToken,
-		"GET /tokens/{id}/expiry":           c.showExpiry,
-		"POST /tokens/{id}/expiry":          c.setExpiry,
-		"GET /tokens/{id}/delete":           c.showDelete,
-		"POST /tokens/{id}/delete":          c.deleteToken,
-		"GET /tokens/{id}/explain":          c.explainToken,
+		"GET /tokens":                 c.listTokens,
+		"GET /tokens/new":             c.newToken,
+		"POST /tokens":                c.createToken,
+		"POST /tokens/{id}/enable":    c.enableToken,
+		"POST /tokens/{id}/disable":   c.disableToken,
+		"GET /tokens/{id}/rename":     c.showRename,
+		"POST /tokens/{id}/rename":    c.renameToken,
+		"GET /tokens/{id}/expiry":     c.showExpiry,
+		"POST /tokens/{id}/expiry":    c.setExpiry,
+		"GET /tokens/{id}/delete":     c.showDelete,
+		"POST /tokens/{id}/delete":    c.deleteToken,
+		"GET /tokens/{id}/explain":    c.explainToken,
+		"GET /tokens/{id}/hand-over":  c.freshly(c.showHandOver),
+		"POST /tokens/{id}/hand-over": c.handOver,
+	}
+}
+
+// connectionRoutes include the pages on which people connect apps.
+func (c *console) connectionRoutes() map[string]page {
+	return map[string]page{
+		"GET /connections":                  c.listOwnConnections,
 		"GET /connections/{id}/explain":     c.explainConnection,
-		"GET /tokens/{id}/hand-over":        c.freshly(c.showHandOver),
-		"POST /tokens/{id}/hand-over":       c.handOver,
 		"GET /connect/{id}":                 c.showConnect,
 		"POST /connect/{id}":                c.answerConnect,
 		"GET /device":                       c.showDevice,

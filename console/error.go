@@ -72,9 +72,11 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	if err != nil {
 		return bare
 	}
-	for i := range l.Sections {
-		if l.Sections[i].Current != "" {
-			p.Back = l.Sections[i]
+	for _, g := range l.Groups {
+		for _, link := range g.Links {
+			if link.Current != "" {
+				p.Back = link
+			}
 		}
 	}
 	l.Page = p

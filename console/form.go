@@ -28,6 +28,9 @@ type form struct {
 	Delete *tokenRow           // the token to delete, if that is what the form asks
 }
 
+// Fault returns what is wrong with the form.
+func (f form) Fault() fault { return fault{Fields: f.Errors} }
+
 // OfOrganization reports whether the form adds an organization token.
 func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationToken }
 

@@ -49,6 +49,7 @@ func TestAdministratorsSeeUsersTokens(t *testing.T) {
 	b.Look("user-tokens")
 	b.Click(".token .switch")
 	b.Wait("document.querySelector('.token .switch[aria-checked=false]')")
+	b.Click(".token .more summary")
 	b.Click(".token a[href*='/delete']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
 	b.Click("dialog .destroy")

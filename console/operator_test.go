@@ -34,14 +34,20 @@ func TestOperatorsMakeAndRemoveOperators(t *testing.T) {
 	her.get("/organizations").want(t, http.StatusForbidden)
 }
 
-// TestAnOperatorLearnsWhereToGrantAFeature opens the page of tokens without the feature Organization tokens.
+// TestAnOperatorLearnsWhereToGrantAFeature opens the page of tokens without the feature Organization tokens, with and
+// without such a token.
 func TestAnOperatorLearnsWhereToGrantAFeature(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
+	v.get("/tokens").wantNot(t, "Organization API Tokens")
+	keyportertest.OrganizationToken(t, s.Control, ada, "Old")
+	if err := s.Control.WithdrawFlag(t.Context(), keyporter.Command(), ada.OrganizationID, keyporter.FlagOrganizationAPIToken); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Control.SetUserRoles(t.Context(), keyporter.Command(), ada.ID, []keyporter.ID{keyporter.RoleAdministrator}); err != nil {
 		t.Fatal(err)
 	}
-	v.get("/tokens").want(t, 200, "Only the operator of this Keyporter can grant it.", "Until that changes, you can’t add organization tokens.")
+	v.get("/tokens").want(t, 200, "Only the operator of this Keyporter can grant it.", "Until that changes, the tokens below don’t work.")
 	if err := s.Control.AppointOperator(t.Context(), keyporter.Command(), ada.ID); err != nil {
 		t.Fatal(err)
 	}

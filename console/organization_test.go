@@ -74,7 +74,11 @@ func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
 	admin.submit(page, path+"?list=all", "login", "nobody@acme.example", "secret", "new").want(t, http.StatusUnprocessableEntity, "Nobody in your organization", "checked")
 	admin.submit(page, path+"?list=all", "login", " ").want(t, http.StatusUnprocessableEntity, "Enter a login name.")
 	admin.submit(page, path+"?list=all", "login", ada.Login, "secret", "").want(t, http.StatusUnprocessableEntity, "already belongs to this user")
-	admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", "New secret of “<bdi>Export</bdi>”", "The old one never works again", "Pass it on to <bdi>"+grace.Login)
+	to := admin.submit(page, path+"?list=all", "login", grace.Login, "secret", "new").location
+	admin.get(to).want(t, http.StatusOK, "kpo_", "of <bdi>"+grace.Login, "New secret of Export", "The old one never works again", "Pass it on to <bdi>"+grace.Login)
+	if a := admin.get(to); strings.Contains(a.body, "data-copy") {
+		t.Error("reloading the page shows the secret again")
+	}
 	if a := admin.get("/organization-tokens"); strings.Contains(a.body, "data-copy") || !strings.Contains(a.body, grace.Login) {
 		t.Error("the secret is shown again")
 	}
@@ -84,8 +88,8 @@ func TestANewSecretIsShownWhereATokenIsHandedOver(t *testing.T) {
 	}
 }
 
-// TestANewSecretIsShownWhateverHappensNext deletes a token right after it was handed over.
-func TestANewSecretIsShownWhateverHappensNext(t *testing.T) {
+// TestATokenIsDeletedRightAfterItWasHandedOver leads to the list, which has no secret to show.
+func TestATokenIsDeletedRightAfterItWasHandedOver(t *testing.T) {
 	t.Parallel()
 	s := newSiteOn(t, postgres.New(t))
 	ada, _ := s.ada(t)
@@ -97,5 +101,6 @@ func TestANewSecretIsShownWhateverHappensNext(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new").want(t, http.StatusOK, "kpo_", "Owned by", "New secret of “<bdi>Export</bdi>”", "The old one never works again", "Pass it on to <bdi>"+grace.Login)
+	a := admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new")
+	admin.get(a.location).want(t, http.StatusOK, "No organization tokens here")
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,6 +19,7 @@ type organizationTokensPage struct {
 	Organization string
 	Granted      bool // the organization has the feature
 	Foreign      bool // it isn't the reader's organization; the reader is an operator
+	Kind         keyporter.TokenKind
 	Rows         []tokenRow
 	Used         int // tokens used within 30 days
 	Users        int // that one of them acted for, within 30 days
@@ -33,22 +35,19 @@ func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 	row.Owner = &t.Owner
 	switch {
 	case !t.Owner.Active:
-		row.Suspended = "Suspended: its owner is switched off."
+		row.Suspended = "Its owner is switched off."
 	case !t.OwnerAllowed:
-		row.Suspended = "Suspended: its owner can’t use the API."
+		row.Suspended = "Its owner can’t use the API."
 	}
+	row.Blocked = row.Enabled && !row.Expired && row.Suspended != ""
+	row.Note = noteOf(row)
 	return row
 }
 
-func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	return c.showOrganizationTokens(w, r, actor, nil)
-}
-
-// showOrganizationTokens shows the list, and the row of a token that was handed over first, if it has a
-// secret to show.
-func (c *console) showOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, first *tokenRow) (err error) {
+func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
+	handedOver, secret := c.revealed(w, r, actor)
 	organization, before := keyporter.ID(r.URL.Query().Get("organization")), keyporter.ID(r.URL.Query().Get("before"))
-	p := organizationTokensPage{Newer: before != ""}
+	p := organizationTokensPage{Kind: keyporter.OrganizationToken, Newer: before != ""}
 	if organization == "" {
 		organization = actor.User.OrganizationID
 	} else if p.Foreign = organization != actor.User.OrganizationID; p.Foreign {
@@ -60,9 +59,10 @@ func (c *console) showOrganizationTokens(w http.ResponseWriter, r *http.Request,
 	}
 	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
 	p.add(tokens, c.Now())
-	if first != nil {
-		others := slices.DeleteFunc(p.Rows, func(row tokenRow) bool { return row.ID == first.ID })
-		p.Rows = slices.Insert(others, 0, *first)
+	if secret != "" {
+		if err := p.showFirst(r.Context(), c, actor, keyporter.ID(handedOver), secret); err != nil {
+			return err
+		}
 	}
 	if actor.User.Operator {
 		p.Grant = "/organizations/" + string(organization)
@@ -75,6 +75,23 @@ func (c *console) showOrganizationTokens(w http.ResponseWriter, r *http.Request,
 		return err
 	}
 	return c.show(w, r, http.StatusOK, "organization-tokens", l)
+}
+
+// showFirst shows the row of a token that was handed over before all others, wherever it is in the list, with its new
+// secret.
+func (p *organizationTokensPage) showFirst(ctx context.Context, c *console, actor keyporter.Actor, token keyporter.ID, secret string) error {
+	t, err := c.Control.OrganizationToken(ctx, actor, token)
+	if keyporter.KindOf(err) == keyporter.NotFound {
+		return nil // it was deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	row := ownedRow(t, c.Now())
+	row.Secret = secret
+	others := slices.DeleteFunc(p.Rows, func(row tokenRow) bool { return row.ID == token })
+	p.Rows = slices.Insert(others, 0, row)
+	return nil
 }
 
 // add adds tokens, and counts the users they have acted for.
@@ -126,13 +143,13 @@ func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyport
 		f.Login, f.NewSecret = in.Login, in.NewSecret
 		return c.showFormAgain(w, r, actor, f, err)
 	}
-	row := ownedRow(t, c.Now())
-	row.Secret = secret.Reveal()
 	switch {
 	case wantsFragment(r):
-		return c.render(w, http.StatusOK, "tokens", "row", row)
+		row := ownedRow(t, c.Now())
+		row.Secret = secret.Reveal()
+		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	case in.NewSecret:
-		return c.showOrganizationTokens(w, r, actor, &row)
+		return c.reveal(w, r, actor, allOrganizationTokens, string(t.ID), secret.Reveal())
 	}
 	return redirect(allOrganizationTokens)(w, r)
 }

@@ -25,16 +25,16 @@ type layout struct {
 	Title        string
 	Login        string // of the signed-in user; empty: nobody is signed in
 	Organization string
-	Sections     []sectionLink // links in the header
-	Done         string        // what the previous form has done
-	Refresh      string        // URL that the browser goes to right away; empty: none
-	Page         any           // the content; each page has its own struct
+	Groups       []sectionGroup // of the navigation
+	Done         string         // what the previous form has done
+	Refresh      string         // URL that the browser goes to right away; empty: none
+	Page         any            // the content; each page has its own struct
 }
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
 		"static": static.path, "ago": ago, "when": when, "day": day, "iso": iso, "count": count, "client": clientName, "icon": icon, "roleSummary": roleSummary, "initials": initials, "hue": hue, "otherPages": otherPages,
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/manage.html", "templates/app-parts.html"))
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/token-parts.html", "templates/manage.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // they are part of the program
@@ -77,6 +77,6 @@ func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string
 	}
 	l.Organization = org.Name
 	powers, err := c.Control.Powers(r.Context(), actor)
-	l.Sections = navigation(powers, r)
+	l.Groups = navigation(powers, r)
 	return l, err
 }

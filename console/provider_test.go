@@ -283,7 +283,7 @@ func TestOrganizationTokensRequireAFreshSignIn(t *testing.T) {
 	v.get(refused.location).want(t, 200, "Confirm it’s you", `value="ada@acme.example"`)
 	v.post("/sign-in", "login", ada.Login, "password", "wrong", "again", "1", "next", "/tokens/new?kind=organization").want(t, 401, "Confirm it’s you")
 	v.post("/sign-in", "login", ada.Login, "password", keyportertest.Password, "again", "1", "next", "/tokens/new?kind=organization").wantRedirect(t, "/tokens/new?kind=organization")
-	v.post("/tokens", "kind", "organization", "name", "New").want(t, 201, "kpo_")
+	v.get(v.post("/tokens", "kind", "organization", "name", "New").location).want(t, 200, "kpo_")
 }
 
 // TestPowerTakesAFreshSignInOnPages leads people through the confirmation, to the page they were on.

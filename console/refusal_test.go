@@ -75,9 +75,7 @@ func TestUsersWithoutAPIAccessLearnWhy(t *testing.T) {
 
 	// Operators get links to the page that grants the feature, and to the page of their own roles.
 	operator := s.signIn(t, s.operator(t, admin.OrganizationID, "operator@acme.example"))
-	for _, path := range []string{"/tokens", "/organization-tokens"} {
-		operator.get(path).want(t, http.StatusOK, `<a href="/organizations/`+string(admin.OrganizationID)+`">`, "Features of Acme")
-	}
+	operator.get("/organization-tokens").want(t, http.StatusOK, `<a href="/organizations/`+string(admin.OrganizationID)+`">`, "Features of Acme")
 	operator.get("/tokens").want(t, http.StatusOK, "Your roles")
 	s.signIn(t, admin).get("/tokens").wantNot(t, "Features of Acme")
 }

@@ -18,7 +18,10 @@ type tokenRow struct {
 	ActedFor []actedFor
 	Chart    chart
 	Expired  bool
-	Soon     bool      // expires within a week
+	Soon     bool      // expires within soon
+	Blocked  bool      // it is on, but something keeps it from working
+	Note     *note     // may be nil
+	Snippets []snippet // with the secret
 	LastDay  time.Time // last moment that it works; zero: it doesn't expire
 	Now      time.Time
 
@@ -55,9 +58,18 @@ func rowOf(t control.TokenWithUse, now time.Time) tokenRow {
 	}
 	if !t.ExpiresAt.IsZero() {
 		row.LastDay = t.ExpiresAt.Add(-time.Nanosecond)
-		row.Soon = !row.Expired && t.ExpiresAt.Sub(now) < 7*24*time.Hour
+		row.Soon = !row.Expired && t.ExpiresAt.Sub(now) < soon
 	}
+	row.Note = noteOf(row)
 	return row
+}
+
+// InDays says when the token expires, for one that does so soon, such as "In 3 days".
+func (t tokenRow) InDays() string {
+	if days := int(t.ExpiresAt.Sub(t.Now) / (24 * time.Hour)); days > 0 {
+		return "In " + units(days, "day")
+	}
+	return "Within 24 hours"
 }
 
 // byLogin joins what a token did for one user on several versions, the latest first.

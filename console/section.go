@@ -13,30 +13,43 @@ import (
 
 // section is a part of the console: all pages whose paths start with one of its segments.
 type section struct {
-	name     string                      // in the header
+	name     string // in the navigation
+	group    string // of the navigation
+	icon     string
 	segments []string                    // the first one is that of its main page
-	entry    func(control.Powers) string // path of the link in the header; empty: no link
+	entry    func(control.Powers) string // path of the link in the navigation; empty: no link
 	routes   func(*console) map[string]page
 }
 
-// sections returns all sections, in the order of the header. Navigation, routes, the pages that a
+// The groups of the navigation, in their order: what is the reader's own, what belongs to their organization,
+// and what concerns the whole Keyporter.
+const (
+	groupPersonal     = "Personal"
+	groupOrganization = "Organization"
+	groupInstance     = "Instance"
+)
+
+// sections returns all sections, in the order of the navigation. Navigation, routes, the pages that a
 // sign-in can lead to, and the paths that package server reserves are all derived from it.
 func sections() []section {
 	return []section{
-		{"Tokens", []string{"tokens", "connections", "connect", "device"}, func(control.Powers) string { return "/tokens" }, (*console).tokenRoutes},
-		{"Users", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
-		{"Roles", []string{"roles"}, func(p control.Powers) string { return pathIf(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
-		{"Apps", []string{"apps"}, appsPath, (*console).appRoutes},
-		{"Organization tokens", []string{"organization-tokens"}, func(p control.Powers) string {
+		{"Tokens", groupPersonal, "key", []string{"tokens"}, func(control.Powers) string { return "/tokens" }, (*console).tokenRoutes},
+		{"Apps and connections", groupPersonal, "apps", []string{"connections", "connect", "device"}, func(control.Powers) string { return "/connections" }, (*console).connectionRoutes},
+		{"Refused calls", groupPersonal, "no-entry", []string{"refusals"}, func(control.Powers) string { return "/refusals" }, (*console).refusalRoutes},
+		{"Users", groupOrganization, "people", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
+		{"Roles", groupOrganization, "shield", []string{"roles"}, func(p control.Powers) string { return pathIf(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
+		{"Apps", groupOrganization, "window", []string{"apps"}, appsPath, (*console).appRoutes},
+		{"Organization tokens", groupOrganization, "building", []string{"organization-tokens"}, func(p control.Powers) string {
 			return pathIf(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
 		}, (*console).organizationTokenRoutes},
-		{"Refusals", []string{"refusals"}, func(control.Powers) string { return "" }, (*console).refusalRoutes},
-		{"Organizations", []string{"organizations"}, func(p control.Powers) string { return pathIf(p.Operate, "/organizations") }, (*console).organizationRoutes},
+		{"Organizations", groupInstance, "buildings", []string{"organizations"}, func(p control.Powers) string { return pathIf(p.Operate, "/organizations") }, (*console).organizationRoutes},
 	}
 }
 
 // openSegments are those of the pages that don't require a session, and don't appear in the header.
-func openSegments() []string { return []string{"sign-in", "sign-out", "setup", "static"} }
+func openSegments() []string {
+	return []string{"sign-in", "sign-out", "setup", "static", "favicon.ico"}
+}
 
 // Segments returns the first segments of the paths of all pages, such as "tokens". APIs can't use
 // them.
@@ -64,29 +77,40 @@ func appsPath(p control.Powers) string {
 	return pathIf(p.ManageTokens, allConnections)
 }
 
-// sectionLink is a link in the header.
+// sectionGroup is a group of links in the navigation.
+type sectionGroup struct {
+	Name  string
+	Links []sectionLink
+}
+
+// sectionLink is a link in the navigation.
 type sectionLink struct {
 	Path    string
 	Name    string
+	Icon    string
 	Current string // for aria-current: "page" on that page, "true" elsewhere in the section, otherwise ""
 }
 
-// navigation returns the links in the header for a user with these powers.
-func navigation(p control.Powers, r *http.Request) (all []sectionLink) {
+// navigation returns the links for a user with these powers. Sections of a group are next to each other.
+func navigation(p control.Powers, r *http.Request) (all []sectionGroup) {
 	here := sectionFor(r)
 	for _, s := range sections() {
 		path := s.entry(p)
 		if path == "" {
 			continue
 		}
-		l := sectionLink{Path: path, Name: s.name}
+		l := sectionLink{Path: path, Name: s.name, Icon: s.icon}
 		switch {
 		case path == r.URL.Path:
 			l.Current = "page"
 		case s.name == here.name:
 			l.Current = "true"
 		}
-		all = append(all, l)
+		if n := len(all); n == 0 || all[n-1].Name != s.group {
+			all = append(all, sectionGroup{Name: s.group})
+		}
+		g := &all[len(all)-1]
+		g.Links = append(g.Links, l)
 	}
 	return all
 }

@@ -56,15 +56,15 @@ func TestSignInReturnsToTheRequestedPage(t *testing.T) {
 	}
 }
 
-func TestTheHeaderLinksToPagesTheReaderMayOpen(t *testing.T) {
+func TestTheNavigationLinksToPagesTheReaderMayOpen(t *testing.T) {
 	s := newSite(t)
 	olivia := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
 	roles := s.role(t, olivia.OrganizationID, "Makes roles", map[keyporter.Permission]keyporter.Effect{keyporter.PermissionManageRoles: keyporter.EffectGrant})
 	for _, c := range []struct {
 		user keyporter.User
-		want string // paths of the links in the header
+		want string // paths of the links
 	}{
-		{keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), ""}, // a single link would be pointless
+		{keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser), "/tokens"},
 		{keyportertest.User(t, s.Control, "Acme", "grace@acme.example", roles.ID), "/tokens /roles"},
 		{olivia, "/tokens /users /roles"},
 		{s.operator(t, olivia.OrganizationID, "operator@acme.example"), "/tokens /users /roles /organizations"},
@@ -77,7 +77,7 @@ func TestTheHeaderLinksToPagesTheReaderMayOpen(t *testing.T) {
 			if linked != strings.Contains(c.want+" ", path+" ") {
 				t.Errorf("%s has a link to %s: %v", c.user.Login, path, linked)
 			}
-			// Users can open exactly the pages that the header links to.
+			// Users can open exactly the pages that the navigation links to.
 			if status := v.get(path).status; (status == http.StatusOK) != linked && path != "/tokens" {
 				t.Errorf("%s gets %d at %s", c.user.Login, status, path)
 			}
@@ -112,7 +112,7 @@ func TestLinksCannotInjectMessages(t *testing.T) {
 }
 
 func TestEveryPageBelongsToASectionOrIsOpen(t *testing.T) {
-	used := map[string]bool{"static": true} // files, not pages
+	used := map[string]bool{"static": true, "favicon.ico": true} // files, not pages
 	for _, route := range console.Routes() {
 		_, path, _ := strings.Cut(route, " ")
 		if path == "/{$}" {
@@ -154,10 +154,10 @@ func TestAFormBelongsToTheListItWasOpenedFrom(t *testing.T) {
 		"/tokens?list=all": "Tokens",
 	} {
 		page := v.get(path)
-		page.want(t, http.StatusOK, `">`+section+"</a>")
+		page.want(t, http.StatusOK, `</svg>`+section+"</a>")
 		for _, item := range strings.Split(page.body, "<li>")[1:] {
 			link, _, _ := strings.Cut(item, "</a>")
-			if current := strings.Contains(link, "aria-current"); current != strings.HasSuffix(link, ">"+section) && strings.HasPrefix(link, "<a ") {
+			if current := strings.Contains(link, "aria-current"); current != strings.HasSuffix(link, "</svg>"+section) && strings.HasPrefix(link, "<a ") {
 				t.Errorf("%s: is current: %v: %s", path, current, link)
 			}
 		}

@@ -17,7 +17,7 @@ var staticFS embed.FS
 const staticPath = "/static/"
 
 // staticFiles maps URL paths to files. The paths contain a hash of the content, so that browsers
-// can cache the files forever.
+// can cache the files forever; but favicon.ico is where browsers ask for it.
 type staticFiles map[string]staticFile
 
 type staticFile struct {
@@ -39,7 +39,7 @@ func loadStatic() staticFiles {
 		sum := sha256.Sum256(content)
 		ext := path.Ext(e.Name())
 		url := staticPath + strings.TrimSuffix(e.Name(), ext) + "-" + hex.EncodeToString(sum[:6]) + ext
-		all[url] = staticFile{name: e.Name(), contentType: mime.TypeByExtension(ext), content: content}
+		all[url] = staticFile{name: e.Name(), contentType: contentType(ext), content: content}
 	}
 	return all
 }
@@ -55,12 +55,24 @@ func (s staticFiles) path(name string) string {
 }
 
 func (s staticFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	cache := "public, max-age=31536000, immutable"
 	f, ok := s[r.URL.Path]
+	if r.URL.Path == "/favicon.ico" {
+		f, ok, cache = s[s.path("favicon.ico")], true, "public, max-age=86400"
+	}
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Type", f.contentType)
 	_, _ = w.Write(f.content)
+}
+
+// contentType returns the type of a file by its extension. The system's own list may not have icons.
+func contentType(extension string) string {
+	if extension == ".ico" {
+		return "image/vnd.microsoft.icon"
+	}
+	return mime.TypeByExtension(extension)
 }

@@ -13,7 +13,6 @@ import (
 type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
-	Connections  connectionSection
 	Example      string // a command line with a placeholder for the token
 	Fresh        bool   // the sign-in is recent enough to add an organization token
 }
@@ -29,38 +28,36 @@ type tokenSection struct {
 	Newer        bool         // this isn't the first page
 }
 
-func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	return c.showTokens(w, r, http.StatusOK, actor, nil)
-}
-
-// showTokens shows the page. If made isn't nil, it replaces the row of the same token, and shows its
-// secret.
-func (c *console) showTokens(w http.ResponseWriter, r *http.Request, status int, actor keyporter.Actor, made *tokenRow) (err error) {
-	p := tokensPage{Example: c.example(r), Fresh: actor.Fresh(c.Now())}
+func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
+	made, secret := c.revealed(w, r, actor)
+	p := tokensPage{Example: c.snippets(r, "YOUR_TOKEN")[0].Text, Fresh: actor.Fresh(c.Now())}
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
 		return err
 	}
-	if p.User, err = c.tokenSection(r, actor, powers, keyporter.UserToken, made); err != nil {
+	if p.User, err = c.tokenSection(r, actor, powers, keyporter.UserToken); err != nil {
 		return err
 	}
-	if p.Organization, err = c.tokenSection(r, actor, powers, keyporter.OrganizationToken, made); err != nil {
+	if p.Organization, err = c.tokenSection(r, actor, powers, keyporter.OrganizationToken); err != nil {
 		return err
 	}
-	if p.Connections, err = c.connectionSection(r, actor); err != nil {
-		return err
+	for _, rows := range [][]tokenRow{p.User.Rows, p.Organization.Rows} {
+		for i := range rows {
+			if secret != "" && string(rows[i].ID) == made {
+				c.showSecret(r, &rows[i], secret)
+			}
+		}
 	}
-	p.Connections.Access = p.User.Access
 	l, err := c.layoutFor(r, actor, "API Tokens and Apps", p)
 	if err != nil {
 		return err
 	}
 	p.Organization.Organization = l.Organization
 	l.Page = p
-	return c.show(w, r, status, "tokens", l)
+	return c.show(w, r, http.StatusOK, "tokens", l)
 }
 
-func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers control.Powers, kind keyporter.TokenKind, made *tokenRow) (s tokenSection, err error) {
+func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers control.Powers, kind keyporter.TokenKind) (s tokenSection, err error) {
 	before := keyporter.ID(r.URL.Query().Get("before-" + string(kind)))
 	s.Kind, s.Newer = kind, before != ""
 	if s.Access, err = c.Control.TokenAccess(r.Context(), actor, kind); err != nil {
@@ -69,25 +66,15 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers co
 	s.Links = links(s.Access.About, powers, actor.User.OrganizationID)
 	tokens, err := c.Control.Tokens(r.Context(), actor, kind, before)
 	for _, t := range tokens {
-		row := rowOf(t, c.Now())
-		if made != nil && t.ID == made.ID {
-			row = *made
-		}
-		s.Rows = append(s.Rows, row)
+		s.Rows = append(s.Rows, rowOf(t, c.Now()))
+	}
+	if !s.Access.Allowed {
+		block(s.Rows)
 	}
 	if len(tokens) == control.MaxPage {
 		s.Older = tokens[len(tokens)-1].ID
 	}
 	return s, err
-}
-
-// example returns a command line that calls an API.
-func (c *console) example(r *http.Request) string {
-	path := c.Example
-	if path == "" {
-		path = "/…"
-	}
-	return "curl -i -H 'ApiToken: YOUR_TOKEN' " + c.address(r) + path
 }
 
 func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -102,12 +89,20 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return c.showFormAgain(w, r, actor, f, err)
 	}
-	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
-	row.Secret = secret.Reveal()
-	if wantsFragment(r) {
-		return c.render(w, http.StatusCreated, "tokens", "row", row)
+	if !wantsFragment(r) {
+		return c.reveal(w, r, actor, "/tokens", string(token.ID), secret.Reveal())
 	}
-	return c.showTokens(w, r, http.StatusCreated, actor, &row)
+	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
+	c.showSecret(r, &row, secret.Reveal())
+	return c.render(w, http.StatusCreated, "tokens", "row-alone", row)
+}
+
+// showSecret shows the secret of a new token, and how to make a first call with it.
+func (c *console) showSecret(r *http.Request, row *tokenRow, secret string) {
+	row.Secret = secret
+	if row.Kind == keyporter.UserToken {
+		row.Snippets = c.snippets(r, secret)
+	}
 }
 
 func kind(r *http.Request) keyporter.TokenKind {
@@ -150,7 +145,7 @@ func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err != nil {
 		return err
 	}
-	return c.render(w, http.StatusOK, "tokens", "row", row)
+	return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 }
 
 // row returns the row of the token that a request is about, as the list that it came from shows it.
@@ -174,6 +169,8 @@ func listOf(r *http.Request) string {
 		return allConnections
 	case list == "all":
 		return allOrganizationTokens
+	case firstSegment(r.URL.Path) == "connections":
+		return ownConnections
 	case list != "" && strings.Trim(list, "0123456789abcdefghijklmnopqrstuvwxyz") == "":
 		return "/users/" + list + "/tokens"
 	}

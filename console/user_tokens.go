@@ -10,6 +10,7 @@ import (
 // userTokensPage is the content of the list of another user's API tokens.
 type userTokensPage struct {
 	Owner keyporter.User
+	Kind  keyporter.TokenKind
 	Rows  []tokenRow
 	Older keyporter.ID // ID of the last row if there may be more; otherwise empty
 	Newer bool
@@ -21,7 +22,7 @@ func (c *console) listUserTokens(w http.ResponseWriter, r *http.Request, actor k
 	if err != nil {
 		return err
 	}
-	p := userTokensPage{Owner: u, Newer: before != ""}
+	p := userTokensPage{Owner: u, Kind: keyporter.UserToken, Newer: before != ""}
 	for _, t := range tokens {
 		row := rowOf(t, c.Now())
 		row.Owner = &keyporter.User{ID: u.ID}

@@ -16,6 +16,7 @@ const (
 	signInCookie    = ourCookies + "sign-in"
 	authorizeCookie = ourCookies + "authorize"
 	browserCookie   = ourCookies + "browser"
+	secretCookie    = ourCookies + "secret"
 	securePrefix    = "__Host-"
 )
 
@@ -46,6 +47,18 @@ func SetBrowser(w http.ResponseWriter, r *http.Request, p Proxies, value string,
 
 // Browser returns the value SetBrowser stored, or "".
 func Browser(r *http.Request, p Proxies) string { return cookieValue(r, p, browserCookie) }
+
+// SetSecret stores a sealed secret until the next page shows it, for two minutes at most. An empty value deletes it.
+func SetSecret(w http.ResponseWriter, r *http.Request, p Proxies, value string) {
+	age := 120
+	if value == "" {
+		age = -1
+	}
+	http.SetCookie(w, cookie(secretCookie, p.Secure(r), value, age))
+}
+
+// Secret returns the value SetSecret stored, or "".
+func Secret(r *http.Request, p Proxies) string { return cookieValue(r, p, secretCookie) }
 
 func cookie(name string, isSecure bool, value string, maxAge int) *http.Cookie {
 	if isSecure {

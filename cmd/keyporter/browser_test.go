@@ -129,19 +129,20 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	if got := b.Text(".token h3"); got != "Billing <b>sync</b>" {
 		t.Errorf("the row shows the name as %q", got)
 	}
-	for _, words := range []string{"You won’t see it again", "switch it on"} {
+	for _, words := range []string{"the only time you see the whole token", "switch it on", "Waiting for the first call", "curl"} {
 		if !strings.Contains(b.Text(".token .secret"), words) {
 			t.Errorf("the new row doesn't say %q: %s", words, b.Text(".token .secret"))
 		}
 	}
 	b.Look("added")
 
-	// The copy button has the focus: one key, and the token can be pasted.
-	b.Press(kb.Enter)
+	b.Click("[data-copy]")
 	b.Wait("document.querySelector('[data-copy]').innerText === 'Copied'")
 	if got := b.Clipboard(); got != secret {
 		t.Errorf("copied %q", got)
 	}
+	b.Click(".snippets [value=python]")
+	b.Look("added-python")
 
 	if got := b.Attribute(".switch", "aria-checked"); got != "false" {
 		t.Errorf("the switch of a new token has aria-checked=%s", got)
@@ -153,7 +154,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	if got := browser.Eval[string](b, "document.querySelector('.secret input')?.value"); got != secret {
 		t.Errorf("after switching, the row shows %q as the token", got)
 	}
-	b.Wait("document.querySelector('[role=status]').innerText.includes('is on')")
+	b.Wait("document.querySelector('.toast').innerText.includes('is on')")
 	b.Look("switched-on")
 	b.Press(" ")
 	b.Wait("document.querySelector('.switch[aria-checked=false]') === document.activeElement")
@@ -163,33 +164,38 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	answered(t, info, secret, grace)
 
 	// Rename it and let it expire, using only the keyboard.
-	b.TabTo("[title=Rename]")
+	b.TabTo(".more summary")
+	b.Press(kb.Enter)
+	b.TabTo("a[href$='/rename']")
 	b.Press(kb.Enter)
 	b.Wait("document.activeElement.id === 'name'")
 	b.Fill("#name", "Billing: "+strings.Repeat("every invoice of the year, ", 3)+kb.Enter)
 	b.Wait("document.querySelector('.token h3').innerText.startsWith('Billing: every')")
-	b.Wait("document.activeElement.title === 'Rename'")
-	b.TabTo("[title=Expiry]")
+	b.Wait("document.activeElement.matches('.more summary')")
+	b.Press(kb.Enter)
+	b.Look("menu")
+	b.TabTo("a[href$='/expiry']")
 	b.Press(kb.Enter)
 	b.Wait("document.activeElement.id === 'expires'")
 	b.Run(fmt.Sprintf("document.activeElement.value = %q", time.Now().AddDate(0, 0, 2).UTC().Format(time.DateOnly)))
 	b.Look("expiry")
 	b.Press(kb.Enter)
-	b.Wait("document.querySelector('.token .warning')?.innerText.startsWith('Expires after')")
+	b.Wait("document.querySelector('.token .note')?.innerText.startsWith('Expires on')")
 
 	// Open the page again: the token is gone, but its use is shown.
 	b.Open(info.URL + "/tokens")
 	if html := browser.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
 		t.Error("the token is shown again")
 	}
-	for _, words := range []string{"Used just now", "billing-sync 2.4", "from 127.0.0.1", "on esign 6", "2 in 7 days", "2 refused"} {
+	for _, words := range []string{"Just now", "billing-sync 2.4", "from 127.0.0.1", "on esign 6", "2 refused"} {
 		if !strings.Contains(b.Text(".token"), words) {
 			t.Errorf("the row doesn't say %q: %s", words, b.Text(".token"))
 		}
 	}
 	b.Look("tokens-used")
 
-	b.Click("[title=Delete]")
+	b.Click(".more summary")
+	b.Click("a[href$='/delete']")
 	b.Wait("document.querySelector('dialog[open] .clients')")
 	for _, words := range []string{"billing-sync 2.4", "2 calls", "2 refused", "just now"} {
 		if !strings.Contains(b.Text("dialog"), words) {
@@ -198,9 +204,10 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	}
 	b.Look("delete")
 	b.Press(kb.Escape)
-	b.Wait("!document.querySelector('dialog[open]') && document.activeElement.title === 'Delete'")
+	b.Wait("!document.querySelector('dialog[open]') && document.activeElement.matches('.more summary')")
 	answered(t, info, secret, grace)
-	b.Click("[title=Delete]")
+	b.Click(".more summary")
+	b.Click("a[href$='/delete']")
 	b.Wait("document.querySelector('dialog[open] .destroy')")
 	b.Click("dialog .destroy")
 	b.Wait("document.querySelector('.empty').checkVisibility()")
@@ -210,7 +217,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Look("not-found")
 	b.Click(".buttons a")
 	b.Wait("location.pathname === '/tokens'")
-	b.Click("header button")
+	b.Click(".account button")
 	b.Wait("location.pathname === '/sign-in'")
 }
 
@@ -259,6 +266,6 @@ func TestAPageOfManyTokens(t *testing.T) {
 	}
 	b := browser.New(t)
 	signIn(b, info, "ada@acme.example")
-	says(t, b, "#user-list", "Chrome 156", "<script>", "41 refused", "Expires after", "2001:db8::17")
+	says(t, b, "#user-list", "Chrome 156", "<script>", "41 refused", "Expires on", "2001:db8::17")
 	b.Look("tokens-many")
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp/kb"
-
 	"github.com/keyporter/keyporter/keyportertest/browser"
 )
 
@@ -28,7 +26,7 @@ func addToken(t *testing.T, b *browser.Browser, info demoInfo, name string) (sec
 	b.Click("dialog .main")
 	b.Wait("document.querySelector('.token .secret')")
 	says(t, b, ".secret button", "Copy")
-	b.Press(kb.Enter) // the field has the focus
+	b.Click("[data-copy]")
 	b.Wait("document.querySelector('[data-copy]').innerText === 'Copied'")
 	return b.Clipboard()
 }

@@ -1,5 +1,5 @@
 // Makes the pages better where scripts run: forms open as dialogs and change their row in
-// place. Without it the same links lead to pages, and the same buttons send forms.
+// place. Without it, the same links lead to pages, and the same buttons send forms.
 
 const dialog = document.querySelector("dialog");
 const toast = document.querySelector(".toast");
@@ -9,19 +9,29 @@ let silence; // when the toast goes
 
 document.documentElement.classList.add("scripted");
 
-function say(text) {
+// say shows a message, with a button that takes back what was done, if undo is given.
+function say(text, undo) {
   clearTimeout(silence);
-  // In a modal dialog nothing outside is seen or heard.
+  // Nothing outside of a modal dialog is seen or heard.
   (dialog.open ? dialog : document.body).append(toast);
   toast.textContent = text;
-  silence = setTimeout(() => { toast.textContent = ""; }, 6000);
+  if (undo) {
+    const button = document.createElement("button");
+    button.className = "link";
+    button.textContent = "Undo";
+    button.addEventListener("click", () => { toast.textContent = ""; undo(); });
+    toast.append(button);
+  }
+  silence = setTimeout(() => { toast.textContent = ""; }, undo ? 10000 : 6000);
 }
 
 function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html").body;
+  const body = new DOMParser().parseFromString(html, "text/html").body;
+  localize(body);
+  return body;
 }
 
-// ask returns the answer to a request for a part of a page, or nothing when it showed the
+// ask returns the answer to a request for a part of a page, or nothing if it showed the
 // reader what went wrong.
 async function ask(address, options = {}) {
   let answer, body;
@@ -47,10 +57,15 @@ async function ask(address, options = {}) {
 function show(body) {
   dialog.replaceChildren(...body.childNodes);
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector("[aria-invalid=true], [autofocus], [data-close]")?.focus();
+  dialog.querySelector("#errors, [aria-invalid=true], [autofocus], [data-close]")?.focus();
 }
 
 async function open(link) {
+  const menu = link.closest("details");
+  if (menu) { // the dialog gives the focus back to what had it
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
   const answer = await ask(link.href);
   if (!answer) return;
   opener = link.getAttribute("href");
@@ -70,18 +85,21 @@ async function send(form) {
   }
   const inDialog = dialog.contains(form);
   if (inDialog) dialog.close();
-  change(answer, inDialog ? `a[href="${opener}"]` : ".switch");
-  say(form.dataset.said);
+  const hasSecret = answer.body.querySelector(".secret");
+  const row = change(answer, inDialog ? ".more summary" : ".switch, .more summary");
+  if (hasSecret) return; // it says more, and a message could cover it
+  const undo = form.hasAttribute("data-undo") ? () => send(document.querySelector(`#${row.id} .switching`)) : null;
+  say(form.dataset.said, undo);
 }
 
-// change puts what a form has changed into the list. focus finds, in the row that
+// change puts what a form has changed into the list, and returns its row. focus finds, in a row that
 // replaces another one, what the reader was at.
 function change({ status, body }, focus) {
   const row = body.querySelector(".token");
   if (status === 201) {
-    document.getElementById(row.dataset.list).prepend(row);
+    document.getElementById(row.dataset.list).tHead.after(row);
     focusSecret(row);
-    return;
+    return row;
   }
   if (status === 204) {
     const gone = document.querySelector(`.token:has(a[href="${opener}"])`);
@@ -91,40 +109,74 @@ function change({ status, body }, focus) {
   }
   const old = document.getElementById(row.id);
   const isNew = row.querySelector(".secret");
-  const secret = old.querySelector(".secret"); // it stays until the page is left
+  const secret = old.querySelector("tr:has(> td > .secret)"); // it stays until the page is left
   if (secret && !isNew) row.append(secret);
   old.replaceWith(row);
   if (isNew) focusSecret(row);
   else row.querySelector(focus)?.focus();
+  return row;
 }
 
-// focusSecret shows a new secret where no message covers it.
+// focusSecret shows a new secret in the middle of the window.
 function focusSecret(row) {
-  row.querySelector("[data-copy]").focus();
+  (row.querySelector("[data-start]") ?? row.querySelector("[data-copy]")).focus({ preventScroll: true });
   row.querySelector(".secret").scrollIntoView({ block: "center" });
 }
 
-async function copy(button) {
-  const source = document.getElementById(button.dataset.copy);
+// copyText copies what an element holds, and reports whether the browser let us.
+async function copyText(source, button) {
   try {
     await navigator.clipboard.writeText(source.value ?? source.textContent);
-  } catch { // not over plain HTTP, and not when the reader forbade it
+    return true;
+  } catch { // not over plain HTTP, and not if the reader forbade it
     if (source.select) source.select();
     else getSelection().selectAllChildren(source);
     if (!document.execCommand("copy")) {
       say("Your browser doesn’t let us copy. It is selected now: press Ctrl+C.");
-      return;
+      return false;
     }
     button.focus();
+    return true;
   }
+}
+
+async function copy(button) {
+  if (!await copyText(document.getElementById(button.dataset.copy), button)) return;
   const label = button.querySelector("span");
   label.textContent = "Copied";
   setTimeout(() => { label.textContent = "Copy"; }, 2000);
   say("Copied.");
 }
 
+// start switches a new token on, and copies its first call in the chosen language.
+async function start(button) {
+  const row = document.getElementById(button.dataset.start);
+  const shown = [...row.querySelectorAll(".snippets pre")].find((pre) => pre.checkVisibility());
+  const copied = await copyText(shown.firstElementChild, button);
+  const form = row.querySelector(".switching:has([aria-checked=false])");
+  if (form) await send(form);
+  if (copied) say("Switched on and copied. Paste it into a terminal.");
+  const label = button.querySelector("span");
+  label.textContent = "Copy again";
+  button.focus();
+}
+
+// Times are shown in the reader's time zone.
+const clock = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const clockAndYear = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric", hour: "numeric", minute: "2-digit" });
+const whole = new Intl.DateTimeFormat("en-US", { dateStyle: "full", timeStyle: "long" });
+
+function localize(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    time.title = whole.format(at);
+    if (time.textContent.endsWith(" UTC")) time.textContent = (/ \d{4},/.test(time.textContent) ? clockAndYear : clock).format(at);
+  }
+}
+localize(document);
+
 // A form that can be previewed shows what it would change as soon as something is chosen.
-// Of several answers under way only the last counts.
+// Of several answers under way, only the last counts.
 let previews = 0;
 async function preview(form) {
   const mine = ++previews;
@@ -140,20 +192,37 @@ document.addEventListener("change", (event) => {
   settle = setTimeout(() => preview(form), 150);
 });
 
-document.querySelector("[aria-invalid=true]")?.focus();
+document.querySelector("#errors, [aria-invalid=true]")?.focus();
 
 // What the form before has done is said once, not again when the page is reloaded.
-if (location.search.includes("done=")) {
+if (/[?&](done|new)=/.test(location.search)) {
   const address = new URL(location);
   address.searchParams.delete("done");
+  address.searchParams.delete("new");
   history.replaceState(null, "", address);
 }
+document.querySelector(".secret")?.scrollIntoView({ block: "center" });
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[name=menu][open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details[name=menu][open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
 
 document.addEventListener("click", (event) => {
+  closeMenus(event.target.closest("details[name=menu]"));
   if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-show]");
+  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-start], [data-show]");
   if (!at) return;
   if (at.matches("[data-copy]")) copy(at);
+  else if (at.matches("[data-start]")) start(at);
   else if (at.matches("[data-show]")) preview(at.form);
   else if (at.matches("[data-dialog]")) open(at);
   else if (dialog.open) dialog.close();

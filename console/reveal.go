@@ -1,0 +1,29 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/web"
+)
+
+// newField is the query parameter that says which new secret a page shows. The secret itself comes in a cookie, sealed,
+// and only once: reloading the page neither sends the form again nor shows the secret again.
+const newField = "new"
+
+// reveal redirects from a form to the page that shows a new secret.
+func (c *console) reveal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, page, of, secret string) error {
+	web.SetSecret(w, r, c.Proxies, c.Control.Conceal(actor, of, secret))
+	return redirect(page+"?"+url.Values{newField: {of}}.Encode())(w, r)
+}
+
+// revealed returns the secret that a page has to show, and what it is of. It is empty if there is none.
+func (c *console) revealed(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (of, secret string) {
+	of, sealed := r.URL.Query().Get(newField), web.Secret(r, c.Proxies)
+	if of == "" || sealed == "" || r.Method != http.MethodGet {
+		return "", ""
+	}
+	web.SetSecret(w, r, c.Proxies, "")
+	return of, c.Control.Reveal(actor, of, sealed)
+}

@@ -1,0 +1,49 @@
+package control
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"github.com/keyporter/keyporter"
+)
+
+// revealWithin is how long the page that a form leads to can show a new secret.
+const revealWithin = 2 * time.Minute
+
+const revealPurpose = "a new secret, for the next page"
+
+// concealed is a new secret on its way to the page that shows it.
+type concealed struct {
+	UserID keyporter.ID
+	Of     string
+	Secret string
+	At     time.Time
+}
+
+// Conceal seals a new secret for the browser that asked for it, so that it isn't in the response to a form, which
+// reloading would send again. of names what the secret is of.
+func (c *Control) Conceal(actor keyporter.Actor, of, secret string) string {
+	plain, err := json.Marshal(concealed{UserID: actor.User.ID, Of: of, Secret: secret, At: c.now()})
+	if err != nil {
+		panic(err) // it has only strings and a time
+	}
+	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(revealPurpose, plain))
+}
+
+// Reveal returns the secret that Conceal sealed for the same user, within the last two minutes, and of the same thing.
+// Otherwise, it returns "".
+func (c *Control) Reveal(actor keyporter.Actor, of, sealed string) string {
+	var s concealed
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err == nil {
+		raw, err = c.sealer.Open(revealPurpose, raw)
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &s)
+	}
+	if err != nil || s.UserID != actor.User.ID || s.Of != of || c.now().Sub(s.At) >= revealWithin {
+		return ""
+	}
+	return s.Secret
+}
