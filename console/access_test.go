@@ -89,6 +89,8 @@ POST /roles/{id}/preview                         in  | 403 403 403 200 404 403
 GET /roles/{id}/delete                           in  | 403 403 403 200 404 403
 POST /roles/{id}/delete                          in  | 403 403 403 ok  404 403
 
+GET /apis                                        in  | 403 403 403 403 403 200
+GET /start                                       in  | 403 403 403 403 403 200
 GET /organizations                               in  | 403 403 403 403 403 200
 GET /organizations/new                           in  | 403 403 403 403 403 200
 POST /organizations                              in  | 403 403 403 403 403 ok
@@ -118,11 +120,11 @@ POST /apps/{id}/image                            in  | 404 404 404 422 404 422
 POST /apps/{id}/image/remove                     in  | 404 404 404 ok  404 ok
 POST /apps/{id}/people                           in  | 404 404 404 ok  404 ok
 GET /apps/{id}/secrets/new                       in  | 404 404 404 200 404 200
-POST /apps/{id}/secrets                          in  | 404 404 404 ok  404 ok 
+POST /apps/{id}/secrets                          in  | 404 404 404 ok  404 ok
 GET /apps/{id}/secrets/{secret}/delete           in  | 404 404 404 200 404 200
 POST /apps/{id}/secrets/{secret}/delete          in  | 404 404 404 ok  404 ok
 GET /apps/{id}/webhook                           in  | 404 404 404 200 404 200
-POST /apps/{id}/webhook                          in  | 404 404 404 ok  404 ok 
+POST /apps/{id}/webhook                          in  | 404 404 404 ok  404 ok
 POST /apps/{id}/approve                          in  | 403 403 403 403 403 ok
 GET /apps/{id}/suspend                           in  | 404 404 404 200 404 200
 POST /apps/{id}/suspend                          in  | 404 404 404 ok  404 ok

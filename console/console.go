@@ -170,6 +170,13 @@ func (c *console) connectionRoutes() map[string]page {
 	}
 }
 
+func (c *console) apiRoutes() map[string]page {
+	return map[string]page{
+		"GET /apis":  c.listAPIs,
+		"GET /start": c.showStart,
+	}
+}
+
 func (c *console) refusalRoutes() map[string]page {
 	return map[string]page{
 		"GET /refusals":           c.listRefusals,

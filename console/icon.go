@@ -23,6 +23,7 @@ func icon(name string) template.HTML {
 		"open":      `<path d="M5 8h6"/>`,
 		"pen":       `<path d="M9.8 3.8 12.2 6.2 6 12.4l-3 .6.6-3z"/>`,
 		"people":    `<circle cx="6" cy="5.4" r="2.4"/><path d="M1.8 13c.3-2.5 2-3.8 4.2-3.8s3.9 1.3 4.2 3.8M10.4 3.2a2.3 2.3 0 0 1 0 4.3m1.4 2c1.4.4 2.2 1.6 2.4 3.5"/>`,
+		"plug":      `<path d="M5.5 2.5v3m5 0v-3M3.8 5.5h8.4v2a4.2 4.2 0 0 1-8.4 0zM8 11.7v2.3"/>`,
 		"plus":      `<path d="M8 3v10M3 8h10"/>`,
 		"question":  `<circle cx="8" cy="8" r="5.7"/><path d="M6.2 6.2a1.8 1.8 0 1 1 2.6 1.6c-.5.3-.8.6-.8 1.2m0 2h0"/>`,
 		"search":    `<circle cx="7" cy="7" r="4.2"/><path d="m10.2 10.2 3.3 3.3"/>`,

@@ -42,6 +42,7 @@ func sections() []section {
 		{"Organization tokens", groupOrganization, "building", []string{"organization-tokens"}, func(p control.Powers) string {
 			return pathIf(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
 		}, (*console).organizationTokenRoutes},
+		{"APIs", groupInstance, "plug", []string{"apis", "start"}, operates("/apis"), (*console).apiRoutes},
 		{"Organizations", groupInstance, "buildings", []string{"organizations"}, func(p control.Powers) string { return pathIf(p.Operate, "/organizations") }, (*console).organizationRoutes},
 	}
 }

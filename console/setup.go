@@ -48,5 +48,5 @@ func (c *console) setUp(w http.ResponseWriter, r *http.Request) error {
 	if err := c.replaceSession(w, r, session); err != nil {
 		return err
 	}
-	return redirect("/tokens")(w, r)
+	return redirect("/start")(w, r)
 }

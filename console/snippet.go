@@ -12,19 +12,20 @@ type snippet struct {
 	Text     string
 }
 
-// snippets returns how to make the example's call with a secret.
+// snippets returns how to make the example's call with a secret. Each prints why a call is refused: the body of a
+// refusal may be empty.
 func (c *console) snippets(r *http.Request, secret string) []snippet {
 	fill := strings.NewReplacer("URL", c.exampleURL(r), "SECRET", secret)
 	all := []snippet{
-		{"curl", "curl", "curl -H 'ApiToken: SECRET' URL"},
+		{"curl", "curl", "curl -i -H 'ApiToken: SECRET' URL"},
 		{"JavaScript", "javascript", `const response = await fetch("URL", {
   headers: { ApiToken: "SECRET" },
 });
-console.log(response.status, await response.text());`},
+console.log(response.status, response.headers.get("WWW-Authenticate") ?? await response.text());`},
 		{"Python", "python", `import requests
 
 response = requests.get("URL", headers={"ApiToken": "SECRET"})
-print(response.status_code, response.text)`},
+print(response.status_code, response.headers.get("WWW-Authenticate", response.text))`},
 		{"Go", "go", `package main
 
 import (
@@ -45,17 +46,17 @@ func main() {
 	}
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
-	fmt.Println(response.Status, string(body))
+	fmt.Println(response.Status, response.Header.Get("WWW-Authenticate"), string(body))
 }`},
 		{"PHP", "php", `<?php
 $curl = curl_init("URL");
 curl_setopt($curl, CURLOPT_HTTPHEADER, ["ApiToken: SECRET"]);
-curl_exec($curl);
-echo curl_getinfo($curl, CURLINFO_RESPONSE_CODE), PHP_EOL;`},
+curl_setopt($curl, CURLOPT_HEADER, true); // a refusal says why in WWW-Authenticate
+curl_exec($curl);`},
 		{"C#", "csharp", `using var client = new HttpClient();
 client.DefaultRequestHeaders.Add("ApiToken", "SECRET");
 var response = await client.GetAsync("URL");
-Console.WriteLine($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}");`},
+Console.WriteLine($"{(int)response.StatusCode} {response.Headers.WwwAuthenticate} {await response.Content.ReadAsStringAsync()}");`},
 	}
 	for i := range all {
 		all[i].Text = fill.Replace(all[i].Text)
