@@ -31,6 +31,8 @@ const (
 	EventTokenDisable        EventName = "token.disable"
 	EventTokenExpiry         EventName = "token.expiry"
 	EventTokenDelete         EventName = "token.delete"
+	EventTokenDeleteForGood  EventName = "token.delete_for_good"
+	EventTokenRestore        EventName = "token.restore" // switched off, with the same secret
 	EventTokenHandOver       EventName = "token.hand_over"
 	EventAppCreate           EventName = "app.create"
 	EventAppUpdate           EventName = "app.update"
@@ -63,7 +65,7 @@ const (
 func (n EventName) TakesPower() bool {
 	switch n {
 	case EventOrganizationDisable, EventFlagWithdraw, EventUserDisable, EventUserPassword, EventUserLock, EventUserDismiss,
-		EventRoleDelete, EventTokenDisable, EventTokenDelete, EventAppSuspend, EventAppDelete, EventAppSecretDelete,
+		EventRoleDelete, EventTokenDisable, EventTokenDelete, EventTokenDeleteForGood, EventAppSuspend, EventAppDelete, EventAppSecretDelete,
 		EventConnectionScopes, EventConnectionDelete, EventConnectionReplay, EventGrantRevoke, EventAccessTokenDelete,
 		EventProviderDelete, EventPasswordsOff, EventSessionDelete:
 		return true

@@ -30,6 +30,9 @@ func (t Token) Shown() string {
 	return t.First + "…" + t.Last
 }
 
+// RestoreWithin is how long a deleted token can be restored.
+const RestoreWithin = 7 * 24 * time.Hour
+
 // TokenKind says who a token acts for.
 type TokenKind string
 

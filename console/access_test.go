@@ -48,6 +48,11 @@ GET /tokens/{id}/expiry                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/expiry                         in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/delete                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
+GET /tokens/deleted                              in  | 200 200 200 200 200 200
+GET /tokens/{id}/restore                         in  | 404 404 404 404 404 404
+POST /tokens/{id}/restore                        in  | 404 404 404 404 404 404
+GET /tokens/{id}/delete-for-good                 in  | 404 404 404 404 404 404
+POST /tokens/{id}/delete-for-good                in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/explain                         in  | 404 200 404 200 404 404
 GET /tokens/{id}/hand-over                       in  | 404 404 404 404 404 404
 POST /tokens/{id}/hand-over                      in  | 404 404 404 404 404 404

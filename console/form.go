@@ -24,6 +24,8 @@ type form struct {
 
 	AskName, AskExpires, AskLogin bool
 
+	Restores bool // it brings a deleted token back
+
 	Kind   keyporter.TokenKind // of the token to add
 	Delete *tokenRow           // the token to delete, if that is what the form asks
 }

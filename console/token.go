@@ -130,7 +130,7 @@ func (c *console) deleteToken(w http.ResponseWriter, r *http.Request, actor keyp
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return redirect(listOf(r))(w, r)
+	return finish(w, r, listOf(r), "deleted-token")
 }
 
 // changed answers after a change to a token: with its row for the script, and otherwise with its list.

@@ -143,10 +143,10 @@ func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id 
 	})
 }
 
-// DeleteToken permanently deletes a token.
+// DeleteToken deletes a token. RestoreToken brings it back within keyporter.RestoreWithin.
 func (c *Control) DeleteToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	_, err := c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
-		return c.tokenEvent(keyporter.EventTokenDelete, actor, *t, "name", t.Name), tx.DeleteToken(ctx, id)
+		return c.tokenEvent(keyporter.EventTokenDelete, actor, *t, "name", t.Name), tx.DeleteToken(ctx, id, c.now())
 	})
 	return err
 }

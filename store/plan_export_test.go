@@ -28,7 +28,7 @@ func Texts(ctx context.Context, db *DB) []string {
 	for _, e := range expiring(time.Now()) {
 		r.texts[e.deletion()] = true
 	}
-	r.texts[selectQuarantined] = true
+	r.texts[selectQuarantined], r.texts[selectLapsed] = true, true
 	all := make([]string, 0, len(r.texts))
 	for text := range r.texts {
 		all = append(all, text)

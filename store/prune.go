@@ -21,8 +21,8 @@ const keepExpired = 24 * time.Hour
 // milliseconds, and nobody waits for longer.
 const pruneRows = 500
 
-// Prune deletes what has expired: sessions, attempts, links, old counts, the codes and tokens of apps, and
-// apps that nobody approved. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
+// Prune deletes what has expired: sessions, attempts, links, old counts, the codes and tokens of apps, apps
+// that nobody approved, and deleted tokens that can't be restored anymore. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, e := range expiring(now) {
 		for n := int64(pruneRows); n == pruneRows; {
@@ -37,6 +37,9 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	}
 	if err := db.pruneApps(ctx, now); err != nil {
 		return fmt.Errorf("delete apps that nobody approved: %w", err)
+	}
+	if err := db.pruneDeletedTokens(ctx, now); err != nil {
+		return err
 	}
 	return db.renewRoleSets(ctx) // the previous release may still be running on other nodes
 }

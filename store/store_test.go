@@ -225,7 +225,7 @@ func TestAFailedTransactionLeavesNothing(t *testing.T) {
 		db.Follow(heard)
 		stop := errors.New("stop")
 		err := db.Do(t.Context(), func(tx *store.Tx) error {
-			if err := tx.DeleteToken(t.Context(), token.ID); err != nil {
+			if err := tx.DeleteToken(t.Context(), token.ID, time.Now()); err != nil {
 				return err
 			}
 			if err := tx.InsertEvent(t.Context(), keyporter.Event{ID: "e", At: noon, Name: keyporter.EventTokenDelete, OrganizationID: ada.OrganizationID, TokenID: token.ID}); err != nil {
@@ -305,7 +305,7 @@ func TestUsesAddUp(t *testing.T) {
 		if use, err := db.UseOf(t.Context(), token.ID, noon); err != nil || use.Allowed != 0 {
 			t.Errorf("after pruning %d calls, %v", use.Allowed, err)
 		}
-		do(t, db, func(tx *store.Tx) error { return tx.DeleteToken(t.Context(), token.ID) })
+		do(t, db, func(tx *store.Tx) error { return tx.DeleteToken(t.Context(), token.ID, time.Now()) })
 	})
 }
 
@@ -431,7 +431,7 @@ func TestALockedSQLiteFileIsUnavailable(t *testing.T) {
 	err := other.Do(t.Context(), func(*store.Tx) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		err := mine.Do(ctx, func(tx *store.Tx) error { return tx.DeleteToken(ctx, token.ID) })
+		err := mine.Do(ctx, func(tx *store.Tx) error { return tx.DeleteToken(ctx, token.ID, time.Now()) })
 		if keyporter.KindOf(err) != keyporter.Unavailable || !strings.Contains(keyporter.MessageOf(err), "locked") {
 			t.Errorf("a write while another process writes: %v", err)
 		}

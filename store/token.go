@@ -96,18 +96,6 @@ func (tx *Tx) SetTokenOwner(ctx context.Context, id, owner keyporter.ID) error {
 	return tx.execOrNotFound(ctx, `UPDATE tokens SET owner_id = $2 WHERE id = $1`, id, owner)
 }
 
-// DeleteToken deletes a token with its secrets and counts. Only a record remains that its secrets
-// were deleted.
-func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID) error {
-	if err := tx.recordDeletedSecrets(ctx, id); err != nil {
-		return err
-	}
-	if err := tx.execOrNotFound(ctx, `DELETE FROM tokens WHERE id = $1`, id); err != nil {
-		return err
-	}
-	return tx.forgetUses(ctx, id)
-}
-
 // ReplaceSecret gives a token a new secret, of which t has the characters, in place of those it has.
 // Only a record remains that these were deleted.
 func (tx *Tx) ReplaceSecret(ctx context.Context, t keyporter.Token, hash keyporter.SecretHash, now time.Time) error {

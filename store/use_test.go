@@ -99,7 +99,9 @@ func TestNoCountsOutliveTheirCredential(t *testing.T) {
 		what   keyporter.ID
 		delete func(*store.Tx) error
 	}{
-		{"token", func(tx *store.Tx) error { return tx.DeleteToken(t.Context(), "token") }},
+		{"token", func(tx *store.Tx) error {
+			return errors.Join(tx.DeleteToken(t.Context(), "token", noon), tx.ForgetDeletedToken(t.Context(), "token"))
+		}},
 		{conn.ID, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID) }},
 		{conn.AppID, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) }},
 	}

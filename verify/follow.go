@@ -100,7 +100,7 @@ func (c *Checker) learn(changes []store.Change) {
 func keepsSecrets(name keyporter.EventName) bool {
 	switch name {
 	case keyporter.EventTokenRename, keyporter.EventTokenEnable, keyporter.EventTokenDisable, keyporter.EventTokenExpiry,
-		keyporter.EventTokenDelete, keyporter.EventAccessTokenDelete:
+		keyporter.EventTokenDelete, keyporter.EventTokenDeleteForGood, keyporter.EventAccessTokenDelete:
 		return true
 	}
 	return false

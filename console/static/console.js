@@ -72,11 +72,12 @@ async function open(link) {
   show(answer.body);
 }
 
-async function send(form) {
-  const button = form.querySelector("button:not([type=button])");
+async function send(form, submitter) {
+  const button = submitter ?? form.querySelector("button:not([type=button])");
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
-  const answer = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const address = button.hasAttribute("formaction") ? button.formAction : form.action;
+  const answer = await ask(address, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   button.ariaDisabled = null;
   if (!answer) return;
   if (answer.status === 422 || answer.status === 409) {
@@ -88,8 +89,23 @@ async function send(form) {
   const hasSecret = answer.body.querySelector(".secret");
   const row = change(answer, inDialog ? ".more summary" : ".switch, .more summary");
   if (hasSecret) return; // it says more, and a message could cover it
-  const undo = form.hasAttribute("data-undo") ? () => send(document.querySelector(`#${row.id} .switching`)) : null;
-  say(form.dataset.said, undo);
+  let undo = null;
+  if (form.hasAttribute("data-undo")) undo = () => send(document.querySelector(`#${row.id} .switching`));
+  else if (form.dataset.restore && address === form.action) undo = () => restore(form.dataset.restore);
+  say(button.dataset.said ?? form.dataset.said, undo);
+}
+
+// restore brings a deleted token back. If the sign-in is too long ago for that, the page of its form asks again.
+async function restore(address) {
+  const answer = await fetch(address, { method: "POST", headers: { "Keyporter-Fragment": "1" } });
+  if (answer.status !== 201) {
+    location.assign(address);
+    return;
+  }
+  const row = parse(await answer.text()).querySelector(".token");
+  document.getElementById(row.dataset.list).tHead.after(row);
+  row.querySelector(".switch, .more summary").focus();
+  say("Restored. It’s off.");
 }
 
 // change puts what a form has changed into the list, and returns its row. focus finds, in a row that
@@ -98,7 +114,7 @@ function change({ status, body }, focus) {
   const row = body.querySelector(".token");
   if (status === 201) {
     document.getElementById(row.dataset.list).tHead.after(row);
-    focusSecret(row);
+    if (row.querySelector(".secret")) focusSecret(row);
     return row;
   }
   if (status === 204) {
@@ -234,7 +250,7 @@ document.addEventListener("submit", (event) => {
   // On a page of its own, where there is no list to change, a form is sent as forms are.
   if (!list || !event.target.matches("[data-fetch]")) return;
   event.preventDefault();
-  send(event.target);
+  send(event.target, event.submitter);
 });
 
 // A click beside the dialog closes it, unless it began inside: selecting text must not.

@@ -1,0 +1,134 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
+	"github.com/keyporter/keyporter/store"
+)
+
+// DeletedToken is a token that was deleted, and that can be restored.
+type DeletedToken struct {
+	keyporter.Token
+
+	DeletedAt time.Time
+	Until     time.Time // it can't be restored at this time or later
+}
+
+// maxDeleted is how many deleted tokens a list has.
+const maxDeleted = 50
+
+// DeletedTokens returns the tokens of a kind that the actor had and can restore, the last one first.
+func (c *Control) DeletedTokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) ([]DeletedToken, error) {
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.db.DeletedTokensOf(ctx, user.ID, kind, c.restorableSince(), maxDeleted)
+	all := make([]DeletedToken, len(found))
+	for i, t := range found {
+		all[i] = DeletedToken{t.Token, t.DeletedAt, t.DeletedAt.Add(keyporter.RestoreWithin)}
+	}
+	return all, err
+}
+
+// DeletedToken returns a deleted token that the actor may restore.
+func (c *Control) DeletedToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (DeletedToken, error) {
+	t, err := c.deletedToken(ctx, c.db, actor, id)
+	return DeletedToken{t.Token, t.DeletedAt, t.DeletedAt.Add(keyporter.RestoreWithin)}, err
+}
+
+func (c *Control) restorableSince() time.Time { return c.now().Add(-keyporter.RestoreWithin) }
+
+// Restore is the input of RestoreToken.
+type Restore struct {
+	TokenID keyporter.ID
+	Name    string // a new one; empty: as before
+}
+
+// RestoreToken makes a deleted token a token again, with the same secret, switched off. It takes a fresh sign-in, because
+// it makes a secret useful again. The actor needs what adding such a token takes, and if the owner has another token
+// with the name by now, a new name.
+func (c *Control) RestoreToken(ctx context.Context, actor keyporter.Actor, in Restore) (keyporter.Token, error) {
+	if err := c.mustBeFresh(actor); err != nil {
+		return keyporter.Token{}, err
+	}
+	if err := c.mayRestore(ctx, actor, in.TokenID); err != nil {
+		return keyporter.Token{}, err
+	}
+	var t keyporter.Token
+	err := c.db.Do(ctx, func(tx *store.Tx) error {
+		deleted, err := c.deletedToken(ctx, tx, actor, in.TokenID)
+		if err != nil {
+			return err
+		}
+		t = deleted.Token
+		if in.Name != "" {
+			if t.Name, err = names.Parse("name", in.Name); err != nil {
+				return err
+			}
+		}
+		if err := checkTokenLimit(ctx, tx, actor, t.OwnerID); err != nil {
+			return err
+		}
+		if err := tx.RestoreToken(ctx, t); err != nil {
+			return nameTaken(err, actor, t)
+		}
+		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenRestore, actor, t, "name", t.Name))
+	})
+	return t, err
+}
+
+// mayRestore requires of owners what adding the token would take.
+func (c *Control) mayRestore(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	t, err := c.deletedToken(ctx, c.db, actor, id)
+	if err != nil || !actor.Is(t.OwnerID) {
+		return err
+	}
+	access, err := c.TokenAccess(ctx, actor, t.Kind)
+	if err == nil && !access.Allowed {
+		err = keyporter.Refuse(keyporter.Forbidden, access.Why)
+	}
+	return err
+}
+
+// DeleteTokenForGood deletes a token, or one that was deleted already, so that nothing restores it.
+func (c *Control) DeleteTokenForGood(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	return c.db.Do(ctx, func(tx *store.Tx) error {
+		t, err := manageable(ctx, tx, actor, id)
+		switch {
+		case err == nil:
+			err = tx.DeleteToken(ctx, id, c.now())
+		case keyporter.KindOf(err) == keyporter.NotFound:
+			var deleted store.DeletedToken
+			deleted, err = c.deletedToken(ctx, tx, actor, id)
+			t = deleted.Token
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.ForgetDeletedToken(ctx, id); err != nil {
+			return err
+		}
+		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenDeleteForGood, actor, t, "name", t.Name))
+	})
+}
+
+// deletedToken returns a deleted token if the actor could manage it before.
+func (c *Control) deletedToken(ctx context.Context, q deletedReader, actor keyporter.Actor, id keyporter.ID) (store.DeletedToken, error) {
+	t, err := q.DeletedTokenByID(ctx, id, c.restorableSince())
+	if err != nil {
+		return store.DeletedToken{}, missing(err, "token")
+	}
+	if err := mayManage(ctx, q, actor, owned{"token", t.OwnerID, t.OrganizationID}, manages(t.Kind)); err != nil {
+		return store.DeletedToken{}, err
+	}
+	return t, nil
+}
+
+type deletedReader interface {
+	reader
+	DeletedTokenByID(ctx context.Context, id keyporter.ID, since time.Time) (store.DeletedToken, error)
+}
