@@ -48,6 +48,8 @@ GET /tokens/{id}/expiry                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/expiry                         in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/delete                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
+GET /tokens/live                                 in  | 200 200 200 200 200 200
+GET /tokens/{id}/row                             in  | 404 200 404 200 404 404
 GET /tokens/deleted                              in  | 200 200 200 200 200 200
 GET /tokens/{id}/restore                         in  | 404 404 404 404 404 404
 POST /tokens/{id}/restore                        in  | 404 404 404 404 404 404

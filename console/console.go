@@ -31,6 +31,8 @@ type Config struct {
 	Example string // path for the example of an API call; may be empty
 	Scopes  []keyporter.Scope
 	Now     func() time.Time // nil: time.Now
+	// Stopping is closed when live pages have to end; nil: they never have to.
+	Stopping <-chan struct{}
 }
 
 type console struct {
@@ -39,6 +41,7 @@ type console struct {
 	pages     pages
 	static    staticFiles
 	providers providers
+	streams   streams
 }
 
 // Pages serves every path that no other door claims.
@@ -148,6 +151,8 @@ func (c *console) tokenRoutes() map[string]page {
 		"POST /tokens/{id}/expiry":          c.setExpiry,
 		"GET /tokens/{id}/delete":           c.showDelete,
 		"POST /tokens/{id}/delete":          c.deleteToken,
+		"GET /tokens/live":                  c.live,
+		"GET /tokens/{id}/row":              c.showRow,
 		"GET /tokens/deleted":               c.listDeleted,
 		"GET /tokens/{id}/restore":          c.freshly(c.showRestore),
 		"POST /tokens/{id}/restore":         c.restoreToken,

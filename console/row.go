@@ -18,11 +18,13 @@ type tokenRow struct {
 	ActedFor []actedFor
 	Chart    chart
 	Expired  bool
-	Soon     bool      // expires within soon
-	Blocked  bool      // it is on, but something keeps it from working
-	Note     *note     // may be nil
-	Snippets []snippet // with the secret
-	LastDay  time.Time // last moment that it works; zero: it doesn't expire
+	Soon     bool       // expires within soon
+	Blocked  bool       // it is on, but something keeps it from working
+	Note     *note      // may be nil
+	Snippets []snippet  // with the secret
+	First    *firstCall // what came of the first call with a new token; nil: nothing yet
+	TryPath  string     // of the example, if this page can call it
+	LastDay  time.Time  // last moment that it works; zero: it doesn't expire
 	Now      time.Time
 
 	Owner     *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's

@@ -101,7 +101,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 func (c *console) showSecret(r *http.Request, row *tokenRow, secret string) {
 	row.Secret = secret
 	if row.Kind == keyporter.UserToken {
-		row.Snippets = c.snippets(r, secret)
+		row.Snippets, row.TryPath = c.snippets(r, secret), c.Example
 	}
 }
 

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -23,6 +24,12 @@ func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keypor
 		return nil, err
 	}
 	return c.tokensOf(ctx, actor.User.ID, kind, before)
+}
+
+// LastCalls returns when the credentials of the actor's organization were last used, of those whose last calls this node
+// hasn't written yet. It says nothing else about them, and asks no database.
+func (c *Control) LastCalls(actor keyporter.Actor) map[keyporter.ID]time.Time {
+	return c.usage.LastCalls(actor.User.OrganizationID)
 }
 
 // TokensOf returns the tokens of a kind that another user added, paged as in Tokens, and

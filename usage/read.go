@@ -126,3 +126,15 @@ func addUserUse(all []keyporter.UserUse, p store.Use) []keyporter.UserUse {
 	})
 	return all
 }
+
+// LastCalls returns when the credentials of an organization were last used, of those with calls that aren't written yet.
+// It asks no database.
+func (u *Usage) LastCalls(organization keyporter.ID) map[keyporter.ID]time.Time {
+	last := map[keyporter.ID]time.Time{}
+	for _, s := range u.look(func(c Credential) bool { return c.OrganizationID == organization }) {
+		for _, use := range s.uses() {
+			last[use.CredentialID] = later(last[use.CredentialID], use.LastAt)
+		}
+	}
+	return last
+}

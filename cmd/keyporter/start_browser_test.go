@@ -35,6 +35,9 @@ func TestTheFirstCall(t *testing.T) {
 	if printed := paste(t, pasted); !strings.Contains(printed, "olivia@acme.example") {
 		t.Errorf("%s prints %s", pasted, printed)
 	}
+	b.Wait("document.querySelector('.first-call').innerText.includes('It works')")
+	says(t, b, ".first-call", "Allowed: curl", "127.0.0.1", "esign 6")
+	b.Look("first-call-allowed")
 	snippetsRun(t, b, "olivia@acme.example")
 
 	b.Click(".token .switch")
@@ -49,11 +52,22 @@ func TestTheFirstCall(t *testing.T) {
 	b.Wait("document.activeElement.id === 'name'")
 	b.Fill("#name", "Second"+kb.Enter)
 	b.Wait("document.activeElement.matches('.token:has(bdi) [data-start]')")
+	b.Click("[data-try]") // while it is off
+	b.Wait("document.querySelector('.tried')?.innerText.includes('switched off')")
+	b.Wait("document.querySelector('.first-call').innerText.includes('Refused.')")
+	says(t, b, ".first-call", "is switched off", "Chrome", "Switch on and copy")
+	b.Look("first-call-refused")
+	b.Run("document.querySelector('.first-call [data-start]').focus()")
 	b.Press(kb.Enter)
 	b.Wait("document.querySelectorAll('.switch[aria-checked=true]').length === 2")
 	if printed := paste(t, b.Clipboard()); !strings.Contains(printed, "olivia@acme.example") {
 		t.Errorf("with the keyboard alone, the terminal says %s", printed)
 	}
+	// A switch that is flipped in another tab follows within moments.
+	other := browser.New(t)
+	signIn(other, info, "olivia@acme.example")
+	other.Click(".token .switch[aria-checked=true]")
+	b.Wait("document.querySelectorAll('.switch[aria-checked=true]').length === 1")
 	open(b, info, "/start")
 	says(t, b, "main", "Everything works")
 	b.Look("start-done")

@@ -177,6 +177,76 @@ async function start(button) {
   button.focus();
 }
 
+// tryIt makes the example's call from here, and shows what the API answers.
+async function tryIt(button) {
+  const row = button.closest(".token");
+  let text;
+  try {
+    const answer = await fetch(button.dataset.try, { headers: { ApiToken: row.querySelector(".secret input").value }, credentials: "omit", redirect: "manual" });
+    const body = (await answer.text()).slice(0, 2000);
+    text = `${answer.status} ${answer.statusText}\n${answer.headers.get("WWW-Authenticate") ?? ""}\n${body}`;
+  } catch {
+    text = "The API can’t be reached from here.";
+  }
+  let shown = row.querySelector(".tried");
+  if (!shown) {
+    shown = document.createElement("pre");
+    shown.className = "tried";
+    shown.tabIndex = 0;
+    shown.setAttribute("aria-label", "Answer of the API");
+    row.querySelector(".secret").append(shown);
+  }
+  shown.textContent = text.replace(/\n+/g, "\n").trim();
+}
+
+// Rows change by themselves: last uses, counts, and what was switched elsewhere.
+async function refresh(id) {
+  let answer;
+  try {
+    answer = await fetch(`/tokens/${id}/row`, { headers: { "Keyporter-Fragment": "1" } });
+  } catch {
+    return; // the stream says so
+  }
+  if (!answer.ok) return;
+  const row = parse(await answer.text()).querySelector(".token");
+  const old = document.getElementById(row.id);
+  const news = row.querySelector("tr[hidden] > td > .first-call");
+  if (!old) {
+    document.getElementById(row.dataset.list).tHead.after(row);
+    return;
+  }
+  const waiting = old.querySelector(".secret .first-call");
+  if (waiting && news) waiting.replaceWith(news);
+  if (old.contains(document.activeElement) && !old.querySelector(".secret")?.contains(document.activeElement)) {
+    const at = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
+    replaceRow(old, row);
+    row.querySelectorAll(focusable)[at]?.focus({ preventScroll: true });
+    return;
+  }
+  replaceRow(old, row);
+}
+
+const focusable = "a, button, summary, input";
+
+// replaceRow keeps a secret, which stays until the page is left, and open menus.
+function replaceRow(old, row) {
+  if (old.querySelector("details[open]")) return; // somebody is about to do something with it
+  const secret = old.querySelector("tr:has(> td > .secret)");
+  const active = document.activeElement;
+  if (secret) row.append(secret);
+  old.replaceWith(row);
+  if (secret?.contains(active)) active.focus({ preventScroll: true });
+}
+
+const live = document.querySelector("[data-live]");
+if (live) {
+  const stream = new EventSource(live.dataset.live);
+  stream.addEventListener("row", (event) => refresh(event.data));
+  stream.addEventListener("gone", (event) => document.getElementById("token-" + event.data)?.remove());
+  stream.addEventListener("ended", () => { stream.close(); location.reload(); });
+  addEventListener("pagehide", () => stream.close());
+}
+
 // Times are shown in the reader's time zone.
 const clock = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const clockAndYear = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric", hour: "numeric", minute: "2-digit" });
@@ -235,10 +305,11 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   closeMenus(event.target.closest("details[name=menu]"));
   if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-start], [data-show]");
+  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-start], [data-try], [data-show]");
   if (!at) return;
   if (at.matches("[data-copy]")) copy(at);
   else if (at.matches("[data-start]")) start(at);
+  else if (at.matches("[data-try]")) tryIt(at);
   else if (at.matches("[data-show]")) preview(at.form);
   else if (at.matches("[data-dialog]")) open(at);
   else if (dialog.open) dialog.close();

@@ -1,0 +1,226 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/verify"
+)
+
+// How live pages learn of what happens.
+const (
+	liveLook  = 500 * time.Millisecond // at calls that this node counted
+	liveRead  = 5 * time.Second        // of the database: new tokens, and what other nodes counted
+	liveWrite = 10 * time.Second       // for a browser to take an event
+)
+
+// The most streams that are open at a time.
+const (
+	maxStreams       = 500
+	maxStreamsOfUser = 10
+)
+
+// streams counts the open streams.
+type streams struct {
+	mu  sync.Mutex
+	all int
+	of  map[keyporter.ID]int // user
+}
+
+func (s *streams) enter(user keyporter.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxStreams || s.of[user] >= maxStreamsOfUser {
+		return false
+	}
+	if s.of == nil {
+		s.of = map[keyporter.ID]int{}
+	}
+	s.all++
+	s.of[user]++
+	return true
+}
+
+func (s *streams) leave(user keyporter.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.of[user]--; s.of[user] == 0 {
+		delete(s.of, user)
+	}
+}
+
+// stream tells a browser about the reader's own tokens, by server-sent events: "row" for a token that is new or has
+// changed, "gone" for one that is gone, both with its ID, and "ended" once the session has ended.
+type stream struct {
+	c     *console
+	r     *http.Request
+	w     http.ResponseWriter
+	conn  *http.ResponseController
+	seen  map[keyporter.ID]string    // what was last told of each token
+	calls map[keyporter.ID]time.Time // the last one of each that this node counted
+}
+
+func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if !c.streams.enter(actor.User.ID) {
+		return &keyporter.Error{Kind: keyporter.TooMany, Message: "You have too many pages open.", RetryAfter: time.Minute}
+	}
+	defer c.streams.leave(actor.User.ID)
+	watch := c.Checker.Watch()
+	defer watch.End()
+	s := &stream{c: c, r: r, w: w, conn: http.NewResponseController(w), calls: map[keyporter.ID]time.Time{}}
+	if err := s.read(actor, true); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if s.write(": live\n\n") != nil {
+		return nil
+	}
+	look, read := time.NewTicker(liveLook), time.NewTicker(liveRead)
+	defer look.Stop()
+	defer read.Stop()
+	for {
+		var err error
+		select {
+		case <-r.Context().Done():
+			return nil
+		case <-c.Stopping:
+			return nil
+		case <-watch.Ready():
+			if concerns(watch.Take(), actor) {
+				err = s.again()
+			}
+		case <-look.C:
+			err = s.look(actor)
+		case <-read.C:
+			err = s.again()
+		}
+		if err != nil { // it was written as far as possible, or the browser is gone
+			return nil
+		}
+	}
+}
+
+// concerns reports whether what changed may be about the user's tokens. That a token is dropped doesn't say whose it is.
+func concerns(drops []verify.Drop, actor keyporter.Actor) bool {
+	for _, d := range drops {
+		if d.Credential != "" || d.User == actor.User.ID || d.User == "" && (d.Organization == "" || d.Organization == actor.User.OrganizationID) {
+			return true
+		}
+	}
+	return false
+}
+
+// again reads the tokens again, as long as the session lasts.
+func (s *stream) again() error {
+	ctx, cancel := context.WithTimeout(s.r.Context(), liveWrite)
+	defer cancel()
+	actor, err := s.c.session(s.r.WithContext(ctx))
+	if keyporter.KindOf(err) == keyporter.Unauthorized {
+		_ = s.event("ended", "")
+		return err
+	}
+	if err != nil {
+		return nil // the database may be back the next time
+	}
+	return s.read(actor, false)
+}
+
+// look tells of the tokens with calls that this node has counted since the last time.
+func (s *stream) look(actor keyporter.Actor) error {
+	for id, at := range s.c.Control.LastCalls(actor) {
+		if _, shown := s.seen[id]; !shown || s.calls[id].Equal(at) {
+			continue
+		}
+		s.calls[id] = at
+		if err := s.event("row", id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the tokens, and tells what is different since the last time, unless it is the first.
+func (s *stream) read(actor keyporter.Actor, first bool) error {
+	tokens, err := s.c.Control.Tokens(s.r.Context(), actor, keyporter.UserToken, "")
+	if err != nil {
+		if first {
+			return err
+		}
+		return nil // as in again
+	}
+	before := s.seen
+	s.seen = map[keyporter.ID]string{}
+	for _, t := range tokens {
+		s.seen[t.ID] = stateOf(t)
+		if !first && before[t.ID] != s.seen[t.ID] {
+			if err := s.event("row", t.ID); err != nil {
+				return err
+			}
+		}
+	}
+	for id := range before {
+		if _, still := s.seen[id]; !still && len(tokens) < control.MaxPage {
+			if err := s.event("gone", id); err != nil {
+				return err
+			}
+		}
+	}
+	if first {
+		return nil
+	}
+	return s.write(": beat\n\n")
+}
+
+// stateOf returns a text that differs whenever the row of a token does.
+func stateOf(t control.TokenWithUse) string {
+	last, _ := t.Use.Last()
+	return fmt.Sprint(t.Name, t.Enabled, t.ExpiresAt.UnixMilli(), last.LastAt.UnixMilli(), t.Use.Allowed, t.Use.Refused)
+}
+
+func (s *stream) event(name string, id keyporter.ID) error {
+	return s.write(fmt.Sprintf("event: %s\ndata: %s\n\n", name, id))
+}
+
+func (s *stream) write(text string) error {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(liveWrite))
+	_, err := s.w.Write([]byte(text))
+	if err == nil {
+		err = s.conn.Flush()
+	}
+	return err
+}
+
+// showRow answers with the row of a token, and with what came of its first call.
+func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	row, err := c.row(r, actor)
+	if err != nil {
+		return err
+	}
+	if row.LastUse == nil || row.OfOrganization() {
+		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
+	}
+	row.First = &firstCall{Allowed: row.LastUse.Allowed > 0}
+	if !row.First.Allowed {
+		refusals, err := c.Control.Refusals(r.Context(), actor, row.ID)
+		if err != nil {
+			return err
+		}
+		if len(refusals) > 0 {
+			row.First.Cause, row.First.RequestID = refusals[0].Cause, refusals[0].RequestID
+		}
+	}
+	return c.render(w, http.StatusOK, "tokens", "row-alone", row)
+}
+
+// firstCall is what came of the first call with a new token.
+type firstCall struct {
+	Allowed   bool
+	Cause     string // why it was refused
+	RequestID string
+}
