@@ -157,7 +157,7 @@ func (c *Control) silenced(ctx context.Context, p plan) ([]SilencedToken, error)
 	users, err := c.db.UsersByLogin(ctx, slices.Compact(logins))
 	return slices.DeleteFunc(all, func(s SilencedToken) bool {
 		u := users[names.Key(s.ActedFor)]
-		return !u.Active || !p.stops(u.ID, u.RoleIDs) || p.stops(s.OwnerID, s.OwnerRoleIDs) || !p.roles.grant(s.OwnerRoleIDs, keyporter.PermissionUseAPI)
+		return !u.Active || !p.stops(u.ID, u.RoleIDs) || p.stops(s.OwnerID, s.OwnerRoleIDs) || !p.roles.grantUse(s.OwnerRoleIDs)
 	}), err
 }
 

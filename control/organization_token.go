@@ -61,7 +61,7 @@ func (c *Control) ownedTokens(ctx context.Context, organization keyporter.ID, to
 	all := make([]OwnedToken, len(used))
 	for i, t := range used {
 		owner := owners[t.OwnerID]
-		all[i] = OwnedToken{TokenWithUse: t, Owner: owner, OwnerAllowed: owner.Active && roles.grant(owner.RoleIDs, keyporter.PermissionUseAPI)}
+		all[i] = OwnedToken{TokenWithUse: t, Owner: owner, OwnerAllowed: owner.Active && roles.grantUse(owner.RoleIDs)}
 	}
 	return all, err
 }

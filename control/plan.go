@@ -135,9 +135,9 @@ func (all roles) existing(ids []keyporter.ID) []keyporter.Role {
 	return found
 }
 
-// grant reports whether a user with the roles of these IDs holds permission p.
-func (all roles) grant(ids []keyporter.ID, p keyporter.Permission) bool {
-	return keyporter.Resolve(all.existing(ids), p).Held()
+// grantUse reports whether a user with the roles of these IDs holds api.use.
+func (all roles) grantUse(ids []keyporter.ID) bool {
+	return keyporter.Resolve(all.existing(ids), keyporter.PermissionUseAPI).Held()
 }
 
 func (p *plan) roleSets(ctx context.Context, q reader) (_ []store.RoleSet, err error) {

@@ -14,9 +14,6 @@ type TokenWithUse struct {
 	Use keyporter.TokenUse
 }
 
-// MaxPage is the length of the longest page of a listing.
-const MaxPage = 100
-
 // Tokens returns the tokens of a kind that the actor added, latest first: a page of up to
 // MaxPage, older than the token before (empty: from the latest).
 func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind, before keyporter.ID) ([]TokenWithUse, error) {

@@ -209,7 +209,7 @@ func TestListingUsers(t *testing.T) {
 		}
 		first, last := list("", "")
 		second, _ := list("", last)
-		if len(first) != control.MaxPage || len(second) != 3 || first[0] != "ada@acme.example" || first[1] != "B900@acme.example" || second[2] != "olivia@acme.example" {
+		if len(first) != control.MaxPage || len(second) != 3 || first[0] != "ada@acme.example" || first[1] != "B950@acme.example" || second[2] != "olivia@acme.example" {
 			t.Errorf("pages %v, %v", first, second)
 		}
 		if got, _ := list("", w.eve.ID); len(got) != 0 {

@@ -25,6 +25,12 @@ func Texts(ctx context.Context, db *DB) []string {
 			}
 		}
 	}
+	for _, l := range tokenLists() {
+		for _, p := range []Page{{Limit: 1}, {Limit: 1, From: &Place{Text: "x"}}, {Limit: 1, From: &Place{Text: "x"}, Backward: true}} {
+			_, _ = q.Tokens(ctx, l, p)
+		}
+		_, _ = q.CountListedTokens(ctx, l)
+	}
 	for _, e := range expiring(time.Now()) {
 		r.texts[e.deletion()] = true
 	}
@@ -34,6 +40,35 @@ func Texts(ctx context.Context, db *DB) []string {
 		all = append(all, text)
 	}
 	slices.Sort(all)
+	return all
+}
+
+// tokenLists returns lists with each order and each filter.
+func tokenLists() (all []TokenList) {
+	now := time.Now()
+	whose := []TokenList{{OwnerID: "x"}, {OrganizationID: "x"}}
+	for _, can := range [][]bool{{true}, {true, false}, {true, false, false}} { // see isBlocked
+		l := TokenList{OrganizationID: "x"}
+		for i, use := range can {
+			l.RoleSets = append(l.RoleSets, UserSet{RoleSet{RoleIDs: []keyporter.ID{keyporter.ID(rune('a' + i))}, Users: 1, Active: 1}, use})
+		}
+		whose = append(whose, l)
+	}
+	for _, l := range whose {
+		l.Kind, l.Now = keyporter.UserToken, now
+		for _, sort := range []keyporter.TokenSort{keyporter.TokensByName, keyporter.TokensByUse, keyporter.TokensByAge, keyporter.TokensByExpiry} {
+			l.Sort = sort
+			all = append(all, l)
+		}
+		for _, state := range []keyporter.TokenState{keyporter.TokenActive, keyporter.TokenOff, keyporter.TokenExpired, keyporter.TokenBlocked, keyporter.TokenNeedsAttention} {
+			l.State = state
+			all = append(all, l)
+		}
+		for _, match := range []string{"x", "x…x"} {
+			l.Match, l.UnusedSince, l.ExpiresBy, l.NeverRotated = match, now, now, true
+			all = append(all, l)
+		}
+	}
 	return all
 }
 

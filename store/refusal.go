@@ -13,7 +13,7 @@ import (
 // are neither among the latest of their credential nor among the latest of their organization.
 // It drops refusals of credentials that have been deleted since.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	calls, organizations, err := hold(ctx, tx, calls, func(c keyporter.RefusedCall) keyporter.ID { return c.CredentialID })
+	calls, organizations, err := hold(ctx, tx, "KEY SHARE", calls, func(c keyporter.RefusedCall) keyporter.ID { return c.CredentialID })
 	if err != nil {
 		return fmt.Errorf("insert refusals: %w", err)
 	}

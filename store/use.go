@@ -31,11 +31,12 @@ const (
 // of tokens, connections and apps that have been deleted since. New clients get the places that are
 // left in the order of uses.
 func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
-	uses, _, err := hold(ctx, tx, uses, func(u Use) keyporter.ID { return u.CredentialID })
+	// Tokens are held as strongly as addLastUses needs them, because that may update them in any order.
+	uses, _, err := hold(ctx, tx, "NO KEY UPDATE", uses, func(u Use) keyporter.ID { return u.CredentialID })
 	if err != nil {
 		return fmt.Errorf("add uses: %w", err)
 	}
-	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins} {
+	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins, tx.addLastUses} {
 		if err := add(ctx, uses); err != nil {
 			return fmt.Errorf("add uses: %w", explain(err))
 		}
@@ -43,17 +44,21 @@ func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
 	return nil
 }
 
-// hold keeps the credentials of rows from being deleted until the transaction ends. It returns the rows whose
-// credentials still exist, and the organizations of those.
-func hold[T any](ctx context.Context, tx *Tx, rows []T, of func(T) keyporter.ID) (_ []T, organizations map[keyporter.ID]keyporter.ID, err error) {
+// hold keeps the credentials of rows from being deleted until the transaction ends, and tokens with the given strength.
+// It returns the rows whose credentials still exist, and the organizations of those.
+func hold[T any](ctx context.Context, tx *Tx, tokens string, rows []T, of func(T) keyporter.ID) (_ []T, organizations map[keyporter.ID]keyporter.ID, err error) {
 	ids := map[keyporter.ID]bool{}
 	for _, r := range rows {
 		ids[of(r)] = true
 	}
 	organizations = map[keyporter.ID]keyporter.ID{}
 	for _, table := range []string{"apps", "connections", "tokens"} { // an app before what is deleted with it
+		strength := "KEY SHARE"
+		if table == "tokens" {
+			strength = tokens
+		}
 		for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), maxListed) {
-			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+tx.lock("KEY SHARE"), some)
+			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+tx.lock(strength), some)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -168,6 +173,32 @@ func (tx *Tx) addLogins(ctx context.Context, uses []Use) error {
 			ON CONFLICT (token_id, login, version) DO UPDATE
 			SET last_at = CASE WHEN excluded.last_at < token_logins.last_at THEN token_logins.last_at ELSE excluded.last_at END,
 				calls = token_logins.calls + excluded.calls`, args...)
+		return err
+	})
+}
+
+// addLastUses keeps what lists of tokens are sorted by. Whoever changes one of the tokens meanwhile waits until the step is
+// committed.
+func (tx *Tx) addLastUses(ctx context.Context, uses []Use) error {
+	last := map[keyporter.ID][2]int64{} // call, refused call
+	for _, u := range uses {
+		at, l := millis(u.LastAt), last[u.CredentialID]
+		l[0] = max(l[0], at)
+		if u.Refused > 0 {
+			l[1] = max(l[1], at)
+		}
+		last[u.CredentialID] = l
+	}
+	ids := slices.Sorted(maps.Keys(last))
+	return eachValues(ids, []string{"TEXT", "BIGINT", "BIGINT"}, func(id keyporter.ID) []any {
+		return []any{id, last[id][0], last[id][1]}
+	}, func(values string, args []any) error {
+		_, err := tx.exec(ctx, `
+			UPDATE tokens
+			SET last_used_at = CASE WHEN v.column3 > last_used_at THEN v.column3 ELSE last_used_at END,
+				last_refused_at = CASE WHEN v.column4 > last_refused_at THEN v.column4 ELSE last_refused_at END
+			FROM (VALUES `+values+`) v
+			WHERE tokens.id = v.column2`, args...)
 		return err
 	})
 }
