@@ -135,12 +135,16 @@ func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id 
 	}
 	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
 		t.ExpiresAt = at
-		until := "never"
-		if !at.IsZero() {
-			until = at.UTC().Format(time.RFC3339)
-		}
-		return c.tokenEvent(keyporter.EventTokenExpiry, actor, *t, "expires", until), tx.SetTokenExpiry(ctx, id, at)
+		return c.tokenEvent(keyporter.EventTokenExpiry, actor, *t, "expires", expiryText(at)), tx.SetTokenExpiry(ctx, id, at)
 	})
+}
+
+// expiryText is how events tell an expiry.
+func expiryText(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 // DeleteToken deletes a token. RestoreToken brings it back within keyporter.RestoreWithin.

@@ -11,14 +11,26 @@ import (
 // once, and then one each second. Each is an event that is kept, and that other nodes hear of.
 func ChangeLimit() Limit { return Limit{Burst: 120, Every: time.Second} }
 
+// ManyLimit is how many changes to many things at once one user can make: 30 at once, and then one every 30 seconds.
+func ManyLimit() Limit { return Limit{Burst: 30, Every: 30 * time.Second} }
+
+// countMany counts a change to many things, of which e is the first event.
+func (tx *Tx) countMany(ctx context.Context, e keyporter.Event) error {
+	return tx.count(ctx, e, "many ", ManyLimit())
+}
+
 // countChange counts a change. If there are too many, the error is TooMany, and the transaction that
 // makes the change must end with it.
 func (tx *Tx) countChange(ctx context.Context, e keyporter.Event) error {
+	return tx.count(ctx, e, "", ChangeLimit())
+}
+
+func (tx *Tx) count(ctx context.Context, e keyporter.Event, prefix string, limit Limit) error {
 	what, tooOften := limitOf(e)
 	if what == "" || e.Actor.Trusted() || e.Actor.User.ID == "" {
 		return nil
 	}
-	err := tx.attempt(ctx, Attempt{What: what + " of " + string(e.Actor.User.ID), Limit: ChangeLimit()}, e.At)
+	err := tx.attempt(ctx, Attempt{What: prefix + what + " of " + string(e.Actor.User.ID), Limit: limit}, e.At)
 	if tooMany, ok := err.(*keyporter.Error); ok && tooMany.Kind == keyporter.TooMany { //nolint:errorlint // attempt doesn't wrap it
 		tooMany.Message = tooOften
 	}

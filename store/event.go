@@ -15,6 +15,25 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	if err := tx.countChange(ctx, e); err != nil {
 		return err
 	}
+	return tx.insertEvent(ctx, e)
+}
+
+// InsertEvents writes the events of one change to many things. They count as one change, see ManyLimit.
+func (tx *Tx) InsertEvents(ctx context.Context, events []keyporter.Event) error {
+	if len(events) > 0 {
+		if err := tx.countMany(ctx, events[0]); err != nil {
+			return err
+		}
+	}
+	for _, e := range events {
+		if err := tx.insertEvent(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) insertEvent(ctx context.Context, e keyporter.Event) error {
 	if e.Detail == nil {
 		e.Detail = map[string]string{}
 	}
@@ -25,12 +44,12 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	c := Change{
 		EventID: e.ID, Name: e.Name, OrganizationID: e.OrganizationID, UserID: e.UserID, TokenID: e.TokenID, AppID: e.AppID, ConnectionID: e.ConnectionID,
 	}
-	query, args := insertEvent, []any{
+	query, args := insertEventText, []any{
 		e.ID, millis(e.At), e.Name, e.OrganizationID, e.UserID, e.TokenID, e.AppID, e.ConnectionID,
 		e.Actor.Kind, e.Actor.User.ID, e.Actor.User.Login, e.Actor.Address, e.Actor.RequestID, string(detail),
 	}
 	if tx.node != "" && !tx.many() { // the same statement notifies the other nodes, when the transaction commits
-		query, args = `WITH event AS (`+insertEvent+`) SELECT pg_notify($15, $16)`, append(args, channel, c.payload(tx.node))
+		query, args = `WITH event AS (`+insertEventText+`) SELECT pg_notify($15, $16)`, append(args, channel, c.payload(tx.node))
 	}
 	if _, err := tx.exec(ctx, query, args...); err != nil {
 		return fmt.Errorf("insert event: %w", err)
@@ -40,7 +59,7 @@ func (tx *Tx) InsertEvent(ctx context.Context, e keyporter.Event) error {
 	return nil
 }
 
-const insertEvent = `
+const insertEventText = `
 	INSERT INTO events (id, at, name, organization_id, user_id, token_id, app_id, connection_id,
 		actor_kind, actor_id, actor_login, actor_address, request_id, detail)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`

@@ -108,11 +108,12 @@ func (tx *Tx) ReplaceSecret(ctx context.Context, t keyporter.Token, hash keyport
 	return tx.insertSecret(ctx, t, hash, now)
 }
 
-func (tx *Tx) recordDeletedSecrets(ctx context.Context, token keyporter.ID) error {
+func (tx *Tx) recordDeletedSecrets(ctx context.Context, tokens ...keyporter.ID) error {
+	marks, args := placeholders(tokens)
 	_, err := tx.exec(ctx, `
 		INSERT INTO deleted_secrets (hash)
-		SELECT hash FROM token_secrets WHERE token_id = $1
-		ON CONFLICT DO NOTHING`, token)
+		SELECT hash FROM token_secrets WHERE token_id IN `+marks+` ORDER BY hash
+		ON CONFLICT DO NOTHING`, args...)
 	return explain(err)
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/keyporter/keyporter/store"
 )
 
-// TestTwoNodesWriteCountsInOppositeOrders expects them never to wait for each other in a circle.
+// TestTwoNodesWriteCountsInOppositeOrders expects them never to wait for each other in a circle, even while the tokens are
+// changed in both orders, too.
 // COUNTS_FOR=1m runs it for a minute instead of a few rounds.
 func TestTwoNodesWriteCountsInOppositeOrders(t *testing.T) {
 	t.Parallel()
@@ -25,12 +26,14 @@ func TestTwoNodesWriteCountsInOppositeOrders(t *testing.T) {
 	ada, _, _ := acme(t, here)
 	const tokens, agents = 600, 3
 	var uses []store.Use
+	var ids []keyporter.ID
 	do(t, here, func(tx *store.Tx) error {
 		for i := range tokens {
 			token := keyporter.Token{ID: keyporter.NewID(noon), OrganizationID: ada.OrganizationID, OwnerID: ada.ID, Kind: keyporter.OrganizationToken, Name: fmt.Sprint("t", i)}
 			if err := tx.InsertToken(t.Context(), token, keyporter.NewSecret(keyporter.SecretOrganizationToken).Hash()); err != nil {
 				return err
 			}
+			ids = append(ids, token.ID)
 			for agent := range agents {
 				uses = append(uses, store.Use{CredentialID: token.ID, ActedFor: ada.Login, ClientUse: keyporter.ClientUse{Agent: fmt.Sprint("agent", agent), LastAt: noon, Allowed: 1}})
 			}
@@ -57,6 +60,17 @@ func TestTwoNodesWriteCountsInOppositeOrders(t *testing.T) {
 				mu.Lock()
 				written++
 				mu.Unlock()
+			}
+		})
+		slices.Reverse(ids)
+		ids := slices.Clone(ids)
+		all.Go(func() {
+			for round := range 6 {
+				if err := db.Do(t.Context(), func(tx *store.Tx) error {
+					return errors.Join(tx.LockTokens(t.Context(), ids), tx.SetTokensEnabled(t.Context(), ids, round%2 == 0))
+				}); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
