@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -73,24 +74,73 @@ type AppList struct {
 // Apps returns the apps that the actor may see (see App), latest first: a page of up to
 // MaxPage.
 func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([]ListedApp, error) {
-	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
+	find, err := c.visibleApps(ctx, actor)
 	if err != nil {
 		return nil, err
 	}
-	find := store.AppList{All: a.operates, PersonID: responsible(a, actor), State: l.State, Before: l.Before, Limit: MaxPage}
-	if a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization) {
-		find.OrganizationID = a.user.OrganizationID
-	}
+	find.State, find.Before, find.Limit = l.State, l.Before, MaxPage
 	apps, err := c.db.Apps(ctx, find)
 	if err != nil {
 		return nil, err
 	}
+	return c.listedApps(ctx, apps)
+}
+
+// visibleApps selects the apps that the actor may see.
+func (c *Control) visibleApps(ctx context.Context, actor keyporter.Actor) (find store.AppList, err error) {
+	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
+	if err != nil {
+		return find, err
+	}
+	find = store.AppList{All: a.operates, PersonID: responsible(a, actor)}
+	if a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization) {
+		find.OrganizationID = a.user.OrganizationID
+	}
+	return find, nil
+}
+
+func (c *Control) listedApps(ctx context.Context, apps []keyporter.App) ([]ListedApp, error) {
 	organizations, err := c.organizationsOf(ctx, apps...)
 	all := make([]ListedApp, len(apps))
 	for i, a := range apps {
 		all[i] = ListedApp{App: a, Organization: organizations[a.OrganizationID]}
 	}
 	return all, err
+}
+
+// AppSearch selects apps.
+type AppSearch struct {
+	Match string             // part of the name; empty: any
+	State keyporter.AppState // empty: any
+	Paging
+}
+
+// AppPage is a page of a list of apps, latest first.
+type AppPage struct {
+	Apps  []ListedApp
+	Total Total
+	Cursors
+}
+
+// ListApps returns a page of up to MaxPage apps that the actor may see, and how many there are.
+func (c *Control) ListApps(ctx context.Context, actor keyporter.Actor, l AppSearch) (p AppPage, err error) {
+	find, err := c.visibleApps(ctx, actor)
+	if err != nil {
+		return p, err
+	}
+	find.State, find.Match = l.State, text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)
+	place := func(a keyporter.App) store.Place { return store.Place{ID: a.ID} }
+	apps, cursors, err := paged("apps", l.Paging, place, func(page store.Page) ([]keyporter.App, error) { return c.db.ListApps(ctx, find, page) })
+	if err != nil {
+		return p, err
+	}
+	n, err := c.db.CountListedApps(ctx, find)
+	if err != nil {
+		return p, err
+	}
+	p.Total, p.Cursors = Total(n), cursors
+	p.Apps, err = c.listedApps(ctx, apps)
+	return p, err
 }
 
 // responsible returns who may be responsible for the apps that the actor sees: a credential that

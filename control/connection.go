@@ -48,6 +48,50 @@ func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.A
 	return c.withUses(ctx, actor.User.OrganizationID, all...)
 }
 
+// ConnectionList selects connections.
+type ConnectionList struct {
+	Everyone bool   // of all users of the actor's organization; false: the actor's own
+	Match    string // part of the app's name or, with Everyone, of the user's login; empty: any
+	Paging
+}
+
+// ConnectionPage is a page of a list of connections, latest first.
+type ConnectionPage struct {
+	Connections []ConnectionWithUse
+	Total       Total
+	Cursors
+}
+
+// ListConnections returns a page of up to MaxPage connections, and how many there are, to the same people as Connections
+// and OrganizationConnections.
+func (c *Control) ListConnections(ctx context.Context, actor keyporter.Actor, l ConnectionList) (p ConnectionPage, err error) {
+	find := store.ConnectionList{Match: text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)}
+	if l.Everyone {
+		find.OrganizationID = actor.User.OrganizationID
+		_, err = may(ctx, c.db, actor, find.OrganizationID, keyporter.PermissionManageTokens)
+	} else {
+		find.UserID = actor.User.ID
+		_, err = signedIn(ctx, c.db, actor)
+	}
+	if err != nil {
+		return p, err
+	}
+	place := func(c keyporter.Connection) store.Place { return store.Place{ID: c.ID} }
+	all, cursors, err := paged("connections", l.Paging, place, func(page store.Page) ([]keyporter.Connection, error) {
+		return c.db.Connections(ctx, find, page)
+	})
+	if err != nil {
+		return p, err
+	}
+	n, err := c.db.CountListedConnections(ctx, find)
+	if err != nil {
+		return p, err
+	}
+	p.Total, p.Cursors = Total(n), cursors
+	p.Connections, err = c.withUses(ctx, actor.User.OrganizationID, all...)
+	return p, err
+}
+
 // withUses adds to connections of one organization's users what ConnectionWithUse has.
 func (c *Control) withUses(ctx context.Context, organization keyporter.ID, connections ...keyporter.Connection) ([]ConnectionWithUse, error) {
 	apps, err := c.db.AppsByID(ctx, idsOf(connections, func(c keyporter.Connection) keyporter.ID { return c.AppID }))

@@ -124,6 +124,7 @@ type AppList struct {
 	PersonID       keyporter.ID       // apps this user is responsible for
 	Instance       bool               // apps of the whole instance
 	State          keyporter.AppState // empty: any
+	Match          string             // part of the name; empty: any; for ListApps
 	Before         keyporter.ID       // the last app of the previous page; empty: start with the latest
 	Limit          int
 }
@@ -139,6 +140,35 @@ func (q queries) Apps(ctx context.Context, l AppList) ([]keyporter.App, error) {
 		return nil, fmt.Errorf("list apps: %w", err)
 	}
 	return apps, nil
+}
+
+// ListApps returns a page of apps, latest first. It leaves Before and Limit of the list aside.
+func (q queries) ListApps(ctx context.Context, l AppList, p Page) ([]keyporter.App, error) {
+	c := l.condition()
+	order, limit := sorting{id: "a.id", descending: true}.next(&c, p)
+	apps, err := list(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a WHERE `+c.text+order+limit, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list apps: %w", err)
+	}
+	return inOrder(apps, p), nil
+}
+
+// CountListedApps counts the apps of a list, up to MaxCounted + 1.
+func (q queries) CountListedApps(ctx context.Context, l AppList) (int, error) {
+	c := l.condition()
+	return one(ctx, q.q, scanInt, `SELECT count(*) FROM (SELECT 1 FROM apps a WHERE `+c.text+limitCounted+`) few`, c.args...)
+}
+
+func (l *AppList) condition() (c condition) {
+	c.text = or(c.arg(l.All), "a.organization_id = "+c.arg(l.OrganizationID), c.arg(l.Instance)+" AND a.organization_id IS NULL",
+		"EXISTS (SELECT 1 FROM app_people p WHERE p.app_id = a.id AND p.user_id = "+c.arg(l.PersonID)+")")
+	if l.State != "" {
+		c.and("a.state = " + c.arg(l.State))
+	}
+	if l.Match != "" {
+		c.and(c.appName(l.Match))
+	}
+	return c
 }
 
 func scanApp(row scanner) (a keyporter.App, err error) {

@@ -81,6 +81,50 @@ func (q queries) ConnectionsIn(ctx context.Context, organization, before keyport
 		WHERE c.organization_id = $1 AND ($2 = '' OR c.id < $2) ORDER BY c.id DESC LIMIT $3`, organization, before, limit)
 }
 
+// ConnectionList selects connections, latest first.
+type ConnectionList struct {
+	OrganizationID keyporter.ID // of its users; empty: of UserID
+	UserID         keyporter.ID
+	Match          string // part of the app's name or, in an organization, of the user's login; empty: any
+}
+
+// connectionsByAge is the order of a list of connections.
+func connectionsByAge() sorting { return sorting{id: "c.id", descending: true} }
+
+// Connections returns a page of a list of connections.
+func (q queries) Connections(ctx context.Context, l ConnectionList, p Page) ([]keyporter.Connection, error) {
+	c := l.condition()
+	order, limit := connectionsByAge().next(&c, p)
+	all, err := list(ctx, q.q, scanConnection, selectConnection+` WHERE `+c.text+order+limit, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	return inOrder(all, p), nil
+}
+
+// CountListedConnections counts the connections of a list, up to MaxCounted + 1.
+func (q queries) CountListedConnections(ctx context.Context, l ConnectionList) (int, error) {
+	c := l.condition()
+	return one(ctx, q.q, scanInt, `SELECT count(*) FROM (SELECT 1 FROM connections c WHERE `+c.text+limitCounted+`) few`, c.args...)
+}
+
+func (l *ConnectionList) condition() (c condition) {
+	if l.OrganizationID != "" {
+		c.text = "c.organization_id = " + c.arg(l.OrganizationID)
+	} else {
+		c.text = "c.user_id = " + c.arg(l.UserID)
+	}
+	if l.Match == "" {
+		return c
+	}
+	all := []string{"EXISTS (SELECT 1 FROM apps a WHERE a.id = c.app_id AND " + c.appName(l.Match) + ")"}
+	if l.OrganizationID != "" {
+		all = append(all, c.ownerLogin("c.user_id", l.OrganizationID, l.Match))
+	}
+	c.and(or(all...))
+	return c
+}
+
 func scanConnection(row scanner) (c keyporter.Connection, err error) {
 	var scopes string
 	var created, replayed int64

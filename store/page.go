@@ -49,6 +49,24 @@ func (c *condition) and(text string) { c.text += " AND " + text }
 // or joins conditions of which one must be true.
 func or(conditions ...string) string { return "(" + strings.Join(conditions, " OR ") + ")" }
 
+// like returns the condition that a column has the pattern of contains.
+func (c *condition) like(column, part string) string {
+	return column + " LIKE " + c.arg(contains(part)) + ` ESCAPE '\'`
+}
+
+// ownerLogin selects rows of users of an organization by part of their login. It has SQLite read the index of logins by
+// comparing them.
+func (c *condition) ownerLogin(column string, organization keyporter.ID, part string) string {
+	return column + " IN (SELECT u.id FROM users u WHERE u.organization_id = " + c.arg(organization) + " AND u.login_key >= '' AND " + c.like("u.login_key", part) + ")"
+}
+
+// appName selects the app a by part of its name. There are no keys of these names: SQLite ignores the letter case of
+// ASCII only.
+func (c *condition) appName(part string) string {
+	pattern := "%" + escapeLike(strings.ToLower(part)) + "%"
+	return "lower(a.name) LIKE " + c.arg(pattern) + ` ESCAPE '\'`
+}
+
 // sorting is the order of a list: by a column or expression, and then by ID. Without a column, by ID alone.
 type sorting struct {
 	by         string

@@ -179,10 +179,9 @@ func (f *tokenFinder) atNow() string {
 
 // matches selects tokens by what people know of them. One end of a secret must be whole, so that an index finds it.
 func (f *tokenFinder) matches() string {
-	like := f.arg(contains(f.Match)) + ` ESCAPE '\'`
-	all := []string{"t.name_key LIKE " + like}
+	all := []string{f.like("t.name_key", f.Match)}
 	if f.OrganizationID != "" {
-		all = append(all, "t.owner_id IN (SELECT u.id FROM users u WHERE u.organization_id = "+f.arg(f.OrganizationID)+" AND u.login_key >= '' AND u.login_key LIKE "+like+")") // >= has SQLite read the index of logins
+		all = append(all, f.ownerLogin("t.owner_id", f.OrganizationID, f.Match))
 	}
 	const secrets = "t.id IN (SELECT s.token_id FROM token_secrets s WHERE "
 	first, last, both := strings.Cut(names.Key(f.Match), names.Key("…"))

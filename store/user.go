@@ -188,7 +188,12 @@ func (q queries) users(ctx context.Context, query string, args ...any) ([]keypor
 
 // contains returns the LIKE pattern for a login or name key that contains part.
 func contains(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(names.Key(part)) + "%"
+	return "%" + escapeLike(names.Key(part)) + "%"
+}
+
+// escapeLike returns a text as LIKE has to see it.
+func escapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
 // PasswordHash returns a user's password hash, or "" if they have no password.
