@@ -66,6 +66,9 @@ func TestManyTokensAreChangedAtOnce(t *testing.T) {
 		if err != nil || len(deleted) != 2 {
 			t.Errorf("%d secrets count as deleted, %v", len(deleted), err)
 		}
+		if _, err := w.Control.RestoreToken(ctx, ada, control.Restore{TokenID: on.ID}); err != nil {
+			t.Errorf("a deleted token isn’t restored: %v", err)
+		}
 		for what, err := range map[string]error{
 			"token":        second(w.Control.ChangeTokens(ctx, ada, nil, control.TokenChange{Action: control.EnableTokens})),
 			"action token": second(w.Control.ChangeTokens(ctx, ada, make([]keyporter.ID, control.MaxChanged+1), control.TokenChange{})),

@@ -405,4 +405,13 @@ func TestACallCountsInAListAtOnce(t *testing.T) {
 	last("busy 1", "idle 1")
 	w.called(t, store.Use{CredentialID: busy.ID, ClientUse: keyporter.ClientUse{Agent: "late", LastAt: w.Clock.Now().Add(-time.Hour), Allowed: 1}}) // by another node
 	last("busy 2", "idle 1")
+
+	me := keyportertest.Session(w.ada)
+	if err := w.Control.DeleteToken(t.Context(), me, busy.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Control.RestoreToken(t.Context(), me, control.Restore{TokenID: busy.ID}); err != nil {
+		t.Fatal(err)
+	}
+	last("busy 2", "idle 1")
 }

@@ -40,8 +40,11 @@ func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID, now time.Time) e
 // error is a Conflict.
 func (tx *Tx) RestoreToken(ctx context.Context, t keyporter.Token) error {
 	if err := tx.execOrNotFound(ctx, `
-		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at)
-		SELECT id, organization_id, owner_id, kind, $2, $3, $4, expires_at, created_at FROM deleted_tokens WHERE id = $1`,
+		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at, last_used_at, last_refused_at)
+		SELECT id, organization_id, owner_id, kind, $2, $3, $4, expires_at, created_at,
+			coalesce((SELECT max(c.last_at) FROM credential_clients c WHERE c.credential_id = d.id), 0),
+			coalesce((SELECT max(h.hour) FROM credential_hours h WHERE h.credential_id = d.id AND h.refused > 0), 0)
+		FROM deleted_tokens d WHERE id = $1`,
 		t.ID, t.Name, names.Key(t.Name), false); err != nil {
 		return fmt.Errorf("restore token: %w", err)
 	}
