@@ -207,7 +207,11 @@ func (c *console) showApp(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err != nil {
 		return err
 	}
-	if of, secret := c.revealed(w, r, actor); of == webhookSecretOf(p.ID) {
+	of, secret, err := c.revealed(w, r, actor)
+	if err != nil {
+		return err
+	}
+	if of == webhookSecretOf(p.ID) {
 		p.WebhookSecret = secret
 	} else if secret != "" {
 		p.Secret, p.SecretID = secret, keyporter.ID(of)

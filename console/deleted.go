@@ -19,7 +19,7 @@ const deletedTokens = "/tokens/deleted"
 func (c *console) listDeleted(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	p := deletedPage{Now: c.Now()}
 	for _, kind := range []keyporter.TokenKind{keyporter.UserToken, keyporter.OrganizationToken} {
-		all, err := c.Control.DeletedTokens(r.Context(), actor, kind)
+		all, err := c.Control.RestorableTokens(r.Context(), actor, kind)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func restoreForm(t control.DeletedToken) form {
 }
 
 func (c *console) showRestore(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	t, err := c.Control.DeletedToken(r.Context(), actor, id(r))
+	t, err := c.Control.RestorableToken(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (c *console) showRestore(w http.ResponseWriter, r *http.Request, actor keyp
 }
 
 func (c *console) restoreToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	deleted, err := c.Control.DeletedToken(r.Context(), actor, id(r))
+	deleted, err := c.Control.RestorableToken(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *console) restoreToken(w http.ResponseWriter, r *http.Request, actor key
 }
 
 func (c *console) showDeleteForGood(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	t, err := c.Control.DeletedToken(r.Context(), actor, id(r))
+	t, err := c.Control.RestorableToken(r.Context(), actor, id(r))
 	if err != nil {
 		return err
 	}

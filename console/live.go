@@ -133,7 +133,12 @@ func (s *stream) again() error {
 
 // look tells of the tokens with calls that this node has counted since the last time.
 func (s *stream) look(actor keyporter.Actor) error {
-	for id, at := range s.c.Control.LastCalls(actor) {
+	last, err := s.c.Control.LastCalls(s.r.Context(), actor)
+	if keyporter.KindOf(err) == keyporter.Unauthorized {
+		_ = s.event("ended", "")
+		return err
+	}
+	for id, at := range last { // none if the database is gone for a while
 		if _, shown := s.seen[id]; !shown || s.calls[id].Equal(at) {
 			continue
 		}

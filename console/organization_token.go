@@ -45,7 +45,10 @@ func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 }
 
 func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
-	handedOver, secret := c.revealed(w, r, actor)
+	handedOver, secret, err := c.revealed(w, r, actor)
+	if err != nil {
+		return err
+	}
 	organization, before := keyporter.ID(r.URL.Query().Get("organization")), keyporter.ID(r.URL.Query().Get("before"))
 	p := organizationTokensPage{Kind: keyporter.OrganizationToken, Newer: before != ""}
 	if organization == "" {

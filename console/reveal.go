@@ -14,16 +14,21 @@ const newField = "new"
 
 // reveal redirects from a form to the page that shows a new secret.
 func (c *console) reveal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, page, of, secret string) error {
-	web.SetSecret(w, r, c.Proxies, c.Control.Conceal(actor, of, secret))
+	sealed, err := c.Control.Conceal(r.Context(), actor, of, secret)
+	if err != nil {
+		return err
+	}
+	web.SetSecret(w, r, c.Proxies, sealed)
 	return redirect(page+"?"+url.Values{newField: {of}}.Encode())(w, r)
 }
 
 // revealed returns the secret that a page has to show, and what it is of. It is empty if there is none.
-func (c *console) revealed(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (of, secret string) {
+func (c *console) revealed(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (of, secret string, err error) {
 	of, sealed := r.URL.Query().Get(newField), web.Secret(r, c.Proxies)
 	if of == "" || sealed == "" || r.Method != http.MethodGet {
-		return "", ""
+		return "", "", nil
 	}
 	web.SetSecret(w, r, c.Proxies, "")
-	return of, c.Control.Reveal(actor, of, sealed)
+	secret, err = c.Control.Reveal(r.Context(), actor, of, sealed)
+	return of, secret, err
 }

@@ -29,7 +29,10 @@ type tokenSection struct {
 }
 
 func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) (err error) {
-	made, secret := c.revealed(w, r, actor)
+	made, secret, err := c.revealed(w, r, actor)
+	if err != nil {
+		return err
+	}
 	p := tokensPage{Example: c.snippets(r, "YOUR_TOKEN")[0].Text, Fresh: actor.Fresh(c.Now())}
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {

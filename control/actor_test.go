@@ -207,11 +207,18 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 			RequestID: "refused", At: time.Now(), OrganizationID: acme, CredentialID: token.ID, Reason: keyporter.ReasonDisabled, Method: "GET", Path: "/Api/v6/envelopes",
 		}})
 	}))
+	gone := []keyporter.ID{}
+	for _, name := range []string{"Gone", "Gone, too"} {
+		deleted, _ := keyportertest.Token(t, d.Control, root, name)
+		must(d.Control.DeleteToken(ctx, me, deleted.ID))
+		gone = append(gone, deleted.ID)
+	}
 	first, browser := d.Ask(t, app)
 	second, other := d.Ask(t, app)
 
 	with = arguments{}
-	with.add(acme, root.ID, d.ada.ID, token.ID, shared.ID, app.ID, appSecret.ID, connection.ID, role.ID)
+	with.add(acme, root.ID, d.ada.ID, token.ID, shared.ID, app.ID, appSecret.ID, connection.ID, role.ID, gone[1])
+	with.add(control.Restore{TokenID: gone[0]})
 	with.add("ada@acme.example", "Acme", "refused", first, browser)
 	with.add(true, false, 1, time.Now().Add(time.Hour), picture.Bytes(), []keyporter.ID{}, []keyporter.ID{token.ID})
 	with.add(control.ConnectionList{}, control.ConnectionList{Everyone: true}, control.AppSearch{}, control.TokenList{}, control.TokenList{OwnerID: root.ID}, control.TokenChange{Action: control.EnableTokens})

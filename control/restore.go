@@ -20,8 +20,8 @@ type DeletedToken struct {
 // maxDeleted is how many deleted tokens a list has.
 const maxDeleted = 50
 
-// DeletedTokens returns the tokens of a kind that the actor had and can restore, the last one first.
-func (c *Control) DeletedTokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) ([]DeletedToken, error) {
+// RestorableTokens returns the tokens of a kind that the actor had and can restore, the last one first.
+func (c *Control) RestorableTokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) ([]DeletedToken, error) {
 	user, err := signedIn(ctx, c.db, actor)
 	if err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func (c *Control) DeletedTokens(ctx context.Context, actor keyporter.Actor, kind
 	return all, err
 }
 
-// DeletedToken returns a deleted token that the actor may restore.
-func (c *Control) DeletedToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (DeletedToken, error) {
+// RestorableToken returns a deleted token that the actor may restore.
+func (c *Control) RestorableToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (DeletedToken, error) {
 	t, err := c.deletedToken(ctx, c.db, actor, id)
 	return DeletedToken{t.Token, t.DeletedAt, t.DeletedAt.Add(keyporter.RestoreWithin)}, err
 }

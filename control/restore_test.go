@@ -33,7 +33,7 @@ func TestADeletedTokenIsRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused("a deleted token is refused")
-		if all, err := a.Control.DeletedTokens(ctx, me, keyporter.UserToken); err != nil || len(all) != 1 || all[0].Shown() != token.Shown() || all[0].Until.Sub(all[0].DeletedAt) != keyporter.RestoreWithin {
+		if all, err := a.Control.RestorableTokens(ctx, me, keyporter.UserToken); err != nil || len(all) != 1 || all[0].Shown() != token.Shown() || all[0].Until.Sub(all[0].DeletedAt) != keyporter.RestoreWithin {
 			t.Fatalf("deleted: %+v, %v", all, err)
 		}
 		restored, err := a.Control.RestoreToken(ctx, me, control.Restore{TokenID: token.ID})

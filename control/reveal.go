@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"time"
@@ -23,17 +24,22 @@ type concealed struct {
 
 // Conceal seals a new secret for the browser that asked for it, so that it isn't in the response to a form, which
 // reloading would send again. of names what the secret is of.
-func (c *Control) Conceal(actor keyporter.Actor, of, secret string) string {
-	plain, err := json.Marshal(concealed{UserID: actor.User.ID, Of: of, Secret: secret, At: c.now()})
+func (c *Control) Conceal(ctx context.Context, actor keyporter.Actor, of, secret string) (sealed string, err error) {
+	user, err := signedIn(ctx, c.db, actor)
 	if err != nil {
-		panic(err) // it has only strings and a time
+		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(revealPurpose, plain))
+	plain, err := json.Marshal(concealed{UserID: user.ID, Of: of, Secret: secret, At: c.now()})
+	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(revealPurpose, plain)), err
 }
 
 // Reveal returns the secret that Conceal sealed for the same user, within the last two minutes, and of the same thing.
 // Otherwise, it returns "".
-func (c *Control) Reveal(actor keyporter.Actor, of, sealed string) string {
+func (c *Control) Reveal(ctx context.Context, actor keyporter.Actor, of, sealed string) (secret string, err error) {
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return "", err
+	}
 	var s concealed
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err == nil {
@@ -42,8 +48,8 @@ func (c *Control) Reveal(actor keyporter.Actor, of, sealed string) string {
 	if err == nil {
 		err = json.Unmarshal(raw, &s)
 	}
-	if err != nil || s.UserID != actor.User.ID || s.Of != of || c.now().Sub(s.At) >= revealWithin {
-		return ""
+	if err != nil || s.UserID != user.ID || s.Of != of || c.now().Sub(s.At) >= revealWithin {
+		return "", nil
 	}
-	return s.Secret
+	return s.Secret, nil
 }

@@ -24,9 +24,13 @@ func (c *Control) Tokens(ctx context.Context, actor keyporter.Actor, kind keypor
 }
 
 // LastCalls returns when the credentials of the actor's organization were last used, of those whose last calls this node
-// hasn't written yet. It says nothing else about them, and asks no database.
-func (c *Control) LastCalls(actor keyporter.Actor) map[keyporter.ID]time.Time {
-	return c.usage.LastCalls(actor.User.OrganizationID)
+// hasn't written yet. It says nothing else about them.
+func (c *Control) LastCalls(ctx context.Context, actor keyporter.Actor) (map[keyporter.ID]time.Time, error) {
+	user, err := signedIn(ctx, c.db, actor)
+	if err != nil {
+		return nil, err
+	}
+	return c.usage.LastCalls(user.OrganizationID), nil
 }
 
 // TokensOf returns the tokens of a kind that another user added, paged as in Tokens, and
