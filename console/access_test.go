@@ -48,6 +48,9 @@ GET /tokens/{id}/expiry                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/expiry                         in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/delete                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
+POST /tokens/selected                            in  | 422 422 422 422 422 422
+POST /tokens/change                              in  | 422 422 422 422 422 422
+GET /all-tokens                                  in  | 403 403 403 200 200 403
 GET /tokens/live                                 in  | 200 200 200 200 200 200
 GET /tokens/{id}/row                             in  | 404 200 404 200 404 404
 GET /tokens/deleted                              in  | 200 200 200 200 200 200

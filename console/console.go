@@ -151,6 +151,8 @@ func (c *console) tokenRoutes() map[string]page {
 		"POST /tokens/{id}/expiry":          c.setExpiry,
 		"GET /tokens/{id}/delete":           c.showDelete,
 		"POST /tokens/{id}/delete":          c.deleteToken,
+		"POST /tokens/selected":             c.showSelection,
+		"POST /tokens/change":               c.changeSelection,
 		"GET /tokens/live":                  c.live,
 		"GET /tokens/{id}/row":              c.showRow,
 		"GET /tokens/deleted":               c.listDeleted,
@@ -178,6 +180,10 @@ func (c *console) connectionRoutes() map[string]page {
 		"GET /connections/{id}/remove":      c.showRemoveScope,
 		"POST /connections/{id}/remove":     c.removeScope,
 	}
+}
+
+func (c *console) allTokenRoutes() map[string]page {
+	return map[string]page{"GET /all-tokens": c.listAllTokens}
 }
 
 func (c *console) apiRoutes() map[string]page {

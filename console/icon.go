@@ -16,6 +16,7 @@ func icon(name string) template.HTML {
 		"dots":      `<path stroke-width="2.4" d="M3.4 8h0M8 8h0m4.6 0h0"/>`,
 		"hand-over": `<path d="M2.5 5.5h9.5M9.2 2.7 12 5.5 9.2 8.3m4.3 2.7H4"/>`,
 		"key":       `<circle cx="5.3" cy="10.7" r="2.9"/><path d="m7.4 8.6 5.4-5.4m-2.2 2.2 2 2"/>`,
+		"keys":      `<circle cx="4.6" cy="11.4" r="2.3"/><path d="m6.3 9.7 5-5m-1.6 1.6 1.5 1.5"/><path d="M8.6 13.4h5M10.6 10.6h3"/>`,
 		"leave":     `<path d="M6.3 2.5H3.8a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h2.5m4-2.7L13.2 8l-2.9-2.8M13 8H6.3"/>`,
 		"menu":      `<path d="M2.5 4.3h11M2.5 8h11m-11 3.7h11"/>`,
 		"no":        `<path d="m4 4 8 8m0-8-8 8"/>`,

@@ -210,14 +210,14 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 	if row.LastUse == nil || row.OfOrganization() {
 		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	}
-	row.First = &firstCall{Allowed: row.LastUse.Allowed > 0}
-	if !row.First.Allowed {
+	row.FirstCall = &firstCall{Allowed: row.LastUse.Allowed > 0}
+	if !row.FirstCall.Allowed {
 		refusals, err := c.Control.Refusals(r.Context(), actor, row.ID)
 		if err != nil {
 			return err
 		}
 		if len(refusals) > 0 {
-			row.First.Cause, row.First.RequestID = refusals[0].Cause, refusals[0].RequestID
+			row.FirstCall.Cause, row.FirstCall.RequestID = refusals[0].Cause, refusals[0].RequestID
 		}
 	}
 	return c.render(w, http.StatusOK, "tokens", "row-alone", row)

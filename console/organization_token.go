@@ -33,12 +33,7 @@ type organizationTokensPage struct {
 func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
 	row := rowOf(t.TokenWithUse, now)
 	row.Owner = &t.Owner
-	switch {
-	case !t.Owner.Active:
-		row.Suspended = "Its owner is switched off."
-	case !t.OwnerAllowed:
-		row.Suspended = "Its owner can’t use the API."
-	}
+	row.Suspended = suspended(t.Owner, t.OwnerAllowed)
 	row.Blocked = row.Enabled && !row.Expired && row.Suspended != ""
 	row.Note = noteOf(row)
 	return row

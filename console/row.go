@@ -13,23 +13,25 @@ import (
 type tokenRow struct {
 	control.TokenWithUse
 
-	Secret   string               // in plain text, only in the response to what made it
-	LastUse  *keyporter.ClientUse // nil: never used
-	ActedFor []actedFor
-	Chart    chart
-	Expired  bool
-	Soon     bool       // expires within soon
-	Blocked  bool       // it is on, but something keeps it from working
-	Note     *note      // may be nil
-	Snippets []snippet  // with the secret
-	First    *firstCall // what came of the first call with a new token; nil: nothing yet
-	TryPath  string     // of the example, if this page can call it
-	LastDay  time.Time  // last moment that it works; zero: it doesn't expire
-	Now      time.Time
+	Secret    string               // in plain text, only in the response to what made it
+	LastUse   *keyporter.ClientUse // nil: never used
+	ActedFor  []actedFor
+	Chart     chart
+	Expired   bool
+	Soon      bool       // expires within soon
+	Blocked   bool       // it is on, but something keeps it from working
+	Note      *note      // may be nil
+	Snippets  []snippet  // with the secret
+	FirstCall *firstCall // what came of the first call with a new token; nil: nothing yet
+	TryPath   string     // of the example, if this page can call it
+	LastDay   time.Time  // last moment that it works; zero: it doesn't expire
+	Now       time.Time
 
-	Owner     *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's
-	Suspended string          // why the state of its owner keeps it from working; empty: it doesn't
-	ReadOnly  bool
+	List       string          // which list it is in, see listOf; empty: the reader's own
+	Selectable bool            // it can be selected
+	Owner      *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's
+	Suspended  string          // why the state of its owner keeps it from working; empty: it doesn't
+	ReadOnly   bool
 }
 
 func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.OrganizationToken }
@@ -37,12 +39,12 @@ func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.Organizatio
 // Query returns the query that makes links and forms of the row lead back to its list.
 func (t tokenRow) Query() string {
 	switch {
-	case t.Owner == nil:
-		return ""
-	case t.OfOrganization():
+	case t.List != "":
+		return "?list=" + t.List
+	case t.Owner != nil && t.OfOrganization():
 		return "?list=all"
 	}
-	return "?list=" + string(t.Owner.ID)
+	return ""
 }
 
 // actedFor is a user that an organization token has acted for.

@@ -37,6 +37,7 @@ func sections() []section {
 		{"Apps and connections", groupPersonal, "apps", []string{"connections", "connect", "device"}, func(control.Powers) string { return "/connections" }, (*console).connectionRoutes},
 		{"Refused calls", groupPersonal, "no-entry", []string{"refusals"}, func(control.Powers) string { return "/refusals" }, (*console).refusalRoutes},
 		{"Users", groupOrganization, "people", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
+		{"All tokens", groupOrganization, "keys", []string{"all-tokens"}, func(p control.Powers) string { return pathIf(p.ManageTokens, allTokens) }, (*console).allTokenRoutes},
 		{"Roles", groupOrganization, "shield", []string{"roles"}, func(p control.Powers) string { return pathIf(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
 		{"Apps", groupOrganization, "window", []string{"apps"}, appsPath, (*console).appRoutes},
 		{"Organization tokens", groupOrganization, "building", []string{"organization-tokens"}, func(p control.Powers) string {
@@ -176,6 +177,9 @@ func returnTo(r *http.Request) string {
 const doneField = "done"
 
 func doneText(r *http.Request) string {
+	if text := bulkText(r.URL.Query()); text != "" {
+		return text
+	}
 	return map[string]string{
 		"saved":    "Saved. It takes effect on the next call.",
 		"made":     "Added.",

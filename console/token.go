@@ -13,8 +13,9 @@ import (
 type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
-	Example      string // a command line with a placeholder for the token
-	Fresh        bool   // the sign-in is recent enough to add an organization token
+	List         tokenListing // the reader's user tokens
+	Example      string       // a command line with a placeholder for the token
+	Fresh        bool         // the sign-in is recent enough to add an organization token
 }
 
 // tokenSection is the part of the page about one kind of tokens.
@@ -38,13 +39,19 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	if p.User, err = c.tokenSection(r, actor, powers, keyporter.UserToken); err != nil {
+	if p.List, _, err = c.listing(r, actor, tokenListing{Path: "/tokens"}, control.TokenList{Kind: keyporter.UserToken, OwnerID: actor.User.ID}); err != nil {
 		return err
 	}
+	p.User = tokenSection{Kind: keyporter.UserToken, Rows: p.List.Rows}
+	if p.User.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
+		return err
+	}
+	p.List.CanAdd = p.User.Access.Allowed
+	p.User.Links = links(p.User.Access.About, powers, actor.User.OrganizationID)
 	if p.Organization, err = c.tokenSection(r, actor, powers, keyporter.OrganizationToken); err != nil {
 		return err
 	}
-	for _, rows := range [][]tokenRow{p.User.Rows, p.Organization.Rows} {
+	for _, rows := range [][]tokenRow{p.List.Rows, p.Organization.Rows} {
 		for i := range rows {
 			if secret != "" && string(rows[i].ID) == made {
 				c.showSecret(r, &rows[i], secret)
@@ -96,6 +103,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 		return c.reveal(w, r, actor, "/tokens", string(token.ID), secret.Reveal())
 	}
 	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
+	row.Selectable = token.Kind == keyporter.UserToken
 	c.showSecret(r, &row, secret.Reveal())
 	return c.render(w, http.StatusCreated, "tokens", "row-alone", row)
 }
@@ -157,12 +165,25 @@ func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) 
 		t, err := c.Control.OrganizationToken(r.Context(), actor, id(r))
 		return ownedRow(t, c.Now()), err
 	}
-	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
-	row := rowOf(t, c.Now())
-	if r.FormValue("list") == string(t.OwnerID) {
-		row.Owner = &keyporter.User{ID: t.OwnerID}
+	impact, err := c.Control.TokensImpact(r.Context(), actor, []keyporter.ID{id(r)})
+	if err != nil {
+		return tokenRow{}, err
 	}
-	return row, err
+	if len(impact.Tokens) == 0 {
+		return tokenRow{}, keyporter.Refuse(keyporter.NotFound, "There is no such token.")
+	}
+	t := impact.Tokens[0]
+	used, err := c.Control.TokenWithUse(r.Context(), actor, t.ID)
+	if err != nil {
+		return tokenRow{}, err
+	}
+	row := rowOf(used, c.Now())
+	row.List, row.Selectable, row.Blocked = r.FormValue("list"), t.Kind == keyporter.UserToken, t.State == keyporter.TokenBlocked
+	if row.List == "everyone" {
+		row.Owner, row.Suspended = &t.Owner, suspended(t.Owner, !row.Blocked)
+		row.Note = noteOf(row)
+	}
+	return row, nil
 }
 
 // listOf returns the path of the list that a request about a token or a connection came from.
@@ -172,6 +193,8 @@ func listOf(r *http.Request) string {
 		return allConnections
 	case list == "all":
 		return allOrganizationTokens
+	case list == "everyone":
+		return allTokens
 	case firstSegment(r.URL.Path) == "connections":
 		return ownConnections
 	case list != "" && strings.Trim(list, "0123456789abcdefghijklmnopqrstuvwxyz") == "":

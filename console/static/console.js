@@ -270,6 +270,20 @@ async function preview(form) {
   if (answer && mine === previews) form.querySelector(".preview").replaceChildren(...answer.body.childNodes);
 }
 
+// Filters take effect as soon as they are chosen.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-filter] select")) event.target.form.requestSubmit();
+  if (event.target.matches("[data-all]")) {
+    for (const box of event.target.closest("table").querySelectorAll("td.check input")) box.checked = event.target.checked;
+  }
+  const selected = document.querySelector("[data-selected]");
+  if (selected) selected.textContent = document.querySelectorAll("td.check :checked").length + " selected";
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-filter]")) return;
+  for (const field of event.target.elements) if (!field.value) field.disabled = true; // a short address
+});
+
 let settle;
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-preview]");

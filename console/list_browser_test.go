@@ -1,0 +1,74 @@
+package console_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/keyportertest"
+)
+
+// TestAListOfManyTokens searches, filters, sorts, pages, and changes many at once, without JavaScript.
+func TestAListOfManyTokens(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	var last keyporter.Token
+	for i := range 60 {
+		last, _ = keyportertest.Token(t, s.Control, ada, fmt.Sprintf("Export %02d", i))
+	}
+	odd, _ := keyportertest.Token(t, s.Control, ada, "100 %_' off")
+	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), odd.ID); err != nil {
+		t.Fatal(err)
+	}
+	v.get("/tokens").want(t, 200, "50 of 61", ">Next →</a>", `Off <span class="count">1</span>`)
+	second := v.get("/tokens?sort=name&order=descending")
+	second.want(t, 200, `aria-sort="descending"`, "Export 59")
+	v.get("/tokens?q=export+0").want(t, 200, "10 of 10", "Export 09")
+	v.get("/tokens?q="+url.QueryEscape("%_'")).want(t, 200, "1 of 1", "100 %_&#39; off")
+	v.get("/tokens?q=nothing").want(t, 200, "No token matches", "Show all")
+	v.get("/tokens?state=off").want(t, 200, "1 of 1", "100 %_&#39; off")
+	v.get("/tokens?unused=7&expiring=30").want(t, 200, "No token matches")
+	for _, query := range []string{"after=nonsense", "state=ghost", "sort=secret", "unused=-1"} {
+		v.get("/tokens?" + query).want(t, 422)
+	}
+
+	page := v.post("/tokens/selected", "action", "disable", "token", string(last.ID), "token", string(odd.ID), "token", "gone")
+	page.want(t, 200, "Switch 2 tokens off?", "One of the selected tokens no longer exists", "Export 59", "Nothing used them in the last 30 days")
+	if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), odd.ID); err != nil {
+		t.Fatal(err)
+	}
+	done := v.submit(page, "/tokens/change")
+	done.wantRedirect(t, "/tokens?done=bulk-disable")
+	v.get(done.location).want(t, 200, "1 token switched off. Their calls are now refused. 1 token no longer existed.")
+	wrong := v.post("/tokens/change", "action", "expiry", "token", string(last.ID), "expires", "2001-01-01")
+	wrong.want(t, 422, "must be in the future", `aria-invalid="true"`)
+	v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change").wantRedirect(t, "/tokens?done=bulk-delete")
+	v.get("/tokens/deleted").want(t, 200, "Export 59")
+	v.get("/tokens?done=bulk-delete&n=<b>").want(t, 200, "deleted. You can restore your own")
+}
+
+// TestNamesOfEveryKind looks at a list whose names are as wide, as long, and as odd as they may be.
+func TestNamesOfEveryKind(t *testing.T) {
+	s := newSite(t)
+	ada, _ := s.ada(t)
+	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+	for _, name := range []string{strings.Repeat("W", 100), strings.Repeat("🧾", 100), "شحن الفواتير إلى الأرشيف", "<b>bold</b> & \"quoted\"", "Export"} {
+		keyportertest.Token(t, s.Control, ada, name)
+	}
+	b := s.openBrowser(t, ada)
+	b.Look("tokens-names")
+	b.Click(".check [data-all]")
+	wantText(t, b, ".bulk", "5 selected")
+	b.Look("tokens-selected")
+	b.Click(".bulk [value=delete]")
+	b.Wait("document.querySelector('form .effects')")
+	b.Look("tokens-selected-delete")
+	b.Open(s.url + "/tokens?q=nothing")
+	b.Look("tokens-no-match")
+	ob := s.openBrowser(t, admin)
+	ob.Open(s.url + "/all-tokens")
+	wantText(t, ob, "main", "of ada@acme.example", "5 of 5")
+	ob.Look("all-tokens")
+}

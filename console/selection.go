@@ -1,0 +1,122 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/control"
+)
+
+// selectionPage asks about a change to the selected tokens, and names everything that it stops.
+type selectionPage struct {
+	Action   string // as the form sends it
+	Heading  string
+	Submit   string
+	List     string // where it came from, see listOf
+	Back     string
+	Tokens   []tokenRow
+	Clients  int // that used them in the last 30 days
+	Gone     int // selected, but there no more
+	Expires  string
+	Today    string
+	Errors   map[string]string
+	Harmless bool // nothing stops working
+	Now      time.Time
+}
+
+// showSelection shows what a change to the selected tokens would do. It changes nothing.
+func (c *console) showSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.askAboutSelection(w, r, actor, http.StatusOK, nil)
+}
+
+func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, errors map[string]string) error {
+	impact, err := c.Control.TokensImpact(r.Context(), actor, selected(r))
+	if err != nil {
+		return err
+	}
+	p := selectionPage{
+		Action: r.PostFormValue("action"), List: r.FormValue("list"), Back: listOf(r), Gone: len(impact.Missing),
+		Expires: r.PostFormValue("expires"), Today: c.Now().UTC().Format(time.DateOnly), Errors: errors, Now: c.Now(),
+	}
+	for _, t := range impact.Tokens {
+		row := rowOf(t.TokenWithUse, c.Now())
+		if row.Owner = &t.Owner; actor.Is(t.OwnerID) {
+			row.Owner = nil
+		}
+		p.Clients += len(t.Use.Clients)
+		p.Tokens = append(p.Tokens, row)
+	}
+	n := countOf(len(p.Tokens), "token")
+	switch control.TokenAction(p.Action) {
+	case control.EnableTokens:
+		p.Heading, p.Submit, p.Harmless = "Switch "+n+" on?", "Switch on", true
+	case control.DisableTokens:
+		p.Heading, p.Submit = "Switch "+n+" off?", "Switch off"
+	case control.SetTokensExpiry:
+		p.Heading, p.Submit, p.Harmless = "Set the expiry of "+n, "Set expiry", true
+	case control.DeleteTokens:
+		p.Heading, p.Submit = "Delete "+n+"?", "Delete"
+	default:
+		return keyporter.Refuse(keyporter.Invalid, "Choose what to do with the tokens.")
+	}
+	l, err := c.layoutFor(r, actor, p.Heading, p)
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, status, "selection", l)
+}
+
+// changeSelection makes the change, and says to how many tokens.
+func (c *console) changeSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	change := control.TokenChange{Action: control.TokenAction(r.PostFormValue("action"))}
+	var err error
+	if change.Action == control.SetTokensExpiry {
+		change.ExpiresAt, err = parseDay(r.PostFormValue("expires"))
+	}
+	var done control.ChangedTokens
+	if err == nil {
+		done, err = c.Control.ChangeTokens(r.Context(), actor, selected(r), change)
+	}
+	if err != nil {
+		fields, other := fieldErrors(err)
+		if other != nil || fields["expires"] == "" {
+			return err
+		}
+		return c.askAboutSelection(w, r, actor, status(err), fields)
+	}
+	q := url.Values{doneField: {"bulk-" + string(change.Action)}, "n": {strconv.Itoa(len(done.Done))}, "same": {strconv.Itoa(len(done.Unchanged))}, "gone": {strconv.Itoa(len(done.Missing))}}
+	return redirect(listOf(r)+"?"+q.Encode())(w, r)
+}
+
+// selected returns the tokens that a form selects.
+func selected(r *http.Request) (ids []keyporter.ID) {
+	for _, id := range r.PostForm["token"] {
+		ids = append(ids, keyporter.ID(id))
+	}
+	return ids
+}
+
+// bulkText says what a change to many tokens has done.
+func bulkText(q url.Values) string {
+	number := func(field string) int {
+		n, _ := strconv.Atoi(q.Get(field))
+		return max(n, 0)
+	}
+	what, ok := map[string]string{
+		"bulk-enable": "switched on", "bulk-disable": "switched off. Their calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore your own for seven days",
+	}[q.Get(doneField)]
+	if !ok {
+		return ""
+	}
+	text := countOf(number("n"), "token") + " " + what + "."
+	if n := number("same"); n > 0 {
+		text += " " + countOf(n, "token") + " needed no change."
+	}
+	if n := number("gone"); n > 0 {
+		text += " " + countOf(n, "token") + " no longer existed."
+	}
+	return text
+}
