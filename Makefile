@@ -36,6 +36,7 @@ bench: ## measure what the check, the proxy, introspection, the token endpoint, 
 	go run ./cmd/keyporter-bench
 	go test -count=1 -v -run TestHowLongADisableTakes ./verify
 	PAGES_USERS=100000 go test -count=1 -v -run TestPagesOfALargeOrganization ./console
+	PAGES_TOKENS=50000 go test -count=1 -v -run TestPagesOfManyTokens ./console
 
 fuzz: ## run each fuzz target for FUZZTIME, one after the other
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/{f[n++]=$$1} /^ok/{for(i=0;i<n;i++)print $$2,f[i]; n=0}' | \

@@ -95,7 +95,7 @@ func (c *console) addSecret(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	return c.reveal(w, r, actor, appPath(id(r)), string(s.ID), secret.Reveal())
+	return c.reveal(w, r, actor, newSecret{appPath(id(r)), string(s.ID), secret.Reveal()})
 }
 
 // showWebhookSecret asks whether to create a secret for the webhook.
@@ -118,7 +118,7 @@ func (c *console) setWebhookSecret(w http.ResponseWriter, r *http.Request, actor
 	if err != nil {
 		return err
 	}
-	return c.reveal(w, r, actor, appPath(id(r)), webhookSecretOf(id(r)), secret)
+	return c.reveal(w, r, actor, newSecret{appPath(id(r)), webhookSecretOf(id(r)), secret})
 }
 
 func (c *console) showDeleteSecret(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

@@ -72,3 +72,59 @@ func TestPagesOfALargeOrganization(t *testing.T) {
 		}
 	})
 }
+
+// TestPagesOfManyTokens checks the lists of someone who has many tokens. PAGES_TOKENS=50000 gives them that many, and
+// with -v it prints the median time of each page; make bench does so.
+func TestPagesOfManyTokens(t *testing.T) {
+	t.Parallel()
+	n, _ := strconv.Atoi(os.Getenv("PAGES_TOKENS"))
+	rounds := 15
+	if n == 0 {
+		n, rounds = 120, 1
+	}
+	keyportertest.EachDatabase(t, func(t *testing.T, address string) {
+		s := newSiteOn(t, address)
+		ada, v := s.ada(t)
+		all := s.Tokens(t, ada, n)
+		some := min(n, 1000)
+		chosen := func(action string, n int) []string {
+			fields := []string{"action", action}
+			for _, id := range all[:n] {
+				fields = append(fields, "token", string(id))
+			}
+			return fields
+		}
+		flip := "disable"
+		for _, p := range []struct {
+			name string
+			try  func() answer
+		}{
+			{"first page", func() answer { return v.get("/tokens") }},
+			{"search", func() answer { return v.get("/tokens?q=Token+" + strconv.Itoa(n-1)) }},
+			{"filter", func() answer { return v.get("/tokens?unused=30&rotated=never&state=active") }},
+			{"sort by name", func() answer { return v.get("/tokens?sort=name") }},
+			{"sort by use", func() answer { return v.get("/tokens?sort=used&order=descending") }},
+			{"asking about 50", func() answer { return v.post("/tokens/selected", chosen("delete", 50)...) }},
+			{"switching 50", func() answer {
+				a := v.post("/tokens/change", chosen(flip, 50)...)
+				flip = map[string]string{"disable": "enable", "enable": "disable"}[flip]
+				a.status = map[int]int{http.StatusSeeOther: http.StatusOK}[a.status]
+				return a
+			}},
+			{"asking about " + strconv.Itoa(some), func() answer { return v.post("/tokens/selected", chosen("delete", some)...) }},
+		} {
+			var times []time.Duration
+			for range rounds {
+				start := time.Now()
+				a := p.try()
+				times = append(times, time.Since(start))
+				if a.status != http.StatusOK {
+					t.Fatalf("%s: %d %s", p.name, a.status, a.body)
+				}
+				s.Clock.Advance(time.Minute) // changes of many are limited
+			}
+			slices.Sort(times)
+			t.Logf("%-22s %6.1f ms", p.name, times[len(times)/2].Seconds()*1000)
+		}
+	})
+}

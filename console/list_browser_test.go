@@ -31,7 +31,7 @@ func TestAListOfManyTokens(t *testing.T) {
 	v.get("/tokens?state=off").want(t, 200, "1 of 1", "100 %_&#39; off")
 	v.get("/tokens?unused=7&expiring=30").want(t, 200, "No token matches")
 	for _, query := range []string{"after=nonsense", "state=ghost", "sort=secret", "unused=-1"} {
-		v.get("/tokens?" + query).want(t, 422)
+		v.get("/tokens?"+query).want(t, 422)
 	}
 
 	page := v.post("/tokens/selected", "action", "disable", "token", string(last.ID), "token", string(odd.ID), "token", "gone")

@@ -147,7 +147,7 @@ func (c *console) handOver(w http.ResponseWriter, r *http.Request, actor keyport
 		row.Secret = secret.Reveal()
 		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	case in.NewSecret:
-		return c.reveal(w, r, actor, allOrganizationTokens, string(t.ID), secret.Reveal())
+		return c.reveal(w, r, actor, newSecret{allOrganizationTokens, string(t.ID), secret.Reveal()})
 	}
 	return redirect(allOrganizationTokens)(w, r)
 }

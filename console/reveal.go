@@ -12,14 +12,17 @@ import (
 // and only once: reloading the page neither sends the form again nor shows the secret again.
 const newField = "new"
 
+// newSecret is a secret that a form has made.
+type newSecret struct{ page, of, secret string }
+
 // reveal redirects from a form to the page that shows a new secret.
-func (c *console) reveal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, page, of, secret string) error {
-	sealed, err := c.Control.Conceal(r.Context(), actor, of, secret)
+func (c *console) reveal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, s newSecret) error {
+	sealed, err := c.Control.Conceal(r.Context(), actor, s.of, s.secret)
 	if err != nil {
 		return err
 	}
 	web.SetSecret(w, r, c.Proxies, sealed)
-	return redirect(page+"?"+url.Values{newField: {of}}.Encode())(w, r)
+	return redirect(s.page+"?"+url.Values{newField: {s.of}}.Encode())(w, r)
 }
 
 // revealed returns the secret that a page has to show, and what it is of. It is empty if there is none.

@@ -17,7 +17,7 @@ type snippet struct {
 func (c *console) snippets(r *http.Request, secret string) []snippet {
 	fill := strings.NewReplacer("URL", c.exampleURL(r), "SECRET", secret)
 	all := []snippet{
-		{"curl", "curl", "curl -i -H 'ApiToken: SECRET' URL"},
+		{"curl", "curl", "curl -i -H 'ApiToken: SECRET' 'URL'"},
 		{"JavaScript", "javascript", `const response = await fetch("URL", {
   headers: { ApiToken: "SECRET" },
 });

@@ -100,7 +100,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 		return c.showFormAgain(w, r, actor, f, err)
 	}
 	if !wantsFragment(r) {
-		return c.reveal(w, r, actor, "/tokens", string(token.ID), secret.Reveal())
+		return c.reveal(w, r, actor, newSecret{"/tokens", string(token.ID), secret.Reveal()})
 	}
 	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
 	row.Selectable = token.Kind == keyporter.UserToken

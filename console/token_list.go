@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/keyporter/keyporter"
@@ -104,9 +105,9 @@ func (l *tokenListing) with(q url.Values, fields ...string) string {
 			changed.Set(field, v)
 		}
 	}
-	for i := 0; i < len(fields); i += 2 {
-		if changed.Set(fields[i], fields[i+1]); fields[i+1] == "" {
-			changed.Del(fields[i])
+	for pair := range slices.Chunk(fields, 2) {
+		if changed.Set(pair[0], pair[1]); pair[1] == "" {
+			changed.Del(pair[0])
 		}
 	}
 	if len(changed) == 0 {

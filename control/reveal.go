@@ -18,7 +18,7 @@ const revealPurpose = "a new secret, for the next page"
 type concealed struct {
 	UserID keyporter.ID
 	Of     string
-	Secret string
+	Plain  string
 	At     time.Time
 }
 
@@ -29,7 +29,7 @@ func (c *Control) Conceal(ctx context.Context, actor keyporter.Actor, of, secret
 	if err != nil {
 		return "", err
 	}
-	plain, err := json.Marshal(concealed{UserID: user.ID, Of: of, Secret: secret, At: c.now()})
+	plain, err := json.Marshal(concealed{UserID: user.ID, Of: of, Plain: secret, At: c.now()})
 	return base64.RawURLEncoding.EncodeToString(c.sealer.Seal(revealPurpose, plain)), err
 }
 
@@ -40,7 +40,14 @@ func (c *Control) Reveal(ctx context.Context, actor keyporter.Actor, of, sealed 
 	if err != nil {
 		return "", err
 	}
-	var s concealed
+	if s, ok := c.concealed(sealed); ok && s.UserID == user.ID && s.Of == of && c.now().Sub(s.At) < revealWithin {
+		return s.Plain, nil
+	}
+	return "", nil
+}
+
+// concealed opens what Conceal sealed. ok is false if anyone else made it, or nobody.
+func (c *Control) concealed(sealed string) (s concealed, ok bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err == nil {
 		raw, err = c.sealer.Open(revealPurpose, raw)
@@ -48,8 +55,5 @@ func (c *Control) Reveal(ctx context.Context, actor keyporter.Actor, of, sealed 
 	if err == nil {
 		err = json.Unmarshal(raw, &s)
 	}
-	if err != nil || s.UserID != user.ID || s.Of != of || c.now().Sub(s.At) >= revealWithin {
-		return "", nil
-	}
-	return s.Secret, nil
+	return s, err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -43,4 +44,27 @@ func Exec(t testing.TB, url string, queries ...string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Tokens adds user tokens that are on, in one transaction, and returns their IDs.
+func (n *Node) Tokens(t testing.TB, owner keyporter.User, count int) (ids []keyporter.ID) {
+	t.Helper()
+	err := n.DB.Do(t.Context(), func(tx *store.Tx) error {
+		for i := range count {
+			secret := keyporter.NewSecret(keyporter.SecretUserToken)
+			token := keyporter.Token{
+				ID: keyporter.NewID(time.Now()), OrganizationID: owner.OrganizationID, OwnerID: owner.ID, Kind: keyporter.UserToken, Name: fmt.Sprint("Token ", i),
+				Enabled: true, CreatedAt: time.Now(), First: secret.First(), Last: secret.Last(),
+			}
+			ids = append(ids, token.ID)
+			if err := tx.InsertToken(t.Context(), token, secret.Hash()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
