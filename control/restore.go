@@ -74,7 +74,7 @@ func (c *Control) RestoreToken(ctx context.Context, actor keyporter.Actor, in Re
 			return err
 		}
 		if err := tx.RestoreToken(ctx, t); err != nil {
-			return nameTaken(err, actor, t)
+			return nameTaken(missing(err, "token"), actor, t)
 		}
 		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenRestore, actor, t, "name", t.Name))
 	})

@@ -200,11 +200,43 @@ func TestRestoringTakesWhatAddingTakes(t *testing.T) {
 			both.Go(func() {
 				if _, err := n.Control.RestoreToken(ctx, fresh(n, ada), in); err == nil {
 					done.Add(1)
+				} else {
+					wantKind(t, err, keyporter.NotFound)
 				}
 			})
 		}
 		if both.Wait(); done.Load() != 1 {
 			t.Errorf("%d of two simultaneous attempts restored it", done.Load())
+		}
+	})
+}
+
+// TestADeletedTokenBelongsToItsLastOwner hands tokens over while they are deleted: whoever has lost one can't restore it.
+func TestADeletedTokenBelongsToItsLastOwner(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		n := keyportertest.NewNode(t, database)
+		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		grace := keyportertest.User(t, n.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser)
+		olivia := keyportertest.User(t, n.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+		for round := range 30 {
+			token, _ := keyportertest.OrganizationToken(t, n.Control, ada, fmt.Sprintf("Archive %d", round))
+			var handed error
+			var both sync.WaitGroup
+			both.Go(func() {
+				_, _, handed = n.Control.HandOver(t.Context(), fresh(n, olivia), control.HandOver{TokenID: token.ID, Login: grace.Login})
+			})
+			both.Go(func() {
+				if err := n.Control.DeleteToken(t.Context(), fresh(n, olivia), token.ID); err != nil {
+					t.Error(err)
+				}
+			})
+			both.Wait()
+			_, err := n.Control.RestorableToken(t.Context(), fresh(n, ada), token.ID)
+			if handed == nil {
+				wantKind(t, err, keyporter.NotFound)
+			} else {
+				wantKind(t, handed, keyporter.NotFound)
+			}
 		}
 	})
 }

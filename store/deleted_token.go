@@ -19,6 +19,10 @@ type DeletedToken struct {
 // DeleteToken deletes a token. Its counts stay as long as it can be restored. A record that its secrets were deleted
 // stays for good.
 func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID, now time.Time) error {
+	// What is copied has to be what is deleted, not what it was before someone handed it over in the meantime.
+	if err := tx.LockTokens(ctx, []keyporter.ID{id}); err != nil {
+		return err
+	}
 	if err := tx.recordDeletedSecrets(ctx, id); err != nil {
 		return err
 	}
@@ -39,6 +43,10 @@ func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID, now time.Time) e
 // RestoreToken makes a deleted token a token again, switched off, with t's name. If its owner already uses the name, the
 // error is a Conflict.
 func (tx *Tx) RestoreToken(ctx context.Context, t keyporter.Token) error {
+	// Of two who restore it, or one who deletes it for good, the second doesn't find it.
+	if _, err := one(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM deleted_tokens WHERE id = $1`+tx.lock("UPDATE"), t.ID); err != nil {
+		return fmt.Errorf("restore token: %w", err)
+	}
 	if err := tx.execOrNotFound(ctx, `
 		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at, last_used_at, last_refused_at)
 		SELECT id, organization_id, owner_id, kind, $2, $3, $4, expires_at, created_at,

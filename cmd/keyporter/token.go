@@ -32,7 +32,7 @@ func tokenCommand() *cobra.Command {
 			}
 			return printToken(cmd, "changed")(o.SetTokenExpiry(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]), at))
 		}),
-		o.command("delete ID", "Delete a token for good", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+		o.command("delete ID", "Delete a token; its owner can restore it for seven days", cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			err := o.DeleteToken(cmd.Context(), keyporter.Command(), keyporter.ID(args[0]))
 			return printToken(cmd, "deleted")(keyporter.Token{ID: keyporter.ID(args[0])}, err)
 		}),
