@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,6 +118,9 @@ func (c *console) routes() map[string]handler {
 	for _, s := range sections() {
 		for pattern, p := range s.routes(c) {
 			all[pattern] = c.signedIn(p)
+			if slices.Contains(unattended(), pattern) {
+				all[pattern] = c.unattended(p)
+			}
 		}
 	}
 	return all
@@ -367,6 +371,20 @@ func (c *console) session(r *http.Request) (keyporter.Actor, error) {
 func (c *console) signedIn(p page) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		actor, err := c.session(r)
+		if err != nil {
+			return err
+		}
+		return p(w, r, actor)
+	}
+}
+
+// unattended are the routes that pages ask by themselves.
+func unattended() []string { return []string{"GET /tokens/live", "GET /tokens/{id}/row"} }
+
+// unattended returns a handler like signedIn, for a request that isn't a use of the session.
+func (c *console) unattended(p page) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		actor, err := c.Control.UnattendedSession(r.Context(), c.nobody(r), web.Session(r, c.Proxies))
 		if err != nil {
 			return err
 		}

@@ -76,7 +76,7 @@ func (c *console) showDeleteForGood(w http.ResponseWriter, r *http.Request, acto
 		return err
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Delete “" + t.Name + "” for good?", Action: "/tokens/" + string(t.ID) + "/delete-for-good", Submit: "Delete for good", Back: deletedTokens,
+		Heading: "Delete “" + t.Name + "” for good?", Action: "/tokens/" + string(t.ID) + "/delete-for-good?from=deleted", Submit: "Delete for good", Back: deletedTokens,
 		Texts: []string{"Nothing restores it after that, and its calls are forgotten. Its secret never works again, not even if it is imported."},
 	})
 }
@@ -89,5 +89,9 @@ func (c *console) deleteForGood(w http.ResponseWriter, r *http.Request, actor ke
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return finish(w, r, listOf(r), "deleted-for-good")
+	list := listOf(r)
+	if r.FormValue("from") == "deleted" {
+		list = deletedTokens
+	}
+	return finish(w, r, list, "deleted-for-good")
 }

@@ -41,7 +41,7 @@ func TestAListOfManyTokens(t *testing.T) {
 	}
 	done := v.submit(page, "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-disable")
-	v.get(done.location).want(t, 200, "1 token switched off. Their calls are now refused. 1 token no longer existed.")
+	v.get(done.location).want(t, 200, "1 token switched off. Calls are now refused. 1 token no longer existed.")
 	wrong := v.post("/tokens/change", "action", "expiry", "token", string(last.ID), "expires", "2001-01-01")
 	wrong.want(t, 422, "must be in the future", `aria-invalid="true"`)
 	v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change").wantRedirect(t, "/tokens?done=bulk-delete")

@@ -10,13 +10,14 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/verify"
+	"github.com/keyporter/keyporter/web"
 )
 
 // How live pages learn of what happens.
 const (
-	liveLook  = 500 * time.Millisecond // at calls that this node counted
-	liveRead  = 5 * time.Second        // of the database: new tokens, and what other nodes counted
-	liveWrite = 10 * time.Second       // for a browser to take an event
+	liveLook  = time.Second      // at calls that this node counted, and at what has changed
+	liveRead  = 5 * time.Second  // of the database: new tokens, and what other nodes counted
+	liveWrite = 10 * time.Second // for a browser to take an event
 )
 
 // The most streams that are open at a time.
@@ -64,9 +65,13 @@ type stream struct {
 	conn  *http.ResponseController
 	seen  map[keyporter.ID]string    // what was last told of each token
 	calls map[keyporter.ID]time.Time // the last one of each that this node counted
+	stale bool                       // something has changed that may be about the tokens
 }
 
 func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	if !c.streams.enter(actor.User.ID) {
 		return &keyporter.Error{Kind: keyporter.TooMany, Message: "You have too many pages open.", RetryAfter: time.Minute}
 	}
@@ -92,11 +97,11 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.A
 		case <-c.Stopping:
 			return nil
 		case <-watch.Ready():
-			if concerns(watch.Take(), actor) {
+			s.stale = s.stale || s.concerns(watch.Take(), actor) // many changes at once are read once
+		case <-look.C:
+			if err = s.look(actor); err == nil && s.stale {
 				err = s.again()
 			}
-		case <-look.C:
-			err = s.look(actor)
 		case <-read.C:
 			err = s.again()
 		}
@@ -106,10 +111,16 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.A
 	}
 }
 
-// concerns reports whether what changed may be about the user's tokens. That a token is dropped doesn't say whose it is.
-func concerns(drops []verify.Drop, actor keyporter.Actor) bool {
+// concerns reports whether what changed may be about the user's tokens.
+func (s *stream) concerns(drops []verify.Drop, actor keyporter.Actor) bool {
 	for _, d := range drops {
-		if d.Credential != "" || d.User == actor.User.ID || d.User == "" && (d.Organization == "" || d.Organization == actor.User.OrganizationID) {
+		if _, shown := s.seen[d.Credential]; d.Credential != "" {
+			if shown {
+				return true
+			}
+			continue
+		}
+		if d.User == actor.User.ID || d.User == "" && (d.Organization == "" || d.Organization == actor.User.OrganizationID) {
 			return true
 		}
 	}
@@ -120,7 +131,8 @@ func concerns(drops []verify.Drop, actor keyporter.Actor) bool {
 func (s *stream) again() error {
 	ctx, cancel := context.WithTimeout(s.r.Context(), liveWrite)
 	defer cancel()
-	actor, err := s.c.session(s.r.WithContext(ctx))
+	s.stale = false
+	actor, err := s.c.Control.UnattendedSession(ctx, s.c.nobody(s.r), web.Session(s.r, s.c.Proxies))
 	if keyporter.KindOf(err) == keyporter.Unauthorized {
 		_ = s.event("ended", "")
 		return err

@@ -129,3 +129,19 @@ func TestStreamsAreLimited(t *testing.T) {
 	}
 	v.get("/tokens/live").want(t, http.StatusTooManyRequests, "too many pages open")
 }
+
+// TestAPageLeftOpenKeepsNoSession leaves a page with a stream open for as long as a session may be idle.
+func TestAPageLeftOpenKeepsNoSession(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	row := "/tokens/" + string(token.ID) + "/row"
+	events := v.events(t)
+	for range 48 {
+		v.get(row).want(t, 200)
+		s.Clock.Advance(30 * time.Minute)
+	}
+	v.get(row).want(t, http.StatusSeeOther)
+	hears(t, events, "ended")
+	v.get("/tokens").wantRedirect(t, "/sign-in")
+}

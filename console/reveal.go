@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -17,7 +18,7 @@ type newSecret struct{ page, of, secret string }
 
 // reveal redirects from a form to the page that shows a new secret.
 func (c *console) reveal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, s newSecret) error {
-	sealed, err := c.Control.Conceal(r.Context(), actor, s.of, s.secret)
+	sealed, err := c.Control.Conceal(r.Context(), actor, c.inSession(r, s.of), s.secret)
 	if err != nil {
 		return err
 	}
@@ -32,6 +33,11 @@ func (c *console) revealed(w http.ResponseWriter, r *http.Request, actor keyport
 		return "", "", nil
 	}
 	web.SetSecret(w, r, c.Proxies, "")
-	secret, err = c.Control.Reveal(r.Context(), actor, of, sealed)
+	secret, err = c.Control.Reveal(r.Context(), actor, c.inSession(r, of), sealed)
 	return of, secret, err
+}
+
+// inSession names what a secret is of, for one session only.
+func (c *console) inSession(r *http.Request, of string) string {
+	return fmt.Sprintf("%s %x", of, keyporter.HashSecret(web.Session(r, c.Proxies)))
 }

@@ -106,7 +106,7 @@ func bulkText(q url.Values) string {
 		return max(n, 0)
 	}
 	what, ok := map[string]string{
-		"bulk-enable": "switched on", "bulk-disable": "switched off. Their calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore your own for seven days",
+		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore your own for seven days",
 	}[q.Get(doneField)]
 	if !ok {
 		return ""

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,6 +76,9 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 			continue
 		}
 		if err := reach(r.Context(), a.Target(), a.Example); err != nil {
+			if e, ok := errors.AsType[*url.Error](err); ok {
+				err = e.Err // the rest repeats the address
+			}
 			t.Found = fmt.Sprintf("“%s” doesn’t answer at %s: %v.", a.Name, a.Upstream, err)
 			t.Help = "Start the API, or correct upstream in the configuration. Then reload this page."
 			return t, nil
@@ -93,7 +97,7 @@ func reach(ctx context.Context, target *url.URL, example string) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
 	if err != nil {
 		return err

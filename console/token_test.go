@@ -45,6 +45,7 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 		to := v.submit(v.follow(list("No tokens yet", "switch it on"), "/tokens/new"), "/tokens", "name", "Billing <b>sync</b>").location
 		made := v.get(to)
 		made.want(t, 200, "Billing &lt;b&gt;sync&lt;/b&gt;", "the only time you see", "as soon as you switch it on", `aria-checked="false"`)
+		made.want(t, 200, "CURLOPT_HTTPHEADER", "curl -i -H &#39;ApiToken: "+secrets.FindString(made.body))
 		secret := secrets.FindString(made.body)
 		if strings.Contains(to, secret) || secrets.MatchString(v.get(to).body) {
 			t.Error("the secret is in the address, or reloading the page shows it again")
@@ -81,7 +82,7 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 		refusedFor(keyporter.ReasonDisabled)
 		list("<bdi>Billing</bdi>", `aria-checked="false"`, "billing-sync 2.4")
 		v.submit(v.get(path+"/delete"), path+"/delete").wantRedirect(t, "/tokens?done=deleted-token")
-		v.submit(v.follow(v.get("/tokens/deleted"), path+"/delete-for-good"), path+"/delete-for-good").wantRedirect(t, "/tokens?done=deleted-for-good")
+		v.submit(v.follow(v.get("/tokens/deleted"), path+"/delete-for-good"), path+"/delete-for-good?from=deleted").wantRedirect(t, "/tokens/deleted?done=deleted-for-good")
 		v.get("/tokens/deleted").want(t, 200, "Nothing to restore")
 		v.post(path+"/restore").want(t, 404)
 		v.submit(list("No tokens yet"), "/sign-out").wantRedirect(t, "/sign-in")

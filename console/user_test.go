@@ -119,7 +119,7 @@ func TestAdministratorsManageOtherUsersTokens(t *testing.T) {
 	}
 	olivia.get(path+"/delete?list="+string(ada.ID)).want(t, 200, `action="`+path+"/delete?list="+string(ada.ID)+`"`, `href="`+list+`"`)
 	olivia.post(path+"/delete?list="+string(ada.ID)).wantRedirect(t, list)
-	olivia.get(list).want(t, 200, "No tokens.")
+	olivia.get(list).want(t, 200, "No tokens yet")
 	olivia.get(path+"/delete?list=//evil.example").want(t, 404)
 	if got := olivia.get("/tokens/new?list=https://evil.example/"); strings.Contains(got.body, "evil") {
 		t.Error("the form links to another site")

@@ -22,7 +22,7 @@ import (
 // publicOperations lists the operations that don't require permissions: those for signing in.
 func publicOperations() []string {
 	return []string{
-		"BeginProviderSignIn", "HasProviders", "JoinByPassword", "JoinLogin", "ResumeProviderSignIn", "Session", "Setup", "SetupOpen", "SignIn", "SignInByProvider",
+		"BeginProviderSignIn", "HasProviders", "JoinByPassword", "JoinLogin", "ResumeProviderSignIn", "Session", "Setup", "SetupOpen", "SignIn", "SignInByProvider", "UnattendedSession",
 	}
 }
 

@@ -168,36 +168,49 @@ func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 // and browser of actor. It returns Unauthorized if there is no such session, if it has
 // ended, and if the user may no longer sign in, or no longer in the way they did.
 func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
+	found, seen, err := c.sessionOf(ctx, actor, cookie)
+	if now := c.now(); err == nil && now.Sub(seen) >= sessionTouch {
+		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, keyporter.HashSecret(cookie), now) })
+	}
+	return found, err
+}
+
+// UnattendedSession is Session for what a page does by itself. It doesn't count as use, so that a page left open doesn't
+// keep its session from ending.
+func (c *Control) UnattendedSession(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
+	found, _, err := c.sessionOf(ctx, actor, cookie)
+	return found, err
+}
+
+// sessionOf returns the user whose session a cookie has, and when they last used it.
+func (c *Control) sessionOf(ctx context.Context, actor keyporter.Actor, cookie string) (_ keyporter.Actor, seen time.Time, err error) {
 	none := keyporter.Refuse(keyporter.Unauthorized, "Your session has ended. Sign in again.")
 	if cookie == "" {
-		return keyporter.Actor{}, none
+		return keyporter.Actor{}, seen, none
 	}
 	hash := keyporter.HashSecret(cookie)
 	s, err := c.db.SessionByHash(ctx, hash)
 	if keyporter.KindOf(err) == keyporter.NotFound {
-		return keyporter.Actor{}, none
+		return keyporter.Actor{}, seen, none
 	}
 	if err != nil {
-		return keyporter.Actor{}, err
+		return keyporter.Actor{}, seen, err
 	}
 	now := c.now()
 	if s.Over || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= sessionIdle {
-		return keyporter.Actor{}, none
+		return keyporter.Actor{}, seen, none
 	}
 	user, err := c.db.UserByID(ctx, s.UserID)
 	if err != nil {
-		return keyporter.Actor{}, err
+		return keyporter.Actor{}, seen, err
 	}
 	switch err := mayEnter(ctx, c.db, user); {
 	case keyporter.KindOf(err) == keyporter.Forbidden:
-		return keyporter.Actor{}, none
+		return keyporter.Actor{}, seen, none
 	case err != nil:
-		return keyporter.Actor{}, err
+		return keyporter.Actor{}, seen, err
 	}
-	if now.Sub(s.SeenAt) >= sessionTouch {
-		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, hash, now) })
-	}
-	return keyporter.Session(user, s.CreatedAt).From(actor), err
+	return keyporter.Session(user, s.CreatedAt).From(actor), s.SeenAt, nil
 }
 
 // SignOut ends the session that the cookie belongs to.

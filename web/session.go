@@ -110,7 +110,7 @@ func removeOwnCookies(header http.Header) {
 
 // isOwnCookie reports whether a cookie with this name is one of Keyporter's.
 func isOwnCookie(name string) bool {
-	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie, browserCookie}, func(own string) bool {
+	return slices.ContainsFunc([]string{sessionCookie, signInCookie, authorizeCookie, browserCookie, secretCookie}, func(own string) bool {
 		return strings.EqualFold(name, own) || strings.EqualFold(name, securePrefix+own)
 	})
 }

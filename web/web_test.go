@@ -131,7 +131,7 @@ func TestOwnCookiesAreNotForwarded(t *testing.T) {
 		" keyporter-session =x;a=1":                "a=1",
 		"a=keyporter-session":                      "a=keyporter-session",
 		"keyporter-session=x; keyporter-session=y": "",
-		"__Host-keyporter-browser=x; keyporter-browser=y; keyporter-sign-in=z; keyporter-authorize=z; a=1": "a=1",
+		"__Host-keyporter-browser=x; keyporter-browser=y; keyporter-sign-in=z; keyporter-authorize=z; __Host-keyporter-secret=s; keyporter-secret=s; a=1": "a=1",
 	} {
 		call := request("192.0.2.1:9", "Cookie: "+in)
 		p := &httputil.ProxyRequest{In: call, Out: call.Clone(t.Context())}

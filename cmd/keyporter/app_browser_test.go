@@ -35,6 +35,7 @@ func TestAnAppsLife(t *testing.T) {
 	b.Click("form[action='/connect'] button")
 	b.Wait("location.pathname.startsWith('/connect/')")
 	b.Wait("getComputedStyle(document.querySelector('button.allow')).pointerEvents === 'auto'")
+	b.Click("input[type=checkbox][value='envelope.send']") // optional, and unticked until then
 	b.Click("button.allow")
 	b.Wait("location.href === '" + info.App + "/' && document.querySelector('#who')")
 	for _, call := range []struct{ action, what, want string }{
@@ -56,7 +57,7 @@ func TestAnAppsLife(t *testing.T) {
 	says(t, b, "#status", "200 OK")
 
 	// It is listed under Apps and Connections, with its last use.
-	open(b, info, "/tokens")
+	open(b, info, "/connections")
 	says(t, b, "[aria-labelledby=connections]", "DMS tagging service", "example-app", "127.0.0.1", "esign 6")
 	b.Look("app-connection")
 
@@ -73,7 +74,7 @@ func TestAnAppsLife(t *testing.T) {
 	says(t, b, "#status", "200 OK")
 
 	// It is disconnected: the next call is refused, and no token can be refreshed.
-	open(b, info, "/tokens")
+	open(b, info, "/connections")
 	b.Click("[aria-labelledby=connections] a[href$='/disconnect']")
 	b.Wait("document.querySelector('button.destroy')")
 	b.Look("app-disconnect")

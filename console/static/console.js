@@ -97,7 +97,13 @@ async function send(form, submitter) {
 
 // restore brings a deleted token back. If the sign-in is too long ago for that, the page of its form asks again.
 async function restore(address) {
-  const answer = await fetch(address, { method: "POST", headers: { "Keyporter-Fragment": "1" } });
+  let answer;
+  try {
+    answer = await fetch(address, { method: "POST", headers: { "Keyporter-Fragment": "1" } });
+  } catch {
+    say("Keyporter can’t be reached. The token is still under Deleted tokens.");
+    return;
+  }
   if (answer.status !== 201) {
     location.assign(address);
     return;
@@ -182,6 +188,7 @@ async function tryIt(button) {
   const row = button.closest(".token");
   let text;
   try {
+    if (new URL(button.dataset.try, location).origin !== location.origin) throw new Error("elsewhere");
     const answer = await fetch(button.dataset.try, { headers: { ApiToken: row.querySelector(".secret input").value }, credentials: "omit", redirect: "manual" });
     const body = (await answer.text()).slice(0, 2000);
     text = `${answer.status} ${answer.statusText}\n${answer.headers.get("WWW-Authenticate") ?? ""}\n${body}`;
@@ -297,8 +304,7 @@ document.querySelector("#errors, [aria-invalid=true]")?.focus();
 // What the form before has done is said once, not again when the page is reloaded.
 if (/[?&](done|new)=/.test(location.search)) {
   const address = new URL(location);
-  address.searchParams.delete("done");
-  address.searchParams.delete("new");
+  for (const field of ["done", "new", "n", "same", "gone"]) address.searchParams.delete(field);
   history.replaceState(null, "", address);
 }
 document.querySelector(".secret")?.scrollIntoView({ block: "center" });

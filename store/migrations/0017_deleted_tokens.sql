@@ -13,7 +13,6 @@ CREATE TABLE deleted_tokens (
     deleted_at      BIGINT NOT NULL
 );
 CREATE INDEX deleted_tokens_owner ON deleted_tokens (owner_id, kind, deleted_at);
-CREATE INDEX deleted_tokens_organization ON deleted_tokens (organization_id, kind, deleted_at);
 CREATE INDEX deleted_tokens_deleted ON deleted_tokens (deleted_at);
 
 -- Their secrets. deleted_secrets has the hashes as well, whatever becomes of the tokens.
