@@ -59,6 +59,8 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 type appPage struct {
 	control.AppProfile               // the stored app; no ID if it is being registered
 	Typed              keyporter.App // the settings in the form
+	Kind               string        // of an app that is being registered, see appKinds
+	Explicit           bool          // the form says how it proves its identity
 	Choices            []scopeChoice
 	ReaderOrganization keyporter.Organization
 	Fault              fault // of the settings
@@ -149,7 +151,7 @@ func (c *console) newApp(w http.ResponseWriter, r *http.Request, actor keyporter
 	if err != nil {
 		return err
 	}
-	p.Typed = keyporter.App{Publisher: p.ReaderOrganization.Name, Authentication: keyporter.AppSecret, OrganizationID: p.ReaderOrganization.ID}
+	p.Kind, p.Typed = "server", keyporter.App{Publisher: p.ReaderOrganization.Name, OrganizationID: p.ReaderOrganization.ID}
 	return c.showAppPage(w, r, actor, http.StatusOK, p)
 }
 
@@ -184,14 +186,15 @@ func (c *console) registerApp(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return err
 	}
-	p.Typed = readApp(r, keyporter.App{}, p.IsOperator)
+	typed := readApp(r, keyporter.App{}, p.IsOperator)
+	p.Kind, p.Explicit, p.Typed = readKind(r), typed.Authentication != "", asKind(typed, readKind(r))
 	p.Typed.OrganizationID = p.ReaderOrganization.ID
 	if p.IsOperator && r.PostFormValue("for") == "instance" {
 		p.Typed.OrganizationID = ""
 	}
 	made, err := c.Control.RegisterApp(r.Context(), actor, p.Typed)
 	if err == nil {
-		return finish(w, r, appPath(made.ID), "registered")
+		return c.registered(w, r, actor, made)
 	}
 	var other error
 	if p.Fault, other = faultOf(err); other != nil {
@@ -250,4 +253,16 @@ func (c *console) updateApp(w http.ResponseWriter, r *http.Request, actor keypor
 		p.Typed = typed
 	}
 	return c.showAppPage(w, r, actor, status(err), p)
+}
+
+// registered leads to the page of a new app. If it needs a secret, and the reader has just signed in, it has one.
+func (c *console) registered(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, made keyporter.App) error {
+	if made.Authentication != keyporter.AppSecret || !actor.Fresh(c.Now()) {
+		return finish(w, r, appPath(made.ID), "registered")
+	}
+	s, secret, err := c.Control.AddAppSecret(r.Context(), actor, made.ID)
+	if err != nil {
+		return finish(w, r, appPath(made.ID), "registered") // the page offers to add one
+	}
+	return c.reveal(w, r, actor, newSecret{appPath(made.ID), string(s.ID), secret.Reveal()})
 }

@@ -41,15 +41,12 @@ func TestManagingAnAppWithoutJavaScript(t *testing.T) {
 		a.wantRedirect(t, "/apps/")
 		path, _, _ := strings.Cut(a.location, "?")
 		page := v.get(a.location)
-		page.want(t, 200, "Registered.", "No secret yet", "&lt;script&gt;alert(1)&lt;/script&gt;", path[len("/apps/"):], "https://app.example/cb\nhttps://app.example/other", "dev@acme.example")
+		page.want(t, 200, "the only time you see", "&lt;script&gt;alert(1)&lt;/script&gt;", path[len("/apps/"):], "https://app.example/cb\nhttps://app.example/other", "dev@acme.example")
 		all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
 		if err != nil || len(all) != 1 || all[0].OrganizationID != dev.OrganizationID || all[0].Verified ||
 			!slices.Equal(all[0].Scopes, []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}) {
 			t.Fatalf("%+v, %v", all, err)
 		}
-		page = v.submit(v.follow(page, path+"/secrets/new"), path+"/secrets")
-		page = v.get(page.location)
-		page.want(t, 200, "the only time you see")
 		secret := appSecrets.FindString(page.body)
 		if _, itsOwn, err := s.DB.AppWithSecret(t.Context(), all[0].ID, keyporter.HashSecret(secret)); err != nil || !itsOwn {
 			t.Errorf("%q isn't a secret of the app, %v", secret, err)
@@ -74,6 +71,37 @@ func TestManagingAnAppWithoutJavaScript(t *testing.T) {
 		v.submit(v.get(path+"/delete"), path+"/delete").wantRedirect(t, "/apps?done=deleted")
 		v.get(path).want(t, 404)
 	})
+}
+
+// TestTheKindOfAnAppDecidesTheRest registers one of each kind, and one that says for itself how it proves its identity.
+func TestTheKindOfAnAppDecidesTheRest(t *testing.T) {
+	s := newSite(t)
+	dev, v := s.dev(t)
+	register := func(name, kind string, more ...string) []string {
+		return append([]string{"name", name, "publisher", "Tagworks", "kind", kind, "redirect_uris", "https://app.example/cb", "scope.envelope.read", "asks"}, more...)
+	}
+	for kind, want := range map[string]keyporter.App{
+		"server":  {Authentication: keyporter.AppSecret},
+		"browser": {Authentication: keyporter.AppPublic},
+		"device":  {Authentication: keyporter.AppPublic, Device: true},
+		"machine": {Authentication: keyporter.AppSecret, OwnTokens: true},
+		"ghost":   {Authentication: keyporter.AppSecret},
+	} {
+		a := v.post("/apps", register(kind, kind)...)
+		a.wantRedirect(t, "/apps/")
+		if page := v.get(a.location); strings.Contains(page.body, "kpc_") != (want.Authentication == keyporter.AppSecret) {
+			t.Errorf("the page of a %s app shows a secret or doesn't", kind)
+		}
+		all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := all[0]; got.Name != kind || got.Authentication != want.Authentication || got.Device != want.Device || got.OwnTokens != want.OwnTokens {
+			t.Errorf("%s: %+v", kind, got)
+		}
+	}
+	v.get(v.post("/apps", register("Explicit", "server", "authentication", "none")...).location).wantNot(t, "kpc_")
+	v.get("/apps/new").want(t, 200, "What it is", "As usual for its kind", "Advanced")
 }
 
 // TestAppSecretsRequireAFreshSignIn uses a browser that someone left signed in.
