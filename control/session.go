@@ -169,7 +169,10 @@ func mayEnter(ctx context.Context, q reader, user keyporter.User) error {
 // ended, and if the user may no longer sign in, or no longer in the way they did.
 func (c *Control) Session(ctx context.Context, actor keyporter.Actor, cookie string) (keyporter.Actor, error) {
 	found, seen, err := c.sessionOf(ctx, actor, cookie)
-	if now := c.now(); err == nil && now.Sub(seen) >= sessionTouch {
+	if err != nil {
+		return keyporter.Actor{}, err
+	}
+	if now := c.now(); now.Sub(seen) >= sessionTouch {
 		err = c.db.Do(ctx, func(tx *store.Tx) error { return tx.TouchSession(ctx, keyporter.HashSecret(cookie), now) })
 	}
 	return found, err
