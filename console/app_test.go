@@ -100,6 +100,8 @@ func TestTheKindOfAnAppDecidesTheRest(t *testing.T) {
 			t.Errorf("%s: %+v", kind, got)
 		}
 	}
+	v.post("/apps", "name", "Bare machine", "publisher", "Tagworks", "kind", "machine", "scope.envelope.read", "asks").wantRedirect(t, "/apps/")
+	v.post("/apps", "name", "Bare device", "publisher", "Tagworks", "kind", "device", "scope.envelope.read", "asks").wantRedirect(t, "/apps/")
 	v.get(v.post("/apps", register("Explicit", "server", "authentication", "none")...).location).wantNot(t, "kpc_")
 	v.get("/apps/new").want(t, 200, "What it is", "As usual for its kind", "Advanced")
 }

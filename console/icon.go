@@ -30,7 +30,6 @@ func icon(name string) template.HTML {
 		"search":    `<circle cx="7" cy="7" r="4.2"/><path d="m10.2 10.2 3.3 3.3"/>`,
 		"shield":    `<path d="M8 1.8 13 3.6v3.9c0 3-2 5.4-5 6.6-3-1.2-5-3.6-5-6.6V3.6z"/>`,
 		"up":        `<path d="M4.2 9.8 8 6l3.8 3.8"/>`,
-		"warning":   `<path d="M8 2.4 14.2 13H1.8zM8 6.5v3m0 1.8h0"/>`,
 		"window":    `<rect x="2" y="3" width="12" height="10" rx="1.5"/><path d="M2 6.2h12M4.3 4.6h0m1.9 0h0"/>`,
 		"yes":       `<path d="m3.5 8.4 3 3 6-6.6"/>`,
 	}[name]

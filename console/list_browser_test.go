@@ -24,7 +24,8 @@ func TestAListOfManyTokens(t *testing.T) {
 	}
 	v.get("/tokens").want(t, 200, "50 of 61", ">Next →</a>", `Off <span class="count">1</span>`)
 	second := v.get("/tokens?sort=name&order=descending")
-	second.want(t, 200, `aria-sort="descending"`, "Export 59")
+	second.want(t, 200, `aria-sort="descending"`, "Export 59", `name="order" value="descending"`)
+	second.wantNot(t, "data-grows")
 	v.get("/tokens?q=export+0").want(t, 200, "10 of 10", "Export 09")
 	v.get("/tokens?q="+url.QueryEscape("%_'")).want(t, 200, "1 of 1", "100 %_&#39; off")
 	v.get("/tokens?q=nothing").want(t, 200, "No token matches", "Show all")

@@ -14,7 +14,6 @@ type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
 	List         tokenListing // the reader's user tokens
-	Example      string       // a command line with a placeholder for the token
 	Fresh        bool         // the sign-in is recent enough to add an organization token
 }
 
@@ -34,7 +33,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	p := tokensPage{Example: c.snippets(r, "YOUR_TOKEN")[0].Text, Fresh: actor.Fresh(c.Now())}
+	p := tokensPage{Fresh: actor.Fresh(c.Now())}
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
 		return err

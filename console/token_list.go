@@ -20,6 +20,7 @@ type tokenListing struct {
 	Tabs     []tab
 	Heads    []head
 	Sort     string // as in the address
+	Order    string // the same
 	Match    string
 	State    string
 	Unused   int // days
@@ -49,11 +50,11 @@ type head struct {
 // listing returns the page of a list that a request asks for.
 func (c *console) listing(r *http.Request, actor keyporter.Actor, l tokenListing, of control.TokenList) (tokenListing, control.TokenPage, error) {
 	q := r.URL.Query()
-	l.Kind, l.Match, l.State, l.Sort = of.Kind, q.Get("q"), q.Get("state"), q.Get("sort")
+	l.Kind, l.Match, l.State, l.Sort, l.Order = of.Kind, q.Get("q"), q.Get("state"), q.Get("sort"), q.Get("order")
 	l.Unused, l.Expiring, l.Rotated = days(q, "unused"), days(q, "expiring"), q.Get("rotated") == "never"
 	l.Filtered = l.Match != "" || l.State != "" || l.Unused > 0 || l.Expiring > 0 || l.Rotated
 	of.Match, of.State, of.UnusedDays, of.ExpiringDays, of.NeverRotated = l.Match, keyporter.TokenState(l.State), l.Unused, l.Expiring, l.Rotated
-	of.Sort, of.Descending = keyporter.TokenSort(l.Sort), q.Get("order") == "descending"
+	of.Sort, of.Descending = keyporter.TokenSort(l.Sort), l.Order == "descending"
 	of.After, of.Before = q.Get("after"), q.Get("before")
 	p, err := c.Control.ListTokens(r.Context(), actor, of)
 	if err != nil {
@@ -135,7 +136,7 @@ func (l *tokenListing) head(q url.Values, h head, sort string, down bool) head {
 		if down {
 			order = "descending"
 		}
-	case q.Get("order") == "descending":
+	case l.Order == "descending":
 		h.Sorted = "descending"
 	default:
 		h.Sorted, order = "ascending", "descending"

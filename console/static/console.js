@@ -218,8 +218,8 @@ async function refresh(id) {
   const row = parse(await answer.text()).querySelector(".token");
   const old = document.getElementById(row.id);
   const news = row.querySelector("tr[hidden] > td > .first-call");
-  if (!old) {
-    document.getElementById(row.dataset.list).tHead.after(row);
+  if (!old) { // a list that is filtered, sorted, or isn't at its beginning doesn't grow
+    if (live.hasAttribute("data-grows")) document.getElementById(row.dataset.list).tHead.after(row);
     return;
   }
   const waiting = old.querySelector(".secret .first-call");
