@@ -6,15 +6,16 @@ import "time"
 // the cause of its outcome.
 type Explanation struct {
 	Decision
-	Steps []Step // one for each rule that applies to the call; those after the one that failed are NotAsked
+	Steps []Step // one for each rule that applies to the call; the first one that failed decides
 }
 
 // Step is one rule of an explanation.
 type Step struct {
 	Rule    Rule
-	Outcome Outcome
-	Cause   string // a sentence that gives the reason for the outcome; empty with NotAsked
-	About   []Ref  // what Cause mentions, for links
+	Outcome Outcome // NotAsked if an earlier failure leaves unknown what the rule is about
+	Reason  Reason  // why the call would be refused; Allowed unless the rule failed
+	Cause   string  // a sentence that gives the reason for the outcome; empty with NotAsked
+	About   []Ref   // what Cause mentions, for links
 }
 
 // Ref names something a person can look up.

@@ -98,7 +98,7 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 		conn := d.Connect(t, d.ada, d.App(t, keyporter.App{}))
 		other := d.Connect(t, d.eve, d.App(t, keyporter.App{Name: "Other"}))
 		err := d.DB.Do(ctx, func(tx *store.Tx) error {
-			return tx.AddUses(ctx, []store.Use{{CredentialID: conn.ID, ClientUse: keyporter.ClientUse{Agent: "dms/1", Address: "203.0.113.5", Version: "esign 6", LastAt: time.Now(), Allowed: 7, Refused: 2}}})
+			return tx.AddUses(ctx, store.Batch{Uses: []store.Use{{CredentialID: conn.ID, ClientUse: keyporter.ClientUse{Agent: "dms/1", Address: "203.0.113.5", Version: "esign 6", LastAt: time.Now(), Allowed: 7, Refused: 2}}}})
 		})
 		wantKind(t, err, noError)
 		mine, err := d.Control.Connections(ctx, me, "")

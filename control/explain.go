@@ -95,7 +95,7 @@ func (d discretion) redact(t Credential, login string, x *keyporter.Explanation)
 		}
 		s.About, s.Cause = nil, "One of their roles grants it, and none blocks it."
 		if s.Outcome == keyporter.Failed {
-			s.Cause = x.Reason.Refusal().Text
+			s.Cause = s.Reason.Refusal().Text
 		}
 	}
 }

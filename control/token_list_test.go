@@ -33,7 +33,7 @@ func (w *world) store(t *testing.T, tokens ...keyporter.Token) {
 
 func (w *world) called(t *testing.T, uses ...store.Use) {
 	t.Helper()
-	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.AddUses(t.Context(), uses) }); err != nil {
+	if err := w.DB.Do(t.Context(), func(tx *store.Tx) error { return tx.AddUses(t.Context(), store.Batch{Uses: uses}) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -32,7 +32,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()[keyporter.HeaderRequestID] = []string{id}
 	req, _ := g.request(r, id)
 	// Check the path exactly as it will be sent to the API.
-	req.Method, req.Host, req.Path = r.Method, r.Host, web.SentPath(r)
+	req.Method, req.Host, req.Path, req.PassedOn = r.Method, r.Host, web.SentPath(r), true
 	d := g.checker.Check(r.Context(), &req)
 	if !d.Allowed {
 		web.LimitBodyTime(w, r)
@@ -41,6 +41,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if d.Route.API().Target() == nil {
 		web.LimitBodyTime(w, r)
+		d.Answered(http.StatusNotFound)
 		web.WriteProblem(w, web.Problem{Status: http.StatusNotFound, RequestID: id, Detail: "This API isn't available through Keyporter."})
 		return
 	}
@@ -51,8 +52,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				h[header.Name] = header.Values
 			}
 		},
-		Response: func(h http.Header) { g.notices.AddTo(h, &d) },
+		Response: func(status int, h http.Header) {
+			d.Answered(status)
+			g.notices.AddTo(h, &d)
+		},
 		Refuse: func(w http.ResponseWriter, status int, err error) {
+			d.Answered(status)
 			detail := "The API can't be reached right now."
 			if why, ok := errors.AsType[web.Unsendable](err); ok {
 				detail = why.Error()

@@ -61,7 +61,7 @@ func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.Cli
 		for _, u := range uses {
 			all = append(all, store.Use{CredentialID: credential, ClientUse: u})
 		}
-		return tx.AddUses(t.Context(), all)
+		return tx.AddUses(t.Context(), store.Batch{Uses: all})
 	})
 }
 

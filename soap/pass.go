@@ -20,6 +20,7 @@ func (d *Door) pass(w http.ResponseWriter, out *http.Request, m *message, decisi
 	api := m.route.API()
 	if api.Target() == nil {
 		web.LimitBodyTime(w, out)
+		decision.Answered(http.StatusNotFound)
 		write(w, &m.envelope, http.StatusNotFound, failed(http.StatusNotFound, "This API isn't available through Keyporter.", m.id))
 		return
 	}
@@ -31,8 +32,12 @@ func (d *Door) pass(w http.ResponseWriter, out *http.Request, m *message, decisi
 				h[header.Name] = header.Values
 			}
 		},
-		Response: func(h http.Header) { d.notices.AddTo(h, decision) },
+		Response: func(status int, h http.Header) {
+			decision.Answered(status)
+			d.notices.AddTo(h, decision)
+		},
 		Refuse: func(w http.ResponseWriter, status int, err error) {
+			decision.Answered(status)
 			if status == http.StatusBadRequest {
 				refuseMessage(w, out, m, err)
 				return

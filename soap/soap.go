@@ -144,7 +144,7 @@ func (m *message) calls(name string) bool {
 func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *authorization) {
 	req := verify.Request{
 		Method: r.Method, Host: r.Host, Path: web.SentPath(r), ClientIP: d.proxies.ClientAddr(r), Agent: r.UserAgent(), RequestID: m.id,
-		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName,
+		APIToken: a.apiToken, OrganizationKey: a.organizationKey, UserLoginName: a.userLoginName, PassedOn: true,
 	}
 	headers := keyporter.CredentialHeadersOf(r.Header)
 	// A credential in the headers doesn't count over SOAP. Next to one in the message, it is one too many.
@@ -167,6 +167,7 @@ func (d *Door) decide(w http.ResponseWriter, r *http.Request, m *message, a *aut
 		write(w, &m.envelope, http.StatusOK, failed(refusal.Status, refusal.Text, m.id))
 	case m.calls("ValidateAuthorization_v1"):
 		web.LimitBodyTime(w, r)
+		decision.Answered(http.StatusOK)
 		d.notices.AddTo(w.Header(), &decision)
 		write(w, &m.envelope, http.StatusOK, succeeded())
 	default:

@@ -67,13 +67,28 @@ const insertEventText = `
 // Events returns the events of an organization, latest first: up to limit, older than the event
 // before (empty: start with the latest).
 func (q queries) Events(ctx context.Context, organization, before keyporter.ID, limit int) ([]keyporter.Event, error) {
-	return list(ctx, q.q, scanEvent, `
-		SELECT id, at, name, organization_id, user_id, token_id, app_id, connection_id,
-			actor_kind, actor_id, actor_login, actor_address, request_id, detail
-		FROM events
+	return list(ctx, q.q, scanEvent, selectEvent+`
 		WHERE organization_id = $1 AND ($2 = '' OR id < $2)
 		ORDER BY id DESC
 		LIMIT $3`, organization, before, limit)
+}
+
+const selectEvent = `
+	SELECT id, at, name, organization_id, user_id, token_id, app_id, connection_id,
+		actor_kind, actor_id, actor_login, actor_address, request_id, detail
+	FROM events`
+
+// TokenEvents returns the events of an API token, latest first, up to limit.
+func (q queries) TokenEvents(ctx context.Context, token keyporter.ID, limit int) ([]keyporter.Event, error) {
+	return list(ctx, q.q, scanEvent, selectEvent+` WHERE token_id = $1 AND token_id <> '' ORDER BY id DESC LIMIT $2`, token, limit)
+}
+
+// ConnectionEvents returns the events of a connection, latest first, up to limit. It leaves out the access tokens that the app gets
+// all the time.
+func (q queries) ConnectionEvents(ctx context.Context, connection keyporter.ID, limit int) ([]keyporter.Event, error) {
+	return list(ctx, q.q, scanEvent, selectEvent+`
+		WHERE connection_id = $1 AND connection_id <> '' AND name <> 'access_token.create' AND name <> 'access_token.delete'
+		ORDER BY id DESC LIMIT $2`, connection, limit)
 }
 
 func scanEvent(row scanner) (e keyporter.Event, err error) {

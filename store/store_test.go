@@ -277,7 +277,7 @@ func TestUsesAddUp(t *testing.T) {
 			u := store.Use{CredentialID: token.ID, ClientUse: keyporter.ClientUse{Agent: agent, Address: "192.0.2.1", Version: "esign 6", LastAt: at, Allowed: allowed, Refused: refused}}
 			gone := u
 			gone.CredentialID = "deleted meanwhile"
-			do(t, db, func(tx *store.Tx) error { return tx.AddUses(t.Context(), []store.Use{gone, u}) })
+			do(t, db, func(tx *store.Tx) error { return tx.AddUses(t.Context(), store.Batch{Uses: []store.Use{gone, u}}) })
 		}
 		add("curl/8", noon, 3, 1)
 		add("curl/8", noon.Add(-time.Hour), 2, 0) // another node's older batch, written later

@@ -26,22 +26,50 @@ const (
 	OtherClients = "(other clients)"
 )
 
-// AddUses adds batches to the counts, in one order of tables and rows whatever the order of uses, so
+// Batch is what is counted at once.
+type Batch struct {
+	Uses   []Use
+	Routes []RouteUse
+	Calls  []Call
+}
+
+// AddUses adds a batch to the counts, in one order of tables and rows whatever the order in the batch, so
 // that two nodes that count the same calls never wait for each other in a circle. It drops the counts
 // of tokens, connections and apps that have been deleted since. New clients get the places that are
-// left in the order of uses.
-func (tx *Tx) AddUses(ctx context.Context, uses []Use) error {
+// left in the order of uses. Of calls, it keeps those that are among the last of their credential.
+func (tx *Tx) AddUses(ctx context.Context, b Batch) error {
 	// Tokens are held as strongly as addLastUses needs them, because that may update them in any order.
-	uses, _, err := hold(ctx, tx, "NO KEY UPDATE", uses, func(u Use) keyporter.ID { return u.CredentialID })
+	_, held, err := hold(ctx, tx, "NO KEY UPDATE", b.credentials(), func(id keyporter.ID) keyporter.ID { return id })
 	if err != nil {
 		return fmt.Errorf("add uses: %w", err)
 	}
+	uses := existing(b.Uses, held, func(u Use) keyporter.ID { return u.CredentialID })
 	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins, tx.addLastUses} {
 		if err := add(ctx, uses); err != nil {
 			return fmt.Errorf("add uses: %w", explain(err))
 		}
 	}
+	err = tx.addRoutes(ctx, existing(b.Routes, held, func(u RouteUse) keyporter.ID { return u.CredentialID }))
+	if err == nil {
+		err = tx.addCalls(ctx, existing(b.Calls, held, func(c Call) keyporter.ID { return c.CredentialID }))
+	}
+	if err != nil {
+		return fmt.Errorf("add uses: %w", explain(err))
+	}
 	return nil
+}
+
+func (b *Batch) credentials() (ids []keyporter.ID) {
+	for _, u := range b.Uses {
+		ids = append(ids, u.CredentialID)
+	}
+	for _, u := range b.Routes {
+		ids = append(ids, u.CredentialID)
+	}
+	for _, c := range b.Calls {
+		ids = append(ids, c.CredentialID)
+	}
+	return ids
 }
 
 // hold keeps the credentials of rows from being deleted until the transaction ends, and tokens with the given strength.
@@ -67,11 +95,15 @@ func hold[T any](ctx context.Context, tx *Tx, tokens string, rows []T, of func(T
 			}
 		}
 	}
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r T) bool {
+	return existing(rows, organizations, of), organizations, nil
+}
+
+// existing returns the rows whose credentials still exist.
+func existing[T any](rows []T, organizations map[keyporter.ID]keyporter.ID, of func(T) keyporter.ID) []T {
+	return slices.DeleteFunc(slices.Clone(rows), func(r T) bool {
 		_, exists := organizations[of(r)]
 		return !exists
 	})
-	return rows, organizations, nil
 }
 
 func scanHeld(row scanner) (h counts[keyporter.ID], err error) {
@@ -106,7 +138,7 @@ func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
 		return err
 	}
 	clients := merge(uses, func(u Use) [3]string { return [3]string{string(u.CredentialID), u.Agent} })
-	return eachValues(clients, []string{"TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
+	err = eachValues(clients, []string{"TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
 		return []any{u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused}
 	}, func(values string, args []any) error {
 		_, err := tx.exec(ctx, `
@@ -123,6 +155,10 @@ func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
 				refused = credential_clients.refused + excluded.refused`, args...)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return tx.addDays(ctx, uses)
 }
 
 // nameClients returns the uses with OtherClients in the place of clients that there is no room for.
@@ -373,7 +409,7 @@ func scanClientUse(row scanner) (c counts[keyporter.ClientUse], err error) {
 // deletion, which waits for whoever holds them.
 func (tx *Tx) forgetUses(ctx context.Context, credentials ...keyporter.ID) error {
 	for some := range slices.Chunk(credentials, maxListed) {
-		for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
+		for _, table := range []string{"credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls", "credential_refusals"} {
 			marks, args := placeholders(some)
 			if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id IN `+marks, args...); err != nil {
 				return explain(err)

@@ -53,7 +53,7 @@ func TestTwoNodesWriteCountsInOppositeOrders(t *testing.T) {
 	for db, uses := range map[*store.DB][]store.Use{here: uses, there: opposite} {
 		all.Go(func() {
 			for round := 0; round < 3 || time.Now().Before(end); round++ {
-				if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.AddUses(t.Context(), uses) }); err != nil {
+				if err := db.Do(t.Context(), func(tx *store.Tx) error { return tx.AddUses(t.Context(), store.Batch{Uses: uses}) }); err != nil {
 					t.Error(err)
 					return
 				}
@@ -215,13 +215,17 @@ func TestNoCountsOutliveAnAppThatNobodyApproved(t *testing.T) {
 func countOnce(t *testing.T, tx *store.Tx, credential keyporter.ID) error {
 	t.Helper()
 	return errors.Join(
-		tx.AddUses(t.Context(), []store.Use{{CredentialID: credential, ClientUse: keyporter.ClientUse{Agent: "curl/8", LastAt: noon, Allowed: 1}}}),
+		tx.AddUses(t.Context(), store.Batch{
+			Uses:   []store.Use{{CredentialID: credential, ClientUse: keyporter.ClientUse{Agent: "curl/8", LastAt: noon, Allowed: 1}}},
+			Routes: []store.RouteUse{{CredentialID: credential, LastAt: noon, Counts: keyporter.Counts{Allowed: 1}}},
+			Calls:  []store.Call{{CredentialID: credential, Call: keyporter.Call{At: noon}}},
+		}),
 		tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{CredentialID: credential, At: noon}}))
 }
 
 func nothingCounted(t *testing.T, db *store.DB) {
 	t.Helper()
-	for _, table := range []string{"credential_hours", "credential_clients", "credential_refusals"} {
+	for _, table := range []string{"credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls", "credential_refusals"} {
 		if n, err := db.Int(t.Context(), `SELECT count(*) FROM `+table); n != 0 || err != nil {
 			t.Errorf("%d rows remain in %s, %v", n, table, err)
 		}

@@ -86,16 +86,16 @@ func (u *Usage) flushStep(ctx context.Context, ids []keyporter.ID) (n int, err e
 	for rows := 0; n < len(ids) && rows < stepRows; n++ {
 		for _, s := range u.lookAt(ids[n : n+1]) {
 			all = append(all, s)
-			rows += len(s.counts) + len(s.refused)
+			rows += len(s.counts) + len(s.refused) + len(s.routes)
 		}
 	}
-	uses, refusals := usesOf(all), refusalsOf(all)
+	batch, refusals := store.Batch{Uses: usesOf(all), Routes: routesOf(all), Calls: callsOf(all)}, refusalsOf(all)
 	done := func() {}
 	defer func() { done() }()
 	err = u.db.Do(ctx, func(tx *store.Tx) error {
 		done() // of an earlier try
 		done = func() {}
-		if err := tx.AddUses(ctx, uses); err != nil {
+		if err := tx.AddUses(ctx, batch); err != nil {
 			return err
 		}
 		if err := tx.AddRefusals(ctx, refusals); err != nil {
@@ -131,6 +131,20 @@ func refusalsOf(all []snapshot) (refusals []keyporter.RefusedCall) {
 	}
 	slices.SortStableFunc(refusals, func(a, b keyporter.RefusedCall) int { return a.At.Compare(b.At) })
 	return refusals
+}
+
+func routesOf(all []snapshot) (routes []store.RouteUse) {
+	for _, s := range all {
+		routes = append(routes, s.routeUses()...)
+	}
+	return routes
+}
+
+func callsOf(all []snapshot) (calls []store.Call) {
+	for _, s := range all {
+		calls = append(calls, s.madeCalls(false)...)
+	}
+	return calls
 }
 
 // written takes what was written out of memory.

@@ -48,6 +48,8 @@ type Meter struct {
 	others  map[other]*caller       // calls that came when there were maxCallers already, whatever the client
 	refused []keyporter.RefusedCall // the latest keyporter.RefusalLimit of them
 	kept    int                     // how many refused calls were ever put there
+
+	calls calls
 }
 
 // Call is a call as it is counted.
@@ -58,6 +60,9 @@ type Call struct {
 	ActedFor string // login name of the user an organization token acted for; empty: none
 	API      string
 	Version  int      // of the API, 0 if it has none
+	Method   string   // one of a few, not a request's
+	Route    string   // pattern
+	Waits    bool     // for the API's answer, see Pending
 	Refusal  *Refusal // nil: it was allowed
 }
 
@@ -149,6 +154,8 @@ type snapshot struct {
 	counts  []counted
 	refused []keyporter.RefusedCall
 	kept    int // Meter.kept at that time
+	calls   []kept
+	routes  []routeCounts
 }
 
 type counted struct {
@@ -157,10 +164,12 @@ type counted struct {
 }
 
 // look returns what is in a meter.
-func (m *Meter) look() snapshot {
+func (m *Meter) look(now time.Time) snapshot {
+	s := snapshot{meter: m}
+	m.calls.look(&s, now)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := snapshot{meter: m, refused: slices.Clone(m.refused), kept: m.kept}
+	s.refused, s.kept = slices.Clone(m.refused), m.kept
 	for _, c := range m.callers {
 		s.add(counted{c, c.allowed.Load(), c.refused.Load()})
 	}
@@ -173,6 +182,7 @@ func (m *Meter) look() snapshot {
 // written takes what was written out of the meter, and forgets the callers without calls since the last
 // time. It reports whether anything came in meanwhile.
 func (m *Meter) written(s snapshot) (more bool) {
+	moreCalls := m.calls.written(&s)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refused = slices.Delete(m.refused, 0, max(0, len(m.refused)-(m.kept-s.kept)))
@@ -182,7 +192,7 @@ func (m *Meter) written(s snapshot) (more bool) {
 		n.caller.refused.Add(-n.refused)
 		busy[n.caller] = true
 	}
-	more = len(m.refused) > 0
+	more = moreCalls || len(m.refused) > 0
 	forget := func(c *caller) bool {
 		more = more || c.used()
 		return !busy[c] && c != m.last.Load() && c.leave()

@@ -40,7 +40,7 @@ func (u *Usage) lookAt(credentials []keyporter.ID) []snapshot {
 		meters = append(meters, u.dirty[id]...)
 	}
 	u.mu.Unlock()
-	return lookInto(meters)
+	return lookInto(meters, u.now())
 }
 
 // look returns what is in memory about the matching credentials, sorted by credential.
@@ -56,13 +56,13 @@ func (u *Usage) look(of func(Credential) bool) []snapshot {
 	}
 	u.mu.Unlock()
 	slices.SortStableFunc(meters, func(a, b *Meter) int { return cmp.Compare(a.Of.ID, b.Of.ID) })
-	return lookInto(meters)
+	return lookInto(meters, u.now())
 }
 
-func lookInto(meters []*Meter) []snapshot {
+func lookInto(meters []*Meter, now time.Time) []snapshot {
 	all := make([]snapshot, len(meters))
 	for i, m := range meters {
-		all[i] = m.look()
+		all[i] = m.look(now)
 	}
 	return all
 }

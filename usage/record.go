@@ -30,7 +30,7 @@ const maxAge = time.Hour
 // that don't exist, or no longer do, are skipped.
 func (u *Usage) Record(ctx context.Context, reports []Report) error {
 	now := u.now()
-	rows := make([]store.Use, 0, len(reports))
+	var batch store.Batch
 	for _, r := range reports {
 		last := r.LastAt
 		if last.After(now) {
@@ -38,12 +38,16 @@ func (u *Usage) Record(ctx context.Context, reports []Report) error {
 		} else if last.Before(now.Add(-maxAge)) {
 			last = now.Add(-maxAge)
 		}
-		rows = append(rows, store.Use{CredentialID: r.Credential, ActedFor: text(cut(r.ActedFor, keyporter.MaxLoginLen)), ClientUse: keyporter.ClientUse{
+		batch.Uses = append(batch.Uses, store.Use{CredentialID: r.Credential, ActedFor: text(cut(r.ActedFor, keyporter.MaxLoginLen)), ClientUse: keyporter.ClientUse{
 			Agent: text(cut(r.Agent, maxAgent)), Address: text(cut(r.Address, maxAddress)), Version: versionText(r.API, r.Version),
 			LastAt: last, Allowed: r.Allowed, Refused: r.Refused,
 		}})
+		batch.Routes = append(batch.Routes, store.RouteUse{
+			CredentialID: r.Credential, RoutePattern: keyporter.RoutePattern{Version: versionText(r.API, r.Version)},
+			LastAt: last, Counts: keyporter.Counts{Allowed: r.Allowed, Refused: r.Refused},
+		})
 	}
-	err := u.db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, rows) })
+	err := u.db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, batch) })
 	if err != nil {
 		return fmt.Errorf("record reported calls: %w", err)
 	}

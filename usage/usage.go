@@ -67,8 +67,9 @@ func (u *Usage) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// Count counts one call, and keeps it if it was refused.
-func (u *Usage) Count(m *Meter, call *Call) {
+// Count counts one call, and keeps it for as long as it is among the last ones. What it returns is of no call unless the call
+// waits for an answer.
+func (u *Usage) Count(m *Meter, call *Call) Pending {
 	c := m.last.Load()
 	if c == nil || !c.made(call) {
 		c = m.caller(call, u.mayKeepApart)
@@ -80,10 +81,12 @@ func (u *Usage) Count(m *Meter, call *Call) {
 		c.refused.Add(1)
 		m.keep(call)
 	}
+	pending := m.keepCall(call, c)
 	if c.gone.Load() {
 		m.restore(c)
 	}
 	u.mark(m)
+	return pending
 }
 
 // mayKeepApart reports whether one more caller can be kept apart until the next flush.

@@ -52,7 +52,7 @@ func (w *world) meter(t keyporter.Token, kind keyporter.CredentialKind) *usage.M
 // refused.
 func (w *world) call(m *usage.Meter, i, clients int) {
 	w.Clock.Advance(time.Millisecond)
-	c := usage.Call{At: w.Clock.Now(), Agent: fmt.Sprintf("client-%03d", i%clients), Address: fmt.Sprintf("192.0.2.%d", i%3), API: "esign", Version: 1 + i%5}
+	c := usage.Call{At: w.Clock.Now(), Agent: fmt.Sprintf("client-%03d", i%clients), Address: fmt.Sprintf("192.0.2.%d", i%3), API: "esign", Version: 1 + i%5, Method: "GET", Route: fmt.Sprintf("/Api/{version}/%d/{rest...}", i%2)}
 	if m == w.ofOrg {
 		c.ActedFor = []string{w.ada.Login, w.admin.Login}[i%2]
 	}
@@ -96,6 +96,12 @@ func (w *world) pages(t *testing.T) map[string]any {
 		put("tokens in use of "+name, tokens, err)
 		acting, err := w.counts.ActingTokens(ctx, q)
 		put("acting of "+name, acting, err)
+	}
+	for _, days := range []int{7, 90} {
+		for _, t := range []keyporter.Token{w.user, w.org} {
+			report, err := w.counts.Report(ctx, t.ID, days)
+			put(fmt.Sprintf("report of %s on %d days", t.Name, days), report, err)
+		}
 	}
 	dependents, err := w.counts.Dependents(ctx, w.Clock.Now().Add(-24*time.Hour))
 	put("dependents", dependents, err)
@@ -232,7 +238,7 @@ func (w *world) hold(t *testing.T) (release func()) {
 	var holder sync.WaitGroup
 	holder.Go(func() {
 		_ = w.DB.Do(t.Context(), func(tx *store.Tx) error {
-			err := tx.AddUses(t.Context(), []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}})
+			err := tx.AddUses(t.Context(), store.Batch{Uses: []store.Use{{CredentialID: w.user.ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now(), Allowed: 1}}}})
 			close(held)
 			<-end
 			return err

@@ -72,14 +72,41 @@ func (c *Checker) explanation(ctx context.Context, k *call, d *Decision) (keypor
 		}
 		step := keyporter.Step{Rule: r, Outcome: d.Outcomes[r]}
 		switch step.Outcome {
+		case keyporter.Failed:
+			step.Reason = d.Reason
+		case keyporter.NotAsked:
+			step.Outcome, step.Reason = s.askLater(r)
+		}
+		switch step.Outcome {
 		case keyporter.Passed:
 			step.Cause, step.About = s.passed(r)
 		case keyporter.Failed:
-			step.Cause, step.About = s.cause(r, d.Reason)
+			step.Cause, step.About = s.cause(r, step.Reason)
 		}
 		x.Steps = append(x.Steps, step)
 	}
 	return x, nil
+}
+
+// askLater asks a rule after one that failed, so that people learn everything that they have to mend. Rules about what the first
+// failure leaves unknown stay unasked.
+func (s *story) askLater(r keyporter.Rule) (keyporter.Outcome, keyporter.Reason) {
+	switch {
+	case s.entry == nil, s.named == nil && r > keyporter.RuleNamedUser:
+		return keyporter.NotAsked, ""
+	case r == keyporter.RuleNamedUser && (s.named == nil || !s.login.ok):
+		return keyporter.NotAsked, ""
+	case r == keyporter.RuleLoginName && s.req.Path == "":
+		return keyporter.NotAsked, ""
+	}
+	switch reason := s.ask(r); reason {
+	case keyporter.Allowed:
+		return keyporter.Passed, ""
+	case notApplicable:
+		return keyporter.NotAsked, ""
+	default:
+		return keyporter.Failed, reason
+	}
 }
 
 // wouldAsk reports whether a rule that wasn't asked would have been if the earlier ones had passed.

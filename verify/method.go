@@ -36,6 +36,31 @@ func parseMethod(name string) (string, error) {
 	return method, nil
 }
 
+// otherMethod is what methods that are neither registered nor the route's count as. Otherwise a client could fill the counts.
+const otherMethod = "OTHER"
+
+// counted returns the method as which a call is counted. It isn't a part of the request, which would stay in memory.
+func (r *Route) counted(method string) string {
+	switch method {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "PUT":
+		return "PUT"
+	case "PATCH":
+		return "PATCH"
+	case "DELETE":
+		return "DELETE"
+	}
+	for _, all := range [][]string{r.Methods, registeredMethods()} {
+		if i := slices.Index(all, method); i >= 0 {
+			return all[i]
+		}
+	}
+	return otherMethod
+}
+
 // ownMethods returns the methods of the route that aren't registered.
 func (r *Route) ownMethods() []string {
 	registered := registeredMethods()

@@ -107,6 +107,8 @@ type Request struct {
 	ClientIP  string
 	Agent     string // User-Agent
 	RequestID string // that the caller can quote when asking about the answer
+
+	PassedOn bool // if the call is allowed, the door passes it on and says how the API answered, see Decision.Answered
 }
 
 // Decision is the answer to a Request.
@@ -117,7 +119,11 @@ type Decision struct {
 
 	identity []Header
 	dpop     bool
+	pending  usage.Pending
 }
+
+// Answered says with which status the API answered a call that the door passed on.
+func (d *Decision) Answered(status int) { d.pending.Answered(status) }
 
 // DPoP reports whether the credential was, or has to be, sent with the DPoP scheme (RFC 9449).
 func (d *Decision) DPoP() bool { return d.dpop }
@@ -282,14 +288,17 @@ func (c *Checker) count(k *call, d *Decision) {
 	if !k.entry.kept {
 		m = c.usage.SharedMeter(m.Of)
 	}
-	call := usage.Call{At: k.now, Agent: k.req.Agent, Address: k.req.ClientIP, API: k.route.api.Name, Version: k.version}
+	call := usage.Call{
+		At: k.now, Agent: k.req.Agent, Address: k.req.ClientIP, API: k.route.api.Name, Version: k.version,
+		Method: k.route.counted(k.req.Method), Route: k.route.Path, Waits: k.req.PassedOn,
+	}
 	if k.named != nil {
 		call.ActedFor = k.named.Login
 	}
 	if !d.Allowed {
 		call.Refusal = refusal(k, d)
 	}
-	c.usage.Count(m, &call)
+	d.pending = c.usage.Count(m, &call)
 }
 
 // refusal returns what is kept of a refused call. Its cause quotes the login name, which is

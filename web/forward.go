@@ -46,8 +46,8 @@ type Call struct {
 
 	// Request finishes the headers of the request. What an API must not believe has been removed.
 	Request func(http.Header)
-	// Response finishes the headers of the API's response.
-	Response func(http.Header)
+	// Response finishes the headers of the API's response, which has this status.
+	Response func(status int, h http.Header)
 	// Refuse answers for the API: with 400 if the call can't be passed on (Unsendable), or the client's body
 	// broke off or can't be read, which err describes, and with 502 or 504 if the API didn't answer.
 	Refuse func(w http.ResponseWriter, status int, err error)
@@ -122,7 +122,7 @@ func (f *Forwarder) modify(w *reply, r *http.Request, res *http.Response, body *
 	}
 	w.restore()
 	CleanResponse(w, res.Header, w.call.SharesOrigin)
-	w.call.Response(res.Header)
+	w.call.Response(res.StatusCode, res.Header)
 	if _, sent := res.Header["Content-Type"]; !sent {
 		w.Header()["Content-Type"] = nil // otherwise, the server would guess one
 	}

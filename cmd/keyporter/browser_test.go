@@ -273,7 +273,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, uses) }); err != nil {
+	if err := db.Do(ctx, func(tx *store.Tx) error { return tx.AddUses(ctx, store.Batch{Uses: uses}) }); err != nil {
 		t.Fatal(err)
 	}
 	b := browser.New(t)
