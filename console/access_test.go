@@ -52,6 +52,8 @@ POST /tokens/selected                            in  | 422 422 422 422 422 422
 POST /tokens/change                              in  | 422 422 422 422 422 422
 GET /all-tokens                                  in  | 403 403 403 200 200 403
 GET /tokens/live                                 in  | 200 200 200 200 200 200
+GET /tokens/{id}                                 in  | 404 200 404 200 404 404
+GET /tokens/{id}/report                          in  | 404 200 404 200 404 404
 GET /tokens/{id}/row                             in  | 404 200 404 200 404 404
 GET /tokens/deleted                              in  | 200 200 200 200 200 200
 GET /tokens/{id}/restore                         in  | 404 404 404 404 404 404
@@ -143,6 +145,7 @@ GET /apps/{id}/delete                            in  | 404 404 404 200 404 200
 POST /apps/{id}/delete                           in  | 404 404 404 ok  404 ok
 
 GET /connections                                 in  | 200 200 200 200 200 200
+GET /connections/{id}                            in  | 404 200 404 200 404 404
 GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /connections/{id}/disconnect                 in  | 404 200 404 200 404 404
 POST /connections/{id}/disconnect                in  | 404 ok  404 ok  404 404

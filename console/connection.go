@@ -19,14 +19,27 @@ type connectionRow struct {
 	Chart   chart
 	Now     time.Time
 	All     bool // the list is that of the whole organization
+	OnPage  bool // it is shown on its own page, to which its forms lead back
 }
 
-// Query returns the query parameter that makes links of the row lead back to its list.
+// Query returns the query that makes links of the row lead back to its list.
 func (c connectionRow) Query() string {
+	list := ""
 	if c.All {
-		return "&list=all"
+		list = "all"
 	}
-	return ""
+	return leadBack(list, c.OnPage)
+}
+
+// Remove returns the path of the page that asks whether to take a scope away.
+func (c connectionRow) Remove(scope string) string {
+	path := "/connections/" + string(c.ID) + "/remove" + c.Query()
+	if c.Query() == "" {
+		path += "?"
+	} else {
+		path += "&"
+	}
+	return path + "scope=" + url.QueryEscape(scope)
 }
 
 func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
@@ -115,6 +128,9 @@ func connectionPath(conn control.ConnectionWithUse, verb string, r *http.Request
 	if listOf(r) == allConnections {
 		q.Set("list", "all")
 	}
+	if onPage(r) {
+		q.Set("from", "page")
+	}
 	return (&url.URL{Path: "/connections/" + string(conn.Connection.ID) + "/" + verb, RawQuery: q.Encode()}).String()
 }
 
@@ -124,7 +140,7 @@ func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor k
 		return err
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: listOf(r),
+		Heading: "Disconnect “" + conn.App.Name + "”?", Action: connectionPath(conn, "disconnect", r), Submit: "Disconnect", Back: backTo(r),
 		Texts: disconnectTexts(conn, actor),
 	})
 }
@@ -165,7 +181,7 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 		return redirect(connectionPath(conn, "disconnect", r))(w, r)
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: listOf(r),
+		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: backTo(r),
 		Texts: []string{
 			"It can no longer " + c.scopeMeans(scope) + ".",
 			"This takes effect on the next call. The app keeps everything else, and it can ask for this again.",
@@ -177,5 +193,5 @@ func (c *console) removeScope(w http.ResponseWriter, r *http.Request, actor keyp
 	if err := c.Control.RemoveScope(r.Context(), actor, id(r), r.FormValue("scope")); err != nil {
 		return err
 	}
-	return finish(w, r, listOf(r), "taken")
+	return finish(w, r, backTo(r), "taken")
 }

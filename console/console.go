@@ -158,6 +158,8 @@ func (c *console) tokenRoutes() map[string]page {
 		"POST /tokens/selected":             c.showSelection,
 		"POST /tokens/change":               c.changeSelection,
 		"GET /tokens/live":                  c.live,
+		"GET /tokens/{id}":                  c.showToken,
+		"GET /tokens/{id}/report":           c.showToken,
 		"GET /tokens/{id}/row":              c.showRow,
 		"GET /tokens/deleted":               c.listDeleted,
 		"GET /tokens/{id}/restore":          c.freshly(c.showRestore),
@@ -174,6 +176,7 @@ func (c *console) tokenRoutes() map[string]page {
 func (c *console) connectionRoutes() map[string]page {
 	return map[string]page{
 		"GET /connections":                  c.listOwnConnections,
+		"GET /connections/{id}":             c.showConnection,
 		"GET /connections/{id}/explain":     c.explainConnection,
 		"GET /connect/{id}":                 c.showConnect,
 		"POST /connect/{id}":                c.answerConnect,
@@ -379,7 +382,9 @@ func (c *console) signedIn(p page) handler {
 }
 
 // unattended are the routes that pages ask by themselves.
-func unattended() []string { return []string{"GET /tokens/live", "GET /tokens/{id}/row"} }
+func unattended() []string {
+	return []string{"GET /tokens/live", "GET /tokens/{id}/row", "GET /tokens/{id}/report"}
+}
 
 // unattended returns a handler like signedIn, for a request that isn't a use of the session.
 func (c *console) unattended(p page) handler {

@@ -119,7 +119,7 @@ func (v *visitor) submit(page answer, action string, fields ...string) answer {
 			held.Add(m[1], html.UnescapeString(m[2]))
 		}
 	}
-	return v.send(http.MethodPost, action, encoded(held, fields))
+	return v.send(http.MethodPost, html.UnescapeString(action), encoded(held, fields))
 }
 
 // follow follows a link on a page, and fails the test if the page doesn't have it.
@@ -128,7 +128,7 @@ func (v *visitor) follow(page answer, path string) answer {
 	if !strings.Contains(page.body, `href="`+path+`"`) {
 		v.t.Fatalf("the page has no link to %s:\n%s", path, page.body)
 	}
-	return v.get(path)
+	return v.get(html.UnescapeString(path))
 }
 
 func (v *visitor) send(method, path, form string) answer {

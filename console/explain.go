@@ -46,7 +46,7 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 	if err != nil {
 		return err
 	}
-	p := explainPage{Token: control.OfToken(t.Token), Path: r.FormValue("path"), Login: r.FormValue("login"), Back: listOf(r)}
+	p := explainPage{Token: control.OfToken(t.Token), Path: r.FormValue("path"), Login: r.FormValue("login"), Back: pageOf(r)}
 	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, acto
 	if credential.AppID == "" {
 		return keyporter.Refuse(keyporter.NotFound, "There is no such connection.")
 	}
-	p := explainPage{Token: credential, Path: r.FormValue("path"), Back: "/tokens"}
+	p := explainPage{Token: credential, Path: r.FormValue("path"), Back: pageOf(r)}
 	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, credential.ID); err != nil {
 		return err
 	}

@@ -49,11 +49,7 @@ func newTokenForm(kind keyporter.TokenKind) form {
 
 // formOf starts a form about an existing token.
 func formOf(r *http.Request, verb string) form {
-	f := form{Action: "/tokens/" + string(id(r)) + "/" + verb, Back: listOf(r)}
-	if f.Back != "/tokens" {
-		f.Action += "?list=" + r.FormValue("list")
-	}
-	return f
+	return form{Action: "/tokens/" + string(id(r)) + "/" + verb + leadBack(r.FormValue("list"), onPage(r)), Back: backTo(r)}
 }
 
 func renameForm(r *http.Request, name string) form {

@@ -219,10 +219,19 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err != nil {
 		return err
 	}
-	if row.LastUse == nil || row.OfOrganization() {
+	if row.LastUse == nil || row.OfOrganization() || r.URL.Query().Get("first") == "" {
 		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	}
 	row.FirstCall = &firstCall{Allowed: row.LastUse.Allowed > 0}
+	if row.FirstCall.Allowed {
+		report, err := c.Control.Report(r.Context(), actor, row.ID, 1)
+		if err != nil {
+			return err
+		}
+		if len(report.Calls) > 0 {
+			row.FirstCall.Status = report.Calls[0].Status
+		}
+	}
 	if !row.FirstCall.Allowed {
 		refusals, err := c.Control.Refusals(r.Context(), actor, row.ID)
 		if err != nil {
@@ -238,6 +247,7 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 // firstCall is what came of the first call with a new token.
 type firstCall struct {
 	Allowed   bool
+	Status    int    // that the API answered with; 0: unknown
 	Cause     string // why it was refused
 	RequestID string
 }

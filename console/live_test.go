@@ -84,7 +84,7 @@ func TestLivePagesHearOfChanges(t *testing.T) {
 		hears(t, events, row)
 		call(s.Node, secret)
 		hears(t, events, row)
-		v.get("/tokens/"+string(token.ID)+"/row").want(t, 200, "<strong>Refused.</strong> The token", "is switched off", "Switch on and copy")
+		v.get("/tokens/"+string(token.ID)+"/row?first=1").want(t, 200, "<strong>Refused.</strong> The token", "is switched off", "Switch on and copy")
 		call(other, hers) // she hears nothing of the tokens of others
 		call(other, secret)
 		if err := other.Usage.Flush(t.Context()); err != nil {

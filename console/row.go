@@ -32,19 +32,18 @@ type tokenRow struct {
 	Owner      *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's
 	Suspended  string          // why the state of its owner keeps it from working; empty: it doesn't
 	ReadOnly   bool
+	OnPage     bool // it is shown on its own page, to which its forms lead back
 }
 
 func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.OrganizationToken }
 
 // Query returns the query that makes links and forms of the row lead back to its list.
 func (t tokenRow) Query() string {
-	switch {
-	case t.List != "":
-		return "?list=" + t.List
-	case t.Owner != nil && t.OfOrganization():
-		return "?list=all"
+	list := t.List
+	if list == "" && t.Owner != nil && t.OfOrganization() {
+		list = "all"
 	}
-	return ""
+	return leadBack(list, t.OnPage)
 }
 
 // actedFor is a user that an organization token has acted for.

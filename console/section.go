@@ -212,7 +212,11 @@ func doneText(r *http.Request) string {
 
 // finish redirects from a form to the page that shows what it has done.
 func finish(w http.ResponseWriter, r *http.Request, page, done string) error {
-	return redirect(page+"?"+url.Values{doneField: {done}}.Encode())(w, r)
+	separator := "?"
+	if strings.Contains(page, "?") {
+		separator = "&"
+	}
+	return redirect(page+separator+url.Values{doneField: {done}}.Encode())(w, r)
 }
 
 // pageLinks has the links to other pages of a list that shows the newest rows first. Links that

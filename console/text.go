@@ -53,6 +53,9 @@ func when(t time.Time) string { return t.UTC().Format("Jan 2, 2006, 3:04 PM UTC"
 // day formats the day of a time.
 func day(t time.Time) string { return t.UTC().Format("Jan 2, 2006") }
 
+// shortDay formats the day of a time where the year is clear.
+func shortDay(t time.Time) string { return t.UTC().Format("Jan 2") }
+
 // iso formats a time for programs.
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -149,7 +150,7 @@ func (c *console) changed(w http.ResponseWriter, r *http.Request, actor keyporte
 		return err
 	}
 	if !wantsFragment(r) {
-		return redirect(listOf(r))(w, r)
+		return redirect(backTo(r))(w, r)
 	}
 	row, err := c.row(r, actor)
 	if err != nil {
@@ -200,6 +201,41 @@ func listOf(r *http.Request) string {
 		return "/users/" + list + "/tokens"
 	}
 	return "/tokens"
+}
+
+// leadBack returns the query that makes forms lead back to a list, or to the page of what they are about.
+func leadBack(list string, onPage bool) string {
+	q := url.Values{}
+	if list != "" {
+		q.Set("list", list)
+	}
+	if onPage {
+		q.Set("from", "page")
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// onPage reports whether a request comes from the page of the token or connection that it is about.
+func onPage(r *http.Request) bool { return r.FormValue("from") == "page" }
+
+// pageOf returns the path of the page of the token or connection that a request is about, which leads back to its list.
+func pageOf(r *http.Request) string {
+	list := ""
+	if listOf(r) != "/"+firstSegment(r.URL.Path) {
+		list = r.FormValue("list")
+	}
+	return "/" + firstSegment(r.URL.Path) + "/" + string(id(r)) + leadBack(list, false)
+}
+
+// backTo returns the path of the page that a request about a token or a connection came from.
+func backTo(r *http.Request) string {
+	if onPage(r) {
+		return pageOf(r)
+	}
+	return listOf(r)
 }
 
 func id(r *http.Request) keyporter.ID { return keyporter.ID(r.PathValue("id")) }

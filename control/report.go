@@ -15,6 +15,7 @@ const MaxHistory = 50
 type CredentialReport struct {
 	keyporter.Report
 
+	Owner   string            // login name of the token's owner, or of the user who lets the app act for them
 	Causes  []keyporter.Step  // why any call with it would be refused now: all causes, the one that decides first
 	History []keyporter.Event // latest first, up to MaxHistory
 }
@@ -38,6 +39,11 @@ func (c *Control) Report(ctx context.Context, actor keyporter.Actor, credential 
 	if r.History, err = history(ctx, credential, MaxHistory); err != nil {
 		return r, err
 	}
+	owner, err := c.db.UserByID(ctx, t.OwnerID)
+	if err != nil {
+		return r, missing(err, "credential") // deleted a moment ago
+	}
+	r.Owner = owner.Login
 	r.Report, err = c.usage.Report(ctx, credential, min(max(days, 1), keyporter.MaxReportDays))
 	return r, err
 }

@@ -210,7 +210,8 @@ async function tryIt(button) {
 async function refresh(id) {
   let answer;
   try {
-    answer = await fetch(`/tokens/${id}/row`, { headers: { "Keyporter-Fragment": "1" } });
+    const waits = document.querySelector(`#token-${id} .secret .first-call`);
+    answer = await fetch(`/tokens/${id}/row${waits ? "?first=1" : ""}`, { headers: { "Keyporter-Fragment": "1" } });
   } catch {
     return; // the stream says so
   }
@@ -235,6 +236,20 @@ async function refresh(id) {
 
 const focusable = "a, button, summary, input";
 
+// renew shows the page of a token as it is now, unless somebody is about to do something with it.
+async function renew(page) {
+  let answer;
+  try {
+    answer = await fetch(`/tokens/${page.dataset.report}/report${location.search}`, { headers: { "Keyporter-Fragment": "1" } });
+  } catch {
+    return;
+  }
+  if (!answer.ok) return;
+  const fresh = parse(await answer.text()).querySelector("[data-report]");
+  if (dialog.open || page.contains(document.activeElement) || page.querySelector("details[open]")) return;
+  page.replaceChildren(...fresh.childNodes);
+}
+
 // replaceRow keeps a secret, which stays until the page is left, and open menus.
 function replaceRow(old, row) {
   if (old.querySelector("details[open]")) return; // somebody is about to do something with it
@@ -248,7 +263,10 @@ function replaceRow(old, row) {
 const live = document.querySelector("[data-live]");
 if (live) {
   const stream = new EventSource(live.dataset.live);
-  stream.addEventListener("row", (event) => refresh(event.data));
+  stream.addEventListener("row", (event) => {
+    if (!live.dataset.report) refresh(event.data);
+    else if (live.dataset.report === event.data) renew(live);
+  });
   stream.addEventListener("gone", (event) => document.getElementById("token-" + event.data)?.remove());
   stream.addEventListener("ended", () => { stream.close(); location.reload(); });
   addEventListener("pagehide", () => stream.close());
