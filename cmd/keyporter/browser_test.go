@@ -250,9 +250,16 @@ func TestAPageOfManyTokens(t *testing.T) {
 			Agent: agent, Address: address, Version: version, LastAt: now.Add(-ago), Allowed: allowed, Refused: refused,
 		}})
 	}
+	var shown keyporter.ID
 	for _, name := range []string{"Old laptop", "Warehouse scanner <script>", "Contract archive: every signed document, nightly, to cold storage", "Invoices to accounting"} {
 		token, _ := keyportertest.Token(t, d.srv.Control, ada, name)
 		switch name {
+		case "Contract archive: every signed document, nightly, to cold storage":
+			shown = token.ID
+			_, err = d.srv.Control.SetTokenExpiry(ctx, me, token.ID, now.AddDate(0, 0, 200))
+			for hour := range 60 * 24 {
+				use(token.ID, "billing-sync/2.4 (+https://acme.example/sync)", "198.51.100.24", "esign 6", time.Duration(hour)*time.Hour, (hour*37)%41, (hour%97)/95)
+			}
 		case "Old laptop":
 			_, err = d.srv.Control.DisableToken(ctx, me, token.ID)
 			use(token.ID, "curl/8.5.0", "2001:db8::17", "esign 4", 40*24*time.Hour, 3, 0)
@@ -280,4 +287,16 @@ func TestAPageOfManyTokens(t *testing.T) {
 	signIn(b, info, "ada@acme.example")
 	says(t, b, "#user-list", "Chrome 156", "<script>", "41 refused", "Expires on", "2001:db8::17")
 	b.Look("tokens-many")
+
+	// The page of one hears of what happens elsewhere.
+	b.Click("#token-" + string(shown) + " th a")
+	says(t, b, "main", "Calls a day", "billing-sync 2.4", "let it work until")
+	b.Look("token-page")
+	if _, err := d.srv.Control.DisableToken(ctx, me, shown); err != nil {
+		t.Fatal(err)
+	}
+	b.Wait("document.querySelector('main .switch[aria-checked=false]') && document.querySelector('.causes')")
+	b.Look("token-page-refused")
+	b.Click(".causes button")
+	b.Wait("document.querySelector('main .switch[aria-checked=true]') && !document.querySelector('.causes')")
 }
