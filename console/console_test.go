@@ -102,7 +102,7 @@ func encoded(form url.Values, fields []string) string {
 	return form.Encode()
 }
 
-var inputs = regexp.MustCompile(`<input [^>]*name="([^"]*)"[^>]*value="([^"]*)"`)
+var inputs = regexp.MustCompile(`<input [^>]*name="([^"]*)"[^>]*value="([^"]*)"[^>]*`)
 
 // submit sends the form with this action on a page: with the values it contains, except for fields
 // that the visitor fills in.
@@ -115,7 +115,8 @@ func (v *visitor) submit(page answer, action string, fields ...string) answer {
 	form, _, _ = strings.Cut(form, "</form>")
 	held := url.Values{}
 	for _, m := range inputs.FindAllStringSubmatch(form, -1) {
-		if !slices.Contains(fields, m[1]) {
+		unchosen := strings.Contains(m[0], `type="radio"`) && !strings.Contains(m[0], " checked")
+		if !unchosen && !slices.Contains(fields, m[1]) {
 			held.Add(m[1], html.UnescapeString(m[2]))
 		}
 	}

@@ -55,5 +55,5 @@ func TestFormsShowAllErrorsAtOnce(t *testing.T) {
 		`<p id="about-password"><span class="error">The password needs`,
 		`<span class="error">There is no role`,
 	)
-	olivia.post("/tokens", "name", "", "expires", "tomorrow").want(t, 422, "Enter a name.", "Enter a day such as 2027-01-31")
+	olivia.post("/tokens", "name", "", "until", "day", "expires", "tomorrow").want(t, 422, "Enter a name.", "Enter a day such as 2027-01-31")
 }

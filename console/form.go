@@ -16,13 +16,13 @@ type form struct {
 	Submit    string            // what the button says
 	DoneText  string            // what the script says when it is done
 	Name      string            // of the token, as typed
-	Expires   string            // as typed, such as 2027-01-31
 	Login     string            // as typed
 	NewSecret bool              // as ticked
-	Today     string            // such as 2027-01-31
 	Errors    map[string]string // by field
 
-	AskName, AskExpires, AskLogin bool
+	AskName, AskLogin bool
+
+	Expiry *expiryField // nil: the form doesn't ask for it
 
 	Restores bool // it brings a deleted token back
 
@@ -36,10 +36,10 @@ func (f form) Fault() fault { return fault{Fields: f.Errors} }
 // OfOrganization reports whether the form adds an organization token.
 func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationToken }
 
-func newTokenForm(kind keyporter.TokenKind) form {
+func newTokenForm(kind keyporter.TokenKind, expiry *expiryField) form {
 	f := form{
 		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
-		DoneText: "Added.", AskName: true, AskExpires: true,
+		DoneText: "Added.", AskName: true, Expiry: expiry,
 	}
 	if f.OfOrganization() {
 		f.Heading = "Add new Organization API Token"
@@ -58,12 +58,10 @@ func renameForm(r *http.Request, name string) form {
 	return f
 }
 
-func expiryForm(r *http.Request, t keyporter.Token) form {
+func expiryForm(r *http.Request, t keyporter.Token, expiry *expiryField) form {
 	f := formOf(r, "expiry")
-	f.Heading, f.Submit, f.DoneText, f.AskExpires = "Change expiry of “"+t.Name+"”", "Save", "Saved.", true
-	if !t.ExpiresAt.IsZero() {
-		f.Expires = t.ExpiresAt.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
-	}
+	f.Heading, f.Submit, f.DoneText, f.Expiry = "Change expiry of “"+t.Name+"”", "Save", "Saved.", expiry
+	f.Expiry.Focus = true
 	return f
 }
 
@@ -74,7 +72,6 @@ func deleteForm(r *http.Request, row tokenRow) form {
 }
 
 func (c *console) showForm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, f form) error {
-	f.Today = c.Now().UTC().Format(time.DateOnly)
 	l, err := c.layoutFor(r, actor, f.Heading, f)
 	if err != nil {
 		return err
@@ -87,6 +84,9 @@ func (c *console) showFormAgain(w http.ResponseWriter, r *http.Request, actor ke
 	var other error
 	if f.Errors, other = fieldErrors(err); other != nil {
 		return other
+	}
+	if f.Expiry != nil {
+		f.Expiry.Wrong = f.Errors["expires"]
 	}
 	return c.showForm(w, r, actor, status(err), f)
 }
@@ -102,7 +102,9 @@ func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyport
 	if kind(r) == keyporter.OrganizationToken && !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
-	return c.showForm(w, r, actor, http.StatusOK, newTokenForm(kind(r)))
+	expiry := c.askExpiry(time.Time{})
+	expiry.Until = usualExpiry
+	return c.showForm(w, r, actor, http.StatusOK, newTokenForm(kind(r), expiry))
 }
 
 func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -126,7 +128,7 @@ func (c *console) showExpiry(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.showForm(w, r, actor, http.StatusOK, expiryForm(r, t))
+	return c.showForm(w, r, actor, http.StatusOK, expiryForm(r, t, c.askExpiry(t.ExpiresAt)))
 }
 
 func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -134,14 +136,12 @@ func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	at, err := parseDay(r.PostFormValue("expires"))
+	at, expiry, err := c.expiryIn(r)
 	if err == nil {
 		_, err = c.Control.SetTokenExpiry(r.Context(), actor, t.ID, at)
 	}
 	if err != nil {
-		f := expiryForm(r, t)
-		f.Expires = r.PostFormValue("expires")
-		return c.showFormAgain(w, r, actor, f, err)
+		return c.showFormAgain(w, r, actor, expiryForm(r, t, expiry), err)
 	}
 	return c.changed(w, r, actor, nil)
 }
@@ -152,17 +152,4 @@ func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keypo
 		return err
 	}
 	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Now())))
-}
-
-// parseDay returns the end of a day, such as 2027-01-31, in UTC. For an empty string, it returns the
-// zero time.
-func parseDay(day string) (time.Time, error) {
-	if day == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		return t, keyporter.InvalidField("expires", "Enter a day such as 2027-01-31, or leave it empty.")
-	}
-	return t.AddDate(0, 0, 1), nil
 }

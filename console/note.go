@@ -9,6 +9,7 @@ type note struct {
 	Icon   string
 	Bad    bool // it is red
 	Cause  string
+	Day    time.Time // ends the cause; zero: none
 	Then   string
 	Action noteAction
 }
@@ -35,11 +36,11 @@ func noteOf(t tokenRow) *note {
 	case t.Enabled && t.Suspended != "":
 		return &note{Icon: "no-entry", Cause: t.Suspended, Then: "It works again once that changes."}
 	case t.Expired && refused && last.LastAt.After(t.ExpiresAt):
-		return &note{Icon: "clock", Cause: "Expired on " + day(t.LastDay) + ".", Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.extend(t.Now)}
+		return &note{Icon: "clock", Cause: "Expired on", Day: t.LastDay, Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.extend(t.Now)}
 	case !t.Expired && !t.Enabled && refused:
 		return &note{Icon: "no-entry", Bad: true, Cause: "It’s off.", Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.switchOn()}
 	case t.Soon && t.Enabled:
-		n := &note{Icon: "clock", Cause: "Expires on " + day(t.LastDay) + ".", Action: t.extend(t.ExpiresAt)}
+		n := &note{Icon: "clock", Cause: "Expires on", Day: t.LastDay, Action: t.extend(t.ExpiresAt)}
 		if used {
 			n.Then = clientName(last.Agent) + " stops then."
 		}
@@ -49,8 +50,8 @@ func noteOf(t tokenRow) *note {
 }
 
 func (t tokenRow) extend(from time.Time) noteAction {
-	last := from.UTC().AddDate(0, 0, extension).Add(-time.Nanosecond)
-	return noteAction{Label: "Extend by 90 days", Path: "/tokens/" + string(t.ID) + "/expiry" + t.Query(), Expires: last.Format(time.DateOnly), Done: "It works until " + day(last) + " now."}
+	at := from.UTC().AddDate(0, 0, extension)
+	return noteAction{Label: "Extend by 90 days", Path: "/tokens/" + string(t.ID) + "/expiry" + t.Query(), Expires: iso(at), Done: "It works 90 days longer now."}
 }
 
 func (t tokenRow) switchOn() noteAction {

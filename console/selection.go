@@ -18,28 +18,25 @@ type selectionPage struct {
 	List     string // where it came from, see listOf
 	Back     string
 	Tokens   []tokenRow
-	Clients  int // that used them in the last 30 days
-	Gone     int // selected, but there no more
-	Expires  string
-	Today    string
-	Errors   map[string]string
-	Harmless bool // nothing stops working
+	Clients  int          // that used them in the last 30 days
+	Gone     int          // selected, but there no more
+	Expiry   *expiryField // nil: it doesn't ask for it
+	Harmless bool         // nothing stops working
 	Now      time.Time
 }
 
 // showSelection shows what a change to the selected tokens would do. It changes nothing.
 func (c *console) showSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	return c.askAboutSelection(w, r, actor, http.StatusOK, nil)
+	return c.askAboutSelection(w, r, actor, http.StatusOK, c.askExpiry(time.Time{}))
 }
 
-func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, errors map[string]string) error {
+func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, expiry *expiryField) error {
 	impact, err := c.Control.TokensImpact(r.Context(), actor, selected(r))
 	if err != nil {
 		return err
 	}
 	p := selectionPage{
-		Action: r.PostFormValue("action"), List: r.FormValue("list"), Back: listOf(r), Gone: len(impact.Missing),
-		Expires: r.PostFormValue("expires"), Today: c.Now().UTC().Format(time.DateOnly), Errors: errors, Now: c.Now(),
+		Action: r.PostFormValue("action"), List: r.FormValue("list"), Back: listOf(r), Gone: len(impact.Missing), Now: c.Now(),
 	}
 	for _, t := range impact.Tokens {
 		row := rowOf(t.TokenWithUse, c.Now())
@@ -57,6 +54,8 @@ func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, acto
 		p.Heading, p.Submit = "Switch "+n+" off?", "Switch off"
 	case control.SetTokensExpiry:
 		p.Heading, p.Submit, p.Harmless = "Set the expiry of "+n, "Set expiry", true
+		p.Expiry = expiry
+		p.Expiry.Focus = true
 	case control.DeleteTokens:
 		p.Heading, p.Submit = "Delete "+n+"?", "Delete"
 	default:
@@ -72,9 +71,10 @@ func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, acto
 // changeSelection makes the change, and says to how many tokens.
 func (c *console) changeSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	change := control.TokenChange{Action: control.TokenAction(r.PostFormValue("action"))}
+	var expiry *expiryField
 	var err error
 	if change.Action == control.SetTokensExpiry {
-		change.ExpiresAt, err = parseDay(r.PostFormValue("expires"))
+		change.ExpiresAt, expiry, err = c.expiryIn(r)
 	}
 	var done control.ChangedTokens
 	if err == nil {
@@ -85,7 +85,8 @@ func (c *console) changeSelection(w http.ResponseWriter, r *http.Request, actor 
 		if other != nil || fields["expires"] == "" {
 			return err
 		}
-		return c.askAboutSelection(w, r, actor, status(err), fields)
+		expiry.Wrong = fields["expires"]
+		return c.askAboutSelection(w, r, actor, status(err), expiry)
 	}
 	q := url.Values{doneField: {"bulk-" + string(change.Action)}, "n": {strconv.Itoa(len(done.Done))}, "same": {strconv.Itoa(len(done.Unchanged))}, "gone": {strconv.Itoa(len(done.Missing))}}
 	return redirect(listOf(r)+"?"+q.Encode())(w, r)

@@ -56,6 +56,9 @@ func day(t time.Time) string { return t.UTC().Format("Jan 2, 2006") }
 // shortDay formats the day of a time where the year is clear.
 func shortDay(t time.Time) string { return t.UTC().Format("Jan 2") }
 
+// dayThere formats the day of a time in its own time zone.
+func dayThere(t time.Time) string { return t.Format("Jan 2, 2006") }
+
 // iso formats a time for programs.
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

@@ -88,9 +88,9 @@ func (c *console) tokenSection(r *http.Request, actor keyporter.Actor, powers co
 }
 
 func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	f := newTokenForm(kind(r))
-	f.Name, f.Expires = r.PostFormValue("name"), r.PostFormValue("expires")
-	expires, err := parseDay(f.Expires)
+	expires, expiry, err := c.expiryIn(r)
+	f := newTokenForm(kind(r), expiry)
+	f.Name = r.PostFormValue("name")
 	if err != nil {
 		_, wrongName := names.Parse("name", f.Name)
 		return c.showFormAgain(w, r, actor, f, keyporter.JoinFields(wrongName, err))

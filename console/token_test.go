@@ -70,7 +70,7 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 		form.want(t, 200, `value="Billing &lt;b&gt;sync&lt;/b&gt;"`)
 		v.submit(form, path+"/rename", "name", "Billing").wantRedirect(t, "/tokens")
 		day := time.Now().AddDate(0, 0, 3).UTC()
-		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "expires", day.Format(time.DateOnly)).wantRedirect(t, "/tokens")
+		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "until", "day", "expires", day.Format(time.DateOnly)).wantRedirect(t, "/tokens")
 
 		form = v.follow(list("In 3 days", day.Format("Jan 2, 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused"), path+"/delete")
 		form.want(t, 200, "will stop working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "restore it for seven days")

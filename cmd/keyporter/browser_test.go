@@ -102,6 +102,8 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	_, info := runDemo(t)
 	b := browser.New(t)
 	const grace = "grace@acme.example"
+	kiritimati := time.FixedZone("UTC+14", 14*60*60)
+	b.MoveTo("Pacific/Kiritimati")
 
 	b.Open(info.URL)
 	b.Wait("document.activeElement.id === 'login'")
@@ -116,6 +118,9 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 
 	b.Click("a[href='/tokens/new']")
 	b.Wait("document.activeElement.id === 'name'")
+	if got, want := b.Text("#until-90"), time.Now().In(kiritimati).AddDate(0, 0, 90).Format("Until the end of Jan 2, 2006."); got != want {
+		t.Errorf("the form says %q, and not %q", got, want)
+	}
 	b.Look("add")
 	b.Press("   " + kb.Enter)
 	b.Wait("document.querySelector('dialog [aria-invalid=true]') === document.activeElement")
@@ -176,11 +181,12 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Look("menu")
 	b.TabTo("a[href$='/expiry']")
 	b.Press(kb.Enter)
-	b.Wait("document.activeElement.id === 'expires'")
-	b.Run(fmt.Sprintf("document.activeElement.value = %q", time.Now().AddDate(0, 0, 2).UTC().Format(time.DateOnly)))
+	b.Wait("document.activeElement.value === 'day'")
+	lastDay := time.Now().In(kiritimati).AddDate(0, 0, 2)
+	b.Run(fmt.Sprintf("document.querySelector('[name=expires]').value = %q", lastDay.Format(time.DateOnly)))
 	b.Look("expiry")
 	b.Press(kb.Enter)
-	b.Wait("document.querySelector('.token .note')?.innerText.startsWith('Expires on')")
+	b.Wait("document.querySelector('.token .note')?.innerText.startsWith('Expires on " + lastDay.Format("Jan 2, 2006") + "')")
 
 	// Open the page again: the token is gone, but its use is shown.
 	b.Open(info.URL + "/tokens")

@@ -275,14 +275,37 @@ if (live) {
 // Times are shown in the reader's time zone.
 const clock = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const clockAndYear = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric", hour: "numeric", minute: "2-digit" });
+const calendar = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric" });
 const whole = new Intl.DateTimeFormat("en-US", { dateStyle: "full", timeStyle: "long" });
 
 function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     time.title = whole.format(at);
+    if (time.hasAttribute("data-day")) time.textContent = calendar.format(at);
     if (time.textContent.endsWith(" UTC")) time.textContent = (/ \d{4},/.test(time.textContent) ? clockAndYear : clock).format(at);
   }
+  for (const field of root.querySelectorAll(".expiry")) chooseZone(field);
+}
+
+// chooseZone makes the days of a form those of the reader. A zone that is there already was sent before.
+function chooseZone(field) {
+  const zone = field.querySelector("[name=zone]");
+  if (zone.value) return;
+  zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const now = new Date(field.dataset.now);
+  for (const time of field.querySelectorAll("time")) {
+    const { days = 0, years = 0 } = time.dataset;
+    time.textContent = calendar.format(new Date(now.getFullYear() + Number(years), now.getMonth(), now.getDate() + Number(days)));
+  }
+  const day = field.querySelector("[type=date]");
+  day.min = isoDay(now);
+  if (day.dataset.last) day.value = isoDay(new Date(day.dataset.last));
+  for (const name of field.querySelectorAll(".zone")) name.remove();
+}
+
+function isoDay(time) {
+  return new Date(time - time.getTimezoneOffset() * 60000).toISOString().slice(0, 10);
 }
 localize(document);
 

@@ -89,6 +89,15 @@ func (b *Browser) theme(name string) chromedp.Action[chromedp.Void] {
 	})
 }
 
+// MoveTo moves the browser to a time zone, such as Pacific/Kiritimati.
+func (b *Browser) MoveTo(zone string) {
+	b.t.Helper()
+	b.do("move to "+zone, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
+		return err
+	}))
+}
+
 // picture saves a screenshot of the whole page.
 func (b *Browser) picture(name string) {
 	if b.seen == "" {
