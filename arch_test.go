@@ -55,8 +55,10 @@ func mayImport() map[string][]string {
 		"keyportertest/browser":  {"keyportertest"},
 		"keyportertest/suite":    {"keyportertest/postgres"},
 
-		"cmd/keyporter":       {"", "names", "store", "verify", "control", "server", "examples/esign", "examples/app"},
+		"cmd/keyporter":       {"", "names", "store", "verify", "control", "console", "server", "docs/tutorials", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "seal", "store", "verify", "server", "client"},
+
+		"docs/tutorials": {}, // the demo serves them
 
 		"examples": {"server", "verify"}, // the tests of the examples for proxies
 

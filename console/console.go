@@ -31,6 +31,7 @@ type Config struct {
 	Issuer  string // URL of the authorization server; empty: that of the pages
 	Example string // path for the example of an API call; may be empty
 	Scopes  []keyporter.Scope
+	Guides  []Guide          // must be valid
 	Now     func() time.Time // nil: time.Now
 	// Stopping is closed when live pages have to end; nil: they never have to.
 	Stopping <-chan struct{}

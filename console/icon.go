@@ -22,6 +22,7 @@ func icon(name string) template.HTML {
 		"no":        `<path d="m4 4 8 8m0-8-8 8"/>`,
 		"no-entry":  `<circle cx="8" cy="8" r="5.7"/><path d="m4 4 8 8"/>`,
 		"open":      `<path d="M5 8h6"/>`,
+		"outside":   `<path d="M6.5 3.5h-3v9h9v-3M9.3 2.8h3.9v3.9m-.2-3.7L7.6 8.4"/>`,
 		"pen":       `<path d="M9.8 3.8 12.2 6.2 6 12.4l-3 .6.6-3z"/>`,
 		"people":    `<circle cx="6" cy="5.4" r="2.4"/><path d="M1.8 13c.3-2.5 2-3.8 4.2-3.8s3.9 1.3 4.2 3.8M10.4 3.2a2.3 2.3 0 0 1 0 4.3m1.4 2c1.4.4 2.2 1.6 2.4 3.5"/>`,
 		"plug":      `<path d="M5.5 2.5v3m5 0v-3M3.8 5.5h8.4v2a4.2 4.2 0 0 1-8.4 0zM8 11.7v2.3"/>`,

@@ -15,7 +15,8 @@ type tokensPage struct {
 	User         tokenSection
 	Organization tokenSection
 	List         tokenListing // the reader's user tokens
-	Fresh        bool         // the sign-in is recent enough to add an organization token
+	Guides       []Guide
+	Fresh        bool // the sign-in is recent enough to add an organization token
 }
 
 // tokenSection is the part of the page about one kind of tokens.
@@ -34,7 +35,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	p := tokensPage{Fresh: actor.Fresh(c.Now())}
+	p := tokensPage{Guides: c.Guides, Fresh: actor.Fresh(c.Now())}
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err != nil {
 		return err

@@ -67,6 +67,8 @@ type Config struct {
 	APIs []verify.API `yaml:"apis"`
 	// Gateways are the proxies or middlewares in front of an API that ask by introspection. Each has its own secret. They can be set only in the file. With PostgreSQL they need key_file, like apps.
 	Gateways []Gateway `yaml:"gateways"`
+	// Guides are links on the page “API Tokens and Apps” to documents about your APIs, such as a tutorial. They can be set only in the file. Default: none.
+	Guides []console.Guide `yaml:"guides"`
 
 	file string // that it was read from
 }
@@ -127,6 +129,7 @@ func (c Config) Validate() error {
 	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
 	faults = append(faults, c.validateGateways()...)
+	bad(console.ValidateGuides(c.Guides) != nil, "%w", console.ValidateGuides(c.Guides))
 	return errors.Join(faults...)
 }
 

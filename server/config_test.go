@@ -27,7 +27,7 @@ func TestTheConfigurationIsDocumented(t *testing.T) {
 	var doc bytes.Buffer
 	fmt.Fprint(&doc, `# Configuration
 
-Generated from the comments in server/config.go, server/gateway.go, and verify/api.go by `+"`make docs`"+`.
+Generated from the comments in server/config.go, server/gateway.go, verify/api.go, and console/guide.go by `+"`make docs`"+`.
 
 Keyporter runs without any configuration. Put settings you want to change in a YAML file that you pass with `+"`keyporter serve --config FILE`"+`,
 in environment variables, or in flags. A flag beats a variable, and a variable beats the file. Unknown keys are refused. Errors
@@ -49,6 +49,8 @@ are reported together, except that an unknown key or a value of the wrong kind c
 	fields(t, &doc, "../verify/api.go", "Route", none)
 	fmt.Fprint(&doc, "\n## Fields of a gateway\n\n")
 	fields(t, &doc, "gateway.go", "Gateway", none)
+	fmt.Fprint(&doc, "\n## Fields of a guide\n\n")
+	fields(t, &doc, "../console/guide.go", "Guide", none)
 	fmt.Fprint(&doc, "\n## An example\n\n```yaml\n"+exampleFile+"```\n")
 	const path = "../docs/reference/configuration.md"
 	if *update {

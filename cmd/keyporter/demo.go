@@ -77,12 +77,12 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.api.Close()) }()
-	upstream, stop, err := serveExample(ctx, func(string) (http.Handler, error) { return d.api, nil })
+	upstream, stop, err := serveExample(ctx, func(string) (http.Handler, error) { return withGuides(d.api), nil })
 	if err != nil {
 		return err
 	}
 	defer stop()
-	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream), Scopes: esignScopes()}
+	cfg := server.Config{Listen: d.listen, Database: d.path(demoDatabase), LogLevel: "warn", APIs: esignAPIs(upstream), Scopes: esignScopes(), Guides: demoGuides()}
 	serveOn(cfg.Logger())
 	if d.srv, err = server.Start(ctx, cfg, cfg.Logger(), nil); err != nil {
 		return unlessStopped(ctx, err)
@@ -171,6 +171,8 @@ func esignAPIs(upstream string) []verify.API {
 	}
 	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: get, Public: true, Refusals: verify.RefuseEmpty},
+		{Path: "/Api/guides/rest", Methods: get, Public: true},
+		{Path: "/Api/guides/soap", Methods: get, Public: true},
 		before6("authorization", accountRead, get),
 		before6("user/me", accountRead, get),
 		before6("envelope/{id}", envelopeRead, get), // not envelope/{id}/cancel, which is also a GET
