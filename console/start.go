@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
+	"github.com/keyporter/keyporter/verify"
 )
 
 // startPage is the content of the checklist for the first start.
@@ -70,35 +72,77 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 		t.Paste = pasteAPI
 		return t, nil
 	}
-	for _, a := range apis {
-		if a.Target() == nil {
+	faults := reachAll(r.Context(), apis)
+	answers := true
+	for i, a := range apis {
+		switch {
+		case a.Target() == nil:
 			t.Found += fmt.Sprintf("A proxy asks about calls to “%s”. Test it with keyporter doctor. ", a.Name)
-			continue
+		case errors.Is(faults[i], errNotAsked): // because others, about which there is more to say, took all the time
+			answers = false
+		case faults[i] != nil:
+			t.Found += fmt.Sprintf("“%s” doesn’t answer at %s: %v. ", a.Name, a.Upstream, faults[i])
+			answers = false
+		default:
+			t.Found += fmt.Sprintf("“%s” answers at %s. ", a.Name, a.Upstream)
 		}
-		if err := reach(r.Context(), a.Target(), a.Example); err != nil {
-			if e, ok := errors.AsType[*url.Error](err); ok {
-				err = e.Err // the rest repeats the address
-			}
-			t.Found = fmt.Sprintf("“%s” doesn’t answer at %s: %v.", a.Name, a.Upstream, err)
-			t.Help = "Start the API, or correct upstream in the configuration. Then reload this page."
-			return t, nil
-		}
-		t.Found += fmt.Sprintf("“%s” answers at %s. ", a.Name, a.Upstream)
+	}
+	if !answers {
+		t.Help = "Start the API, or correct upstream in the configuration. Then reload this page."
+		return t, nil
 	}
 	t.Done, t.Link = true, link{"All APIs", "/apis"}
 	return t, nil
 }
 
+// How APIs are asked whether they answer.
+const (
+	askedAtOnce = 8
+	askedFor    = 3 * time.Second // all of them
+)
+
+var errNotAsked = errors.New("it wasn’t asked")
+
+// reachAll asks the APIs that have an upstream, and returns what is wrong with each. If some take too long, later ones
+// may not be asked.
+func reachAll(ctx context.Context, apis []*verify.API) []error {
+	ctx, cancel := context.WithTimeout(ctx, askedFor)
+	defer cancel()
+	faults, turns := make([]error, len(apis)), make(chan struct{}, askedAtOnce)
+	var all sync.WaitGroup
+	for i, a := range apis {
+		if a.Target() == nil {
+			continue
+		}
+		select {
+		case turns <- struct{}{}:
+		case <-ctx.Done():
+			faults[i] = errNotAsked
+			continue
+		}
+		all.Go(func() {
+			faults[i] = reach(ctx, a.Target(), a.Example)
+			<-turns
+		})
+	}
+	all.Wait()
+	return faults
+}
+
 // reach asks an API for its example, without a credential. Any answer will do.
 func reach(ctx context.Context, target *url.URL, example string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.JoinPath(example).String(), nil)
 	if err != nil {
 		return err
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(req)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("it takes longer than 3 seconds")
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err // the rest repeats the address
+	}
 	if err != nil {
 		return err
 	}

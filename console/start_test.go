@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -53,6 +55,32 @@ func TestTheChecklistTestsEachStep(t *testing.T) {
 	v.get("/start").want(t, 200, "3 of 4 steps", "“Orders” is on.", "curl 8.5.0 was refused", "/tokens/"+string(token.ID)+"/explain")
 	s.Used(t, token.ID, keyporter.ClientUse{Agent: "curl/8.5.0", Address: "192.0.2.7", Version: "shop", LastAt: s.Clock.Now(), Allowed: 1})
 	v.get("/start").want(t, 200, "Everything works", "curl 8.5.0 called the API")
+}
+
+// TestTheChecklistAsksAPIsAtOnce has nine APIs that answer only when eight have been asked, and one that is gone.
+func TestTheChecklistAsksAPIsAtOnce(t *testing.T) {
+	s := newSite(t)
+	me := s.operator(t, keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser).OrganizationID, "operator@acme.example")
+	var asked atomic.Int32
+	enough := make(chan struct{})
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 8 {
+			close(enough)
+		}
+		select {
+		case <-enough:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(api.Close)
+	var apis []verify.API
+	for i := range 9 {
+		name := fmt.Sprint("shop", i)
+		apis = append(apis, verify.API{Name: name, Upstream: api.URL, Routes: []verify.Route{{Path: "/" + name + "/{rest...}"}}})
+	}
+	s.withAPIs(t, apis...).signIn(t, me).get("/start").want(t, 200, "2 of 4 steps", "“shop0” answers", "“shop8” answers")
+	apis[1].Upstream, apis[8].Upstream = "http://127.0.0.1:1", "http://127.0.0.1:1"
+	s.withAPIs(t, apis...).signIn(t, me).get("/start").want(t, 200, "1 of 4 steps", "“shop0” answers", "“shop1” doesn’t answer", "“shop8” doesn’t answer")
 }
 
 // TestOperatorsReadTheRoutes shows them with what startup reported.

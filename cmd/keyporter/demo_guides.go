@@ -16,9 +16,11 @@ func demoGuides() []console.Guide {
 func withGuides(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
-	mux.HandleFunc("GET /Api/guides/{name}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8") // browsers would save Markdown
-		http.ServeFileFS(w, r, tutorials.Files, r.PathValue("name")+".md")
-	})
+	for _, name := range []string{"rest", "soap"} {
+		mux.HandleFunc("GET /Api/guides/"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8") // browsers would save Markdown
+			http.ServeFileFS(w, r, tutorials.Files, name+".md")
+		})
+	}
 	return mux
 }
