@@ -33,8 +33,8 @@ func noteOf(t tokenRow) *note {
 	last, used := t.Use.Last()
 	refused := used && last.Allowed == 0
 	switch {
-	case t.Enabled && t.Suspended != "":
-		return &note{Icon: "no-entry", Cause: t.Suspended, Then: "It works again once that changes."}
+	case t.Enabled && !t.Expired && t.Obstacle != "":
+		return &note{Icon: "no-entry", Cause: t.Obstacle, Then: "It works again once that changes."}
 	case t.Expired && refused && last.LastAt.After(t.ExpiresAt):
 		return &note{Icon: "clock", Cause: "Expired on", Day: t.LastDay, Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.extend(t.Now)}
 	case !t.Expired && !t.Enabled && refused:

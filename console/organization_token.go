@@ -17,8 +17,8 @@ const allOrganizationTokens = "/organization-tokens"
 // organizationTokensPage is the content of the list of an organization's organization tokens.
 type organizationTokensPage struct {
 	Organization string
-	Granted      bool // the organization has the feature
-	Foreign      bool // it isn't the reader's organization; the reader is an operator
+	Obstacle     string // what keeps all of them from working, see control.OrganizationObstacle
+	Foreign      bool   // it isn't the reader's organization; the reader is an operator
 	Kind         keyporter.TokenKind
 	Rows         []tokenRow
 	Used         int // tokens used within 30 days
@@ -30,11 +30,9 @@ type organizationTokensPage struct {
 	Grant        string              // path of the page that grants the feature, for operators
 }
 
-func ownedRow(t control.OwnedToken, now time.Time) tokenRow {
+func ownedRow(t control.ListedToken, now time.Time) tokenRow {
 	row := rowOf(t.TokenWithUse, now)
-	row.Owner = &t.Owner
-	row.Suspended = suspended(t.Owner, t.OwnerAllowed)
-	row.Blocked = row.Enabled && !row.Expired && row.Suspended != ""
+	row.Owner, row.Obstacle, row.Blocked = &t.Owner, t.Obstacle, t.State == keyporter.TokenBlocked
 	row.Note = noteOf(row)
 	return row
 }
@@ -55,7 +53,7 @@ func (c *console) listOrganizationTokens(w http.ResponseWriter, r *http.Request,
 	if err != nil {
 		return err
 	}
-	p.Organization, p.Granted = o.Name, o.Has(keyporter.FlagOrganizationAPIToken)
+	p.Organization, p.Obstacle = o.Name, control.OrganizationObstacle(o, keyporter.OrganizationToken)
 	p.add(tokens, c.Now())
 	if secret != "" {
 		if err := p.showFirst(r.Context(), c, actor, keyporter.ID(handedOver), secret); err != nil {
@@ -93,7 +91,7 @@ func (p *organizationTokensPage) showFirst(ctx context.Context, c *console, acto
 }
 
 // add adds tokens, and counts the users they have acted for.
-func (p *organizationTokensPage) add(tokens []control.OwnedToken, now time.Time) {
+func (p *organizationTokensPage) add(tokens []control.ListedToken, now time.Time) {
 	lately, users := now.AddDate(0, 0, -30), map[string]bool{}
 	for _, t := range tokens {
 		row := ownedRow(t, now)

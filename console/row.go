@@ -30,7 +30,7 @@ type tokenRow struct {
 	List       string          // which list it is in, see listOf; empty: the reader's own
 	Selectable bool            // it can be selected
 	Owner      *keyporter.User // only in lists of other users' tokens; without Login if all are the same user's
-	Suspended  string          // why the state of its owner keeps it from working; empty: it doesn't
+	Obstacle   string          // what about its owner keeps it from working; empty: nothing, or what the page says once
 	ReadOnly   bool
 	OnPage     bool // it is shown on its own page, to which its forms lead back
 }

@@ -181,7 +181,10 @@ func (c *console) row(r *http.Request, actor keyporter.Actor) (tokenRow, error) 
 	row := rowOf(used, c.Now())
 	row.List, row.Selectable, row.Blocked = r.FormValue("list"), t.Kind == keyporter.UserToken, t.State == keyporter.TokenBlocked
 	if row.List == "everyone" {
-		row.Owner, row.Suspended = &t.Owner, suspended(t.Owner, !row.Blocked)
+		row.Owner = &t.Owner
+	}
+	if row.List != "" {
+		row.Obstacle = t.Obstacle
 		row.Note = noteOf(row)
 	}
 	return row, nil

@@ -27,7 +27,8 @@ type tokenListing struct {
 	Expiring int // days
 	Rotated  bool
 	Filtered bool
-	CanAdd   bool // the reader can add a token
+	CanAdd   bool   // the reader can add a token
+	Obstacle string // what keeps all of them from working, see control.OrganizationObstacle
 	Total    control.Total
 	Previous string // empty: this is the first page
 	Next     string // empty: this is the last page
@@ -64,12 +65,15 @@ func (c *console) listing(r *http.Request, actor keyporter.Actor, l tokenListing
 		row := rowOf(t.TokenWithUse, c.Now())
 		row.List, row.Selectable, row.Blocked = l.List, true, t.State == keyporter.TokenBlocked
 		if l.Owned {
-			row.Owner, row.Suspended = &t.Owner, suspended(t.Owner, !row.Blocked)
+			row.Owner = &t.Owner
+		}
+		if l.List != "" { // the reader's own page says it once
+			row.Obstacle = t.Obstacle
 			row.Note = noteOf(row)
 		}
 		l.Rows = append(l.Rows, row)
 	}
-	l.Total = p.Selected
+	l.Total, l.Obstacle = p.Selected, control.OrganizationObstacle(p.Organization, of.Kind)
 	l.Previous, l.Next = l.page(q, "before", p.Previous), l.page(q, "after", p.Next)
 	l.Tabs = []tab{l.tab(q, "All", "", p.All), l.tab(q, "Active", "active", p.Active), l.tab(q, "Needs attention", "attention", p.Attention), l.tab(q, "Off", "off", p.Off)}
 	l.Heads = []head{
@@ -79,17 +83,6 @@ func (c *console) listing(r *http.Request, actor keyporter.Actor, l tokenListing
 		{Name: "State", Class: "switched"},
 	}
 	return l, p, nil
-}
-
-// suspended says why the state of its owner keeps a token from working.
-func suspended(owner keyporter.User, allowed bool) string {
-	switch {
-	case !owner.Active:
-		return "Its owner is switched off."
-	case !allowed:
-		return "Its owner can’t use the API."
-	}
-	return ""
 }
 
 // days returns a number of days in a query, or 0.

@@ -31,7 +31,7 @@ func TestHandingOverATokenWithItsSecretOrANewOne(t *testing.T) {
 		wantKind(t, err, keyporter.Invalid) // nothing would change
 
 		got, secret, err := w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.grace.Login})
-		if err != nil || secret != (keyporter.Secret{}) || got.OwnerID != w.grace.ID || got.Owner.Login != w.grace.Login || !got.OwnerAllowed || !allowed(w.Node, old) {
+		if err != nil || secret != (keyporter.Secret{}) || got.OwnerID != w.grace.ID || got.Owner.Login != w.grace.Login || got.Obstacle != "" || !allowed(w.Node, old) {
 			t.Errorf("kept: %v, %v", got, err)
 		}
 		_, _, err = w.Control.HandOver(ctx, admin, control.HandOver{TokenID: token.ID, Login: w.grace.Login})

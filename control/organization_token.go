@@ -9,18 +9,11 @@ import (
 	"github.com/keyporter/keyporter/usage"
 )
 
-// OwnedToken is an organization token as shown to people who manage those of others.
-type OwnedToken struct {
-	TokenWithUse
-	Owner        keyporter.User
-	OwnerAllowed bool // the owner doesn't prevent it from working: they are active and hold api.use
-}
-
 // OrganizationTokens returns an organization and its organization tokens, with their owners
 // and what depends on them, latest first: a page of up to MaxPage, older than the token
 // before (empty: from the latest). It requires organization_tokens.manage; operators may
 // look at any organization.
-func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) (o keyporter.Organization, all []OwnedToken, err error) {
+func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor, organization, before keyporter.ID) (o keyporter.Organization, all []ListedToken, err error) {
 	if err := mayManageAll(ctx, c.db, actor, organization); err != nil && mayOperate(ctx, c.db, actor) != nil {
 		return o, nil, err
 	}
@@ -31,7 +24,7 @@ func (c *Control) OrganizationTokens(ctx context.Context, actor keyporter.Actor,
 	if err != nil {
 		return o, nil, err
 	}
-	all, err = c.ownedTokens(ctx, organization, tokens...)
+	all, err = c.listedIn(ctx, o, tokens)
 	return o, all, err
 }
 
@@ -47,27 +40,8 @@ func (c *Control) Dependents(ctx context.Context, actor keyporter.Actor) ([]Depe
 	return c.usage.Dependents(ctx, c.now().AddDate(0, 0, -30))
 }
 
-// ownedTokens adds to tokens of one organization what OwnedToken has.
-func (c *Control) ownedTokens(ctx context.Context, organization keyporter.ID, tokens ...keyporter.Token) ([]OwnedToken, error) {
-	used, err := c.withUse(ctx, tokens)
-	if err != nil {
-		return nil, err
-	}
-	owners, err := c.db.UsersByID(ctx, idsOf(tokens, func(t keyporter.Token) keyporter.ID { return t.OwnerID }))
-	if err != nil {
-		return nil, err
-	}
-	roles, err := rolesIn(ctx, c.db, organization)
-	all := make([]OwnedToken, len(used))
-	for i, t := range used {
-		owner := owners[t.OwnerID]
-		all[i] = OwnedToken{TokenWithUse: t, Owner: owner, OwnerAllowed: owner.Active && roles.grantUse(owner.RoleIDs)}
-	}
-	return all, err
-}
-
 // OrganizationToken returns one organization token, to the same people.
-func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (OwnedToken, error) {
+func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID) (ListedToken, error) {
 	t, err := c.Token(ctx, actor, id)
 	if err == nil && t.Kind != keyporter.OrganizationToken {
 		err = notFound("organization token")
@@ -76,11 +50,15 @@ func (c *Control) OrganizationToken(ctx context.Context, actor keyporter.Actor, 
 		err = mayManageAll(ctx, c.db, actor, t.OrganizationID)
 	}
 	if err != nil {
-		return OwnedToken{}, err
+		return ListedToken{}, err
 	}
-	all, err := c.ownedTokens(ctx, t.OrganizationID, t)
+	o, err := c.db.OrganizationByID(ctx, t.OrganizationID)
 	if err != nil {
-		return OwnedToken{}, err
+		return ListedToken{}, err
+	}
+	all, err := c.listedIn(ctx, o, []keyporter.Token{t})
+	if err != nil {
+		return ListedToken{}, err
 	}
 	return all[0], nil
 }
@@ -98,7 +76,7 @@ type HandOver struct {
 // the new owner's name, whoever makes them. With a new secret, which is returned, those who know the old
 // one can't; its owner can stay the same then. The previous owner can no longer manage the token. It takes a
 // fresh sign-in.
-func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t OwnedToken, secret keyporter.Secret, err error) {
+func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOver) (t ListedToken, secret keyporter.Secret, err error) {
 	if t, err = c.OrganizationToken(ctx, actor, in.TokenID); err != nil {
 		return t, secret, err
 	}
@@ -123,7 +101,10 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 		if t.Owner.ID == t.OwnerID && !in.NewSecret {
 			return keyporter.InvalidField("login", "The token already belongs to this user. Enter somebody else’s login name, or give it a new secret.")
 		}
-		t.OwnerID, t.OwnerAllowed, e.Detail["to"] = t.Owner.ID, true, t.Owner.Login
+		if t.Obstacle != "" && t.State == keyporter.TokenBlocked {
+			t.State = keyporter.TokenActive
+		}
+		t.OwnerID, t.Obstacle, e.Detail["to"] = t.Owner.ID, "", t.Owner.Login
 		if err := tx.SetTokenOwner(ctx, t.ID, t.OwnerID); err != nil {
 			return newOwnerHasName(err)
 		}

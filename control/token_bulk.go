@@ -187,11 +187,7 @@ func (c *Control) TokensImpact(ctx context.Context, actor keyporter.Actor, ids [
 		if err != nil {
 			return i, err
 		}
-		w, err := c.workingIn(ctx, o)
-		if err != nil {
-			return i, err
-		}
-		listed, err := c.listed(ctx, w, slices.DeleteFunc(slices.Clone(tokens), func(t keyporter.Token) bool { return t.OrganizationID != organization }))
+		listed, err := c.listedIn(ctx, o, slices.DeleteFunc(slices.Clone(tokens), func(t keyporter.Token) bool { return t.OrganizationID != organization }))
 		if err != nil {
 			return i, err
 		}

@@ -42,8 +42,9 @@ type TokenPage struct {
 // ListedToken is a token as lists show it.
 type ListedToken struct {
 	TokenWithUse
-	Owner keyporter.User
-	State keyporter.TokenState // one of those that say whether it works
+	Owner    keyporter.User
+	State    keyporter.TokenState // one of those that say whether it works
+	Obstacle string               // what about the owner keeps it from working, if the organization doesn't; empty: nothing
 }
 
 // When a token needs attention.
@@ -171,7 +172,7 @@ func (c *Control) workingIn(ctx context.Context, o keyporter.Organization) (w wo
 
 // allows reports whether tokens of a kind work, as far as the organization is concerned.
 func (w *working) allows(kind keyporter.TokenKind) bool {
-	return w.organization.Active && !slices.ContainsFunc(flagsOf(kind), func(f keyporter.Flag) bool { return !w.organization.Has(f) })
+	return OrganizationObstacle(w.organization, kind) == ""
 }
 
 // ownerAllowed reports whether tokens work, as far as their owner is concerned.
@@ -201,6 +202,15 @@ func (w *working) state(t *keyporter.Token, owner keyporter.User, now time.Time)
 	return keyporter.TokenActive
 }
 
+// listedIn adds to tokens of an organization what ListedToken has.
+func (c *Control) listedIn(ctx context.Context, o keyporter.Organization, tokens []keyporter.Token) ([]ListedToken, error) {
+	w, err := c.workingIn(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.listed(ctx, w, tokens)
+}
+
 // listed adds to tokens of one organization what ListedToken has.
 func (c *Control) listed(ctx context.Context, w working, tokens []keyporter.Token) ([]ListedToken, error) {
 	used, err := c.withUse(ctx, tokens)
@@ -212,6 +222,9 @@ func (c *Control) listed(ctx context.Context, w working, tokens []keyporter.Toke
 	for i, t := range used {
 		owner := owners[t.OwnerID]
 		all[i] = ListedToken{TokenWithUse: t, Owner: owner, State: w.state(&t.Token, owner, now)}
+		if w.allows(t.Kind) {
+			all[i].Obstacle = ownerObstacle(owner, w.roles)
+		}
 	}
 	return all, err
 }
