@@ -243,7 +243,7 @@ func (c *console) updateApp(w http.ResponseWriter, r *http.Request, actor keypor
 	typed := readApp(r, p.App, p.IsOperator)
 	_, err = c.Control.UpdateApp(r.Context(), actor, typed)
 	if err == nil {
-		return finish(w, r, appPath(p.ID), "saved")
+		return c.finish(w, r, appPath(p.ID), "saved")
 	}
 	var other error
 	if p.Fault, other = faultOf(err); other != nil || !p.CanManage {
@@ -258,11 +258,11 @@ func (c *console) updateApp(w http.ResponseWriter, r *http.Request, actor keypor
 // registered leads to the page of a new app. If it needs a secret, and the reader has just signed in, it has one.
 func (c *console) registered(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, made keyporter.App) error {
 	if made.Authentication != keyporter.AppSecret || !actor.Fresh(c.Now()) {
-		return finish(w, r, appPath(made.ID), "registered")
+		return c.finish(w, r, appPath(made.ID), "registered")
 	}
 	s, secret, err := c.Control.AddAppSecret(r.Context(), actor, made.ID)
 	if err != nil {
-		return finish(w, r, appPath(made.ID), "registered") // the page offers to add one
+		return c.finish(w, r, appPath(made.ID), "registered") // the page offers to add one
 	}
 	return c.reveal(w, r, actor, newSecret{appPath(made.ID), string(s.ID), secret.Reveal()})
 }

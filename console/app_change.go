@@ -25,7 +25,7 @@ func (c *console) changeApp(change appChange, done string) page {
 		if done == "deleted" {
 			page = "/apps"
 		}
-		return finish(w, r, page, done)
+		return c.finish(w, r, page, done)
 	}
 }
 
@@ -35,7 +35,7 @@ func (c *console) approveApp(w http.ResponseWriter, r *http.Request, actor keypo
 	if err := c.Control.ApproveApp(r.Context(), actor, id(r), version); err != nil {
 		return err
 	}
-	return finish(w, r, appPath(id(r)), "approved")
+	return c.finish(w, r, appPath(id(r)), "approved")
 }
 
 func (c *console) showSuspendApp(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -144,7 +144,7 @@ func (c *console) deleteSecret(w http.ResponseWriter, r *http.Request, actor key
 	if err := c.Control.DeleteAppSecret(r.Context(), actor, id(r), keyporter.ID(r.PathValue("secret"))); err != nil {
 		return err
 	}
-	return finish(w, r, appPath(id(r)), "deleted")
+	return c.finish(w, r, appPath(id(r)), "deleted")
 }
 
 // setPeople sets who is responsible for an app: the form has the login names of those who remain,
@@ -157,7 +157,7 @@ func (c *console) setPeople(w http.ResponseWriter, r *http.Request, actor keypor
 	}
 	err := c.Control.SetAppPeople(r.Context(), actor, control.AppPeople{AppID: id(r), Logins: logins, Shown: ids(r, "shown")})
 	if err == nil {
-		return finish(w, r, appPath(id(r)), "people")
+		return c.finish(w, r, appPath(id(r)), "people")
 	}
 	f, other := faultOf(err)
 	if other != nil {
@@ -188,7 +188,7 @@ func (c *console) uploadImage(w http.ResponseWriter, r *http.Request, actor keyp
 		err = c.Control.SetAppImage(r.Context(), actor, id(r), file)
 	}
 	if err == nil {
-		return finish(w, r, appPath(id(r)), "image")
+		return c.finish(w, r, appPath(id(r)), "image")
 	}
 	f, other := faultOf(err)
 	if other != nil || keyporter.KindOf(err) == keyporter.Forbidden {

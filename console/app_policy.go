@@ -47,7 +47,7 @@ func (c *console) setPolicy(w http.ResponseWriter, r *http.Request, actor keypor
 	policy, listed := keyporter.AppPolicy(r.PostFormValue("policy")), ids(r, "app")
 	err := c.Control.SetAppPolicy(r.Context(), actor, policy, listed)
 	if err == nil {
-		return finish(w, r, "/apps/policy", "saved")
+		return c.finish(w, r, "/apps/policy", "saved")
 	}
 	f, other := faultOf(err)
 	if other != nil || keyporter.KindOf(err) == keyporter.Forbidden {

@@ -165,7 +165,7 @@ func (c *console) disconnect(w http.ResponseWriter, r *http.Request, actor keypo
 	if err := c.Control.Disconnect(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, listOf(r), "disconnected")
+	return c.finish(w, r, listOf(r), "disconnected")
 }
 
 func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -193,5 +193,5 @@ func (c *console) removeScope(w http.ResponseWriter, r *http.Request, actor keyp
 	if err := c.Control.RemoveScope(r.Context(), actor, id(r), r.FormValue("scope")); err != nil {
 		return err
 	}
-	return finish(w, r, backTo(r), "taken")
+	return c.finish(w, r, backTo(r), "taken")
 }

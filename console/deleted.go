@@ -61,7 +61,7 @@ func (c *console) restoreToken(w http.ResponseWriter, r *http.Request, actor key
 		return c.showFormAgain(w, r, actor, f, err)
 	}
 	if !wantsFragment(r) {
-		return finish(w, r, "/tokens", "restored")
+		return c.finish(w, r, "/tokens", "restored")
 	}
 	row, err := c.row(r, actor)
 	if err != nil {
@@ -93,5 +93,5 @@ func (c *console) deleteForGood(w http.ResponseWriter, r *http.Request, actor ke
 	if r.FormValue("from") == "deleted" {
 		list = deletedTokens
 	}
-	return finish(w, r, list, "deleted-for-good")
+	return c.finish(w, r, list, "deleted-for-good")
 }

@@ -45,9 +45,19 @@ func TestAListOfManyTokens(t *testing.T) {
 	v.get(done.location).want(t, 200, "1 token switched off. Calls are now refused. 1 token no longer existed.")
 	wrong := v.post("/tokens/change", "action", "expiry", "token", string(last.ID), "expires", "2001-01-01")
 	wrong.want(t, 422, "must be in the future", `aria-invalid="true"`)
-	v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change").wantRedirect(t, "/tokens?done=bulk-delete")
+	done = v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change")
+	done.wantRedirect(t, "/tokens?done=bulk-delete")
 	v.get("/tokens/deleted").want(t, 200, "Export 59")
-	v.get("/tokens?done=bulk-delete&n=<b>").want(t, 200, "deleted. You can restore your own")
+	v.get(done.location).want(t, 200, "1 token deleted. You can restore your own")
+	// Links can't say that something was done: not with other numbers, on another page, or to somebody else.
+	grace := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
+	for _, a := range []answer{
+		v.get(strings.Replace(done.location, "&n=1", "&n=999", 1)), v.get(strings.Replace(done.location, "/tokens", "/connections", 1)),
+		v.get("/tokens?done=bulk-delete&n=999"), v.get("/tokens?done=deleted"), grace.get(done.location),
+	} {
+		a.want(t, 200)
+		a.wantNot(t, "deleted.", "Deleted.", `class="done"`)
+	}
 }
 
 // TestNamesOfEveryKind looks at a list whose names are as wide, as long, and as odd as they may be.

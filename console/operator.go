@@ -21,7 +21,7 @@ func (c *console) appoint(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err := c.Control.AppointOperator(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, "/users/"+string(id(r)), "appointed")
+	return c.finish(w, r, "/users/"+string(id(r)), "appointed")
 }
 
 func (c *console) showDismiss(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -35,7 +35,7 @@ func (c *console) dismiss(w http.ResponseWriter, r *http.Request, actor keyporte
 	if err := c.Control.DismissOperator(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, "/users/"+string(id(r)), "dismissed")
+	return c.finish(w, r, "/users/"+string(id(r)), "dismissed")
 }
 
 // askOperator asks an operator to confirm a change to a user. It puts the user's login name into the

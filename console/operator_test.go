@@ -20,8 +20,9 @@ func TestOperatorsMakeAndRemoveOperators(t *testing.T) {
 
 	operator.get(page).want(t, http.StatusOK, "Make an operator…")
 	operator.get(page+"/appoint").want(t, http.StatusOK, "Make ada@acme.example an operator?", "all organizations")
-	operator.post(page+"/appoint").wantRedirect(t, page+"?done=appointed")
-	operator.get(page+"?done=appointed").want(t, http.StatusOK, "This user is now an operator.", "Remove operator…")
+	appointed := operator.post(page + "/appoint")
+	appointed.wantRedirect(t, page+"?done=appointed")
+	operator.get(appointed.location).want(t, http.StatusOK, "This user is now an operator.", "Remove operator…")
 	her.get("/organizations").want(t, http.StatusOK) // without signing in again
 
 	own := her.get(page)

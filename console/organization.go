@@ -69,7 +69,7 @@ func (c *console) createOrganization(w http.ResponseWriter, r *http.Request, act
 	if err != nil {
 		return c.askOrganization(w, r, actor, err)
 	}
-	return finish(w, r, organizationPath(o.ID), "made")
+	return c.finish(w, r, organizationPath(o.ID), "made")
 }
 
 func organizationPath(id keyporter.ID) string { return "/organizations/" + string(id) }
@@ -124,7 +124,7 @@ func (c *console) enableOrganization(w http.ResponseWriter, r *http.Request, act
 	if err := c.Control.EnableOrganization(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, organizationPath(id(r)), "resumed")
+	return c.finish(w, r, organizationPath(id(r)), "resumed")
 }
 
 func (c *console) showDisableOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -161,14 +161,14 @@ func (c *console) disableOrganization(w http.ResponseWriter, r *http.Request, ac
 	if err := c.Control.DisableOrganization(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, organizationPath(id(r)), "suspended")
+	return c.finish(w, r, organizationPath(id(r)), "suspended")
 }
 
 func (c *console) grantFlag(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	if err := c.Control.GrantFlag(r.Context(), actor, id(r), flag(r)); err != nil {
 		return err
 	}
-	return finish(w, r, organizationPath(id(r)), "granted")
+	return c.finish(w, r, organizationPath(id(r)), "granted")
 }
 
 // showWithdrawFlag asks whether to withdraw a feature. It shows operators how many tokens stop
@@ -197,7 +197,7 @@ func (c *console) withdrawFlag(w http.ResponseWriter, r *http.Request, actor key
 	if err := c.Control.WithdrawFlag(r.Context(), actor, id(r), flag(r)); err != nil {
 		return err
 	}
-	return finish(w, r, organizationPath(id(r)), "withdrawn")
+	return c.finish(w, r, organizationPath(id(r)), "withdrawn")
 }
 
 func flag(r *http.Request) keyporter.Flag { return keyporter.Flag(r.PathValue("flag")) }

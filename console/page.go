@@ -70,7 +70,7 @@ func (c *console) render(w http.ResponseWriter, status int, name, start string, 
 
 // layoutFor returns the layout of a page for a signed-in user.
 func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
-	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: doneText(r)}
+	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: c.doneText(r)}
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return l, err

@@ -210,7 +210,7 @@ func (c *console) createRole(w http.ResponseWriter, r *http.Request, actor keypo
 	role.OrganizationID = actor.User.OrganizationID
 	made, err := c.Control.CreateRole(r.Context(), actor, role)
 	if err == nil {
-		return finish(w, r, "/roles/"+string(made.ID), "made")
+		return c.finish(w, r, "/roles/"+string(made.ID), "made")
 	}
 	powers, other := c.Control.Powers(r.Context(), actor)
 	if other != nil || !powers.ManageRoles {
@@ -227,7 +227,7 @@ func (c *console) updateRole(w http.ResponseWriter, r *http.Request, actor keypo
 	role := roleForm(r)
 	_, err := c.Control.UpdateRole(r.Context(), actor, role)
 	if err == nil {
-		return finish(w, r, "/roles/"+string(role.ID), "saved")
+		return c.finish(w, r, "/roles/"+string(role.ID), "saved")
 	}
 	f, other := faultOf(err)
 	if other != nil {
@@ -324,7 +324,7 @@ func heldBy(n int) string {
 func (c *console) deleteRole(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	err := c.Control.DeleteRole(r.Context(), actor, id(r), roleForm(r).Version)
 	if err == nil {
-		return finish(w, r, "/roles", "deleted")
+		return c.finish(w, r, "/roles", "deleted")
 	}
 	return c.askDeleteRole(w, r, actor, control.Impact{}, err)
 }

@@ -172,53 +172,6 @@ func returnTo(r *http.Request) string {
 	return "/" + sectionFor(r).segments[0]
 }
 
-// doneField is the query parameter that selects the message on the page after a form. It can only
-// select one of our own sentences, so that links can't put words into our mouth.
-const doneField = "done"
-
-func doneText(r *http.Request) string {
-	if text := bulkText(r.URL.Query()); text != "" {
-		return text
-	}
-	return map[string]string{
-		"saved":    "Saved. It takes effect on the next call.",
-		"made":     "Added.",
-		"deleted":  "Deleted.",
-		"restored": "Restored. It’s off: switch it on when you need it.",
-
-		"deleted-token":    "Deleted. You can restore it for seven days.",
-		"deleted-for-good": "Deleted for good.",
-		"enabled":          "Switched on.",
-		"disabled":         "Switched off. Calls are now refused.",
-		"password":         "The new password is set. Sessions with the old one have ended.",
-		"appointed":        "This user is now an operator.",
-		"dismissed":        "This user is no longer an operator.",
-		"granted":          "Granted. It takes effect on the next call.",
-		"withdrawn":        "Withdrawn. It takes effect on the next call.",
-		"provider":         "Saved. Users can now sign in there.",
-		"sign-in":          "Saved. It takes effect on the next sign-in.",
-		"suspended":        "Suspended. Its users can’t sign in, and calls are now refused.",
-		"resumed":          "The suspension is lifted.",
-
-		"registered":    "Registered.",
-		"approved":      "Approved. It now works.",
-		"app-suspended": "Suspended. Its tokens are now refused.",
-		"image":         "Saved. The new image is live.",
-		"people":        "Saved. They can now change the app.",
-		"disconnected":  "Disconnected. Its calls are now refused.",
-		"taken":         "Removed. It takes effect on the next call.",
-	}[r.URL.Query().Get(doneField)]
-}
-
-// finish redirects from a form to the page that shows what it has done.
-func finish(w http.ResponseWriter, r *http.Request, page, done string) error {
-	separator := "?"
-	if strings.Contains(page, "?") {
-		separator = "&"
-	}
-	return redirect(page+separator+url.Values{doneField: {done}}.Encode())(w, r)
-}
-
 // pageLinks has the links to other pages of a list that shows the newest rows first. Links that
 // aren't needed are empty.
 type pageLinks struct{ Of, Latest, Older string }

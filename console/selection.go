@@ -2,8 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -88,8 +86,7 @@ func (c *console) changeSelection(w http.ResponseWriter, r *http.Request, actor 
 		expiry.Wrong = fields["expires"]
 		return c.askAboutSelection(w, r, actor, status(err), expiry)
 	}
-	q := url.Values{doneField: {"bulk-" + string(change.Action)}, "n": {strconv.Itoa(len(done.Done))}, "same": {strconv.Itoa(len(done.Unchanged))}, "gone": {strconv.Itoa(len(done.Missing))}}
-	return redirect(listOf(r)+"?"+q.Encode())(w, r)
+	return c.finishChange(w, r, listOf(r), change.Action, done)
 }
 
 // selected returns the tokens that a form selects.
@@ -98,26 +95,4 @@ func selected(r *http.Request) (ids []keyporter.ID) {
 		ids = append(ids, keyporter.ID(id))
 	}
 	return ids
-}
-
-// bulkText says what a change to many tokens has done.
-func bulkText(q url.Values) string {
-	number := func(field string) int {
-		n, _ := strconv.Atoi(q.Get(field))
-		return max(n, 0)
-	}
-	what, ok := map[string]string{
-		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore your own for seven days",
-	}[q.Get(doneField)]
-	if !ok {
-		return ""
-	}
-	text := countOf(number("n"), "token") + " " + what + "."
-	if n := number("same"); n > 0 {
-		text += " " + countOf(n, "token") + " needed no change."
-	}
-	if n := number("gone"); n > 0 {
-		text += " " + countOf(n, "token") + " no longer existed."
-	}
-	return text
 }

@@ -66,7 +66,7 @@ func (c *console) setProvider(w http.ResponseWriter, r *http.Request, actor keyp
 	}
 	_, err := c.Control.SetIdentityProvider(r.Context(), actor, in, r.PostFormValue("secret"))
 	if err == nil {
-		return finish(w, r, signInPath(id(r)), "provider")
+		return c.finish(w, r, signInPath(id(r)), "provider")
 	}
 	p, other := c.signInSettings(r, actor)
 	if other != nil {
@@ -83,7 +83,7 @@ func (c *console) setPasswords(w http.ResponseWriter, r *http.Request, actor key
 	if err := c.Control.SetPasswords(r.Context(), actor, id(r), r.PostFormValue("on") != ""); err != nil {
 		return err
 	}
-	return finish(w, r, signInPath(id(r)), "sign-in")
+	return c.finish(w, r, signInPath(id(r)), "sign-in")
 }
 
 func (c *console) showDeleteProvider(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -111,5 +111,5 @@ func (c *console) deleteProvider(w http.ResponseWriter, r *http.Request, actor k
 	if err := c.Control.DeleteIdentityProvider(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, signInPath(id(r)), "deleted")
+	return c.finish(w, r, signInPath(id(r)), "deleted")
 }

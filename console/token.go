@@ -142,7 +142,7 @@ func (c *console) deleteToken(w http.ResponseWriter, r *http.Request, actor keyp
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return finish(w, r, listOf(r), "deleted-token")
+	return c.finish(w, r, listOf(r), "deleted-token")
 }
 
 // changed answers after a change to a token: with its row for the script, and otherwise with its list.

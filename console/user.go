@@ -90,6 +90,7 @@ func pageURL(r *http.Request, after keyporter.ID) string {
 	q := r.URL.Query()
 	q.Del("after")
 	q.Del(doneField)
+	q.Del(proofField)
 	if after != "" {
 		q.Set("after", string(after))
 	}
@@ -175,7 +176,7 @@ func (c *console) createUser(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return c.askUser(w, r, actor, err)
 	}
-	return finish(w, r, "/users/"+string(u.ID), "made")
+	return c.finish(w, r, "/users/"+string(u.ID), "made")
 }
 
 // userPage is the content of the page of one user.
@@ -229,7 +230,7 @@ func (c *console) setUserRoles(w http.ResponseWriter, r *http.Request, actor key
 	in := userRolesForm(r)
 	err := c.Control.ChangeUserRoles(r.Context(), actor, in)
 	if err == nil {
-		return finish(w, r, "/users/"+string(in.UserID), "saved")
+		return c.finish(w, r, "/users/"+string(in.UserID), "saved")
 	}
 	f, other := faultOf(err)
 	if other != nil {
@@ -277,7 +278,7 @@ func (c *console) enableUser(w http.ResponseWriter, r *http.Request, actor keypo
 	if err := c.Control.EnableUser(r.Context(), actor, id(r)); err != nil {
 		return err
 	}
-	return finish(w, r, "/users/"+string(id(r)), "enabled")
+	return c.finish(w, r, "/users/"+string(id(r)), "enabled")
 }
 
 func (c *console) showDisableUser(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -311,7 +312,7 @@ func (c *console) disableUser(w http.ResponseWriter, r *http.Request, actor keyp
 	if err := c.Control.DisableUser(r.Context(), actor, id(r)); err != nil {
 		return c.askDisableUser(w, r, actor, control.Impact{}, err)
 	}
-	return finish(w, r, "/users/"+string(id(r)), "disabled")
+	return c.finish(w, r, "/users/"+string(id(r)), "disabled")
 }
 
 // passwordForm is the content of the page that sets a user's password.
@@ -356,5 +357,5 @@ func (c *console) setPassword(w http.ResponseWriter, r *http.Request, actor keyp
 	if err != nil {
 		return c.askPassword(w, r, actor, err)
 	}
-	return finish(w, r, "/users/"+string(id(r)), "password")
+	return c.finish(w, r, "/users/"+string(id(r)), "password")
 }

@@ -345,7 +345,7 @@ document.querySelector("#errors, [aria-invalid=true]")?.focus();
 // What the form before has done is said once, not again when the page is reloaded.
 if (/[?&](done|new)=/.test(location.search)) {
   const address = new URL(location);
-  for (const field of ["done", "new", "n", "same", "gone"]) address.searchParams.delete(field);
+  for (const field of ["done", "new", "n", "same", "gone", "proof"]) address.searchParams.delete(field);
   history.replaceState(null, "", address);
 }
 document.querySelector(".secret")?.scrollIntoView({ block: "center" });
