@@ -51,6 +51,7 @@ POST /tokens/{id}/delete                         in  | 404 ok  404 ok  404 404
 POST /tokens/selected                            in  | 422 422 422 422 422 422
 POST /tokens/change                              in  | 422 422 422 422 422 422
 GET /all-tokens                                  in  | 403 403 403 200 200 403
+GET /all-tokens/deleted                          in  | 403 403 403 200 200 403
 GET /tokens/live                                 in  | 200 200 200 200 200 200
 GET /tokens/{id}                                 in  | 404 200 404 200 404 404
 GET /tokens/{id}/report                          in  | 404 200 404 200 404 404

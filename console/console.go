@@ -191,7 +191,10 @@ func (c *console) connectionRoutes() map[string]page {
 }
 
 func (c *console) allTokenRoutes() map[string]page {
-	return map[string]page{"GET /all-tokens": c.listAllTokens}
+	return map[string]page{
+		"GET /all-tokens":         c.listAllTokens,
+		"GET /all-tokens/deleted": c.listAllDeleted,
+	}
 }
 
 func (c *console) apiRoutes() map[string]page {

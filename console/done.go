@@ -94,7 +94,7 @@ func bulkText(q url.Values) string {
 		return n
 	}
 	what, ok := map[string]string{
-		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore your own for seven days",
+		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore them for seven days",
 	}[q.Get(doneField)]
 	if !ok {
 		return ""

@@ -66,6 +66,13 @@ func (c *console) askExpiry(at time.Time) *expiryField {
 	return f
 }
 
+// askNewExpiry returns the field for tokens whose expiry, if they have one, doesn't matter.
+func (c *console) askNewExpiry() *expiryField {
+	f := c.askExpiry(time.Time{})
+	f.Until = usualExpiry
+	return f
+}
+
 func (c *console) completeExpiry(f *expiryField, zone *time.Location) {
 	f.Now = c.Now().In(zone)
 	f.Today = f.Now.Format(time.DateOnly)

@@ -80,7 +80,7 @@ func TestAnExpiryIsKeptUnlessItIsChanged(t *testing.T) {
 		fields = append(fields, "token", string(token.ID))
 	}
 	page := v.post("/tokens/selected", fields...)
-	page.want(t, 200, `value="never" checked`)
+	page.want(t, 200, `value="90" checked`)
 	wrong := v.submit(page, "/tokens/change", "until", "day", "expires", "2001-01-01", "zone", "Pacific/Kiritimati")
 	wrong.want(t, 422, "must be in the future", `value="2001-01-01"`, `value="day" checked`)
 	day := s.Clock.Now().AddDate(0, 0, 40).Format(time.DateOnly)

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -102,9 +101,7 @@ func (c *console) newToken(w http.ResponseWriter, r *http.Request, actor keyport
 	if kind(r) == keyporter.OrganizationToken && !actor.Fresh(c.Now()) {
 		return redirect(confirmFirst(r.URL.RequestURI()))(w, r)
 	}
-	expiry := c.askExpiry(time.Time{})
-	expiry.Until = usualExpiry
-	return c.showForm(w, r, actor, http.StatusOK, newTokenForm(kind(r), expiry))
+	return c.showForm(w, r, actor, http.StatusOK, newTokenForm(kind(r), c.askNewExpiry()))
 }
 
 func (c *console) showRename(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {

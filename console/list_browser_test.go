@@ -48,7 +48,7 @@ func TestAListOfManyTokens(t *testing.T) {
 	done = v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-delete")
 	v.get("/tokens/deleted").want(t, 200, "Export 59")
-	v.get(done.location).want(t, 200, "1 token deleted. You can restore your own")
+	v.get(done.location).want(t, 200, "1 token deleted. You can restore")
 	// Links can't say that something was done: not with other numbers, on another page, or to somebody else.
 	grace := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
 	for _, a := range []answer{
@@ -82,4 +82,10 @@ func TestNamesOfEveryKind(t *testing.T) {
 	ob.Open(s.url + "/all-tokens")
 	wantText(t, ob, "main", "of ada@acme.example", "5 of 5")
 	ob.Look("all-tokens")
+	if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), s.tokensOf(t, ada)[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	ob.Click("a[href='/all-tokens/deleted']")
+	wantText(t, ob, "main", "of ada@acme.example", "Restore…")
+	ob.Look("all-tokens-deleted")
 }

@@ -25,7 +25,7 @@ type selectionPage struct {
 
 // showSelection shows what a change to the selected tokens would do. It changes nothing.
 func (c *console) showSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	return c.askAboutSelection(w, r, actor, http.StatusOK, c.askExpiry(time.Time{}))
+	return c.askAboutSelection(w, r, actor, http.StatusOK, c.askNewExpiry())
 }
 
 func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, expiry *expiryField) error {

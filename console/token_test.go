@@ -90,6 +90,36 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 	})
 }
 
+// TestManagersRestoreTokens restores a token of somebody else, and deletes another for good.
+func TestManagersRestoreTokens(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	v := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	v.get("/all-tokens/deleted").want(t, 200, "Nothing to restore", "anyone deletes")
+	export, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	archive, _ := keyportertest.Token(t, s.Control, ada, "Archive")
+	for _, token := range []keyporter.Token{export, archive} {
+		if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deleted := v.follow(v.get("/all-tokens"), "/all-tokens/deleted")
+	deleted.want(t, 200, "Export", "Archive", "of <bdi>ada@acme.example</bdi>", `<a href="/all-tokens">All tokens</a>`)
+	path := "/tokens/" + string(export.ID) + "/restore?list=everyone"
+	form := v.follow(deleted, path)
+	form.want(t, 200, `href="/all-tokens/deleted"`)
+	restored := v.submit(form, path)
+	restored.wantRedirect(t, "/all-tokens?done=restored")
+	v.get(restored.location).want(t, 200, "Export", "Restored. It’s off")
+	form = v.follow(deleted, "/tokens/"+string(archive.ID)+"/delete-for-good?list=everyone")
+	form.want(t, 200, `href="/all-tokens/deleted"`, `/delete-for-good?from=deleted&amp;list=everyone"`)
+	v.post("/tokens/"+string(archive.ID)+"/delete-for-good?from=deleted&list=everyone").wantRedirect(t, "/all-tokens/deleted?done=deleted-for-good")
+	v.get("/all-tokens/deleted").want(t, 200, "Nothing to restore")
+
+	s.Clock.Advance(keyporter.FreshFor + time.Minute)
+	v.get("/tokens/"+string(export.ID)+"/restore?list=everyone").wantRedirect(t, "/sign-in?")
+}
+
 func TestTheDeleteDialogSaysWhenNothingWillBreak(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)

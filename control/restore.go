@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -27,11 +28,51 @@ func (c *Control) RestorableTokens(ctx context.Context, actor keyporter.Actor, k
 		return nil, err
 	}
 	found, err := c.db.DeletedTokensOf(ctx, user.ID, kind, c.restorableSince(), maxDeleted)
+	return restorable(found), err
+}
+
+// DeletedTokenList selects deleted tokens of all users of an organization.
+type DeletedTokenList struct {
+	Kind           keyporter.TokenKind // empty: user tokens
+	OrganizationID keyporter.ID        // empty: the actor's
+	Paging
+}
+
+// DeletedTokenPage is a page of a list of deleted tokens.
+type DeletedTokenPage struct {
+	Tokens       []DeletedToken
+	Owners       map[keyporter.ID]keyporter.User
+	Organization keyporter.Organization
+	Cursors
+}
+
+// ListDeletedTokens returns a page of up to MaxPage tokens that can be restored, the last one first, to those who may
+// list the organization's tokens with ListTokens.
+func (c *Control) ListDeletedTokens(ctx context.Context, actor keyporter.Actor, l DeletedTokenList) (p DeletedTokenPage, err error) {
+	l.Kind = cmp.Or(l.Kind, keyporter.UserToken)
+	if _, l.OrganizationID, err = c.mayList(ctx, actor, TokenList{Kind: l.Kind, OrganizationID: l.OrganizationID}); err != nil {
+		return p, err
+	}
+	if p.Organization, err = c.db.OrganizationByID(ctx, l.OrganizationID); err != nil {
+		return p, missing(err, "organization")
+	}
+	found, cursors, err := paged("deleted tokens", l.Paging, store.DeletedToken.Place, func(page store.Page) ([]store.DeletedToken, error) {
+		return c.db.DeletedTokensIn(ctx, l.OrganizationID, l.Kind, c.restorableSince(), page)
+	})
+	if err != nil {
+		return p, err
+	}
+	p.Tokens, p.Cursors = restorable(found), cursors
+	p.Owners, err = c.db.UsersByID(ctx, idsOf(found, func(t store.DeletedToken) keyporter.ID { return t.OwnerID }))
+	return p, err
+}
+
+func restorable(found []store.DeletedToken) []DeletedToken {
 	all := make([]DeletedToken, len(found))
 	for i, t := range found {
 		all[i] = DeletedToken{t.Token, t.DeletedAt, t.DeletedAt.Add(keyporter.RestoreWithin)}
 	}
-	return all, err
+	return all
 }
 
 // RestorableToken returns a deleted token that the actor may restore.
@@ -49,8 +90,8 @@ type Restore struct {
 }
 
 // RestoreToken makes a deleted token a token again, with the same secret, switched off. It takes a fresh sign-in, because
-// it makes a secret useful again. The actor needs what adding such a token takes, and if the owner has another token
-// with the name by now, a new name.
+// it makes a secret useful again. The owner needs what adding such a token takes, and if they have another token
+// with the name by now, it takes a new name.
 func (c *Control) RestoreToken(ctx context.Context, actor keyporter.Actor, in Restore) (keyporter.Token, error) {
 	if err := c.mustBeFresh(actor); err != nil {
 		return keyporter.Token{}, err
@@ -81,17 +122,38 @@ func (c *Control) RestoreToken(ctx context.Context, actor keyporter.Actor, in Re
 	return t, err
 }
 
-// mayRestore requires of owners what adding the token would take.
+// mayRestore requires of the owner what adding the token would take, whoever restores it.
 func (c *Control) mayRestore(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	t, err := c.deletedToken(ctx, c.db, actor, id)
-	if err != nil || !actor.Is(t.OwnerID) {
+	if err != nil || actor.Trusted() {
 		return err
 	}
-	access, err := c.TokenAccess(ctx, actor, t.Kind)
-	if err == nil && !access.Allowed {
-		err = keyporter.Refuse(keyporter.Forbidden, access.Why)
+	var why string
+	if actor.Is(t.OwnerID) {
+		var access Access
+		access, err = c.TokenAccess(ctx, actor, t.Kind)
+		why = access.Why
+	} else if why, err = c.obstacle(ctx, t.Token); why != "" {
+		why += " The token can be restored once that changes."
+	}
+	if err == nil && why != "" {
+		err = keyporter.Refuse(keyporter.Forbidden, why)
 	}
 	return err
+}
+
+// obstacle says in a sentence what about its organization or its owner keeps a token from working. Empty: nothing.
+func (c *Control) obstacle(ctx context.Context, t keyporter.Token) (string, error) {
+	o, err := c.db.OrganizationByID(ctx, t.OrganizationID)
+	if err != nil {
+		return "", err
+	}
+	owner, err := c.db.UserByID(ctx, t.OwnerID)
+	if err != nil {
+		return "", err
+	}
+	all, err := rolesIn(ctx, c.db, t.OrganizationID)
+	return cmp.Or(OrganizationObstacle(o, t.Kind), ownerObstacle(owner, all)), err
 }
 
 // DeleteTokenForGood deletes a token, or one that was deleted already, so that nothing restores it.

@@ -211,6 +211,88 @@ func TestRestoringTakesWhatAddingTakes(t *testing.T) {
 	})
 }
 
+// TestManagersRestoreWhatOwnersCouldAdd lists the deleted tokens of an organization and restores one, while its owner
+// could add none and when they could.
+func TestManagersRestoreWhatOwnersCouldAdd(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		n := keyportertest.NewNode(t, database)
+		n.Clock.Stop()
+		ada := keyportertest.User(t, n.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+		olivia := keyportertest.User(t, n.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
+		eve := keyportertest.User(t, n.Control, "Other", "eve@other.example", keyporter.RoleAdministrator)
+		ctx, command := t.Context(), keyporter.Command()
+		for i := range control.MaxPage + 2 {
+			n.Clock.Advance(time.Second)
+			token, _ := keyportertest.Token(t, n.Control, ada, fmt.Sprint("Export ", i))
+			if err := n.Control.DeleteToken(ctx, command, token.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shared, _ := keyportertest.OrganizationToken(t, n.Control, ada, "Archive")
+		if err := n.Control.DeleteToken(ctx, command, shared.ID); err != nil {
+			t.Fatal(err)
+		}
+		me := fresh(n, olivia)
+		first, err := n.Control.ListDeletedTokens(ctx, me, control.DeletedTokenList{})
+		if err != nil || len(first.Tokens) != control.MaxPage || first.Tokens[0].Name != fmt.Sprint("Export ", control.MaxPage+1) || first.Owners[ada.ID].Login != ada.Login {
+			t.Fatalf("the first page: %+v, %v", first, err)
+		}
+		second, err := n.Control.ListDeletedTokens(ctx, me, control.DeletedTokenList{Paging: control.Paging{After: first.Next}})
+		if err != nil || len(second.Tokens) != 2 || second.Tokens[1].Name != "Export 0" || second.Next != "" {
+			t.Errorf("the second page: %+v, %v", second, err)
+		}
+		if back, err := n.Control.ListDeletedTokens(ctx, me, control.DeletedTokenList{Paging: control.Paging{Before: second.Previous}}); err != nil || len(back.Tokens) != control.MaxPage || back.Tokens[0].ID != first.Tokens[0].ID {
+			t.Errorf("back at the first page: %+v, %v", back, err)
+		}
+		if of, err := n.Control.ListDeletedTokens(ctx, me, control.DeletedTokenList{Kind: keyporter.OrganizationToken}); err != nil || len(of.Tokens) != 1 {
+			t.Errorf("organization tokens: %+v, %v", of, err)
+		}
+		if other, err := n.Control.ListDeletedTokens(ctx, fresh(n, eve), control.DeletedTokenList{}); err != nil || len(other.Tokens) != 0 {
+			t.Errorf("elsewhere: %+v, %v", other, err)
+		}
+		_, err = n.Control.ListDeletedTokens(ctx, fresh(n, eve), control.DeletedTokenList{OrganizationID: ada.OrganizationID})
+		wantKind(t, err, keyporter.NotFound)
+		_, err = n.Control.ListDeletedTokens(ctx, fresh(n, ada), control.DeletedTokenList{})
+		wantKind(t, err, keyporter.Forbidden)
+
+		in := control.Restore{TokenID: first.Tokens[0].ID}
+		for what, change := range map[string][2]func() error{
+			"the feature": {
+				func() error { return n.Control.WithdrawFlag(ctx, command, ada.OrganizationID, keyporter.FlagAPI) },
+				func() error { return n.Control.GrantFlag(ctx, command, ada.OrganizationID, keyporter.FlagAPI) },
+			},
+			"the role": {
+				func() error { return n.Control.SetUserRoles(ctx, command, ada.ID, nil) },
+				func() error {
+					return n.Control.SetUserRoles(ctx, command, ada.ID, []keyporter.ID{keyporter.RoleAPIUser})
+				},
+			},
+			"being active": {
+				func() error { return n.Control.DisableUser(ctx, command, ada.ID) },
+				func() error { return n.Control.EnableUser(ctx, command, ada.ID) },
+			},
+		} {
+			if err := change[0](); err != nil {
+				t.Fatal(err)
+			}
+			_, err := n.Control.RestoreToken(ctx, me, in)
+			if wantKind(t, err, keyporter.Forbidden); t.Failed() {
+				t.Errorf("without %s", what)
+			}
+			if err := change[1](); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := n.Control.RestoreToken(ctx, me, in); err != nil || got.OwnerID != ada.ID || got.Enabled {
+			t.Errorf("restored %+v, %v", got, err)
+		}
+		n.Clock.Advance(keyporter.RestoreWithin)
+		if late, err := n.Control.ListDeletedTokens(ctx, fresh(n, olivia), control.DeletedTokenList{}); err != nil || len(late.Tokens) != 0 {
+			t.Errorf("after seven days: %+v, %v", late, err)
+		}
+	})
+}
+
 // TestADeletedTokenBelongsToItsLastOwner hands tokens over while they are deleted: whoever has lost one can't restore it.
 func TestADeletedTokenBelongsToItsLastOwner(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, database string) {

@@ -88,7 +88,11 @@ func checkTokenLimit(ctx context.Context, tx *store.Tx, actor keyporter.Actor, o
 	}
 	n, err := tx.CountTokens(ctx, owner)
 	if err == nil && n >= MaxTokens {
-		err = keyporter.ConflictField("name", fmt.Sprintf("You have reached the limit of %d tokens. Delete one first.", MaxTokens))
+		who := "This user has"
+		if actor.Is(owner) {
+			who = "You have"
+		}
+		err = keyporter.ConflictField("name", fmt.Sprintf("%s reached the limit of %d tokens. Delete one first.", who, MaxTokens))
 	}
 	return err
 }

@@ -104,6 +104,22 @@ func (q queries) DeletedTokensOf(ctx context.Context, owner keyporter.ID, kind k
 	return tokens, nil
 }
 
+// DeletedTokensIn returns a page of the tokens of a kind that users of an organization had and that were deleted after
+// since, latest first.
+func (q queries) DeletedTokensIn(ctx context.Context, organization keyporter.ID, kind keyporter.TokenKind, since time.Time, p Page) ([]DeletedToken, error) {
+	var c condition
+	c.text = ` WHERE t.organization_id = ` + c.arg(organization) + ` AND t.kind = ` + c.arg(kind) + ` AND t.deleted_at > ` + c.arg(millis(since))
+	order, limit := sorting{by: "t.deleted_at", number: true, id: "t.id", descending: true}.next(&c, p)
+	tokens, err := list(ctx, q.q, scanDeletedToken, selectDeletedToken+c.text+order+limit, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list deleted tokens: %w", err)
+	}
+	return inOrder(tokens, p), nil
+}
+
+// Place returns where the token is in the list of DeletedTokensIn.
+func (t DeletedToken) Place() Place { return Place{Number: millis(t.DeletedAt), ID: t.ID} }
+
 func scanDeletedToken(row scanner) (t DeletedToken, err error) {
 	var expires, created, deleted int64
 	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &expires, &created, &deleted, &t.First, &t.Last)
