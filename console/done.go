@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,8 +38,15 @@ func (c *console) finishChange(w http.ResponseWriter, r *http.Request, page stri
 }
 
 func (c *console) finishWith(w http.ResponseWriter, r *http.Request, page string, q url.Values) error {
-	q.Set(proofField, c.proof(r, page, q))
-	return redirect(page+"?"+q.Encode())(w, r)
+	to, err := url.Parse(page)
+	if err != nil {
+		return fmt.Errorf("finish: %w", err)
+	}
+	q.Set(proofField, c.proof(r, to.Path, q))
+	all := to.Query() // such as the list that the page leads back to
+	maps.Copy(all, q)
+	to.RawQuery = all.Encode()
+	return redirect(to.String())(w, r)
 }
 
 // proof returns what only those can make who know the session.
