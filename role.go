@@ -55,6 +55,16 @@ func (p Permission) Name() string {
 	return string(p)
 }
 
+// Lacking is the refusal of somebody without the permission. It says who can give it to them.
+func (p Permission) Lacking() error {
+	return Refuse(Forbidden, "You need the “"+p.Name()+"” permission ("+string(p)+"). Ask an administrator of your organization for a role that grants it.")
+}
+
+// OperatorsOnly is the refusal of somebody who isn't an operator.
+func OperatorsOnly() error {
+	return Refuse(Forbidden, "Only an operator of this Keyporter can do that. Ask the people who run it.")
+}
+
 // GivesPower reports whether the permission opens more than its holder's own things.
 func (p Permission) GivesPower() bool {
 	switch p {

@@ -71,7 +71,7 @@ func acceptedBy(r verify.Route) string {
 func (c *console) mustOperate(r *http.Request, actor keyporter.Actor) error {
 	powers, err := c.Control.Powers(r.Context(), actor)
 	if err == nil && !powers.Operate {
-		err = keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
+		err = keyporter.OperatorsOnly()
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 		return err
 	}
 	if !powers.SeeApps {
-		return keyporter.Refuse(keyporter.Forbidden, "There are no apps here for you to see. To register one, you need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
+		return keyporter.PermissionRegisterApps.Lacking()
 	}
 	before := keyporter.ID(r.URL.Query().Get("before"))
 	p := appsPage{
@@ -161,7 +161,7 @@ func (c *console) newAppPage(r *http.Request, actor keyporter.Actor) (p appPage,
 		return p, err
 	}
 	if !powers.RegisterApps {
-		return p, keyporter.Refuse(keyporter.Forbidden, "You can’t register apps. You need the “"+keyporter.PermissionRegisterApps.Name()+"” permission.")
+		return p, keyporter.PermissionRegisterApps.Lacking()
 	}
 	p.IsOperator, p.CanManage = powers.Operate, true
 	p.ReaderOrganization, err = c.Control.Organization(r.Context(), actor)

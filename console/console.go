@@ -100,10 +100,10 @@ func methods(mux *http.ServeMux, r *http.Request) (all []string) {
 func (c *console) noRoute(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) error {
 	allowed := methods(mux, r)
 	if len(allowed) == 0 {
-		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address.")
+		return keyporter.Refuse(keyporter.NotFound, "There is no page at this address. It may be mistyped, or out of date.")
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	return c.showError(w, r, http.StatusMethodNotAllowed, "This address doesn’t accept this method ("+r.Method+"). Nothing has changed.")
+	return c.showError(w, r, errorPage{Status: http.StatusMethodNotAllowed, Message: "This address doesn’t accept this method (" + r.Method + "). Nothing has changed."})
 }
 
 // handler answers a request, or returns why it can't.

@@ -13,9 +13,26 @@ import (
 type errorPage struct {
 	Status    int
 	Heading   string
-	Message   string
-	RequestID string
-	Back      sectionLink // where to go from here
+	Message   string // what happened
+	Next      string // what the reader can do, if Message doesn't say it
+	RequestID string // with faults, of which the log says more; otherwise empty
+	Way       wayOn
+}
+
+// wayOn is where to go from an error page.
+type wayOn struct{ Path, Label string }
+
+// Icon is the name of the icon that stands for the error.
+func (p errorPage) Icon() string {
+	switch {
+	case p.Status == http.StatusForbidden:
+		return "shield"
+	case p.Status == http.StatusNotFound:
+		return "search"
+	case p.Status >= http.StatusInternalServerError:
+		return "no-entry"
+	}
+	return "question"
 }
 
 // fail answers with an error. Users who aren't signed in are asked to sign in; an unexpected
@@ -29,43 +46,57 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, "/sign-in?"+q.Encode(), http.StatusSeeOther)
 		return
 	}
-	code, message, requestID := status(err), keyporter.MessageOf(err), web.RequestID(r.Context())
-	switch code {
+	p, requestID := errorPage{Status: status(err), Message: keyporter.MessageOf(err)}, web.RequestID(r.Context())
+	switch p.Status {
+	case http.StatusNotFound:
+		if r.PathValue("id") != "" && firstSegment(r.URL.Path) != "connect" { // where the message says how to go on
+			p.Next = "It may have been deleted. What you have no access to looks the same."
+		}
 	case http.StatusTooManyRequests:
-		message += " " + setRetryAfter(w, err)
+		p.Next = setRetryAfter(w, err)
 	case http.StatusServiceUnavailable:
 		if keyporter.RetryAfterOf(err) > 0 {
-			message += " Nothing has changed. " + setRetryAfter(w, err)
+			p.Message, p.Next = p.Message+" Nothing has changed.", setRetryAfter(w, err)
 			break
 		}
 		if !keyporter.IsUncertain(err) { // its message says what to do
-			message += " Nothing has changed. Try again soon."
+			p.Message += " Nothing has changed. Try again soon."
 		}
+		p.Next, p.RequestID = "If it lasts, tell the people who run this Keyporter, and give them this request ID:", requestID
 		c.Log.Error("unavailable", "request_id", requestID, "error", err)
 	case http.StatusInternalServerError:
-		message = "It isn’t your fault, and it has been logged. If it keeps happening, give the number below to the people who run this Keyporter."
+		p.Message, p.RequestID = "Keyporter failed to show this page. It isn’t your fault, and it has been logged. Try again.", requestID
+		if r.Method == http.MethodPost {
+			p.Message = "Keyporter failed at this. It isn’t your fault, and it has been logged. " + keyporter.MayHaveChanged
+		}
+		p.Next = "If it keeps happening, tell the people who run this Keyporter, and give them this request ID:"
 		c.Log.Error("unforeseen", "request_id", requestID, "error", err)
 	}
-	if err := c.showError(w, r, code, message); err != nil {
+	if err := c.showError(w, r, p); err != nil {
 		c.Log.Error("show an error", "request_id", requestID, "error", err)
 	}
 }
 
-func (c *console) showError(w http.ResponseWriter, r *http.Request, code int, message string) error {
-	p := errorPage{Status: code, Heading: headings()[code], Message: message, RequestID: web.RequestID(r.Context())}
-	return c.show(w, r, code, "error", c.errorLayout(r, p))
+func (c *console) showError(w http.ResponseWriter, r *http.Request, p errorPage) error {
+	p.Heading = headings()[p.Status]
+	return c.show(w, r, p.Status, "error", c.errorLayout(r, p))
 }
 
 // errorLayout is the frame of an error page: the usual one for signed-in users, as far as it
 // can be loaded.
 func (c *console) errorLayout(r *http.Request, p errorPage) layout {
-	p.Back = sectionLink{Path: "/tokens", Name: "Tokens"}
+	p.Way = wayOn{"/sign-in", "Sign in"}
+	if web.Session(r, c.Proxies) != "" {
+		p.Way = wayOn{"/tokens", "Go to API Tokens and Apps"}
+	}
 	bare := layout{Title: p.Heading, Page: p}
-	if p.Status >= http.StatusInternalServerError || wantsFragment(r) {
+	if p.Status == http.StatusServiceUnavailable || wantsFragment(r) {
 		return bare // loading the frame would probably fail, too
 	}
 	actor, err := c.session(r)
 	if err != nil {
+		p.Way = wayOn{"/sign-in", "Sign in"}
+		bare.Page = p
 		return bare
 	}
 	l, err := c.layoutFor(r, actor, p.Heading, p)
@@ -74,8 +105,8 @@ func (c *console) errorLayout(r *http.Request, p errorPage) layout {
 	}
 	for _, g := range l.Groups {
 		for _, link := range g.Links {
-			if link.Current != "" {
-				p.Back = link
+			if link.Current == "true" { // on "page", the way would lead to where it begins
+				p.Way = wayOn{link.Path, "Back to " + link.Name}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/keyporter/keyporter"
@@ -34,7 +35,34 @@ func TestAWrongMethodIsNotAMissingPage(t *testing.T) {
 			}
 		}
 	}
-	ada.send(http.MethodPut, "/tokens", "").want(t, http.StatusMethodNotAllowed, "Method not allowed", "PUT", "Nothing has changed", "Back to Tokens")
+	ada.send(http.MethodPut, "/tokens", "").want(t, http.StatusMethodNotAllowed, "Method not allowed", "PUT", "Nothing has changed", "Go to API Tokens and Apps")
+}
+
+// TestErrorPagesLeadOn checks that each page says what happened, who can help, and where to go, and that only the log has
+// the cause of a fault.
+func TestErrorPagesLeadOn(t *testing.T) {
+	database := keyportertest.Database(t)
+	s := newSiteOn(t, database)
+	_, v := s.ada(t)
+	const ways, requestID = `class="button main" href="`, `<code id="request-id">`
+	v.get("/users").want(t, 403, "You can’t do that", "“Manage users” permission (users.manage)", "Ask an administrator of your organization", "Sign out", ways+"/tokens")
+	v.get("/apps/new").want(t, 403, "“Register apps”", "Ask an administrator of your organization", ways+"/tokens")
+	v.get("/tokens/gone/rename").want(t, 404, "There is no such token.", "It may have been deleted", ways+"/tokens")
+	v.get("/tokens/gone/rename").wantNot(t, requestID)
+	s.nobody(t).get("/nowhere").want(t, 404, "It may be mistyped", ways+`/sign-in" data-close>Sign in`)
+	s.nobody(t).get("/setup/old").want(t, 404, ways+"/sign-in")
+
+	keyportertest.Exec(t, database, "DROP TABLE credential_refusals")
+	fault := v.get("/refusals")
+	fault.want(t, 500, "Something went wrong", "It isn’t your fault", requestID, "Sign out", ways+"/tokens")
+	fault.wantNot(t, "no such table", "SELECT", ".go:")
+	_, rest, _ := strings.Cut(fault.body, requestID)
+	id, _, _ := strings.Cut(rest, "<")
+	if !strings.Contains(s.log.String(), "request_id="+id) || !strings.Contains(s.log.String(), "credential_refusals") {
+		t.Errorf("the log doesn't say what happened to request %s: %s", id, s.log)
+	}
+	keyportertest.Exec(t, database, "ALTER TABLE events RENAME TO lost")
+	v.post("/tokens", "name", "Lost").want(t, 500, "This may or may not have been changed.", requestID)
 }
 
 func TestFormsShowAllErrorsAtOnce(t *testing.T) {

@@ -103,7 +103,7 @@ func TestPagesWithoutADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/tokens", "/tokens/new"} {
-		v.get(path).want(t, 503, "The database can&#39;t be reached. Nothing has changed. Try again soon.", "Request <code>")
+		v.get(path).want(t, 503, "The database can&#39;t be reached. Nothing has changed. Try again soon.", `<code id="request-id">`)
 	}
 	a := v.post("/tokens", "name", "Lost")
 	a.want(t, 503, "Nothing has changed")

@@ -46,7 +46,7 @@ func (c *console) askOperator(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	if !u.CanChangeOperator {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
+		return keyporter.OperatorsOnly()
 	}
 	p.Heading, p.Back = fmt.Sprintf(p.Heading, u.Login), "/users/"+string(u.ID)
 	p.Action = p.Back + "/" + p.Action

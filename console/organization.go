@@ -49,7 +49,7 @@ func (c *console) newOrganization(w http.ResponseWriter, r *http.Request, actor 
 
 func (c *console) askOrganization(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, err error) error {
 	if !actor.User.Operator {
-		return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
+		return keyporter.OperatorsOnly()
 	}
 	f, other := faultOf(err)
 	if other != nil {

@@ -176,7 +176,7 @@ func (c *console) newRole(w http.ResponseWriter, r *http.Request, actor keyporte
 	case err != nil:
 		return err
 	case !manages:
-		return keyporter.Refuse(keyporter.Forbidden, "You can’t create roles. You need the “"+keyporter.PermissionManageRoles.Name()+"” permission.")
+		return keyporter.PermissionManageRoles.Lacking()
 	case !org.Has(keyporter.FlagCustomUserRoles):
 		return keyporter.Refuse(keyporter.Forbidden, noCustomRoles(org))
 	}

@@ -58,7 +58,7 @@ func mayRegister(ctx context.Context, q reader, actor keyporter.Actor, organizat
 	case a.operates:
 		return true, nil
 	case a.user.OrganizationID != organization:
-		return false, operatorsOnly()
+		return false, keyporter.OperatorsOnly()
 	default:
 		_, err = may(ctx, q, actor, organization, keyporter.PermissionRegisterApps)
 		return false, err

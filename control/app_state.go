@@ -59,7 +59,7 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 	}
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, over appAuthority) (keyporter.Event, error) {
 		if !over.operates {
-			return keyporter.Event{}, operatorsOnly()
+			return keyporter.Event{}, keyporter.OperatorsOnly()
 		}
 		if a.State != keyporter.AppQuarantined {
 			return keyporter.Event{}, nil

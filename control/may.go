@@ -107,7 +107,7 @@ func authorityIn(ctx context.Context, q reader, actor keyporter.Actor, organizat
 func may(ctx context.Context, q reader, actor keyporter.Actor, organization keyporter.ID, oneOf ...keyporter.Permission) (authority, error) {
 	a, err := authorityIn(ctx, q, actor, organization)
 	if err == nil && !slices.ContainsFunc(oneOf, a.holds) {
-		err = keyporter.Refuse(keyporter.Forbidden, "You can’t do that. You need the “"+oneOf[0].Name()+"” permission ("+string(oneOf[0])+").")
+		err = oneOf[0].Lacking()
 	}
 	return a, err
 }
@@ -151,13 +151,9 @@ type owned struct {
 func mayOperate(ctx context.Context, q reader, actor keyporter.Actor) error {
 	a, err := authorityOf(ctx, q, actor)
 	if err == nil && !a.operates {
-		err = operatorsOnly()
+		err = keyporter.OperatorsOnly()
 	}
 	return err
-}
-
-func operatorsOnly() error {
-	return keyporter.Refuse(keyporter.Forbidden, "Only an operator of this Keyporter can do that.")
 }
 
 // mustBeTrusted requires the machine's owner or Keyporter itself.

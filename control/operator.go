@@ -67,7 +67,7 @@ func mayOperateOn(ctx context.Context, q reader, actor keyporter.Actor, u keypor
 	case err != nil:
 		return missing(err, "user")
 	case !a.operates:
-		return operatorsOnly()
+		return keyporter.OperatorsOnly()
 	case !on && u.ID == actor.User.ID:
 		return keyporter.Refuse(keyporter.Forbidden, "You can’t remove yourself as an operator. Another operator can.")
 	}
