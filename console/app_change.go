@@ -86,7 +86,7 @@ func (c *console) showAddSecret(w http.ResponseWriter, r *http.Request, actor ke
 		texts = append(texts, "The current one keeps working until you delete it, so put the new one into the app first.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Add a secret to “" + p.Name + "”", Action: appPath(p.ID) + "/secrets", Submit: "Add secret", Harmless: true, Back: appPath(p.ID), Texts: texts,
+		Heading: "Add a secret to “" + p.Name + "”", Action: appPath(p.ID) + "/secrets", Submit: "Add secret", Harmless: true, Once: true, Back: appPath(p.ID), Texts: texts,
 	})
 }
 
@@ -109,7 +109,7 @@ func (c *console) showWebhookSecret(w http.ResponseWriter, r *http.Request, acto
 		texts = append(texts, "The previous one stops working right away. The app has to reject notifications until it has the new one; Keyporter sends them again later.")
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Create a webhook secret for “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.HasWebhookSecret, Back: appPath(p.ID), Texts: texts,
+		Heading: "Create a webhook secret for “" + p.Name + "”", Action: appPath(p.ID) + "/webhook", Submit: "Make secret", Harmless: !p.HasWebhookSecret, Once: true, Back: appPath(p.ID), Texts: texts,
 	})
 }
 

@@ -381,7 +381,7 @@ func (c *console) signedIn(p page) handler {
 		if err != nil {
 			return err
 		}
-		return p(w, r, actor)
+		return p(w, c.asForm(r), actor)
 	}
 }
 

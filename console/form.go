@@ -35,6 +35,9 @@ func (f form) Fault() fault { return fault{Fields: f.Errors} }
 // OfOrganization reports whether the form adds an organization token.
 func (f form) OfOrganization() bool { return f.Kind == keyporter.OrganizationToken }
 
+// MakesSecret reports whether the form makes a secret, or can.
+func (f form) MakesSecret() bool { return f.Kind != "" || f.AskLogin }
+
 func newTokenForm(kind keyporter.TokenKind, expiry *expiryField) form {
 	f := form{
 		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,

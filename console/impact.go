@@ -56,6 +56,7 @@ type confirmPage struct {
 	Back    string      // path of the page it was opened from
 
 	Harmless bool // nothing stops working
+	Once     bool // it makes a secret
 }
 
 func (c *console) confirm(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, status int, p confirmPage) error {

@@ -83,9 +83,6 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 	if err := c.mustBeFresh(actor); err != nil {
 		return t, secret, err
 	}
-	if in.NewSecret {
-		secret = keyporter.NewSecret(keyporter.SecretOrganizationToken)
-	}
 	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
 		if t.Token, err = manageable(ctx, tx, actor, in.TokenID); err != nil {
 			return err
@@ -109,8 +106,9 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 			return newOwnerHasName(err)
 		}
 		if in.NewSecret {
-			t.First, t.Last, e.Detail["secret"] = secret.First(), secret.Last(), "new"
-			if err := tx.ReplaceSecret(ctx, t.Token, secret.Hash(), c.now()); err != nil {
+			e.Detail["secret"] = "new"
+			var changed bool
+			if secret, changed, err = c.replaceSecret(ctx, tx, &t.Token); err != nil || !changed {
 				return err
 			}
 		}
