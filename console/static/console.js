@@ -124,9 +124,8 @@ function change({ status, body }, focus) {
     return row;
   }
   if (status === 204) {
-    const gone = document.querySelector(`.token:has(a[href="${opener}"])`);
-    gone?.closest("section").querySelector("h2").focus();
-    gone?.remove();
+    const gone = document.querySelector(`.token:has(a[href="${opener}"])`); // unless the stream was faster
+    (gone ? remove(gone) : document.querySelector(".token .more summary, .empty .button"))?.focus();
     return;
   }
   const old = document.getElementById(row.id);
@@ -137,6 +136,14 @@ function change({ status, body }, focus) {
   if (isNew) focusSecret(row);
   else row.querySelector(focus)?.focus();
   return row;
+}
+
+// remove removes a row, and returns what is to have the focus instead: the next row, or the first step.
+function remove(row) {
+  const place = row.closest("section");
+  const next = [row.nextElementSibling, row.previousElementSibling].find((other) => other?.matches(".token"));
+  row.remove();
+  return next?.querySelector(".more summary") ?? place.querySelector(".empty .button") ?? place.querySelector("h2");
 }
 
 // focusSecret shows a new secret in the middle of the window.
@@ -267,7 +274,12 @@ if (live) {
     if (!live.dataset.report) refresh(event.data);
     else if (live.dataset.report === event.data) renew(live);
   });
-  stream.addEventListener("gone", (event) => document.getElementById("token-" + event.data)?.remove());
+  stream.addEventListener("gone", (event) => {
+    const row = document.getElementById("token-" + event.data);
+    const held = row?.contains(document.activeElement);
+    const next = row && remove(row);
+    if (held) next.focus();
+  });
   stream.addEventListener("ended", () => { stream.close(); location.reload(); });
   addEventListener("pagehide", () => stream.close());
 }
@@ -329,8 +341,19 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-filter]")) return;
+  const at = document.activeElement;
+  if (event.target.contains(at)) sessionStorage.setItem("filtering", at.name);
   for (const field of event.target.elements) if (!field.value) field.disabled = true; // a short address
 });
+
+// The page with what was found has the focus where the reader was, so that they can go on filtering.
+const filtering = sessionStorage.getItem("filtering");
+sessionStorage.removeItem("filtering");
+if (filtering) {
+  const field = document.querySelector(`[data-filter] [name="${CSS.escape(filtering)}"]`);
+  field?.focus({ preventScroll: true });
+  field?.setSelectionRange?.(field.value.length, field.value.length);
+}
 
 let settle;
 document.addEventListener("change", (event) => {
