@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -17,6 +18,7 @@ type gallery struct {
 	Steps       []step
 	Refused     []keyporter.RefusedCall
 	Impact      impactPart
+	Report      report
 	Contents    []template.HTML // of whole pages
 	Dialog      template.HTML   // what the dialog holds
 }
@@ -68,8 +70,11 @@ func (c *console) gallery(r *http.Request, now time.Time) (g gallery, err error)
 	g.Steps[1].Cause, g.Steps[1].Links = "The role “Contractor” blocks it.", []link{{"Contractor", "/roles/contractor"}}
 	g.Refused = []keyporter.RefusedCall{{RequestID: "r1", At: now, Method: http.MethodGet, Path: "/restapi/v6/envelopes", Cause: "The token is switched off.", Agent: "curl/8.7.1", Address: "192.0.2.7", LoginName: "ada@acme.example"}}
 	g.Impact = impactPart{Stopping: 1, Now: now, Impact: control.Impact{Losing: 2, Gaining: 1}}
-	add := newTokenForm(keyporter.OrganizationToken)
-	add.Name, add.Errors = "Export", map[string]string{"name": "You already have a token with this name. Choose another name.", "expires": "The expiry must be in the future."}
+	g.Report = galleryReport(now)
+	expiry := c.askNewExpiry()
+	expiry.Until, expiry.Day, expiry.Wrong = untilDay, "2020-01-31", "The expiry must be in the future."
+	add := newTokenForm(keyporter.OrganizationToken, expiry)
+	add.Name, add.Errors = "Export", map[string]string{"name": "You already have a token with this name. Choose another name."}
 	for _, p := range []struct {
 		name string
 		page any
@@ -85,6 +90,32 @@ func (c *console) gallery(r *http.Request, now time.Time) (g gallery, err error)
 	}
 	g.Dialog, err = c.content("form", deleteForm(r, g.List.Rows[0]))
 	return g, err
+}
+
+// galleryReport returns a report with everything that one can have.
+func galleryReport(now time.Time) report {
+	days := make([]keyporter.Counts, 30)
+	for i := range days {
+		days[i] = keyporter.Counts{Allowed: (i * 37) % 61, Refused: (i % 5) / 4 * 7}
+	}
+	r := report{
+		Path: "/tokens/x", Noun: "token", Span: 30, Sum: keyporter.Sum(days), Plot: plotOf(now.AddDate(0, 0, -29), days), Only: "curl 8.7.1", All: "/tokens/x", Now: now,
+		LastUse: &keyporter.ClientUse{LastAt: now.Add(-2 * time.Minute)},
+	}
+	for _, n := range spans() {
+		r.Spans = append(r.Spans, link{strconv.Itoa(n), "/tokens/x"})
+	}
+	r.Routes = []useRow{{Counts: keyporter.Counts{Allowed: 12345}, Name: "POST /Api/{version}/envelope/{rest...}", Note: "esign 6", Path: "/tokens/x"}}
+	r.Clients = []useRow{{Counts: keyporter.Counts{Allowed: 12345, Refused: 67}, Name: "curl 8.7.1", Note: "from 2001:db8::7", Path: "/tokens/x", Current: true}}
+	pattern := keyporter.RoutePattern{Version: "esign 6", Method: http.MethodGet, Route: "/Api/{version}/envelope/{rest...}"}
+	r.Calls = []keyporter.Call{{RoutePattern: pattern, At: now, Agent: "curl/8.7.1", Address: "2001:db8::7", Status: http.StatusOK}, {RoutePattern: pattern, At: now, Reason: keyporter.ReasonDisabled}}
+	r.Causes = []cause{
+		{Step: keyporter.Step{Cause: "The token is switched off."}, Action: noteAction{Label: "Switch on", Path: "/tokens/x/enable"}},
+		{Step: keyporter.Step{Cause: "The role “Contractor” blocks Use the API (api.use) for ada@acme.example, whatever other roles grant."}, Links: []link{{"Contractor", "/roles/contractor"}}},
+		{Step: keyporter.Step{Cause: "The organization is suspended."}, Who: "Only the operator of this Keyporter can change that."},
+	}
+	r.History = []historyLine{{"You added it", now}}
+	return r
 }
 
 // content returns the content of a page, without its frame.
