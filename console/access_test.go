@@ -146,7 +146,10 @@ GET /apps/{id}/delete                            in  | 404 404 404 200 404 200
 POST /apps/{id}/delete                           in  | 404 404 404 ok  404 ok
 
 GET /connections                                 in  | 200 200 200 200 200 200
+GET /connections/live                            in  | 200 200 200 200 200 200
 GET /connections/{id}                            in  | 404 200 404 200 404 404
+GET /connections/{id}/report                     in  | 404 200 404 200 404 404
+GET /connections/{id}/row                        in  | 404 200 404 200 404 404
 GET /connections/{id}/explain                    in  | 404 200 404 200 404 404
 GET /connections/{id}/disconnect                 in  | 404 200 404 200 404 404
 POST /connections/{id}/disconnect                in  | 404 ok  404 ok  404 404

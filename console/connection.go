@@ -57,6 +57,15 @@ func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
 	return row
 }
 
+// showConnectionRow answers with the row of one of the reader's own connections.
+func (c *console) showConnectionRow(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	conn, err := c.Control.Connection(r.Context(), actor, id(r))
+	if err != nil {
+		return err
+	}
+	return c.render(w, http.StatusOK, "connections", "connection-row", c.connectionRow(conn))
+}
+
 // connectionsPage is the content of a list of connections: the reader's, or their organization's.
 type connectionsPage struct {
 	All          bool // of the organization

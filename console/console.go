@@ -158,7 +158,7 @@ func (c *console) tokenRoutes() map[string]page {
 		"POST /tokens/{id}/delete":          c.deleteToken,
 		"POST /tokens/selected":             c.showSelection,
 		"POST /tokens/change":               c.changeSelection,
-		"GET /tokens/live":                  c.live,
+		"GET /tokens/live":                  c.liveTokens,
 		"GET /tokens/{id}":                  c.showToken,
 		"GET /tokens/{id}/report":           c.showToken,
 		"GET /tokens/{id}/row":              c.showRow,
@@ -177,7 +177,10 @@ func (c *console) tokenRoutes() map[string]page {
 func (c *console) connectionRoutes() map[string]page {
 	return map[string]page{
 		"GET /connections":                  c.listOwnConnections,
+		"GET /connections/live":             c.liveConnections,
 		"GET /connections/{id}":             c.showConnection,
+		"GET /connections/{id}/report":      c.showConnection,
+		"GET /connections/{id}/row":         c.showConnectionRow,
 		"GET /connections/{id}/explain":     c.explainConnection,
 		"GET /connect/{id}":                 c.showConnect,
 		"POST /connect/{id}":                c.answerConnect,
@@ -387,7 +390,10 @@ func (c *console) signedIn(p page) handler {
 
 // unattended are the routes that pages ask by themselves.
 func unattended() []string {
-	return []string{"GET /tokens/live", "GET /tokens/{id}/row", "GET /tokens/{id}/report"}
+	return []string{
+		"GET /tokens/live", "GET /tokens/{id}/row", "GET /tokens/{id}/report",
+		"GET /connections/live", "GET /connections/{id}/row", "GET /connections/{id}/report",
+	}
 }
 
 // unattended returns a handler like signedIn, for a request that isn't a use of the session.

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,19 +59,51 @@ func (s *streams) leave(user keyporter.ID) {
 	}
 }
 
-// stream tells a browser about the reader's own tokens, by server-sent events: "row" for a token that is new or has
+// stream tells a browser about the reader's own tokens or connections, by server-sent events: "row" for one that is new or has
 // changed, "gone" for one that is gone, both with its ID, and "ended" once the session has ended.
 type stream struct {
 	c     *console
 	r     *http.Request
 	w     http.ResponseWriter
 	conn  *http.ResponseController
-	seen  map[keyporter.ID]string    // what was last told of each token
+	list  lister
+	seen  map[keyporter.ID]string    // what was last told of each
 	calls map[keyporter.ID]time.Time // the last one of each that this node counted
-	stale bool                       // something has changed that may be about the tokens
+	stale bool                       // something has changed that may be about them
 }
 
-func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+// lister returns a text about each of the latest of the actor's things, which differs whenever its row does. all is false if there
+// may be more of them.
+type lister func(context.Context, keyporter.Actor) (texts map[keyporter.ID]string, all bool, err error)
+
+func (c *console) liveTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.live(w, r, actor, func(ctx context.Context, actor keyporter.Actor) (map[keyporter.ID]string, bool, error) {
+		tokens, err := c.Control.Tokens(ctx, actor, keyporter.UserToken, "")
+		texts := map[keyporter.ID]string{}
+		for _, t := range tokens {
+			texts[t.ID] = fmt.Sprint(t.Name, t.Enabled, t.ExpiresAt.UnixMilli(), useText(t.Use))
+		}
+		return texts, len(tokens) < control.MaxPage, err
+	})
+}
+
+func (c *console) liveConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.live(w, r, actor, func(ctx context.Context, actor keyporter.Actor) (map[keyporter.ID]string, bool, error) {
+		page, err := c.Control.ListConnections(ctx, actor, control.ConnectionList{})
+		texts := map[keyporter.ID]string{}
+		for _, conn := range page.Connections {
+			texts[conn.ID] = fmt.Sprint(conn.App.Name, conn.App.Publisher, conn.App.ImageAt, conn.Scopes, conn.WhyNot, conn.ReplayedAt, useText(conn.Use))
+		}
+		return texts, len(page.Connections) < control.MaxPage, err
+	})
+}
+
+func useText(u keyporter.TokenUse) string {
+	last, _ := u.Last()
+	return fmt.Sprint(" ", last.LastAt.UnixMilli(), u.Allowed, u.Refused)
+}
+
+func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, list lister) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
@@ -78,7 +113,7 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.A
 	defer c.streams.leave(actor.User.ID)
 	watch := c.Checker.Watch()
 	defer watch.End()
-	s := &stream{c: c, r: r, w: w, conn: http.NewResponseController(w), calls: map[keyporter.ID]time.Time{}}
+	s := &stream{c: c, r: r, w: w, conn: http.NewResponseController(w), list: list, calls: map[keyporter.ID]time.Time{}}
 	if err := s.read(actor, true); err != nil {
 		return err
 	}
@@ -111,11 +146,11 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.A
 	}
 }
 
-// concerns reports whether what changed may be about the user's tokens.
+// concerns reports whether what changed may be about what is shown.
 func (s *stream) concerns(drops []verify.Drop, actor keyporter.Actor) bool {
 	for _, d := range drops {
-		if _, shown := s.seen[d.Credential]; d.Credential != "" {
-			if shown {
+		if id := cmp.Or(d.Credential, d.Connection); id != "" {
+			if _, shown := s.seen[id]; shown {
 				return true
 			}
 			continue
@@ -127,7 +162,7 @@ func (s *stream) concerns(drops []verify.Drop, actor keyporter.Actor) bool {
 	return false
 }
 
-// again reads the tokens again, as long as the session lasts.
+// again reads them again, as long as the session lasts.
 func (s *stream) again() error {
 	ctx, cancel := context.WithTimeout(s.r.Context(), liveWrite)
 	defer cancel()
@@ -143,7 +178,7 @@ func (s *stream) again() error {
 	return s.read(actor, false)
 }
 
-// look tells of the tokens with calls that this node has counted since the last time.
+// look tells of those with calls that this node has counted since the last time.
 func (s *stream) look(actor keyporter.Actor) error {
 	last, err := s.c.Control.LastCalls(s.r.Context(), actor)
 	if keyporter.KindOf(err) == keyporter.Unauthorized {
@@ -162,9 +197,9 @@ func (s *stream) look(actor keyporter.Actor) error {
 	return nil
 }
 
-// read reads the tokens, and tells what is different since the last time, unless it is the first.
+// read reads what is shown, and tells what is different since the last time, unless it is the first.
 func (s *stream) read(actor keyporter.Actor, first bool) error {
-	tokens, err := s.c.Control.Tokens(s.r.Context(), actor, keyporter.UserToken, "")
+	seen, all, err := s.list(s.r.Context(), actor)
 	if err != nil {
 		if first {
 			return err
@@ -172,17 +207,16 @@ func (s *stream) read(actor keyporter.Actor, first bool) error {
 		return nil // as in again
 	}
 	before := s.seen
-	s.seen = map[keyporter.ID]string{}
-	for _, t := range tokens {
-		s.seen[t.ID] = stateOf(t)
-		if !first && before[t.ID] != s.seen[t.ID] {
-			if err := s.event("row", t.ID); err != nil {
+	s.seen = seen
+	for _, id := range slices.Sorted(maps.Keys(seen)) { // the oldest one first, so that the latest ends up on top
+		if !first && before[id] != seen[id] {
+			if err := s.event("row", id); err != nil {
 				return err
 			}
 		}
 	}
 	for id := range before {
-		if _, still := s.seen[id]; !still && len(tokens) < control.MaxPage {
+		if _, still := seen[id]; !still && all {
 			if err := s.event("gone", id); err != nil {
 				return err
 			}
@@ -192,12 +226,6 @@ func (s *stream) read(actor keyporter.Actor, first bool) error {
 		return nil
 	}
 	return s.write(": beat\n\n")
-}
-
-// stateOf returns a text that differs whenever the row of a token does.
-func stateOf(t control.TokenWithUse) string {
-	last, _ := t.Use.Last()
-	return fmt.Sprint(t.Name, t.Enabled, t.ExpiresAt.UnixMilli(), last.LastAt.UnixMilli(), t.Use.Allowed, t.Use.Refused)
 }
 
 func (s *stream) event(name string, id keyporter.ID) error {

@@ -14,11 +14,11 @@ import (
 )
 
 // events opens the stream of live changes and returns its events, such as "row 06h…". They end with the stream.
-func (v *visitor) events(t *testing.T) <-chan string {
+func (v *visitor) events(t *testing.T, path string) <-chan string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.site.url+"/tokens/live", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.site.url+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestLivePagesHearOfChanges(t *testing.T) {
 		eve := keyportertest.User(t, s.Control, "Acme", "eve@acme.example", keyporter.RoleAPIUser)
 		token, secret := keyportertest.Token(t, s.Control, ada, "Export")
 		foreign, hers := keyportertest.Token(t, s.Control, eve, "Hers")
-		events := v.events(t)
+		events := v.events(t, "/tokens/live")
 		call := func(n *keyportertest.Node, secret keyporter.Secret) {
 			n.Checker.Check(t.Context(), &verify.Request{Method: "GET", Host: "localhost", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, ClientIP: "192.0.2.7", Agent: "curl/8.5.0"})
 		}
@@ -106,11 +106,35 @@ func TestLivePagesHearOfChanges(t *testing.T) {
 	})
 }
 
+// TestLiveConnectionsHearOfChanges takes rights away elsewhere, and ends a connection.
+func TestLiveConnectionsHearOfChanges(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, database string) {
+		s, other := newSiteOn(t, database), keyportertest.NewNode(t, database)
+		ada, v := s.ada(t)
+		app := s.App(t, keyporter.App{})
+		conn := s.Connect(t, ada, app, "envelope.read", "file.read")
+		events := v.events(t, "/connections/live")
+		if err := other.Control.RemoveScope(t.Context(), keyporter.Command(), conn.ID, "file.read"); err != nil {
+			t.Fatal(err)
+		}
+		hears(t, events, "row "+string(conn.ID))
+		other.Used(t, conn.ID, keyporter.ClientUse{Agent: "dms/1", LastAt: s.Clock.Now(), Allowed: 1})
+		hears(t, events, "row "+string(conn.ID))
+		v.get("/connections/"+string(conn.ID)+"/row").want(t, 200, `id="connection-`, "dms 1")
+		later := s.Connect(t, ada, s.App(t, keyporter.App{Name: "Another"}))
+		hears(t, events, "row "+string(later.ID))
+		if err := other.Control.Disconnect(t.Context(), keyporter.Command(), conn.ID); err != nil {
+			t.Fatal(err)
+		}
+		hears(t, events, "gone "+string(conn.ID))
+	})
+}
+
 // TestAStreamEndsWithItsSession signs the user out elsewhere.
 func TestAStreamEndsWithItsSession(t *testing.T) {
 	s := newSite(t)
 	ada, v := s.ada(t)
-	events := v.events(t)
+	events := v.events(t, "/tokens/live")
 	if err := s.Control.DisableUser(t.Context(), keyporter.Command(), ada.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +149,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	s := newSite(t)
 	_, v := s.ada(t)
 	for range 10 {
-		v.events(t)
+		v.events(t, "/tokens/live")
 	}
 	v.get("/tokens/live").want(t, http.StatusTooManyRequests, "too many pages open")
 }
@@ -136,7 +160,7 @@ func TestAPageLeftOpenKeepsNoSession(t *testing.T) {
 	ada, v := s.ada(t)
 	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
 	row := "/tokens/" + string(token.ID) + "/row"
-	events := v.events(t)
+	events := v.events(t, "/tokens/live")
 	for range 48 {
 		v.get(row).want(t, 200)
 		s.Clock.Advance(30 * time.Minute)

@@ -47,7 +47,8 @@ func (c *console) showToken(w http.ResponseWriter, r *http.Request, actor keypor
 type connectionPage struct {
 	Row    connectionRow
 	Report report
-	List   link // that leads here
+	List   link   // that leads here
+	Live   string // where changes are heard of; empty: nowhere
 }
 
 func (c *console) showConnection(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -63,6 +64,9 @@ func (c *console) showConnection(w http.ResponseWriter, r *http.Request, actor k
 	of := control.Credential{ID: conn.Connection.ID, OrganizationID: conn.OrganizationID, OwnerID: conn.UserID, Name: conn.App.Name, AppID: conn.AppID}
 	if p.Report, err = c.report(r, actor, of, conn.Use); err != nil {
 		return err
+	}
+	if p.Report.Owner == "" {
+		p.Live = "/connections/live"
 	}
 	l, err := c.layoutFor(r, actor, conn.App.Name, p)
 	if err != nil {

@@ -141,9 +141,9 @@ function change({ status, body }, focus) {
 // remove removes a row, and returns what is to have the focus instead: the next row, or the first step.
 function remove(row) {
   const place = row.closest("section");
-  const next = [row.nextElementSibling, row.previousElementSibling].find((other) => other?.matches(".token"));
+  const next = [row.nextElementSibling, row.previousElementSibling].find((other) => other?.matches(".token, .connection"));
   row.remove();
-  return next?.querySelector(".more summary") ?? place.querySelector(".empty .button") ?? place.querySelector("h2");
+  return next?.querySelector(".more summary, .ends a") ?? place.querySelector(".empty .button") ?? place.querySelector("h2");
 }
 
 // focusSecret shows a new secret in the middle of the window.
@@ -218,16 +218,18 @@ async function refresh(id) {
   let answer;
   try {
     const waits = document.querySelector(`#token-${id} .secret .first-call`);
-    answer = await fetch(`/tokens/${id}/row${waits ? "?first=1" : ""}`, { headers: { "Keyporter-Fragment": "1" } });
+    answer = await fetch(`${rows}/${id}/row${waits ? "?first=1" : ""}`, { headers: { "Keyporter-Fragment": "1" } });
   } catch {
     return; // the stream says so
   }
   if (!answer.ok) return;
-  const row = parse(await answer.text()).querySelector(".token");
+  const row = parse(await answer.text()).querySelector(".token, .connection");
   const old = document.getElementById(row.id);
   const news = row.querySelector("tr[hidden] > td > .first-call");
   if (!old) { // a list that is filtered, sorted, or isn't at its beginning doesn't grow
-    if (live.hasAttribute("data-grows")) document.getElementById(row.dataset.list).tHead.after(row);
+    if (!live.hasAttribute("data-grows")) return;
+    if (row.dataset.list) document.getElementById(row.dataset.list).tHead.after(row);
+    else live.querySelector(".connections")?.prepend(row);
     return;
   }
   const waiting = old.querySelector(".secret .first-call");
@@ -243,11 +245,11 @@ async function refresh(id) {
 
 const focusable = "a, button, summary, input";
 
-// renew shows the page of a token as it is now, unless somebody is about to do something with it.
+// renew shows the page of a token or a connection as it is now, unless somebody is about to do something with it.
 async function renew(page) {
   let answer;
   try {
-    answer = await fetch(`/tokens/${page.dataset.report}/report${location.search}`, { headers: { "Keyporter-Fragment": "1" } });
+    answer = await fetch(`${rows}/${page.dataset.report}/report${location.search}`, { headers: { "Keyporter-Fragment": "1" } });
   } catch {
     return;
   }
@@ -268,6 +270,7 @@ function replaceRow(old, row) {
 }
 
 const live = document.querySelector("[data-live]");
+const rows = live?.dataset.live.replace("/live", "");
 if (live) {
   const stream = new EventSource(live.dataset.live);
   stream.addEventListener("row", (event) => {
@@ -275,7 +278,7 @@ if (live) {
     else if (live.dataset.report === event.data) renew(live);
   });
   stream.addEventListener("gone", (event) => {
-    const row = document.getElementById("token-" + event.data);
+    const row = document.getElementById("token-" + event.data) ?? document.getElementById("connection-" + event.data);
     const held = row?.contains(document.activeElement);
     const next = row && remove(row);
     if (held) next.focus();
