@@ -13,14 +13,13 @@ import (
 
 // appsPage is the content of the list of apps.
 type appsPage struct {
-	Waiting              []control.ListedApp // quarantined ones, for operators
+	List                 listing
 	Rows                 []control.ListedApp
-	CanRegister          bool // the reader may register apps
-	CanSetPolicy         bool // the reader may set which apps can be connected
-	CanManageConnections bool // the reader manages other users' connections
+	Waiting              control.Total // for an operator's approval, of those that the search finds
+	CanRegister          bool          // the reader may register apps
+	CanSetPolicy         bool          // the reader may set which apps can be connected
+	CanManageConnections bool          // the reader manages other users' connections
 	IsOperator           bool
-	Older                keyporter.ID // ID of the last row if there may be more; otherwise empty
-	Newer                bool         // this isn't the first page
 }
 
 func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -31,24 +30,22 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 	if !powers.SeeApps {
 		return keyporter.PermissionRegisterApps.Lacking()
 	}
-	before := keyporter.ID(r.URL.Query().Get("before"))
-	p := appsPage{
-		CanRegister: powers.RegisterApps, CanSetPolicy: powers.ManageOrganization, CanManageConnections: powers.ManageTokens,
-		IsOperator: powers.Operate, Newer: before != "",
-	}
-	if p.Rows, err = c.Control.Apps(r.Context(), actor, control.AppList{Before: before}); err != nil {
+	list := listing{Noun: "app", Path: "/apps", Hint: "Name"}.ask(r)
+	found, err := c.Control.ListApps(r.Context(), actor, control.AppList{Match: list.Match, State: keyporter.AppState(list.State), Paging: list.paging})
+	if err != nil {
 		return err
 	}
-	if len(p.Rows) == control.MaxPage {
-		p.Older = p.Rows[len(p.Rows)-1].ID
+	list.show(len(found.Apps), found.Selected, found.Cursors)
+	list.part("All", "", found.All)
+	list.part("Active", string(keyporter.AppActive), found.Active)
+	list.part("Suspended", string(keyporter.AppSuspended), found.Suspended)
+	if powers.Operate {
+		list.part("Waiting for approval", string(keyporter.AppQuarantined), found.Quarantined)
 	}
-	if p.IsOperator && !p.Newer {
-		if p.Waiting, err = c.Control.Apps(r.Context(), actor, control.AppList{State: keyporter.AppQuarantined}); err != nil {
-			return err
-		}
-	}
-	p.Rows = slices.DeleteFunc(p.Rows, func(a control.ListedApp) bool { return p.IsOperator && a.State == keyporter.AppQuarantined })
-	l, err := c.layoutFor(r, actor, "Apps", p)
+	l, err := c.layoutFor(r, actor, "Apps", appsPage{
+		List: list, Rows: found.Apps, Waiting: found.Quarantined, IsOperator: powers.Operate,
+		CanRegister: powers.RegisterApps, CanSetPolicy: powers.ManageOrganization, CanManageConnections: powers.ManageTokens,
+	})
 	if err != nil {
 		return err
 	}

@@ -132,11 +132,11 @@ func TestAnAppIsRegisteredAndGetsASecret(t *testing.T) {
 	b.Wait("document.querySelector('.app-head .state.on')")
 
 	// What only operators see.
-	a, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
-	if err != nil || len(a) != 1 {
-		t.Fatal(a, err)
+	found, err := s.Control.ListApps(t.Context(), keyportertest.Session(dev), control.AppList{})
+	if err != nil || len(found.Apps) != 1 {
+		t.Fatal(found, err)
 	}
-	app := a[0].App
+	app := found.Apps[0].App
 	app.JWT, app.WithoutPKCE = true, true
 	if _, err := s.Control.UpdateApp(t.Context(), keyporter.Command(), app); err != nil {
 		t.Fatal(err)

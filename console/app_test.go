@@ -42,7 +42,8 @@ func TestManagingAnAppWithoutJavaScript(t *testing.T) {
 		path, _, _ := strings.Cut(a.location, "?")
 		page := v.get(a.location)
 		page.want(t, 200, "the only time you see", "&lt;script&gt;alert(1)&lt;/script&gt;", path[len("/apps/"):], "https://app.example/cb\nhttps://app.example/other", "dev@acme.example")
-		all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		found, err := s.Control.ListApps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		all := found.Apps
 		if err != nil || len(all) != 1 || all[0].OrganizationID != dev.OrganizationID || all[0].Verified ||
 			!slices.Equal(all[0].Scopes, []keyporter.AppScope{{Name: "envelope.read"}, {Name: "envelope.send", Optional: true}}) {
 			t.Fatalf("%+v, %v", all, err)
@@ -92,7 +93,8 @@ func TestTheKindOfAnAppDecidesTheRest(t *testing.T) {
 		if page := v.get(a.location); strings.Contains(page.body, "kpc_") != (want.Authentication == keyporter.AppSecret) {
 			t.Errorf("the page of a %s app shows a secret or doesn't", kind)
 		}
-		all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		found, err := s.Control.ListApps(t.Context(), keyportertest.Session(dev), control.AppList{})
+		all := found.Apps
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,14 +68,12 @@ func (c *console) showConnectionRow(w http.ResponseWriter, r *http.Request, acto
 
 // connectionsPage is the content of a list of connections: the reader's, or their organization's.
 type connectionsPage struct {
+	List         listing
 	All          bool // of the organization
-	Path         string
 	Rows         []connectionRow
 	Access       control.Access // only for the reader's
 	Links        []link         // to whatever keeps the apps from working
 	Organization string
-	Older        keyporter.ID // ID of the last row if there may be more; otherwise empty
-	Newer        bool         // this isn't the first page
 }
 
 // The paths of the lists of connections.
@@ -85,12 +83,8 @@ const (
 )
 
 func (c *console) listOwnConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	before := keyporter.ID(r.URL.Query().Get("before"))
-	all, err := c.Control.Connections(r.Context(), actor, before)
-	if err != nil {
-		return err
-	}
-	p := connectionsPage{Path: ownConnections, Newer: before != ""}
+	p := connectionsPage{List: listing{Path: ownConnections, Hint: "App"}}
+	var err error
 	if p.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
 		return err
 	}
@@ -99,26 +93,25 @@ func (c *console) listOwnConnections(w http.ResponseWriter, r *http.Request, act
 		return err
 	}
 	p.Links = links(p.Access.About, powers, actor.User.OrganizationID)
-	return c.showConnections(w, r, actor, p, all)
+	return c.showConnections(w, r, actor, p)
 }
 
 func (c *console) listConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	before := keyporter.ID(r.URL.Query().Get("before"))
-	all, err := c.Control.OrganizationConnections(r.Context(), actor, before)
+	return c.showConnections(w, r, actor, connectionsPage{All: true, List: listing{Path: allConnections, Hint: "App or user"}})
+}
+
+func (c *console) showConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p connectionsPage) error {
+	p.List.Noun = "connection"
+	p.List = p.List.ask(r)
+	found, err := c.Control.ListConnections(r.Context(), actor, control.ConnectionList{Everyone: p.All, Match: p.List.Match, Paging: p.List.paging})
 	if err != nil {
 		return err
 	}
-	return c.showConnections(w, r, actor, connectionsPage{All: true, Path: allConnections, Newer: before != ""}, all)
-}
-
-func (c *console) showConnections(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p connectionsPage, all []control.ConnectionWithUse) error {
-	for _, conn := range all {
+	p.List.show(len(found.Connections), found.Total, found.Cursors)
+	for _, conn := range found.Connections {
 		row := c.connectionRow(conn)
 		row.All = p.All
 		p.Rows = append(p.Rows, row)
-	}
-	if len(all) == control.MaxPage {
-		p.Older = all[len(all)-1].Connection.ID
 	}
 	l, err := c.layoutFor(r, actor, "Apps and Connections", p)
 	if err != nil {

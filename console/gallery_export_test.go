@@ -59,11 +59,14 @@ func (p *Pages) WithGallery(file string, now time.Time) (http.Handler, error) {
 
 func (c *console) gallery(r *http.Request, now time.Time) (g gallery, err error) {
 	g.List = tokenListing{
-		Kind: keyporter.UserToken, Path: "/tokens", Total: 61, Previous: "/tokens?before=a", Next: "/tokens?after=b", CanAdd: true, Filtered: true, Match: "e", Rows: c.galleryRows(r, now),
-		Tabs:  []tab{{"All", "/tokens", 61, true}, {"Active", "/tokens?state=active", 20001, false}, {"Needs attention", "/tokens?state=attention", 3, false}, {"Off", "/tokens?state=off", 0, false}},
+		listing: listing{
+			Noun: "token", Path: "/tokens", Total: 61, Previous: "/tokens?before=a", Next: "/tokens?after=b", Filtered: true, Match: "e",
+			Tabs: []tab{{"All", "/tokens", 61, true}, {"Active", "/tokens?state=active", 20001, false}, {"Needs attention", "/tokens?state=attention", 3, false}, {"Off", "/tokens?state=off", 0, false}},
+		},
+		Kind: keyporter.UserToken, CanAdd: true, Rows: c.galleryRows(r, now),
 		Heads: []head{{"Name", "", "/tokens?sort=name", "ascending"}, {"Last used", "used", "/tokens?sort=used", ""}, {"7 days", "calls", "", ""}, {"Expires", "date", "/tokens?sort=expires", ""}, {"State", "switched", "", ""}},
 	}
-	g.Empty = tokenListing{Kind: keyporter.OrganizationToken, Path: "/tokens", CanAdd: true}
+	g.Empty = tokenListing{listing: listing{Noun: "token", Path: "/tokens"}, Kind: keyporter.OrganizationToken, CanAdd: true}
 	for i, outcome := range []keyporter.Outcome{keyporter.Passed, keyporter.Failed, keyporter.NotAsked} {
 		g.Steps = append(g.Steps, step{Step: keyporter.Step{Rule: keyporter.Rule(i + 4), Outcome: outcome}})
 	}

@@ -79,9 +79,9 @@ func TestADoubleClickMakesOneSecret(t *testing.T) {
 	app := twice(v, "/apps/new", "/apps", appFields("DMS", "webhook", "https://app.example/hook")...)
 	twice(v, app+"/secrets/new", app+"/secrets")
 	twice(v, app+"/webhook", app+"/webhook")
-	all, err := s.Control.Apps(t.Context(), keyportertest.Session(dev), control.AppList{})
-	if err != nil || len(all) != 1 {
-		t.Errorf("there are %d apps, %v", len(all), err)
+	found, err := s.Control.ListApps(t.Context(), keyportertest.Session(dev), control.AppList{})
+	if err != nil || len(found.Apps) != 1 {
+		t.Errorf("there are %d apps, %v", len(found.Apps), err)
 	}
 
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)

@@ -34,7 +34,7 @@ type layout struct {
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
 		"static": static.path, "ago": ago, "when": when, "day": day, "shortDay": shortDay, "dayThere": dayThere, "iso": iso, "count": count, "client": clientName, "icon": icon, "roleSummary": roleSummary, "initials": initials, "hue": hue, "otherPages": otherPages, "once": once,
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/token-parts.html", "templates/expiry.html", "templates/manage.html", "templates/report.html", "templates/app-parts.html"))
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/list-parts.html", "templates/token-parts.html", "templates/expiry.html", "templates/manage.html", "templates/report.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // they are part of the program

@@ -40,7 +40,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	if p.List, _, err = c.listing(r, actor, tokenListing{Path: "/tokens"}, control.TokenList{Kind: keyporter.UserToken, OwnerID: actor.User.ID}); err != nil {
+	if p.List, _, err = c.tokenListing(r, actor, tokenListing{listing: listing{Path: "/tokens"}}, control.TokenList{Kind: keyporter.UserToken, OwnerID: actor.User.ID}); err != nil {
 		return err
 	}
 	p.User = tokenSection{Kind: keyporter.UserToken, Rows: p.List.Rows}

@@ -14,7 +14,7 @@ type userTokensPage struct {
 }
 
 func (c *console) listUserTokens(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	l, page, err := c.listing(r, actor, tokenListing{Path: "/users/" + string(id(r)) + "/tokens", List: string(id(r))}, control.TokenList{Kind: keyporter.UserToken, OwnerID: id(r)})
+	l, page, err := c.tokenListing(r, actor, tokenListing{listing: listing{Path: "/users/" + string(id(r)) + "/tokens"}, List: string(id(r))}, control.TokenList{Kind: keyporter.UserToken, OwnerID: id(r)})
 	if err != nil {
 		return err
 	}

@@ -221,7 +221,7 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 	with.add(control.Restore{TokenID: gone[0]})
 	with.add("ada@acme.example", "Acme", "refused", first, browser)
 	with.add(true, false, 1, time.Now().Add(time.Hour), picture.Bytes(), []keyporter.ID{}, []keyporter.ID{token.ID})
-	with.add(control.ConnectionList{}, control.ConnectionList{Everyone: true}, control.AppSearch{}, control.TokenList{}, control.TokenList{OwnerID: root.ID}, control.TokenChange{Action: control.EnableTokens}, control.DeletedTokenList{})
+	with.add(control.ConnectionList{}, control.ConnectionList{Everyone: true}, control.TokenList{}, control.TokenList{OwnerID: root.ID}, control.TokenChange{Action: control.EnableTokens}, control.DeletedTokenList{})
 	with.add(keyporter.UserToken, keyporter.OrganizationToken, keyporter.FlagAPI, keyporter.NoApps)
 	with.add(control.HandOver{TokenID: shared.ID, Login: "ada@acme.example"})
 	with.add(control.NewToken{OwnerID: root.ID, Name: "New"}, []control.ImportedToken{}, control.ImportOptions{})

@@ -2,7 +2,7 @@ package control
 
 import (
 	"context"
-	"strings"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -65,27 +65,6 @@ type ListedApp struct {
 	Organization string // its name; empty: an app of the instance
 }
 
-// AppList selects apps.
-type AppList struct {
-	State  keyporter.AppState // empty: any
-	Before keyporter.ID       // the last app of the previous page; empty: start with the latest
-}
-
-// Apps returns the apps that the actor may see (see App), latest first: a page of up to
-// MaxPage.
-func (c *Control) Apps(ctx context.Context, actor keyporter.Actor, l AppList) ([]ListedApp, error) {
-	find, err := c.visibleApps(ctx, actor)
-	if err != nil {
-		return nil, err
-	}
-	find.State, find.Before, find.Limit = l.State, l.Before, MaxPage
-	apps, err := c.db.Apps(ctx, find)
-	if err != nil {
-		return nil, err
-	}
-	return c.listedApps(ctx, apps)
-}
-
 // visibleApps selects the apps that the actor may see.
 func (c *Control) visibleApps(ctx context.Context, actor keyporter.Actor) (find store.AppList, err error) {
 	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
@@ -99,17 +78,8 @@ func (c *Control) visibleApps(ctx context.Context, actor keyporter.Actor) (find 
 	return find, nil
 }
 
-func (c *Control) listedApps(ctx context.Context, apps []keyporter.App) ([]ListedApp, error) {
-	organizations, err := c.organizationsOf(ctx, apps...)
-	all := make([]ListedApp, len(apps))
-	for i, a := range apps {
-		all[i] = ListedApp{App: a, Organization: organizations[a.OrganizationID]}
-	}
-	return all, err
-}
-
-// AppSearch selects apps.
-type AppSearch struct {
+// AppList selects apps.
+type AppList struct {
 	Match string             // part of the name; empty: any
 	State keyporter.AppState // empty: any
 	Paging
@@ -117,20 +87,25 @@ type AppSearch struct {
 
 // AppPage is a page of a list of apps, latest first.
 type AppPage struct {
-	Apps  []ListedApp
-	Total Total
+	Apps []ListedApp
 	Cursors
+
+	// How many apps match: in the selected state, in any, and in each of these.
+	Selected, All, Active, Suspended, Quarantined Total
 }
 
-// ListApps returns a page of up to MaxPage apps that the actor may see, and how many there are.
-func (c *Control) ListApps(ctx context.Context, actor keyporter.Actor, l AppSearch) (p AppPage, err error) {
+// ListApps returns a page of up to MaxPage apps that the actor may see (see App), and how many there are.
+func (c *Control) ListApps(ctx context.Context, actor keyporter.Actor, l AppList) (p AppPage, err error) {
 	find, err := c.visibleApps(ctx, actor)
 	if err != nil {
 		return p, err
 	}
-	find.State, find.Match = l.State, text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)
+	if !slices.Contains([]keyporter.AppState{"", keyporter.AppActive, keyporter.AppSuspended, keyporter.AppQuarantined}, l.State) {
+		return p, keyporter.InvalidField("state", "Apps have no such state.")
+	}
+	find.State, find.Match = l.State, searched(l.Match)
 	place := func(a keyporter.App) store.Place { return store.Place{ID: a.ID} }
-	apps, cursors, err := paged("apps", l.Paging, place, func(page store.Page) ([]keyporter.App, error) { return c.db.ListApps(ctx, find, page) })
+	apps, cursors, err := paged("apps", l.Paging, place, func(page store.Page) ([]keyporter.App, error) { return c.db.Apps(ctx, find, page) })
 	if err != nil {
 		return p, err
 	}
@@ -138,8 +113,11 @@ func (c *Control) ListApps(ctx context.Context, actor keyporter.Actor, l AppSear
 	if err != nil {
 		return p, err
 	}
-	p.Total, p.Cursors = Total(n), cursors
-	p.Apps, err = c.listedApps(ctx, apps)
+	p.Cursors, p.Selected, p.All, p.Active, p.Suspended, p.Quarantined = cursors, Total(n.Selected), Total(n.All), Total(n.Active), Total(n.Suspended), Total(n.Quarantined)
+	organizations, err := c.organizationsOf(ctx, apps...)
+	for _, a := range apps {
+		p.Apps = append(p.Apps, ListedApp{App: a, Organization: organizations[a.OrganizationID]})
+	}
 	return p, err
 }
 

@@ -29,7 +29,7 @@ func (c *Control) AppPolicy(ctx context.Context, actor keyporter.Actor) (p AppPo
 	if p.Policy, p.Listed, err = c.db.AppPolicyOf(ctx, organization); err != nil {
 		return p, err
 	}
-	p.Apps, err = c.db.Apps(ctx, store.AppList{OrganizationID: organization, Instance: true, Limit: MaxListedApps})
+	p.Apps, err = c.db.Apps(ctx, store.AppList{OrganizationID: organization, Instance: true}, store.Page{Limit: MaxListedApps})
 	p.Apps = slices.DeleteFunc(p.Apps, func(a keyporter.App) bool { return a.State == keyporter.AppQuarantined })
 	return p, err
 }

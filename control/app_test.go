@@ -453,9 +453,9 @@ func TestWhoSeesWhichApps(t *testing.T) {
 	for user, want := range map[*keyporter.User][]keyporter.ID{
 		&d.dev: {own.ID}, &d.devi: {own.ID}, &d.admin: {own.ID}, &d.grace: nil, &d.ada: {instance.ID}, &d.eve: {other.ID}, &d.otto: {other.ID, instance.ID, own.ID},
 	} {
-		list, err := d.Control.Apps(t.Context(), keyportertest.Session(*user), control.AppList{})
+		list, err := d.Control.ListApps(t.Context(), keyportertest.Session(*user), control.AppList{})
 		var got []keyporter.ID
-		for _, a := range list {
+		for _, a := range list.Apps {
 			got = append(got, a.ID)
 		}
 		if err != nil || !slices.Equal(got, want) {
@@ -470,9 +470,9 @@ func TestWhoSeesWhichApps(t *testing.T) {
 	for p, want := range map[keyporter.Permission]int{keyporter.PermissionManageTokens: 0, keyporter.PermissionRegisterApps: 1} {
 		for _, user := range []keyporter.User{d.dev, d.ada} {
 			actor := keyporter.Actor{Kind: keyporter.ActorCredential, User: user, CredentialID: "01token", Rights: keyporter.Rights{Management: []keyporter.Permission{p}}}
-			list, err := d.Control.Apps(t.Context(), actor, control.AppList{})
+			list, err := d.Control.ListApps(t.Context(), actor, control.AppList{})
 			powers, perr := d.Control.Powers(t.Context(), actor)
-			if err != nil || perr != nil || len(list) != want || powers.SeeApps != (want > 0) {
+			if err != nil || perr != nil || len(list.Apps) != want || powers.SeeApps != (want > 0) {
 				t.Errorf("a credential of %s with %s sees %v, %v, %v, %v", user.Login, p, list, powers.SeeApps, err, perr)
 			}
 		}

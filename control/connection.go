@@ -20,34 +20,6 @@ type ConnectionWithUse struct {
 	WhyNot string // why nothing the app does works now, in a sentence; empty: app and organization don't prevent it
 }
 
-// Connections returns the actor's connections with apps, latest first: a page of up to
-// MaxPage, older than the connection before (empty: from the latest).
-func (c *Control) Connections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
-	if _, err := signedIn(ctx, c.db, actor); err != nil {
-		return nil, err
-	}
-	all, err := c.db.ConnectionsOf(ctx, actor.User.ID, before, MaxPage)
-	if err != nil {
-		return nil, err
-	}
-	return c.withUses(ctx, actor.User.OrganizationID, all...)
-}
-
-// OrganizationConnections returns the connections of all users in the actor's organization,
-// paged as in Connections. It requires tokens.manage: a user who lets an app act on their
-// behalf gives it a credential of theirs, just like an API token, so whoever manages the
-// tokens manages the connections too.
-func (c *Control) OrganizationConnections(ctx context.Context, actor keyporter.Actor, before keyporter.ID) ([]ConnectionWithUse, error) {
-	if _, err := may(ctx, c.db, actor, actor.User.OrganizationID, keyporter.PermissionManageTokens); err != nil {
-		return nil, err
-	}
-	all, err := c.db.ConnectionsIn(ctx, actor.User.OrganizationID, before, MaxPage)
-	if err != nil {
-		return nil, err
-	}
-	return c.withUses(ctx, actor.User.OrganizationID, all...)
-}
-
 // ConnectionList selects connections.
 type ConnectionList struct {
 	Everyone bool   // of all users of the actor's organization; false: the actor's own
@@ -62,10 +34,11 @@ type ConnectionPage struct {
 	Cursors
 }
 
-// ListConnections returns a page of up to MaxPage connections, and how many there are, to the same people as Connections
-// and OrganizationConnections.
+// ListConnections returns a page of up to MaxPage connections, and how many there are. Users list their own in person.
+// Those of everyone take tokens.manage: a user who lets an app act on their behalf gives it a credential of theirs, just
+// like an API token, so whoever manages the tokens manages the connections too.
 func (c *Control) ListConnections(ctx context.Context, actor keyporter.Actor, l ConnectionList) (p ConnectionPage, err error) {
-	find := store.ConnectionList{Match: text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)}
+	find := store.ConnectionList{Match: searched(l.Match)}
 	if l.Everyone {
 		find.OrganizationID = actor.User.OrganizationID
 		_, err = may(ctx, c.db, actor, find.OrganizationID, keyporter.PermissionManageTokens)

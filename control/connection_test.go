@@ -101,7 +101,8 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 			return tx.AddUses(ctx, store.Batch{Uses: []store.Use{{CredentialID: conn.ID, ClientUse: keyporter.ClientUse{Agent: "dms/1", Address: "203.0.113.5", Version: "esign 6", LastAt: time.Now(), Allowed: 7, Refused: 2}}}})
 		})
 		wantKind(t, err, noError)
-		mine, err := d.Control.Connections(ctx, me, "")
+		p, err := d.Control.ListConnections(ctx, me, control.ConnectionList{})
+		mine := p.Connections
 		if err != nil || len(mine) != 1 {
 			t.Fatalf("%+v, %v", mine, err)
 		}
@@ -109,15 +110,15 @@ func TestConnectionsAreListedWithTheirUse(t *testing.T) {
 		if !ok || last.Address != "203.0.113.5" || mine[0].Use.Allowed != 7 || mine[0].Use.Refused != 2 || mine[0].App.Name != "DMS tagging service" || mine[0].User.ID != d.ada.ID {
 			t.Errorf("%+v", mine[0])
 		}
-		_, err = d.Control.Connections(ctx, keyporter.Actor{User: d.ada}, "")
+		_, err = d.Control.ListConnections(ctx, keyporter.Actor{User: d.ada}, control.ConnectionList{})
 		wantKind(t, err, keyporter.Unauthorized)
 		for user, want := range map[*keyporter.User]keyporter.Kind{&d.admin: noError, &d.ada: keyporter.Forbidden, &d.dev: keyporter.Forbidden, &d.otto: keyporter.Forbidden} {
-			_, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
+			_, err := d.Control.ListConnections(ctx, keyportertest.Session(*user), control.ConnectionList{Everyone: true})
 			wantKind(t, err, want)
 		}
 		for user, want := range map[*keyporter.User]keyporter.ID{&d.admin: conn.ID, &d.eve: other.ID} {
-			all, err := d.Control.OrganizationConnections(ctx, keyportertest.Session(*user), "")
-			if err != nil || len(all) != 1 || all[0].Connection.ID != want {
+			all, err := d.Control.ListConnections(ctx, keyportertest.Session(*user), control.ConnectionList{Everyone: true})
+			if err != nil || len(all.Connections) != 1 || all.Connections[0].Connection.ID != want {
 				t.Errorf("%s sees %+v, %v", user.Login, all, err)
 			}
 		}

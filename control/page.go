@@ -40,6 +40,9 @@ func (n Total) Counted() int { return min(int(n), store.MaxCounted) }
 // can be longer.
 const maxCursor = 8192
 
+// searched returns what a list is searched for.
+func searched(match string) string { return text(strings.TrimSpace(match), keyporter.MaxLoginLen) }
+
 // cursor is what a cursor says.
 type cursor struct {
 	Order  string       `json:"o"` // of the list

@@ -51,7 +51,7 @@ func TestConnectionsAndAppsAreFound(t *testing.T) {
 			}
 			return names, p
 		}
-		apps := func(actor keyporter.Actor, l control.AppSearch) (names []string, p control.AppPage) {
+		apps := func(actor keyporter.Actor, l control.AppList) (names []string, p control.AppPage) {
 			t.Helper()
 			p, err := w.Control.ListApps(ctx, actor, l)
 			if err != nil {
@@ -72,7 +72,7 @@ func TestConnectionsAndAppsAreFound(t *testing.T) {
 			if strings.Join(got, " ") != want {
 				t.Errorf("%q finds %v", match, got)
 			}
-			if found, _ := apps(admin, control.AppSearch{Match: match}); match != "GRACE@" && strings.Join(found[:min(1, len(found))], " ") != want {
+			if found, _ := apps(admin, control.AppList{Match: match}); match != "GRACE@" && strings.Join(found[:min(1, len(found))], " ") != want {
 				t.Errorf("%q finds the apps %v", match, found)
 			}
 		}
@@ -85,16 +85,16 @@ func TestConnectionsAndAppsAreFound(t *testing.T) {
 		if len(first) != control.MaxPage || len(second) != 2 || !slices.Equal(back, first) || int(p.Total) != n-1 || p.Previous+p2.Next+p3.Previous != "" || p3.Next == "" {
 			t.Errorf("the pages are %v, %v, and back %v", first, second, back)
 		}
-		firstApps, a := apps(admin, control.AppSearch{State: keyporter.AppActive})
-		secondApps, a2 := apps(admin, control.AppSearch{State: keyporter.AppActive, Paging: control.Paging{After: a.Next}})
-		backApps, _ := apps(admin, control.AppSearch{State: keyporter.AppActive, Paging: control.Paging{Before: a2.Previous}})
-		if len(firstApps) != control.MaxPage || len(secondApps) != 3 || !slices.Equal(backApps, firstApps) || int(a.Total) != n {
+		firstApps, a := apps(admin, control.AppList{State: keyporter.AppActive})
+		secondApps, a2 := apps(admin, control.AppList{State: keyporter.AppActive, Paging: control.Paging{After: a.Next}})
+		backApps, _ := apps(admin, control.AppList{State: keyporter.AppActive, Paging: control.Paging{Before: a2.Previous}})
+		if len(firstApps) != control.MaxPage || len(secondApps) != 3 || !slices.Equal(backApps, firstApps) || int(a.All) != n {
 			t.Errorf("the pages of apps are %v, %v, and back %v", firstApps, secondApps, backApps)
 		}
 		if got, p := connections(eve, control.ConnectionList{Everyone: true, Match: "sync"}); len(got) != 0 || p.Total != 0 {
 			t.Errorf("another organization sees %v", got)
 		}
-		if got, p := apps(eve, control.AppSearch{Match: "sync"}); len(got) != 0 || p.Total != 0 {
+		if got, p := apps(eve, control.AppList{Match: "sync"}); len(got) != 0 || p.All != 0 {
 			t.Errorf("another organization sees the apps %v", got)
 		}
 		_, err = w.Control.ListConnections(ctx, ada, control.ConnectionList{Everyone: true})

@@ -30,7 +30,7 @@ func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, er
 	}
 	p.SeeApps = p.RegisterApps || p.ManageOrganization
 	if err == nil && !p.SeeApps {
-		mine, err := c.db.Apps(ctx, store.AppList{PersonID: responsible(a, actor), Limit: 1})
+		mine, err := c.db.Apps(ctx, store.AppList{PersonID: responsible(a, actor)}, store.Page{Limit: 1})
 		p.SeeApps = len(mine) > 0
 		return p, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -126,7 +125,7 @@ func (c *Control) mayList(ctx context.Context, actor keyporter.Actor, l TokenLis
 func (c *Control) tokenFilter(l TokenList) (find store.TokenList, err error) {
 	now := c.now()
 	find = store.TokenList{
-		OwnerID: l.OwnerID, Kind: l.Kind, Match: text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen), State: l.State, NeverRotated: l.NeverRotated,
+		OwnerID: l.OwnerID, Kind: l.Kind, Match: searched(l.Match), State: l.State, NeverRotated: l.NeverRotated,
 		Sort: l.Sort, Descending: l.Descending, Now: now, ExpiresSoon: now.Add(ExpiresSoon), RefusedSince: now.Add(-RecentRefusals),
 	}
 	if l.OwnerID == "" {

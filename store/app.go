@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -117,34 +118,22 @@ func (q queries) AppsByID(ctx context.Context, ids []keyporter.ID) (map[keyporte
 	return byID(apps, func(a keyporter.App) keyporter.ID { return a.ID }), nil
 }
 
-// AppList selects apps.
+// AppList selects apps, latest first.
 type AppList struct {
 	All            bool               // every app; otherwise the union of the next three fields
 	OrganizationID keyporter.ID       // apps of this organization; empty: of none
 	PersonID       keyporter.ID       // apps this user is responsible for
 	Instance       bool               // apps of the whole instance
 	State          keyporter.AppState // empty: any
-	Match          string             // part of the name; empty: any; for ListApps
-	Before         keyporter.ID       // the last app of the previous page; empty: start with the latest
-	Limit          int
+	Match          string             // part of the name; empty: any
 }
 
-// Apps returns apps, latest first.
-func (q queries) Apps(ctx context.Context, l AppList) ([]keyporter.App, error) {
-	apps, err := list(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a
-		WHERE ($1 OR a.organization_id = $2 OR $3 AND a.organization_id IS NULL
-				OR EXISTS (SELECT 1 FROM app_people p WHERE p.app_id = a.id AND p.user_id = $4))
-			AND ($5 = '' OR a.state = $5) AND ($6 = '' OR a.id < $6)
-		ORDER BY a.id DESC LIMIT $7`, l.All, l.OrganizationID, l.Instance, l.PersonID, l.State, l.Before, l.Limit)
-	if err != nil {
-		return nil, fmt.Errorf("list apps: %w", err)
-	}
-	return apps, nil
-}
-
-// ListApps returns a page of apps, latest first. It leaves Before and Limit of the list aside.
-func (q queries) ListApps(ctx context.Context, l AppList, p Page) ([]keyporter.App, error) {
+// Apps returns a page of a list of apps.
+func (q queries) Apps(ctx context.Context, l AppList, p Page) ([]keyporter.App, error) {
 	c := l.condition()
+	if l.State != "" {
+		c.and("a.state = " + c.arg(l.State))
+	}
 	order, limit := sorting{id: "a.id", descending: true}.next(&c, p)
 	apps, err := list(ctx, q.q, scanApp, `SELECT `+appColumns+` FROM apps a WHERE `+c.text+order+limit, c.args...)
 	if err != nil {
@@ -153,20 +142,32 @@ func (q queries) ListApps(ctx context.Context, l AppList, p Page) ([]keyporter.A
 	return inOrder(apps, p), nil
 }
 
-// CountListedApps counts the apps of a list, up to MaxCounted + 1.
-func (q queries) CountListedApps(ctx context.Context, l AppList) (int, error) {
-	c := l.condition()
-	return one(ctx, q.q, scanInt, `SELECT count(*) FROM (SELECT 1 FROM apps a WHERE `+c.text+limitCounted+`) few`, c.args...)
+// AppCounts says how many apps of a list are in which state, each up to MaxCounted + 1.
+type AppCounts struct {
+	Selected    int // in the state that the list selects
+	All         int
+	Active      int
+	Suspended   int
+	Quarantined int
 }
 
+// CountListedApps counts the apps of a list.
+func (q queries) CountListedApps(ctx context.Context, l AppList) (AppCounts, error) {
+	c := counting{condition: l.condition(), table: "apps a", columns: "state"}
+	states := []keyporter.AppState{keyporter.AppActive, keyporter.AppSuspended, keyporter.AppQuarantined}
+	for _, s := range states {
+		c.parts = append(c.parts, "state = "+c.arg(s))
+	}
+	n, err := q.countParts(ctx, c)
+	return AppCounts{Selected: n[slices.Index(states, l.State)+1], All: n[0], Active: n[1], Suspended: n[2], Quarantined: n[3]}, err
+}
+
+// condition selects the apps of the list in any state.
 func (l *AppList) condition() (c condition) {
 	c.text = or(c.arg(l.All), "a.organization_id = "+c.arg(l.OrganizationID), c.arg(l.Instance)+" AND a.organization_id IS NULL",
 		"EXISTS (SELECT 1 FROM app_people p WHERE p.app_id = a.id AND p.user_id = "+c.arg(l.PersonID)+")")
-	if l.State != "" {
-		c.and("a.state = " + c.arg(l.State))
-	}
 	if l.Match != "" {
-		c.and(c.appName(l.Match))
+		c.and(c.has("a.name", l.Match))
 	}
 	return c
 }

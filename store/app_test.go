@@ -42,7 +42,7 @@ func TestAnAppAndItsConnection(t *testing.T) {
 				t.Errorf("with secret %d: %v, %v, %v", i, a.ID, itsOwn, err)
 			}
 		}
-		if mine, err := db.Apps(t.Context(), store.AppList{PersonID: ada.ID, Limit: 10}); err != nil || len(mine) != 1 {
+		if mine, err := db.Apps(t.Context(), store.AppList{PersonID: ada.ID}, store.Page{Limit: 10}); err != nil || len(mine) != 1 {
 			t.Errorf("of its people: %v, %v", mine, err)
 		}
 		conn := keyporter.Connection{ID: "conn", UserID: ada.ID, OrganizationID: ada.OrganizationID, AppID: app.ID, Scopes: []string{"read"}, CreatedAt: noon, Address: "192.0.2.1"}

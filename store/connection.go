@@ -68,19 +68,6 @@ func (q queries) ConnectionOf(ctx context.Context, user, app keyporter.ID) (keyp
 	return c, nil
 }
 
-// ConnectionsOf returns a user's connections, latest first: up to limit, older than the
-// connection before (empty: start with the latest).
-func (q queries) ConnectionsOf(ctx context.Context, user, before keyporter.ID, limit int) ([]keyporter.Connection, error) {
-	return list(ctx, q.q, scanConnection, selectConnection+`
-		WHERE c.user_id = $1 AND ($2 = '' OR c.id < $2) ORDER BY c.id DESC LIMIT $3`, user, before, limit)
-}
-
-// ConnectionsIn returns the connections of all users of an organization, paged like ConnectionsOf.
-func (q queries) ConnectionsIn(ctx context.Context, organization, before keyporter.ID, limit int) ([]keyporter.Connection, error) {
-	return list(ctx, q.q, scanConnection, selectConnection+`
-		WHERE c.organization_id = $1 AND ($2 = '' OR c.id < $2) ORDER BY c.id DESC LIMIT $3`, organization, before, limit)
-}
-
 // ConnectionList selects connections, latest first.
 type ConnectionList struct {
 	OrganizationID keyporter.ID // of its users; empty: of UserID
@@ -117,7 +104,7 @@ func (l *ConnectionList) condition() (c condition) {
 	if l.Match == "" {
 		return c
 	}
-	all := []string{"EXISTS (SELECT 1 FROM apps a WHERE a.id = c.app_id AND " + c.appName(l.Match) + ")"}
+	all := []string{"EXISTS (SELECT 1 FROM apps a WHERE a.id = c.app_id AND " + c.has("a.name", l.Match) + ")"}
 	if l.OrganizationID != "" {
 		all = append(all, c.ownerLogin("c.user_id", l.OrganizationID, l.Match))
 	}

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,37 +106,21 @@ type TokenCounts struct {
 	Off       int
 }
 
-// CountListedTokens counts the tokens of a list. If there are few, it reads them once.
+// CountListedTokens counts the tokens of a list.
 func (q queries) CountListedTokens(ctx context.Context, l TokenList) (n TokenCounts, err error) {
 	f := l.find()
-	all := f.text
-	count := func(state keyporter.TokenState) string {
-		return `CASE WHEN (SELECT count(*) FROM few) <= ` + strconv.Itoa(MaxCounted) + ` THEN (SELECT count(*) FROM few WHERE ` + f.is(state) + `)
-			ELSE (SELECT count(*) FROM (SELECT 1 FROM tokens t WHERE ` + all + ` AND ` + f.is(state) + limitCounted + `) c) END`
+	c := counting{table: "tokens t", columns: "owner_id, enabled, expires_at, last_refused_at"}
+	c.text = f.text
+	states := []keyporter.TokenState{keyporter.TokenActive, keyporter.TokenNeedsAttention, keyporter.TokenOff}
+	if l.State != "" && !slices.Contains(states, l.State) {
+		states = append(states, l.State)
 	}
-	selected := `0` // or counted anyway
-	if l.State == keyporter.TokenExpired || l.State == keyporter.TokenBlocked {
-		selected = count(l.State)
+	for _, s := range states {
+		c.parts = append(c.parts, f.is(s))
 	}
-	n, err = one(ctx, q.q, func(row scanner) (n TokenCounts, err error) {
-		return n, row.Scan(&n.Selected, &n.All, &n.Active, &n.Attention, &n.Off)
-	}, `WITH few AS MATERIALIZED (SELECT t.owner_id, t.enabled, t.expires_at, t.last_refused_at FROM tokens t WHERE `+all+limitCounted+`)
-		SELECT `+selected+`, (SELECT count(*) FROM few), `+count(keyporter.TokenActive)+`, `+count(keyporter.TokenNeedsAttention)+`, `+count(keyporter.TokenOff), f.args...)
-	if err != nil {
-		return n, fmt.Errorf("count tokens: %w", err)
-	}
-	switch l.State {
-	case keyporter.TokenActive:
-		n.Selected = n.Active
-	case keyporter.TokenNeedsAttention:
-		n.Selected = n.Attention
-	case keyporter.TokenOff:
-		n.Selected = n.Off
-	case keyporter.TokenExpired, keyporter.TokenBlocked:
-	default:
-		n.Selected = n.All
-	}
-	return n, nil
+	c.args = f.args
+	counts, err := q.countParts(ctx, c)
+	return TokenCounts{Selected: counts[slices.Index(states, l.State)+1], All: counts[0], Active: counts[1], Attention: counts[2], Off: counts[3]}, err
 }
 
 // tokenFinder is the condition for the tokens of a list.

@@ -74,11 +74,11 @@ func (d *demo) register(ctx context.Context) (keyporter.ID, keyporter.Secret, er
 // registered returns the app of an earlier demo, without its secrets, or none.
 func (d *demo) registered(ctx context.Context) (keyporter.ID, error) {
 	c, me := d.srv.Control, keyporter.Command()
-	apps, err := c.Apps(ctx, me, control.AppList{})
+	found, err := c.ListApps(ctx, me, control.AppList{Match: demoAppName})
 	if err != nil {
 		return "", err
 	}
-	for _, a := range apps {
+	for _, a := range found.Apps {
 		if a.Name != demoAppName {
 			continue
 		}
