@@ -1,5 +1,10 @@
 package keyporter
 
+import (
+	"slices"
+	"strings"
+)
+
 // Rule is one question that a check asks, in the order of the constants. The first rule that
 // fails decides, and the rest are not asked.
 type Rule uint8
@@ -180,6 +185,28 @@ func (r Reason) Rule() Rule {
 		return known.rule
 	}
 	return RuleKnown
+}
+
+// ReasonsAbout returns the reasons whose texts for the caller contain a part; letter case doesn't matter.
+func ReasonsAbout(part string) (all []Reason) {
+	for r, known := range refusals {
+		if strings.Contains(strings.ToLower(known.refusal.Text), strings.ToLower(part)) {
+			all = append(all, r)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// ReasonsOf returns the reasons with which one of the rules fails.
+func ReasonsOf(rules ...Rule) (all []Reason) {
+	for r, known := range refusals {
+		if slices.Contains(rules, known.rule) {
+			all = append(all, r)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Refusal returns what the caller sees when a call is refused for r.

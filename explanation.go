@@ -40,6 +40,7 @@ const RefusalLimit = 100
 // RefusedCall is a refused call with a valid secret, kept so that people can find out why it
 // was refused. Calls with an unknown secret belong to nobody and aren't kept.
 type RefusedCall struct {
+	ID             ID
 	RequestID      string // the one the caller saw
 	At             time.Time
 	OrganizationID ID

@@ -13,6 +13,15 @@ type User struct {
 	CreatedAt      time.Time
 }
 
+// UserState is whether a user is active.
+type UserState string
+
+// The states of a user.
+const (
+	UserActive   UserState = "active"
+	UserInactive UserState = "off"
+)
+
 // MaxNameLen is the maximum length of every name, in characters.
 const MaxNameLen = 100
 

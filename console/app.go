@@ -30,7 +30,7 @@ func (c *console) listApps(w http.ResponseWriter, r *http.Request, actor keyport
 	if !powers.SeeApps {
 		return keyporter.PermissionRegisterApps.Lacking()
 	}
-	list := listing{Noun: "app", Path: "/apps", Hint: "Name"}.ask(r)
+	list := listing{Noun: "app", Path: "/apps", Hint: "Name"}.ask(r, "state")
 	found, err := c.Control.ListApps(r.Context(), actor, control.AppList{Match: list.Match, State: keyporter.AppState(list.State), Paging: list.paging})
 	if err != nil {
 		return err

@@ -220,32 +220,32 @@ func stepsAtRefusal(call keyporter.RefusedCall, t control.Credential, onRoute bo
 	return steps
 }
 
-// refusalsPage lists the most recent refused calls with tokens that the reader may manage.
+// refusalsPage lists refused calls with tokens that the reader may manage.
 type refusalsPage struct {
+	List  listing
 	Calls []keyporter.RefusedCall
-	Asked string // the request ID, as typed
-	Wrong string // why no call was found by it
 }
 
 func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	code, p := http.StatusOK, refusalsPage{Asked: strings.TrimSpace(r.URL.Query().Get("request"))}
-	if p.Asked != "" {
-		_, _, err := c.Control.Refusal(r.Context(), actor, p.Asked)
+	p := refusalsPage{List: listing{Noun: "refused call", Path: "/refusals", Hint: "Path, reason, client, or request ID"}.ask(r)}
+	if requestID := strings.TrimSpace(p.List.Match); requestID != "" {
+		_, _, err := c.Control.Refusal(r.Context(), actor, requestID)
 		switch {
 		case err == nil:
-			return redirect("/refusals/"+url.PathEscape(p.Asked))(w, r)
+			return redirect("/refusals/"+url.PathEscape(requestID))(w, r)
 		case keyporter.KindOf(err) != keyporter.NotFound:
 			return err
 		}
-		code, p.Wrong = http.StatusNotFound, keyporter.MessageOf(err)
 	}
-	var err error
-	if p.Calls, err = c.Control.OrganizationRefusals(r.Context(), actor); err != nil {
+	found, err := c.Control.ListRefusals(r.Context(), actor, control.RefusalList{Match: p.List.Match, Paging: p.List.paging})
+	if err != nil {
 		return err
 	}
+	p.Calls = found.Calls
+	p.List.show(len(found.Calls), found.Total, found.Cursors)
 	l, err := c.layoutFor(r, actor, "Refused calls", p)
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, code, "refusals", l)
+	return c.show(w, r, http.StatusOK, "refusals", l)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/console"
+	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
 )
 
@@ -37,12 +38,26 @@ func TestPagesOfALargeOrganization(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := s.Control.CreateUser(t.Context(), keyporter.Command(), control.NewUser{OrganizationID: s.olivia.OrganizationID, Login: "zoe@crowd.example", Password: keyportertest.Password}); err != nil {
+			t.Fatal(err)
+		}
+		end, err := s.Control.ListUsers(t.Context(), keyporter.Command(), control.UserSearch{OrganizationID: s.olivia.OrganizationID, Match: "zoe"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Control.DisableUser(t.Context(), keyporter.Command(), end.Users[0].ID); err != nil {
+			t.Fatal(err)
+		}
 		v := s.signIn(t, s.olivia)
+		next := v.get("/users?q=crowd").link(t, "next")
 		role, all := "/roles/"+string(s.role.ID), console.Count(users)
 		for _, p := range []struct{ name, path, has string }{
 			{"users", "/users", "user1000000@crowd.example"},
 			{"users, a search", "/users?q=" + strconv.Itoa(1000000+users-1), last},
-			{"users, last page", "/users?after=" + string(beforeLast.ID), last},
+			{"users, a search for all", "/users?q=crowd", "user1000000@crowd.example"},
+			{"users, switched off", "/users?state=off", "1 of 1"},
+			{"users, a search in vain", "/users?q=nobody&state=off", "No user matches"},
+			{"users, next page", next, "user1000050@crowd.example"},
 			{"user", "/users/" + string(user.ID), last},
 			{"tokens of a user", "/users/" + string(user.ID) + "/tokens", "Export"},
 			{"switching a user off", "/users/" + string(user.ID) + "/disable", last},

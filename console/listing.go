@@ -35,16 +35,16 @@ type tab struct {
 	Current bool
 }
 
-// ask returns l as a request asks for it. fields are those of its address that this list has, besides q and state.
+// ask returns l as a request asks for it. fields are those of its address that this list has, besides q.
 func (l listing) ask(r *http.Request, fields ...string) listing {
 	q := r.URL.Query()
 	l.asked = url.Values{}
-	for _, field := range append(fields, "q", "state") {
+	for _, field := range append(fields, "q") {
 		if v := q.Get(field); v != "" {
 			l.asked.Set(field, v)
 		}
 	}
-	l.Match, l.State = q.Get("q"), q.Get("state")
+	l.Match, l.State = q.Get("q"), l.asked.Get("state")
 	l.Filtered = l.Match != "" || l.State != ""
 	l.paging = control.Paging{After: q.Get("after"), Before: q.Get("before")}
 	return l

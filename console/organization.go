@@ -101,7 +101,7 @@ func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor
 	for _, f := range keyporter.Flags() {
 		p.Features = append(p.Features, feature{FlagInfo: f, Granted: o.Has(f.Flag)})
 	}
-	users, err := c.Control.UsersOf(r.Context(), actor, control.UserList{OrganizationID: o.ID})
+	users, err := c.Control.ListUsers(r.Context(), actor, control.UserSearch{OrganizationID: o.ID})
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *console) showOrganization(w http.ResponseWriter, r *http.Request, actor
 	if p.SignIn, err = c.Control.SignInSettings(r.Context(), actor, o.ID); err != nil {
 		return err
 	}
-	p.Rows = userRows(users[:min(len(users), fewUsers)], roles, actor)
+	p.Rows = userRows(users.Users[:min(len(users.Users), fewUsers)], roles, actor)
 	l, err := c.layoutFor(r, actor, o.Name, p)
 	if err != nil {
 		return err

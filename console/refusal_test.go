@@ -13,19 +13,21 @@ func TestRefusedCallsAreFoundByRequestID(t *testing.T) {
 	s := newSite(t)
 	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
 	v := s.signIn(t, ada)
-	v.get("/refusals").want(t, http.StatusOK, "No refused calls.")
+	v.get("/refusals").want(t, http.StatusOK, "No refused calls yet")
 	token, secret := keyportertest.Token(t, s.Control, ada, "Nightly")
 	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
 		t.Fatal(err)
 	}
 	s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: "r1"})
-	v.get("/refusals?request=+r1+").wantRedirect(t, "/refusals/r1")
+	v.get("/refusals?q=+r1+").wantRedirect(t, "/refusals/r1")
 	v.get("/refusals/r1").want(t, http.StatusOK, "Nightly", "Why it was refused")
 
-	// An unknown request ID shows an error on the list of refused calls.
-	v.get("/refusals?request=r2").want(t, http.StatusNotFound, "There is no refused call with this request ID", `value="r2"`, `href="/refusals/r1"`)
+	v.get("/refusals?q=r2").want(t, http.StatusOK, "No refused call matches", `value="r2"`)
+	v.get("/refusals?q=WHOAMI").want(t, http.StatusOK, "1 of 1", `href="/refusals/r1"`)
+	v.get("/refusals?q=switched+off").want(t, http.StatusOK, "1 of 1", `href="/refusals/r1"`)
 	other := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
-	other.get("/refusals?request=r1").want(t, http.StatusNotFound, "There is no refused call with this request ID")
+	other.get("/refusals?q=r1").want(t, http.StatusOK, "No refused call matches")
+	other.get("/refusals/r1").want(t, http.StatusNotFound, "There is no refused call with this request ID")
 }
 
 // TestACallRefusedByMiddleware explains a call to an API that asks by introspection. No route here has

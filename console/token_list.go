@@ -36,7 +36,7 @@ type head struct {
 // tokenListing returns the page of a list that a request asks for.
 func (c *console) tokenListing(r *http.Request, actor keyporter.Actor, l tokenListing, of control.TokenList) (tokenListing, control.TokenPage, error) {
 	q := r.URL.Query()
-	l.listing = l.ask(r, "unused", "expiring", "rotated", "sort", "order")
+	l.listing = l.ask(r, "state", "unused", "expiring", "rotated", "sort", "order")
 	l.Noun, l.Kind, l.Sort, l.Order = "token", of.Kind, q.Get("sort"), q.Get("order")
 	l.Unused, l.Expiring, l.Rotated = days(q, "unused"), days(q, "expiring"), q.Get("rotated") == "never"
 	l.Filtered = l.Filtered || l.Unused > 0 || l.Expiring > 0 || l.Rotated

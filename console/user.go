@@ -14,9 +14,8 @@ import (
 type usersPage struct {
 	Organization keyporter.Organization
 	Own          bool // it is the reader's organization
+	List         listing
 	Rows         []userRow
-	Match        string // the search, as typed
-	First, Next  string // paths of other pages; empty: there is none
 }
 
 // userRow is a user in a list.
@@ -61,9 +60,13 @@ func (c *console) listUsers(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
-	p := usersPage{Organization: org, Own: org.ID == actor.User.OrganizationID, Match: q.Get("q")}
-	users, err := c.Control.UsersOf(r.Context(), actor, control.UserList{OrganizationID: org.ID, Match: p.Match, After: keyporter.ID(q.Get("after"))})
+	p := usersPage{Organization: org, Own: org.ID == actor.User.OrganizationID, List: listing{Noun: "user", Path: "/users", Hint: "Login name"}.ask(r, "state")}
+	if !p.Own {
+		p.List.of = url.Values{"organization": {string(org.ID)}}
+	}
+	found, err := c.Control.ListUsers(r.Context(), actor, control.UserSearch{
+		OrganizationID: org.ID, Match: p.List.Match, State: keyporter.UserState(p.List.State), Paging: p.List.paging,
+	})
 	if err != nil {
 		return err
 	}
@@ -71,13 +74,11 @@ func (c *console) listUsers(w http.ResponseWriter, r *http.Request, actor keypor
 	if err != nil {
 		return err
 	}
-	p.Rows = userRows(users, roles, actor)
-	if q.Get("after") != "" {
-		p.First = pageURL(r, "")
-	}
-	if len(users) == control.MaxPage {
-		p.Next = pageURL(r, users[len(users)-1].ID)
-	}
+	p.Rows = userRows(found.Users, roles, actor)
+	p.List.show(len(found.Users), found.Selected, found.Cursors)
+	p.List.part("All", "", found.All)
+	p.List.part("Active", string(keyporter.UserActive), found.Active)
+	p.List.part("Switched off", string(keyporter.UserInactive), found.Inactive)
 	l, err := c.layoutFor(r, actor, "Users", p)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (c *console) askUser(w http.ResponseWriter, r *http.Request, actor keyporte
 		return err
 	}
 	// Listing users takes the same permission as adding one.
-	if _, err := c.Control.UsersOf(r.Context(), actor, control.UserList{OrganizationID: org.ID}); err != nil {
+	if _, err := c.Control.ListUsers(r.Context(), actor, control.UserSearch{OrganizationID: org.ID}); err != nil {
 		return err
 	}
 	roles, err := c.Control.Roles(r.Context(), actor, org.ID)

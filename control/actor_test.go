@@ -204,7 +204,7 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 	role := d.role(t, "Some", "+events.read")
 	must(d.DB.Do(ctx, func(tx *store.Tx) error {
 		return tx.AddRefusals(ctx, []keyporter.RefusedCall{{
-			RequestID: "refused", At: time.Now(), OrganizationID: acme, CredentialID: token.ID, Reason: keyporter.ReasonDisabled, Method: "GET", Path: "/Api/v6/envelopes",
+			ID: "refused", RequestID: "refused", At: time.Now(), OrganizationID: acme, CredentialID: token.ID, Reason: keyporter.ReasonDisabled, Method: "GET", Path: "/Api/v6/envelopes",
 		}})
 	}))
 	gone := []keyporter.ID{}
@@ -221,12 +221,12 @@ func (d *developers) everything(t *testing.T) (root keyporter.User, with argumen
 	with.add(control.Restore{TokenID: gone[0]})
 	with.add("ada@acme.example", "Acme", "refused", first, browser)
 	with.add(true, false, 1, time.Now().Add(time.Hour), picture.Bytes(), []keyporter.ID{}, []keyporter.ID{token.ID})
-	with.add(control.ConnectionList{}, control.ConnectionList{Everyone: true}, control.TokenList{}, control.TokenList{OwnerID: root.ID}, control.TokenChange{Action: control.EnableTokens}, control.DeletedTokenList{})
+	with.add(control.ConnectionList{}, control.ConnectionList{Everyone: true}, control.RefusalList{}, control.TokenList{}, control.TokenList{OwnerID: root.ID}, control.TokenChange{Action: control.EnableTokens}, control.DeletedTokenList{})
 	with.add(keyporter.UserToken, keyporter.OrganizationToken, keyporter.FlagAPI, keyporter.NoApps)
 	with.add(control.HandOver{TokenID: shared.ID, Login: "ada@acme.example"})
 	with.add(control.NewToken{OwnerID: root.ID, Name: "New"}, []control.ImportedToken{}, control.ImportOptions{})
 	with.add(control.NewUser{OrganizationID: acme, Login: "new@acme.example", Password: keyportertest.Password})
-	with.add(control.UserList{OrganizationID: acme}, control.UserRoles{UserID: d.ada.ID}, role)
+	with.add(control.UserList{OrganizationID: acme}, control.UserSearch{OrganizationID: acme}, control.UserRoles{UserID: d.ada.ID}, role)
 	with.add(app, control.AppList{}, control.AppPeople{AppID: app.ID}, control.ConnectApp{Request: second, Browser: other})
 	with.add(keyporter.IdentityProvider{OrganizationID: acme, Name: "Acme", Issuer: "https://idp.example", ClientID: "1", Domains: []string{"acme.example"}})
 	with.add(&verify.Request{Method: "GET"}, grants.Authorization{AppID: app.ID})

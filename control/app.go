@@ -125,14 +125,18 @@ func authorityOver(ctx context.Context, q reader, actor keyporter.Actor, app key
 		return appAuthority{}, err
 	}
 	if a.operates {
-		return appAuthority{canFind: true, sees: true, manages: true, operates: true}, nil
+		return a.over(app, false), nil
 	}
 	people, err := q.AppPeople(ctx, app.ID)
+	return a.over(app, slices.Contains(people, responsible(a, actor))), err
+}
+
+// over returns what the actor may do with an app, whether or not they are responsible for it.
+func (a *authority) over(app keyporter.App, responsible bool) appAuthority {
 	own := app.OrganizationID == a.user.OrganizationID
-	responsible := slices.Contains(people, a.user.ID) && actor.Can(keyporter.PermissionRegisterApps)
-	manages := responsible || own && a.holds(keyporter.PermissionManageOrganization)
+	manages := a.operates || responsible || own && a.holds(keyporter.PermissionManageOrganization)
 	sees := manages || own && a.holds(keyporter.PermissionRegisterApps)
-	return appAuthority{manages: manages, sees: sees, canFind: sees || own || app.OrganizationID == ""}, err
+	return appAuthority{operates: a.operates, manages: manages, sees: sees, canFind: sees || own || app.OrganizationID == ""}
 }
 
 // appChange makes a change to an app that the actor may change. It returns an event without

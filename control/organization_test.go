@@ -51,7 +51,7 @@ func TestOperatorsCannotLockThemselvesOut(t *testing.T) {
 	wantKind(t, w.Control.DisableOrganization(ctx, me, w.ada.OrganizationID), noError)
 	_, err := w.Control.SignIn(ctx, keyportertest.Nobody(), control.SignIn{Login: w.ada.Login, Password: keyportertest.Password})
 	wantKind(t, err, keyporter.Forbidden)
-	_, err = w.Control.UsersOf(ctx, keyportertest.Session(w.admin), control.UserList{OrganizationID: w.admin.OrganizationID})
+	_, err = w.Control.ListUsers(ctx, keyportertest.Session(w.admin), control.UserSearch{OrganizationID: w.admin.OrganizationID})
 	wantKind(t, err, keyporter.Forbidden)
 	wantKind(t, w.Control.EnableOrganization(ctx, me, w.ada.OrganizationID), noError)
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"strings"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -48,24 +47,11 @@ func (c *Control) Profile(ctx context.Context, actor keyporter.Actor, id keyport
 	return p, nil
 }
 
-// UserList selects users.
+// UserList selects users of the instance.
 type UserList struct {
-	OrganizationID keyporter.ID // empty: of the whole instance, for Users only
+	OrganizationID keyporter.ID // empty: of all
 	Match          string       // part of the login name; empty: all
 	After          keyporter.ID // the last user of the previous page; empty: from the first
-}
-
-// UsersOf returns users of an organization by login name, a page of up to MaxPage.
-func (c *Control) UsersOf(ctx context.Context, actor keyporter.Actor, l UserList) ([]keyporter.User, error) {
-	if _, err := may(ctx, c.db, actor, l.OrganizationID, keyporter.PermissionManageUsers); err != nil {
-		return nil, err
-	}
-	return c.users(ctx, l)
-}
-
-func (c *Control) users(ctx context.Context, l UserList) ([]keyporter.User, error) {
-	match := text(strings.TrimSpace(l.Match), keyporter.MaxLoginLen)
-	return c.db.UsersOf(ctx, store.UserList{OrganizationID: l.OrganizationID, Match: match, After: l.After, Limit: MaxPage})
 }
 
 // UserByLogin returns a user of the instance.
@@ -82,5 +68,5 @@ func (c *Control) Users(ctx context.Context, actor keyporter.Actor, l UserList) 
 	if err := mayOperate(ctx, c.db, actor); err != nil {
 		return nil, err
 	}
-	return c.users(ctx, l)
+	return c.db.UsersOf(ctx, store.UserList{OrganizationID: l.OrganizationID, Match: searched(l.Match), After: l.After, Limit: MaxPage})
 }

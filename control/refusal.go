@@ -2,8 +2,12 @@ package control
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // Refusals returns the most recent refused calls with a token or connection that the actor
@@ -24,23 +28,90 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 	return calls, err
 }
 
-// OrganizationRefusals returns the most recent refused calls in the actor's organization, of
-// the tokens and connections that the actor may manage and the apps that they see, latest first.
-func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
-	if _, err := signedIn(ctx, c.db, actor); err != nil {
-		return nil, err
+// RefusalList selects refused calls in the actor's organization.
+type RefusalList struct {
+	Match string // part of what was called, by whom, and why; letter case doesn't matter
+	Paging
+}
+
+// RefusalPage is a page of a list of refused calls, latest first.
+type RefusalPage struct {
+	Calls []keyporter.RefusedCall
+	Total Total
+	Cursors
+}
+
+// ListRefusals returns a page of up to MaxPage refused calls in the actor's organization, of the tokens and connections
+// that the actor may manage and the apps that they see, and how many there are.
+func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l RefusalList) (p RefusalPage, err error) {
+	find, err := c.visibleRefusals(ctx, actor, searched(l.Match))
+	if err != nil {
+		return p, err
 	}
-	all, err := c.usage.RefusalsIn(ctx, actor.User.OrganizationID)
+	place := func(r keyporter.RefusedCall) store.Place { return store.Place{ID: r.ID} }
+	calls, cursors, err := paged("refusals", l.Paging, place, func(page store.Page) ([]keyporter.RefusedCall, error) {
+		calls, n, err := c.usage.Refusals(ctx, find, page)
+		p.Total = Total(n)
+		return calls, err
+	})
+	if err != nil {
+		return p, err
+	}
+	p.Cursors = cursors
+	p.Calls, err = c.withCauses(ctx, actor, calls)
+	return p, err
+}
+
+// OrganizationRefusals returns the most recent calls of the same list, up to RefusalLimit.
+func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
+	find, err := c.visibleRefusals(ctx, actor, "")
 	if err != nil {
 		return nil, err
 	}
+	calls, _, err := c.usage.Refusals(ctx, find, store.Page{Limit: keyporter.RefusalLimit})
+	if err != nil {
+		return nil, err
+	}
+	return c.withCauses(ctx, actor, calls)
+}
+
+// visibleRefusals selects the refused calls that the actor may see, as callers says.
+func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, match string) (find usage.RefusalList, err error) {
+	if _, err := signedIn(ctx, c.db, actor); err != nil {
+		return find, err
+	}
+	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
+	if err != nil {
+		return find, err
+	}
+	find.RefusalList = store.RefusalList{
+		OrganizationID: a.user.OrganizationID, UserID: a.user.ID, Connections: a.holds(keyporter.PermissionManageTokens),
+		Apps: a.operates || a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization), Match: match,
+	}
+	for _, kind := range []keyporter.TokenKind{keyporter.UserToken, keyporter.OrganizationToken} {
+		if a.holds(manages(kind)) {
+			find.Kinds = append(find.Kinds, kind)
+		}
+	}
+	if match != "" {
+		find.About = keyporter.ReasonsAbout(match)
+	}
+	if !a.holds(keyporter.PermissionManageUsers) && !a.holds(keyporter.PermissionManageRoles) {
+		find.Discreet = keyporter.ReasonsOf(keyporter.RulePermission, keyporter.RuleNamedPermission)
+	}
+	visible, err := c.callers(ctx, actor, distinct(c.usage.Unwritten(a.user.OrganizationID))...)
+	find.Unwritten = slices.Collect(maps.Keys(visible))
+	return find, err
+}
+
+// withCauses returns those of the calls that the actor may see, with the causes as they may see them.
+func (c *Control) withCauses(ctx context.Context, actor keyporter.Actor, calls []keyporter.RefusedCall) (visible []keyporter.RefusedCall, err error) {
 	d, err := c.discretion(ctx, actor)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := c.callers(ctx, actor, idsOf(all, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
-	var visible []keyporter.RefusedCall
-	for _, r := range all {
+	credentials, err := c.callers(ctx, actor, idsOf(calls, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
+	for _, r := range calls {
 		if t, ok := credentials[r.CredentialID]; ok {
 			r.Cause = d.cause(t, &r)
 			visible = append(visible, r)

@@ -54,7 +54,7 @@ func TestWhoMayManageUsersRolesAndOrganizations(t *testing.T) {
 		do   func(keyporter.Actor) error
 	}{
 		{"list users", "uuxxxxnfff", func(a keyporter.Actor) error {
-			return errOf(w.Control.UsersOf(ctx, a, control.UserList{OrganizationID: org}))
+			return errOf(w.Control.ListUsers(ctx, a, control.UserSearch{OrganizationID: org}))
 		}},
 		{"see a user", "uuxxxxnfff", func(a keyporter.Actor) error { return errOf(w.Control.Profile(ctx, a, w.grace.ID)) }},
 		{"add a user", "uuxxxxnfff", func(a keyporter.Actor) error {
@@ -178,16 +178,17 @@ func TestListingUsers(t *testing.T) {
 	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
 		w := newWorld(t, url)
 		ctx, admin := t.Context(), keyportertest.Session(w.admin)
-		list := func(match string, after keyporter.ID) (logins []string, last keyporter.ID) {
+		list := func(l control.UserSearch) (logins []string, p control.UserPage) {
 			t.Helper()
-			users, err := w.Control.UsersOf(ctx, admin, control.UserList{OrganizationID: w.admin.OrganizationID, Match: match, After: after})
+			l.OrganizationID = w.admin.OrganizationID
+			p, err := w.Control.ListUsers(ctx, admin, l)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, u := range users {
-				logins, last = append(logins, u.Login), u.ID
+			for _, u := range p.Users {
+				logins = append(logins, u.Login)
 			}
-			return logins, last
+			return logins, p
 		}
 		for match, want := range map[string][]string{
 			"":              {"ada@acme.example", "grace@acme.example", "olivia@acme.example"},
@@ -199,22 +200,29 @@ func TestListingUsers(t *testing.T) {
 			"' OR 1=1 --":   nil,
 			"a\x00d\xffa@a": {"ada@acme.example"},
 		} {
-			if got, _ := list(match, ""); !slices.Equal(got, want) {
-				t.Errorf("%q finds %v", match, got)
+			if got, p := list(control.UserSearch{Match: match}); !slices.Equal(got, want) || int(p.Selected) != len(want) {
+				t.Errorf("%q finds %v of %d", match, got, p.Selected)
 			}
 		}
 		for i := range control.MaxPage {
 			u := keyporter.User{ID: keyporter.ID(fmt.Sprintf("u%03d", i)), OrganizationID: w.ada.OrganizationID, Login: fmt.Sprintf("B%03d@acme.example", 999-i)}
 			w.Insert(t, u)
 		}
-		first, last := list("", "")
-		second, _ := list("", last)
+		first, p := list(control.UserSearch{})
+		second, p2 := list(control.UserSearch{Paging: control.Paging{After: p.Next}})
+		back, p3 := list(control.UserSearch{Paging: control.Paging{Before: p2.Previous}})
 		if len(first) != control.MaxPage || len(second) != 3 || first[0] != "ada@acme.example" || first[1] != "B950@acme.example" || second[2] != "olivia@acme.example" {
 			t.Errorf("pages %v, %v", first, second)
 		}
-		if got, _ := list("", w.eve.ID); len(got) != 0 {
-			t.Errorf("after a user of another organization: %v", got)
+		if !slices.Equal(back, first) || p.Previous+p2.Next+p3.Previous != "" || p3.Next == "" || p.All != control.MaxPage+3 || p.Active != 3 || p.Inactive != control.MaxPage {
+			t.Errorf("back to %v; %+v, %+v, %+v", back, p, p2, p3)
 		}
+		on, p := list(control.UserSearch{State: keyporter.UserActive, Match: "acme"})
+		if strings.Join(on, " ") != "ada@acme.example grace@acme.example olivia@acme.example" || p.Selected != 3 {
+			t.Errorf("%d users are active: %v", p.Selected, on)
+		}
+		_, err := w.Control.ListUsers(ctx, admin, control.UserSearch{OrganizationID: w.admin.OrganizationID, State: "ghost"})
+		wantKind(t, err, keyporter.Invalid)
 	})
 }
 

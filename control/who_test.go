@@ -448,9 +448,9 @@ func TestALookAlikeJoinsNoAccount(t *testing.T) {
 			t.Errorf("%q is let in: %v", email, err)
 		}
 	}
-	users, err := w.Control.UsersOf(t.Context(), keyportertest.Session(w.admin), control.UserList{OrganizationID: w.ada.OrganizationID, Match: "elvin"})
-	if err != nil || len(users) != 1 {
-		t.Errorf("there are %v, %v", users, err)
+	found, err := w.Control.ListUsers(t.Context(), keyportertest.Session(w.admin), control.UserSearch{OrganizationID: w.ada.OrganizationID, Match: "elvin"})
+	if err != nil || len(found.Users) != 1 {
+		t.Errorf("there are %v, %v", found.Users, err)
 	}
 	_, err = w.byProvider(t, p, "1", "Kelvin@ACME.example")
 	wantKind(t, err, noError)

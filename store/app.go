@@ -237,3 +237,8 @@ func (tx *Tx) SetAppPeople(ctx context.Context, app keyporter.ID, users []keypor
 func (q queries) AppPeople(ctx context.Context, app keyporter.ID) ([]keyporter.ID, error) {
 	return list(ctx, q.q, scanString[keyporter.ID], `SELECT user_id FROM app_people WHERE app_id = $1 ORDER BY user_id`, app)
 }
+
+// AppsOf returns the apps that a user is responsible for.
+func (q queries) AppsOf(ctx context.Context, user keyporter.ID) ([]keyporter.ID, error) {
+	return list(ctx, q.q, scanString[keyporter.ID], `SELECT app_id FROM app_people WHERE user_id = $1 ORDER BY app_id`, user)
+}

@@ -31,6 +31,20 @@ func Texts(ctx context.Context, db *DB) []string {
 		}
 		_, _ = q.CountListedTokens(ctx, l)
 	}
+	for _, state := range []keyporter.UserState{"", keyporter.UserActive, keyporter.UserInactive} {
+		for _, match := range []string{"", "x", "%"} {
+			for _, p := range []Page{{Limit: 1}, {Limit: 1, From: &Place{ID: "x"}}, {Limit: 1, From: &Place{ID: "x"}, Backward: true}} {
+				_, _ = q.ListUsers(ctx, UserSearch{"x", match, state}, p)
+			}
+			_, _ = q.CountListedUsers(ctx, UserSearch{"x", match, state})
+		}
+	}
+	for _, l := range []RefusalList{{}, {Apps: true}, {Kinds: []keyporter.TokenKind{"x"}}, {Connections: true, Match: "x"}} {
+		for _, p := range []Page{{Limit: 1}, {Limit: 1, From: &Place{ID: "x"}}, {Limit: 1, From: &Place{ID: "x"}, Backward: true}} {
+			_, _ = q.Refusals(ctx, l, p)
+		}
+		_, _ = q.CountListedRefusals(ctx, l)
+	}
 	for _, e := range expiring(time.Now()) {
 		r.texts[e.deletion()] = true
 	}

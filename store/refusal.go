@@ -38,7 +38,7 @@ func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall,
 	types := []string{"TEXT", "TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT"}
 	return eachValues(calls, types, func(c keyporter.RefusedCall) []any {
 		return []any{
-			c.CredentialID, keyporter.NewID(c.At), c.RequestID, millis(c.At),
+			c.CredentialID, c.ID, c.RequestID, millis(c.At),
 			c.Reason, c.Cause, c.Method, c.Path, c.Version, c.LoginName, c.Address, c.Agent, organizations[c.CredentialID],
 		}
 	}, func(values string, args []any) error {
@@ -54,17 +54,12 @@ func (tx *Tx) insertRefusals(ctx context.Context, calls []keyporter.RefusedCall,
 }
 
 const selectRefusal = `
-	SELECT request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent
+	SELECT id, request_id, at, organization_id, credential_id, reason, cause, method, path, version, login_name, address, agent
 	FROM credential_refusals`
 
 // RefusalsOf returns the latest refusals of a token, a connection, or an app that acts for itself, latest first.
 func (q queries) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyporter.RefusedCall, error) {
 	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE credential_id = $1 ORDER BY id DESC LIMIT $2`, credential, keyporter.RefusalLimit)
-}
-
-// RefusalsIn returns the latest refusals of an organization, latest first.
-func (q queries) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
-	return list(ctx, q.q, scanRefusal, selectRefusal+` WHERE organization_id = $1 ORDER BY id DESC LIMIT $2`, organization, keyporter.RefusalLimit)
 }
 
 // RefusalByRequestID returns the refusal of the call with this request ID.
@@ -78,7 +73,7 @@ func (q queries) RefusalByRequestID(ctx context.Context, id string) (keyporter.R
 
 func scanRefusal(row scanner) (c keyporter.RefusedCall, err error) {
 	var at int64
-	err = row.Scan(&c.RequestID, &at, &c.OrganizationID, &c.CredentialID, &c.Reason, &c.Cause,
+	err = row.Scan(&c.ID, &c.RequestID, &at, &c.OrganizationID, &c.CredentialID, &c.Reason, &c.Cause,
 		&c.Method, &c.Path, &c.Version, &c.LoginName, &c.Address, &c.Agent)
 	c.At = fromMillis(at)
 	return c, err

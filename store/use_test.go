@@ -220,7 +220,7 @@ func countOnce(t *testing.T, tx *store.Tx, credential keyporter.ID) error {
 			Routes: []store.RouteUse{{CredentialID: credential, LastAt: noon, Counts: keyporter.Counts{Allowed: 1}}},
 			Calls:  []store.Call{{CredentialID: credential, Call: keyporter.Call{At: noon}}},
 		}),
-		tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{CredentialID: credential, At: noon}}))
+		tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{ID: keyporter.NewID(noon), CredentialID: credential, At: noon}}))
 }
 
 func nothingCounted(t *testing.T, db *store.DB) {

@@ -130,7 +130,7 @@ func (q queries) UsersOf(ctx context.Context, l UserList) ([]keyporter.User, err
 	if part := contains(l.Match); strings.Contains(part, `\`) {
 		add(` AND login_key LIKE $%d ESCAPE '\'`, part)
 	} else if l.Match != "" {
-		add(` AND login_key LIKE $%d`, part) // for which SQLite takes half the time
+		add(` AND login_key LIKE $%d`, part) // see hasPattern
 	}
 	if l.After != "" {
 		add(` AND login_key > (SELECT a.login_key FROM users a WHERE a.id = $%d`+sameOrganization+`)`, l.After)

@@ -1,12 +1,14 @@
 package usage
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/store"
 )
 
 // keep keeps a refused call until it is written. It copies what it keeps: the strings of a
@@ -14,7 +16,7 @@ import (
 func (m *Meter) keep(call *Call) {
 	r := call.Refusal
 	kept := keyporter.RefusedCall{
-		RequestID: r.RequestID, At: call.At, OrganizationID: m.Of.OrganizationID, CredentialID: m.Of.ID, Reason: r.Reason, Cause: text(r.Cause),
+		ID: keyporter.NewID(call.At), RequestID: r.RequestID, At: call.At, OrganizationID: m.Of.OrganizationID, CredentialID: m.Of.ID, Reason: r.Reason, Cause: text(r.Cause),
 		Method: clean(r.Method, maxMethod), Path: clean(r.Path, maxPath), Version: versionText(call.API, call.Version),
 		LoginName: clean(r.LoginName, keyporter.MaxLoginLen), Address: clean(call.Address, maxAddress), Agent: clean(call.Agent, maxAgent),
 	}
@@ -35,11 +37,42 @@ func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyp
 	return latest(u.refused(func(c Credential) bool { return c.ID == credential }), stored), err
 }
 
-// RefusalsIn returns the most recent refused calls in an organization, latest first.
-func (u *Usage) RefusalsIn(ctx context.Context, organization keyporter.ID) ([]keyporter.RefusedCall, error) {
+// RefusalList selects refused calls, latest first.
+type RefusalList struct {
+	store.RefusalList
+	Unwritten []keyporter.ID // credentials whose calls in memory are in the list
+}
+
+// Unwritten returns the credentials of an organization with refused calls in memory.
+func (u *Usage) Unwritten(organization keyporter.ID) (ids []keyporter.ID) {
+	for _, r := range u.refused(func(c Credential) bool { return c.OrganizationID == organization }) {
+		ids = append(ids, r.CredentialID)
+	}
+	return ids
+}
+
+// Refusals returns a page of a list of refused calls, and how many there are. That counts calls in memory, and what is
+// deleted for them once they are written.
+func (u *Usage) Refusals(ctx context.Context, l RefusalList, p store.Page) ([]keyporter.RefusedCall, int, error) {
 	defer u.moving.read(ctx)()
-	stored, err := u.db.RefusalsIn(ctx, organization)
-	return latest(u.refused(func(c Credential) bool { return c.OrganizationID == organization }), stored), err
+	all, err := u.db.Refusals(ctx, l.RefusalList, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := u.db.CountListedRefusals(ctx, l.RefusalList)
+	for _, r := range u.refused(func(c Credential) bool { return slices.Contains(l.Unwritten, c.ID) }) {
+		if !l.Has(r) {
+			continue
+		}
+		if n++; p.From == nil || p.Backward == (r.ID > p.From.ID) && r.ID != p.From.ID {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b keyporter.RefusedCall) int { return cmp.Compare(b.ID, a.ID) })
+	if p.Backward {
+		return all[max(0, len(all)-p.Limit):], n, err
+	}
+	return all[:min(len(all), p.Limit)], n, err
 }
 
 // RefusalByRequestID returns the refused call with this request ID.

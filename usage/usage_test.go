@@ -84,7 +84,10 @@ func (w *world) pages(t *testing.T) map[string]any {
 	put("uses", uses, err)
 	of, err := w.counts.RefusalsOf(ctx, w.user.ID)
 	put("refusals of a token", of, err)
-	in, err := w.counts.RefusalsIn(ctx, w.organizationID)
+	in, _, err := w.counts.Refusals(ctx, usage.RefusalList{
+		RefusalList: store.RefusalList{OrganizationID: w.organizationID, Kinds: []keyporter.TokenKind{keyporter.UserToken, keyporter.OrganizationToken}},
+		Unwritten:   []keyporter.ID{w.user.ID, w.org.ID},
+	}, store.Page{Limit: keyporter.RefusalLimit})
 	put("refusals in the organization", in, err)
 	for _, r := range in {
 		one, err := w.counts.RefusalByRequestID(ctx, r.RequestID)

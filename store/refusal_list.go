@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keyporter/keyporter"
+)
+
+// RefusalList selects refused calls in an organization, latest first: those with tokens and connections of one user, and
+// of everyone as far as it says so, and those of apps that acted for themselves.
+type RefusalList struct {
+	OrganizationID keyporter.ID
+	UserID         keyporter.ID
+	Kinds          []keyporter.TokenKind // with everyone's tokens of these kinds
+	Connections    bool                  // with everyone's connections
+	Apps           bool                  // of every app of the organization; false: of those that the user is responsible for
+
+	Match    string             // part of what was called, by whom, and why; empty: any
+	About    []keyporter.Reason // those that match
+	Discreet []keyporter.Reason // those whose causes aren't searched: they can tell of roles
+}
+
+// Refusals returns a page of a list of refused calls.
+func (q queries) Refusals(ctx context.Context, l RefusalList, p Page) ([]keyporter.RefusedCall, error) {
+	c := l.condition()
+	order, limit := sorting{id: "id", descending: true}.next(&c, p)
+	calls, err := list(ctx, q.q, scanRefusal, selectRefusal+` WHERE `+c.text+order+limit, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list refusals: %w", err)
+	}
+	return inOrder(calls, p), nil
+}
+
+// CountListedRefusals counts the refused calls of a list, up to MaxCounted + 1.
+func (q queries) CountListedRefusals(ctx context.Context, l RefusalList) (int, error) {
+	n, err := q.countParts(ctx, counting{condition: l.condition(), table: "credential_refusals", columns: "id"})
+	return n[0], err
+}
+
+// condition selects the calls of the list. Whoever sees only their own may have few of many: their credentials are
+// looked up, instead of going through all calls of the organization.
+func (l *RefusalList) condition() (c condition) {
+	organization, user := c.arg(l.OrganizationID), c.arg(l.UserID)
+	own := "credential_id IN (SELECT t.id FROM tokens t WHERE t.owner_id = " + user + " UNION ALL SELECT n.id FROM connections n WHERE n.user_id = " + user + " UNION ALL "
+	if l.Apps {
+		own += "SELECT a.id FROM apps a WHERE a.organization_id = " + organization + ")"
+	} else {
+		own += "SELECT p.app_id FROM app_people p WHERE p.user_id = " + user + ")"
+	}
+	visible := []string{own}
+	if len(l.Kinds) > 0 {
+		kinds := make([]string, len(l.Kinds))
+		for i, k := range l.Kinds {
+			kinds[i] = string(k)
+		}
+		visible = append(visible, "EXISTS (SELECT 1 FROM tokens t WHERE t.id = credential_id AND t.kind IN "+c.marks(kinds)+")")
+	}
+	if l.Connections {
+		visible = append(visible, "EXISTS (SELECT 1 FROM connections n WHERE n.id = credential_id)")
+	}
+	if len(visible) == 1 {
+		c.text = "organization_id || '' = " + organization + " AND " + own
+	} else {
+		c.text = "organization_id = " + organization + " AND " + or(visible...)
+	}
+	if l.Match != "" {
+		c.and(l.matches(&c))
+	}
+	return c
+}
+
+func (l *RefusalList) matches(c *condition) string {
+	cause := c.has("cause", l.Match)
+	if len(l.Discreet) > 0 {
+		cause = "reason NOT IN " + c.marks(reasons(l.Discreet)) + " AND " + cause
+	}
+	all := []string{c.has("method || ' ' || path || ' ' || version || ' ' || login_name || ' ' || address || ' ' || agent", l.Match), cause}
+	if len(l.About) > 0 {
+		all = append(all, "reason IN "+c.marks(reasons(l.About)))
+	}
+	return or(all...)
+}
+
+func reasons(all []keyporter.Reason) []string {
+	texts := make([]string, len(all))
+	for i, r := range all {
+		texts[i] = string(r)
+	}
+	return texts
+}
+
+// Has reports whether a call matches what is searched for.
+func (l *RefusalList) Has(r keyporter.RefusedCall) bool {
+	part := strings.ToLower(l.Match)
+	return slices.Contains(l.About, r.Reason) ||
+		strings.Contains(strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Version, r.LoginName, r.Address, r.Agent}, " ")), part) ||
+		!slices.Contains(l.Discreet, r.Reason) && strings.Contains(strings.ToLower(r.Cause), part)
+}
