@@ -88,4 +88,17 @@ func TestNamesOfEveryKind(t *testing.T) {
 	ob.Click("a[href='/all-tokens/deleted']")
 	wantText(t, ob, "main", "of ada@acme.example", "Restore…")
 	ob.Look("all-tokens-deleted")
+
+	wide := strings.Repeat("W", 100)
+	app := s.App(t, keyporter.App{Name: wide, Publisher: wide, OrganizationID: admin.OrganizationID})
+	s.Refused(keyporter.RefusedCall{
+		CredentialID: app.ID, OrganizationID: admin.OrganizationID, Reason: keyporter.ReasonScope, Cause: wide,
+		Method: "GET", Path: "/" + strings.Repeat(wide, 3), Agent: wide, Address: "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff", LoginName: wide + "@acme.example", RequestID: "r1",
+	})
+	ob.Open(s.url + "/apps")
+	ob.Look("apps-names")
+	ob.Open(s.url + "/refusals")
+	ob.Look("refusals-names")
+	ob.Open(s.url + "/users?q=" + wide + wide)
+	ob.Look("users-no-match")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/keyportertest"
-	"github.com/keyporter/keyporter/verify"
 )
 
 // link returns the address of the link to another page of a list.
@@ -98,10 +97,7 @@ func (s *site) lists(t *testing.T) []listed {
 	t.Helper()
 	ada, v := s.ada(t)
 	admin := keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator)
-	refused, secret := keyportertest.Token(t, s.Control, admin, "Refused")
-	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), refused.ID); err != nil {
-		t.Fatal(err)
-	}
+	refused, _ := keyportertest.Token(t, s.Control, admin, "Refused")
 	elsewhere, err := s.Control.CreateOrganization(t.Context(), keyporter.Command(), "Elsewhere")
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +121,7 @@ func (s *site) lists(t *testing.T) []listed {
 		{"users", manages, "/users", "", "off", user(admin.OrganizationID)},
 		{"users elsewhere", operates, "/users?organization=" + string(elsewhere.ID), "No users yet", "off", user(elsewhere.ID)},
 		{"refused calls", manages, "/refusals", "No refused calls yet", "", func(name string) {
-			s.Clock.Advance(1e6)
-			s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, Agent: name, RequestID: name + "-id"})
+			s.Refused(keyporter.RefusedCall{CredentialID: refused.ID, OrganizationID: admin.OrganizationID, Reason: keyporter.ReasonDisabled, Path: "/" + name, RequestID: name + "-id"})
 		}},
 	}
 }

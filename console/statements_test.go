@@ -91,6 +91,8 @@ func (s *crowd) add(t *testing.T, n int) {
 		}
 		s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}})
 
+		own := s.App(t, keyporter.App{Name: name, OrganizationID: s.olivia.OrganizationID})
+		s.Refused(keyporter.RefusedCall{CredentialID: own.ID, OrganizationID: s.olivia.OrganizationID, Reason: keyporter.ReasonScope, RequestID: name})
 		app := s.App(t, keyporter.App{Name: name, OrganizationID: org.ID})
 		s.Connect(t, s.olivia, app)
 	}
@@ -108,8 +110,8 @@ func (s *crowd) statements(t *testing.T) map[string]int64 {
 	}
 	all := map[string]int64{}
 	for _, path := range []string{
-		"/tokens", "/refusals", "/organization-tokens", "/apps", "/apps/connections", "/apps/policy", "/apps/" + string(s.app.ID),
-		"/users", "/users/" + string(s.people[0]), "/users/" + string(s.people[0]) + "/disable", "/users/" + string(s.olivia.ID) + "/tokens",
+		"/tokens", "/tokens?q=row", "/all-tokens?q=row", "/refusals", "/refusals?q=scope", "/organization-tokens", "/apps", "/apps?q=row", "/connections?q=row", "/apps/connections", "/apps/connections?q=row", "/apps/policy", "/apps/" + string(s.app.ID),
+		"/users", "/users?q=user&state=active", "/users/" + string(s.people[0]), "/users/" + string(s.people[0]) + "/disable", "/users/" + string(s.olivia.ID) + "/tokens",
 		"/roles", "/roles/" + string(s.role.ID), "/roles/" + string(s.role.ID) + "/delete",
 		"/organizations", "/organizations/" + string(s.olivia.OrganizationID), "/organizations/" + string(s.olivia.OrganizationID) + "/disable",
 	} {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
+	"github.com/keyporter/keyporter/usage"
 )
 
 // Scopes returns the scopes apps can ask for: those of the e-signature example, and of Drive.
@@ -62,6 +63,15 @@ func (n *Node) Used(t testing.TB, credential keyporter.ID, uses ...keyporter.Cli
 			all = append(all, store.Use{CredentialID: credential, ClientUse: u})
 		}
 		return tx.AddUses(t.Context(), store.Batch{Uses: all})
+	})
+}
+
+// Refused counts a refused call, as a node does. It isn't written yet.
+func (n *Node) Refused(r keyporter.RefusedCall) {
+	n.Clock.Advance(time.Millisecond)
+	n.Usage.Count(n.Usage.SharedMeter(usage.Credential{ID: r.CredentialID, OrganizationID: r.OrganizationID}), &usage.Call{
+		At: n.Clock.Now(), Agent: r.Agent, Address: r.Address,
+		Refusal: &usage.Refusal{RequestID: r.RequestID, Reason: r.Reason, Cause: r.Cause, Method: r.Method, Path: r.Path, LoginName: r.LoginName},
 	})
 }
 

@@ -106,7 +106,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	}
 	open(b, info, "/refusals")
 	b.Look("refusals")
-	b.Fill("#request", res.Header.Get("X-Keyporter-Request-Id")+kb.Enter)
+	b.Fill("input[type=search]", res.Header.Get("X-Keyporter-Request-Id")+kb.Enter)
 	b.Wait("document.querySelector('.steps')")
 	says(t, b, ".steps .failed", "Does this API version accept this kind of credential?", "REST versions 1 to 5")
 	b.Look("refusal")

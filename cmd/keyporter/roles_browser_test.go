@@ -72,7 +72,7 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Wait("document.querySelectorAll('.row').length === 1")
 	says(t, b, ".rows", "grace@acme.example", "Api User")
 	b.Fill("input[type=search]", "nobody <b>"+kb.Enter)
-	b.Wait("document.querySelector('main .notice')")
+	b.Wait("document.querySelector('main .vacant')")
 	b.Look("users-none")
 
 	b.Click(".sections a[href='/roles']")
