@@ -55,11 +55,14 @@ func (u *Usage) Unwritten(organization keyporter.ID) (ids []keyporter.ID) {
 // deleted for them once they are written.
 func (u *Usage) Refusals(ctx context.Context, l RefusalList, p store.Page) ([]keyporter.RefusedCall, int, error) {
 	defer u.moving.read(ctx)()
-	all, err := u.db.Refusals(ctx, l.RefusalList, p)
+	var all []keyporter.RefusedCall
+	n, err := u.db.CountListedRefusals(ctx, l.RefusalList)
+	if err == nil && n > 0 { // otherwise, the search in vain isn't made twice
+		all, err = u.db.Refusals(ctx, l.RefusalList, p)
+	}
 	if err != nil {
 		return nil, 0, err
 	}
-	n, err := u.db.CountListedRefusals(ctx, l.RefusalList)
 	for _, r := range u.refused(func(c Credential) bool { return slices.Contains(l.Unwritten, c.ID) }) {
 		if !l.Has(r) {
 			continue
@@ -70,9 +73,9 @@ func (u *Usage) Refusals(ctx context.Context, l RefusalList, p store.Page) ([]ke
 	}
 	slices.SortFunc(all, func(a, b keyporter.RefusedCall) int { return cmp.Compare(b.ID, a.ID) })
 	if p.Backward {
-		return all[max(0, len(all)-p.Limit):], n, err
+		return all[max(0, len(all)-p.Limit):], n, nil
 	}
-	return all[:min(len(all), p.Limit)], n, err
+	return all[:min(len(all), p.Limit)], n, nil
 }
 
 // RefusalByRequestID returns the refused call with this request ID.
