@@ -44,6 +44,7 @@ type console struct {
 	static    staticFiles
 	providers providers
 	streams   streams
+	sent      sentForms
 }
 
 // Pages serves every path that no other door claims.
@@ -384,7 +385,7 @@ func (c *console) signedIn(p page) handler {
 		if err != nil {
 			return err
 		}
-		return p(w, c.asForm(r), actor)
+		return c.onceOnly(p)(w, r, actor)
 	}
 }
 

@@ -24,12 +24,6 @@ func (c *Control) RegisterApp(ctx context.Context, actor keyporter.Actor, a keyp
 		if err != nil {
 			return err
 		}
-		if _, made, err := c.appSecret(ctx, tx); err != nil || made.ID != "" {
-			if err == nil {
-				a, err = tx.AppByID(ctx, made.AppID)
-			}
-			return err
-		}
 		if err := c.cleanApp(&a, keyporter.App{}, operator); err != nil {
 			return err
 		}

@@ -13,18 +13,13 @@ func (c *Control) AddAppSecret(ctx context.Context, actor keyporter.Actor, id ke
 	if err := c.mustBeFresh(actor); err != nil {
 		return keyporter.AppCredential{}, keyporter.Secret{}, err
 	}
-	var secret keyporter.Secret
-	var s keyporter.AppCredential
-	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (_ keyporter.Event, err error) {
+	secret, now := keyporter.NewSecret(keyporter.SecretApp), c.now()
+	s := keyporter.AppCredential{ID: keyporter.NewID(now), AppID: id, First: secret.First(), Last: secret.Last(), CreatedAt: now}
+	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		if a.Authentication != keyporter.AppSecret {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app proves its identity without a secret.")
 		}
-		if secret, s, err = c.appSecret(ctx, tx); err != nil || s.ID != "" {
-			return keyporter.Event{}, err
-		}
-		now := c.now()
-		s = keyporter.AppCredential{ID: keyporter.NewID(now), AppID: id, First: secret.First(), Last: secret.Last(), CreatedAt: now}
-		err = tx.InsertAppSecret(ctx, s, secret.Hash())
+		err := tx.InsertAppSecret(ctx, s, secret.Hash())
 		if keyporter.KindOf(err) == keyporter.NotFound {
 			err = keyporter.Refuse(keyporter.Conflict, "An app can have only two secrets. Delete the one you no longer use.")
 		}

@@ -83,6 +83,9 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 	if err := c.mustBeFresh(actor); err != nil {
 		return t, secret, err
 	}
+	if in.NewSecret {
+		secret = keyporter.NewSecret(keyporter.SecretOrganizationToken)
+	}
 	err = c.db.Do(ctx, func(tx *store.Tx) (err error) {
 		if t.Token, err = manageable(ctx, tx, actor, in.TokenID); err != nil {
 			return err
@@ -106,9 +109,8 @@ func (c *Control) HandOver(ctx context.Context, actor keyporter.Actor, in HandOv
 			return newOwnerHasName(err)
 		}
 		if in.NewSecret {
-			e.Detail["secret"] = "new"
-			var changed bool
-			if secret, changed, err = c.replaceSecret(ctx, tx, &t.Token); err != nil || !changed {
+			t.First, t.Last, e.Detail["secret"] = secret.First(), secret.Last(), "new"
+			if err := tx.ReplaceSecret(ctx, t.Token, secret.Hash(), c.now()); err != nil {
 				return err
 			}
 		}

@@ -48,17 +48,10 @@ func (c *Control) CreateToken(ctx context.Context, actor keyporter.Actor, in New
 	if err := keyporter.JoinFields(err, c.checkExpiry(in.ExpiresAt)); err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}
-	return c.addToken(ctx, actor, t, prefix)
-}
-
-func (c *Control) addToken(ctx context.Context, actor keyporter.Actor, t keyporter.Token, prefix keyporter.SecretKind) (keyporter.Token, keyporter.Secret, error) {
-	secret, made, err := c.tokenSecret(ctx, c.db, prefix)
-	if err != nil || made.ID != "" {
-		return made, secret, err
-	}
+	secret := keyporter.NewSecret(prefix)
 	t.First, t.Last = secret.First(), secret.Last()
 	err = c.db.Do(ctx, func(tx *store.Tx) error {
-		if err := checkTokenLimit(ctx, tx, actor, t.OwnerID); err != nil {
+		if err := checkTokenLimit(ctx, tx, actor, owner.ID); err != nil {
 			return err
 		}
 		if err := tx.InsertToken(ctx, t, secret.Hash()); err != nil {
@@ -66,11 +59,6 @@ func (c *Control) addToken(ctx context.Context, actor keyporter.Actor, t keyport
 		}
 		return tx.InsertEvent(ctx, c.tokenEvent(keyporter.EventTokenCreate, actor, t, "name", t.Name))
 	})
-	if keyporter.KindOf(err) == keyporter.Conflict {
-		if again, made, other := c.tokenSecret(ctx, c.db, prefix); other == nil && made.ID != "" { // by a copy of the form, at the same time
-			return made, again, nil
-		}
-	}
 	if err != nil {
 		return keyporter.Token{}, keyporter.Secret{}, err
 	}

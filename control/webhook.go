@@ -17,7 +17,7 @@ func (c *Control) SetWebhookSecret(ctx context.Context, actor keyporter.Actor, i
 	if err := c.requireLastingKey(); err != nil {
 		return "", err
 	}
-	secret, sealed := notify.WebhookSecret(c.sealer, id, c.newKey(ctx, "webhook secret"))
+	secret, sealed := notify.NewWebhookSecret(c.sealer, id)
 	err := c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
 		if a.Webhook == "" {
 			return keyporter.Event{}, keyporter.Refuse(keyporter.Conflict, "This app has no webhook. Enter its address first.")

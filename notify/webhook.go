@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -28,10 +29,12 @@ const (
 
 func secretPurpose(app keyporter.ID) string { return store.ForWebhook + string(app) }
 
-// WebhookSecret returns the secret with which key signs an app's webhooks, for the app's publisher, and sealed bytes
-// for the database.
-func WebhookSecret(sealer *seal.Sealer, app keyporter.ID, key [secretLen]byte) (secret string, sealed []byte) {
-	return secretPrefix + base64.StdEncoding.EncodeToString(key[:]), sealer.Seal(secretPurpose(app), key[:])
+// NewWebhookSecret makes the secret that signs an app's webhooks. It returns the secret for the
+// app's publisher, and sealed bytes for the database.
+func NewWebhookSecret(sealer *seal.Sealer, app keyporter.ID) (secret string, sealed []byte) {
+	key := make([]byte, secretLen)
+	_, _ = rand.Read(key) // rand.Read never fails
+	return secretPrefix + base64.StdEncoding.EncodeToString(key), sealer.Seal(secretPurpose(app), key)
 }
 
 // connectionEnded is the body of a webhook. It holds only what the app already knows, such as

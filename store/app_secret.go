@@ -36,21 +36,14 @@ func (tx *Tx) DeleteAppSecrets(ctx context.Context, app keyporter.ID) error {
 	return explain(err)
 }
 
-const selectAppSecret = `SELECT id, app_id, first, last, created_at FROM app_secrets`
-
 // AppSecretsOf returns the secrets of an app, latest first.
 func (q queries) AppSecretsOf(ctx context.Context, app keyporter.ID) ([]keyporter.AppCredential, error) {
-	return list(ctx, q.q, scanAppSecret, selectAppSecret+` WHERE app_id = $1 ORDER BY created_at DESC, id DESC`, app)
-}
-
-// AppSecret returns the secret of an app that has this hash.
-func (q queries) AppSecret(ctx context.Context, hash keyporter.SecretHash) (keyporter.AppCredential, error) {
-	return one(ctx, q.q, scanAppSecret, selectAppSecret+` WHERE hash = $1`, hash[:])
-}
-
-func scanAppSecret(row scanner) (c keyporter.AppCredential, err error) {
-	var created int64
-	err = row.Scan(&c.ID, &c.AppID, &c.First, &c.Last, &created)
-	c.CreatedAt = fromMillis(created)
-	return c, err
+	scan := func(row scanner) (c keyporter.AppCredential, err error) {
+		var created int64
+		err = row.Scan(&c.ID, &c.AppID, &c.First, &c.Last, &created)
+		c.CreatedAt = fromMillis(created)
+		return c, err
+	}
+	return list(ctx, q.q, scan, `
+		SELECT id, app_id, first, last, created_at FROM app_secrets WHERE app_id = $1 ORDER BY created_at DESC, id DESC`, app)
 }

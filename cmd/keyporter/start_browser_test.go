@@ -36,7 +36,7 @@ func TestTheFirstCall(t *testing.T) {
 		t.Errorf("%s prints %s", pasted, printed)
 	}
 	b.Wait("document.querySelector('.first-call').innerText.includes('It works')")
-	says(t, b, ".first-call", "Allowed: curl", "127.0.0.1", "esign 6")
+	says(t, b, ".first-call", "200", "curl", "127.0.0.1", "esign 6")
 	b.Look("first-call-allowed")
 	snippetsRun(t, b, "olivia@acme.example")
 
@@ -52,14 +52,19 @@ func TestTheFirstCall(t *testing.T) {
 	b.Wait("document.activeElement.id === 'name'")
 	b.Fill("#name", "Second"+kb.Enter)
 	b.Wait("document.activeElement.matches('.token:has(bdi) [data-start]')")
-	b.Click("[data-try]") // while it is off
-	b.Wait("document.querySelector('.tried')?.innerText.includes('switched off')")
+	if printed := paste(t, b.Text(".snippets .curl")); !strings.Contains(printed, "is switched off") {
+		t.Errorf("before it is switched on, the terminal says %q", printed)
+	}
 	b.Wait("document.querySelector('.first-call').innerText.includes('Refused.')")
-	says(t, b, ".first-call", "is switched off", "Chrome", "Switch on and copy")
+	says(t, b, ".first-call", "is switched off", "curl", "Switch on and copy")
 	b.Look("first-call-refused")
 	b.Run("document.querySelector('.first-call [data-start]').focus()")
 	b.Press(kb.Enter)
 	b.Wait("document.querySelectorAll('.switch[aria-checked=true]').length === 2")
+	b.Wait("document.querySelector('.first-call.waiting [data-start]').matches(':focus')")
+	b.Click("[data-try]")
+	b.Wait("document.querySelector('.tried')?.innerText.includes('olivia@acme.example')")
+	b.Wait("document.querySelector('.first-call').innerText.includes('It works')")
 	if printed := paste(t, b.Clipboard()); !strings.Contains(printed, "olivia@acme.example") {
 		t.Errorf("with the keyboard alone, the terminal says %s", printed)
 	}

@@ -88,6 +88,7 @@ async function send(form, submitter) {
   if (inDialog) dialog.close();
   const hasSecret = answer.body.querySelector(".secret");
   const row = change(answer, inDialog ? ".more summary" : ".switch, .more summary");
+  recount();
   if (hasSecret) return; // it says more, and a message could cover it
   let undo = null;
   if (form.hasAttribute("data-undo")) undo = () => send(document.querySelector(`#${row.id} .switching`));
@@ -111,7 +112,25 @@ async function restore(address) {
   const row = parse(await answer.text()).querySelector(".token");
   document.getElementById(row.dataset.list).tHead.after(row);
   row.querySelector(".switch, .more summary").focus();
+  recount();
   say("Restored. It’s off.");
+}
+
+// recount shows how many there are now, in each tab and on all pages.
+async function recount() {
+  if (!document.querySelector(".tabs")) return;
+  let answer;
+  try {
+    answer = await fetch(location.href, { headers: { "Keyporter-Fragment": "1" } });
+  } catch {
+    return;
+  }
+  if (!answer.ok) return;
+  const fresh = parse(await answer.text());
+  for (const part of [".tabs", ".pages"]) {
+    const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
+    if (old && now && !old.contains(document.activeElement)) old.replaceWith(now);
+  }
 }
 
 // change puts what a form has changed into the list, and returns its row. focus finds, in a row that
@@ -183,11 +202,16 @@ async function start(button) {
   const shown = [...row.querySelectorAll(".snippets pre")].find((pre) => pre.checkVisibility());
   const copied = await copyText(shown.firstElementChild, button);
   const form = row.querySelector(".switching:has([aria-checked=false])");
-  if (form) await send(form);
+  if (form) {
+    await send(form);
+    const panel = document.querySelector(`#${row.id} .secret .first-call`);
+    if (waitingPanels.has(row.id) && !panel.matches(".waiting")) panel.replaceWith(waitingPanels.get(row.id));
+  }
   if (copied) say("Switched on and copied. Paste it into a terminal.");
-  const label = button.querySelector("span");
-  label.textContent = "Copy again";
-  button.focus();
+  const again = document.querySelector(`[data-start="${row.id}"]`); // the panel may be another one
+  if (!again) return;
+  again.querySelector("span").textContent = "Copy again";
+  again.focus();
 }
 
 // tryIt makes the example's call from here, and shows what the API answers.
@@ -213,6 +237,24 @@ async function tryIt(button) {
   shown.textContent = text.replace(/\n+/g, "\n").trim();
 }
 
+// The panels of first calls as they were before a call was refused, by row: after what was wrong is mended, they wait again.
+const waitingPanels = new Map();
+
+// While a dialog is open, nothing behind it changes: it gives the focus back to what opened it.
+const missed = new Set();
+const asking = new Set(); // of two answers about the same row, the older one must not come last
+async function hear(id) {
+  if (live.dataset.report && live.dataset.report !== id) return;
+  if (dialog.open || asking.has(id)) {
+    missed.add(id);
+    return;
+  }
+  asking.add(id);
+  await (live.dataset.report ? renew(live) : refresh(id));
+  asking.delete(id);
+  if (!dialog.open && missed.delete(id)) hear(id);
+}
+
 // Rows change by themselves: last uses, counts, and what was switched elsewhere.
 async function refresh(id) {
   let answer;
@@ -224,6 +266,10 @@ async function refresh(id) {
   }
   if (!answer.ok) return;
   const row = parse(await answer.text()).querySelector(".token, .connection");
+  if (dialog.open) {
+    missed.add(id);
+    return;
+  }
   const old = document.getElementById(row.id);
   const news = row.querySelector("tr[hidden] > td > .first-call");
   if (!old) { // a list that is filtered, sorted, or isn't at its beginning doesn't grow
@@ -232,8 +278,11 @@ async function refresh(id) {
     else live.querySelector(".connections")?.prepend(row);
     return;
   }
-  const waiting = old.querySelector(".secret .first-call");
-  if (waiting && news) waiting.replaceWith(news);
+  const panel = old.querySelector(".secret .first-call");
+  if (panel && news) {
+    if (panel.matches(".waiting")) waitingPanels.set(row.id, panel);
+    panel.replaceWith(news);
+  }
   if (old.contains(document.activeElement) && !old.querySelector(".secret")?.contains(document.activeElement)) {
     const at = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
     replaceRow(old, row);
@@ -255,7 +304,7 @@ async function renew(page) {
   }
   if (!answer.ok) return;
   const fresh = parse(await answer.text()).querySelector("[data-report]");
-  if (dialog.open || page.contains(document.activeElement) || page.querySelector("details[open]")) return;
+  if (!fresh || dialog.open || page.contains(document.activeElement) || page.querySelector("details[open]")) return;
   page.replaceChildren(...fresh.childNodes);
 }
 
@@ -273,10 +322,7 @@ const live = document.querySelector("[data-live]");
 const rows = live?.dataset.live.replace("/live", "");
 if (live) {
   const stream = new EventSource(live.dataset.live);
-  stream.addEventListener("row", (event) => {
-    if (!live.dataset.report) refresh(event.data);
-    else if (live.dataset.report === event.data) renew(live);
-  });
+  stream.addEventListener("row", (event) => hear(event.data));
   stream.addEventListener("gone", (event) => {
     const row = document.getElementById("token-" + event.data) ?? document.getElementById("connection-" + event.data);
     const held = row?.contains(document.activeElement);
@@ -420,4 +466,8 @@ dialog.addEventListener("click", (event) => {
 dialog.addEventListener("close", () => {
   document.body.append(toast);
   dialog.replaceChildren();
+  for (const id of [...missed]) {
+    missed.delete(id);
+    hear(id);
+  }
 });
