@@ -17,6 +17,7 @@ type listing struct {
 	State    string // that is selected; empty: any
 	Filtered bool   // rows can be missing
 	Tabs     []tab
+	Filters  []filter
 	Shown    int // rows on this page
 	Total    control.Total
 	Previous string // empty: this is the first page
@@ -34,6 +35,15 @@ type tab struct {
 	Count   control.Total
 	Current bool
 }
+
+// filter is a choice that narrows a list.
+type filter struct {
+	Field, Label, Any string // Any is the choice of everything
+	Chosen            string // empty: everything
+	Choices           []filterChoice
+}
+
+type filterChoice struct{ Value, Text string }
 
 // ask returns l as a request asks for it. fields are those of its address that this list has, besides q.
 func (l listing) ask(r *http.Request, fields ...string) listing {
@@ -99,7 +109,7 @@ func (l listing) Kept() map[string]string {
 	kept := map[string]string{}
 	for _, values := range []url.Values{l.of, l.asked} {
 		for field := range values {
-			if field != "q" {
+			if field != "q" && !slices.ContainsFunc(l.Filters, func(f filter) bool { return f.Field == field }) {
 				kept[field] = values.Get(field)
 			}
 		}

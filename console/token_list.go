@@ -40,6 +40,15 @@ func (c *console) tokenListing(r *http.Request, actor keyporter.Actor, l tokenLi
 	l.Noun, l.Kind, l.Sort, l.Order = "token", of.Kind, q.Get("sort"), q.Get("order")
 	l.Unused, l.Expiring, l.Rotated = days(q, "unused"), days(q, "expiring"), q.Get("rotated") == "never"
 	l.Filtered = l.Filtered || l.Unused > 0 || l.Expiring > 0 || l.Rotated
+	l.Hint = "Name or end of the secret"
+	if l.Owned {
+		l.Hint = "Name, owner, or end of the secret"
+	}
+	l.Filters = []filter{
+		{"unused", "Unused for", "Any last use", number(l.Unused), withinDays("Unused for")},
+		{"expiring", "Expiring within", "Any expiry", number(l.Expiring), withinDays("Expiring in")},
+		{"rotated", "Rotated", "Any rotation", l.asked.Get("rotated"), []filterChoice{{"never", "Never rotated"}}},
+	}
 	of.Match, of.State, of.UnusedDays, of.ExpiringDays, of.NeverRotated = l.Match, keyporter.TokenState(l.State), l.Unused, l.Expiring, l.Rotated
 	of.Sort, of.Descending, of.Paging = keyporter.TokenSort(l.Sort), l.Order == "descending", l.paging
 	p, err := c.Control.ListTokens(r.Context(), actor, of)
@@ -71,6 +80,21 @@ func (c *console) tokenListing(r *http.Request, actor keyporter.Actor, l tokenLi
 		{Name: "State", Class: "switched"},
 	}
 	return l, p, nil
+}
+
+func withinDays(what string) (all []filterChoice) {
+	for _, n := range []int{7, 30, 90} {
+		all = append(all, filterChoice{strconv.Itoa(n), what + " " + units(n, "day")})
+	}
+	return all
+}
+
+// number returns a number as a field of a form has it.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // days returns a number of days in a query, or 0.
