@@ -86,4 +86,9 @@ type ClientUse struct {
 	LastAt  time.Time
 	Allowed int
 	Refused int
+
+	RefusedAt time.Time // its last refused call, as far as known; zero: none
 }
+
+// LastRefused reports whether the client's last call was refused.
+func (c *ClientUse) LastRefused() bool { return c.Refused > 0 && !c.RefusedAt.Before(c.LastAt) }

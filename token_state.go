@@ -10,8 +10,8 @@ const (
 	TokenExpired TokenState = "expired" // it is switched on, and has expired
 	TokenBlocked TokenState = "blocked" // it is switched on and hasn't expired, but its owner or organization keeps it from working
 
-	// TokenNeedsAttention is the state of tokens that are blocked, and of active ones that expire
-	// soon or had calls refused lately.
+	// TokenNeedsAttention is the state of tokens that are blocked, of active ones that expire soon, and of all whose last
+	// call was refused lately: something still calls with them.
 	TokenNeedsAttention TokenState = "attention"
 )
 

@@ -17,7 +17,7 @@ type explainPage struct {
 	Login    string
 	Works    bool
 	Steps    []step
-	Refusals []keyporter.RefusedCall
+	Refusals []refusedRow
 	Back     string
 }
 
@@ -47,11 +47,13 @@ func (c *console) explainToken(w http.ResponseWriter, r *http.Request, actor key
 		return err
 	}
 	p := explainPage{Token: control.OfToken(t.Token), Path: r.FormValue("path"), Login: r.FormValue("login"), Back: pageOf(r)}
-	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, id(r)); err != nil {
+	refusals, err := c.Control.Refusals(r.Context(), actor, id(r))
+	if err != nil {
 		return err
 	}
+	p.Refusals = refusedRows(refusals)
 	if !r.URL.Query().Has("path") {
-		p.Path, p.Login = c.likelyCall(r, t, p.Refusals)
+		p.Path, p.Login = c.likelyCall(r, t, refusals)
 	}
 	return c.showExplanation(w, r, actor, p)
 }
@@ -66,12 +68,14 @@ func (c *console) explainConnection(w http.ResponseWriter, r *http.Request, acto
 		return keyporter.Refuse(keyporter.NotFound, "There is no such connection.")
 	}
 	p := explainPage{Token: credential, Path: r.FormValue("path"), Back: pageOf(r)}
-	if p.Refusals, err = c.Control.Refusals(r.Context(), actor, credential.ID); err != nil {
+	refusals, err := c.Control.Refusals(r.Context(), actor, credential.ID)
+	if err != nil {
 		return err
 	}
+	p.Refusals = refusedRows(refusals)
 	if !r.URL.Query().Has("path") {
-		if p.Path = c.Example; len(p.Refusals) > 0 {
-			p.Path = c.pathOnRoute(r, p.Refusals[0])
+		if p.Path = c.Example; len(refusals) > 0 {
+			p.Path = c.pathOnRoute(r, refusals[0])
 		}
 	}
 	return c.showExplanation(w, r, actor, p)
@@ -223,11 +227,39 @@ func stepsAtRefusal(call keyporter.RefusedCall, t control.Credential, onRoute bo
 // refusalsPage lists refused calls with tokens that the reader may manage.
 type refusalsPage struct {
 	List  listing
-	Calls []keyporter.RefusedCall
+	Calls []refusedRow
+}
+
+// refusedRow is a refused call and what it was made with.
+type refusedRow struct {
+	keyporter.RefusedCall
+
+	By link // empty: the page says it
+}
+
+func refusedRows(calls []keyporter.RefusedCall) (rows []refusedRow) {
+	for _, call := range calls {
+		rows = append(rows, refusedRow{RefusedCall: call})
+	}
+	return rows
+}
+
+// callerOf returns the link to the page of what a call was made with.
+func callerOf(t control.Credential) link {
+	switch {
+	case t.Kind == keyporter.CredentialAppToken:
+		return link{t.Name, "/apps/" + string(t.ID)}
+	case t.AppID != "":
+		return link{t.Name, "/connections/" + string(t.ID)}
+	}
+	return link{t.Name, "/tokens/" + string(t.ID)}
 }
 
 func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p := refusalsPage{List: listing{Noun: "refused call", Path: "/refusals", Hint: "Path, reason, client, or request ID"}.ask(r)}
+	p := refusalsPage{List: listing{Noun: "refused call", Path: "/refusals", Hint: "Path, reason, client, or request ID"}.ask(r, "days")}
+	n := days(r.URL.Query(), "days")
+	p.List.Filtered = p.List.Filtered || n > 0
+	p.List.Filters = []filter{{"days", "Since", "Any time", number(n), []filterChoice{{"1", "Last 24 hours"}, {"3", "Last 3 days"}, {"7", "Last 7 days"}, {"30", "Last 30 days"}}}}
 	if requestID := strings.TrimSpace(p.List.Match); requestID != "" {
 		_, _, err := c.Control.Refusal(r.Context(), actor, requestID)
 		switch {
@@ -237,11 +269,13 @@ func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor key
 			return err
 		}
 	}
-	found, err := c.Control.ListRefusals(r.Context(), actor, control.RefusalList{Match: p.List.Match, Paging: p.List.paging})
+	found, err := c.Control.ListRefusals(r.Context(), actor, control.RefusalList{Match: p.List.Match, Days: n, Paging: p.List.paging})
 	if err != nil {
 		return err
 	}
-	p.Calls = found.Calls
+	for _, call := range found.Calls {
+		p.Calls = append(p.Calls, refusedRow{call, callerOf(found.Callers[call.CredentialID])})
+	}
 	p.List.show(len(found.Calls), found.Total, found.Cursors)
 	l, err := c.layoutFor(r, actor, "Refused calls", p)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 type gallery struct {
 	List, Empty tokenListing
 	Steps       []step
-	Refused     []keyporter.RefusedCall
+	Refused     []refusedRow
 	Impact      impactPart
 	Report      report
 	Contents    []template.HTML // of whole pages
@@ -71,7 +71,7 @@ func (c *console) gallery(r *http.Request, now time.Time) (g gallery, err error)
 		g.Steps = append(g.Steps, step{Step: keyporter.Step{Rule: keyporter.Rule(i + 4), Outcome: outcome}})
 	}
 	g.Steps[1].Cause, g.Steps[1].Links = "The role “Contractor” blocks it.", []link{{"Contractor", "/roles/contractor"}}
-	g.Refused = []keyporter.RefusedCall{{RequestID: "r1", At: now, Method: http.MethodGet, Path: "/restapi/v6/envelopes", Cause: "The token is switched off.", Agent: "curl/8.7.1", Address: "192.0.2.7", LoginName: "ada@acme.example"}}
+	g.Refused = []refusedRow{{By: link{"Export", "/tokens/x"}, RefusedCall: keyporter.RefusedCall{RequestID: "r1", At: now, Method: http.MethodGet, Path: "/restapi/v6/envelopes", Cause: "The token is switched off.", Agent: "curl/8.7.1", Address: "192.0.2.7", LoginName: "ada@acme.example"}}}
 	g.Impact = impactPart{Stopping: 1, Now: now, Impact: control.Impact{Losing: 2, Gaining: 1}}
 	g.Report = galleryReport(now)
 	expiry := c.askNewExpiry()

@@ -250,7 +250,7 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 	if row.LastUse == nil || row.OfOrganization() || r.URL.Query().Get("first") == "" {
 		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	}
-	row.FirstCall = &firstCall{Allowed: row.LastUse.Allowed > 0}
+	row.FirstCall = &firstCall{Allowed: !row.LastUse.LastRefused()}
 	if row.FirstCall.Allowed {
 		report, err := c.Control.Report(r.Context(), actor, row.ID, 1)
 		if err != nil {

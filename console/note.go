@@ -31,7 +31,7 @@ const extension = 90
 // noteOf returns the first thing to know about a token, or nil if all is well.
 func noteOf(t tokenRow) *note {
 	last, used := t.Use.Last()
-	refused := used && last.Allowed == 0
+	refused := used && last.LastRefused()
 	switch {
 	case t.Enabled && !t.Expired && t.Obstacle != "":
 		return &note{Icon: "no-entry", Cause: t.Obstacle, Then: "It works again once that changes."}

@@ -45,6 +45,7 @@ func (c *console) tokenListing(r *http.Request, actor keyporter.Actor, l tokenLi
 		l.Hint = "Name, owner, or end of the secret"
 	}
 	l.Filters = []filter{
+		{"state", "State", "Any state", l.State, []filterChoice{{"active", "On and working"}, {"blocked", "On, but blocked"}, {"off", "Off"}, {"expired", "Expired"}, {"attention", "Needs attention"}}},
 		{"unused", "Unused for", "Any last use", number(l.Unused), withinDays("Unused for")},
 		{"expiring", "Expiring within", "Any expiry", number(l.Expiring), withinDays("Expiring in")},
 		{"rotated", "Rotated", "Any rotation", l.asked.Get("rotated"), []filterChoice{{"never", "Never rotated"}}},

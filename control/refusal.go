@@ -31,13 +31,15 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 // RefusalList selects refused calls in the actor's organization.
 type RefusalList struct {
 	Match string // part of what was called, by whom, and why; letter case doesn't matter
+	Days  int    // only those of the last days; 0: any
 	Paging
 }
 
 // RefusalPage is a page of a list of refused calls, latest first.
 type RefusalPage struct {
-	Calls []keyporter.RefusedCall
-	Total Total
+	Calls   []keyporter.RefusedCall
+	Callers map[keyporter.ID]Credential // what they were made with
+	Total   Total
 	Cursors
 }
 
@@ -47,6 +49,9 @@ func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l Ref
 	find, err := c.visibleRefusals(ctx, actor, searched(l.Match))
 	if err != nil {
 		return p, err
+	}
+	if l.Days > 0 {
+		find.Since = c.now().AddDate(0, 0, -min(l.Days, maxDays))
 	}
 	place := func(r keyporter.RefusedCall) store.Place { return store.Place{ID: r.ID} }
 	calls, cursors, err := paged("refusals", l.Paging, place, func(page store.Page) ([]keyporter.RefusedCall, error) {
@@ -58,7 +63,7 @@ func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l Ref
 		return p, err
 	}
 	p.Cursors = cursors
-	p.Calls, err = c.withCauses(ctx, actor, calls)
+	p.Calls, p.Callers, err = c.withCauses(ctx, actor, calls)
 	return p, err
 }
 
@@ -72,7 +77,8 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	if err != nil {
 		return nil, err
 	}
-	return c.withCauses(ctx, actor, calls)
+	visible, _, err := c.withCauses(ctx, actor, calls)
+	return visible, err
 }
 
 // visibleRefusals selects the refused calls that the actor may see, as callers says.
@@ -104,20 +110,20 @@ func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, ma
 	return find, err
 }
 
-// withCauses returns those of the calls that the actor may see, with the causes as they may see them.
-func (c *Control) withCauses(ctx context.Context, actor keyporter.Actor, calls []keyporter.RefusedCall) (visible []keyporter.RefusedCall, err error) {
+// withCauses returns those of the calls that the actor may see, with the causes as they may see them, and what they were made with.
+func (c *Control) withCauses(ctx context.Context, actor keyporter.Actor, calls []keyporter.RefusedCall) (visible []keyporter.RefusedCall, credentials map[keyporter.ID]Credential, err error) {
 	d, err := c.discretion(ctx, actor)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	credentials, err := c.callers(ctx, actor, idsOf(calls, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
+	credentials, err = c.callers(ctx, actor, idsOf(calls, func(r keyporter.RefusedCall) keyporter.ID { return r.CredentialID })...)
 	for _, r := range calls {
 		if t, ok := credentials[r.CredentialID]; ok {
 			r.Cause = d.cause(t, &r)
 			visible = append(visible, r)
 		}
 	}
-	return visible, err
+	return visible, credentials, err
 }
 
 // Refusal returns the refused call with a request ID and its credential, to people who may

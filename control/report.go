@@ -31,7 +31,7 @@ func (c *Control) Report(ctx context.Context, actor keyporter.Actor, credential 
 	if err != nil {
 		return r, err
 	}
-	r.Causes = slices.DeleteFunc(x.Steps, func(s keyporter.Step) bool { return s.Outcome != keyporter.Failed })
+	r.Causes = slices.DeleteFunc(x.Steps, func(s keyporter.Step) bool { return s.Outcome != keyporter.Failed || s.Rule == keyporter.RuleLoginName }) // which depends on the call
 	history := c.db.TokenEvents
 	if t.AppID != "" {
 		history = c.db.ConnectionEvents

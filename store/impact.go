@@ -29,7 +29,7 @@ type Uses struct {
 func (q queries) UsableTokens(ctx context.Context, u Uses) ([]UsedToken, error) {
 	rows, err := list(ctx, q.q, scanUsedToken, `
 		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, u.login,
-			coalesce(c.agent, ''), coalesce(c.address, ''), coalesce(c.version, ''), coalesce(c.last_at, 0), coalesce(c.allowed, 0), coalesce(c.refused, 0)
+			coalesce(c.agent, ''), coalesce(c.address, ''), coalesce(c.version, ''), coalesce(c.last_at, 0), coalesce(c.allowed, 0), coalesce(c.refused, 0), coalesce(c.refused_at, 0)
 		FROM tokens t
 		JOIN users u ON u.id = t.owner_id
 		LEFT JOIN credential_clients c ON c.credential_id = t.id
@@ -52,11 +52,12 @@ func (q queries) UsableTokens(ctx context.Context, u Uses) ([]UsedToken, error) 
 
 // scanUsedToken scans a token with one of its clients, if it has any.
 func scanUsedToken(row scanner) (t UsedToken, err error) {
-	var expires, created, last int64
+	var expires, created, last, refused int64
 	var c keyporter.ClientUse
 	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.Login,
-		&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused)
+		&c.Agent, &c.Address, &c.Version, &last, &c.Allowed, &c.Refused, &refused)
 	t.ExpiresAt, t.CreatedAt, c.LastAt = fromMillis(expires), fromMillis(created), fromMillis(last)
+	c.RefusedAt = fromMillis(refused)
 	if last != 0 {
 		t.Clients = []keyporter.ClientUse{c}
 	}

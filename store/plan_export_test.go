@@ -39,7 +39,7 @@ func Texts(ctx context.Context, db *DB) []string {
 			_, _ = q.CountListedUsers(ctx, UserSearch{"x", match, state})
 		}
 	}
-	for _, l := range []RefusalList{{}, {Apps: true}, {Kinds: []keyporter.TokenKind{"x"}}, {Connections: true, Match: "x"}} {
+	for _, l := range []RefusalList{{}, {Apps: true}, {Kinds: []keyporter.TokenKind{"x"}}, {Connections: true, Match: "x", Since: time.Now()}} {
 		for _, p := range []Page{{Limit: 1}, {Limit: 1, From: &Place{ID: "x"}}, {Limit: 1, From: &Place{ID: "x"}, Backward: true}} {
 			_, _ = q.Refusals(ctx, l, p)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -18,6 +19,7 @@ type RefusalList struct {
 	Connections    bool                  // with everyone's connections
 	Apps           bool                  // of every app of the organization; false: of those that the user is responsible for
 
+	Since    time.Time          // zero: any time
 	Match    string             // part of what was called, by whom, and why; empty: any
 	About    []keyporter.Reason // those that match
 	Discreet []keyporter.Reason // those whose causes aren't searched: they can tell of roles
@@ -66,6 +68,9 @@ func (l *RefusalList) condition() (c condition) {
 	} else {
 		c.text = "organization_id = " + organization + " AND " + or(visible...)
 	}
+	if !l.Since.IsZero() {
+		c.and("at >= " + c.arg(millis(l.Since)))
+	}
 	if l.Match != "" {
 		c.and(l.matches(&c))
 	}
@@ -94,6 +99,9 @@ func reasons(all []keyporter.Reason) []string {
 
 // Has reports whether a call matches what is searched for.
 func (l *RefusalList) Has(r keyporter.RefusedCall) bool {
+	if r.At.Before(l.Since) {
+		return false
+	}
 	part := strings.ToLower(l.Match)
 	return slices.Contains(l.About, r.Reason) ||
 		strings.Contains(strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Version, r.LoginName, r.Address, r.Agent}, " ")), part) ||

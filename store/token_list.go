@@ -27,7 +27,7 @@ type TokenList struct {
 
 	Now          time.Time
 	ExpiresSoon  time.Time // a token that expires before needs attention
-	RefusedSince time.Time // so does one with refused calls since then
+	RefusedSince time.Time // so does one, on or not, whose last call was refused since then
 	Blocked      bool      // nothing that is switched on works, because of the organization or the one owner
 	RoleSets     []UserSet // of the organization's users
 }
@@ -109,7 +109,7 @@ type TokenCounts struct {
 // CountListedTokens counts the tokens of a list.
 func (q queries) CountListedTokens(ctx context.Context, l TokenList) (n TokenCounts, err error) {
 	f := l.find()
-	c := counting{table: "tokens t", columns: "owner_id, enabled, expires_at, last_refused_at"}
+	c := counting{table: "tokens t", columns: "owner_id, enabled, expires_at, last_used_at, last_refused_at"}
 	c.text = f.text
 	states := []keyporter.TokenState{keyporter.TokenActive, keyporter.TokenNeedsAttention, keyporter.TokenOff}
 	if l.State != "" && !slices.Contains(states, l.State) {
@@ -143,7 +143,8 @@ func (l *TokenList) find() *tokenFinder {
 		f.and(f.matches())
 	}
 	if !l.UnusedSince.IsZero() {
-		f.and("t.last_used_at < " + f.arg(millis(l.UnusedSince)))
+		since := f.arg(millis(l.UnusedSince))
+		f.and("t.last_used_at < " + since + " AND t.created_at < " + since)
 	}
 	if !l.ExpiresBy.IsZero() {
 		f.and("t.expires_at > " + f.atNow() + " AND t.expires_at <= " + f.arg(millis(l.ExpiresBy)))
@@ -189,7 +190,8 @@ func (f *tokenFinder) is(state keyporter.TokenState) string {
 	case keyporter.TokenActive:
 		return on() + " AND NOT " + f.isBlocked()
 	case keyporter.TokenNeedsAttention:
-		return on() + " AND " + or("expires_at > 0 AND expires_at <= "+f.arg(millis(f.ExpiresSoon)), "last_refused_at >= "+f.arg(millis(f.RefusedSince)), f.isBlocked())
+		soon := "expires_at > 0 AND expires_at <= " + f.arg(millis(f.ExpiresSoon))
+		return or(on()+" AND "+or(soon, f.isBlocked()), "last_refused_at >= "+f.arg(millis(f.RefusedSince))+" AND last_refused_at >= last_used_at")
 	}
 	return "TRUE"
 }

@@ -44,6 +44,11 @@ func (tx *Tx) AddUses(ctx context.Context, b Batch) error {
 		return fmt.Errorf("add uses: %w", err)
 	}
 	uses := existing(b.Uses, held, func(u Use) keyporter.ID { return u.CredentialID })
+	for i := range uses {
+		if u := &uses[i]; u.Refused > 0 && u.Allowed == 0 {
+			u.RefusedAt = u.LastAt
+		}
+	}
 	for _, add := range []func(context.Context, []Use) error{tx.addHours, tx.addClients, tx.addLogins, tx.addLastUses} {
 		if err := add(ctx, uses); err != nil {
 			return fmt.Errorf("add uses: %w", explain(err))
@@ -138,12 +143,12 @@ func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
 		return err
 	}
 	clients := merge(uses, func(u Use) [3]string { return [3]string{string(u.CredentialID), u.Agent} })
-	err = eachValues(clients, []string{"TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
-		return []any{u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused}
+	err = eachValues(clients, []string{"TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT"}, func(u Use) []any {
+		return []any{u.CredentialID, u.Agent, u.Address, u.Version, millis(u.LastAt), u.Allowed, u.Refused, millis(u.RefusedAt)}
 	}, func(values string, args []any) error {
 		_, err := tx.exec(ctx, `
-			INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused)
-			SELECT column2, column3, column4, column5, column6, column7, column8
+			INSERT INTO credential_clients (credential_id, agent, address, version, last_at, allowed, refused, refused_at)
+			SELECT column2, column3, column4, column5, column6, column7, column8, column9
 			FROM (VALUES `+values+`) v
 			WHERE column2 IS NOT NULL
 			ORDER BY column1
@@ -152,7 +157,8 @@ func (tx *Tx) addClients(ctx context.Context, uses []Use) error {
 				version = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.version ELSE excluded.version END,
 				last_at = CASE WHEN excluded.last_at < credential_clients.last_at THEN credential_clients.last_at ELSE excluded.last_at END,
 				allowed = credential_clients.allowed + excluded.allowed,
-				refused = credential_clients.refused + excluded.refused`, args...)
+				refused = credential_clients.refused + excluded.refused,
+				refused_at = CASE WHEN excluded.refused_at < credential_clients.refused_at THEN credential_clients.refused_at ELSE excluded.refused_at END`, args...)
 		return err
 	})
 	if err != nil {
@@ -221,7 +227,7 @@ func (tx *Tx) addLastUses(ctx context.Context, uses []Use) error {
 		at, l := millis(u.LastAt), last[u.CredentialID]
 		l[0] = max(l[0], at)
 		if u.Refused > 0 {
-			l[1] = max(l[1], at)
+			l[1] = max(l[1], millis(u.RefusedAt))
 		}
 		last[u.CredentialID] = l
 	}
@@ -247,6 +253,9 @@ func merge(uses []Use, key func(Use) [3]string) []Use {
 		k := key(u)
 		if m, ok := byKey[k]; ok {
 			u.Allowed, u.Refused = u.Allowed+m.Allowed, u.Refused+m.Refused
+			if u.RefusedAt.Before(m.RefusedAt) {
+				u.RefusedAt = m.RefusedAt
+			}
 			if u.LastAt.Before(m.LastAt) {
 				u.Address, u.Version, u.LastAt = m.Address, m.Version, m.LastAt
 			}
@@ -308,7 +317,7 @@ func (q queries) addHours(ctx context.Context, uses map[keyporter.ID]keyporter.T
 func (q queries) addClients(ctx context.Context, uses map[keyporter.ID]keyporter.TokenUse, credentials []keyporter.ID, _ time.Time) error {
 	marks, args := placeholders(credentials)
 	clients, err := list(ctx, q.q, scanClientUse, `
-		SELECT credential_id, agent, address, version, last_at, allowed, refused FROM credential_clients
+		SELECT credential_id, agent, address, version, last_at, allowed, refused, refused_at FROM credential_clients
 		WHERE credential_id IN `+marks+`
 		ORDER BY credential_id, last_at DESC, agent`, args...)
 	if err != nil {
@@ -399,9 +408,9 @@ func scanHour(row scanner) (h hour, err error) {
 }
 
 func scanClientUse(row scanner) (c counts[keyporter.ClientUse], err error) {
-	var last int64
-	err = row.Scan(&c.credential, &c.value.Agent, &c.value.Address, &c.value.Version, &last, &c.value.Allowed, &c.value.Refused)
-	c.value.LastAt = fromMillis(last)
+	var last, refused int64
+	err = row.Scan(&c.credential, &c.value.Agent, &c.value.Address, &c.value.Version, &last, &c.value.Allowed, &c.value.Refused, &refused)
+	c.value.LastAt, c.value.RefusedAt = fromMillis(last), fromMillis(refused)
 	return c, err
 }
 

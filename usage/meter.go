@@ -83,6 +83,7 @@ type caller struct {
 	api            string
 	version        int
 	lastAt         atomic.Int64 // Unix milliseconds
+	refusedAt      atomic.Int64 // of the last refused call; 0: none was refused since it was made
 	allowed        atomic.Int64
 	refused        atomic.Int64
 	gone           atomic.Bool // its meter no longer has it
@@ -202,6 +203,13 @@ func (m *Meter) written(s snapshot) (more bool) {
 	return more
 }
 
+func (c *caller) lastRefused() time.Time {
+	if at := c.refusedAt.Load(); at != 0 {
+		return time.UnixMilli(at).UTC()
+	}
+	return time.Time{}
+}
+
 func (c *caller) used() bool { return c.allowed.Load()+c.refused.Load() != 0 }
 
 // leave reports whether the meter can forget the caller. Someone may be about to count a call with it, and
@@ -236,7 +244,7 @@ func (s *snapshot) uses() []store.Use {
 	for i, n := range s.counts {
 		uses[i] = store.Use{CredentialID: s.meter.Of.ID, ActedFor: n.caller.actedFor, ClientUse: keyporter.ClientUse{
 			Agent: text(n.caller.agent.Value()), Address: text(n.caller.address.Value()), Version: versionText(n.caller.api, n.caller.version),
-			LastAt: time.UnixMilli(n.caller.lastAt.Load()).UTC(), Allowed: int(n.allowed), Refused: int(n.refused),
+			LastAt: time.UnixMilli(n.caller.lastAt.Load()).UTC(), Allowed: int(n.allowed), Refused: int(n.refused), RefusedAt: n.caller.lastRefused(),
 		}}
 	}
 	return uses

@@ -103,6 +103,7 @@ func addClient(all []keyporter.ClientUse, p keyporter.ClientUse) []keyporter.Cli
 		}
 		c.Allowed += p.Allowed
 		c.Refused += p.Refused
+		c.RefusedAt = later(c.RefusedAt, p.RefusedAt)
 	}
 	slices.SortStableFunc(all, func(a, b keyporter.ClientUse) int {
 		return cmp.Or(b.LastAt.Compare(a.LastAt), cmp.Compare(a.Agent, b.Agent))

@@ -79,6 +79,7 @@ func (u *Usage) Count(m *Meter, call *Call) Pending {
 		c.allowed.Add(1)
 	} else {
 		c.refused.Add(1)
+		c.refusedAt.Store(call.At.UnixMilli())
 		m.keep(call)
 	}
 	pending := m.keepCall(call, c)
