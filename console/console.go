@@ -29,7 +29,7 @@ type Config struct {
 	Log     *slog.Logger
 	Address string // URL of the pages; empty: taken from the request
 	Issuer  string // URL of the authorization server; empty: that of the pages
-	Example string // path for the example of an API call; may be empty
+	Example string // path for the example of an API call; empty: none is shown
 	Scopes  []keyporter.Scope
 	Guides  []Guide          // must be valid
 	Now     func() time.Time // nil: time.Now
@@ -203,7 +203,12 @@ func (c *console) allTokenRoutes() map[string]page {
 
 func (c *console) apiRoutes() map[string]page {
 	return map[string]page{
-		"GET /apis":  c.listAPIs,
+		"GET /apis": c.listAPIs,
+	}
+}
+
+func (c *console) startRoutes() map[string]page {
+	return map[string]page{
 		"GET /start": c.showStart,
 	}
 }

@@ -38,7 +38,7 @@ func newSiteOn(t *testing.T, database string) *site {
 	t.Helper()
 	s := &site{Node: keyportertest.NewNode(t, database), log: &strings.Builder{}}
 	guides := []console.Guide{{Name: "REST <tutorial>", Address: "https://docs.example.com/rest?a=1&b=2"}}
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Log: slog.New(slog.NewTextHandler(s.log, nil)), Scopes: keyportertest.Scopes(), Guides: guides, Now: s.Clock.Now})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Log: slog.New(slog.NewTextHandler(s.log, nil)), Scopes: keyportertest.Scopes(), Guides: guides, Example: "/Api/v6/authorization/whoami", Now: s.Clock.Now})
 	server := httptest.NewServer(web.WithRequestID(web.SecurityHeaders(pages)))
 	t.Cleanup(server.Close)
 	s.url = server.URL

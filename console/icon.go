@@ -18,6 +18,7 @@ func icon(name string) template.HTML {
 		"key":       `<circle cx="5.3" cy="10.7" r="2.9"/><path d="m7.4 8.6 5.4-5.4m-2.2 2.2 2 2"/>`,
 		"keys":      `<circle cx="4.6" cy="11.4" r="2.3"/><path d="m6.3 9.7 5-5m-1.6 1.6 1.5 1.5"/><path d="M8.6 13.4h5M10.6 10.6h3"/>`,
 		"leave":     `<path d="M6.3 2.5H3.8a1 1 0 0 0-1 1v9a1 1 0 0 0 1 1h2.5m4-2.7L13.2 8l-2.9-2.8M13 8H6.3"/>`,
+		"list":      `<path d="m2.2 4.5 1.2 1.2 2-2.4M2.2 11l1.2 1.2 2-2.4M8 4.6h5.8M8 11.1h5.8"/>`,
 		"menu":      `<path d="M2.5 4.3h11M2.5 8h11m-11 3.7h11"/>`,
 		"no":        `<path d="m4 4 8 8m0-8-8 8"/>`,
 		"no-entry":  `<circle cx="8" cy="8" r="5.7"/><path d="m4 4 8 8"/>`,

@@ -258,6 +258,7 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 		}
 		if len(report.Calls) > 0 {
 			row.FirstCall.Status = report.Calls[0].Status
+			row.FirstCall.Fault = answerFault(row.FirstCall.Status)
 		}
 	}
 	if !row.FirstCall.Allowed {
@@ -276,6 +277,23 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 type firstCall struct {
 	Allowed   bool
 	Status    int    // that the API answered with; 0: unknown
+	Fault     string // what is wrong with that
 	Cause     string // why it was refused
 	RequestID string
+}
+
+// answerFault says what is wrong with what the API answered to an allowed call, or nothing if it is fine or unknown.
+func answerFault(status int) string {
+	but := fmt.Sprintf("Keyporter allowed the call, but the API answered %d.", status)
+	switch {
+	case status < 400:
+		return ""
+	case status == http.StatusNotFound:
+		return but + " Keyporter passes the path on unchanged: does the API have it?"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return but + " The API doesn’t get the token: headers from Keyporter say who is calling."
+	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		return fmt.Sprintf("Keyporter allowed the call, but the API can’t be reached. The answer was %d.", status)
+	}
+	return but
 }

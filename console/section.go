@@ -43,7 +43,8 @@ func sections() []section {
 		{"Organization tokens", groupOrganization, "building", []string{"organization-tokens"}, func(p control.Powers) string {
 			return pathIf(p.ManageOrganizationTokens || p.Operate, allOrganizationTokens)
 		}, (*console).organizationTokenRoutes},
-		{"APIs", groupInstance, "plug", []string{"apis", "start"}, operates("/apis"), (*console).apiRoutes},
+		{"APIs", groupInstance, "plug", []string{"apis"}, operates("/apis"), (*console).apiRoutes},
+		{"Set up Keyporter", groupInstance, "list", []string{"start"}, operates("/start"), (*console).startRoutes},
 		{"Organizations", groupInstance, "buildings", []string{"organizations"}, func(p control.Powers) string { return pathIf(p.Operate, "/organizations") }, (*console).organizationRoutes},
 	}
 }

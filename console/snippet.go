@@ -64,13 +64,9 @@ Console.WriteLine($"{(int)response.StatusCode} {response.Headers.WwwAuthenticate
 	return all
 }
 
-// exampleURL returns the address of the call that examples make.
+// exampleURL returns the address of the call that examples make. There has to be an example.
 func (c *console) exampleURL(r *http.Request) string {
-	path := c.Example
-	if path == "" {
-		path = "/…"
-	}
-	return quotes.Replace(c.address(r) + path)
+	return quotes.Replace(c.address(r) + c.Example)
 }
 
 // quotes encodes what could end a text in one of the languages.

@@ -1,12 +1,15 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,36 +22,44 @@ import (
 type startPage struct {
 	Tasks   []task
 	Done    int
-	Address string // of Keyporter
+	SeeApps bool // the reader may open the page of apps
 }
 
 // task is a step of the checklist. It was tested when the page was loaded.
 type task struct {
 	Name   string
 	Done   bool
-	Found  string // what the test found
-	Help   string // what to do
-	Paste  string // lines to paste
-	Link   link   // where to do it
-	Needed bool   // it is the first that isn't done
+	Found  string        // what the test found
+	Help   template.HTML // what to do: our own text, without what others named
+	Paste  string        // lines to paste
+	Link   link          // where to do it
+	Needed bool          // it is the first that isn't done
 }
 
 func (c *console) showStart(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
 	if err := c.mustOperate(r, actor); err != nil {
 		return err
 	}
-	p := startPage{Address: c.address(r)}
-	for _, test := range []func(*http.Request, keyporter.Actor) (task, error){c.apiTask, c.userTask, c.tokenTask, c.callTask} {
+	powers, err := c.Control.Powers(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	p := startPage{SeeApps: powers.SeeApps}
+	// The first call needs no other user, so they come last.
+	for i, test := range []func(*http.Request, keyporter.Actor) (task, error){c.apiTask, c.tokenTask, c.callTask, c.userTask} {
 		t, err := test(r, actor)
 		if err != nil {
 			return err
+		}
+		if i == 2 && !p.Tasks[0].Done { // it worked once, but wouldn't now
+			t.Done = false
 		}
 		t.Needed = !t.Done && p.Done == len(p.Tasks)
 		if p.Tasks = append(p.Tasks, t); t.Done {
 			p.Done++
 		}
 	}
-	l, err := c.layoutFor(r, actor, "Set up", p)
+	l, err := c.layoutFor(r, actor, "Set up Keyporter", p)
 	if err != nil {
 		return err
 	}
@@ -68,32 +79,42 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 	apis := c.Checker.APIs()
 	if len(apis) == 0 {
 		t.Found = "The configuration names no API."
-		t.Help = "Write keyporter.yaml with your API’s address and paths, and start Keyporter with it: keyporter serve --config keyporter.yaml"
+		t.Help = "Write <code>keyporter.yaml</code> with your API’s address and paths, and start Keyporter with it: <code>keyporter serve --config keyporter.yaml</code>. " +
+			"The API gets the path as the client sent it: <code>/shop</code> isn’t removed. <code>{rest...}</code> is everything below, and the path itself."
 		t.Paste = pasteAPI
 		return t, nil
 	}
 	faults := reachAll(r.Context(), apis)
-	answers := true
+	t.Done, t.Link = true, link{"All APIs", "/apis"}
 	for i, a := range apis {
+		missing, isMissing := errors.AsType[notThere](faults[i])
 		switch {
 		case a.Target() == nil:
-			t.Found += fmt.Sprintf("A proxy asks about calls to “%s”. Test it with keyporter doctor. ", a.Name)
+			t.Found += fmt.Sprintf("A proxy asks about calls to “%s”. ", a.Name)
+			t.Help = "<code>keyporter doctor</code> tests the proxy."
 		case errors.Is(faults[i], errNotAsked): // because others, about which there is more to say, took all the time
-			answers = false
+			t.Done = false
+		case isMissing:
+			t.Found += fmt.Sprintf("“%s” answers %d to %s. ", a.Name, int(missing), cmp.Or(a.Example, "/"))
+			t.Done = false
 		case faults[i] != nil:
 			t.Found += fmt.Sprintf("“%s” doesn’t answer at %s: %v. ", a.Name, a.Upstream, faults[i])
-			answers = false
+			t.Done = false
 		default:
 			t.Found += fmt.Sprintf("“%s” answers at %s. ", a.Name, a.Upstream)
 		}
 	}
-	if !answers {
-		t.Help = "Start the API, or correct upstream in the configuration. Then reload this page."
-		return t, nil
+	if !t.Done {
+		t.Link = link{}
+		t.Help = "Start the API, or correct <code>upstream</code> or <code>example</code> in the configuration. Keyporter passes the path on unchanged, so the API has to have it. Then reload this page."
 	}
-	t.Done, t.Link = true, link{"All APIs", "/apis"}
 	return t, nil
 }
+
+// notThere is the status of an answer that says that the example isn't there, or that nothing behind it is.
+type notThere int
+
+func (status notThere) Error() string { return fmt.Sprintf("it answers %d", int(status)) }
 
 // How APIs are asked whether they answer.
 const (
@@ -129,7 +150,7 @@ func reachAll(ctx context.Context, apis []*verify.API) []error {
 	return faults
 }
 
-// reach asks an API for its example, without a credential. Any answer will do.
+// reach asks an API for its example, without a credential. Any answer will do, unless it says that the example isn't there.
 func reach(ctx context.Context, target *url.URL, example string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.JoinPath(example).String(), nil)
 	if err != nil {
@@ -147,12 +168,16 @@ func reach(ctx context.Context, target *url.URL, example string) error {
 		return err
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, 1<<10)
-	return res.Body.Close()
+	_ = res.Body.Close()
+	if example != "" && res.StatusCode == http.StatusNotFound || res.StatusCode >= http.StatusBadGateway {
+		return notThere(res.StatusCode)
+	}
+	return nil
 }
 
 // userTask tests whether anyone but the operator can sign in.
 func (c *console) userTask(r *http.Request, actor keyporter.Actor) (task, error) {
-	t := task{Name: "Let people sign in", Link: link{"Add a user", "/users/new"}}
+	t := task{Name: "Let people sign in"}
 	users, err := c.Control.Users(r.Context(), actor, control.UserList{OrganizationID: actor.User.OrganizationID})
 	if err != nil {
 		return t, err
@@ -164,16 +189,17 @@ func (c *console) userTask(r *http.Request, actor keyporter.Actor) (task, error)
 	case provider:
 		t.Done, t.Found = true, "People sign in with your identity provider."
 	case len(users) > 1:
-		t.Done, t.Found = true, "Others than you can sign in."
+		t.Done, t.Found = true, "Other people can sign in."
 	default:
-		t.Found, t.Help = "You are the only user.", "Add one, or let people sign in with an account they have, on the page of your organization."
+		t.Link, t.Found = link{"Add a user", "/users/new"}, "You are the only user."
+		t.Help = template.HTML(`Add one, or let people sign in with an account they have, on <a href="/organizations/` + string(actor.User.OrganizationID) + `">the page of your organization</a>.`) //nolint:gosec // an ID is letters and digits
 	}
 	return t, nil
 }
 
 // tokenTask tests whether the operator has a token that is on.
 func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error) {
-	t := task{Name: "Add a token", Link: link{"API Tokens", "/tokens"}}
+	t := task{Name: "Add a token", Link: link{"Add a token", "/tokens"}}
 	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, "")
 	if err != nil {
 		return t, err
@@ -181,30 +207,72 @@ func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error
 	t.Found, t.Help = "You have none.", "Add one on the page of tokens. “Switch on and copy” gives you its first call."
 	for _, token := range tokens {
 		if t.Found = "Yours are switched off."; token.Enabled {
-			t.Done, t.Found, t.Help = true, "“"+token.Name+"” is on.", ""
+			t.Done, t.Found, t.Help, t.Link = true, "“"+token.Name+"” is on.", "", link{}
 			return t, nil
 		}
 	}
 	return t, nil
 }
 
-// callTask tests whether a call with one of the operator's tokens was allowed.
+// callTask tests whether a call with one of the operator's tokens was allowed, and the API's answer was good.
 func (c *console) callTask(r *http.Request, actor keyporter.Actor) (task, error) {
-	t := task{Name: "Make the first call", Found: "No call has arrived.", Help: "Paste this into a terminal, with your token:", Paste: c.snippets(r, "YOUR_TOKEN")[0].Text}
+	t := task{Name: "Make the first call", Found: "No call has arrived."}
+	switch {
+	case len(c.Checker.APIs()) == 0:
+		t.Help = "It needs an API."
+	case c.Example == "":
+		t.Help = "Set <code>example</code> in <code>keyporter.yaml</code> to show a first call here."
+	default:
+		t.Help, t.Paste = "Paste this into a terminal, with your token:", c.snippets(r, "YOUR_TOKEN")[0].Text
+	}
 	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, "")
 	if err != nil {
 		return t, err
 	}
-	for _, token := range tokens {
-		last, used := token.Use.Last()
-		if !used {
+	token, last := lastCalled(tokens)
+	switch {
+	case token == "":
+		return t, nil
+	case last.Allowed == 0:
+		t.Found, t.Link = clientName(last.Agent)+" was refused "+ago(last.LastAt, c.Now())+".", link{"Find out why", "/tokens/" + string(token) + "/explain"}
+		return t, nil
+	}
+	t.Found = clientName(last.Agent) + " called the API " + ago(last.LastAt, c.Now()) + "."
+	report, err := c.Control.Report(r.Context(), actor, token, 1)
+	if err != nil {
+		return t, err
+	}
+	fault := callsFault(report.Calls)
+	if fault != "" {
+		t.Found += " " + fault
+		return t, nil
+	}
+	t.Done, t.Help, t.Paste = true, "", ""
+	return t, nil
+}
+
+// lastCalled returns the token with the latest allowed call, or if none was allowed, with the latest refused one.
+func lastCalled(tokens []control.TokenWithUse) (token keyporter.ID, last keyporter.ClientUse) {
+	for _, t := range tokens {
+		use, used := t.Use.Last()
+		worked, works := last.Allowed > 0, use.Allowed > 0
+		if used && (token == "" || works && !worked || works == worked && use.LastAt.After(last.LastAt)) {
+			token, last = t.ID, use
+		}
+	}
+	return token, last
+}
+
+// callsFault returns what is wrong with the answer to the last allowed call, or nothing if the answer to any was good or
+// none is known.
+func callsFault(calls []keyporter.Call) (fault string) {
+	for _, call := range slices.Backward(calls) {
+		if call.Reason != keyporter.Allowed {
 			continue
 		}
-		if last.Allowed > 0 {
-			t.Done, t.Found, t.Help, t.Paste = true, clientName(last.Agent)+" called the API "+ago(last.LastAt, c.Now())+".", "", ""
-			return t, nil
+		if fault = answerFault(call.Status); fault == "" {
+			return ""
 		}
-		t.Found, t.Link = clientName(last.Agent)+" was refused "+ago(last.LastAt, c.Now())+".", link{"Find out why", "/tokens/" + string(token.ID) + "/explain"}
 	}
-	return t, nil
+	return fault
 }

@@ -112,7 +112,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 // showSecret shows the secret of a new token, and how to make a first call with it.
 func (c *console) showSecret(r *http.Request, row *tokenRow, secret string) {
 	row.Secret = secret
-	if row.Kind == keyporter.UserToken {
+	if row.Kind == keyporter.UserToken && c.Example != "" {
 		row.Snippets, row.TryPath = c.snippets(r, secret), c.Example
 	}
 }

@@ -151,7 +151,7 @@ func (s *Server) open(ctx context.Context, cfg Config, tlsConfig *tls.Config, no
 	}
 	s.soap = soap.New(soap.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Address: cfg.Address, Log: s.log})
 	s.gateway = gateway.New(gateway.Config{Checker: s.Checker, Proxies: proxies, Sunset: sunset, Issuer: issuer, Log: s.log})
-	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: example(cfg.APIs), Scopes: cfg.Scopes, Guides: cfg.Guides, Now: now, Stopping: s.stop.streams})
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Proxies: proxies, Log: s.log, Address: cfg.Address, Issuer: issuer, Example: s.Checker.Example(), Scopes: cfg.Scopes, Guides: cfg.Guides, Now: now, Stopping: s.stop.streams})
 	apps, asks := s.doorsForApps(cfg, sealer, proxies, issuer, pages)
 	if sealer != nil {
 		if err := s.knowsKey(ctx, sealer); err != nil {
@@ -210,16 +210,6 @@ func doors(apps, asks, pages http.Handler) http.Handler {
 			pages.ServeHTTP(w, r)
 		}
 	})
-}
-
-// example returns the first example call in the configuration of the APIs, or "".
-func example(apis []verify.API) string {
-	for _, a := range apis {
-		if a.Example != "" {
-			return a.Example
-		}
-	}
-	return ""
 }
 
 func (s *Server) httpServer(h http.Handler) *http.Server {

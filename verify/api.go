@@ -21,7 +21,7 @@ type API struct {
 	Resource string `yaml:"resource"`
 	// Hosts are the host names the API is called by, other than those of Keyporter itself. None: any.
 	Hosts []string `yaml:"hosts"`
-	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it.
+	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it. None: the first path of a route without placeholders that takes a token and GET.
 	Example string `yaml:"example"`
 	// Routes are the parts of the API, tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
@@ -117,6 +117,28 @@ func (a *API) Scopes() []string {
 	}
 	slices.Sort(scopes)
 	return scopes
+}
+
+// Example returns the path that shows people how to call an API: the first one in the configuration or, without one, the
+// first path that is a GET call with a token to an API behind our own proxy. Without any, it is empty.
+func (c *Checker) Example() (path string) {
+	for _, a := range c.apis {
+		if a.Example != "" {
+			return a.Example
+		}
+		for i := range a.Routes {
+			if path == "" && a.Routes[i].isExample() {
+				path = a.Routes[i].Path
+			}
+		}
+	}
+	return path
+}
+
+// isExample reports whether the path of the route is one that a user's token can call with GET at Keyporter's address.
+func (r *Route) isExample() bool {
+	return r.api.target != nil && len(r.api.Hosts) == 0 && !r.Public && !r.SOAP && r.accepts(keyporter.CredentialUserToken) &&
+		(len(r.Methods) == 0 || slices.Contains(r.Methods, "GET")) && !strings.Contains(r.Path, "{")
 }
 
 // API returns the API that the route belongs to.

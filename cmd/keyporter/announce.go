@@ -24,7 +24,7 @@ func announce(cmd *cobra.Command, cfg server.Config, srv *server.Server) error {
 	code, err := srv.Control.SetupCode(cmd.Context(), keyporter.Command())
 	switch {
 	case keyporter.KindOf(err) == keyporter.TooMany:
-		say("This Keyporter has no operator yet. Another start printed the link that creates the operator's account less than a minute ago. If it is lost, start Keyporter again in a minute.")
+		say("This Keyporter has no operator yet. Another start printed the link that creates the operator's account less than a minute ago; that link still works. If it is lost, start Keyporter again in a minute.")
 		return nil
 	case err != nil || code == "":
 		return err
