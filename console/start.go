@@ -204,7 +204,10 @@ func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error
 	if err != nil {
 		return t, err
 	}
-	t.Found, t.Help = "You have none.", "Add one on the page of tokens. “Switch on and copy” gives you its first call."
+	t.Found, t.Help = "You have none.", "Add one, and switch it on."
+	if c.Example != "" {
+		t.Help = "Add one. “Switch on and copy” gives you its first call."
+	}
 	for _, token := range tokens {
 		if t.Found = "Yours are switched off."; token.Enabled {
 			t.Done, t.Found, t.Help, t.Link = true, "“"+token.Name+"” is on.", "", link{}
