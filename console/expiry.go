@@ -120,6 +120,12 @@ func zoneNamed(name string) (*time.Location, error) {
 	return zone, nil
 }
 
+// isLastDayOf reports whether the day that is chosen is the last one of an expiry that is yet to come. Whoever keeps the day keeps
+// the time, which may be earlier than the end of the day where they are.
+func (f *expiryField) isLastDayOf(expiry time.Time) bool {
+	return f.Is(untilDay) && expiry.After(f.Now) && f.Day == expiry.Add(-time.Nanosecond).In(f.Now.Location()).Format(time.DateOnly)
+}
+
 func (f *expiryField) time(zone *time.Location) (time.Time, error) {
 	switch f.Until {
 	case untilNever:

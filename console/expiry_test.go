@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keyporter/keyporter"
 )
 
 // TestExpiriesAreDaysOfTheReader adds tokens where it is another day than in UTC, and where a day has 23 hours.
@@ -72,6 +74,19 @@ func TestAnExpiryIsKeptUnlessItIsChanged(t *testing.T) {
 		v.submit(v.get(path), path).wantRedirect(t, "/tokens")
 		if after := s.tokensOf(t, ada)[0]; after != before {
 			t.Errorf("it was %+v and is %+v", before, after)
+		}
+	}
+	// Another day than in UTC, and another time than its end.
+	token := s.tokensOf(t, ada)[0]
+	path := "/tokens/" + string(token.ID) + "/expiry"
+	early := time.Date(2027, 6, 1, 0, 30, 0, 0, time.UTC)
+	for day, want := range map[string]time.Time{"2027-05-31": early, "2027-06-01": time.Date(2027, 6, 2, 7, 0, 0, 0, time.UTC)} {
+		if _, err := s.Control.SetTokenExpiry(t.Context(), keyporter.Command(), token.ID, early); err != nil {
+			t.Fatal(err)
+		}
+		v.post(path, "until", "day", "expires", day, "zone", "America/Los_Angeles").wantRedirect(t, "/tokens")
+		if got := s.tokensOf(t, ada)[0].ExpiresAt; !got.Equal(want) {
+			t.Errorf("%s: it expires at %s, and not at %s", day, got, want)
 		}
 	}
 	// Many at once.

@@ -137,6 +137,9 @@ func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keypor
 		return err
 	}
 	at, expiry, err := c.expiryIn(r)
+	if expiry.isLastDayOf(t.ExpiresAt) {
+		at = t.ExpiresAt
+	}
 	if err == nil {
 		_, err = c.Control.SetTokenExpiry(r.Context(), actor, t.ID, at)
 	}

@@ -223,9 +223,11 @@ func deed(e keyporter.Event) string {
 }
 
 func expiryDeed(expires string) string {
-	at, err := time.Parse(time.RFC3339, expires)
-	if err != nil {
-		return "let it work without an end"
+	if expires == "never" {
+		return "removed its expiry"
 	}
-	return "let it work until " + day(at.Add(-time.Nanosecond))
+	if at, err := time.Parse(time.RFC3339, expires); err == nil {
+		expires = day(at.Add(-time.Nanosecond))
+	}
+	return "set it to expire after " + expires
 }

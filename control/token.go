@@ -211,7 +211,7 @@ func (c *Control) checkExpiry(at time.Time) error {
 		return nil
 	case !at.After(c.now()):
 		return keyporter.InvalidField("expires", "The expiry must be in the future.")
-	case at.Year() > 9999:
+	case at.UTC().Year() > 9999:
 		return keyporter.InvalidField("expires", "The expiry is too far in the future.")
 	}
 	return nil

@@ -342,6 +342,7 @@ const whole = new Intl.DateTimeFormat("en-US", { dateStyle: "full", timeStyle: "
 function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
+    if (isNaN(at)) continue;
     time.title = whole.format(at);
     if (time.hasAttribute("data-day")) time.textContent = calendar.format(at);
     if (time.textContent.endsWith(" UTC")) time.textContent = (/ \d{4},/.test(time.textContent) ? clockAndYear : clock).format(at);
