@@ -47,6 +47,10 @@ type RoutePattern struct {
 	Route   string // pattern of its path, such as /Api/{version}/envelope/{rest...}
 }
 
+// OtherRoutes is the route of calls of further routes, without version and method, once a credential has used many on a day: anyone
+// who has a secret can make up versions.
+const OtherRoutes = "(other routes)"
+
 // RouteUse is how a credential was used on one route on each day of a Report.
 type RouteUse struct {
 	RoutePattern
@@ -75,33 +79,78 @@ type Call struct {
 	Status   int    // that the API answered with, through our own proxy; 0: unknown
 }
 
+// ReportBuilder adds up a Report.
+type ReportBuilder struct {
+	report  Report
+	routes  map[RoutePattern]int // places in the report
+	clients map[string]int
+}
+
+// BuildReport starts an empty report on a number of days.
+func BuildReport(first time.Time, days int) *ReportBuilder {
+	return &ReportBuilder{Report{First: first, Days: make([]Counts, days)}, map[RoutePattern]int{}, map[string]int{}}
+}
+
 // AddClient adds calls of a client at some time to the report, if it is about that time.
-func (r *Report) AddClient(agent string, at time.Time, n Counts) {
+func (b *ReportBuilder) AddClient(agent string, at time.Time, n Counts) {
+	r := &b.report
 	day, ok := r.day(at)
 	if !ok {
 		return
 	}
 	r.Days[day].Add(n)
-	i := slices.IndexFunc(r.Clients, func(c AgentUse) bool { return c.Agent == agent })
-	if i < 0 {
+	i, known := b.clients[agent]
+	if !known {
 		i = len(r.Clients)
+		b.clients[agent] = i
 		r.Clients = append(r.Clients, AgentUse{agent, make([]Counts, len(r.Days))})
 	}
 	r.Clients[i].Days[day].Add(n)
 }
 
 // AddRoute adds calls of a route at some time to the report, if it is about that time. They are in Days already, by AddClient.
-func (r *Report) AddRoute(route RoutePattern, at time.Time, n Counts) {
+func (b *ReportBuilder) AddRoute(route RoutePattern, at time.Time, n Counts) {
+	r := &b.report
 	day, ok := r.day(at)
 	if !ok {
 		return
 	}
-	i := slices.IndexFunc(r.Routes, func(u RouteUse) bool { return u.RoutePattern == route })
-	if i < 0 {
+	i, known := b.routes[route]
+	if !known {
 		i = len(r.Routes)
+		b.routes[route] = i
 		r.Routes = append(r.Routes, RouteUse{route, make([]Counts, len(r.Days))})
 	}
 	r.Routes[i].Days[day].Add(n)
+}
+
+// AddCalls adds calls that are later than those before, or may be.
+func (b *ReportBuilder) AddCalls(calls []Call) { b.report.Calls = LastCalls(calls, b.report.Calls) }
+
+// RoutesOn returns the routes with calls on the day of some time.
+func (b *ReportBuilder) RoutesOn(at time.Time) (routes []RoutePattern) {
+	day, ok := b.report.day(at)
+	if !ok {
+		return nil
+	}
+	for _, u := range b.report.Routes {
+		if u.Days[day] != (Counts{}) {
+			routes = append(routes, u.RoutePattern)
+		}
+	}
+	return routes
+}
+
+// Report returns the report, with the routes and clients with most calls first.
+func (b *ReportBuilder) Report() Report {
+	r := b.report
+	slices.SortFunc(r.Routes, func(a, b RouteUse) int {
+		return cmp.Or(cmp.Compare(Sum(b.Days).All(), Sum(a.Days).All()), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Method, b.Method))
+	})
+	slices.SortFunc(r.Clients, func(a, b AgentUse) int {
+		return cmp.Or(cmp.Compare(Sum(b.Days).All(), Sum(a.Days).All()), cmp.Compare(a.Agent, b.Agent))
+	})
+	return r
 }
 
 func (r *Report) day(at time.Time) (day int, ok bool) {
@@ -109,12 +158,9 @@ func (r *Report) day(at time.Time) (day int, ok bool) {
 	return day, day >= 0 && day < len(r.Days)
 }
 
-// Sort puts routes and clients with most calls first.
-func (r *Report) Sort() {
-	slices.SortFunc(r.Routes, func(a, b RouteUse) int {
-		return cmp.Or(cmp.Compare(Sum(b.Days).All(), Sum(a.Days).All()), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Method, b.Method))
-	})
-	slices.SortFunc(r.Clients, func(a, b AgentUse) int {
-		return cmp.Or(cmp.Compare(Sum(b.Days).All(), Sum(a.Days).All()), cmp.Compare(a.Agent, b.Agent))
-	})
+// LastCalls returns the last of two lists of calls, latest first.
+func LastCalls(a, b []Call) []Call {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b Call) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), CallLimit)]
 }

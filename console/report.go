@@ -26,6 +26,7 @@ type report struct {
 	Plot    plot
 	Routes  []useRow
 	Clients []useRow
+	Callers int // all clients, however many of them are shown
 	Calls   []keyporter.Call
 	Causes  []cause
 	History []historyLine
@@ -40,7 +41,7 @@ type useRow struct {
 	Name, Note string
 	Title      string // in full; empty: Name is
 	LastAt     time.Time
-	Path       string // of its chart
+	Path       string // of its chart; empty: it has none, because it stands for others
 	Current    bool
 }
 
@@ -96,6 +97,7 @@ func (c *console) report(r *http.Request, actor keyporter.Actor, of control.Cred
 		}
 		p.Routes = append(p.Routes, row)
 	}
+	p.Routes = busiest(p.Routes, "… other routes")
 	for _, u := range found.Clients {
 		row := p.clientRow(u, use.Clients, q)
 		if row.Current && p.Only == "" {
@@ -103,6 +105,7 @@ func (c *console) report(r *http.Request, actor keyporter.Actor, of control.Cred
 		}
 		p.Clients = append(p.Clients, row)
 	}
+	p.Callers, p.Clients = len(p.Clients), busiest(p.Clients, "… other clients")
 	p.Plot = plotOf(found.First, shown)
 	p.History = historyOf(found.History, actor)
 	p.Causes, err = c.causes(r, actor, of, found.Causes)
@@ -124,8 +127,30 @@ func (p *report) at(q url.Values) string {
 	return u.String()
 }
 
+// mostRows is how many routes and clients the page shows.
+const mostRows = 20
+
+// busiest returns the first rows, and one with this name for the sum of the others.
+func busiest(rows []useRow, others string) (shown []useRow) {
+	rest := useRow{Name: others}
+	for _, row := range rows {
+		if row.Path == "" || len(shown) == mostRows {
+			rest.Add(row.Counts)
+			continue
+		}
+		shown = append(shown, row)
+	}
+	if rest.All() > 0 {
+		shown = append(shown, rest)
+	}
+	return shown
+}
+
 func (p *report) routeRow(u keyporter.RouteUse, chosen string) useRow {
 	row := useRow{Counts: keyporter.Sum(u.Days), Name: u.Method + " " + u.Route, Note: u.Version}
+	if u.Route == keyporter.OtherRoutes {
+		return row
+	}
 	if u.Route == "" {
 		row.Name = "Unknown: a gateway reported only counts"
 	}

@@ -1,6 +1,8 @@
 package console_test
 
 import (
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,26 @@ func TestThePageOfAToken(t *testing.T) {
 	v.submit(v.follow(v.get(page), page+"/rename?from=page"), page+"/rename?from=page", "name", "Nightly").wantRedirect(t, page)
 	v.submit(v.follow(v.get(page), page+"/delete?from=page"), page+"/delete?from=page").wantRedirect(t, "/tokens?done=deleted-token")
 	v.get(page).want(t, 404)
+}
+
+// TestThePageOfATokenShowsTheBusiestRoutesAndClients has calls of many versions by many clients.
+func TestThePageOfATokenShowsTheBusiestRoutesAndClients(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	token, secret := keyportertest.Token(t, s.Control, ada, "Export")
+	page := "/tokens/" + string(token.ID)
+	for i := range 30 {
+		for range 1 + i/10 { // the first ten are called once, and so on
+			s.Allows(keyportertest.Call{Token: secret, Agent: fmt.Sprintf("worker-%d", i), Path: fmt.Sprintf("/Api/v%d/envelope", 10+i)})
+		}
+	}
+	a := v.get(page)
+	a.want(t, 200, "… other routes", "… other clients", "esign 39", "esign 20", "<dt>Clients</dt><dd>30</dd>")
+	a.wantNot(t, "route=esign+19", "client=worker-9&")
+	if n := strings.Count(a.body, "?route="); n != 20 {
+		t.Errorf("%d routes", n)
+	}
+	v.get(page+"?route="+url.QueryEscape("esign 19 GET /Api/{version}/{rest...}")).want(t, 200, "Show all calls")
 }
 
 // TestThePageOfAConnection reads it as the user and as whoever manages tokens.

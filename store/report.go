@@ -51,26 +51,65 @@ func (tx *Tx) addDays(ctx context.Context, uses []Use) error {
 	})
 }
 
-// addRoutes counts calls by route.
+// MaxRoutes is how many routes are kept for a credential and day. The calls of all others count toward keyporter.OtherRoutes.
+const MaxRoutes = 50
+
+// routeDay is a credential on a day.
+type routeDay struct {
+	credential keyporter.ID
+	day        int64 // as it is stored
+}
+
+func (u RouteUse) routeDay() routeDay { return routeDay{u.CredentialID, millis(u.LastAt)} }
+
+func compareRoutes(a, b RouteUse) int {
+	return cmp.Or(cmp.Compare(a.CredentialID, b.CredentialID), a.LastAt.Compare(b.LastAt), cmp.Compare(a.Version, b.Version),
+		cmp.Compare(a.Method, b.Method), cmp.Compare(a.Route, b.Route))
+}
+
+// NameRoutes adds up the uses of each day, with keyporter.OtherRoutes in the place of routes that there is no room for. known
+// returns the routes that the credential of a use has on its day already.
+func NameRoutes(uses []RouteUse, known func(RouteUse) []keyporter.RoutePattern) (named []RouteUse) {
+	uses = slices.Clone(uses)
+	for i := range uses {
+		uses[i].LastAt = uses[i].LastAt.UTC().Truncate(day)
+	}
+	slices.SortFunc(uses, compareRoutes)
+	other := keyporter.RoutePattern{Route: keyporter.OtherRoutes}
+	places := map[keyporter.RoutePattern]int{} // in named, of the routes of one day; -1: not there yet
+	for i, u := range uses {
+		if i == 0 || u.routeDay() != uses[i-1].routeDay() {
+			clear(places)
+			for _, route := range known(u) {
+				places[route] = -1
+			}
+		}
+		place, there := places[u.RoutePattern]
+		_, others := places[other]
+		if routes := len(places) - map[bool]int{true: 1}[others]; !there && routes >= MaxRoutes {
+			u.RoutePattern = other
+			place, there = places[other]
+		}
+		if !there || place < 0 {
+			places[u.RoutePattern] = len(named)
+			named = append(named, u)
+			continue
+		}
+		named[place].Add(u.Counts)
+	}
+	return named
+}
+
+// addRoutes counts calls by route. It is called after addHours, like addClients.
 func (tx *Tx) addRoutes(ctx context.Context, uses []RouteUse) error {
-	type row struct {
-		credential keyporter.ID
-		day        int64
-		keyporter.RoutePattern
+	known, err := tx.routesOf(ctx, uses)
+	if err != nil {
+		return err
 	}
-	rows := map[row]keyporter.Counts{}
-	for _, u := range uses {
-		r := row{u.CredentialID, millis(u.LastAt.Truncate(day)), u.RoutePattern}
-		n := rows[r]
-		n.Add(u.Counts)
-		rows[r] = n
-	}
-	sorted := slices.SortedFunc(maps.Keys(rows), func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.credential, b.credential), cmp.Compare(a.day, b.day), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.Method, b.Method), cmp.Compare(a.Route, b.Route))
-	})
-	return eachValues(sorted, []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"}, func(r row) []any {
-		return []any{r.credential, r.day, r.Version, r.Method, r.Route, rows[r].Allowed, rows[r].Refused}
+	uses = NameRoutes(uses, func(u RouteUse) []keyporter.RoutePattern { return known[u.routeDay()] })
+	slices.SortFunc(uses, compareRoutes) // the others of a day among them
+	return eachValues(uses, []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"}, func(u RouteUse) []any {
+		return []any{u.CredentialID, millis(u.LastAt), u.Version, u.Method, u.Route, u.Allowed, u.Refused}
 	}, func(values string, args []any) error {
 		_, err := tx.exec(ctx, `
 			INSERT INTO credential_routes (credential_id, day, version, method, route, allowed, refused)
@@ -82,6 +121,38 @@ func (tx *Tx) addRoutes(ctx context.Context, uses []RouteUse) error {
 			SET allowed = credential_routes.allowed + excluded.allowed, refused = credential_routes.refused + excluded.refused`, args...)
 		return err
 	})
+}
+
+// routesOf returns the routes that are stored for the credentials, from the first day of the uses on.
+func (tx *Tx) routesOf(ctx context.Context, uses []RouteUse) (map[routeDay][]keyporter.RoutePattern, error) {
+	known := map[routeDay][]keyporter.RoutePattern{}
+	ids := map[keyporter.ID]bool{}
+	for _, u := range uses {
+		ids[u.CredentialID] = true
+	}
+	if len(uses) == 0 {
+		return known, nil
+	}
+	first := slices.MinFunc(uses, func(a, b RouteUse) int { return a.LastAt.Compare(b.LastAt) }).LastAt.Truncate(day)
+	scan := func(row scanner) (u RouteUse, err error) {
+		var at int64
+		err = row.Scan(&u.CredentialID, &at, &u.Version, &u.Method, &u.Route)
+		u.LastAt = fromMillis(at)
+		return u, err
+	}
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), maxValues) {
+		marks, args := placeholders(some, millis(first))
+		stored, err := list(ctx, tx.q, scan, `
+			SELECT credential_id, day, version, method, route FROM credential_routes
+			WHERE credential_id IN `+marks+` AND day >= $1 ORDER BY credential_id, day`, args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range stored {
+			known[u.routeDay()] = append(known[u.routeDay()], u.RoutePattern)
+		}
+	}
+	return known, nil
 }
 
 // addCalls keeps the calls that are among the last of their credential.
@@ -97,12 +168,12 @@ func (tx *Tx) addCalls(ctx context.Context, calls []Call) error {
 			return err
 		}
 		for _, s := range stored {
-			last[s.credential] = LastCalls(last[s.credential], s.value)
+			last[s.credential] = keyporter.LastCalls(last[s.credential], s.value)
 		}
 	}
 	texts := map[keyporter.ID]string{}
 	for id := range last {
-		last[id] = LastCalls(last[id], nil)
+		last[id] = keyporter.LastCalls(last[id], nil)
 		text, err := json.Marshal(last[id])
 		if err != nil {
 			return err
@@ -123,13 +194,6 @@ func (tx *Tx) addCalls(ctx context.Context, calls []Call) error {
 	})
 }
 
-// LastCalls returns the last of two lists of calls, latest first.
-func LastCalls(a, b []keyporter.Call) []keyporter.Call {
-	all := slices.Concat(a, b)
-	slices.SortStableFunc(all, func(a, b keyporter.Call) int { return b.At.Compare(a.At) })
-	return all[:min(len(all), keyporter.CallLimit)]
-}
-
 const selectCalls = `SELECT credential_id, calls FROM credential_calls WHERE credential_id`
 
 func scanCalls(row scanner) (c counts[[]keyporter.Call], err error) {
@@ -143,19 +207,18 @@ func scanCalls(row scanner) (c counts[[]keyporter.Call], err error) {
 	return c, nil
 }
 
-// Report returns how a credential was used on a number of days that end with the one of now, and its last calls. Routes and
-// clients come in any order.
-func (q queries) Report(ctx context.Context, credential keyporter.ID, now time.Time, days int) (r keyporter.Report, err error) {
-	r.First = now.UTC().Truncate(day).AddDate(0, 0, 1-days)
-	r.Days = make([]keyporter.Counts, days)
-	for _, add := range []func(context.Context, keyporter.ID, *keyporter.Report) error{q.addAgents, q.addRoutes} {
-		if err := add(ctx, credential, &r); err != nil {
-			return r, fmt.Errorf("report on a credential: %w", err)
+// Report begins the report on how a credential was used on a number of days that end with the one of now, and its last calls.
+func (q queries) Report(ctx context.Context, credential keyporter.ID, now time.Time, days int) (*keyporter.ReportBuilder, error) {
+	first := now.UTC().Truncate(day).AddDate(0, 0, 1-days)
+	r := keyporter.BuildReport(first, days)
+	for _, add := range []func(context.Context, keyporter.ID, time.Time, *keyporter.ReportBuilder) error{q.addAgents, q.addRoutes} {
+		if err := add(ctx, credential, first, r); err != nil {
+			return nil, fmt.Errorf("report on a credential: %w", err)
 		}
 	}
 	stored, err := list(ctx, q.q, scanCalls, selectCalls+` = $1`, credential)
 	for _, s := range stored {
-		r.Calls = s.value
+		r.AddCalls(s.value)
 	}
 	return r, err
 }
@@ -167,7 +230,7 @@ type dayCounts[T any] struct {
 	keyporter.Counts
 }
 
-func (q queries) addAgents(ctx context.Context, credential keyporter.ID, r *keyporter.Report) error {
+func (q queries) addAgents(ctx context.Context, credential keyporter.ID, first time.Time, r *keyporter.ReportBuilder) error {
 	scan := func(row scanner) (c dayCounts[string], err error) {
 		var at int64
 		err = row.Scan(&at, &c.of, &c.Allowed, &c.Refused)
@@ -175,14 +238,14 @@ func (q queries) addAgents(ctx context.Context, credential keyporter.ID, r *keyp
 		return c, err
 	}
 	rows, err := list(ctx, q.q, scan, `
-		SELECT day, agent, allowed, refused FROM credential_days WHERE credential_id = $1 AND day >= $2 ORDER BY day, agent`, credential, millis(r.First))
+		SELECT day, agent, allowed, refused FROM credential_days WHERE credential_id = $1 AND day >= $2 ORDER BY day, agent`, credential, millis(first))
 	for _, c := range rows {
 		r.AddClient(c.of, c.day, c.Counts)
 	}
 	return err
 }
 
-func (q queries) addRoutes(ctx context.Context, credential keyporter.ID, r *keyporter.Report) error {
+func (q queries) addRoutes(ctx context.Context, credential keyporter.ID, first time.Time, r *keyporter.ReportBuilder) error {
 	scan := func(row scanner) (c dayCounts[keyporter.RoutePattern], err error) {
 		var at int64
 		err = row.Scan(&at, &c.of.Version, &c.of.Method, &c.of.Route, &c.Allowed, &c.Refused)
@@ -191,7 +254,7 @@ func (q queries) addRoutes(ctx context.Context, credential keyporter.ID, r *keyp
 	}
 	rows, err := list(ctx, q.q, scan, `
 		SELECT day, version, method, route, allowed, refused FROM credential_routes
-		WHERE credential_id = $1 AND day >= $2 ORDER BY day, version, method, route`, credential, millis(r.First))
+		WHERE credential_id = $1 AND day >= $2 ORDER BY day, version, method, route`, credential, millis(first))
 	for _, c := range rows {
 		r.AddRoute(c.of, c.day, c.Counts)
 	}

@@ -12,6 +12,9 @@ import (
 // unanswered is how long a call waits for its answer before it is written without one.
 const unanswered = time.Minute
 
+// maxRoutes is how many routes of a meter are kept apart in one interval. Further ones count toward keyporter.OtherRoutes.
+const maxRoutes = 64
+
 // calls are what a meter has about single calls that aren't written yet.
 type calls struct {
 	mu     sync.Mutex
@@ -26,7 +29,7 @@ type calls struct {
 type kept struct {
 	number  uint64
 	caller  *caller // nil: it was written
-	route   *routeCounts
+	route   routeKey
 	at      int64 // Unix microseconds
 	reason  keyporter.Reason
 	status  int32
@@ -81,12 +84,13 @@ func (m *Meter) keepCall(call *Call, by *caller) (p Pending) {
 	c := &m.calls
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := kept{caller: by, number: c.next, at: call.At.UnixMicro(), route: c.routeOf(routeKey{call.Method, call.Route, by.api, by.version}), waiting: call.Waits}
-	k.route.lastAt = call.At.UnixMilli()
+	k := kept{caller: by, number: c.next, at: call.At.UnixMicro(), route: routeKey{call.Method, call.Route, by.api, by.version}, waiting: call.Waits}
+	route := c.routeOf(k.route)
+	route.lastAt = call.At.UnixMilli()
 	if call.Refusal == nil {
-		k.route.allowed++
+		route.allowed++
 	} else {
-		k.route.refused++
+		route.refused++
 		k.reason, k.waiting = call.Refusal.Reason, false
 	}
 	if i := c.place(k.number); i < len(c.last) {
@@ -102,15 +106,20 @@ func (m *Meter) keepCall(call *Call, by *caller) (p Pending) {
 }
 
 func (c *calls) routeOf(key routeKey) *routeCounts {
-	if c.route == nil || c.route.key != key {
-		if c.route = c.routes[key]; c.route == nil {
-			if c.routes == nil {
-				c.routes = map[routeKey]*routeCounts{}
-			}
-			c.route = &routeCounts{key: key}
-			c.routes[key] = c.route
-		}
+	if c.route != nil && c.route.key == key {
+		return c.route
 	}
+	if c.route = c.routes[key]; c.route != nil {
+		return c.route
+	}
+	if other := (routeKey{pattern: keyporter.OtherRoutes}); len(c.routes) >= maxRoutes && key != other {
+		return c.routeOf(other)
+	}
+	if c.routes == nil {
+		c.routes = map[routeKey]*routeCounts{}
+	}
+	c.route = &routeCounts{key: key}
+	c.routes[key] = c.route
 	return c.route
 }
 
@@ -165,7 +174,7 @@ func (s *snapshot) madeCalls(all bool) (made []store.Call) {
 			continue
 		}
 		made = append(made, store.Call{CredentialID: s.meter.Of.ID, Call: keyporter.Call{
-			RoutePattern: k.route.key.of(), At: time.UnixMicro(k.at).UTC(), Agent: text(k.caller.agent.Value()), Address: text(k.caller.address.Value()),
+			RoutePattern: k.route.of(), At: time.UnixMicro(k.at).UTC(), Agent: text(k.caller.agent.Value()), Address: text(k.caller.address.Value()),
 			ActedFor: k.caller.actedFor, Reason: k.reason, Status: int(k.status),
 		}})
 	}

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"slices"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/store"
@@ -13,37 +14,29 @@ func (u *Usage) Report(ctx context.Context, credential keyporter.ID, days int) (
 	now := u.now()
 	r, err := u.db.Report(ctx, credential, now, days)
 	if err != nil {
-		return r, err
+		return keyporter.Report{}, err
 	}
 	use, err := u.db.UseOf(ctx, credential, now)
 	if err != nil {
-		return r, err
+		return keyporter.Report{}, err
 	}
 	seen := u.lookAt([]keyporter.ID{credential})
 	for _, p := range usesOf(seen) {
 		use.Clients = addClient(use.Clients, p.ClientUse)
-		if !known(use.Clients, p.Agent) {
+		if !slices.ContainsFunc(use.Clients, func(c keyporter.ClientUse) bool { return c.Agent == p.Agent }) {
 			p.Agent = store.OtherClients
 		}
 		r.AddClient(p.Agent, p.LastAt, keyporter.Counts{Allowed: p.Allowed, Refused: p.Refused})
 	}
+	for _, n := range store.NameRoutes(routesOf(seen), func(n store.RouteUse) []keyporter.RoutePattern { return r.RoutesOn(n.LastAt) }) {
+		r.AddRoute(n.RoutePattern, n.LastAt, n.Counts)
+	}
+	var calls []keyporter.Call
 	for _, s := range seen {
-		for _, n := range s.routeUses() {
-			r.AddRoute(n.RoutePattern, n.LastAt, n.Counts)
-		}
 		for _, c := range s.madeCalls(true) {
-			r.Calls = store.LastCalls([]keyporter.Call{c.Call}, r.Calls)
+			calls = append(calls, c.Call)
 		}
 	}
-	r.Sort()
-	return r, nil
-}
-
-func known(clients []keyporter.ClientUse, agent string) bool {
-	for _, c := range clients {
-		if c.Agent == agent {
-			return true
-		}
-	}
-	return false
+	r.AddCalls(calls)
+	return r.Report(), nil
 }

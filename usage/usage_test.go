@@ -420,3 +420,40 @@ func TestAUserWithManyTokensFillsNothing(t *testing.T) {
 		t.Errorf("%d clients, %v", len(use.Clients), err)
 	}
 }
+
+// TestMadeUpRoutesFillNothing calls with a new version each time, in several intervals and on two days.
+func TestMadeUpRoutesFillNothing(t *testing.T) {
+	keyportertest.EachDatabase(t, func(t *testing.T, url string) {
+		w := newWorld(t, url)
+		const calls = 500
+		for range 2 {
+			for i := range calls {
+				w.Clock.Advance(time.Millisecond)
+				w.counts.Count(w.ofUser, &usage.Call{At: w.Clock.Now(), Agent: "curl/8", API: "esign", Version: 6 + i, Method: []string{"GET", "POST"}[i%2], Route: "/Api/{version}/{rest...}"})
+				if i%100 == 99 {
+					before, err := w.counts.Report(t.Context(), w.user.ID, 7)
+					w.flush(t)
+					after, err2 := w.counts.Report(t.Context(), w.user.ID, 7)
+					if err != nil || err2 != nil || !reflect.DeepEqual(before, after) {
+						t.Fatalf("after %d calls, it differs before and after, %v, %v", i+1, err, err2)
+					}
+				}
+			}
+			r, err := w.counts.Report(t.Context(), w.user.ID, 1)
+			if err != nil || len(r.Routes) != store.MaxRoutes+1 || r.Routes[0].Route != keyporter.OtherRoutes {
+				t.Fatalf("%d routes, the first is %+v, %v", len(r.Routes), r.Routes[0], err)
+			}
+			sum := 0
+			for _, u := range r.Routes {
+				sum += keyporter.Sum(u.Days).All()
+			}
+			if sum != calls {
+				t.Errorf("%d of %d calls", sum, calls)
+			}
+			if last := r.Calls[0]; last.Method != "POST" || last.Route == keyporter.OtherRoutes {
+				t.Errorf("the last call is %+v", last)
+			}
+			w.Clock.Advance(24 * time.Hour)
+		}
+	})
+}
