@@ -42,9 +42,9 @@ func Sum(days []Counts) (all Counts) {
 // RoutePattern is a route of an API, as the configuration has it, and how it was called. Version is all that is known of calls
 // that were decided elsewhere.
 type RoutePattern struct {
-	Version string // API and version, such as "esign 6"
-	Method  string
-	Route   string // pattern of its path, such as /Api/{version}/envelope/{rest...}
+	Version string `json:"version"` // API and version, such as "esign 6"
+	Method  string `json:"method"`
+	Route   string `json:"route"` // pattern of its path, such as /Api/{version}/envelope/{rest...}
 }
 
 // OtherRoutes is the route of calls of further routes, without version and method, once a credential has used many on a day: anyone
@@ -67,16 +67,16 @@ type AgentUse struct {
 // CallLimit is how many calls are kept for each credential.
 const CallLimit = 20
 
-// Call is a call with a credential. What it was about isn't kept: it has no path, only a pattern.
+// Call is a call with a credential. It is stored as JSON. What it was about isn't kept: it has no path, only a pattern.
 type Call struct {
 	RoutePattern
 
-	At       time.Time
-	Agent    string
-	Address  string
-	ActedFor string // login name of the user that an organization token acted for
-	Reason   Reason // why it was refused; Allowed if it wasn't
-	Status   int    // that the API answered with, through our own proxy; 0: unknown
+	At       time.Time `json:"at"`
+	Agent    string    `json:"agent"`
+	Address  string    `json:"address"`
+	ActedFor string    `json:"acted_for,omitempty"` // login name of the user that an organization token acted for
+	Reason   Reason    `json:"reason,omitempty"`    // why it was refused; Allowed if it wasn't
+	Status   int       `json:"status,omitempty"`    // that the API answered with, through our own proxy; 0: unknown
 }
 
 // ReportBuilder adds up a Report.

@@ -102,12 +102,18 @@ func bulkText(q url.Values) string {
 		return n
 	}
 	what, ok := map[string]string{
-		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-expiry": "changed", "bulk-delete": "deleted. You can restore them for seven days",
+		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-delete": "deleted. You can restore them for seven days",
 	}[q.Get(doneField)]
-	if !ok {
+	text := countOf(number(changedField), "token") + " " + what + "."
+	switch {
+	case q.Get(doneField) == "bulk-expiry":
+		text = "The expiry of " + countOf(number(changedField), "token") + " was changed."
+		if number(changedField) == 0 {
+			text = "No expiry was changed."
+		}
+	case !ok:
 		return ""
 	}
-	text := countOf(number(changedField), "token") + " " + what + "."
 	if n := number(unchangedField); n > 0 {
 		text += " " + countOf(n, "token") + " needed no change."
 	}

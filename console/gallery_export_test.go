@@ -102,7 +102,7 @@ func galleryReport(now time.Time) report {
 		days[i] = keyporter.Counts{Allowed: (i * 37) % 61, Refused: (i % 5) / 4 * 7}
 	}
 	r := report{
-		Path: "/tokens/x", Noun: "token", Span: 30, Sum: keyporter.Sum(days), Plot: plotOf(now.AddDate(0, 0, -29), days), Only: "curl 8.7.1", All: "/tokens/x", Now: now,
+		Path: "/tokens/x", Span: 30, Sum: keyporter.Sum(days), Plot: plotOf(now.AddDate(0, 0, -29), days), Only: "curl 8.7.1", All: "/tokens/x", Now: now,
 		LastUse: &keyporter.ClientUse{LastAt: now.Add(-2 * time.Minute)},
 	}
 	for _, n := range spans() {

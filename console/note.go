@@ -50,8 +50,11 @@ func noteOf(t tokenRow) *note {
 }
 
 func (t tokenRow) extend(from time.Time) noteAction {
-	at := from.UTC().AddDate(0, 0, extension)
-	return noteAction{Label: "Extend by 90 days", Path: "/tokens/" + string(t.ID) + "/expiry" + t.Query(), Expires: iso(at), Done: "It works 90 days longer now."}
+	at, done := from.UTC().AddDate(0, 0, extension), "It works 90 days longer now."
+	if t.Expired {
+		done = "It works for 90 more days."
+	}
+	return noteAction{Label: "Extend by 90 days", Path: "/tokens/" + string(t.ID) + "/expiry" + t.Query(), Expires: iso(at), Done: done}
 }
 
 func (t tokenRow) switchOn() noteAction {

@@ -108,7 +108,7 @@ func plotText(first time.Time, days []keyporter.Counts) string {
 			most = i
 		}
 	}
-	text := fmt.Sprintf("Calls a day from %s to %s: ", day(first), day(first.AddDate(0, 0, len(days)-1)))
+	text := fmt.Sprintf("Calls per day from %s to %s: ", day(first), day(first.AddDate(0, 0, len(days)-1)))
 	if sum.All() == 0 {
 		return text + "none."
 	}

@@ -16,7 +16,6 @@ import (
 // report is what the page of a token or a connection says about its use.
 type report struct {
 	Path    string // of the page
-	Noun    string // token or app
 	Owner   string // login name of its owner, or of the user it acts for; empty: it is the reader
 	Span    int    // days shown
 	Spans   []link
@@ -66,10 +65,7 @@ func spans() []int { return []int{7, 30, 90} }
 // report reads the report on a token or connection. It is about the days, route, and client that the query names.
 func (c *console) report(r *http.Request, actor keyporter.Actor, of control.Credential, use keyporter.TokenUse) (p report, err error) {
 	q := r.URL.Query()
-	p = report{Path: pageOf(r), Noun: "token", Span: 30, Now: c.Now()}
-	if of.AppID != "" {
-		p.Noun = "app"
-	}
+	p = report{Path: pageOf(r), Span: 30, Now: c.Now()}
 	if n, _ := strconv.Atoi(q.Get("days")); slices.Contains(spans(), n) {
 		p.Span = n
 	}
@@ -179,7 +175,7 @@ func (c *console) causes(r *http.Request, actor keyporter.Actor, of control.Cred
 		all[i] = cause{Step: s, Links: links(s.About, powers, of.OrganizationID)}
 		switch s.Rule {
 		case keyporter.RuleEnabled, keyporter.RuleNotExpired:
-			row := tokenRow{TokenWithUse: control.TokenWithUse{Token: keyporter.Token{ID: of.ID, Name: of.Name}}, List: r.FormValue("list"), OnPage: true}
+			row := tokenRow{TokenWithUse: control.TokenWithUse{Token: keyporter.Token{ID: of.ID, Name: of.Name}}, List: r.FormValue("list"), OnPage: true, Expired: s.Rule == keyporter.RuleNotExpired}
 			all[i].Action = row.switchOn()
 			if s.Rule == keyporter.RuleNotExpired {
 				all[i].Action = row.extend(c.Now())
@@ -191,7 +187,7 @@ func (c *console) causes(r *http.Request, actor keyporter.Actor, of control.Cred
 		case keyporter.RuleOrganization:
 			all[i].Who = "Only the operator of this Keyporter can change that."
 		case keyporter.RuleAppActive:
-			all[i].Who = "Those who look after the app can resume it."
+			all[i].Who = "The people responsible for the app can resume it."
 		case keyporter.RuleAppAllowed:
 			all[i].Who = "An administrator of the organization can allow it."
 			if powers.ManageOrganization {
@@ -231,20 +227,24 @@ func deed(e keyporter.Event) string {
 	case keyporter.EventTokenExpiry:
 		return expiryDeed(e.Detail["expires"])
 	case keyporter.EventTokenHandOver:
-		return "handed it over to " + e.Detail["to"]
+		text := "handed it over to " + e.Detail["to"]
+		if e.Detail["secret"] == "new" {
+			text += " with a new secret"
+		}
+		return text
 	case keyporter.EventConnectionScopes:
-		return "took “" + e.Detail["removed"] + "” from it"
+		return "removed its permission “" + e.Detail["removed"] + "”"
 	case keyporter.EventConnectionReplay:
 		return "ended one of its sign-ins, because one of its keys was used a second time"
 	}
 	if words, known := map[keyporter.EventName]string{
 		keyporter.EventTokenCreate: "added it", keyporter.EventTokenImport: "imported it", keyporter.EventTokenEnable: "switched it on",
-		keyporter.EventTokenDisable: "switched it off", keyporter.EventTokenDelete: "deleted it", keyporter.EventTokenRestore: "restored it, switched off",
-		keyporter.EventConnectionCreate: "let it act for them", keyporter.EventConnectionExtend: "let it do more", keyporter.EventGrantRevoke: "ended one of its sign-ins",
+		keyporter.EventTokenDisable: "switched it off", keyporter.EventTokenDelete: "deleted it", keyporter.EventTokenDeleteForGood: "deleted it for good", keyporter.EventTokenRestore: "restored it, switched off",
+		keyporter.EventConnectionCreate: "let it act for them", keyporter.EventConnectionExtend: "let it do more", keyporter.EventConnectionDelete: "disconnected it", keyporter.EventGrantRevoke: "ended one of its sign-ins",
 	}[e.Name]; known {
 		return words
 	}
-	return "did “" + string(e.Name) + "”"
+	return "changed it"
 }
 
 func expiryDeed(expires string) string {

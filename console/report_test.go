@@ -40,11 +40,11 @@ func TestThePageOfAToken(t *testing.T) {
 	s.Clock.Advance(2 * time.Hour)
 	keyportertest.SetRoles(t, s.Node, ada, keyportertest.UseAPI(keyporter.EffectBlock))
 	broken := v.get(page)
-	broken.want(t, 200, "All of these have to go", "is switched off.", "expired on", "blocks Use the API", "An administrator of the organization can change roles.", "olivia@acme.example switched it off")
+	broken.want(t, 200, "Calls work again once all of these are fixed.", "is switched off.", "expired on", "blocks Use the API", "An administrator of the organization can change roles.", "olivia@acme.example switched it off")
 	boss.get(page).want(t, 200, `<a class="button" href="/users/`+string(ada.ID)+`">`)
 	v.submit(broken, page+"/enable?from=page").wantRedirect(t, page)
 	v.submit(v.get(page), page+"/expiry?from=page").wantRedirect(t, page)
-	v.get(page).want(t, 200, "work again once this is gone", "blocks Use the API")
+	v.get(page).want(t, 200, "Calls work again once this is fixed.", "blocks Use the API")
 	keyportertest.SetRoles(t, s.Node, ada, keyportertest.UseAPI(keyporter.EffectGrant))
 	if a := v.get(page); strings.Contains(a.body, "Why calls are refused") {
 		t.Errorf("there is still a cause:\n%s", a.body)
@@ -85,11 +85,11 @@ func TestThePageOfAConnection(t *testing.T) {
 	s.Used(t, conn.ID, keyporter.ClientUse{Agent: "reports/1", Address: "192.0.2.9", Version: "esign 6", LastAt: s.Clock.Now(), Allowed: 7})
 	v.follow(v.get("/connections"), page).want(t, 200, "Numbers &amp; Sons", "Acts for you", "7 allowed, 0 refused", "reports 1")
 	v.submit(v.follow(v.get(page), page+"/remove?from=page&amp;scope=file.read"), page+"/remove?from=page&amp;scope=file.read").wantRedirect(t, page+"?done=taken")
-	v.get(page).want(t, 200, "You took “file.read” from it")
+	v.get(page).want(t, 200, "You removed its permission “file.read”")
 	if err := s.Control.SuspendApp(t.Context(), keyporter.Command(), app.ID); err != nil {
 		t.Fatal(err)
 	}
-	v.get(page).want(t, 200, "Why calls are refused now", "Those who look after the app can resume it.")
+	v.get(page).want(t, 200, "Why calls are refused now", "The people responsible for the app can resume it.")
 	boss := s.signIn(t, olivia)
 	boss.get(page+"?list=all").want(t, 200, "Acts for <bdi>ada@acme.example</bdi>", `<a href="/apps/connections">Connections</a>`)
 	v.submit(v.follow(v.get(page), page+"/disconnect?from=page"), page+"/disconnect?from=page").wantRedirect(t, "/connections?done=disconnected")

@@ -24,7 +24,7 @@ func (c *console) showToken(w http.ResponseWriter, r *http.Request, actor keypor
 	if p.Report, err = c.report(r, actor, control.OfToken(p.Row.Token), p.Row.Use); err != nil {
 		return err
 	}
-	if p.Report.Owner == "" {
+	if p.Report.Owner == "" && !p.Row.OfOrganization() {
 		p.Live = "/tokens/live"
 	}
 	for _, cause := range p.Report.Causes {

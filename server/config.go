@@ -129,8 +129,7 @@ func (c Config) Validate() error {
 	faults = append(faults, c.validateApps()...)
 	faults = append(faults, c.validateAPIs()...)
 	faults = append(faults, c.validateGateways()...)
-	bad(console.ValidateGuides(c.Guides) != nil, "%w", console.ValidateGuides(c.Guides))
-	return errors.Join(faults...)
+	return errors.Join(append(faults, console.ValidateGuides(c.Guides))...)
 }
 
 // sunset returns the end of the last day of organization tokens, or zero if none is set.

@@ -66,9 +66,12 @@ type expiry struct {
 	before                     time.Time
 }
 
+// deletion deletes some of it. It says twice what has expired, because PostgreSQL looks again at the outer condition of a row that
+// was changed meanwhile, and not at the inner one.
 func (e expiry) deletion() string {
 	return `DELETE FROM ` + e.table + ` WHERE ` + e.key + ` IN
-		(SELECT ` + strings.Trim(e.key, "()") + ` FROM ` + e.table + ` WHERE ` + e.expired + ` ORDER BY ` + e.order + ` LIMIT $2)`
+		(SELECT ` + strings.Trim(e.key, "()") + ` FROM ` + e.table + ` WHERE ` + e.expired + ` ORDER BY ` + e.order + ` LIMIT $2)
+		AND ` + e.expired
 }
 
 func expiring(now time.Time) []expiry {

@@ -36,7 +36,7 @@ type Credential struct {
 }
 
 // Meter counts the calls made with one credential until they are written. The usual call,
-// from the same client as the previous one, takes no lock.
+// from the same client as the previous one, finds its counter without a lock. The list of last calls takes one.
 type Meter struct {
 	Of Credential
 

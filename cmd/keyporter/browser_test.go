@@ -302,7 +302,7 @@ func TestAPageOfManyTokens(t *testing.T) {
 
 	// The page of one hears of what happens elsewhere.
 	b.Click("#token-" + string(shown) + " th a")
-	says(t, b, "main", "Calls a day", "billing-sync 2.4", "set it to expire after")
+	says(t, b, "main", "Calls per day", "billing-sync 2.4", "set it to expire after")
 	b.Look("token-page")
 	if _, err := d.srv.Control.DisableToken(ctx, me, shown); err != nil {
 		t.Fatal(err)

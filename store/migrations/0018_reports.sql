@@ -17,7 +17,7 @@ FROM credential_hours GROUP BY credential_id, hour - hour % 86400000;
 CREATE TABLE credential_routes (
     credential_id TEXT NOT NULL,
     day           BIGINT NOT NULL,
-    version       TEXT NOT NULL, -- API and version
+    version       TEXT NOT NULL, -- API and version, as the client called it
     method        TEXT NOT NULL,
     route         TEXT NOT NULL, -- pattern
     allowed       BIGINT NOT NULL,
