@@ -51,6 +51,7 @@ type cause struct {
 	Action noteAction
 	Links  []link
 	Who    string
+	Since  *historyLine // what somebody did; nil: nobody did, or long ago
 }
 
 // historyLine is an event in words.
@@ -104,8 +105,16 @@ func (c *console) report(r *http.Request, actor keyporter.Actor, of control.Cred
 	p.Callers, p.Clients = len(p.Clients), busiest(p.Clients, "… other clients")
 	p.Plot = plotOf(found.First, shown)
 	p.History = historyOf(found.History, actor)
-	p.Causes, err = c.causes(r, actor, of, found.Causes)
-	return p, err
+	if p.Causes, err = c.causes(r, actor, of, found.Causes); err != nil {
+		return p, err
+	}
+	for i, cause := range p.Causes {
+		off := slices.IndexFunc(found.History, func(e keyporter.Event) bool { return e.Name == keyporter.EventTokenDisable })
+		if cause.Rule == keyporter.RuleEnabled && off >= 0 {
+			p.Causes[i].Since = &p.History[off]
+		}
+	}
+	return p, nil
 }
 
 // at returns the address of the page with a query, for the same days and list.
@@ -240,7 +249,7 @@ func deed(e keyporter.Event) string {
 	if words, known := map[keyporter.EventName]string{
 		keyporter.EventTokenCreate: "added it", keyporter.EventTokenImport: "imported it", keyporter.EventTokenEnable: "switched it on",
 		keyporter.EventTokenDisable: "switched it off", keyporter.EventTokenDelete: "deleted it", keyporter.EventTokenDeleteForGood: "deleted it for good", keyporter.EventTokenRestore: "restored it, switched off",
-		keyporter.EventConnectionCreate: "let it act for them", keyporter.EventConnectionExtend: "let it do more", keyporter.EventConnectionDelete: "disconnected it", keyporter.EventGrantRevoke: "ended one of its sign-ins",
+		keyporter.EventConnectionCreate: "connected it", keyporter.EventConnectionExtend: "let it do more", keyporter.EventConnectionDelete: "disconnected it", keyporter.EventGrantRevoke: "ended one of its sign-ins",
 	}[e.Name]; known {
 		return words
 	}

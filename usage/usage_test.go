@@ -3,6 +3,7 @@ package usage_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
 	"sync"
@@ -450,7 +451,7 @@ func TestMadeUpRoutesFillNothing(t *testing.T) {
 			if sum != calls {
 				t.Errorf("%d of %d calls", sum, calls)
 			}
-			if last := r.Calls[0]; last.Method != "POST" || last.Route == keyporter.OtherRoutes {
+			if last := r.Calls[0]; last.Method != http.MethodPost || last.Route == keyporter.OtherRoutes {
 				t.Errorf("the last call is %+v", last)
 			}
 			w.Clock.Advance(24 * time.Hour)
