@@ -80,7 +80,10 @@ func TestEveryListIsSearchedAndPaged(t *testing.T) {
 			get("before="+otherList).want(t, 422)
 			if l.state != "" {
 				get("state=ghost").want(t, 422)
-				get("state="+l.state+"&q=row00").want(t, 200, `aria-current="true"`, `name="state" value="`+l.state+`"`)
+				if kept := get("state=" + l.state + "&q=row00"); !strings.Contains(kept.body, `name="state" value="`+l.state+`"`) && !strings.Contains(kept.body, `<option value="`+l.state+`" selected>`) {
+					t.Error("a new search forgets the state")
+				}
+				get("state="+l.state+"&q=row00").want(t, 200, `aria-current="true"`)
 			}
 		})
 	}

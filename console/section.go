@@ -132,7 +132,7 @@ func sectionOf(path string) section {
 // sectionFor returns the section that a request belongs to: what is done with a token or a connection, to that of the
 // list it is in.
 func sectionFor(r *http.Request) section {
-	if (r.PathValue("id") != "" || r.FormValue("list") != "") && slices.Contains([]string{"tokens", "connections"}, firstSegment(r.URL.Path)) {
+	if (r.PathValue("id") != "" || r.Method == http.MethodPost) && slices.Contains([]string{"tokens", "connections"}, firstSegment(r.URL.Path)) {
 		return sectionOf(listOf(r))
 	}
 	return sectionOf(r.URL.Path)
