@@ -47,25 +47,3 @@ func TestCommandsDoNotMigrate(t *testing.T) {
 		}
 	})
 }
-
-// TestASchemaWithoutTheLastMigrationIsMigrated has databases with schema 20, before and after there was a migration 19.
-func TestASchemaWithoutTheLastMigrationIsMigrated(t *testing.T) {
-	t.Parallel()
-	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
-		for _, change := range []string{`DROP INDEX users_organization_active`, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (19, TRUE)`} {
-			db := open(t, url)
-			do(t, db, func(tx *store.Tx) error {
-				if err := tx.Exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id > 20`); err != nil {
-					return err
-				}
-				return tx.Exec(t.Context(), change)
-			})
-			if _, err := open(t, url).Int(t.Context(), `SELECT count(*) FROM users`); err != nil {
-				t.Errorf("%s: %v", change, err)
-			}
-			if n, err := db.Int(t.Context(), `SELECT max(version_id) FROM goose_db_version`); err != nil || n != 21 {
-				t.Errorf("%s: schema %d, %v", change, n, err)
-			}
-		}
-	})
-}
