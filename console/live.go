@@ -250,27 +250,31 @@ func (c *console) showRow(w http.ResponseWriter, r *http.Request, actor keyporte
 	if row.LastUse == nil || row.OfOrganization() || r.URL.Query().Get("first") == "" {
 		return c.render(w, http.StatusOK, "tokens", "row-alone", row)
 	}
-	row.FirstCall = &firstCall{Allowed: !row.LastUse.LastRefused()}
-	if row.FirstCall.Allowed {
-		report, err := c.Control.Report(r.Context(), actor, row.ID, 1)
-		if err != nil {
-			return err
-		}
-		if len(report.Calls) > 0 {
-			row.FirstCall.Status = report.Calls[0].Status
-			row.FirstCall.Fault = answerFault(row.FirstCall.Status)
-		}
-	}
-	if !row.FirstCall.Allowed {
-		refusals, err := c.Control.Refusals(r.Context(), actor, row.ID)
-		if err != nil {
-			return err
-		}
-		if len(refusals) > 0 {
-			row.FirstCall.Cause, row.FirstCall.RequestID = refusals[0].Cause, refusals[0].RequestID
-		}
+	if row.FirstCall, err = c.firstCall(r, actor, row); err != nil {
+		return err
 	}
 	return c.render(w, http.StatusOK, "tokens", "row-alone", row)
+}
+
+// firstCall returns what came of the last call with a new token. A refusal for a cause that is gone by now is no news: the page
+// waits for another call.
+func (c *console) firstCall(r *http.Request, actor keyporter.Actor, row tokenRow) (*firstCall, error) {
+	if !row.LastUse.LastRefused() {
+		report, err := c.Control.Report(r.Context(), actor, row.ID, 1)
+		if err != nil || len(report.Calls) == 0 {
+			return &firstCall{Allowed: true}, err
+		}
+		status := report.Calls[0].Status
+		return &firstCall{Allowed: true, Status: status, Fault: answerFault(status)}, nil
+	}
+	refusals, err := c.Control.Refusals(r.Context(), actor, row.ID)
+	switch {
+	case err != nil || len(refusals) == 0:
+		return &firstCall{}, err
+	case refusals[0].Reason == keyporter.ReasonDisabled && row.Enabled:
+		return nil, nil //nolint:nilnil // no news isn't an error
+	}
+	return &firstCall{Cause: refusals[0].Cause, RequestID: refusals[0].RequestID}, nil
 }
 
 // firstCall is what came of the first call with a new token.

@@ -85,6 +85,13 @@ func TestLivePagesHearOfChanges(t *testing.T) {
 		call(s.Node, secret)
 		hears(t, events, row)
 		v.get("/tokens/"+string(token.ID)+"/row?first=1").want(t, 200, "<strong>Refused.</strong> The token", "is switched off", "Switch on and copy")
+		if _, err := other.Control.EnableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+			t.Fatal(err)
+		}
+		hears(t, events, row)
+		if a := v.get("/tokens/" + string(token.ID) + "/row?first=1"); strings.Contains(a.body, "first-call") {
+			t.Errorf("a refusal whose cause is gone is news:\n%s", a.body)
+		}
 		call(other, hers) // she hears nothing of the tokens of others
 		call(other, secret)
 		if err := other.Usage.Flush(t.Context()); err != nil {
