@@ -36,7 +36,7 @@ func TestAListOfManyTokens(t *testing.T) {
 	}
 
 	page := v.post("/tokens/selected", "action", "disable", "token", string(last.ID), "token", string(odd.ID), "token", "gone")
-	page.want(t, 200, "Switch 2 tokens off?", "One of the selected tokens no longer exists", "Export 59", "Nothing used them in the last 30 days")
+	page.want(t, 200, "Switch 2 tokens off?", "One of the selected tokens no longer exists", "Export 59", "Nothing called with them in the last 30 days")
 	if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), odd.ID); err != nil {
 		t.Fatal(err)
 	}
