@@ -86,6 +86,7 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 	}
 	faults := reachAll(r.Context(), apis)
 	t.Done, t.Link = true, link{"All APIs", "/apis"}
+	wrong := "<code>upstream</code>"
 	for i, a := range apis {
 		missing, isMissing := errors.AsType[notThere](faults[i])
 		switch {
@@ -95,8 +96,8 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 		case errors.Is(faults[i], errNotAsked): // because others, about which there is more to say, took all the time
 			t.Done = false
 		case isMissing:
-			t.Found += fmt.Sprintf("“%s” answers %d to %s. ", a.Name, int(missing), cmp.Or(a.Example, "/"))
-			t.Done = false
+			t.Found += fmt.Sprintf("“%s” answers %d to %s. Keyporter passes the path on unchanged, so the API has to have it. ", a.Name, int(missing), cmp.Or(a.Example, "/"))
+			t.Done, wrong = false, "<code>upstream</code> or <code>example</code>"
 		case faults[i] != nil:
 			t.Found += fmt.Sprintf("“%s” doesn’t answer at %s: %v. ", a.Name, a.Upstream, faults[i])
 			t.Done = false
@@ -106,7 +107,7 @@ func (c *console) apiTask(r *http.Request, _ keyporter.Actor) (task, error) {
 	}
 	if !t.Done {
 		t.Link = link{}
-		t.Help = "Start the API, or correct <code>upstream</code> or <code>example</code> in the configuration. Keyporter passes the path on unchanged, so the API has to have it. Then reload this page."
+		t.Help = template.HTML("Make sure that the API runs, and test again. Or correct " + wrong + " in the configuration, and restart Keyporter.") //nolint:gosec // our own text
 	}
 	return t, nil
 }
