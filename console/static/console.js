@@ -216,23 +216,23 @@ async function start(button) {
 
 // tryIt makes the example's call from here, and shows what the API answers.
 async function tryIt(button) {
-  const row = button.closest(".token");
+  const secret = button.closest(".secret"); // its row may be replaced meanwhile
   let text;
   try {
     if (new URL(button.dataset.try, location).origin !== location.origin) throw new Error("elsewhere");
-    const answer = await fetch(button.dataset.try, { headers: { ApiToken: row.querySelector(".secret input").value }, credentials: "omit", redirect: "manual" });
+    const answer = await fetch(button.dataset.try, { headers: { ApiToken: secret.querySelector("input").value }, credentials: "omit", redirect: "manual" });
     const body = (await answer.text()).slice(0, 2000);
     text = `${answer.status} ${answer.statusText}\n${answer.headers.get("WWW-Authenticate") ?? ""}\n${body}`;
   } catch {
     text = "The API can’t be reached from here.";
   }
-  let shown = row.querySelector(".tried");
+  let shown = secret.querySelector(".tried");
   if (!shown) {
     shown = document.createElement("pre");
     shown.className = "tried";
     shown.tabIndex = 0;
     shown.setAttribute("aria-label", "Answer of the API");
-    row.querySelector(".secret").append(shown);
+    secret.append(shown);
   }
   shown.textContent = text.replace(/\n+/g, "\n").trim();
 }
