@@ -261,5 +261,5 @@ func (c *console) registered(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return c.finish(w, r, appPath(made.ID), "registered") // the page offers to add one
 	}
-	return c.reveal(w, r, actor, newSecret{appPath(s.AppID), string(s.ID), secret.Reveal()})
+	return c.reveal(w, r, actor, newSecret{appPath(made.ID), string(s.ID), secret.Reveal()})
 }
