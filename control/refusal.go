@@ -67,6 +67,20 @@ func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l Ref
 	return p, err
 }
 
+// OrganizationRefusals returns the most recent calls of the same list, up to RefusalLimit.
+func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
+	find, err := c.visibleRefusals(ctx, actor, "")
+	if err != nil {
+		return nil, err
+	}
+	calls, _, err := c.usage.Refusals(ctx, find, store.Page{Limit: keyporter.RefusalLimit})
+	if err != nil {
+		return nil, err
+	}
+	visible, _, err := c.withCauses(ctx, actor, calls)
+	return visible, err
+}
+
 // visibleRefusals selects the refused calls that the actor may see, as callers says.
 func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, match string) (find usage.RefusalList, err error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
