@@ -26,6 +26,11 @@ func TestTheGallery(t *testing.T) {
 	// On a real page, there is one list of them.
 	b.Run("document.querySelector('#organization-tokens').textContent = 'Organization API Tokens'; document.querySelector('details.more').open = true")
 	b.Look("gallery")
+	before := browser.Eval[string](b, "document.querySelector('.list time[data-ago]').textContent")
+	b.Run("const now = Date.now; Date.now = () => now() + 3 * 3600000; document.dispatchEvent(new Event('visibilitychange')); Date.now = now")
+	if after := b.Text(".list time[data-ago]"); before != "2 minutes ago" || after != "3 hours ago" {
+		t.Errorf("three hours after “%s”, the page says “%s”", before, after)
+	}
 	b.Run("const d = document.querySelector('dialog'); d.append(document.querySelector('#dialog').content.cloneNode(true), document.querySelector('.toast')); d.showModal(); document.querySelector('.toast').textContent = 'Copied.'")
 	b.Look("gallery-dialog")
 }

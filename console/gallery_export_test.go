@@ -47,7 +47,7 @@ func (p *Pages) WithGallery(file string, now time.Time) (http.Handler, error) {
 		page, err := c.gallery(r, now)
 		if err == nil {
 			err = c.show(w, r, http.StatusOK, "gallery", layout{
-				Title: "Gallery", Login: "ada@acme.example", Organization: "Acme", Page: page,
+				Title: "Gallery", Login: "ada@acme.example", Organization: "Acme", Page: page, Now: now,
 				Groups: navigation(control.Powers{ManageUsers: true, ManageRoles: true, Operate: true}, r),
 			})
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -28,12 +29,13 @@ type layout struct {
 	Groups       []sectionGroup // of the navigation
 	Done         string         // what the previous form has done
 	Refresh      string         // URL that the browser goes to right away; empty: none
-	Page         any            // the content; each page has its own struct
+	Now          time.Time
+	Page         any // the content; each page has its own struct
 }
 
 func loadPages(static staticFiles) pages {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"static": static.path, "ago": ago, "when": when, "day": day, "shortDay": shortDay, "dayThere": dayThere, "iso": iso, "count": count, "client": clientName, "icon": icon, "roleSummary": roleSummary, "initials": initials, "hue": hue, "otherPages": otherPages, "once": once,
+		"static": static.path, "ago": ago, "when": when, "day": day, "shortDay": shortDay, "dayThere": dayThere, "iso": iso, "count": count, "client": clientName, "apiVersion": apiVersion, "icon": icon, "roleSummary": roleSummary, "initials": initials, "hue": hue, "otherPages": otherPages, "once": once,
 	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/list-parts.html", "templates/token-parts.html", "templates/expiry.html", "templates/manage.html", "templates/report.html", "templates/app-parts.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -70,7 +72,7 @@ func (c *console) render(w http.ResponseWriter, status int, name, start string, 
 
 // layoutFor returns the layout of a page for a signed-in user.
 func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
-	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: c.doneText(r)}
+	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: c.doneText(r), Now: c.Now()}
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return l, err

@@ -152,7 +152,7 @@ func busiest(rows []useRow, others string) (shown []useRow) {
 }
 
 func (p *report) routeRow(u keyporter.RouteUse, chosen string) useRow {
-	row := useRow{Counts: keyporter.Sum(u.Days), Name: u.Method + " " + u.Route, Note: u.Version}
+	row := useRow{Counts: keyporter.Sum(u.Days), Name: u.Method + " " + u.Route, Note: apiVersion(u.Version)}
 	if u.Route == keyporter.OtherRoutes {
 		return row
 	}

@@ -66,7 +66,7 @@ func TestThePageOfATokenShowsTheBusiestRoutesAndClients(t *testing.T) {
 		}
 	}
 	a := v.get(page)
-	a.want(t, 200, "… other routes", "… other clients", "esign 39", "esign 20", "<dt>Clients</dt><dd>30</dd>")
+	a.want(t, 200, "… other routes", "… other clients", "esign v39", "esign v20", "<dt>Clients</dt><dd>30</dd>")
 	a.wantNot(t, "route=esign+19", "client=worker-9&")
 	if n := strings.Count(a.body, "?route="); n != 20 {
 		t.Errorf("%d routes", n)

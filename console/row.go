@@ -49,7 +49,7 @@ func (t tokenRow) Query() string {
 // actedFor is a user that an organization token has acted for.
 type actedFor struct {
 	Login    string
-	Versions string // such as "esign 4, esign 5"
+	Versions string // such as "esign v4, esign v5"
 	LastAt   time.Time
 	Calls    int
 }
@@ -86,7 +86,7 @@ func byLogin(uses []keyporter.UserUse) []actedFor {
 			all = append(all, actedFor{Login: u.Login, LastAt: u.LastAt}) // the user's latest comes first
 		}
 		all[i].Calls += u.Calls
-		versions[u.Login] = append(versions[u.Login], u.Version)
+		versions[u.Login] = append(versions[u.Login], apiVersion(u.Version))
 	}
 	for i := range all {
 		slices.Sort(versions[all[i].Login])

@@ -34,7 +34,7 @@ const (
 func sections() []section {
 	return []section{
 		{"Tokens", groupPersonal, "key", []string{"tokens"}, func(control.Powers) string { return "/tokens" }, (*console).tokenRoutes},
-		{"Apps and connections", groupPersonal, "apps", []string{"connections", "connect", "device"}, func(control.Powers) string { return "/connections" }, (*console).connectionRoutes},
+		{"Apps and Connections", groupPersonal, "apps", []string{"connections", "connect", "device"}, func(control.Powers) string { return "/connections" }, (*console).connectionRoutes},
 		{"Refused calls", groupPersonal, "no-entry", []string{"refusals"}, func(control.Powers) string { return "/refusals" }, (*console).refusalRoutes},
 		{"Users", groupOrganization, "people", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
 		{"All tokens", groupOrganization, "keys", []string{"all-tokens"}, func(p control.Powers) string { return pathIf(p.ManageTokens, allTokens) }, (*console).allTokenRoutes},

@@ -71,6 +71,15 @@ func count(n int) string {
 	return s
 }
 
+// apiVersion says which version of which API was called, such as "esign v6", from what is kept of the call, such as "esign 6".
+func apiVersion(of string) string {
+	api, version, ok := strings.Cut(of, " ")
+	if !ok {
+		return of
+	}
+	return api + " v" + version
+}
+
 // clientName shortens a User-Agent to the name and version people know: those of the first product.
 // Browsers all start with Mozilla, and their real name comes later.
 func clientName(agent string) string {

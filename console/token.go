@@ -47,7 +47,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if p.User.Access, err = c.Control.TokenAccess(r.Context(), actor, keyporter.UserToken); err != nil {
 		return err
 	}
-	p.List.CanAdd = p.User.Access.Allowed
+	p.List.CanAdd, p.List.HasExample = p.User.Access.Allowed, c.Example != ""
 	p.User.Links = links(p.User.Access.About, powers, actor.User.OrganizationID)
 	if p.Organization, err = c.tokenSection(r, actor, powers, keyporter.OrganizationToken); err != nil {
 		return err

@@ -13,18 +13,19 @@ import (
 type tokenListing struct {
 	listing
 
-	Kind     keyporter.TokenKind
-	List     string // which list it is, as listOf reads it; empty: the reader's own
-	Owned    bool   // rows name their owners
-	Rows     []tokenRow
-	Heads    []head
-	Sort     string // as in the address
-	Order    string // the same
-	Unused   int    // days
-	Expiring int    // days
-	Rotated  bool
-	CanAdd   bool   // the reader can add a token
-	Obstacle string // what keeps all of them from working, see control.OrganizationObstacle
+	Kind       keyporter.TokenKind
+	List       string // which list it is, as listOf reads it; empty: the reader's own
+	Owned      bool   // rows name their owners
+	Rows       []tokenRow
+	Heads      []head
+	Sort       string // as in the address
+	Order      string // the same
+	Unused     int    // days
+	Expiring   int    // days
+	Rotated    bool
+	CanAdd     bool   // the reader can add a token
+	HasExample bool   // a new token is shown with its first call
+	Obstacle   string // what keeps all of them from working, see control.OrganizationObstacle
 }
 
 // head is the head of a column, with the link that sorts by it.

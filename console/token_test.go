@@ -73,7 +73,7 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 		v.submit(v.follow(list("<bdi>Billing</bdi>"), path+"/expiry"), path+"/expiry", "until", "day", "expires", day.Format(time.DateOnly)).wantRedirect(t, "/tokens")
 
 		form = v.follow(list("In 3 days", day.Format("Jan 2, 2006"), "billing-sync 2.4", "1 call in the last 7 days, 2 refused"), path+"/delete")
-		form.want(t, 200, "will stop working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign 6", "restore it for seven days")
+		form.want(t, 200, "will stop working", "billing-sync 2.4", "1 call, 2 refused", "just now", "from 192.0.2.7 on esign v6", "restore it for seven days")
 		v.submit(form, path+"/delete").wantRedirect(t, "/tokens")
 		refusedFor(keyporter.ReasonUnknown)
 		deleted := v.get("/tokens/deleted")

@@ -101,7 +101,7 @@ func ParseLogin(login string) (string, error) {
 		return "", keyporter.InvalidField("login", "The login name must be an email address, such as ada@acme.example.")
 	case len(login) > keyporter.MaxLoginLen || !utf8.ValidString(login) || strings.ContainsFunc(login, bad),
 		strings.ContainsRune(composed, '@'), strings.ContainsFunc(composed, bad):
-		return "", keyporter.InvalidField("login", "This isn't a valid email address.")
+		return "", keyporter.InvalidField("login", "This isn’t a valid email address.")
 	case strings.ContainsFunc(composed, uncommon):
 		return "", keyporter.InvalidField("login", "The login name has a letter that few languages use, which people may take for another. Use the common letters of one alphabet.")
 	case mixesScripts(local):

@@ -58,7 +58,7 @@ func TestAnAppsLife(t *testing.T) {
 
 	// It is listed under Apps and Connections, with its last use.
 	open(b, info, "/connections")
-	says(t, b, "[aria-labelledby=connections]", "DMS tagging service", "example-app", "127.0.0.1", "esign 6")
+	says(t, b, "[aria-labelledby=connections]", "DMS tagging service", "example-app", "127.0.0.1", "esign v6")
 	b.Look("app-connection")
 
 	// One scope is removed: that call is refused, the others aren't.

@@ -199,7 +199,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	if html := browser.Eval[string](b, "document.documentElement.outerHTML"); strings.Contains(html, secret) {
 		t.Error("the token is shown again")
 	}
-	for _, words := range []string{"Just now", "billing-sync 2.4", "from 127.0.0.1", "on esign 6", "2 refused"} {
+	for _, words := range []string{"Just now", "billing-sync 2.4", "from 127.0.0.1", "on esign v6", "2 refused"} {
 		if !strings.Contains(b.Text(".token"), words) {
 			t.Errorf("the row doesn't say %q: %s", words, b.Text(".token"))
 		}

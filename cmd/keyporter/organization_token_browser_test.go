@@ -160,7 +160,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 	onPage(b, "/organization-tokens")
 	says(t, b, ".token", "of ada@acme.example", "Its owner can’t use the API", "Blocked")
 	b.Click(".depends summary")
-	says(t, b, ".depends", "grace@acme.example", "esign 5", "archiver 1.4")
+	says(t, b, ".depends", "grace@acme.example", "esign v5", "archiver 1.4")
 	b.Look("organization-tokens-all")
 	b.Click(".token .more summary")
 	b.Click(".token a[href*='/hand-over']")

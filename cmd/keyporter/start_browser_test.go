@@ -36,7 +36,7 @@ func TestTheFirstCall(t *testing.T) {
 		t.Errorf("%s prints %s", pasted, printed)
 	}
 	b.Wait("document.querySelector('.first-call').innerText.includes('It works')")
-	says(t, b, ".first-call", "200", "curl", "127.0.0.1", "esign 6")
+	says(t, b, ".first-call", "200", "curl", "127.0.0.1", "esign v6")
 	b.Look("first-call-allowed")
 	snippetsRun(t, b, "olivia@acme.example")
 
@@ -47,7 +47,7 @@ func TestTheFirstCall(t *testing.T) {
 	}
 	snippetsRun(t, b, "is switched off")
 	b.Click(".token .switch")
-	b.Wait("document.querySelector('.switch[aria-checked=true]')")
+	b.Wait("document.querySelector('.switch[aria-checked=true]') && document.querySelector('.first-call.waiting')")
 	b.Click("a[href='/tokens/new']")
 	b.Wait("document.activeElement.id === 'name'")
 	b.Fill("#name", "Second"+kb.Enter)

@@ -150,7 +150,10 @@ function change({ status, body }, focus) {
   const old = document.getElementById(row.id);
   const isNew = row.querySelector(".secret");
   const secret = old.querySelector("tr:has(> td > .secret)"); // it stays until the page is left
-  if (secret && !isNew) row.append(secret);
+  if (secret && !isNew) {
+    row.append(secret);
+    if (row.querySelector(".switch[aria-checked=true]")) waitAgain(row);
+  }
   old.replaceWith(row);
   if (isNew) focusSecret(row);
   else row.querySelector(focus)?.focus();
@@ -202,16 +205,19 @@ async function start(button) {
   const shown = [...row.querySelectorAll(".snippets pre")].find((pre) => pre.checkVisibility());
   const copied = await copyText(shown.firstElementChild, button);
   const form = row.querySelector(".switching:has([aria-checked=false])");
-  if (form) {
-    await send(form);
-    const panel = document.querySelector(`#${row.id} .secret .first-call`);
-    if (waitingPanels.has(row.id) && !panel.matches(".waiting")) panel.replaceWith(waitingPanels.get(row.id));
-  }
-  if (copied) say("Switched on and copied. Paste it into a terminal.");
+  if (form) await send(form);
+  if (copied) say(`${form ? "Switched on, and the" : "The"} call is copied. Paste it into ${shown.matches(".curl") ? "a terminal" : "your program"}.`);
   const again = document.querySelector(`[data-start="${row.id}"]`); // the panel may be another one
   if (!again) return;
   again.querySelector("span").textContent = "Copy again";
   again.focus();
+}
+
+// forget removes a new secret from the page.
+function forget(button) {
+  const row = button.closest(".token");
+  button.closest("tr").remove();
+  row.querySelector(".switch, .more summary")?.focus();
 }
 
 // tryIt makes the example's call from here, and shows what the API answers.
@@ -239,6 +245,10 @@ async function tryIt(button) {
 
 // The panels of first calls as they were before a call was refused, by row: after what was wrong is mended, they wait again.
 const waitingPanels = new Map();
+function waitAgain(row) {
+  const refused = row.querySelector(".secret .first-call:has(> .bad)");
+  if (refused && waitingPanels.has(row.id)) refused.replaceWith(waitingPanels.get(row.id));
+}
 
 // While a dialog is open, nothing behind it changes: it gives the focus back to what opened it.
 const missed = new Set();
@@ -339,10 +349,28 @@ const clockAndYear = new Intl.DateTimeFormat("en-US", { month: "short", day: "nu
 const calendar = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric", year: "numeric" });
 const whole = new Intl.DateTimeFormat("en-US", { dateStyle: "full", timeStyle: "long" });
 
+// What is less than a day ago is shown as on the server, and by its clock.
+const ahead = new Date(document.body.dataset.now) - Date.now() || 0; // of ours
+function ago(at) {
+  const minutes = Math.max(0, Math.floor((Date.now() + ahead - at) / 60000));
+  if (minutes < 1) return "just now";
+  const [n, unit] = minutes < 60 ? [minutes, "minute"] : [Math.floor(minutes / 60), "hour"];
+  return n < 24 || unit === "minute" ? `${n} ${unit}${n === 1 ? "" : "s"} ago` : clock.format(at);
+}
+function passTime() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const text = ago(new Date(time.dateTime));
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+setInterval(passTime, 30000);
+document.addEventListener("visibilitychange", passTime); // browsers slow down the clocks of tabs that nobody sees
+
 function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (isNaN(at)) continue;
+    if (/^just now$| ago$/.test(time.textContent)) time.dataset.ago = "";
     time.title = whole.format(at);
     if (time.hasAttribute("data-day")) time.textContent = calendar.format(at);
     if (time.textContent.endsWith(" UTC")) time.textContent = (/ \d{4},/.test(time.textContent) ? clockAndYear : clock).format(at);
@@ -439,11 +467,12 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   closeMenus(event.target.closest("details[name=menu]"));
   if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-start], [data-try], [data-show]");
+  const at = event.target.closest("[data-dialog], [data-close], [data-copy], [data-start], [data-try], [data-done], [data-show]");
   if (!at) return;
   if (at.matches("[data-copy]")) copy(at);
   else if (at.matches("[data-start]")) start(at);
   else if (at.matches("[data-try]")) tryIt(at);
+  else if (at.matches("[data-done]")) forget(at);
   else if (at.matches("[data-show]")) preview(at.form);
   else if (at.matches("[data-dialog]")) open(at);
   else if (dialog.open) dialog.close();
