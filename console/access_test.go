@@ -59,7 +59,7 @@ GET /tokens/{id}/row                             in  | 404 200 404 200 404 404
 GET /tokens/deleted                              in  | 200 200 200 200 200 200
 GET /tokens/{id}/restore                         in  | 404 404 404 404 404 404
 POST /tokens/{id}/restore                        in  | 404 404 404 404 404 404
-GET /tokens/{id}/delete-for-good                 in  | 404 404 404 404 404 404
+GET /tokens/{id}/delete-for-good                 in  | 404 200 404 200 404 404
 POST /tokens/{id}/delete-for-good                in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/explain                         in  | 404 200 404 200 404 404
 GET /tokens/{id}/hand-over                       in  | 404 404 404 404 404 404
@@ -68,6 +68,7 @@ GET /tokens/{id}/hand-over?kind=organization     in  | 404 403 404 200 404 404
 POST /tokens/{id}/hand-over?kind=organization    in  | 404 403 404 ok  404 404
 
 GET /organization-tokens                             in  | 403 403 403 200 200 200
+GET /organization-tokens/deleted                     in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
 GET /refusals                                    in  | 200 200 200 200 200 200
 GET /refusals/{request}                          in  | 404 200 404 200 404 404

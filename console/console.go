@@ -166,7 +166,7 @@ func (c *console) tokenRoutes() map[string]page {
 		"GET /tokens/deleted":               c.listDeleted,
 		"GET /tokens/{id}/restore":          c.freshly(c.showRestore),
 		"POST /tokens/{id}/restore":         c.restoreToken,
-		"GET /tokens/{id}/delete-for-good":  c.showDeleteForGood,
+		"GET /tokens/{id}/delete-for-good":  c.freshly(c.showDeleteForGood),
 		"POST /tokens/{id}/delete-for-good": c.deleteForGood,
 		"GET /tokens/{id}/explain":          c.explainToken,
 		"GET /tokens/{id}/hand-over":        c.freshly(c.showHandOver),
@@ -222,7 +222,8 @@ func (c *console) refusalRoutes() map[string]page {
 
 func (c *console) organizationTokenRoutes() map[string]page {
 	return map[string]page{
-		"GET /organization-tokens": c.listOrganizationTokens,
+		"GET /organization-tokens":         c.listOrganizationTokens,
+		"GET /organization-tokens/deleted": c.listDeletedOrganizationTokens,
 	}
 }
 

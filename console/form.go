@@ -40,7 +40,7 @@ func (f form) MakesSecret() bool { return f.Kind != "" || f.AskLogin }
 
 func newTokenForm(kind keyporter.TokenKind, expiry *expiryField) form {
 	f := form{
-		Heading: "Add new API Token", Action: "/tokens", Back: "/tokens", Submit: "Add token", Kind: kind,
+		Heading: "Add new API Token", Action: "/tokens", Back: ownTokens, Submit: "Add token", Kind: kind,
 		DoneText: "Added.", AskName: true, Expiry: expiry,
 	}
 	if f.OfOrganization() {
@@ -154,5 +154,7 @@ func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, rowOf(t, c.Now())))
+	row := rowOf(t, c.Now())
+	row.List, row.OnPage = r.FormValue("list"), onPage(r)
+	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, row))
 }

@@ -132,7 +132,7 @@ func TestTheLifeOfATokenByKeyboard(t *testing.T) {
 	k.walkTo("a[href$='/restore']")
 	b.Press(kb.Enter)
 	b.Wait("location.pathname.endsWith('/restore') && document.readyState === 'complete'")
-	k.isAt("#name")
+	k.isAt("form .main")
 	b.Press(kb.Enter)
 	k.arrive("/tokens")
 	wantText(t, b, ".done", "Restored")

@@ -10,6 +10,9 @@ import (
 	"github.com/keyporter/keyporter/names"
 )
 
+// ownTokens is the path of the list of the reader's own tokens.
+const ownTokens = "/tokens"
+
 // tokensPage is the content of the page “API Tokens and Apps”.
 type tokensPage struct {
 	User         tokenSection
@@ -40,7 +43,7 @@ func (c *console) listTokens(w http.ResponseWriter, r *http.Request, actor keypo
 	if err != nil {
 		return err
 	}
-	if p.List, _, err = c.tokenListing(r, actor, tokenListing{listing: listing{Path: "/tokens"}}, control.TokenList{Kind: keyporter.UserToken, OwnerID: actor.User.ID}); err != nil {
+	if p.List, _, err = c.tokenListing(r, actor, tokenListing{listing: listing{Path: ownTokens}}, control.TokenList{Kind: keyporter.UserToken, OwnerID: actor.User.ID}); err != nil {
 		return err
 	}
 	p.User = tokenSection{Kind: keyporter.UserToken, Rows: p.List.Rows}
@@ -101,7 +104,7 @@ func (c *console) createToken(w http.ResponseWriter, r *http.Request, actor keyp
 		return c.showFormAgain(w, r, actor, f, err)
 	}
 	if !wantsFragment(r) {
-		return c.reveal(w, r, actor, newSecret{"/tokens", string(token.ID), secret.Reveal()})
+		return c.reveal(w, r, actor, newSecret{ownTokens, string(token.ID), secret.Reveal()})
 	}
 	row := rowOf(control.TokenWithUse{Token: token}, c.Now())
 	row.Selectable = token.Kind == keyporter.UserToken
@@ -204,7 +207,7 @@ func listOf(r *http.Request) string {
 	case list != "" && strings.Trim(list, "0123456789abcdefghijklmnopqrstuvwxyz") == "":
 		return "/users/" + list + "/tokens"
 	}
-	return "/tokens"
+	return ownTokens
 }
 
 // leadBack returns the query that makes forms lead back to a list, or to the page of what they are about.

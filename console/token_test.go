@@ -82,7 +82,7 @@ func TestManagingATokenWithoutJavaScript(t *testing.T) {
 		refusedFor(keyporter.ReasonDisabled)
 		list("<bdi>Billing</bdi>", `aria-checked="false"`, "billing-sync 2.4")
 		v.submit(v.get(path+"/delete"), path+"/delete").wantRedirect(t, "/tokens?done=deleted-token")
-		v.submit(v.follow(v.get("/tokens/deleted"), path+"/delete-for-good"), path+"/delete-for-good?from=deleted").wantRedirect(t, "/tokens/deleted?done=deleted-for-good")
+		v.submit(v.follow(v.get("/tokens/deleted"), path+"/delete-for-good"), path+"/delete-for-good").wantRedirect(t, "/tokens/deleted?done=deleted-for-good")
 		v.get("/tokens/deleted").want(t, 200, "Nothing to restore")
 		v.post(path+"/restore").want(t, 404)
 		v.submit(list("No tokens yet"), "/sign-out").wantRedirect(t, "/sign-in")
@@ -108,16 +108,32 @@ func TestManagersRestoreTokens(t *testing.T) {
 	path := "/tokens/" + string(export.ID) + "/restore?list=everyone"
 	form := v.follow(deleted, path)
 	form.want(t, 200, `href="/all-tokens/deleted"`)
-	restored := v.submit(form, path)
+	again, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	form = v.submit(form, path)
+	form.want(t, 409, "already has a token with this name", `name="name" value="Export"`)
+	restored := v.submit(form, path, "name", "Export 2")
 	restored.wantRedirect(t, "/all-tokens?done=restored")
+	if err := s.Control.DeleteTokenForGood(t.Context(), keyporter.Command(), again.ID); err != nil {
+		t.Fatal(err)
+	}
 	v.get(restored.location).want(t, 200, "Export", "Restored. It’s off")
 	form = v.follow(deleted, "/tokens/"+string(archive.ID)+"/delete-for-good?list=everyone")
-	form.want(t, 200, `href="/all-tokens/deleted"`, `/delete-for-good?from=deleted&amp;list=everyone"`)
-	v.post("/tokens/"+string(archive.ID)+"/delete-for-good?from=deleted&list=everyone").wantRedirect(t, "/all-tokens/deleted?done=deleted-for-good")
+	form.want(t, 200, `href="/all-tokens/deleted"`)
+	v.submit(form, "/tokens/"+string(archive.ID)+"/delete-for-good?list=everyone").wantRedirect(t, "/all-tokens/deleted?done=deleted-for-good")
 	v.get("/all-tokens/deleted").want(t, 200, "Nothing to restore")
+
+	// One that isn't deleted yet leads back to the list it was in, and shared tokens have their own.
+	form = v.follow(v.get("/tokens/"+string(export.ID)+"/delete?list="+string(ada.ID)), "/tokens/"+string(export.ID)+"/delete-for-good?list="+string(ada.ID))
+	form.want(t, 200, `href="/users/`+string(ada.ID)+`/tokens"`, "refused from then on")
+	shared, _ := keyportertest.OrganizationToken(t, s.Control, ada, "Shared")
+	v.submit(v.get("/tokens/"+string(shared.ID)+"/delete?list=all"), "/tokens/"+string(shared.ID)+"/delete?list=all").wantRedirect(t, "/organization-tokens?done=deleted-token")
+	path = "/tokens/" + string(shared.ID) + "/delete-for-good?list=all"
+	v.submit(v.follow(v.follow(v.get("/organization-tokens"), "/organization-tokens/deleted"), path), path).wantRedirect(t, "/organization-tokens/deleted?done=deleted-for-good")
 
 	s.Clock.Advance(keyporter.FreshFor + time.Minute)
 	v.get("/tokens/"+string(export.ID)+"/restore?list=everyone").wantRedirect(t, "/sign-in?")
+	v.get("/tokens/"+string(export.ID)+"/delete-for-good?list=everyone").wantRedirect(t, "/sign-in?")
+	v.post("/tokens/"+string(export.ID)+"/delete-for-good?list=everyone").wantRedirect(t, "/sign-in?")
 }
 
 func TestTheDeleteDialogSaysWhenNothingWillBreak(t *testing.T) {

@@ -156,8 +156,12 @@ func (c *Control) obstacle(ctx context.Context, t keyporter.Token) (string, erro
 	return cmp.Or(OrganizationObstacle(o, t.Kind), ownerObstacle(owner, all)), err
 }
 
-// DeleteTokenForGood deletes a token, or one that was deleted already, so that nothing restores it.
+// DeleteTokenForGood deletes a token, or one that was deleted already, so that nothing restores it. It takes a fresh
+// sign-in, because nobody can undo it.
 func (c *Control) DeleteTokenForGood(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
+	if err := c.mustBeFresh(actor); err != nil {
+		return err
+	}
 	return c.db.Do(ctx, func(tx *store.Tx) error {
 		t, err := manageable(ctx, tx, actor, id)
 		switch {

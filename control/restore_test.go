@@ -184,6 +184,7 @@ func TestRestoringTakesWhatAddingTakes(t *testing.T) {
 		in := control.Restore{TokenID: token.ID}
 		_, err := n.Control.RestoreToken(ctx, stale, in)
 		wantKind(t, err, keyporter.Unauthorized)
+		wantKind(t, n.Control.DeleteTokenForGood(ctx, stale, token.ID), keyporter.Unauthorized)
 		_, err = n.Control.RestoreToken(ctx, fresh(n, eve), in)
 		wantKind(t, err, keyporter.NotFound)
 		wantKind(t, n.Control.DeleteTokenForGood(ctx, fresh(n, eve), token.ID), keyporter.NotFound)
