@@ -41,7 +41,7 @@ func mayImport() map[string][]string {
 		"web":     {""},
 		"gateway": {"", "verify", "web"},
 		"soap":    {"", "verify", "web"},
-		"console": {"", "names", "notify", "control", "verify", "web"},
+		"console": {"", "names", "notify", "control", "verify", "web", "docs"},
 		"oauth":   {"", "control", "control/grants", "verify", "web"},
 
 		"introspection": {"", "control/grants", "usage", "verify", "web"},
@@ -55,10 +55,10 @@ func mayImport() map[string][]string {
 		"keyportertest/browser":  {"keyportertest"},
 		"keyportertest/suite":    {"keyportertest/postgres"},
 
-		"cmd/keyporter":       {"", "names", "store", "verify", "control", "console", "server", "docs/tutorials", "examples/esign", "examples/app"},
+		"cmd/keyporter":       {"", "names", "store", "verify", "control", "console", "server", "examples/esign", "examples/app"},
 		"cmd/keyporter-bench": {"", "seal", "store", "verify", "server", "client"},
 
-		"docs/tutorials": {}, // the demo serves them
+		"docs": {}, // the console serves them
 
 		"examples": {"server", "verify"}, // the tests of the examples for proxies
 

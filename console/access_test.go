@@ -105,6 +105,8 @@ POST /roles/{id}/delete                          in  | 403 403 403 ok  404 403
 
 GET /apis                                        in  | 403 403 403 403 403 200
 GET /start                                       in  | 403 403 403 403 403 200
+GET /start/docs                                  in  | 200 200 200 200 200 200
+GET /start/docs/{document...}                    in  | 404 404 404 404 404 404
 GET /organizations                               in  | 403 403 403 403 403 200
 GET /organizations/new                           in  | 403 403 403 403 403 200
 POST /organizations                              in  | 403 403 403 403 403 ok

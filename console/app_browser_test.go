@@ -187,7 +187,7 @@ func TestConsentInABrowser(t *testing.T) {
 	}
 	b.Wait("getComputedStyle(document.querySelector('.allow')).pointerEvents === 'auto'")
 	wantText(t, b, "main", "DMS tagging service wants to act on your behalf", "Tagworks Ltd", "Verified", "ada@acme.example", "Acme", "ecognize you", "ead your envelopes",
-		"app.example", "Apps and Connections", "And, if you want")
+		"app.example", "Apps and Connections", "Optional")
 	b.Look("consent")
 	b.Click("input[type=checkbox][value='envelope.send']")
 	b.Click(".allow")

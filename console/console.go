@@ -209,7 +209,9 @@ func (c *console) apiRoutes() map[string]page {
 
 func (c *console) startRoutes() map[string]page {
 	return map[string]page{
-		"GET /start": c.showStart,
+		"GET /start":                    c.showStart,
+		"GET /start/docs":               c.showDocument,
+		"GET /start/docs/{document...}": c.showDocument,
 	}
 }
 

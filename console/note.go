@@ -25,8 +25,8 @@ type noteAction struct {
 // soon is how long before a token expires its owner is told.
 const soon = 14 * 24 * time.Hour
 
-// extension is how much longer a token works after the button of its note was used.
-const extension = 90
+// extended is how much longer a token works after the button of its note was used.
+const extended = 90
 
 // noteOf returns the first thing to know about a token, or nil if all is well.
 func noteOf(t tokenRow) *note {
@@ -50,7 +50,7 @@ func noteOf(t tokenRow) *note {
 }
 
 func (t tokenRow) extend(from time.Time) noteAction {
-	at, done := from.UTC().AddDate(0, 0, extension), "It works 90 days longer now."
+	at, done := from.UTC().AddDate(0, 0, extended), "It works 90 days longer now."
 	if t.Expired {
 		done = "It works for 90 more days."
 	}

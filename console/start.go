@@ -200,7 +200,7 @@ func (c *console) userTask(r *http.Request, actor keyporter.Actor) (task, error)
 
 // tokenTask tests whether the operator has a token that is on.
 func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error) {
-	t := task{Name: "Add a token", Link: link{"Add a token", "/tokens"}}
+	t := task{Name: "Add a token", Link: link{"Add a token", "/tokens/new"}}
 	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, "")
 	if err != nil {
 		return t, err
@@ -210,7 +210,7 @@ func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error
 		t.Help = "Add one. “Switch on and copy” gives you its first call."
 	}
 	for _, token := range tokens {
-		if t.Found = "Yours are switched off."; token.Enabled {
+		if t.Found, t.Help, t.Link = "Yours are switched off.", "Switch one on.", (link{"See your tokens", ownTokens}); token.Enabled {
 			t.Done, t.Found, t.Help, t.Link = true, "“"+token.Name+"” is on.", "", link{}
 			return t, nil
 		}
@@ -221,17 +221,20 @@ func (c *console) tokenTask(r *http.Request, actor keyporter.Actor) (task, error
 // callTask tests whether a call with one of the operator's tokens was allowed, and the API's answer was good.
 func (c *console) callTask(r *http.Request, actor keyporter.Actor) (task, error) {
 	t := task{Name: "Make the first call", Found: "No call has arrived."}
+	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, "")
+	if err != nil {
+		return t, err
+	}
 	switch {
 	case len(c.Checker.APIs()) == 0:
 		t.Help = "It needs an API."
 	case c.Example == "":
 		t.Help = "Set <code>example</code> in <code>keyporter.yaml</code> to show a first call here."
+	case !slices.ContainsFunc(tokens, func(t control.TokenWithUse) bool { return t.Enabled }):
+		t.Help = "“Switch on and copy” at your new token copies the whole call. Paste it into a terminal."
 	default:
-		t.Help, t.Paste = "Paste this into a terminal, with your token:", c.snippets(r, "YOUR_TOKEN")[0].Text
-	}
-	tokens, err := c.Control.Tokens(r.Context(), actor, keyporter.UserToken, "")
-	if err != nil {
-		return t, err
+		t.Help = "Paste the call that you copied into a terminal, or this one with your token. A call to a path that no route takes is answered with 404, and isn’t listed anywhere."
+		t.Paste = c.snippets(r, "YOUR_TOKEN")[0].Text
 	}
 	token, last := lastCalled(tokens)
 	switch {

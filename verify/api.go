@@ -21,7 +21,7 @@ type API struct {
 	Resource string `yaml:"resource"`
 	// Hosts are the host names the API is called by, other than those of Keyporter itself. None: any.
 	Hosts []string `yaml:"hosts"`
-	// Example is the path of a GET call that says who the caller is, or something equally harmless. The tokens page shows people how to call it. None: the first path of a route without placeholders that takes a token and GET.
+	// Example is the path of a GET call that says who the caller is, or something equally harmless, on a route that takes an API token. The tokens page shows people how to call it. None: the first path of a route without placeholders that takes a token and GET.
 	Example string `yaml:"example"`
 	// Routes are the parts of the API, tried in order; the first match decides. None: Keyporter neither passes calls on to the API nor answers /verify for it, but one of the gateways can still ask about the credentials in its calls.
 	Routes []Route `yaml:"routes"`
@@ -135,6 +135,29 @@ func (c *Checker) Example() (path string) {
 	return path
 }
 
+// wrongExamples reports every example that isn't a call that takes a user's token.
+func (c *Checker) wrongExamples() (faults []error) {
+	for _, a := range c.apis {
+		if a.Example == "" {
+			continue
+		}
+		call := Request{Method: "GET", Path: a.Example}
+		if len(a.Hosts) > 0 {
+			call.Host = a.Hosts[0]
+		}
+		r, _, reason := c.route(&call)
+		switch {
+		case reason != keyporter.Allowed || r.SOAP:
+			faults = append(faults, fmt.Errorf("%s: no route takes its example, GET %s; add a route such as {path: %s}, or correct the example", a.where, a.Example, a.Example))
+		case r.Public:
+			faults = append(faults, fmt.Errorf("%s: its example, GET %s, is open to everyone, so it can't show that a token works", a.where, a.Example))
+		case !r.accepts(keyporter.CredentialUserToken):
+			faults = append(faults, fmt.Errorf("%s: its example, GET %s, doesn't accept API tokens", a.where, a.Example))
+		}
+	}
+	return faults
+}
+
 // isExample reports whether the path of the route is one that a user's token can call with GET at Keyporter's address.
 func (r *Route) isExample() bool {
 	return r.api.target != nil && len(r.api.Hosts) == 0 && !r.Public && !r.SOAP && r.accepts(keyporter.CredentialUserToken) &&
@@ -209,7 +232,10 @@ func compile(apis []API) (out []*API, notes []string, err error) {
 		}
 	}
 	hidden, notes := compare(out)
-	return out, notes, errors.Join(append(faults, hidden...)...)
+	if faults = append(faults, hidden...); len(faults) == 0 {
+		faults = (&Checker{apis: out}).wrongExamples()
+	}
+	return out, notes, errors.Join(faults...)
 }
 
 func (a *API) compile() (faults []error) {

@@ -186,6 +186,29 @@ func TestARouteForGETIsForHEAD(t *testing.T) {
 	}
 }
 
+// TestExamplesAreCallsWithAToken has examples that would lead the first call astray.
+func TestExamplesAreCallsWithAToken(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		route Route
+		want  string
+	}{
+		"good":             {Route{Path: "/v2/{rest...}"}, ""},
+		"another path":     {Route{Path: "/v2/order/{rest...}"}, `API "shop": no route takes its example, GET /v2/orders; add a route such as {path: /v2/orders}`},
+		"another version":  {Route{Path: "/{version}/{rest...}", Versions: "3-"}, "no route takes its example"},
+		"another method":   {Route{Path: "/v2/{rest...}", Methods: []string{"POST"}}, "no route takes its example"},
+		"open to everyone": {Route{Path: "/v2/{rest...}", Public: true}, "can't show that a token works"},
+		"for apps only":    {Route{Path: "/v2/{rest...}", Credentials: []keyporter.CredentialKind{keyporter.CredentialAccessToken}}, "doesn't accept API tokens"},
+	} {
+		for _, hosts := range [][]string{nil, {"shop.example"}} {
+			err := Validate([]API{{Name: "shop", Hosts: hosts, Example: "/v2/orders", Routes: []Route{tt.route}}})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: %v, want %q", name, err, tt.want)
+			}
+		}
+	}
+}
+
 // TestRoutesOfAllAPIsAreCompared is about routes that take the calls of others.
 func TestRoutesOfAllAPIsAreCompared(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/control"
 	"github.com/keyporter/keyporter/examples/esign"
 	"github.com/keyporter/keyporter/server"
@@ -77,7 +78,7 @@ func (d *demo) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.api.Close()) }()
-	upstream, stop, err := serveExample(ctx, func(string) (http.Handler, error) { return withGuides(d.api), nil })
+	upstream, stop, err := serveExample(ctx, func(string) (http.Handler, error) { return d.api, nil })
 	if err != nil {
 		return err
 	}
@@ -150,6 +151,11 @@ const (
 	envelopeSend = "envelope.send"
 )
 
+// demoGuides are the links of the page of tokens to the tutorials, which are about the example API.
+func demoGuides() []console.Guide {
+	return []console.Guide{{Name: "REST tutorial", Address: "/start/docs/tutorials/rest"}, {Name: "SOAP tutorial", Address: "/start/docs/tutorials/soap"}}
+}
+
 func esignScopes() []keyporter.Scope {
 	return []keyporter.Scope{
 		{Name: accountRead, Means: "see your name and your email address"},
@@ -171,8 +177,6 @@ func esignAPIs(upstream string) []verify.API {
 	}
 	return []verify.API{{Name: "esign", Upstream: upstream, Example: "/Api/v6/authorization/whoami", Routes: []verify.Route{
 		{Path: "/Api/{version}/version", Versions: "1-5", Methods: get, Public: true, Refusals: verify.RefuseEmpty},
-		{Path: "/Api/guides/rest", Methods: get, Public: true},
-		{Path: "/Api/guides/soap", Methods: get, Public: true},
 		before6("authorization", accountRead, get),
 		before6("user/me", accountRead, get),
 		before6("envelope/{id}", envelopeRead, get), // not envelope/{id}/cancel, which is also a GET
