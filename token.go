@@ -12,6 +12,7 @@ type Token struct {
 	Enabled        bool   // the on/off switch; a new token is off
 	ExpiresAt      time.Time
 	CreatedAt      time.Time
+	ChangedAt      time.Time // it was last switched on or off, or given another expiry; zero: never
 
 	// First and Last are the first and last characters of the secret, by which people recognize it.
 	// They are empty if there are none to show.

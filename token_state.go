@@ -11,7 +11,7 @@ const (
 	TokenBlocked TokenState = "blocked" // it is switched on and hasn't expired, but its owner or organization keeps it from working
 
 	// TokenNeedsAttention is the state of tokens that are blocked, of active ones that expire soon, and of all whose last
-	// call was refused lately: something still calls with them.
+	// call was refused lately, and after they were last switched or given another expiry: something still calls with them.
 	TokenNeedsAttention TokenState = "attention"
 )
 

@@ -35,24 +35,34 @@ func TestAListOfManyTokens(t *testing.T) {
 		v.get("/tokens?"+query).want(t, 422)
 	}
 
-	page := v.post("/tokens/selected", "action", "disable", "token", string(last.ID), "token", string(odd.ID), "token", "gone")
-	page.want(t, 200, "Switch 2 tokens off?", "One of the selected tokens no longer exists", "Export 59", "Nothing called with them in the last 30 days")
+	const found = "q=export&sort=name"
+	v.get("/tokens?"+found).want(t, 200, `name="query" value="q=export&amp;sort=name"`)
+	page := v.post("/tokens/selected", "action", "disable", "query", found, "token", string(last.ID), "token", string(odd.ID), "token", "gone")
+	page.want(t, 200, `href="/tokens?q=export&amp;sort=name"`, "Switch 2 tokens off?", "One of the selected tokens no longer exists", "Export 59", "Nothing called with them in the last 30 days")
 	if err := s.Control.DeleteToken(t.Context(), keyporter.Command(), odd.ID); err != nil {
 		t.Fatal(err)
 	}
 	done := v.submit(page, "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-disable")
-	v.get(done.location).want(t, 200, "1 token switched off. Calls are now refused. 1 token no longer existed.")
+	changed := v.get(done.location)
+	changed.want(t, 200, "“Export 59” switched off. Calls are now refused. 1 token no longer existed.", `value="export"`)
+	undone := v.submit(changed, "/tokens/change")
+	v.get(undone.location).want(t, 200, "“Export 59” switched on.", `value="export"`)
+	if all := s.tokensOf(t, ada); !all[0].Enabled || all[0].ID != last.ID {
+		t.Errorf("Undo has changed %+v", all[0])
+	}
+	v.get(v.submit(changed, "/tokens/change").location).want(t, 200, "No token switched on. 1 token needed no change.")
+	v.get(v.post("/tokens/change", "action", "enable", "list", "everyone", "query", "//evil.example/?x", "token", "gone").location).want(t, 403)
 	wrong := v.post("/tokens/change", "action", "expiry", "token", string(last.ID), "expires", "2001-01-01")
 	wrong.want(t, 422, "must be in the future", `aria-invalid="true"`)
 	done = v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-delete")
 	v.get("/tokens/deleted").want(t, 200, "Export 59")
-	v.get(done.location).want(t, 200, "1 token deleted. You can restore")
+	v.get(done.location).want(t, 200, "“Export 59” deleted. You can restore")
 	// Links can't say that something was done: not with other numbers, on another page, or to somebody else.
 	grace := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
 	for _, a := range []answer{
-		v.get(strings.Replace(done.location, "&n=1", "&n=999", 1)), v.get(strings.Replace(done.location, "/tokens", "/connections", 1)),
+		v.get(strings.Replace(done.location, "&n=1", "&n=999", 1)), v.get(done.location + "&token=gone"), v.get(strings.Replace(done.location, "/tokens", "/connections", 1)),
 		v.get("/tokens?done=bulk-delete&n=999"), v.get("/tokens?done=deleted"), grace.get(done.location),
 	} {
 		a.want(t, 200)

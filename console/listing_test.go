@@ -64,7 +64,9 @@ func TestEveryListIsSearchedAndPaged(t *testing.T) {
 			second := l.v.get(first.link(t, "next"))
 			second.want(t, 200, fmt.Sprintf("3 of %d", n), `name="q" value="ROW"`)
 			second.wantNot(t, `rel="next"`)
-			if back := l.v.get(second.link(t, "prev")); back.body != first.body {
+			// The address may say before or after, and time goes on.
+			other := regexp.MustCompile(`<input type="hidden" name="query"[^>]*>| data-now="[^"]*"`)
+			if back := l.v.get(second.link(t, "prev")); other.ReplaceAllString(back.body, "") != other.ReplaceAllString(first.body, "") {
 				t.Errorf("back on the first page is\n%s", back.body)
 			}
 			seen := map[string]bool{}

@@ -2,6 +2,8 @@ package console
 
 import (
 	"time"
+
+	"github.com/keyporter/keyporter/control"
 )
 
 // note is what somebody should know about a token in a list: the cause, what follows from it, and the way out.
@@ -12,6 +14,7 @@ type note struct {
 	Day    time.Time // ends the cause; zero: none
 	Then   string
 	Action noteAction
+	Link   link // where to find out more; empty: nowhere
 }
 
 // noteAction is a form with one button. Its zero value is none.
@@ -31,7 +34,7 @@ const extended = 90
 // noteOf returns the first thing to know about a token, or nil if all is well.
 func noteOf(t tokenRow) *note {
 	last, used := t.Use.Last()
-	refused := used && last.LastRefused()
+	refused := used && last.LastRefused() && last.LastAt.After(t.ChangedAt)
 	switch {
 	case t.Enabled && !t.Expired && t.Obstacle != "":
 		return &note{Icon: "no-entry", Cause: t.Obstacle, Then: "It works again once that changes."}
@@ -39,6 +42,11 @@ func noteOf(t tokenRow) *note {
 		return &note{Icon: "clock", Cause: "Expired on", Day: t.LastDay, Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.extend(t.Now)}
 	case !t.Expired && !t.Enabled && refused:
 		return &note{Icon: "no-entry", Bad: true, Cause: "It’s off.", Then: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".", Action: t.switchOn()}
+	case t.Enabled && refused && t.Now.Sub(last.LastAt) < control.RecentRefusals:
+		return &note{
+			Icon: "no-entry", Bad: true, Cause: clientName(last.Agent) + " was refused " + ago(last.LastAt, t.Now) + ".",
+			Link: link{"Find out why", "/tokens/" + string(t.ID) + "/explain" + t.Query()},
+		}
 	case t.Soon && t.Enabled:
 		n := &note{Icon: "clock", Cause: "Expires on", Day: t.LastDay, Action: t.extend(t.ExpiresAt)}
 		if used {

@@ -72,3 +72,22 @@ func TestListsSayWhatKeepsTokensFromWorking(t *testing.T) {
 	v = s.signIn(t, keyportertest.User(t, s.Control, "Acme", "oscar@acme.example", keyporter.RoleAdministrator))
 	v.get("/all-tokens").wantNot(t, "It works again once that changes")
 }
+
+// TestARowSaysWhyItNeedsAttention has a token that is on, of which the last call was refused: after its owner changed it, what
+// came before needs none.
+func TestARowSaysWhyItNeedsAttention(t *testing.T) {
+	s := newSite(t)
+	ada, v := s.ada(t)
+	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	at := s.Clock.Now().Add(time.Minute)
+	s.Used(t, token.ID, keyporter.ClientUse{Agent: "curl/8.5.0", LastAt: at, Allowed: 3, Refused: 1, RefusedAt: at})
+	s.Clock.Advance(time.Hour)
+	const list = "/tokens?state=attention"
+	v.get(list).want(t, 200, "curl 8.5.0 was refused 59 minutes ago.", "/tokens/"+string(token.ID)+"/explain", "1 of 1")
+	v.get("/tokens/"+string(token.ID)).want(t, 200, "Refused <time")
+	if _, err := s.Control.SetTokenExpiry(t.Context(), keyporter.Command(), token.ID, s.Clock.Now().AddDate(1, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	v.get(list).want(t, 200, "No token matches")
+	v.get("/tokens").wantNot(t, "was refused")
+}

@@ -27,7 +27,7 @@ type layout struct {
 	Login        string // of the signed-in user; empty: nobody is signed in
 	Organization string
 	Groups       []sectionGroup // of the navigation
-	Done         string         // what the previous form has done
+	Done         doneMessage    // what the previous form has done
 	Refresh      string         // URL that the browser goes to right away; empty: none
 	Now          time.Time
 	Page         any // the content; each page has its own struct
@@ -72,7 +72,7 @@ func (c *console) render(w http.ResponseWriter, status int, name, start string, 
 
 // layoutFor returns the layout of a page for a signed-in user.
 func (c *console) layoutFor(r *http.Request, actor keyporter.Actor, title string, page any) (layout, error) {
-	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: c.doneText(r), Now: c.Now()}
+	l := layout{Title: title, Login: actor.User.Login, Page: page, Done: c.done(r, actor), Now: c.Now()}
 	org, err := c.Control.Organization(r.Context(), actor)
 	if err != nil {
 		return l, err

@@ -2,11 +2,53 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/control"
 )
+
+// selectionForm is a change to selected tokens, as its form sends it.
+type selectionForm struct {
+	Action string
+	List   string // where they were selected, see listOf
+	Query  string // of the page of that list
+	Tokens []string
+}
+
+// listFields are what the address of a list of tokens says.
+var listFields = []string{"q", "state", "unused", "expiring", "rotated", "sort", "order", "after", "before"}
+
+// listQuery returns what the address of a page says of the list on it, without what a form before has done.
+func listQuery(r *http.Request) string {
+	q := url.Values{}
+	for _, field := range listFields {
+		if v := r.URL.Query().Get(field); v != "" {
+			q.Set(field, v)
+		}
+	}
+	return q.Encode()
+}
+
+// listName returns the name of the list that a page shows, as listOf reads it.
+func listName(r *http.Request) string {
+	switch {
+	case r.URL.Path == allTokens:
+		return "everyone"
+	case firstSegment(r.URL.Path) == "users":
+		return string(id(r))
+	}
+	return ""
+}
+
+// pageOfSelection returns the path of the page that tokens were selected on.
+func pageOfSelection(r *http.Request) string {
+	if query := r.FormValue("query"); query != "" {
+		return (&url.URL{Path: listOf(r), RawQuery: query}).String()
+	}
+	return listOf(r)
+}
 
 // selectionPage asks about a change to the selected tokens, and names everything that it stops.
 type selectionPage struct {
@@ -14,6 +56,7 @@ type selectionPage struct {
 	Heading  string
 	Submit   string
 	List     string // where it came from, see listOf
+	Query    string // of the page of that list
 	Back     string
 	Tokens   []tokenRow
 	Clients  int          // that used them in the last 30 days
@@ -34,7 +77,7 @@ func (c *console) askAboutSelection(w http.ResponseWriter, r *http.Request, acto
 		return err
 	}
 	p := selectionPage{
-		Action: r.PostFormValue("action"), List: r.FormValue("list"), Back: listOf(r), Gone: len(impact.Missing), Now: c.Now(),
+		Action: r.PostFormValue("action"), List: r.FormValue("list"), Query: r.FormValue("query"), Back: pageOfSelection(r), Gone: len(impact.Missing), Now: c.Now(),
 	}
 	for _, t := range impact.Tokens {
 		row := rowOf(t.TokenWithUse, c.Now())
@@ -86,7 +129,7 @@ func (c *console) changeSelection(w http.ResponseWriter, r *http.Request, actor 
 		expiry.Wrong = fields["expires"]
 		return c.askAboutSelection(w, r, actor, status(err), expiry)
 	}
-	return c.finishChange(w, r, listOf(r), change.Action, done)
+	return c.finishChange(w, r, change.Action, done)
 }
 
 // selected returns the tokens that a form selects.

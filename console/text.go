@@ -62,6 +62,18 @@ func dayThere(t time.Time) string { return t.Format("Jan 2, 2006") }
 // iso formats a time for programs.
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// enumerated joins the parts of a sentence, such as "A", "B", and "C".
+func enumerated(parts []string) string {
+	switch n := len(parts); n {
+	case 0, 1:
+		return strings.Join(parts, "")
+	case 2:
+		return parts[0] + " and " + parts[1]
+	default:
+		return strings.Join(parts[:n-1], ", ") + ", and " + parts[n-1]
+	}
+}
+
 // count formats a number with thousands separators.
 func count(n int) string {
 	s := strconv.Itoa(n)

@@ -15,6 +15,7 @@ type tokenListing struct {
 
 	Kind       keyporter.TokenKind
 	List       string // which list it is, as listOf reads it; empty: the reader's own
+	Query      string // what the address says of the list
 	Owned      bool   // rows name their owners
 	Rows       []tokenRow
 	Heads      []head
@@ -37,7 +38,7 @@ type head struct {
 // tokenListing returns the page of a list that a request asks for.
 func (c *console) tokenListing(r *http.Request, actor keyporter.Actor, l tokenListing, of control.TokenList) (tokenListing, control.TokenPage, error) {
 	q := r.URL.Query()
-	l.listing = l.ask(r, "state", "unused", "expiring", "rotated", "sort", "order")
+	l.listing, l.Query = l.ask(r, "state", "unused", "expiring", "rotated", "sort", "order"), listQuery(r)
 	l.Noun, l.Kind, l.Sort, l.Order = "token", of.Kind, q.Get("sort"), q.Get("order")
 	l.Unused, l.Expiring, l.Rotated = days(q, "unused"), days(q, "expiring"), q.Get("rotated") == "never"
 	l.Filtered = l.Filtered || l.Unused > 0 || l.Expiring > 0 || l.Rotated

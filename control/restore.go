@@ -106,6 +106,7 @@ func (c *Control) RestoreToken(ctx context.Context, actor keyporter.Actor, in Re
 			return err
 		}
 		t = deleted.Token
+		t.ChangedAt = c.now()
 		if in.Name != "" {
 			if t.Name, err = names.Parse("name", in.Name); err != nil {
 				return err

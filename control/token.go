@@ -97,13 +97,16 @@ func checkTokenLimit(ctx context.Context, tx *store.Tx, actor keyporter.Actor, o
 	return err
 }
 
-// RenameToken renames a token.
+// RenameToken renames a token. If it has the name already, nothing changes.
 func (c *Control) RenameToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, name string) (keyporter.Token, error) {
 	name, err := names.Parse("name", name)
 	if err != nil {
 		return keyporter.Token{}, err
 	}
 	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
+		if t.Name == name {
+			return keyporter.Event{}, nil
+		}
 		e := c.tokenEvent(keyporter.EventTokenRename, actor, *t, "name", name)
 		e.Detail["before"] = t.Name
 		t.Name = name
@@ -123,23 +126,27 @@ func (c *Control) DisableToken(ctx context.Context, actor keyporter.Actor, id ke
 
 func (c *Control) switchToken(ctx context.Context, actor keyporter.Actor, id keyporter.ID, on bool, name keyporter.EventName) (keyporter.Token, error) {
 	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
-		changed, err := tx.SetTokenEnabled(ctx, id, on)
-		t.Enabled = on
+		now := c.now().UTC().Truncate(time.Millisecond) // as stored
+		changed, err := tx.SetTokenEnabled(ctx, id, on, now)
 		if err != nil || !changed {
 			return keyporter.Event{}, err // nothing happened, so no event
 		}
+		t.Enabled, t.ChangedAt = on, now
 		return c.tokenEvent(name, actor, *t, "name", t.Name), nil
 	})
 }
 
-// SetTokenExpiry sets when a token expires; zero means never.
+// SetTokenExpiry sets when a token expires; zero means never. If it does so already, nothing changes.
 func (c *Control) SetTokenExpiry(ctx context.Context, actor keyporter.Actor, id keyporter.ID, at time.Time) (keyporter.Token, error) {
 	if err := c.checkExpiry(at); err != nil {
 		return keyporter.Token{}, err
 	}
 	return c.changeToken(ctx, actor, id, func(tx *store.Tx, t *keyporter.Token) (keyporter.Event, error) {
-		t.ExpiresAt = at
-		return c.tokenEvent(keyporter.EventTokenExpiry, actor, *t, "expires", expiryText(at)), tx.SetTokenExpiry(ctx, id, at)
+		if change := (TokenChange{Action: SetTokensExpiry, ExpiresAt: at}); change.isMade(t) {
+			return keyporter.Event{}, nil
+		}
+		t.ExpiresAt, t.ChangedAt = at, c.now()
+		return c.tokenEvent(keyporter.EventTokenExpiry, actor, *t, "expires", expiryText(at)), tx.SetTokenExpiry(ctx, id, at, t.ChangedAt)
 	})
 }
 

@@ -133,9 +133,9 @@ func (change *TokenChange) isMade(t *keyporter.Token) bool {
 func (change *TokenChange) make(ctx context.Context, tx *store.Tx, ids []keyporter.ID, now time.Time) error {
 	switch change.Action {
 	case EnableTokens, DisableTokens:
-		return tx.SetTokensEnabled(ctx, ids, change.Action == EnableTokens)
+		return tx.SetTokensEnabled(ctx, ids, change.Action == EnableTokens, now)
 	case SetTokensExpiry:
-		return tx.SetTokensExpiry(ctx, ids, change.ExpiresAt)
+		return tx.SetTokensExpiry(ctx, ids, change.ExpiresAt, now)
 	case DeleteTokens:
 	}
 	return tx.DeleteTokens(ctx, ids, now)

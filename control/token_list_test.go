@@ -176,7 +176,7 @@ func TestTokensAreFound(t *testing.T) {
 		must(err)
 		w.called(t,
 			store.Use{CredentialID: all["refused"].ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now().Add(-6 * 24 * time.Hour), Refused: 1}},
-			store.Use{CredentialID: all["off"].ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now().Add(-6 * 24 * time.Hour), Allowed: 2, Refused: 1, RefusedAt: w.Clock.Now().Add(-6 * 24 * time.Hour)}},
+			store.Use{CredentialID: all["off"].ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now().Add(time.Second), Allowed: 2, Refused: 1, RefusedAt: w.Clock.Now().Add(time.Second)}},
 			store.Use{CredentialID: all["100%_\\'s"].ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now().Add(-13 * 24 * time.Hour), Allowed: 1}},
 			store.Use{CredentialID: all["Works"].ID, ClientUse: keyporter.ClientUse{LastAt: w.Clock.Now().Add(-10 * 24 * time.Hour), Allowed: 1, Refused: 1}})
 
@@ -226,6 +226,16 @@ func TestTokensAreFound(t *testing.T) {
 		if err != nil || p.All != 8 || p.Active != 4 || p.Attention != 5 || p.Off != 1 || p.Selected != 1 {
 			t.Errorf("there are %+v, %v", p, err)
 		}
+
+		// Whoever switches a token on has seen what was refused before.
+		w.Clock.Advance(time.Minute)
+		_, err = w.Control.EnableToken(ctx, command, all["off"].ID)
+		must(err)
+		if got := find(control.TokenList{State: keyporter.TokenNeedsAttention, Sort: keyporter.TokensByName}); got != "away blocked refused soon" {
+			t.Errorf("after one was switched on, %q need attention", got)
+		}
+		_, err = w.Control.DisableToken(ctx, command, all["off"].ID)
+		must(err)
 
 		// Nothing works without the feature.
 		works := func() {

@@ -40,7 +40,7 @@ func (tx *Tx) DeleteToken(ctx context.Context, id keyporter.ID, now time.Time) e
 	return tx.execOrNotFound(ctx, `DELETE FROM tokens WHERE id = $1`, id)
 }
 
-// RestoreToken makes a deleted token a token again, switched off, with t's name. If its owner already uses the name, the
+// RestoreToken makes a deleted token a token again, switched off, with t's name, and changed at t.ChangedAt. If its owner already uses the name, the
 // error is a Conflict.
 func (tx *Tx) RestoreToken(ctx context.Context, t keyporter.Token) error {
 	// Of two who restore it, or one who deletes it for good, the second doesn't find it.
@@ -48,12 +48,12 @@ func (tx *Tx) RestoreToken(ctx context.Context, t keyporter.Token) error {
 		return fmt.Errorf("restore token: %w", err)
 	}
 	if err := tx.execOrNotFound(ctx, `
-		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at, last_used_at, last_refused_at)
-		SELECT id, organization_id, owner_id, kind, $2, $3, $4, expires_at, created_at,
+		INSERT INTO tokens (id, organization_id, owner_id, kind, name, name_key, enabled, expires_at, created_at, changed_at, last_used_at, last_refused_at)
+		SELECT id, organization_id, owner_id, kind, $2, $3, $4, expires_at, created_at, $5,
 			coalesce((SELECT max(c.last_at) FROM credential_clients c WHERE c.credential_id = d.id), 0),
 			coalesce((SELECT max(h.hour) FROM credential_hours h WHERE h.credential_id = d.id AND h.refused > 0), 0)
 		FROM deleted_tokens d WHERE id = $1`,
-		t.ID, t.Name, names.Key(t.Name), false); err != nil {
+		t.ID, t.Name, names.Key(t.Name), false, millis(t.ChangedAt)); err != nil {
 		return fmt.Errorf("restore token: %w", err)
 	}
 	for _, query := range []string{

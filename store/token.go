@@ -80,14 +80,14 @@ func (tx *Tx) RenameToken(ctx context.Context, id keyporter.ID, name string) err
 }
 
 // SetTokenEnabled switches a token on or off and reports whether that changed it.
-func (tx *Tx) SetTokenEnabled(ctx context.Context, id keyporter.ID, enabled bool) (changed bool, err error) {
-	n, err := tx.exec(ctx, `UPDATE tokens SET enabled = $2 WHERE id = $1 AND enabled <> $2`, id, enabled)
+func (tx *Tx) SetTokenEnabled(ctx context.Context, id keyporter.ID, enabled bool, now time.Time) (changed bool, err error) {
+	n, err := tx.exec(ctx, `UPDATE tokens SET enabled = $2, changed_at = $3 WHERE id = $1 AND enabled <> $2`, id, enabled, millis(now))
 	return n > 0, explain(err)
 }
 
 // SetTokenExpiry sets when a token expires. Zero means never.
-func (tx *Tx) SetTokenExpiry(ctx context.Context, id keyporter.ID, at time.Time) error {
-	return tx.execOrNotFound(ctx, `UPDATE tokens SET expires_at = $2 WHERE id = $1`, id, millis(at))
+func (tx *Tx) SetTokenExpiry(ctx context.Context, id keyporter.ID, at, now time.Time) error {
+	return tx.execOrNotFound(ctx, `UPDATE tokens SET expires_at = $2, changed_at = $3 WHERE id = $1`, id, millis(at), millis(now))
 }
 
 // SetTokenOwner gives a token a new owner. If they already have one with its name, the error is a
@@ -129,7 +129,7 @@ func (tx *Tx) insertSecret(ctx context.Context, t keyporter.Token, hash keyporte
 
 // selectToken selects tokens with the characters of their newest secret.
 const selectToken = `
-	SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, s.first, s.last
+	SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, t.changed_at, s.first, s.last
 	FROM tokens t JOIN token_secrets s ON s.token_id = t.id
 		AND s.created_at = (SELECT max(created_at) FROM token_secrets WHERE token_id = t.id)`
 
@@ -183,8 +183,8 @@ func (q queries) tokens(ctx context.Context, whose string, args ...any) ([]keypo
 }
 
 func scanToken(row scanner) (t keyporter.Token, err error) {
-	var expires, created int64
-	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.First, &t.Last)
-	t.ExpiresAt, t.CreatedAt = fromMillis(expires), fromMillis(created)
+	var expires, created, changed int64
+	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &changed, &t.First, &t.Last)
+	t.ExpiresAt, t.CreatedAt, t.ChangedAt = fromMillis(expires), fromMillis(created), fromMillis(changed)
 	return t, err
 }

@@ -15,16 +15,16 @@ func (tx *Tx) LockTokens(ctx context.Context, ids []keyporter.ID) error {
 }
 
 // SetTokensEnabled switches tokens on or off.
-func (tx *Tx) SetTokensEnabled(ctx context.Context, ids []keyporter.ID, enabled bool) error {
-	marks, args := placeholders(ids, any(enabled))
-	_, err := tx.exec(ctx, `UPDATE tokens SET enabled = $1 WHERE id IN `+marks, args...)
+func (tx *Tx) SetTokensEnabled(ctx context.Context, ids []keyporter.ID, enabled bool, now time.Time) error {
+	marks, args := placeholders(ids, any(enabled), any(millis(now)))
+	_, err := tx.exec(ctx, `UPDATE tokens SET enabled = $1, changed_at = $2 WHERE id IN `+marks, args...)
 	return explain(err)
 }
 
 // SetTokensExpiry sets when tokens expire. Zero means never.
-func (tx *Tx) SetTokensExpiry(ctx context.Context, ids []keyporter.ID, at time.Time) error {
-	marks, args := placeholders(ids, any(millis(at)))
-	_, err := tx.exec(ctx, `UPDATE tokens SET expires_at = $1 WHERE id IN `+marks, args...)
+func (tx *Tx) SetTokensExpiry(ctx context.Context, ids []keyporter.ID, at, now time.Time) error {
+	marks, args := placeholders(ids, any(millis(at)), any(millis(now)))
+	_, err := tx.exec(ctx, `UPDATE tokens SET expires_at = $1, changed_at = $2 WHERE id IN `+marks, args...)
 	return explain(err)
 }
 

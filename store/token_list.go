@@ -27,7 +27,7 @@ type TokenList struct {
 
 	Now          time.Time
 	ExpiresSoon  time.Time // a token that expires before needs attention
-	RefusedSince time.Time // so does one, on or not, whose last call was refused since then
+	RefusedSince time.Time // so does one, on or not, whose last call was refused since then, and since it was changed
 	Blocked      bool      // nothing that is switched on works, because of the organization or the one owner
 	RoleSets     []UserSet // of the organization's users
 }
@@ -86,8 +86,8 @@ func (q queries) Tokens(ctx context.Context, l TokenList, p Page) ([]ListedToken
 	s := l.sorting()
 	order, limit := s.next(&f.condition, p)
 	tokens, err := list(ctx, q.q, scanListedToken, `
-		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, s.first, s.last, t.name_key, t.last_used_at
-		FROM (SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, t.name_key, t.last_used_at
+		SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, t.changed_at, s.first, s.last, t.name_key, t.last_used_at
+		FROM (SELECT t.id, t.organization_id, t.owner_id, t.kind, t.name, t.enabled, t.expires_at, t.created_at, t.changed_at, t.name_key, t.last_used_at
 			FROM tokens t WHERE `+f.text+order+limit+`) t
 		JOIN token_secrets s ON s.token_id = t.id
 			AND s.created_at = (SELECT max(created_at) FROM token_secrets WHERE token_id = t.id)`+order, f.args...)
@@ -109,7 +109,7 @@ type TokenCounts struct {
 // CountListedTokens counts the tokens of a list.
 func (q queries) CountListedTokens(ctx context.Context, l TokenList) (n TokenCounts, err error) {
 	f := l.find()
-	c := counting{table: "tokens t", columns: "owner_id, enabled, expires_at, last_used_at, last_refused_at"}
+	c := counting{table: "tokens t", columns: "owner_id, enabled, expires_at, changed_at, last_used_at, last_refused_at"}
 	c.text = f.text
 	states := []keyporter.TokenState{keyporter.TokenActive, keyporter.TokenNeedsAttention, keyporter.TokenOff}
 	if l.State != "" && !slices.Contains(states, l.State) {
@@ -191,7 +191,7 @@ func (f *tokenFinder) is(state keyporter.TokenState) string {
 		return on() + " AND NOT " + f.isBlocked()
 	case keyporter.TokenNeedsAttention:
 		soon := "expires_at > 0 AND expires_at <= " + f.arg(millis(f.ExpiresSoon))
-		return or(on()+" AND "+or(soon, f.isBlocked()), "last_refused_at >= "+f.arg(millis(f.RefusedSince))+" AND last_refused_at >= last_used_at")
+		return or(on()+" AND "+or(soon, f.isBlocked()), "last_refused_at >= "+f.arg(millis(f.RefusedSince))+" AND last_refused_at >= last_used_at AND last_refused_at > changed_at")
 	}
 	return "TRUE"
 }
@@ -233,9 +233,9 @@ func (f *tokenFinder) isBlocked() string {
 }
 
 func scanListedToken(row scanner) (t ListedToken, err error) {
-	var expires, created, used int64
-	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &t.First, &t.Last, &t.nameKey, &used)
-	t.ExpiresAt, t.CreatedAt, t.LastUsedAt = fromMillis(expires), fromMillis(created), fromMillis(used)
+	var expires, created, changed, used int64
+	err = row.Scan(&t.ID, &t.OrganizationID, &t.OwnerID, &t.Kind, &t.Name, &t.Enabled, &expires, &created, &changed, &t.First, &t.Last, &t.nameKey, &used)
+	t.ExpiresAt, t.CreatedAt, t.ChangedAt, t.LastUsedAt = fromMillis(expires), fromMillis(created), fromMillis(changed), fromMillis(used)
 	if t.expires = expires; expires == 0 {
 		t.expires = 1<<63 - 1
 	}

@@ -67,7 +67,7 @@ func TestTwoNodesWriteCountsInOppositeOrders(t *testing.T) {
 		all.Go(func() {
 			for round := range 6 {
 				if err := db.Do(t.Context(), func(tx *store.Tx) error {
-					return errors.Join(tx.LockTokens(t.Context(), ids), tx.SetTokensEnabled(t.Context(), ids, round%2 == 0))
+					return errors.Join(tx.LockTokens(t.Context(), ids), tx.SetTokensEnabled(t.Context(), ids, round%2 == 0, time.Now()))
 				}); err != nil {
 					t.Error(err)
 				}

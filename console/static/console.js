@@ -131,6 +131,11 @@ async function recount() {
     const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
     if (old && now && !old.contains(document.activeElement)) old.replaceWith(now);
   }
+  if (!/[?&](q|state|unused|expiring|rotated)=/.test(location.search)) return;
+  // A row stays where it is, even if it changed and the list wouldn't have it now.
+  const others = [...document.querySelectorAll("tbody.token")].filter((row) => !fresh.querySelector("#" + row.id)).length;
+  const count = document.querySelector(".pages span");
+  if (others && count) count.textContent += `, and ${others} that no longer match${others === 1 ? "es" : ""}`;
 }
 
 // change puts what a form has changed into the list, and returns its row. focus finds, in a row that
@@ -446,7 +451,7 @@ document.querySelector("#errors, [aria-invalid=true]")?.focus();
 // What the form before has done is said once, not again when the page is reloaded.
 if (/[?&](done|new)=/.test(location.search)) {
   const address = new URL(location);
-  for (const field of ["done", "new", "n", "same", "gone", "proof"]) address.searchParams.delete(field);
+  for (const field of ["done", "new", "n", "same", "gone", "token", "proof"]) address.searchParams.delete(field);
   history.replaceState(null, "", address);
 }
 document.querySelector(".secret")?.scrollIntoView({ block: "center" });
