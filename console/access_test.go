@@ -41,6 +41,7 @@ GET /tokens                                      in  | 200 200 200 200 200 200
 GET /tokens/new                                  in  | 403 200 403 200 200 403
 POST /tokens                                     in  | 403 ok  403 ok  ok  403
 POST /tokens/{id}/enable                         in  | 404 ok  404 ok  404 404
+GET /tokens/{id}/disable                         in  | 404 200 404 200 404 404
 POST /tokens/{id}/disable                        in  | 404 ok  404 ok  404 404
 GET /tokens/{id}/rename                          in  | 404 200 404 200 404 404
 POST /tokens/{id}/rename                         in  | 404 ok  404 ok  404 404

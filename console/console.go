@@ -150,6 +150,7 @@ func (c *console) tokenRoutes() map[string]page {
 		"GET /tokens/new":                   c.newToken,
 		"POST /tokens":                      c.createToken,
 		"POST /tokens/{id}/enable":          c.enableToken,
+		"GET /tokens/{id}/disable":          c.showDisable,
 		"POST /tokens/{id}/disable":         c.disableToken,
 		"GET /tokens/{id}/rename":           c.showRename,
 		"POST /tokens/{id}/rename":          c.renameToken,

@@ -25,8 +25,9 @@ type form struct {
 
 	Restores bool // it brings a deleted token back
 
-	Kind   keyporter.TokenKind // of the token to add
-	Delete *tokenRow           // the token to delete, if that is what the form asks
+	Kind      keyporter.TokenKind // of the token to add
+	Delete    *tokenRow           // the token to delete, if that is what the form asks
+	SwitchOff *tokenRow           // the token to switch off, the same
 }
 
 // Fault returns what is wrong with the form.
@@ -70,6 +71,12 @@ func expiryForm(r *http.Request, t keyporter.Token, expiry *expiryField) form {
 func deleteForm(r *http.Request, row tokenRow) form {
 	f := formOf(r, "delete")
 	f.Heading, f.Submit, f.DoneText, f.Delete = "Delete “"+row.Name+"”?", "Delete token", "Deleted. Calls that use it are now refused.", &row
+	return f
+}
+
+func disableForm(r *http.Request, row tokenRow) form {
+	f := formOf(r, "disable")
+	f.Heading, f.Submit, f.DoneText, f.SwitchOff = "Switch off “"+row.Name+"”?", "Switch off", row.OffText(), &row
 	return f
 }
 
@@ -150,11 +157,25 @@ func (c *console) setExpiry(w http.ResponseWriter, r *http.Request, actor keypor
 }
 
 func (c *console) showDelete(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
+	row, err := c.rowWithUse(r, actor)
 	if err != nil {
 		return err
 	}
+	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, row))
+}
+
+func (c *console) showDisable(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	row, err := c.rowWithUse(r, actor)
+	if err != nil {
+		return err
+	}
+	return c.showForm(w, r, actor, http.StatusOK, disableForm(r, row))
+}
+
+// rowWithUse returns the token that a request is about, and how it was used.
+func (c *console) rowWithUse(r *http.Request, actor keyporter.Actor) (tokenRow, error) {
+	t, err := c.Control.TokenWithUse(r.Context(), actor, id(r))
 	row := rowOf(t, c.Now())
 	row.List, row.OnPage = r.FormValue("list"), onPage(r)
-	return c.showForm(w, r, actor, http.StatusOK, deleteForm(r, row))
+	return row, err
 }

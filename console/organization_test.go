@@ -2,12 +2,15 @@ package console_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyporter/keyporter"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/keyportertest/postgres"
+	"github.com/keyporter/keyporter/verify"
 )
 
 func TestOrganizationFormsWithoutJavaScript(t *testing.T) {
@@ -103,4 +106,47 @@ func TestATokenIsDeletedRightAfterItWasHandedOver(t *testing.T) {
 	})
 	a := admin.post("/tokens/"+string(token.ID)+"/hand-over?list=all", "login", grace.Login, "secret", "new")
 	admin.get(a.location).want(t, http.StatusOK, "No organization tokens here")
+}
+
+// TestAnOrganizationTokenInUseIsSwitchedOffAfterAQuestion presses switches on pages that are older than the use, too.
+func TestAnOrganizationTokenInUseIsSwitchedOffAfterAQuestion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ada, owner := s.ada(t)
+	token, secret := keyportertest.OrganizationToken(t, s.Control, ada, "Export")
+	admin := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "olivia@acme.example", keyporter.RoleAdministrator))
+	path := "/tokens/" + string(token.ID)
+	call := func(path string) {
+		s.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: path, OrganizationKey: []string{secret.Reveal()}, UserLoginName: []string{ada.Login}, Agent: "archiver/1.4", ClientIP: "192.0.2.7"})
+	}
+	on := func(v *visitor, want bool) {
+		t.Helper()
+		v.get(path).want(t, http.StatusOK, `aria-checked="`+strconv.FormatBool(want)+`"`)
+	}
+	call("/Api/v6/x") // which it isn't for: refused calls are no use
+	unused := admin.get("/organization-tokens")
+	admin.submit(unused, path+"/disable?list=all").wantRedirect(t, "/organization-tokens")
+	on(owner, false)
+	admin.submit(admin.get("/organization-tokens"), path+"/enable?list=all").wantRedirect(t, "/organization-tokens")
+
+	call("/Api/v5/authorization/whoami")
+	for list, v := range map[string]*visitor{"?list=all": admin, "": owner, "?from=page": owner} {
+		asks := path + "/disable" + list
+		v.post(asks).wantRedirect(t, asks)
+		on(v, true)
+		question := v.get(asks)
+		question.want(t, http.StatusOK, "Switch off “Export”?", "archiver 1.4", "1 call", "It acted for", ada.Login, "on esign v5", ">Cancel</a>", "Switch off</button>")
+		back := v.submit(question, asks)
+		back.wantRedirect(t, map[string]string{"?list=all": "/organization-tokens", "": "/tokens", "?from=page": path}[list])
+		on(v, false)
+		v.post(path+"/enable").wantRedirect(t, "/tokens")
+	}
+	admin.header.Set("Keyporter-Fragment", "1")
+	admin.post(path+"/disable?list=all").want(t, http.StatusConflict, "Switch off “Export”?", "archiver 1.4 is refused now.")
+	admin.post(path+"/disable?list=all", "asked", "yes").want(t, http.StatusOK, `aria-checked="false"`)
+
+	// After a week without a call, nothing hangs on it.
+	admin.post(path+"/enable?list=all").want(t, http.StatusOK, `aria-checked="true"`)
+	s.Clock.Advance(8 * 24 * time.Hour)
+	s.signIn(t, ada).post(path+"/disable").wantRedirect(t, "/tokens")
 }

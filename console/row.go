@@ -37,6 +37,18 @@ type tokenRow struct {
 
 func (t tokenRow) OfOrganization() bool { return t.Kind == keyporter.OrganizationToken }
 
+// AsksFirst reports whether the token is switched off only after a question: one that acts for many users, and is in use.
+func (t tokenRow) AsksFirst() bool { return t.OfOrganization() && t.Enabled && t.Use.Allowed > 0 }
+
+// OffText says that the token was switched off.
+func (t tokenRow) OffText() string {
+	text := "“" + t.Name + "” is off."
+	if t.LastUse != nil {
+		text += " " + clientName(t.LastUse.Agent) + " is refused now."
+	}
+	return text
+}
+
 // Query returns the query that makes links and forms of the row lead back to its list.
 func (t tokenRow) Query() string {
 	list := t.List

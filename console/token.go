@@ -132,7 +132,19 @@ func (c *console) enableToken(w http.ResponseWriter, r *http.Request, actor keyp
 	return c.changed(w, r, actor, err)
 }
 
+// disableToken switches a token off. If much depends on it, it asks first, however old the page with the switch is.
 func (c *console) disableToken(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	if r.PostFormValue("asked") == "" {
+		row, err := c.rowWithUse(r, actor)
+		switch {
+		case err != nil:
+			return err
+		case row.AsksFirst() && wantsFragment(r):
+			return c.showForm(w, r, actor, http.StatusConflict, disableForm(r, row))
+		case row.AsksFirst():
+			return redirect(r.URL.RequestURI())(w, r)
+		}
+	}
 	_, err := c.Control.DisableToken(r.Context(), actor, id(r))
 	return c.changed(w, r, actor, err)
 }

@@ -174,6 +174,7 @@ func TestAnOrganizationTokensLife(t *testing.T) {
 		t.Errorf("handed over, the call got %d", res.StatusCode)
 	}
 	secret = handedOverAgain(t, b, info, secret, find5)
+	switchedOffAfterAQuestion(t, b)
 	b.Click(".token .more summary")
 	b.Click(".token a[href*='/delete']")
 	b.Wait("document.querySelector('dialog[open] .clients')")
@@ -205,4 +206,22 @@ func handedOverAgain(t *testing.T, b *browser.Browser, info demoInfo, old, path 
 		t.Errorf("a call with the new secret got %d", res.StatusCode)
 	}
 	return secret
+}
+
+// switchedOffAfterAQuestion switches off the token, which is in use: a question names what stops, and the switch keeps the focus.
+func switchedOffAfterAQuestion(t *testing.T, b *browser.Browser) {
+	t.Helper()
+	b.Click(".token .switch")
+	b.Wait("document.querySelector('dialog[open] .clients')")
+	says(t, b, "dialog", "Switch off “Archive”?", "archiver 1.4", "grace@acme.example")
+	b.Look("organization-token-off")
+	b.Press(kb.Escape)
+	b.Wait("!document.querySelector('dialog[open]') && document.activeElement.matches('.token .switch[aria-checked=true]')")
+	b.Press(" ")
+	b.Wait("document.querySelector('dialog[open] .destroy')")
+	b.Click("dialog .destroy")
+	b.Wait("document.activeElement.matches('.token .switch[aria-checked=false]')")
+	says(t, b, ".toast", "“Archive” is off", "archiver 1.4 is refused now")
+	b.Click(".toast button")
+	b.Wait("document.querySelector('.token .switch[aria-checked=true]')")
 }

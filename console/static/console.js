@@ -87,7 +87,7 @@ async function send(form, submitter) {
   const inDialog = dialog.contains(form);
   if (inDialog) dialog.close();
   const hasSecret = answer.body.querySelector(".secret");
-  const row = change(answer, inDialog ? ".more summary" : ".switch, .more summary");
+  const row = change(answer, document.activeElement.matches(".more summary") ? ".more summary" : ".switch, .more summary");
   recount();
   if (hasSecret) return; // it says more, and a message could cover it
   let undo = null;
