@@ -72,6 +72,7 @@ GET /organization-tokens                             in  | 403 403 403 200 200 2
 GET /organization-tokens/deleted                     in  | 403 403 403 200 200 200
 GET /organization-tokens?organization={organization} in  | 403 403 403 200 404 200
 GET /refusals                                    in  | 200 200 200 200 200 200
+GET /all-refusals                                in  | 403 403 403 200 200 200
 GET /refusals/{request}                          in  | 404 200 404 200 404 404
 
 GET /users                                       in  | 403 403 403 200 200 200

@@ -223,6 +223,12 @@ func (c *console) refusalRoutes() map[string]page {
 	}
 }
 
+func (c *console) allRefusalRoutes() map[string]page {
+	return map[string]page{
+		"GET /all-refusals": c.listAllRefusals,
+	}
+}
+
 func (c *console) organizationTokenRoutes() map[string]page {
 	return map[string]page{
 		"GET /organization-tokens":         c.listOrganizationTokens,

@@ -167,9 +167,11 @@ type refusalPage struct {
 	keyporter.RefusedCall
 
 	Token   control.Credential
+	List    link   // that it is in
 	Steps   []step // at the time of the call
 	Works   bool   // the same call would be allowed now
-	Explain string // path of the page that explains the same call as of now; empty: an app made it that acts for itself
+	Explain string // path of the page that explains the same call as of now; empty: an app made it that acts for itself, or it has ended
+	Ended   string // how what it was made with ended; empty: it is there
 }
 
 func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -178,8 +180,11 @@ func (c *console) showRefusal(w http.ResponseWriter, r *http.Request, actor keyp
 		return err
 	}
 	path := c.pathOnRoute(r, call)
-	p := refusalPage{RefusedCall: call, Token: t}
-	if t.Kind != keyporter.CredentialAppToken {
+	p := refusalPage{RefusedCall: call, Token: t, Ended: endOf(t), List: link{"Refused calls", "/refusals"}}
+	if !t.Own {
+		p.List = link{"All refused calls", allRefusals}
+	}
+	if t.Kind != keyporter.CredentialAppToken && !t.Ended() {
 		of := "/tokens/"
 		if t.AppID != "" {
 			of = "/connections/"
@@ -224,17 +229,23 @@ func stepsAtRefusal(call keyporter.RefusedCall, t control.Credential, onRoute bo
 	return steps
 }
 
-// refusalsPage lists refused calls with tokens that the reader may manage.
+// allRefusals is the path of the list of refused calls of everyone.
+const allRefusals = "/all-refusals"
+
+// refusalsPage lists refused calls: the reader's, or those of everyone as far as the reader may see them.
 type refusalsPage struct {
-	List  listing
-	Calls []refusedRow
+	List     listing
+	Everyone bool
+	Calls    []refusedRow
 }
 
 // refusedRow is a refused call and what it was made with.
 type refusedRow struct {
 	keyporter.RefusedCall
 
-	By link // empty: the page says it
+	By    link   // empty: the page says it
+	Owner string // login name, if it isn't the reader's
+	Ended string // how it ended; empty: it is there
 }
 
 func refusedRows(calls []keyporter.RefusedCall) (rows []refusedRow) {
@@ -244,9 +255,11 @@ func refusedRows(calls []keyporter.RefusedCall) (rows []refusedRow) {
 	return rows
 }
 
-// callerOf returns the link to the page of what a call was made with.
+// callerOf returns the link to the page of what a call was made with, if it is still there.
 func callerOf(t control.Credential) link {
 	switch {
+	case t.Ended():
+		return link{Text: t.Name}
 	case t.Kind == keyporter.CredentialAppToken:
 		return link{t.Name, "/apps/" + string(t.ID)}
 	case t.AppID != "":
@@ -255,8 +268,28 @@ func callerOf(t control.Credential) link {
 	return link{t.Name, "/tokens/" + string(t.ID)}
 }
 
+// endOf says how what a call was made with ended, or nothing if it is still there.
+func endOf(t control.Credential) string {
+	switch {
+	case !t.Ended():
+		return ""
+	case t.Kind == keyporter.CredentialAccessToken:
+		return "disconnected since"
+	}
+	return "deleted since"
+}
+
 func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
-	p := refusalsPage{List: listing{Noun: "refused call", Path: "/refusals", Hint: "Path, reason, client, or request ID"}.ask(r, "days")}
+	return c.showRefusals(w, r, actor, refusalsPage{List: listing{Path: "/refusals", Hint: "Path, reason, client, or request ID"}})
+}
+
+func (c *console) listAllRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
+	return c.showRefusals(w, r, actor, refusalsPage{Everyone: true, List: listing{Path: allRefusals, Hint: "Path, reason, client, owner, or request ID"}})
+}
+
+func (c *console) showRefusals(w http.ResponseWriter, r *http.Request, actor keyporter.Actor, p refusalsPage) error {
+	p.List.Noun = "refused call"
+	p.List = p.List.ask(r, "days")
 	n := days(r.URL.Query(), "days")
 	p.List.Filtered = p.List.Filtered || n > 0
 	p.List.Filters = []filter{{"days", "Since", "Any time", number(n), []filterChoice{{"1", "Last 24 hours"}, {"3", "Last 3 days"}, {"7", "Last 7 days"}, {"30", "Last 30 days"}}}}
@@ -269,15 +302,24 @@ func (c *console) listRefusals(w http.ResponseWriter, r *http.Request, actor key
 			return err
 		}
 	}
-	found, err := c.Control.ListRefusals(r.Context(), actor, control.RefusalList{Match: p.List.Match, Days: n, Paging: p.List.paging})
+	found, err := c.Control.ListRefusals(r.Context(), actor, control.RefusalList{Everyone: p.Everyone, Match: p.List.Match, Days: n, Paging: p.List.paging})
 	if err != nil {
 		return err
 	}
 	for _, call := range found.Calls {
-		p.Calls = append(p.Calls, refusedRow{call, callerOf(found.Callers[call.CredentialID])})
+		by := found.Callers[call.CredentialID]
+		row := refusedRow{RefusedCall: call, By: callerOf(by), Ended: endOf(by)}
+		if !actor.Is(by.OwnerID) {
+			row.Owner = found.Owners[by.OwnerID].Login
+		}
+		p.Calls = append(p.Calls, row)
 	}
 	p.List.show(len(found.Calls), found.Total, found.Cursors)
-	l, err := c.layoutFor(r, actor, "Refused calls", p)
+	title := "Refused calls"
+	if p.Everyone {
+		title = "All refused calls"
+	}
+	l, err := c.layoutFor(r, actor, title, p)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (s *site) lists(t *testing.T) []listed {
 		{"connections of everyone", manages, "/apps/connections", "", "", func(string) {}},
 		{"users", manages, "/users", "", "off", user(admin.OrganizationID)},
 		{"users elsewhere", operates, "/users?organization=" + string(elsewhere.ID), "No users yet", "off", user(elsewhere.ID)},
-		{"refused calls", manages, "/refusals", "No refused calls yet", "", func(name string) {
+		{"refused calls", manages, "/all-refusals", "No refused calls yet", "", func(name string) {
 			s.Refused(keyporter.RefusedCall{CredentialID: refused.ID, OrganizationID: admin.OrganizationID, Reason: keyporter.ReasonDisabled, Path: "/" + name, RequestID: name + "-id"})
 		}},
 	}

@@ -95,9 +95,9 @@ func TestWhoSeesRefusedCallsOfAnApp(t *testing.T) {
 	w.SetAppState(t, app.ID, keyporter.AppSuspended)
 	w.Checker.Check(t.Context(), &verify.Request{Method: "GET", Path: "/Api/v6/authorization/whoami", APIToken: []string{secret.Reveal()}, RequestID: "by-app"})
 	explain := "/connections/" + string(c.ID) + "/explain"
-	for _, u := range []keyporter.User{ada, admin} {
+	for list, u := range map[string]keyporter.User{"/refusals": ada, "/all-refusals": admin, "/all-refusals?q=ada.l": admin} {
 		v := w.signIn(t, u)
-		v.get("/refusals").want(t, http.StatusOK, "/refusals/by-app", "The app “Tagger” is suspended")
+		v.get(list).want(t, http.StatusOK, "/refusals/by-app", "The app “Tagger” is suspended", explain[:len(explain)-len("/explain")])
 		v.get("/refusals/by-app").want(t, http.StatusOK, "<dt>App</dt><dd><bdi>Tagger</bdi>", "Is its app active?", "The same call would still be refused now", explain)
 		v.get(explain).want(t, http.StatusOK, "Why doesn’t “<bdi>Tagger</bdi>” work?", "The app “Tagger” is suspended", "/refusals/by-app")
 	}
@@ -107,4 +107,20 @@ func TestWhoSeesRefusedCallsOfAnApp(t *testing.T) {
 	w.SetAppState(t, app.ID, keyporter.AppActive)
 	w.signIn(t, ada).get("/refusals/by-app").want(t, http.StatusOK, "The cause is gone")
 	w.signIn(t, ada).get("/tokens/"+string(c.ID)+"/explain").want(t, http.StatusNotFound)
+	w.signIn(t, admin).get("/refusals").wantNot(t, "by-app")
+	w.signIn(t, admin).get("/all-refusals").want(t, http.StatusOK, "of <bdi>ada.l@acme.example</bdi>")
+
+	// After she has disconnected the app, both still find what was refused.
+	w.flush(t)
+	w.Disconnect(t, c)
+	for list, u := range map[string]keyporter.User{"/refusals": ada, "/all-refusals?q=ada.l": admin} {
+		v := w.signIn(t, u)
+		page := v.get(list)
+		page.want(t, http.StatusOK, "/refusals/by-app", "Tagger", "disconnected since")
+		page.wantNot(t, "/connections/"+string(c.ID))
+		page = v.get("/refusals/by-app")
+		page.want(t, http.StatusOK, "<bdi>Tagger</bdi>, disconnected since", "Why it was refused")
+		page.wantNot(t, "Check it now")
+	}
+	other.get("/refusals/by-app").want(t, http.StatusNotFound)
 }

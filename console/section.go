@@ -38,6 +38,7 @@ func sections() []section {
 		{"Refused calls", groupPersonal, "no-entry", []string{"refusals"}, func(control.Powers) string { return "/refusals" }, (*console).refusalRoutes},
 		{"Users", groupOrganization, "people", []string{"users"}, func(p control.Powers) string { return pathIf(p.ManageUsers, "/users") }, (*console).userRoutes},
 		{"All tokens", groupOrganization, "keys", []string{"all-tokens"}, func(p control.Powers) string { return pathIf(p.ManageTokens, allTokens) }, (*console).allTokenRoutes},
+		{"All refused calls", groupOrganization, "no-entry", []string{"all-refusals"}, func(p control.Powers) string { return pathIf(p.SeeRefusals, allRefusals) }, (*console).allRefusalRoutes},
 		{"Roles", groupOrganization, "shield", []string{"roles"}, func(p control.Powers) string { return pathIf(p.ManageUsers || p.ManageRoles, "/roles") }, (*console).roleRoutes},
 		{"Apps", groupOrganization, "window", []string{"apps"}, appsPath, (*console).appRoutes},
 		{"Organization tokens", groupOrganization, "building", []string{"organization-tokens"}, func(p control.Powers) string {

@@ -110,7 +110,7 @@ func (s *crowd) statements(t *testing.T) map[string]int64 {
 	}
 	all := map[string]int64{}
 	for _, path := range []string{
-		"/tokens", "/tokens?q=row", "/all-tokens?q=row", "/refusals", "/refusals?q=scope", "/organization-tokens", "/apps", "/apps?q=row", "/connections?q=row", "/apps/connections", "/apps/connections?q=row", "/apps/policy", "/apps/" + string(s.app.ID),
+		"/tokens", "/tokens?q=row", "/all-tokens?q=row", "/refusals", "/refusals?q=scope", "/all-refusals?q=scope", "/organization-tokens", "/apps", "/apps?q=row", "/connections?q=row", "/apps/connections", "/apps/connections?q=row", "/apps/policy", "/apps/" + string(s.app.ID),
 		"/users", "/users?q=user&state=active", "/users/" + string(s.people[0]), "/users/" + string(s.people[0]) + "/disable", "/users/" + string(s.olivia.ID) + "/tokens",
 		"/roles", "/roles/" + string(s.role.ID), "/roles/" + string(s.role.ID) + "/delete",
 		"/organizations", "/organizations/" + string(s.olivia.OrganizationID), "/organizations/" + string(s.olivia.OrganizationID) + "/disable",

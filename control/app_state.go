@@ -75,6 +75,6 @@ func (c *Control) ApproveApp(ctx context.Context, actor keyporter.Actor, id keyp
 // DeleteApp permanently deletes an app with all of its connections and tokens.
 func (c *Control) DeleteApp(ctx context.Context, actor keyporter.Actor, id keyporter.ID) error {
 	return c.changeApp(ctx, actor, id, func(tx *store.Tx, a keyporter.App, _ appAuthority) (keyporter.Event, error) {
-		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id)
+		return c.appEvent(keyporter.EventAppDelete, actor, a), tx.DeleteApp(ctx, id, c.now())
 	})
 }

@@ -150,7 +150,7 @@ func (c *Control) disconnect(ctx context.Context, tx *store.Tx, actor keyporter.
 	if err := notify.ConnectionEnded(ctx, tx, a, conn, c.now()); err != nil {
 		return e, err
 	}
-	return e, tx.DeleteConnection(ctx, conn.ID)
+	return e, tx.DeleteConnection(ctx, conn.ID, c.now())
 }
 
 // RemoveScope removes one scope from a connection, effective with the next call. Removing

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -18,7 +19,12 @@ type Credential struct {
 	Name           string // of the token, or of the app
 	Shown          string // how people tell the token's secret from others
 	AppID          keyporter.ID
+	Own            bool      // it is the actor's, or an app that acts for itself and that they are responsible for
+	EndedAt        time.Time // when it was deleted or disconnected; zero: it is there
 }
+
+// Ended reports whether it was deleted or disconnected.
+func (c Credential) Ended() bool { return !c.EndedAt.IsZero() }
 
 // OfToken returns an API token as a credential.
 func OfToken(t keyporter.Token) Credential {
@@ -50,6 +56,7 @@ func (c *Control) credentials(ctx context.Context, actor keyporter.Actor, ids ..
 	all := map[keyporter.ID]Credential{}
 	add := func(t Credential, p keyporter.Permission) {
 		if a.manages(actor, owned{"credential", t.OwnerID, t.OrganizationID}, p) {
+			t.Own = actor.Is(t.OwnerID)
 			all[t.ID] = t
 		}
 	}
@@ -75,21 +82,22 @@ func (c *Control) credentials(ctx context.Context, actor keyporter.Actor, ids ..
 	return all, err
 }
 
-// callers returns what credentials does, and those of the apps with these IDs that the actor sees all of:
-// calls of an app that acts for itself are the concern of those who look after it.
+// callers returns what credentials does, those of the apps with these IDs that the actor sees all of, and what of all these
+// has ended but isn't forgotten. Calls of an app that acts for itself are the concern of those who look after it.
 func (c *Control) callers(ctx context.Context, actor keyporter.Actor, ids ...keyporter.ID) (map[keyporter.ID]Credential, error) {
 	all, err := c.credentials(ctx, actor, ids...)
 	if err != nil {
 		return nil, err
 	}
-	apps, err := c.db.AppsByID(ctx, slices.DeleteFunc(slices.Clone(ids), func(id keyporter.ID) bool { return all[id].ID != "" }))
-	if err != nil {
-		return nil, err
-	}
-	if len(apps) == 0 {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id keyporter.ID) bool { return all[id].ID != "" })
+	if len(ids) == 0 {
 		return all, nil
 	}
 	a, err := authorityIn(ctx, c.db, actor, actor.User.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := c.db.AppsByID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +106,41 @@ func (c *Control) callers(ctx context.Context, actor keyporter.Actor, ids ...key
 		return nil, err
 	}
 	for id, app := range apps {
-		if over := a.over(app, slices.Contains(theirs, id)); over.sees {
-			all[id] = Credential{ID: id, OrganizationID: app.OrganizationID, Kind: keyporter.CredentialAppToken, Name: app.Name, AppID: id}
+		if mine := slices.Contains(theirs, id); a.over(app, mine).sees {
+			all[id] = Credential{ID: id, OrganizationID: app.OrganizationID, Kind: keyporter.CredentialAppToken, Name: app.Name, AppID: id, Own: mine}
 		}
 	}
-	return all, nil
+	return all, c.addEnded(ctx, a, actor, ids, all)
+}
+
+// addEnded adds those of the deleted tokens, connections, and apps with these IDs that the actor could see before.
+func (c *Control) addEnded(ctx context.Context, a authority, actor keyporter.Actor, ids []keyporter.ID, all map[keyporter.ID]Credential) error {
+	tokens, err := c.db.DeletedTokensByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for id, t := range tokens {
+		if a.manages(actor, owned{"credential", t.OwnerID, t.OrganizationID}, manages(t.Kind)) {
+			ended := OfToken(t.Token)
+			ended.Own, ended.EndedAt = actor.Is(t.OwnerID), t.DeletedAt
+			all[id] = ended
+		}
+	}
+	others, err := c.db.EndedCredentialsByID(ctx, ids)
+	for id, e := range others {
+		ended := Credential{ID: id, OrganizationID: e.OrganizationID, Kind: keyporter.CredentialAppToken, Name: e.Name, AppID: e.AppID, EndedAt: e.EndedAt}
+		var sees bool
+		if e.OfApp() {
+			ended.Own = slices.Contains(e.UserIDs, responsible(a, actor))
+			sees = a.over(keyporter.App{ID: e.AppID, OrganizationID: e.OrganizationID}, ended.Own).sees
+		} else {
+			ended.Kind, ended.OwnerID = keyporter.CredentialAccessToken, e.UserIDs[0]
+			ended.Own = actor.Is(ended.OwnerID)
+			sees = a.manages(actor, owned{"credential", ended.OwnerID, e.OrganizationID}, keyporter.PermissionManageTokens)
+		}
+		if sees {
+			all[id] = ended
+		}
+	}
+	return err
 }

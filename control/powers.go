@@ -16,6 +16,7 @@ type Powers struct {
 	ManageOrganization       bool // its settings
 	RegisterApps             bool
 	SeeApps                  bool // there are apps that they may see, or could register
+	SeeRefusals              bool // refused calls of others
 	Operate                  bool // the instance
 }
 
@@ -28,7 +29,7 @@ func (c *Control) Powers(ctx context.Context, actor keyporter.Actor) (Powers, er
 		ManageOrganization: a.holds(keyporter.PermissionManageOrganization),
 		RegisterApps:       a.holds(keyporter.PermissionRegisterApps) || a.operates, Operate: a.operates,
 	}
-	p.SeeApps = p.RegisterApps || p.ManageOrganization
+	p.SeeApps, p.SeeRefusals = a.seesApps(), a.seesRefusals()
 	if err == nil && !p.SeeApps {
 		mine, err := c.db.Apps(ctx, store.AppList{PersonID: responsible(a, actor)}, store.Page{Limit: 1})
 		p.SeeApps = len(mine) > 0

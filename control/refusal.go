@@ -4,8 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/names"
 	"github.com/keyporter/keyporter/store"
 	"github.com/keyporter/keyporter/usage"
 )
@@ -28,10 +30,11 @@ func (c *Control) Refusals(ctx context.Context, actor keyporter.Actor, credentia
 	return calls, err
 }
 
-// RefusalList selects refused calls in the actor's organization.
+// RefusalList selects refused calls: those of the actor, or in their organization.
 type RefusalList struct {
-	Match string // part of what was called, by whom, and why; letter case doesn't matter
-	Days  int    // only those of the last days; 0: any
+	Everyone bool   // of all tokens and connections that the actor may manage and all apps that they see; false: of their own, and of the apps that they are responsible for
+	Match    string // part of what was called, by whom, and why, or, with Everyone, of the owner's login; letter case doesn't matter
+	Days     int    // only those of the last days; 0: any
 	Paging
 }
 
@@ -39,14 +42,15 @@ type RefusalList struct {
 type RefusalPage struct {
 	Calls   []keyporter.RefusedCall
 	Callers map[keyporter.ID]Credential // what they were made with
+	Owners  map[keyporter.ID]keyporter.User
 	Total   Total
 	Cursors
 }
 
-// ListRefusals returns a page of up to MaxPage refused calls in the actor's organization, of the tokens and connections
-// that the actor may manage and the apps that they see, and how many there are.
+// ListRefusals returns a page of up to MaxPage refused calls, and how many there are. Those of everyone take the
+// permission to manage tokens or to see apps, and have what that permits.
 func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l RefusalList) (p RefusalPage, err error) {
-	find, err := c.visibleRefusals(ctx, actor, searched(l.Match))
+	find, err := c.visibleRefusals(ctx, actor, l.Everyone, searched(l.Match))
 	if err != nil {
 		return p, err
 	}
@@ -63,13 +67,20 @@ func (c *Control) ListRefusals(ctx context.Context, actor keyporter.Actor, l Ref
 		return p, err
 	}
 	p.Cursors = cursors
-	p.Calls, p.Callers, err = c.withCauses(ctx, actor, calls)
+	if p.Calls, p.Callers, err = c.withCauses(ctx, actor, calls); err != nil {
+		return p, err
+	}
+	p.Owners, err = c.ownersOf(ctx, p.Callers)
 	return p, err
 }
 
-// OrganizationRefusals returns the most recent calls of the same list, up to RefusalLimit.
+func (c *Control) ownersOf(ctx context.Context, callers map[keyporter.ID]Credential) (map[keyporter.ID]keyporter.User, error) {
+	return c.db.UsersByID(ctx, idsOf(slices.Collect(maps.Values(callers)), func(t Credential) keyporter.ID { return t.OwnerID }))
+}
+
+// OrganizationRefusals returns the most recent calls of everyone's list, up to RefusalLimit.
 func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Actor) ([]keyporter.RefusedCall, error) {
-	find, err := c.visibleRefusals(ctx, actor, "")
+	find, err := c.visibleRefusals(ctx, actor, true, "")
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +92,8 @@ func (c *Control) OrganizationRefusals(ctx context.Context, actor keyporter.Acto
 	return visible, err
 }
 
-// visibleRefusals selects the refused calls that the actor may see, as callers says.
-func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, match string) (find usage.RefusalList, err error) {
+// visibleRefusals selects the refused calls that the actor may see, as callers says, or only their own.
+func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, everyone bool, match string) (find usage.RefusalList, err error) {
 	if _, err := signedIn(ctx, c.db, actor); err != nil {
 		return find, err
 	}
@@ -90,13 +101,16 @@ func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, ma
 	if err != nil {
 		return find, err
 	}
-	find.RefusalList = store.RefusalList{
-		OrganizationID: a.user.OrganizationID, UserID: a.user.ID, Connections: a.holds(keyporter.PermissionManageTokens),
-		Apps: a.operates || a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization), Match: match,
+	if everyone && !a.seesRefusals() {
+		return find, keyporter.PermissionManageTokens.Lacking()
 	}
-	for _, kind := range []keyporter.TokenKind{keyporter.UserToken, keyporter.OrganizationToken} {
-		if a.holds(manages(kind)) {
-			find.Kinds = append(find.Kinds, kind)
+	find.RefusalList = store.RefusalList{OrganizationID: a.user.OrganizationID, UserID: a.user.ID, Match: match, Owners: everyone}
+	if everyone {
+		find.Connections, find.Apps = a.holds(keyporter.PermissionManageTokens), a.seesApps()
+		for _, kind := range []keyporter.TokenKind{keyporter.UserToken, keyporter.OrganizationToken} {
+			if a.holds(manages(kind)) {
+				find.Kinds = append(find.Kinds, kind)
+			}
 		}
 	}
 	if match != "" {
@@ -105,9 +119,36 @@ func (c *Control) visibleRefusals(ctx context.Context, actor keyporter.Actor, ma
 	if !a.holds(keyporter.PermissionManageUsers) && !a.holds(keyporter.PermissionManageRoles) {
 		find.Discreet = keyporter.ReasonsOf(keyporter.RulePermission, keyporter.RuleNamedPermission)
 	}
-	visible, err := c.callers(ctx, actor, distinct(c.usage.Unwritten(a.user.OrganizationID))...)
-	find.Unwritten = slices.Collect(maps.Keys(visible))
-	return find, err
+	return find, c.addUnwritten(ctx, actor, &find)
+}
+
+// addUnwritten adds to a list whose calls in memory are in it.
+func (c *Control) addUnwritten(ctx context.Context, actor keyporter.Actor, find *usage.RefusalList) error {
+	visible, err := c.callers(ctx, actor, distinct(c.usage.Unwritten(find.OrganizationID))...)
+	if err != nil {
+		return err
+	}
+	owners, err := c.ownersOf(ctx, visible)
+	for id, t := range visible {
+		if !find.Owners && !t.Own {
+			continue
+		}
+		find.Unwritten = append(find.Unwritten, id)
+		if find.Owners && find.Match != "" && strings.Contains(names.Key(owners[t.OwnerID].Login), names.Key(find.Match)) {
+			find.ByOwner = append(find.ByOwner, id)
+		}
+	}
+	return err
+}
+
+// seesApps reports whether the actor sees every app of their organization.
+func (a *authority) seesApps() bool {
+	return a.operates || a.holds(keyporter.PermissionRegisterApps) || a.holds(keyporter.PermissionManageOrganization)
+}
+
+// seesRefusals reports whether the actor sees refused calls of others.
+func (a *authority) seesRefusals() bool {
+	return a.seesApps() || a.holds(keyporter.PermissionManageTokens) || a.holds(keyporter.PermissionManageOrganizationTokens)
 }
 
 // withCauses returns those of the calls that the actor may see, with the causes as they may see them, and what they were made with.

@@ -342,7 +342,7 @@ func (n *Node) ConnectionOf(t testing.TB, user, app keyporter.ID) keyporter.Conn
 func (n *Node) Disconnect(t testing.TB, c keyporter.Connection) {
 	t.Helper()
 	n.do(t, func(tx *store.Tx) error {
-		if err := tx.DeleteConnection(t.Context(), c.ID); err != nil {
+		if err := tx.DeleteConnection(t.Context(), c.ID, n.Clock.Now()); err != nil {
 			return err
 		}
 		return tx.InsertEvent(t.Context(), keyporter.Event{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyporter/keyporter"
 )
@@ -73,9 +74,10 @@ func (tx *Tx) SetAppBarred(ctx context.Context, id keyporter.ID, barred bool) er
 	return tx.execOrNotFound(ctx, `UPDATE apps SET barred = $2 WHERE id = $1`, id, barred)
 }
 
-// DeleteApp deletes an app with all its connections, grants, tokens and counts.
-func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
-	n, err := tx.deleteApps(ctx, `SELECT id FROM apps WHERE id = $1`, id)
+// DeleteApp deletes an app with all its connections, grants, tokens and counts. Its refused calls, and those of its
+// connections, stay for now, see EndedCredential.
+func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID, now time.Time) error {
+	n, err := tx.deleteApps(ctx, now, `SELECT id FROM apps WHERE id = $1`, id)
 	if err == nil && n == 0 {
 		err = explain(sql.ErrNoRows)
 	}
@@ -83,21 +85,20 @@ func (tx *Tx) DeleteApp(ctx context.Context, id keyporter.ID) error {
 }
 
 // deleteApps deletes the apps that a query finds, with all that DeleteApp deletes, and returns how many. It locks
-// them before it looks for their connections: from then on, nobody can connect them.
-func (tx *Tx) deleteApps(ctx context.Context, query string, args ...any) (n int, err error) {
+// them before it looks for their connections: from then on, nobody can connect them. It locks those, too: nobody else ends them.
+func (tx *Tx) deleteApps(ctx context.Context, now time.Time, query string, args ...any) (n int, err error) {
 	apps, err := list(ctx, tx.q, scanString[keyporter.ID], query+tx.lock("UPDATE"), args...)
 	if err != nil || len(apps) == 0 {
 		return 0, err
 	}
-	connections, err := listByID(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM connections WHERE app_id IN ($ids) ORDER BY id`, apps)
+	connections, err := listByID(ctx, tx.q, scanString[keyporter.ID], `SELECT id FROM connections WHERE app_id IN ($ids) ORDER BY id`+tx.lock("UPDATE"), apps)
 	if err != nil {
 		return 0, err
 	}
-	marks, ids := placeholders(apps)
-	if _, err := tx.exec(ctx, `DELETE FROM apps WHERE id IN `+marks, ids...); err != nil {
-		return 0, explain(err)
+	if err := tx.endApps(ctx, apps, now); err != nil {
+		return 0, err
 	}
-	return len(apps), tx.forgetUses(ctx, append(connections, apps...)...)
+	return len(apps), tx.forgetCounts(ctx, append(connections, apps...)...)
 }
 
 // AppByID returns an app.

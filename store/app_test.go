@@ -58,7 +58,7 @@ func TestAnAppAndItsConnection(t *testing.T) {
 			}
 			return err
 		})
-		do(t, db, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), app.ID) })
+		do(t, db, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), app.ID, noon) })
 		if _, err := db.ConnectionByID(t.Context(), "conn"); keyporter.KindOf(err) != keyporter.NotFound {
 			t.Errorf("the connection of a deleted app: %v", err)
 		}

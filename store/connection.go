@@ -33,12 +33,13 @@ func (tx *Tx) SetConnectionReplayed(ctx context.Context, id keyporter.ID, at tim
 	return tx.execOrNotFound(ctx, `UPDATE connections SET replayed_at = $2 WHERE id = $1`, id, millis(at))
 }
 
-// DeleteConnection deletes a connection with its codes, its tokens and its counts.
-func (tx *Tx) DeleteConnection(ctx context.Context, id keyporter.ID) error {
-	if err := tx.execOrNotFound(ctx, `DELETE FROM connections WHERE id = $1`, id); err != nil {
+// DeleteConnection deletes a connection with its codes, its tokens and its counts. Its refused calls stay for now, see
+// EndedCredential.
+func (tx *Tx) DeleteConnection(ctx context.Context, id keyporter.ID, now time.Time) error {
+	if err := tx.endConnection(ctx, id, now); err != nil {
 		return err
 	}
-	return tx.forgetUses(ctx, id)
+	return tx.forgetCounts(ctx, id)
 }
 
 // ConnectionByID returns a connection.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyporter/keyporter"
@@ -127,6 +128,15 @@ func scanDeletedToken(row scanner) (t DeletedToken, err error) {
 	return t, err
 }
 
+// DeletedTokensByID returns deleted tokens. Other IDs aren't in the map.
+func (q queries) DeletedTokensByID(ctx context.Context, ids []keyporter.ID) (map[keyporter.ID]DeletedToken, error) {
+	tokens, err := listByID(ctx, q.q, scanDeletedToken, selectDeletedToken+` WHERE t.id IN ($ids)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("find deleted tokens: %w", err)
+	}
+	return byID(tokens, func(t DeletedToken) keyporter.ID { return t.ID }), nil
+}
+
 const selectLapsed = `SELECT id FROM deleted_tokens WHERE deleted_at <= $1 ORDER BY deleted_at, id LIMIT $2`
 
 // pruneDeletedTokens deletes what can't be restored anymore, with its counts.
@@ -138,6 +148,7 @@ func (db *DB) pruneDeletedTokens(ctx context.Context, now time.Time) error {
 				return err
 			}
 			n = len(ids)
+			slices.Sort(ids) // as in AddRefusals: of two that hold the same ones, neither waits in a circle
 			for _, id := range ids {
 				if err := tx.ForgetDeletedToken(ctx, id); err != nil && keyporter.KindOf(err) != keyporter.NotFound {
 					return err

@@ -39,7 +39,7 @@ func Texts(ctx context.Context, db *DB) []string {
 			_, _ = q.CountListedUsers(ctx, UserSearch{"x", match, state})
 		}
 	}
-	for _, l := range []RefusalList{{}, {Apps: true}, {Kinds: []keyporter.TokenKind{"x"}}, {Connections: true, Match: "x", Since: time.Now()}} {
+	for _, l := range []RefusalList{{}, {Apps: true}, {Kinds: []keyporter.TokenKind{"x"}}, {Connections: true, Match: "x", Owners: true, Since: time.Now()}} {
 		for _, p := range []Page{{Limit: 1}, {Limit: 1, From: &Place{ID: "x"}}, {Limit: 1, From: &Place{ID: "x"}, Backward: true}} {
 			_, _ = q.Refusals(ctx, l, p)
 		}
@@ -48,7 +48,7 @@ func Texts(ctx context.Context, db *DB) []string {
 	for _, e := range expiring(time.Now()) {
 		r.texts[e.deletion()] = true
 	}
-	r.texts[selectQuarantined], r.texts[selectLapsed] = true, true
+	r.texts[selectQuarantined], r.texts[selectLapsed], r.texts[selectEnded] = true, true, true
 	all := make([]string, 0, len(r.texts))
 	for text := range r.texts {
 		all = append(all, text)

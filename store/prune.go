@@ -22,7 +22,7 @@ const keepExpired = 24 * time.Hour
 const pruneRows = 500
 
 // Prune deletes what has expired: sessions, attempts, links, old counts, the codes and tokens of apps, apps
-// that nobody approved, and deleted tokens that can't be restored anymore. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
+// that nobody approved, deleted tokens that can't be restored anymore, and what else has ended by then. It does so in small transactions, and leaves what it hasn't reached when ctx ends for the next time.
 func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	for _, e := range expiring(now) {
 		for n := int64(pruneRows); n == pruneRows; {
@@ -41,6 +41,9 @@ func (db *DB) Prune(ctx context.Context, now time.Time) error {
 	if err := db.pruneDeletedTokens(ctx, now); err != nil {
 		return err
 	}
+	if err := db.pruneEnded(ctx, now); err != nil {
+		return err
+	}
 	return db.renewRoleSets(ctx) // the previous release may still be running on other nodes
 }
 
@@ -50,7 +53,7 @@ const selectQuarantined = `SELECT id FROM apps WHERE dynamic AND state = 'quaran
 func (db *DB) pruneApps(ctx context.Context, now time.Time) error {
 	for n := pruneRows; n == pruneRows; {
 		err := db.Do(ctx, func(tx *Tx) (err error) {
-			n, err = tx.deleteApps(ctx, selectQuarantined, millis(now.Add(-keepQuarantined)), pruneRows)
+			n, err = tx.deleteApps(ctx, now, selectQuarantined, millis(now.Add(-keepQuarantined)), pruneRows)
 			return err
 		})
 		if err != nil {

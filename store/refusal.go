@@ -11,9 +11,9 @@ import (
 
 // AddRefusals writes refused calls, which must be ordered oldest first, and deletes those that
 // are neither among the latest of their credential nor among the latest of their organization.
-// It drops refusals of credentials that have been deleted since.
+// It drops refusals of credentials that have been deleted since and are forgotten, too.
 func (tx *Tx) AddRefusals(ctx context.Context, calls []keyporter.RefusedCall) error {
-	calls, organizations, err := hold(ctx, tx, "KEY SHARE", calls, func(c keyporter.RefusedCall) keyporter.ID { return c.CredentialID })
+	calls, organizations, err := hold(ctx, tx, append(credentialTables("KEY SHARE"), heldTable{"deleted_tokens", "KEY SHARE"}, heldTable{"ended_credentials", "KEY SHARE"}), calls, func(c keyporter.RefusedCall) keyporter.ID { return c.CredentialID })
 	if err != nil {
 		return fmt.Errorf("insert refusals: %w", err)
 	}

@@ -21,6 +21,7 @@ type RefusalList struct {
 
 	Since    time.Time          // zero: any time
 	Match    string             // part of what was called, by whom, and why; empty: any
+	Owners   bool               // the login names of those whose credentials they were match, too
 	About    []keyporter.Reason // those that match
 	Discreet []keyporter.Reason // those whose causes aren't searched: they can tell of roles
 }
@@ -42,26 +43,40 @@ func (q queries) CountListedRefusals(ctx context.Context, l RefusalList) (int, e
 	return n[0], err
 }
 
+// A credentialOwner is a table of credentials that belong to users, and the column that says to whom.
+type credentialOwner struct{ table, column string }
+
+func credentialOwners() []credentialOwner {
+	return []credentialOwner{{"tokens", "owner_id"}, {"deleted_tokens", "owner_id"}, {"connections", "user_id"}, {"ended_credentials", "user_id"}}
+}
+
 // condition selects the calls of the list. Whoever sees only their own may have few of many: their credentials are
 // looked up, instead of going through all calls of the organization.
 func (l *RefusalList) condition() (c condition) {
 	organization, user := c.arg(l.OrganizationID), c.arg(l.UserID)
-	own := "credential_id IN (SELECT t.id FROM tokens t WHERE t.owner_id = " + user + " UNION ALL SELECT n.id FROM connections n WHERE n.user_id = " + user + " UNION ALL "
-	if l.Apps {
-		own += "SELECT a.id FROM apps a WHERE a.organization_id = " + organization + ")"
-	} else {
-		own += "SELECT p.app_id FROM app_people p WHERE p.user_id = " + user + ")"
+	var owned []string
+	for _, o := range credentialOwners() {
+		owned = append(owned, "SELECT o.id FROM "+o.table+" o WHERE o."+o.column+" = "+user)
 	}
+	if l.Apps {
+		owned = append(owned, "SELECT a.id FROM apps a WHERE a.organization_id = "+organization, "SELECT e.id FROM ended_credentials e WHERE e.organization_id = "+organization+" AND e.id = e.app_id")
+	} else {
+		owned = append(owned, "SELECT p.app_id FROM app_people p WHERE p.user_id = "+user)
+	}
+	own := "credential_id IN (" + strings.Join(owned, " UNION ALL ") + ")"
 	visible := []string{own}
 	if len(l.Kinds) > 0 {
 		kinds := make([]string, len(l.Kinds))
 		for i, k := range l.Kinds {
 			kinds[i] = string(k)
 		}
-		visible = append(visible, "EXISTS (SELECT 1 FROM tokens t WHERE t.id = credential_id AND t.kind IN "+c.marks(kinds)+")")
+		marks := c.marks(kinds)
+		for _, table := range []string{"tokens", "deleted_tokens"} {
+			visible = append(visible, "EXISTS (SELECT 1 FROM "+table+" t WHERE t.id = credential_id AND t.kind IN "+marks+")")
+		}
 	}
 	if l.Connections {
-		visible = append(visible, "EXISTS (SELECT 1 FROM connections n WHERE n.id = credential_id)")
+		visible = append(visible, "EXISTS (SELECT 1 FROM connections n WHERE n.id = credential_id)", "EXISTS (SELECT 1 FROM ended_credentials e WHERE e.id = credential_id AND e.id <> e.app_id)")
 	}
 	if len(visible) == 1 {
 		c.text = "organization_id || '' = " + organization + " AND " + own
@@ -86,6 +101,12 @@ func (l *RefusalList) matches(c *condition) string {
 	if len(l.About) > 0 {
 		all = append(all, "reason IN "+c.marks(reasons(l.About)))
 	}
+	if l.Owners {
+		login := c.like("u.login_key", l.Match)
+		for _, o := range credentialOwners() {
+			all = append(all, "EXISTS (SELECT 1 FROM "+o.table+" o JOIN users u ON u.id = o."+o.column+" WHERE o.id = credential_id AND "+login+")")
+		}
+	}
 	return or(all...)
 }
 
@@ -97,13 +118,13 @@ func reasons(all []keyporter.Reason) []string {
 	return texts
 }
 
-// Has reports whether a call matches what is searched for.
-func (l *RefusalList) Has(r keyporter.RefusedCall) bool {
+// Has reports whether a call matches what is searched for, or whether its owner's login name does.
+func (l *RefusalList) Has(r keyporter.RefusedCall, byOwner bool) bool {
 	if r.At.Before(l.Since) {
 		return false
 	}
 	part := strings.ToLower(l.Match)
-	return slices.Contains(l.About, r.Reason) ||
+	return byOwner || slices.Contains(l.About, r.Reason) ||
 		strings.Contains(strings.ToLower(strings.Join([]string{r.Method, r.Path, r.Version, r.LoginName, r.Address, r.Agent}, " ")), part) ||
 		!slices.Contains(l.Discreet, r.Reason) && strings.Contains(strings.ToLower(r.Cause), part)
 }

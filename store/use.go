@@ -39,7 +39,7 @@ type Batch struct {
 // left in the order of uses. Of calls, it keeps those that are among the last of their credential.
 func (tx *Tx) AddUses(ctx context.Context, b Batch) error {
 	// Tokens are held as strongly as addLastUses needs them, because that may update them in any order.
-	_, held, err := hold(ctx, tx, "NO KEY UPDATE", b.credentials(), func(id keyporter.ID) keyporter.ID { return id })
+	_, held, err := hold(ctx, tx, credentialTables("NO KEY UPDATE"), b.credentials(), func(id keyporter.ID) keyporter.ID { return id })
 	if err != nil {
 		return fmt.Errorf("add uses: %w", err)
 	}
@@ -77,21 +77,25 @@ func (b *Batch) credentials() (ids []keyporter.ID) {
 	return ids
 }
 
-// hold keeps the credentials of rows from being deleted until the transaction ends, and tokens with the given strength.
-// It returns the rows whose credentials still exist, and the organizations of those.
-func hold[T any](ctx context.Context, tx *Tx, tokens string, rows []T, of func(T) keyporter.ID) (_ []T, organizations map[keyporter.ID]keyporter.ID, err error) {
+// heldTable is a table whose rows are locked.
+type heldTable struct{ name, strength string }
+
+// credentialTables has the tables of credentials. Tokens are held with the given strength.
+func credentialTables(tokens string) []heldTable {
+	return []heldTable{{"apps", "KEY SHARE"}, {"connections", "KEY SHARE"}, {"tokens", tokens}} // an app before what is deleted with it
+}
+
+// hold keeps the credentials of rows from being deleted until the transaction ends.
+// It returns the rows whose credentials are in one of the tables, and the organizations of those.
+func hold[T any](ctx context.Context, tx *Tx, tables []heldTable, rows []T, of func(T) keyporter.ID) (_ []T, organizations map[keyporter.ID]keyporter.ID, err error) {
 	ids := map[keyporter.ID]bool{}
 	for _, r := range rows {
 		ids[of(r)] = true
 	}
 	organizations = map[keyporter.ID]keyporter.ID{}
-	for _, table := range []string{"apps", "connections", "tokens"} { // an app before what is deleted with it
-		strength := "KEY SHARE"
-		if table == "tokens" {
-			strength = tokens
-		}
+	for _, table := range tables {
 		for some := range slices.Chunk(slices.Sorted(maps.Keys(ids)), maxListed) {
-			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table+` WHERE id IN ($ids) ORDER BY id`+tx.lock(strength), some)
+			found, err := listByID(ctx, tx.q, scanHeld, `SELECT id, coalesce(organization_id, '') FROM `+table.name+` WHERE id IN ($ids) ORDER BY id`+tx.lock(table.strength), some)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -414,11 +418,23 @@ func scanClientUse(row scanner) (c counts[keyporter.ClientUse], err error) {
 	return c, err
 }
 
-// forgetUses deletes the counts of credentials that the transaction has just deleted. It comes after their
-// deletion, which waits for whoever holds them.
+// forgetUses deletes the counts and the refused calls of credentials that the transaction has just deleted. It comes
+// after their deletion, which waits for whoever holds them.
 func (tx *Tx) forgetUses(ctx context.Context, credentials ...keyporter.ID) error {
+	if err := tx.forgetCounts(ctx, credentials...); err != nil {
+		return err
+	}
+	return tx.forget(ctx, []string{"credential_refusals"}, credentials)
+}
+
+// forgetCounts deletes only the counts.
+func (tx *Tx) forgetCounts(ctx context.Context, credentials ...keyporter.ID) error {
+	return tx.forget(ctx, []string{"credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls"}, credentials)
+}
+
+func (tx *Tx) forget(ctx context.Context, tables []string, credentials []keyporter.ID) error {
 	for some := range slices.Chunk(credentials, maxListed) {
-		for _, table := range []string{"credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls", "credential_refusals"} {
+		for _, table := range tables {
 			marks, args := placeholders(some)
 			if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE credential_id IN `+marks, args...); err != nil {
 				return explain(err)

@@ -116,8 +116,8 @@ func TestNoCountsOutliveTheirCredential(t *testing.T) {
 		{"token", func(tx *store.Tx) error {
 			return errors.Join(tx.DeleteToken(t.Context(), "token", noon), tx.ForgetDeletedToken(t.Context(), "token"))
 		}},
-		{conn.ID, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID) }},
-		{conn.AppID, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) }},
+		{conn.ID, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID, noon) }},
+		{conn.AppID, func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID, noon) }},
 	}
 	for _, d := range deletions {
 		count := func(tx *store.Tx) error { return countOnce(t, tx, d.what) }
@@ -157,14 +157,15 @@ func TestNoCountsOutliveAConnectionMadeMeanwhile(t *testing.T) {
 	keyportertest.EachOfBoth(t, func(t *testing.T, url string) {
 		here, there := open(t, url), open(t, url)
 		conn := connected(t, here)
-		do(t, here, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID) })
+		do(t, here, func(tx *store.Tx) error { return tx.DeleteConnection(t.Context(), conn.ID, noon) })
 		deleted := make(chan error, 1)
 		do(t, here, func(tx *store.Tx) error {
+			conn.ID = "again"
 			if _, err := tx.PutConnection(t.Context(), conn); err != nil {
 				return err
 			}
 			go func() {
-				deleted <- there.Do(t.Context(), func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID) })
+				deleted <- there.Do(t.Context(), func(tx *store.Tx) error { return tx.DeleteApp(t.Context(), conn.AppID, noon) })
 			}()
 			if store.IsPostgres(url) { // SQLite has one writer
 				keyportertest.Eventually(t, "the deletion waits for the connection", func() bool {
@@ -177,7 +178,7 @@ func TestNoCountsOutliveAConnectionMadeMeanwhile(t *testing.T) {
 		if err := <-deleted; err != nil {
 			t.Error(err)
 		}
-		nothingCounted(t, here)
+		nothingCounted(t, here, noon)
 	})
 }
 
@@ -208,7 +209,7 @@ func TestNoCountsOutliveAnAppThatNobodyApproved(t *testing.T) {
 		if _, err := db.AppByID(t.Context(), conn.AppID); keyporter.KindOf(err) != keyporter.NotFound {
 			t.Errorf("it still waits: %v", err)
 		}
-		nothingCounted(t, db)
+		nothingCounted(t, db, app.CreatedAt.AddDate(0, 0, 31))
 	})
 }
 
@@ -223,11 +224,18 @@ func countOnce(t *testing.T, tx *store.Tx, credential keyporter.ID) error {
 		tx.AddRefusals(t.Context(), []keyporter.RefusedCall{{ID: keyporter.NewID(noon), CredentialID: credential, At: noon}}))
 }
 
-func nothingCounted(t *testing.T, db *store.DB) {
+// nothingCounted expects no counts, and no refused calls once what ended now is forgotten.
+func nothingCounted(t *testing.T, db *store.DB, now time.Time) {
 	t.Helper()
-	for _, table := range []string{"credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls", "credential_refusals"} {
-		if n, err := db.Int(t.Context(), `SELECT count(*) FROM `+table); n != 0 || err != nil {
-			t.Errorf("%d rows remain in %s, %v", n, table, err)
+	empty := func(tables ...string) {
+		t.Helper()
+		for _, table := range tables {
+			if n, err := db.Int(t.Context(), `SELECT count(*) FROM `+table); n != 0 || err != nil {
+				t.Errorf("%d rows remain in %s, %v", n, table, err)
+			}
 		}
 	}
+	empty("credential_hours", "credential_clients", "credential_days", "credential_routes", "credential_calls")
+	prune(t, db, now.Add(keyporter.RestoreWithin))
+	empty("credential_refusals", "ended_credentials")
 }

@@ -41,6 +41,7 @@ func (u *Usage) RefusalsOf(ctx context.Context, credential keyporter.ID) ([]keyp
 type RefusalList struct {
 	store.RefusalList
 	Unwritten []keyporter.ID // credentials whose calls in memory are in the list
+	ByOwner   []keyporter.ID // those of them that match by their owners' login names
 }
 
 // Unwritten returns the credentials of an organization with refused calls in memory.
@@ -64,7 +65,7 @@ func (u *Usage) Refusals(ctx context.Context, l RefusalList, p store.Page) ([]ke
 		return nil, 0, err
 	}
 	for _, r := range u.refused(func(c Credential) bool { return slices.Contains(l.Unwritten, c.ID) }) {
-		if !l.Has(r) {
+		if !l.Has(r, slices.Contains(l.ByOwner, r.CredentialID)) {
 			continue
 		}
 		if n++; p.From == nil || p.Backward == (r.ID > p.From.ID) && r.ID != p.From.ID {

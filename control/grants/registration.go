@@ -116,7 +116,7 @@ func (g *Grants) DeleteRegisteredApp(ctx context.Context, from Caller, a keyport
 		if now.State == keyporter.AppSuspended && now.SuspendedByOperator {
 			return keyporter.Refuse(keyporter.Forbidden, "This app is suspended. Only an operator can delete it.")
 		}
-		if err := tx.DeleteApp(ctx, a.ID); err != nil {
+		if err := tx.DeleteApp(ctx, a.ID, g.now()); err != nil {
 			return missing(err, "app")
 		}
 		return tx.InsertEvent(ctx, g.registrationEvent(keyporter.EventAppDelete, from, a))
