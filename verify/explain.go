@@ -323,7 +323,7 @@ func (s *story) theOrganization() string {
 	return "The organization “" + s.organization + "”"
 }
 
-func (s *story) expiry() string { return s.entry.ExpiresAt.UTC().Format("2 Jan 2006, 15:04 UTC") }
+func (s *story) expiry() string { return s.entry.ExpiresAt.UTC().Format("Jan 2, 2006, 3:04 PM UTC") }
 
 func (s *story) tokenRef() []keyporter.Ref {
 	if s.entry.Access != nil {

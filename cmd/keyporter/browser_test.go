@@ -226,6 +226,7 @@ func TestTheFirstDayOfAToken(t *testing.T) {
 	b.Click("dialog .destroy")
 	b.Wait("document.querySelector('.empty').checkVisibility()")
 	refused(t, info, secret, "")
+	b.Wait("document.querySelector('.tabs').hidden")
 	b.Look("deleted")
 	b.Click(".toast .link")
 	b.Wait("document.querySelector('.token .switch[aria-checked=false]')")

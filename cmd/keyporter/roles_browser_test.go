@@ -93,6 +93,9 @@ func TestARoleThatBlocks(t *testing.T) {
 	b.Press(kb.Enter)
 	b.Wait("document.querySelector('.done')")
 	role := strings.TrimPrefix(browser.Eval[string](b, "location.pathname"), "/roles/")
+	if widths := browser.Eval[int](b, "new Set([...document.querySelectorAll('fieldset.choice')].map(f => f.offsetWidth)).size"); widths != 1 {
+		t.Errorf("the permissions have %d widths, and don't stand one under the other", widths)
+	}
 	b.Look("role-made")
 
 	// Assign it to Ada: the page shows the effect as soon as the role is chosen.

@@ -129,6 +129,7 @@ async function recount() {
   const fresh = parse(await answer.text());
   for (const part of [".tabs", ".pages"]) {
     const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
+    if (old) old.hidden = !now; // nothing is left
     if (old && now && !old.contains(document.activeElement)) old.replaceWith(now);
   }
   if (!/[?&](q|state|unused|expiring|rotated)=/.test(location.search)) return;
