@@ -1,6 +1,8 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +47,9 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		http.Redirect(w, r, "/sign-in?"+q.Encode(), http.StatusSeeOther)
 		return
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the browser has gone, and that is all there is to it
 	}
 	p, requestID := errorPage{Status: status(err), Message: keyporter.MessageOf(err)}, web.RequestID(r.Context())
 	switch p.Status {

@@ -117,6 +117,7 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, actor keyporter.A
 	if err := s.read(actor, true); err != nil {
 		return err
 	}
+	_ = s.conn.SetReadDeadline(time.Time{}) // which the server sets for pages; each event has a deadline of its own
 	w.Header().Set("Content-Type", "text/event-stream")
 	if s.write(": live\n\n") != nil {
 		return nil

@@ -3,12 +3,15 @@ package console_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keyporter/keyporter"
+	"github.com/keyporter/keyporter/console"
 	"github.com/keyporter/keyporter/keyportertest"
 	"github.com/keyporter/keyporter/verify"
 )
@@ -149,6 +152,55 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 	if _, open := <-events; open {
 		t.Error("the stream goes on")
 	}
+}
+
+// breaking returns the site behind a server that gives each request as little time to be read as it takes, as the real one gives
+// pages more, and a function that breaks all connections.
+func (s *site) breaking(t *testing.T) (at *site, breakAll func()) {
+	t.Helper()
+	pages := console.New(console.Config{Control: s.Control, Checker: s.Checker, Now: s.Clock.Now})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return &site{Node: s.Node, url: server.URL, log: s.log}, server.CloseClientConnections
+}
+
+// TestAStreamOutlivesTheTimeForAPage hears of a change after a page would have to be read.
+func TestAStreamOutlivesTheTimeForAPage(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	token, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	at, _ := s.breaking(t)
+	events := at.signIn(t, ada).events(t, "/tokens/live")
+	select {
+	case e, open := <-events:
+		t.Fatalf("the stream says %q, and is open: %v", e, open)
+	case <-time.After(400 * time.Millisecond):
+	}
+	if _, err := s.Control.DisableToken(t.Context(), keyporter.Command(), token.ID); err != nil {
+		t.Fatal(err)
+	}
+	hears(t, events, "row "+string(token.ID))
+}
+
+// TestAPageCatchesUpAfterItsStreamBroke changes a token and deletes another while a page hears nothing.
+func TestAPageCatchesUpAfterItsStreamBroke(t *testing.T) {
+	s := newSite(t)
+	ada := keyportertest.User(t, s.Control, "Acme", "ada@acme.example", keyporter.RoleAPIUser)
+	export, _ := keyportertest.Token(t, s.Control, ada, "Export")
+	archive, _ := keyportertest.Token(t, s.Control, ada, "Archive")
+	at, breakAll := s.breaking(t)
+	b := at.openBrowser(t, ada)
+	b.Wait("document.querySelectorAll('.switch[aria-checked=true]').length === 2")
+	time.Sleep(time.Second) // until the stream is there
+	breakAll()
+	_, err := s.Control.DisableToken(t.Context(), keyporter.Command(), export.ID)
+	if err = errors.Join(err, s.Control.DeleteToken(t.Context(), keyporter.Command(), archive.ID)); err != nil {
+		t.Fatal(err)
+	}
+	b.Wait("document.querySelectorAll('.switch').length === 1 && document.querySelector('.switch[aria-checked=false]')")
 }
 
 // TestStreamsAreLimited opens as many as a user may have, and one more.

@@ -256,19 +256,35 @@ function waitAgain(row) {
   if (refused && waitingPanels.has(row.id)) refused.replaceWith(waitingPanels.get(row.id));
 }
 
-// While a dialog is open, nothing behind it changes: it gives the focus back to what opened it.
+// While a dialog is open, nothing behind it changes: it gives the focus back to what opened it. Nor does anything under a
+// finger or a pressed button: what is pressed on has to be there when it is released.
 const missed = new Set();
+let pressed = false;
+const held = () => dialog.open || pressed;
+function catchUp() {
+  for (const id of [...missed]) {
+    missed.delete(id);
+    hear(id);
+  }
+}
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => setTimeout(() => { // after the click
+    pressed = false;
+    if (!held()) catchUp();
+  }), true);
+}
 const asking = new Set(); // of two answers about the same row, the older one must not come last
 async function hear(id) {
   if (live.dataset.report && live.dataset.report !== id) return;
-  if (dialog.open || asking.has(id)) {
+  if (held() || asking.has(id)) {
     missed.add(id);
     return;
   }
   asking.add(id);
   await (live.dataset.report ? renew(live) : refresh(id));
   asking.delete(id);
-  if (!dialog.open && missed.delete(id)) hear(id);
+  if (!held() && missed.delete(id)) hear(id);
 }
 
 // Rows change by themselves: last uses, counts, and what was switched elsewhere.
@@ -280,9 +296,10 @@ async function refresh(id) {
   } catch {
     return; // the stream says so
   }
+  if (answer.status === 404) gone(id);
   if (!answer.ok) return;
   const row = parse(await answer.text()).querySelector(".token, .connection");
-  if (dialog.open) {
+  if (held()) {
     missed.add(id);
     return;
   }
@@ -320,7 +337,7 @@ async function renew(page) {
   }
   if (!answer.ok) return;
   const fresh = parse(await answer.text()).querySelector("[data-report]");
-  if (!fresh || dialog.open || page.contains(document.activeElement) || page.querySelector("details[open]")) return;
+  if (!fresh || held() || page.contains(document.activeElement) || page.querySelector("details[open]")) return;
   page.replaceChildren(...fresh.childNodes);
 }
 
@@ -334,16 +351,29 @@ function replaceRow(old, row) {
   if (secret?.contains(active)) active.focus({ preventScroll: true });
 }
 
+function gone(id) {
+  const row = document.getElementById("token-" + id) ?? document.getElementById("connection-" + id);
+  const hasFocus = row?.contains(document.activeElement);
+  const next = row && remove(row);
+  if (hasFocus) next.focus();
+}
+
+// resume asks for what nobody told us while the stream was broken.
+async function resume() {
+  const shown = [...live.querySelectorAll(".token, .connection")].map((row) => row.id.replace(/^[a-z]+-/, ""));
+  for (const id of live.dataset.report ? [live.dataset.report] : shown) await hear(id);
+}
+
 const live = document.querySelector("[data-live]");
 const rows = live?.dataset.live.replace("/live", "");
 if (live) {
   const stream = new EventSource(live.dataset.live);
   stream.addEventListener("row", (event) => hear(event.data));
-  stream.addEventListener("gone", (event) => {
-    const row = document.getElementById("token-" + event.data) ?? document.getElementById("connection-" + event.data);
-    const held = row?.contains(document.activeElement);
-    const next = row && remove(row);
-    if (held) next.focus();
+  stream.addEventListener("gone", (event) => gone(event.data));
+  let opened = false;
+  stream.addEventListener("open", () => {
+    if (opened) resume();
+    opened = true;
   });
   stream.addEventListener("ended", () => { stream.close(); location.reload(); });
   addEventListener("pagehide", () => stream.close());
@@ -502,8 +532,5 @@ dialog.addEventListener("click", (event) => {
 dialog.addEventListener("close", () => {
   document.body.append(toast);
   dialog.replaceChildren();
-  for (const id of [...missed]) {
-    missed.delete(id);
-    hear(id);
-  }
+  catchUp();
 });
