@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -23,23 +22,18 @@ type connectionRow struct {
 }
 
 // Query returns the query that makes links of the row lead back to its list.
-func (c connectionRow) Query() string {
-	list := ""
-	if c.All {
-		list = "all"
-	}
-	return leadBack(list, c.OnPage)
-}
+func (c connectionRow) Query() string { return leadBack(c.list(), c.OnPage) }
 
 // Remove returns the path of the page that asks whether to take a scope away.
 func (c connectionRow) Remove(scope string) string {
-	path := "/connections/" + string(c.ID) + "/remove" + c.Query()
-	if c.Query() == "" {
-		path += "?"
-	} else {
-		path += "&"
+	return "/connections/" + string(c.ID) + "/remove" + leadBack(c.list(), c.OnPage, "scope", scope)
+}
+
+func (c connectionRow) list() string {
+	if c.All {
+		return "all"
 	}
-	return path + "scope=" + url.QueryEscape(scope)
+	return ""
 }
 
 func (c *console) connectionRow(conn control.ConnectionWithUse) connectionRow {
@@ -122,18 +116,9 @@ func (c *console) showConnections(w http.ResponseWriter, r *http.Request, actor 
 	return c.show(w, r, http.StatusOK, "connections", l)
 }
 
-func connectionPath(conn control.ConnectionWithUse, verb string, r *http.Request, query ...string) string {
-	q := url.Values{}
-	if len(query) > 0 {
-		q.Set("scope", query[0])
-	}
-	if listOf(r) == allConnections {
-		q.Set("list", "all")
-	}
-	if onPage(r) {
-		q.Set("from", "page")
-	}
-	return (&url.URL{Path: "/connections/" + string(conn.Connection.ID) + "/" + verb, RawQuery: q.Encode()}).String()
+// connectionPath returns the path of a form about a connection, which leads back to where the request came from.
+func connectionPath(conn control.ConnectionWithUse, verb string, r *http.Request, also ...string) string {
+	return "/connections/" + string(conn.Connection.ID) + "/" + verb + leadBack(r.FormValue("list"), onPage(r), also...)
 }
 
 func (c *console) showDisconnect(w http.ResponseWriter, r *http.Request, actor keyporter.Actor) error {
@@ -183,7 +168,7 @@ func (c *console) showRemoveScope(w http.ResponseWriter, r *http.Request, actor 
 		return redirect(connectionPath(conn, "disconnect", r))(w, r)
 	}
 	return c.confirm(w, r, actor, http.StatusOK, confirmPage{
-		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, scope), Submit: "Take away", Back: backTo(r),
+		Heading: "Take this from “" + conn.App.Name + "”?", Action: connectionPath(conn, "remove", r, "scope", scope), Submit: "Take away", Back: backTo(r),
 		Texts: []string{
 			"It can no longer " + c.scopeMeans(scope) + ".",
 			"This takes effect on the next call. The app keeps everything else, and it can ask for this again.",

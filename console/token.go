@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/keyporter/keyporter"
@@ -222,9 +223,13 @@ func listOf(r *http.Request) string {
 	return ownTokens
 }
 
-// leadBack returns the query that makes forms lead back to a list, or to the page of what they are about.
-func leadBack(list string, onPage bool) string {
+// leadBack returns the query that makes forms lead back to a list, or to the page of what they are about. also are fields and
+// values that it has, too.
+func leadBack(list string, onPage bool, also ...string) string {
 	q := url.Values{}
+	for pair := range slices.Chunk(also, 2) {
+		q.Set(pair[0], pair[1])
+	}
 	if list != "" {
 		q.Set("list", list)
 	}

@@ -19,7 +19,7 @@ type TokenList struct {
 	Match        string               // part of the name or, without OwnerID, of the owner's login; or one end of the secret, or both as Token.Shown; letter case doesn't matter
 	State        keyporter.TokenState // empty: any
 	UnusedDays   int                  // not used for so many days, or never; 0: any
-	ExpiringDays int                  // expires within so many days; 0: any
+	ExpiringDays int                  // expires in at most so many whole days; 0: any
 	NeverRotated bool                 // has the secret that it was made with
 
 	Sort       keyporter.TokenSort // empty: by age, the latest first
@@ -138,7 +138,7 @@ func (c *Control) tokenFilter(l TokenList) (find store.TokenList, err error) {
 		find.UnusedSince = now.AddDate(0, 0, -l.UnusedDays)
 	}
 	if l.ExpiringDays > 0 {
-		find.ExpiresBy = now.AddDate(0, 0, l.ExpiringDays)
+		find.ExpiresBy = now.AddDate(0, 0, l.ExpiringDays+1).Add(-time.Millisecond) // in so many whole days, as rows say
 	}
 	return find, keyporter.JoinFields(
 		unless(slices.Contains([]keyporter.TokenState{"", keyporter.TokenActive, keyporter.TokenOff, keyporter.TokenExpired, keyporter.TokenBlocked, keyporter.TokenNeedsAttention}, l.State),

@@ -169,7 +169,7 @@ func TestTokensAreFound(t *testing.T) {
 			must(err)
 		}
 		expire("soon", 13*24*time.Hour)
-		expire("Works", 15*24*time.Hour)
+		expire("Works", 15*24*time.Hour+12*time.Hour)
 		expire("expired", time.Minute)
 		w.Clock.Advance(2 * time.Minute)
 		_, err := w.Control.DisableToken(ctx, command, all["off"].ID)

@@ -231,13 +231,13 @@ func TestPowers(t *testing.T) {
 	w := newWorld(t, keyportertest.Database(t))
 	for user, want := range map[*keyporter.User]control.Powers{
 		&w.ada:   {},
-		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true, ManageTokens: true, ManageOrganization: true, RegisterApps: true, SeeApps: true},
+		&w.admin: {ManageUsers: true, ManageRoles: true, ManageOrganizationTokens: true, ManageTokens: true, ManageOrganization: true, RegisterApps: true, SeeApps: true, SeeRefusals: true},
 	} {
 		if got, err := w.Control.Powers(t.Context(), keyportertest.Session(*user)); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", user.Login, got, err)
 		}
 	}
-	if got, err := w.Control.Powers(t.Context(), keyportertest.Session(w.operator(t))); err != nil || got != (control.Powers{ManageUsers: true, RegisterApps: true, SeeApps: true, Operate: true}) {
+	if got, err := w.Control.Powers(t.Context(), keyportertest.Session(w.operator(t))); err != nil || got != (control.Powers{ManageUsers: true, RegisterApps: true, SeeApps: true, SeeRefusals: true, Operate: true}) {
 		t.Errorf("operator: %+v, %v", got, err)
 	}
 }
