@@ -233,12 +233,15 @@ func (c *console) callTask(r *http.Request, actor keyporter.Actor) (task, error)
 	case !slices.ContainsFunc(tokens, func(t control.TokenWithUse) bool { return t.Enabled }):
 		t.Help = "“Switch on and copy” at your new token copies the whole call. Paste it into a terminal."
 	default:
-		t.Help = "Paste the call that you copied into a terminal, or this one with your token. A call to a path that no route takes is answered with 404, and isn’t listed anywhere."
+		t.Help = "Paste the call that you copied into a terminal, or this one with your token."
 		t.Paste = c.snippets(r, "YOUR_TOKEN")[0].Text
 	}
 	token, last := lastCalled(tokens)
 	switch {
 	case token == "":
+		if t.Paste != "" {
+			t.Help += " A call to a path that no route takes is answered with 404, and isn’t listed anywhere."
+		}
 		return t, nil
 	case last.Allowed == 0:
 		t.Found, t.Link = clientName(last.Agent)+" was refused "+ago(last.LastAt, c.Now())+".", link{"Find out why", "/tokens/" + string(token) + "/explain"}

@@ -61,9 +61,10 @@ func TestTheChecklistTestsEachStep(t *testing.T) {
 	status = http.StatusFound
 	v.get("/start").want(t, 200, "1 of 4 steps", "“shop” answers at", `href="/apis"`, `href="/tokens/new"`, "copies the whole call")
 	token, secret := keyportertest.Token(t, s.Control, me, "Orders")
+	v.get("/start").want(t, 200, "2 of 4 steps", "curl -i", "answered with 404")
 	s.Used(t, token.ID, keyporter.ClientUse{Agent: "curl/8.5.0", Address: "192.0.2.7", Version: "shop", LastAt: s.Clock.Now(), Refused: 1})
 	why := "/tokens/" + string(token.ID) + "/explain"
-	v.get("/start").want(t, 200, "2 of 4 steps", "“Orders” is on.", "curl 8.5.0 was refused", why, "curl -i", "answered with 404")
+	v.get("/start").want(t, 200, "2 of 4 steps", "“Orders” is on.", "curl 8.5.0 was refused", why, "curl -i")
 	row := "/tokens/" + string(token.ID) + "/row?first=1"
 	for answered, says := range map[int]string{404: "answered 404. Keyporter passes the path on unchanged", 500: "answered 500", 502: "can’t be reached", 401: "doesn’t get the token"} {
 		at.calls(t, secret, answered)
