@@ -128,14 +128,18 @@ func (c *console) bulkText(r *http.Request, actor keyporter.Actor) string {
 		return n
 	}
 	what, ok := map[string]string{
-		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-delete": "deleted. You can restore them for seven days",
+		"bulk-enable": "switched on", "bulk-disable": "switched off. Calls are now refused", "bulk-delete": "deleted. You can restore what you delete for seven days",
 	}[q.Get(doneField)]
 	isExpiry := q.Get(doneField) == "bulk-expiry"
 	if !ok && !isExpiry {
 		return ""
 	}
 	which := c.named(r, actor, q[tokenField], number(changedField))
-	text := which + " " + what + "."
+	be := "were"
+	if number(changedField) <= 1 {
+		be = "was"
+	}
+	text := which + " " + be + " " + what + "."
 	switch {
 	case isExpiry && number(changedField) == 0:
 		text = "No expiry was changed."

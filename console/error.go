@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,9 +49,6 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Redirect(w, r, "/sign-in?"+q.Encode(), http.StatusSeeOther)
 		return
 	}
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // the browser has gone, and that is all there is to it
-	}
 	p, requestID := errorPage{Status: status(err), Message: keyporter.MessageOf(err)}, web.RequestID(r.Context())
 	switch p.Status {
 	case http.StatusNotFound:
@@ -75,7 +73,11 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 			p.Message = "Keyporter failed at this. It isn’t your fault, and it has been logged. " + keyporter.MayHaveChanged
 		}
 		p.Next = "If it keeps happening, tell the people who run this Keyporter, and give them this request ID:"
-		c.Log.Error("unforeseen", "request_id", requestID, "error", err)
+		level := slog.LevelError
+		if r.Method != http.MethodPost && errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+			level = slog.LevelDebug // whoever looked has gone
+		}
+		c.Log.Log(r.Context(), level, "unforeseen", "request_id", requestID, "error", err)
 	}
 	if err := c.showError(w, r, p); err != nil {
 		c.Log.Error("show an error", "request_id", requestID, "error", err)

@@ -45,20 +45,21 @@ func TestAListOfManyTokens(t *testing.T) {
 	done := v.submit(page, "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-disable")
 	changed := v.get(done.location)
-	changed.want(t, 200, "“Export 59” switched off. Calls are now refused. 1 token no longer existed.", `value="export"`)
+	changed.want(t, 200, "“Export 59” was switched off. Calls are now refused. 1 token no longer existed.", `value="export"`)
 	undone := v.submit(changed, "/tokens/change")
-	v.get(undone.location).want(t, 200, "“Export 59” switched on.", `value="export"`)
+	v.get(undone.location).want(t, 200, "“Export 59” was switched on.", `value="export"`)
 	if all := s.tokensOf(t, ada); !all[0].Enabled || all[0].ID != last.ID {
 		t.Errorf("Undo has changed %+v", all[0])
 	}
-	v.get(v.submit(changed, "/tokens/change").location).want(t, 200, "No token switched on. 1 token needed no change.")
+	v.get(v.submit(changed, "/tokens/change").location).want(t, 200, "No token was switched on. 1 token needed no change.")
+	v.post("/tokens/change", "action", "enable", "query", "a\nb#c&q=x&done=y", "token", string(last.ID)).wantRedirect(t, "/tokens?done=bulk-enable&")
 	v.get(v.post("/tokens/change", "action", "enable", "list", "everyone", "query", "//evil.example/?x", "token", "gone").location).want(t, 403)
 	wrong := v.post("/tokens/change", "action", "expiry", "token", string(last.ID), "expires", "2001-01-01")
 	wrong.want(t, 422, "must be in the future", `aria-invalid="true"`)
 	done = v.submit(v.post("/tokens/selected", "action", "delete", "token", string(last.ID)), "/tokens/change")
 	done.wantRedirect(t, "/tokens?done=bulk-delete")
 	v.get("/tokens/deleted").want(t, 200, "Export 59")
-	v.get(done.location).want(t, 200, "“Export 59” deleted. You can restore")
+	v.get(done.location).want(t, 200, "“Export 59” was deleted. You can restore")
 	// Links can't say that something was done: not with other numbers, on another page, or to somebody else.
 	grace := s.signIn(t, keyportertest.User(t, s.Control, "Acme", "grace@acme.example", keyporter.RoleAPIUser))
 	for _, a := range []answer{

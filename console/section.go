@@ -168,8 +168,8 @@ func returnTo(r *http.Request) string {
 		return localPath(r.URL.Path + "/new")
 	case first == "users" && strings.HasSuffix(r.URL.Path, "/roles"), first == "organizations" && strings.HasSuffix(r.URL.Path, "/passwords"):
 		return localPath(path.Dir(r.URL.Path))
-	case slices.Contains([]string{"webhook", "password", "appoint", "dismiss", "sign-in", "delete"}, path.Base(r.URL.Path)), first == "roles" && path.Dir(r.URL.Path) == "/roles":
-		return localPath(r.URL.Path)
+	case slices.Contains([]string{"webhook", "password", "appoint", "dismiss", "sign-in", "delete", "delete-for-good", "restore", "hand-over"}, path.Base(r.URL.Path)), first == "roles" && path.Dir(r.URL.Path) == "/roles":
+		return localPath(r.URL.RequestURI())
 	}
 	return "/" + sectionFor(r).segments[0]
 }

@@ -21,14 +21,17 @@ type selectionForm struct {
 var listFields = []string{"q", "state", "unused", "expiring", "rotated", "sort", "order", "after", "before"}
 
 // listQuery returns what the address of a page says of the list on it, without what a form before has done.
-func listQuery(r *http.Request) string {
+func listQuery(r *http.Request) string { return ofList(r.URL.Query()).Encode() }
+
+// ofList returns what a query says of a list of tokens.
+func ofList(query url.Values) url.Values {
 	q := url.Values{}
 	for _, field := range listFields {
-		if v := r.URL.Query().Get(field); v != "" {
+		if v := query.Get(field); v != "" {
 			q.Set(field, v)
 		}
 	}
-	return q.Encode()
+	return q
 }
 
 // listName returns the name of the list that a page shows, as listOf reads it.
@@ -44,10 +47,8 @@ func listName(r *http.Request) string {
 
 // pageOfSelection returns the path of the page that tokens were selected on.
 func pageOfSelection(r *http.Request) string {
-	if query := r.FormValue("query"); query != "" {
-		return (&url.URL{Path: listOf(r), RawQuery: query}).String()
-	}
-	return listOf(r)
+	query, _ := url.ParseQuery(r.FormValue("query")) // what is wrong with it is left out
+	return (&url.URL{Path: listOf(r), RawQuery: ofList(query).Encode()}).String()
 }
 
 // selectionPage asks about a change to the selected tokens, and names everything that it stops.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"html"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,7 +134,10 @@ func TestManagersRestoreTokens(t *testing.T) {
 	s.Clock.Advance(keyporter.FreshFor + time.Minute)
 	v.get("/tokens/"+string(export.ID)+"/restore?list=everyone").wantRedirect(t, "/sign-in?")
 	v.get("/tokens/"+string(export.ID)+"/delete-for-good?list=everyone").wantRedirect(t, "/sign-in?")
-	v.post("/tokens/"+string(export.ID)+"/delete-for-good?list=everyone").wantRedirect(t, "/sign-in?")
+	stale := v.post("/tokens/" + string(export.ID) + "/delete-for-good?list=everyone")
+	if stale.wantRedirect(t, "/sign-in?"); !strings.HasSuffix(stale.location, "next="+url.QueryEscape("/tokens/"+string(export.ID)+"/delete-for-good?list=everyone")) {
+		t.Errorf("after signing in again, it goes on at %s", stale.location)
+	}
 }
 
 func TestTheDeleteDialogSaysWhenNothingWillBreak(t *testing.T) {

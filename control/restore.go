@@ -18,8 +18,8 @@ type DeletedToken struct {
 	Until     time.Time // it can't be restored at this time or later
 }
 
-// maxDeleted is how many deleted tokens a list has.
-const maxDeleted = 50
+// maxDeleted is how many deleted tokens of one owner a list has: too many to hide one behind others.
+const maxDeleted = 1000
 
 // RestorableTokens returns the tokens of a kind that the actor had and can restore, the last one first.
 func (c *Control) RestorableTokens(ctx context.Context, actor keyporter.Actor, kind keyporter.TokenKind) ([]DeletedToken, error) {

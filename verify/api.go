@@ -149,6 +149,8 @@ func (c *Checker) wrongExamples() (faults []error) {
 		switch {
 		case reason != keyporter.Allowed || r.SOAP:
 			faults = append(faults, fmt.Errorf("%s: no route takes its example, GET %s; add a route such as {path: %s}, or correct the example", a.where, a.Example, a.Example))
+		case r.api != a:
+			faults = append(faults, fmt.Errorf("%s: its example, GET %s, is a call to the %s", a.where, a.Example, r.api.where))
 		case r.Public:
 			faults = append(faults, fmt.Errorf("%s: its example, GET %s, is open to everyone, so it can't show that a token works", a.where, a.Example))
 		case !r.accepts(keyporter.CredentialUserToken):

@@ -209,6 +209,15 @@ func TestExamplesAreCallsWithAToken(t *testing.T) {
 	}
 }
 
+// TestAnExampleIsACallToItsOwnAPI has one on a route of another.
+func TestAnExampleIsACallToItsOwnAPI(t *testing.T) {
+	t.Parallel()
+	err := Validate([]API{{Name: "shop", Example: "/blog/me", Routes: []Route{{Path: "/shop/{rest...}"}}}, {Name: "blog", Routes: []Route{{Path: "/blog/{rest...}"}}}})
+	if err == nil || !strings.Contains(err.Error(), `is a call to the API "blog"`) {
+		t.Error(err)
+	}
+}
+
 // TestRoutesOfAllAPIsAreCompared is about routes that take the calls of others.
 func TestRoutesOfAllAPIsAreCompared(t *testing.T) {
 	t.Parallel()

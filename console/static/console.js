@@ -268,7 +268,7 @@ function catchUp() {
   }
 }
 addEventListener("pointerdown", () => { pressed = true; }, true);
-for (const end of ["pointerup", "pointercancel"]) {
+for (const end of ["pointerup", "pointercancel", "blur"]) {
   addEventListener(end, () => setTimeout(() => { // after the click
     pressed = false;
     if (!held()) catchUp();
