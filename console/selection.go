@@ -39,6 +39,8 @@ func listName(r *http.Request) string {
 	switch {
 	case r.URL.Path == allTokens:
 		return "everyone"
+	case r.URL.Path == allOrganizationTokens:
+		return "all"
 	case firstSegment(r.URL.Path) == "users":
 		return string(id(r))
 	}
